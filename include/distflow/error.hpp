@@ -1,0 +1,59 @@
+// What went wrong, as a value: an error code and what was being done when it arose.
+//
+// Values; any thread. No function of distflow throws: fallible ones return Result<T> (result.hpp).
+#pragma once
+
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+namespace distflow {
+
+/// Errors of distflow's own. Those of the operating system keep their errno in std::generic_category().
+enum class Errc {
+  end_of_stream = 1,     ///< The peer ended the stream in an orderly way.
+  canceled,              ///< The operation was ended by this side.
+  timed_out,             ///< The deadline passed first.
+  frame_too_long,        ///< A frame announced more bytes than the connection's limit.
+  malformed,             ///< Bytes that are no message of the protocol.
+  queue_full,            ///< A bounded queue had no room.
+  name_not_found,        ///< A host name that resolves to no address.
+  invalid_address,       ///< Text that is no address, or an address of an unsupported family.
+  invalid_option,        ///< An option outside its documented range.
+  alias_in_use,          ///< Another live node holds the alias.
+  registration_refused,  ///< The PMD refused the registration.
+  node_not_found,        ///< The PMD knows no node by that alias or nodeId.
+  pmd_unreachable,       ///< No PMD answers at the given host and port.
+  pmd_not_started,       ///< No PMD answered, and one could not be started.
+  pmd_not_found,         ///< The distflow-pmd program was not found.
+  erlang_epmd,           ///< Erlang's epmd answers on the port, not a PMD.
+  not_a_pmd,             ///< Something else than a PMD answers on the port.
+  already_running,       ///< Another holder, in this process, has the lock or name.
+  shut_down,             ///< The node has been shut down.
+  forked,                ///< The handle was carried over a fork() and is inert in the child.
+  backend_unavailable,   ///< The requested I/O backend cannot run on this system.
+  refused,               ///< The other side answered "no".
+  out_of_memory,         ///< Memory, or a bounded pool of it, is exhausted.
+};
+
+/// The category of Errc. Its messages say what happened and, where there is a remedy, what to do.
+const std::error_category& error_category() noexcept;
+
+std::error_code make_error_code(Errc errc) noexcept;
+
+/// An error: `code` says what, `doing` (a static string, never null) says what was being done.
+struct Error {
+  std::error_code code;
+  const char* doing = "";
+
+  /// "<doing>: <message of code>".
+  [[nodiscard]] std::string message() const;
+
+  friend bool operator==(const Error& a, const Error& b) { return a.code == b.code; }
+  friend bool operator==(const Error& a, Errc b) { return a.code == make_error_code(b); }
+};
+
+}  // namespace distflow
+
+template <>
+struct std::is_error_code_enum<distflow::Errc> : std::true_type {};
