@@ -36,6 +36,9 @@ class Chunk {
   /// Whether the caller's lease is the only one, so that the chunk may be written again.
   [[nodiscard]] bool is_sole_lease() const { return leases_.load(std::memory_order_acquire) == 1; }
 
+  /// The pool it goes back to; null for a chunk of its own.
+  [[nodiscard]] ChunkPool* home() const { return home_; }
+
   /// A chunk of its own, outside any pool, with one lease; null when memory is exhausted.
   static Chunk* allocate(std::size_t capacity, ChunkPool* home = nullptr);
 

@@ -1,0 +1,119 @@
+// Cuts a stream of bytes, fed in slices of chunks, into frames: in place wherever a frame lies together.
+//
+// One thread, the connection's. Work is done in runs: feed, take frames with next(), end the run.
+//   1. The frames depend on the bytes alone, never on how they were cut into slices.
+//   2. A frame whose body lies wholly in one slice is given where it lies. Any other is put together in a block of the
+//      decoder's own, each byte copied once (and again when a large block has grown).
+//   3. Frames given in a run stay valid until end_run(). Until then the caller keeps its lease of the chunk it fed.
+//   4. Between runs a decoder keeps the bytes of an incomplete frame, and what the caller left unread, and nothing
+//   else:
+//      at the end of a frame it owns no block.
+//   5. The block of an incomplete frame is at most as large as the frame, and at most the larger of a pool's block and
+//      twice the bytes of it that came. What is announced costs nothing.
+//   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() says so from then on.
+//   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
+//      copied into a block, larger ones lease their chunk. charged_size() tells the memory so kept.
+// Use: decoder.feed(chunk, bytes);
+//      while (wants_more && (next = decoder.next(frame)) == FrameDecoder::Next::frame) take(frame);
+//      decoder.end_run();
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/chunk_pool.hpp"
+#include "framing/frame.hpp"
+
+namespace distflow::framing {
+
+class FrameDecoder {
+ public:
+  enum class Next {
+    frame,          ///< A frame was given.
+    need_more,      ///< All that was fed is used; the next frame is incomplete.
+    too_long,       ///< The next frame announces more than the limit: announced() bytes. Stays so.
+    out_of_memory,  ///< No memory to keep what came. Stays so.
+  };
+
+  /// `blocks` serves incomplete frames that fit one of its chunks; it must outlive the decoder and all its frames.
+  FrameDecoder(std::uint32_t frame_size_max, base::ChunkPool& blocks)
+      : frame_size_max_(frame_size_max), blocks_(blocks) {}
+  FrameDecoder(const FrameDecoder&) = delete;
+  FrameDecoder& operator=(const FrameDecoder&) = delete;
+
+  /// `bytes`, which lie in `chunk`, come next in the stream. Behind an unread rest they wait, and lease `chunk`.
+  void feed(base::Chunk& chunk, std::string_view bytes);
+
+  /// The next frame of what was fed and not yet read. A frame may be empty.
+  Next next(Frame& out) {
+    const auto available = static_cast<std::size_t>(direct_end_ - cursor_);
+    if (available >= kHeaderSize) [[likely]] {
+      const std::uint32_t size = read_header(cursor_);
+      if (size <= frame_size_max_ && size <= available - kHeaderSize) [[likely]] {
+        out = {{cursor_ + kHeaderSize, size}, chunk_};
+        cursor_ += kHeaderSize + size;
+        return Next::frame;
+      }
+    }
+    return next_slowly(out);
+  }
+
+  /// Ends the run: keeps what is unread for later runs, and gives back whatever held the frames given.
+  /// After it the caller may give up its lease of the chunk it fed. A later run begins with feed() or next().
+  void end_run();
+
+  /// The length that next() refused as too_long.
+  [[nodiscard]] std::uint32_t announced() const { return read_header(header_.data()); }
+
+  /// Bytes fed, not yet read, that next() can go on with.
+  [[nodiscard]] std::size_t unread_size() const;
+  /// Bytes of the incomplete frame that have come, its header included.
+  [[nodiscard]] std::size_t partial_size() const { return header_size_ + assembled_; }
+  /// Bytes of memory that this decoder keeps: its block, and the chunks and blocks of what is unread.
+  [[nodiscard]] std::size_t charged_size() const;
+
+ private:
+  struct Slice {
+    base::ChunkRef chunk;
+    const char* begin;
+    const char* end;
+  };
+
+  Next next_slowly(Frame& out);
+  Next next_in_slice(Frame& out);
+  Next assemble(Frame& out);
+  Next give_assembled(Frame& out);
+  Next end_stream(Next reason);
+  bool take_header();
+  bool make_room(std::size_t size);
+  void open(base::Chunk& chunk, std::string_view bytes);
+  bool open_waiting();
+  void queue(base::Chunk& chunk, std::string_view bytes);
+  void keep_unread();
+  [[nodiscard]] std::size_t available() const { return static_cast<std::size_t>(slice_end_ - cursor_); }
+
+  const std::uint32_t frame_size_max_;
+  base::ChunkPool& blocks_;
+
+  // The slice being read. next() goes up to direct_end_ by itself: slice_end_ between frames, cursor_ in one.
+  const char* cursor_ = nullptr;
+  const char* direct_end_ = nullptr;
+  const char* slice_end_ = nullptr;
+  base::Chunk* chunk_ = nullptr;
+  base::ChunkRef lease_;  // of chunk_, when the slice was kept from an earlier run
+
+  // The incomplete frame: its header as far as it came, then its body.
+  std::array<char, kHeaderSize> header_{};
+  std::size_t header_size_ = 0;
+  std::size_t assembled_ = 0;
+  base::ChunkRef block_;
+
+  Next verdict_ = Next::need_more;     // too_long or out_of_memory once the stream has ended
+  std::vector<Slice> waiting_;         // behind the slice being read
+  std::vector<base::ChunkRef> given_;  // what holds frames given in this run, beside the chunk fed
+};
+
+}  // namespace distflow::framing

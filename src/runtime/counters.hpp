@@ -1,0 +1,31 @@
+// What became of the messages of one peer, counted.
+//
+// Any thread. Each counter only grows; read together, they are exact when nobody works on the peer's messages.
+//   1. received = handled + waiting + the sum of dropped, where waiting is what is in the mailbox or being handled.
+// Use: counters.received.fetch_add(n, std::memory_order_relaxed);
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace distflow::runtime {
+
+using Counter = std::atomic<std::uint64_t>;
+
+/// Counts never order anything else, so relaxed suffices.
+inline void add(Counter& counter, std::uint64_t n) { counter.fetch_add(n, std::memory_order_relaxed); }
+inline std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
+
+struct PeerCounters {
+  Counter received{0};                ///< offered to the mailbox, and not left with the caller by `block`
+  Counter handled{0};                 ///< released after the handler had them
+  Counter dropped_mailbox_newest{0};  ///< found the mailbox full
+  Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
+  Counter dropped_shutdown{0};        ///< waited when the mailbox was discarded
+
+  [[nodiscard]] std::uint64_t dropped() const {
+    return read(dropped_mailbox_newest) + read(dropped_mailbox_oldest) + read(dropped_shutdown);
+  }
+};
+
+}  // namespace distflow::runtime
