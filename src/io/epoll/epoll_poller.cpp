@@ -1,0 +1,101 @@
+#include "io/epoll/epoll_poller.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+
+#include "base/assert.hpp"
+#include "io/posix/socket.hpp"
+
+namespace distflow::io {
+namespace {
+
+constexpr std::size_t kEventCountMax = 256;
+constexpr std::uint64_t kWakeToken = std::numeric_limits<std::uint64_t>::max();
+
+timespec to_timespec(base::Duration timeout) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(timeout);
+  return {static_cast<time_t>(whole.count()), static_cast<long>((timeout - whole).count())};
+}
+
+/// Whole milliseconds, rounded up: a wait that ends early would only be begun again.
+int to_ms(base::Duration timeout) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+  return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+EpollPoller::~EpollPoller() {
+  if (event_ >= 0) ::close(event_);
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+Result<void> EpollPoller::open() {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) return posix::last_error("opening epoll");
+  event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_ < 0) return posix::last_error("opening an eventfd");
+  return add(event_, kWakeToken);
+}
+
+Result<void> EpollPoller::add(int fd, std::uint64_t token) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = token;
+  if (fd == event_) event.events = EPOLLIN | EPOLLET;
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return posix::last_error("adding a descriptor to epoll");
+  return {};
+}
+
+void EpollPoller::remove(int fd) noexcept {
+  epoll_event unused{};
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, &unused);
+}
+
+std::size_t EpollPoller::wait(base::Duration timeout, std::span<Readiness> out) {
+  std::array<epoll_event, kEventCountMax> events;  // filled up to `count`
+  const int size = static_cast<int>(std::min(out.size(), events.size()));
+  const bool is_forever = timeout == base::Duration::max();
+  int count = -1;
+  if (has_pwait2_ && timeout > base::Duration::zero() && !is_forever) {
+    const timespec limit = to_timespec(timeout);
+    count = ::epoll_pwait2(epoll_, events.data(), size, &limit, nullptr);
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) has_pwait2_ = false;  // Linux < 5.11, or a seccomp filter
+  }
+  if (count < 0 && (!has_pwait2_ || timeout <= base::Duration::zero() || is_forever)) {
+    count =
+        ::epoll_wait(epoll_, events.data(), size, is_forever ? -1 : to_ms(std::max(timeout, base::Duration::zero())));
+  }
+  DF_ASSERT(count >= 0 || errno == EINTR);
+
+  was_woken_ = false;
+  std::size_t ready = 0;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kWakeToken) {
+      was_woken_ = true;
+      continue;
+    }
+    const bool has_ended = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    out[ready++] = {.token = event.data.u64,
+                    .can_read = has_ended || (event.events & EPOLLIN) != 0,
+                    .can_write = has_ended || (event.events & EPOLLOUT) != 0,
+                    .has_ended = has_ended};
+  }
+  return ready;
+}
+
+void EpollPoller::wake() noexcept {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then a wake-up is under way already.
+  [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
+}
+
+}  // namespace distflow::io

@@ -1,0 +1,37 @@
+// Linux's answers to io/posix/platform.hpp.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "base/assert.hpp"
+#include "io/posix/platform.hpp"
+
+namespace distflow::io::platform {
+
+int stream_socket(int family) noexcept { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept {
+  return ::accept4(listener, peer, peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int send_flags() noexcept { return MSG_DONTWAIT | MSG_NOSIGNAL; }
+
+void prefer_unpaced(int fd) noexcept {
+  // BBR, a common default, paces even on loopback (tcp(7), TCP_CONGESTION); reno is built into every kernel.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
+void fill_random(std::span<std::byte> out) noexcept {
+  while (!out.empty()) {
+    const ssize_t filled = ::getrandom(out.data(), out.size(), 0);
+    if (filled < 0) {
+      DF_ASSERT(errno == EINTR);  // the only failure of getrandom(2) without flags
+      continue;
+    }
+    out = out.subspan(static_cast<std::size_t>(filled));
+  }
+}
+
+}  // namespace distflow::io::platform

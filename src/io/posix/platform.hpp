@@ -1,0 +1,24 @@
+// What POSIX leaves to each system. Declared once here; answered once per system, in its backend's folder.
+//
+// Stateless; any thread.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <span>
+
+namespace distflow::io::platform {
+
+/// A stream socket that neither blocks nor survives exec, or -1 with errno. Sending on it never raises SIGPIPE.
+int stream_socket(int family) noexcept;
+/// accept(2) giving a socket like stream_socket()'s.
+int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept;
+/// What send calls need besides, so as neither to block nor to raise SIGPIPE.
+int send_flags() noexcept;
+/// Asks for the congestion control that does not pace on loopback; ignored where there is no choice.
+void prefer_unpaced(int fd) noexcept;
+/// Unpredictable bytes from the system.
+void fill_random(std::span<std::byte> out) noexcept;
+
+}  // namespace distflow::io::platform

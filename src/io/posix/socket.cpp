@@ -1,0 +1,168 @@
+#include "io/posix/socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "io/posix/platform.hpp"
+
+namespace distflow::io::posix {
+namespace {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(sockaddr_storage);
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+SocketAddress to_system(const Address& address) {
+  SocketAddress result;
+  if (address.family == Address::Family::ipv4) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(address.port);
+    std::memcpy(&in.sin_addr, address.bytes.data(), sizeof in.sin_addr);
+    std::memcpy(&result.storage, &in, sizeof in);
+    result.size = sizeof in;
+  } else {
+    sockaddr_in6 in6{};
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(address.port);
+    in6.sin6_scope_id = address.scope;
+    std::memcpy(&in6.sin6_addr, address.bytes.data(), sizeof in6.sin6_addr);
+    std::memcpy(&result.storage, &in6, sizeof in6);
+    result.size = sizeof in6;
+  }
+  return result;
+}
+
+Address from_system(const SocketAddress& system) {
+  Address address;
+  if (system.storage.ss_family == AF_INET6) {
+    sockaddr_in6 in6{};
+    std::memcpy(&in6, &system.storage, sizeof in6);
+    address.family = Address::Family::ipv6;
+    address.port = ntohs(in6.sin6_port);
+    address.scope = in6.sin6_scope_id;
+    std::memcpy(address.bytes.data(), &in6.sin6_addr, sizeof in6.sin6_addr);
+  } else {
+    sockaddr_in in{};
+    std::memcpy(&in, &system.storage, sizeof in);
+    address.port = ntohs(in.sin_port);
+    std::memcpy(address.bytes.data(), &in.sin_addr, sizeof in.sin_addr);
+  }
+  return address;
+}
+
+int system_family(const Address& address) { return address.family == Address::Family::ipv4 ? AF_INET : AF_INET6; }
+
+void enable(int fd, int level, int option) {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+/// Closes `fd` and gives the error that errno held before.
+Error close_with_error(int fd, const char* doing) {
+  const Error error = last_error(doing);
+  close_fd(fd);
+  return error;
+}
+
+}  // namespace
+
+Error error_of(int errno_value, const char* doing) noexcept {
+  return {std::error_code(errno_value, std::generic_category()), doing};
+}
+
+Error last_error(const char* doing) noexcept { return error_of(errno, doing); }
+
+bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+Result<int> open_listener(const Address& address, const ListenOptions& options) {
+  const int fd = platform::stream_socket(system_family(address));
+  if (fd < 0) return last_error("opening a listening socket");
+  enable(fd, SOL_SOCKET, SO_REUSEADDR);  // a port in TIME_WAIT is free to listen on
+  if (address.family == Address::Family::ipv6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  if (options.accepted.fast_loopback && address.is_loopback())
+    platform::prefer_unpaced(fd);  // accepted sockets inherit it
+
+  SocketAddress system = to_system(address);
+  if (::bind(fd, system.get(), system.size) != 0) return close_with_error(fd, "binding a listening socket");
+  if (::listen(fd, static_cast<int>(options.backlog)) != 0) return close_with_error(fd, "listening");
+  return fd;
+}
+
+Result<int> open_connecting(const Address& address, const StreamOptions& options) {
+  const int fd = platform::stream_socket(system_family(address));
+  if (fd < 0) return last_error("opening a socket");
+  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (options.fast_loopback && address.is_loopback()) platform::prefer_unpaced(fd);
+  SocketAddress system = to_system(address);
+  if (::connect(fd, system.get(), system.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
+    return close_with_error(fd, "connecting");
+  }
+  return fd;
+}
+
+Result<void> connect_outcome(int fd) {
+  int outcome = 0;
+  socklen_t size = sizeof outcome;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) return last_error("connecting");
+  if (outcome != 0) return error_of(outcome, "connecting");
+  return {};
+}
+
+Result<int> accept_stream(int listener, Address& peer) {
+  SocketAddress system;
+  const int fd = platform::accept_socket(listener, system.get(), &system.size);
+  if (fd < 0) return last_error("accepting a connection");
+  peer = from_system(system);
+  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  return fd;
+}
+
+std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return ::recv(fd, out, size, 0); }
+
+std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
+  std::array<iovec, kPieceCountMax> vectors;  // filled up to msg_iovlen
+  const std::size_t count = std::min(pieces.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    // sendmsg(2) does not write through iov_base.
+    vectors[i] = {const_cast<char*>(pieces[i].data()) + offset, pieces[i].size() - offset};
+    offset = 0;
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+  return ::sendmsg(fd, &message, platform::send_flags());
+}
+
+Result<Address> local_address(int fd) {
+  SocketAddress system;
+  if (::getsockname(fd, system.get(), &system.size) != 0) return last_error("asking for a socket's address");
+  return from_system(system);
+}
+
+void close_fd(int fd) noexcept {
+  // Not tried again on EINTR: the descriptor is gone already, on Linux and the BSDs alike (close(2)).
+  ::close(fd);
+}
+
+base::Instant monotonic_now() noexcept { return std::chrono::steady_clock::now(); }
+
+base::WallMs wall_ms() noexcept {
+  using std::chrono::duration_cast;
+  return duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void fill_random(std::span<std::byte> out) noexcept { platform::fill_random(out); }
+
+}  // namespace distflow::io::posix

@@ -1,0 +1,45 @@
+// Non-blocking stream sockets, as every POSIX backend needs them. Each verb is one system call and its errors as
+// values.
+//
+// Stateless; any thread.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <distflow/result.hpp>
+
+#include "io/address.hpp"
+#include "io/backend.hpp"
+#include "io/operation.hpp"
+
+namespace distflow::io::posix {
+
+/// The Error for the current errno. The one place where a kernel's numbers become distflow's errors.
+Error last_error(const char* doing) noexcept;
+Error error_of(int errno_value, const char* doing) noexcept;
+
+/// Whether errno says that the call is to be tried again when the descriptor is ready.
+bool would_block() noexcept;
+
+Result<int> open_listener(const Address& address, const ListenOptions& options);
+/// A socket whose connect has been started; its outcome is connect_outcome() once it is writable.
+Result<int> open_connecting(const Address& address, const StreamOptions& options);
+Result<void> connect_outcome(int fd);
+/// The next connection of a listener; EAGAIN's error when there is none.
+Result<int> accept_stream(int listener, Address& peer);
+
+/// Bytes received, 0 at the stream's end, -1 with errno.
+std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept;
+inline constexpr std::size_t kPieceCountMax = 64;
+/// Bytes sent of the pieces from `offset` bytes into the first on, at most kPieceCountMax pieces; -1 with errno.
+std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept;
+
+Result<Address> local_address(int fd);
+void close_fd(int fd) noexcept;
+
+base::Instant monotonic_now() noexcept;
+base::WallMs wall_ms() noexcept;
+void fill_random(std::span<std::byte> out) noexcept;
+
+}  // namespace distflow::io::posix

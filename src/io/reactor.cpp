@@ -1,0 +1,80 @@
+#include "io/reactor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace distflow::io {
+
+Reactor::Reactor(std::unique_ptr<Backend> backend, ReactorOptions options)
+    : options_(options), backend_(std::move(backend)), timers_(backend_->now()), tasks_(options.task_count_max) {}
+
+Reactor::~Reactor() {
+  while (!put_off_.empty()) put_off_.pop_front();
+}
+
+void Reactor::turn(base::Instant deadline) {
+  if (take_submissions() || !put_off_.empty() || is_spinning()) {
+    backend_->poll(base::Instant::min());
+  } else {
+    poll_asleep(std::min(deadline, timers_.next_deadline()));
+  }
+  timers_.advance(now());
+  take_submissions();
+  run_put_off();
+}
+
+void Reactor::run() {
+  while (!is_stopped()) turn(base::kNever);
+}
+
+bool Reactor::post(std::function<void()> task) {
+  if (!tasks_.push(std::move(task))) return false;
+  notify();
+  return true;
+}
+
+void Reactor::stop() {
+  is_stopped_.store(true, std::memory_order_relaxed);
+  notify();
+}
+
+void Reactor::notify() {
+  // A read-modify-write on both sides (here and in poll_asleep): whichever comes second in the order of is_asleep_ sees
+  // what the other one did before. Either the loop finds the submission, or this call finds the loop asleep.
+  if (!is_asleep_.exchange(false, std::memory_order_seq_cst)) return;
+  wakes_.fetch_add(1, std::memory_order_relaxed);
+  backend_->wake();
+}
+
+bool Reactor::is_spinning() {
+  if (options_.spin == base::Duration::zero()) return false;
+  const BackendCounters& counters = backend_->counters();
+  const std::uint64_t activity = counters.recvs + counters.sends + counters.accepts;
+  if (std::exchange(activity_seen_, activity) != activity) spin_until_ = base::saturating_add(now(), options_.spin);
+  return now() < spin_until_;
+}
+
+void Reactor::poll_asleep(base::Instant until) {
+  is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
+  const bool has_work = take_submissions() || is_stopped();
+  backend_->poll(has_work ? base::Instant::min() : until);
+  is_asleep_.exchange(false, std::memory_order_seq_cst);
+}
+
+bool Reactor::take_submissions() {
+  bool any = drain_inbox_ && drain_inbox_();
+  std::function<void()> task;
+  for (std::size_t count = tasks_.size(); count > 0 && tasks_.pop(task); --count) {
+    any = true;
+    task();
+  }
+  return any;
+}
+
+void Reactor::run_put_off() {
+  base::IntrusiveList<TurnEnd, TurnEnd> work;  // what is put off meanwhile belongs to the next turn
+  work.take(put_off_);
+  while (!work.empty()) work.pop_front().on_turn_end();
+}
+
+}  // namespace distflow::io

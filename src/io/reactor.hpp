@@ -1,0 +1,100 @@
+// The reactor: one thread's loop over a backend. Turns, timers, work posted by other threads, work put off to a turn's
+// end.
+//
+// Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
+//   1. A turn is: poll, expired timers, submissions, and what was put off (TurnEnd), in this order.
+//   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
+// Use: Reactor reactor(std::move(backend), {}); reactor.run();
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/delegate.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/submission_queue.hpp"
+#include "base/time.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/backend.hpp"
+
+namespace distflow::io {
+
+/// Work put off to the end of the current turn, once, however often it is asked for.
+class TurnEnd : public base::ListNode<TurnEnd> {
+ public:
+  base::Delegate<void()> on_turn_end;
+};
+
+struct ReactorOptions {
+  /// How long the loop goes on looking for work after the last it had, before it sleeps.
+  base::Duration spin{0};
+  /// Tasks posted and not yet run, at most.
+  std::size_t task_count_max = 65536;
+};
+
+class Reactor {
+ public:
+  Reactor(std::unique_ptr<Backend> backend, ReactorOptions options);
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  [[nodiscard]] Backend& backend() { return *backend_; }
+  [[nodiscard]] base::TimerWheel& timers() { return timers_; }
+
+  /// Both clocks as of this turn.
+  [[nodiscard]] base::Instant now() const { return backend_->now(); }
+  [[nodiscard]] base::WallMs wall_ms() const { return backend_->wall_ms(); }
+
+  /// Arms `timer` to expire `after` from now on.
+  void arm_after(base::Timer& timer, base::Duration after) { timers_.arm(timer, base::saturating_add(now(), after)); }
+
+  /// Runs `work` at the end of this turn. Nothing happens when it is put off already.
+  void defer(TurnEnd& work) {
+    if (!work.is_linked()) put_off_.push_back(work);
+  }
+
+  /// One turn. Waits for something to do until `deadline` at the latest.
+  void turn(base::Instant deadline);
+  /// Turns until stop().
+  void run();
+
+  /// Has the loop's thread run `task`. False, and the task dropped, when the queue is full. Any thread.
+  bool post(std::function<void()> task);
+  /// Makes run() return after its turn. Any thread.
+  void stop();
+  /// Wakes the loop if it sleeps, so that it looks at what was submitted before. Any thread.
+  void notify();
+
+  /// Called each turn, and once more before the loop sleeps: takes what other threads have submitted and tells whether
+  /// there was anything. Set before the first turn.
+  void set_inbox(base::Delegate<bool()> drain) { drain_inbox_ = drain; }
+
+  [[nodiscard]] bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
+  /// Wake-ups by notify(): how often another thread found the loop asleep.
+  [[nodiscard]] std::uint64_t wake_count() const { return wakes_.load(std::memory_order_relaxed); }
+
+ private:
+  bool take_submissions();
+  void run_put_off();
+  bool is_spinning();
+  void poll_asleep(base::Instant deadline);
+
+  const ReactorOptions options_;
+  std::unique_ptr<Backend> backend_;
+  base::TimerWheel timers_;
+  base::IntrusiveList<TurnEnd, TurnEnd> put_off_;
+  base::Delegate<bool()> drain_inbox_;
+  base::SubmissionQueue<std::function<void()>> tasks_;
+  std::uint64_t activity_seen_ = 0;
+  base::Instant spin_until_ = base::Instant::min();
+
+  // Any thread.
+  alignas(64) std::atomic<bool> is_asleep_{false};
+  std::atomic<bool> is_stopped_{false};
+  std::atomic<std::uint64_t> wakes_{0};
+};
+
+}  // namespace distflow::io

@@ -1,0 +1,145 @@
+#include "transport/connection.hpp"
+
+#include <utility>
+
+namespace distflow::transport {
+
+using base::Delegate;
+using framing::FrameDecoder;
+
+Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, ConnectionObserver& observer,
+                       const ConnectionLimits& limits)
+    : reactor_(reactor),
+      observer_(observer),
+      send_stall_max_(limits.send_stall_max),
+      decoder_(limits.frame_size_max, blocks),
+      queue_(limits.send),
+      stall_timer_(Delegate<void()>::to<&Connection::on_stall_check>(*this)) {
+  recv_op_.on_recv = Delegate<void(const io::Received&)>::to<&Connection::on_recv>(*this);
+  recv_op_.on_end = Delegate<void(Error)>::to<&Connection::on_recv_end>(*this);
+  send_op_.on_sent = Delegate<void(Result<void>)>::to<&Connection::on_sent>(*this);
+  close_op_.on_closed = Delegate<void()>::to<&Connection::on_handle_closed>(*this);
+  flush_.on_turn_end = Delegate<void()>::to<&Connection::flush>(*this);
+  rerun_.on_turn_end = Delegate<void()>::to<&Connection::run_unread>(*this);
+}
+
+Connection::~Connection() { DF_ASSERT(state_ == State::unopened || state_ == State::closed); }
+
+void Connection::open(io::Handle stream) {
+  DF_ASSERT(state_ == State::unopened);
+  state_ = State::open;
+  stream_ = stream;
+  start_recv();
+}
+
+void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }
+
+void Connection::on_recv(const io::Received& received) {
+  if (state_ != State::open) return;  // a draining connection hears nothing more
+  decoder_.feed(received.chunk, received.bytes);
+  run_frames();
+}
+
+void Connection::run_frames() {
+  if (!is_paused_) observer_.on_frames(*this);
+  decoder_.end_run();
+  if (std::exchange(has_failed_, false)) close(why_);
+}
+
+/// Goes on with what was left unread before a pause.
+void Connection::run_unread() {
+  if (state_ == State::open && !is_paused_) run_frames();
+}
+
+void Connection::note_end_of_run(FrameDecoder::Next next) {
+  if (next == FrameDecoder::Next::need_more) return;
+  const Errc errc = next == FrameDecoder::Next::too_long ? Errc::frame_too_long : Errc::out_of_memory;
+  why_ = {errc, "receiving a frame"};
+  has_failed_ = true;
+}
+
+void Connection::on_recv_end(Error why) {
+  if (state_ != State::open) return;
+  if (why == Errc::canceled) {
+    if (!is_paused_) start_recv();  // resumed before the pause had taken effect
+    return;
+  }
+  if (why == Errc::end_of_stream) {
+    why_ = why;
+    finish();
+  } else {
+    close(why);
+  }
+}
+
+void Connection::pause() {
+  if (state_ != State::open || std::exchange(is_paused_, true)) return;
+  reactor_.backend().cancel_recv(stream_);
+}
+
+void Connection::resume() {
+  if (state_ != State::open || !std::exchange(is_paused_, false)) return;
+  if (recv_op_.is_idle()) start_recv();
+  reactor_.defer(rerun_);
+}
+
+void Connection::flush() {
+  if (queue_.is_in_flight() || state_ == State::closing) return;
+  if (!queue_.has_filled()) {
+    if (state_ == State::draining) close(why_);
+    return;
+  }
+  send_op_.pieces = queue_.begin_flight();
+  reactor_.backend().send(stream_, send_op_);
+  if (!stall_timer_.is_armed()) {
+    stall_mark_ = bytes_flown_;
+    reactor_.arm_after(stall_timer_, send_stall_max_);
+  }
+}
+
+void Connection::on_sent(Result<void> result) {
+  bytes_flown_ += send_op_.bytes_sent;
+  const std::uint32_t before = queue_.frames();
+  const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
+  observer_.on_sent(*this, sent, before - queue_.frames() - sent);
+  if (state_ == State::closing) return;
+  if (!result) return close(result.error());
+  flush();
+}
+
+/// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
+void Connection::on_stall_check() {
+  const std::uint64_t progress = bytes_flown_ + (queue_.is_in_flight() ? send_op_.bytes_sent : 0);
+  if (!queue_.is_in_flight()) {
+    if (queue_.frames() == 0) queue_.trim();
+    return;
+  }
+  if (std::exchange(stall_mark_, progress) == progress)
+    return close({Errc::timed_out, "sending to a peer that takes nothing"});
+  reactor_.arm_after(stall_timer_, send_stall_max_);
+}
+
+void Connection::finish() {
+  if (state_ != State::open) return;
+  state_ = State::draining;
+  if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
+  reactor_.defer(flush_);
+}
+
+void Connection::close(Error why) {
+  if (state_ != State::open && state_ != State::draining) return;
+  state_ = State::closing;
+  why_ = why;
+  reactor_.timers().cancel(stall_timer_);
+  flush_.unlink();
+  rerun_.unlink();
+  reactor_.backend().close(stream_, close_op_);
+}
+
+void Connection::on_handle_closed() {
+  state_ = State::closed;
+  if (const std::uint32_t dropped = queue_.drop_all(); dropped > 0) observer_.on_sent(*this, 0, dropped);
+  observer_.on_closed(*this, why_);
+}
+
+}  // namespace distflow::transport

@@ -1,0 +1,132 @@
+// A connection: frames in, by runs; frames out, gathered once a turn. Closed in three steps.
+//
+//     open ──▶ [open] ── finish() ──▶ [draining] ── queue empty ──▶ [closing] ── on_closed ──▶ [closed]
+//                 └───────── close(), an error ──────────────────────▲
+//
+// Loop thread only.
+//   1. Frames come in the order they were sent. None come once the connection drains or closes, or while it is paused.
+//   2. send() only queues. What a turn queued leaves at its end, in one send.
+//   3. Every frame that send() took is told to the observer once more, as sent or as dropped.
+//   4. on_closed is the last call to the observer. Only then, and inside it, may the connection be destroyed.
+//   5. An idle connection has no buffer.
+// Use: connection.open(stream); ... connection.send(out.end_frame());
+#pragma once
+
+#include <cstdint>
+
+#include <distflow/result.hpp>
+
+#include "base/timer_wheel.hpp"
+#include "framing/frame_decoder.hpp"
+#include "io/reactor.hpp"
+#include "transport/send_queue.hpp"
+
+namespace distflow::transport {
+
+class Connection;
+
+/// Whoever a connection is for. Calls come from inside Reactor::turn().
+class ConnectionObserver {
+ public:
+  /// Frames have come: take them with connection.next_frame() until it says no. One left behind (after pause()) comes
+  /// first in the next run. What frames lie in is valid for this call; who keeps it leases the frame's chunk.
+  virtual void on_frames(Connection& connection) = 0;
+  /// Of the frames queued, `sent` have gone to the system and `dropped` never will.
+  virtual void on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
+    static_cast<void>(connection), static_cast<void>(sent), static_cast<void>(dropped);
+  }
+  /// The connection is closed, because of `why`. Errc::end_of_stream: the peer ended it; Errc::canceled: this side did.
+  virtual void on_closed(Connection& connection, Error why) = 0;
+
+ protected:
+  ~ConnectionObserver() = default;
+};
+
+struct ConnectionLimits {
+  std::uint32_t frame_size_max = 16 * 1024 * 1024;  ///< bytes of a frame's body that the peer may announce
+  SendLimits send;
+  /// A peer that takes no byte for so long while there are some for it is closed with Errc::timed_out.
+  base::Duration send_stall_max = base::seconds(30);
+};
+
+enum class SendResult { queued, full, closed };
+
+class Connection {
+ public:
+  /// All three must outlive the connection. `blocks` serves frames that come in parts.
+  Connection(io::Reactor& reactor, base::ChunkPool& blocks, ConnectionObserver& observer,
+             const ConnectionLimits& limits);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Takes over a connected stream and begins to receive.
+  void open(io::Handle stream);
+
+  /// The next frame of the run. Only to be called inside on_frames.
+  bool next_frame(framing::Frame& frame) {
+    if (state_ != State::open || is_paused_) return false;
+    const framing::FrameDecoder::Next next = decoder_.next(frame);
+    if (next == framing::FrameDecoder::Next::frame) [[likely]]
+      return true;
+    note_end_of_run(next);
+    return false;
+  }
+
+  SendResult send(const EncodedFrame& frame) {
+    if (state_ != State::open) return SendResult::closed;
+    if (!queue_.append(frame)) return SendResult::full;
+    reactor_.defer(flush_);
+    return SendResult::queued;
+  }
+
+  /// Stops receiving, so that TCP holds the peer back, until resume().
+  void pause();
+  void resume();
+
+  /// Sends what is queued, then closes. Nothing is received any more.
+  void finish();
+  /// Closes now. What is queued is dropped; `why` goes to on_closed.
+  void close(Error why = {Errc::canceled, "closing a connection"});
+
+  [[nodiscard]] bool is_open() const { return state_ == State::open; }
+  [[nodiscard]] bool is_paused() const { return is_paused_; }
+  [[nodiscard]] const SendQueue& queue() const { return queue_; }
+  [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }
+
+ private:
+  enum class State : std::uint8_t { unopened, open, draining, closing, closed };
+
+  void on_recv(const io::Received& received);
+  void on_recv_end(Error why);
+  void on_sent(Result<void> result);
+  void on_handle_closed();
+  void on_stall_check();
+  void flush();
+  void run_unread();
+  void run_frames();
+  void note_end_of_run(framing::FrameDecoder::Next next);
+  void start_recv();
+
+  io::Reactor& reactor_;
+  ConnectionObserver& observer_;
+  const base::Duration send_stall_max_;
+  State state_ = State::unopened;
+  bool is_paused_ = false;
+  bool has_failed_ = false;  // the run ended in `why_`
+  Error why_;
+  io::Handle stream_;
+  framing::FrameDecoder decoder_;
+  SendQueue queue_;
+  std::uint64_t stall_mark_ = 0;  // progress as of the last stall check
+  std::uint64_t bytes_flown_ = 0;
+
+  io::RecvOp recv_op_;
+  io::SendOp send_op_;
+  io::CloseOp close_op_;
+  io::TurnEnd flush_;
+  io::TurnEnd rerun_;
+  base::Timer stall_timer_;
+};
+
+}  // namespace distflow::transport

@@ -1,0 +1,122 @@
+#include "transport/dialer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace distflow::transport {
+namespace {
+
+constexpr const char* kDialing = "connecting to a host";
+
+}  // namespace
+
+/// One connect under way. Given up, it closes its handle and then itself, whatever has become of its dialer.
+struct Dialer::Attempt {
+  explicit Attempt(Dialer& dialer) : owner(&dialer), backend(dialer.reactor_.backend()) {
+    connect_op.on_connect = base::Delegate<void(Result<void>)>::to<&Attempt::on_connect>(*this);
+    close_op.on_closed = base::Delegate<void()>::to<&Attempt::on_closed>(*this);
+  }
+
+  void on_connect(Result<void> outcome) {
+    Dialer* dialer = std::exchange(owner, nullptr);
+    if (dialer == nullptr) return;  // given up: the close under way ends it
+    dialer->attempt_ = nullptr;
+    if (outcome) {
+      const io::Handle stream = handle;
+      delete this;
+      return dialer->on_attempt(stream);
+    }
+    backend.close(handle, close_op);
+    dialer->on_attempt(outcome.error());
+  }
+
+  void on_closed() { delete this; }
+
+  void give_up() {
+    owner->attempt_ = nullptr;
+    owner = nullptr;
+    backend.close(handle, close_op);
+  }
+
+  Dialer* owner;  // null once the outcome is told or no longer wanted
+  io::Backend& backend;
+  io::Handle handle;
+  io::ConnectOp connect_op;
+  io::CloseOp close_op;
+};
+
+Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
+               base::Delegate<void(Result<io::Handle>)> on_outcome)
+    : reactor_(reactor),
+      resolver_(resolver),
+      options_(options),
+      on_outcome_(on_outcome),
+      outcome_(Error{Errc::canceled, kDialing}),
+      timer_(base::Delegate<void()>::to<&Dialer::on_timeout>(*this)) {
+  deliver_.on_turn_end = base::Delegate<void()>::to<&Dialer::deliver>(*this);
+}
+
+Dialer::~Dialer() { cancel(); }
+
+void Dialer::dial(const std::string& host, std::uint16_t port) {
+  DF_ASSERT(!is_dialing_);
+  is_dialing_ = true;
+  dial_mark_ = std::make_shared<int>();
+  resolver_.resolve(host, port,
+                    [this, mark = std::weak_ptr<int>(dial_mark_)](Result<std::vector<io::Address>> addresses) {
+                      if (!mark.expired()) on_resolved(std::move(addresses));
+                    });
+}
+
+void Dialer::cancel() {
+  is_dialing_ = false;
+  dial_mark_.reset();
+  deliver_.unlink();
+  abandon_attempt();
+}
+
+void Dialer::abandon_attempt() {
+  reactor_.timers().cancel(timer_);
+  if (attempt_ != nullptr) attempt_->give_up();
+}
+
+void Dialer::on_resolved(Result<std::vector<io::Address>> addresses) {
+  if (!addresses) return end(addresses.error());
+  addresses_ = std::move(*addresses);
+  std::reverse(addresses_.begin(), addresses_.end());
+  try_next();
+}
+
+void Dialer::try_next() {
+  const io::Address address = addresses_.back();
+  addresses_.pop_back();
+  auto attempt = std::make_unique<Attempt>(*this);
+  const Result<io::Handle> handle = reactor_.backend().connect(address, options_.stream, attempt->connect_op);
+  if (!handle) return on_attempt(handle.error());
+  attempt->handle = *handle;
+  attempt_ = attempt.release();
+  reactor_.arm_after(timer_, options_.attempt_timeout);
+}
+
+void Dialer::on_attempt(Result<io::Handle> outcome) {
+  reactor_.timers().cancel(timer_);
+  if (!outcome && !addresses_.empty()) return try_next();
+  end(outcome);
+}
+
+void Dialer::on_timeout() {
+  abandon_attempt();
+  on_attempt(Error{Errc::timed_out, kDialing});
+}
+
+void Dialer::end(Result<io::Handle> outcome) {
+  outcome_ = outcome;
+  reactor_.defer(deliver_);
+}
+
+void Dialer::deliver() {
+  is_dialing_ = false;
+  on_outcome_(outcome_);
+}
+
+}  // namespace distflow::transport

@@ -1,0 +1,62 @@
+// Dials a host: resolves it, then tries its addresses one after the other until one connects.
+//
+// Loop thread only.
+//   1. A dial has exactly one outcome, told by on_outcome, never from inside dial().
+//   2. cancel() ends a dial without an outcome; is_busy() says when what it had open is closed.
+// Use: dialer.dial("localhost", 4369); ... on_outcome(Result<io::Handle>)
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/delegate.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "io/resolver.hpp"
+
+namespace distflow::transport {
+
+struct DialerOptions {
+  base::Duration attempt_timeout = base::seconds(5);  ///< for each address
+  io::StreamOptions stream;
+};
+
+class Dialer {
+ public:
+  /// `reactor` and `resolver` must outlive the dialer. The handle given is the caller's to close.
+  Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
+         base::Delegate<void(Result<io::Handle>)> on_outcome);
+  ~Dialer();
+  Dialer(const Dialer&) = delete;
+  Dialer& operator=(const Dialer&) = delete;
+
+  void dial(const std::string& host, std::uint16_t port);
+  void cancel();
+  /// Whether a dial is under way.
+  [[nodiscard]] bool is_dialing() const { return is_dialing_; }
+
+ private:
+  struct Attempt;
+  void on_resolved(Result<std::vector<io::Address>> addresses);
+  void try_next();
+  void on_attempt(Result<io::Handle> outcome);
+  void on_timeout();
+  void end(Result<io::Handle> outcome);
+  void deliver();
+  void abandon_attempt();
+
+  io::Reactor& reactor_;
+  io::Resolver& resolver_;
+  const DialerOptions options_;
+  const base::Delegate<void(Result<io::Handle>)> on_outcome_;
+  bool is_dialing_ = false;
+  std::vector<io::Address> addresses_;  // yet to be tried, last one first
+  Result<io::Handle> outcome_;
+  Attempt* attempt_ = nullptr;      // owns itself until its handle is closed
+  std::shared_ptr<int> dial_mark_;  // a look-up's answer counts only while its mark is this one
+  base::Timer timer_;
+  io::TurnEnd deliver_;
+};
+
+}  // namespace distflow::transport

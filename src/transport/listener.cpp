@@ -1,0 +1,81 @@
+#include "transport/listener.hpp"
+
+#include <utility>
+
+namespace distflow::transport {
+namespace {
+
+/// A stream that is closed as soon as it came.
+struct Refusal {
+  io::CloseOp close_op;
+  void on_closed() { delete this; }
+};
+
+}  // namespace
+
+Listener::Listener(io::Reactor& reactor, ListenerOptions options,
+                   base::Delegate<void(io::Handle, const io::Address&)> on_accept)
+    : reactor_(reactor),
+      options_(options),
+      on_accept_(on_accept),
+      retry_timer_(base::Delegate<void()>::to<&Listener::start_accept>(*this)) {
+  accept_op_.on_accept = base::Delegate<void(io::Handle, const io::Address&)>::to<&Listener::on_stream>(*this);
+  accept_op_.on_end = base::Delegate<void(Error)>::to<&Listener::on_accept_end>(*this);
+  close_op_.on_closed = base::Delegate<void()>::to<&Listener::on_handle_closed>(*this);
+}
+
+Listener::~Listener() { DF_ASSERT(!is_open()); }
+
+Result<void> Listener::open(const io::Address& address) {
+  DF_ASSERT(!is_open());
+  const Result<io::Handle> handle = reactor_.backend().listen(address, options_.socket);
+  if (!handle) return handle.error();
+  handle_ = *handle;
+  is_closing_ = false;
+  if (const Result<io::Address> bound = reactor_.backend().local_address(handle_)) address_ = *bound;
+  start_accept();
+  return {};
+}
+
+void Listener::start_accept() { reactor_.backend().accept(handle_, accept_op_); }
+
+void Listener::on_stream(io::Handle stream, const io::Address& peer) {
+  if (connection_count_ == options_.connection_count_max) return refuse(stream);
+  ++connection_count_;
+  ++counters_.accepted;
+  on_accept_(stream, peer);
+}
+
+void Listener::refuse(io::Handle stream) {
+  ++counters_.refused;
+  auto refusal = std::make_unique<Refusal>();
+  refusal->close_op.on_closed = base::Delegate<void()>::to<&Refusal::on_closed>(*refusal);
+  reactor_.backend().close(stream, refusal.release()->close_op);
+}
+
+void Listener::on_accept_end(Error) {
+  if (is_closing_) return;
+  ++counters_.pauses;
+  reactor_.arm_after(retry_timer_, options_.pause_after_failure);
+}
+
+void Listener::release_place() {
+  DF_ASSERT(connection_count_ > 0);
+  --connection_count_;
+}
+
+void Listener::close(base::Delegate<void()> on_closed) {
+  DF_ASSERT(is_open());
+  DF_ASSERT(!is_closing_);
+  is_closing_ = true;
+  on_closed_ = on_closed;
+  reactor_.timers().cancel(retry_timer_);
+  reactor_.backend().close(handle_, close_op_);
+}
+
+void Listener::on_handle_closed() {
+  handle_ = io::Handle{};
+  on_closed_();
+}
+
+}  // namespace distflow::transport

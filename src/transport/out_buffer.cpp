@@ -1,0 +1,44 @@
+#include "transport/out_buffer.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace distflow::transport {
+
+EncodedFrame OutBuffer::end_frame() {
+  DF_ASSERT(is_open_);
+  DF_ASSERT(!is_out_of_memory_);
+  is_open_ = false;
+  const std::size_t body = body_size();
+  DF_ASSERT(body <= std::numeric_limits<std::uint32_t>::max());
+  char* frame = chunk_->data() + frame_begin_;
+  framing::write_header(frame, static_cast<std::uint32_t>(body));
+  return {chunk_.get(), {frame, framing::kHeaderSize + body}};
+}
+
+void OutBuffer::abandon_frame() {
+  DF_ASSERT(is_open_);
+  is_open_ = false;
+  used_ = frame_begin_;
+}
+
+/// Moves the frame under way to a chunk with room for `size` more bytes.
+bool OutBuffer::move_to_larger(std::size_t size) {
+  const std::size_t written = chunk_ ? used_ - frame_begin_ : 0;
+  const std::size_t needed = written + size;
+  base::ChunkRef larger;
+  if (needed <= pool_.chunk_size()) larger = pool_.try_lease();
+  // A pool that is out, or a frame too large for it: memory for this frame alone, doubling as it grows.
+  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(std::max(needed, 2 * written)));
+  if (!larger) {
+    is_out_of_memory_ = true;
+    return false;
+  }
+  if (written > 0) std::memcpy(larger->data(), chunk_->data() + frame_begin_, written);
+  chunk_ = std::move(larger);
+  frame_begin_ = 0;
+  used_ = written;
+  return true;
+}
+
+}  // namespace distflow::transport

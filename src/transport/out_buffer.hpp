@@ -1,0 +1,82 @@
+// Where outgoing frames are encoded: in place, one behind the other, in chunks that all connections of a thread share.
+//
+// One thread at a time.
+//   1. A frame lies in one chunk; the frames of one turn lie side by side, so that a queue sends them as one piece.
+//   2. Bytes of a finished frame are never written again while anybody but this object has a lease of their chunk.
+//   3. Between begin_frame() and end_frame() or abandon_frame() there is exactly one frame under way.
+// Use: out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame(); queue.append(frame);
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include "base/chunk_pool.hpp"
+#include "framing/frame.hpp"
+
+namespace distflow::transport {
+
+/// A whole frame, header included, that lies in `chunk`. The lease is the buffer's, valid until its next begin_frame().
+struct EncodedFrame {
+  base::Chunk* chunk = nullptr;
+  std::string_view bytes;
+};
+
+class OutBuffer {
+ public:
+  /// `pool` gives the chunks and must outlive the buffer. Frames too large for one get memory of their own.
+  explicit OutBuffer(base::ChunkPool& pool) : pool_(pool) {}
+  OutBuffer(const OutBuffer&) = delete;
+  OutBuffer& operator=(const OutBuffer&) = delete;
+
+  /// Begins a frame; its body is what is appended until end_frame().
+  void begin_frame() {
+    DF_ASSERT(!is_open_);
+    is_open_ = true;
+    is_out_of_memory_ = false;
+    // Nobody kept what was encoded so far: start over, in memory that is still in the cache.
+    if (chunk_ && chunk_->is_sole_lease()) used_ = 0;
+    frame_begin_ = used_;
+    if (reserve(framing::kHeaderSize) != nullptr) commit(framing::kHeaderSize);
+  }
+
+  /// Room for at least `size` bytes behind what is written; null when memory is exhausted (end_frame() says so again).
+  char* reserve(std::size_t size) {
+    if (chunk_ && size <= chunk_->capacity() - used_) return chunk_->data() + used_;
+    return move_to_larger(size) ? chunk_->data() + used_ : nullptr;
+  }
+
+  /// Takes `size` of the bytes written at reserve()'s pointer into the frame.
+  void commit(std::size_t size) { used_ += size; }
+
+  void append(std::string_view bytes) {
+    if (char* out = reserve(bytes.size())) {
+      std::memcpy(out, bytes.data(), bytes.size());
+      commit(bytes.size());
+    }
+  }
+
+  /// Bytes of the body so far.
+  [[nodiscard]] std::size_t body_size() const {
+    const std::size_t size = used_ - frame_begin_;
+    return size < framing::kHeaderSize ? 0 : size - framing::kHeaderSize;
+  }
+  [[nodiscard]] bool is_out_of_memory() const { return is_out_of_memory_; }
+
+  /// The finished frame. Not to be called when out of memory.
+  EncodedFrame end_frame();
+  /// Forgets the frame under way.
+  void abandon_frame();
+
+ private:
+  bool move_to_larger(std::size_t size);
+
+  base::ChunkPool& pool_;
+  base::ChunkRef chunk_;
+  std::size_t used_ = 0;
+  std::size_t frame_begin_ = 0;
+  bool is_open_ = false;
+  bool is_out_of_memory_ = false;
+};
+
+}  // namespace distflow::transport

@@ -1,0 +1,74 @@
+// What a connection has yet to send: whole frames, gathered into pieces, in two batches. One is in flight, one is
+// filled.
+//
+// Loop thread only.
+//   1. A piece consists of whole frames and holds one lease of its chunk.
+//   2. bytes() <= bytes_max and frames() <= frames_max, in flight and filled together.
+//   3. Frames leave in the order they came.
+// Use: if (queue.append(frame)) ...; op.pieces = queue.begin_flight(); ... queue.end_flight(op.bytes_sent);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "io/operation.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::transport {
+
+struct SendLimits {
+  std::size_t bytes_max = std::size_t{64} * 1024 * 1024;
+  std::uint32_t frames_max = 1024 * 1024;
+};
+
+class SendQueue {
+ public:
+  explicit SendQueue(SendLimits limits) : limits_(limits) {}
+  SendQueue(const SendQueue&) = delete;
+  SendQueue& operator=(const SendQueue&) = delete;
+  ~SendQueue() { drop_all(); }
+
+  /// False, and nothing queued, when a limit would be passed.
+  bool append(const EncodedFrame& frame) {
+    if (frame.bytes.size() > limits_.bytes_max - bytes() || frames() == limits_.frames_max) return false;
+    filled_.append(frame);
+    return true;
+  }
+
+  /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
+  std::span<const io::Piece> begin_flight();
+
+  /// Ends the flight, of which the system took `bytes_sent` bytes; the rest is dropped. The number of whole frames
+  /// sent.
+  std::uint32_t end_flight(std::size_t bytes_sent);
+
+  /// Drops what is filled and gives the number of frames. Nothing may be in flight.
+  std::uint32_t drop_all();
+
+  /// Gives back the memory kept for pieces. Nothing may be queued.
+  void trim();
+
+  [[nodiscard]] std::size_t bytes() const { return filled_.bytes + flying_.bytes; }
+  [[nodiscard]] std::uint32_t frames() const { return filled_.frames + flying_.frames; }
+  [[nodiscard]] bool has_filled() const { return filled_.frames > 0; }
+  [[nodiscard]] bool is_in_flight() const { return flying_.frames > 0; }
+
+ private:
+  struct Batch {
+    std::vector<io::Piece> pieces;
+    std::vector<base::Chunk*> chunks;  // one lease a piece
+    std::size_t bytes = 0;
+    std::uint32_t frames = 0;
+
+    void append(const EncodedFrame& frame);
+    void clear();
+  };
+
+  const SendLimits limits_;
+  Batch filled_;
+  Batch flying_;
+};
+
+}  // namespace distflow::transport
