@@ -1,0 +1,146 @@
+// The client of a PMD: keeps a session with it, the node registered, and the registry watched, over any loss of it.
+//
+//     start() ──▶ [dialing] ── connected ──▶ [greeting] ── hello answered ──▶ [in session]
+//                     ▲                          │                                 │
+//                     └── backoff, retry_now() ──┴── on_unreachable ── on_disconnected
+//     anywhere: close() ──▶ [closing] ──▶ on_closed
+//
+// Loop thread only.
+//   1. hello, register and watch leave in one send on every new connection. A PMD that knows no hello is a TypeScript
+//      one, and is as good.
+//   2. After a loss the client dials again by itself, with backoff and jitter, and registers and watches again.
+//   3. Every request has exactly one answer, within its timeout, from inside a later turn. One made while there is no
+//      session waits for one.
+//   4. Each on_snapshot holds everything up to it: joins and leaves told before are contained in it, those told after
+//      come on top. An event missed, as its `rev` tells, leads to a new snapshot.
+//   5. on_closed is the last call, comes within the close timeout, and never from inside close(). Only then may the
+//      client be destroyed, in on_closed itself too.
+// Use: Client client({reactor, resolver, chunks, out}, observer, options); client.start(); ... client.close();
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/result.hpp>
+
+#include "base/random.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "io/resolver.hpp"
+#include "pmd/epmd_probe.hpp"
+#include "protocol/pmd_message.hpp"
+#include "transport/backoff.hpp"
+#include "transport/connection.hpp"
+#include "transport/dialer.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::pmd {
+
+/// What the client does about a registration that was refused.
+enum class AfterRefusal {
+  retry,    ///< Ask again, with backoff: the holder of the alias may be about to go.
+  give_up,  ///< Stay in session without a registration, until set_registration().
+};
+
+/// Whoever a client is for. Calls come from inside Reactor::turn(); any member of the client may be called from them.
+class ClientObserver {
+ public:
+  /// The PMD took the registration. Comes anew after each new session, and each set_registration().
+  virtual void on_registered() {}
+  /// The PMD refused it, saying `text`. The code is Errc::alias_in_use or Errc::registration_refused.
+  virtual AfterRefusal on_registration_refused(const Error& error, std::string_view text) {
+    static_cast<void>(error), static_cast<void>(text);
+    return AfterRefusal::give_up;
+  }
+  /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
+  virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
+  /// A node joined, or changed its registration. The node itself is told of its own join, too.
+  virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
+  virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
+  /// A session ended; the client goes on trying. No node has left because of it.
+  virtual void on_disconnected(const Error& why) { static_cast<void>(why); }
+  /// The PMD says that it was told to end; on_disconnected follows. It ought not to be started again.
+  virtual void on_pmd_shutdown() {}
+  /// The `attempts`-th attempt in a row at a session failed; the next one follows the backoff, or retry_now(). The code
+  /// is the system's (ECONNREFUSED and the like), Errc::name_not_found, Errc::timed_out, Errc::erlang_epmd,
+  /// Errc::not_a_pmd, or Errc::end_of_stream for a connection that ended before its first answer.
+  virtual void on_unreachable(const Error& why, std::uint32_t attempts) {
+    static_cast<void>(why), static_cast<void>(attempts);
+  }
+  /// The client is closed.
+  virtual void on_closed() {}
+
+ protected:
+  ~ClientObserver() = default;
+};
+
+struct ClientOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 4369;
+  std::optional<protocol::Registration> registration;  ///< registered on every connection
+  bool is_watching = false;                            ///< whether to watch on every connection
+  base::Duration request_timeout = base::seconds(5);
+  base::Duration heartbeat_interval = base::seconds(20);
+  base::Duration close_timeout = base::seconds(1);  ///< for the answer to the unregister of a close
+  transport::BackoffOptions backoff;
+  std::uint32_t request_count_max = 4096;           ///< requests without an answer; more fail with Errc::queue_full
+  std::uint32_t reply_size_max = 16 * 1024 * 1024;  ///< bytes of a frame from the PMD
+  std::uint64_t seed = 0;                           ///< of the jitter
+};
+
+/// What a client works with. All of it must outlive the client.
+struct ClientParts {
+  io::Reactor& reactor;
+  io::Resolver& resolver;
+  base::ChunkPool& chunks;
+  transport::OutBuffer& out;
+};
+
+enum class Unregister { no, yes };
+
+class Client final : private transport::ConnectionObserver {
+ public:
+  template <class T>
+  using Callback = std::function<void(Result<T>)>;
+
+  /// `observer` must outlive the client.
+  Client(ClientParts parts, ClientObserver& observer, ClientOptions options);
+  ~Client();
+
+  /// Begins to dial.
+  void start();
+  /// Dials at once if the client waits to do so, for instance after a PMD has been started.
+  void retry_now();
+  /// Registers `registration` from now on, in place of any other.
+  void set_registration(protocol::Registration registration);
+
+  /// The node of that alias or nodeId; Errc::node_not_found when there is none.
+  void resolve(std::string_view name, Callback<protocol::NodeInfo> on_answer);
+  void list(Callback<std::vector<protocol::NodeInfo>> on_answer);
+  /// Who the PMD is; Errc::refused when it is one that knows no hello.
+  void hello(Callback<protocol::HelloReply> on_answer);
+  /// Ends the registration for good; Errc::node_not_found when there was none.
+  void unregister(Callback<void> on_answer);
+  /// Tells the PMD to end; Errc::refused when it will not.
+  void shutdown_pmd(Callback<void> on_answer);
+
+  /// Ends the session, having unregistered first when asked to. Requests without an answer get Errc::canceled.
+  void close(Unregister unregister = Unregister::no);
+
+  [[nodiscard]] bool is_in_session() const { return state_ == State::in_session; }
+  [[nodiscard]] bool is_registered() const { return is_registered_; }
+  [[nodiscard]] std::uint16_t port() const { return options_.port; }
+
+ private:
+  enum class State : std::uint8_t { idle, dialing, greeting, in_session, waiting, probing, closing, closed };
+  State state_ = State::idle;
+  bool is_registered_ = false;
+  ClientOptions options_;
+};
+
+}  // namespace distflow::pmd
