@@ -30,6 +30,12 @@ void Connection::open(io::Handle stream) {
   state_ = State::open;
   stream_ = stream;
   start_recv();
+  if (queue_.has_filled()) reactor_.defer(flush_);
+}
+
+std::uint32_t Connection::drop_unopened() {
+  DF_ASSERT(state_ == State::unopened);
+  return queue_.drop_all();
 }
 
 void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }

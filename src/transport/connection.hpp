@@ -60,7 +60,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Takes over a connected stream and begins to receive.
+  /// Takes over a connected stream and begins to receive. What was queued before leaves first.
   void open(io::Handle stream);
 
   /// The next frame of the run. Only to be called inside on_frames.
@@ -74,11 +74,14 @@ class Connection {
   }
 
   SendResult send(const EncodedFrame& frame) {
-    if (state_ != State::open) return SendResult::closed;
+    if (state_ > State::open) return SendResult::closed;
     if (!queue_.append(frame)) return SendResult::full;
-    reactor_.defer(flush_);
+    if (state_ == State::open) reactor_.defer(flush_);
     return SendResult::queued;
   }
+
+  /// Before open() only: forgets what was queued, and returns how many frames that were. The observer is not told.
+  std::uint32_t drop_unopened();
 
   /// Stops receiving, so that TCP holds the peer back, until resume().
   void pause();
