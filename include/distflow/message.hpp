@@ -1,0 +1,54 @@
+// A message as a handler gets it, and a copy of it that may be kept.
+//
+// Message: for the handler's call only. KeptMessage: a value, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace distflow {
+
+struct KeptMessage;
+
+/// Views that are valid while the handler runs.
+struct Message {
+  std::string_view from;       ///< the sender's nodeId
+  std::string_view to;         ///< this node's nodeId
+  std::string_view payload;    ///< one JSON value as text, as it came; empty when the sender left it out
+  bool has_payload = true;     ///< false for what a TypeScript node sends as `undefined`
+  std::int64_t timestamp = 0;  ///< when it was sent, in ms since the Unix epoch, by the sender's clock
+
+  /// A copy that outlives the handler. One allocation per field that is long.
+  [[nodiscard]] KeptMessage keep() const;
+};
+
+/// A message that owns its text.
+struct KeptMessage {
+  std::string from;
+  std::string to;
+  std::string payload;
+  bool has_payload = true;
+  std::int64_t timestamp = 0;
+};
+
+inline KeptMessage Message::keep() const {
+  return {.from = std::string(from),
+          .to = std::string(to),
+          .payload = std::string(payload),
+          .has_payload = has_payload,
+          .timestamp = timestamp};
+}
+
+/// A node as the registry knows it.
+struct PeerInfo {
+  std::string node_id;
+  std::string alias;  ///< empty for a node without one
+  std::string host;
+  std::uint16_t port = 0;
+  std::int64_t last_heartbeat = 0;  ///< ms since the Unix epoch, by the PMD's clock
+
+  friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
+};
+
+}  // namespace distflow

@@ -1,0 +1,86 @@
+// What a node can be told at its start. The defaults suit a service on one machine.
+//
+// Values; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace distflow {
+
+/// What a full mailbox does.
+enum class Overflow {
+  drop_newest,  ///< drops what comes
+  drop_oldest,  ///< drops what has waited longest
+  block,        ///< stops reading the connection that brings more: TCP holds the sender back
+};
+
+struct MailboxLimits {
+  std::uint32_t max_size = 1000;                  ///< messages, at least 1
+  std::size_t bytes_max = std::size_t{64} << 20;  ///< bytes of messages; a single larger one is dropped
+  Overflow overflow = Overflow::drop_newest;
+};
+
+/// Where handlers run.
+enum class Threading {
+  /// On the node's I/O thread. Lowest latency. While a handler works nothing is received, and with one nothing is
+  /// dropped.
+  inlined,
+  /// On a second thread, fed by the mailbox. For handlers that block.
+  dispatcher,
+  /// On the thread that calls NodeRuntime::poll(). The node starts no thread.
+  caller,
+};
+
+enum class LogVerbosity { error, warn, info, debug };
+
+struct NodeOptions {
+  std::string alias;  ///< the name others find it by; empty for none; at most 256 bytes
+
+  std::string pmd_host = "127.0.0.1";
+  std::uint16_t pmd_port = 4369;
+  /// Start the PMD when none answers. Only where pmd_host is this machine's loopback.
+  bool start_pmd = true;
+  /// The program to start; empty: DISTFLOW_PMD, else beside the executable, else on the PATH.
+  std::string pmd_program;
+  /// A PMD started by this node ends after so long without nodes.
+  std::chrono::milliseconds pmd_idle_exit{30'000};
+
+  std::string host = "127.0.0.1";  ///< the numeric address to listen on
+  std::uint16_t port = 0;          ///< 0: the system chooses
+  /// The address given to others; empty: `host`.
+  std::string advertised_host;
+  /// Free text that others see with this node, at most 32 entries of 256 bytes.
+  std::map<std::string, std::string> meta;
+
+  MailboxLimits mailbox;
+  Threading threading = Threading::inlined;
+
+  std::chrono::milliseconds heartbeat_interval{30'000};
+  std::chrono::milliseconds ttl{60'000};  ///< how long the PMD keeps a node that is silent
+  /// How long start() may take.
+  std::chrono::milliseconds start_deadline{10'000};
+  /// After the PMD was away: how long a peer may take to register again before it counts as gone.
+  std::chrono::milliseconds rejoin_grace{5'000};
+  /// How long messages wait for a peer that cannot be connected to.
+  std::chrono::milliseconds connect_deadline{5'000};
+
+  std::uint32_t frame_size_max = 16u << 20;            ///< bytes of a message on the wire, both ways
+  std::size_t send_bytes_max = std::size_t{64} << 20;  ///< bytes queued for one peer
+  std::uint32_t send_messages_max = 1u << 20;          ///< messages queued for one peer
+  std::uint32_t parked_messages_max = 1024;            ///< messages that wait for one name to be resolved
+  std::uint32_t connections_max = 16384;               ///< connections from others
+  std::uint32_t targets_max = 65536;                   ///< names sent to, in all
+
+  /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
+  std::string backend;
+  /// How long a thread looks for work without sleeping. Costs that much of a core; saves a wake-up's latency.
+  std::chrono::microseconds spin{0};
+
+  LogVerbosity log = LogVerbosity::warn;
+};
+
+}  // namespace distflow

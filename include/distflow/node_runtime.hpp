@@ -1,0 +1,96 @@
+// NodeRuntime: this process as a node. Found by name, sends and receives JSON messages, sees others come and go.
+//
+// A handle: copies share the one node of the process. Any thread may use it, handlers too, unless said otherwise.
+//   1. One node a process: a second start() gives a handle to the first, whatever its options.
+//   2. No function throws, and none but start(), resolve(), poll() and shutdown() waits.
+//   3. After fork() a handle is inert in the child: every call says so (Errc::forked, SendVerdict::forked).
+//   4. When the last handle goes, the node shuts down.
+// Use: auto node = distflow::NodeRuntime::start({.alias = "ping"});
+//      if (!node) return fail(node.error().message());
+//      node->on_message([](const distflow::Message& message) { ... });
+//      node->send("pong", R"({"type":"PING"})");
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <distflow/message.hpp>
+#include <distflow/node_options.hpp>
+#include <distflow/result.hpp>
+#include <distflow/send.hpp>
+#include <distflow/stats.hpp>
+
+namespace distflow {
+
+namespace runtime {
+class NodeHost;
+}
+
+class NodeRuntime {
+ public:
+  /// Starts the node, and the PMD if none answers; returns when it is registered.
+  /// Errors: alias_in_use, pmd_unreachable, pmd_not_found, pmd_not_started, erlang_epmd, not_a_pmd, invalid_option,
+  /// timed_out, already_running, forked, and those of the system for the address to listen on.
+  static Result<NodeRuntime> start(const NodeOptions& options = {});
+
+  /// Sends one JSON value to an alias or a nodeId. The grammar of `json` is checked. Never blocks.
+  SendVerdict send(std::string_view target, std::string_view json);
+  SendVerdict send(std::string_view target, RawJson json);
+  SendVerdict send(Target& target, std::string_view json);
+  SendVerdict send(Target& target, RawJson json);
+
+  /// Sends what `write(PayloadWriter&)` writes in place, which the caller vouches for as raw_json() does.
+  template <class Name, class Write>
+  SendVerdict send_with(Name&& target, Write&& write) {
+    auto call = [](void* callable, PayloadWriter& out) {
+      (*static_cast<std::remove_reference_t<Write>*>(callable))(out);
+    };
+    return send_written(std::forward<Name>(target), call, &write);
+  }
+
+  /// A handle on a name, for a loop that sends to it often.
+  [[nodiscard]] Target target(std::string_view name);
+
+  /// Who gets the messages. What came before the first handler waits in the mailbox. A handler that throws is counted
+  /// and logged. Replaces the one before; an empty function lets messages wait again.
+  void on_message(std::function<void(const Message&)> handler);
+  /// Called for each node that joins after the call. Runs where message handlers run.
+  void on_peer_join(std::function<void(const PeerInfo&)> handler);
+  /// Called for each node that leaves after the call.
+  void on_peer_leave(std::function<void(const PeerInfo&)> handler);
+
+  /// The other nodes of the registry, in order of their registration.
+  [[nodiscard]] Result<std::vector<PeerInfo>> discover();
+  /// The node of that alias or nodeId. Asks the PMD when the local replica has none, except on the I/O thread.
+  [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+
+  [[nodiscard]] const std::string& node_id() const;
+  [[nodiscard]] const std::string& alias() const;
+  /// The port that others reach this node at.
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] NodeStats stats() const;
+
+  /// Threading::caller only: does what there is to do, waits up to `timeout` for some, and returns.
+  Result<void> poll(std::chrono::milliseconds timeout);
+  /// Threading::caller only: a descriptor that polls readable when poll() has something to do; -1 otherwise.
+  [[nodiscard]] int fd() const;
+
+  /// Sends what is queued, unregisters and ends, all within `deadline`; what was left is discarded and reported.
+  Result<ShutdownReport> shutdown(std::chrono::milliseconds deadline = std::chrono::seconds(5));
+  [[nodiscard]] bool is_running() const;
+
+ private:
+  using WriteCall = void (*)(void* callable, PayloadWriter& out);
+  explicit NodeRuntime(std::shared_ptr<runtime::NodeHost> host) : host_(std::move(host)) {}
+  SendVerdict send_written(std::string_view target, WriteCall call, void* callable);
+  SendVerdict send_written(Target& target, WriteCall call, void* callable);
+
+  std::shared_ptr<runtime::NodeHost> host_;
+};
+
+}  // namespace distflow

@@ -1,0 +1,101 @@
+// What sending takes and gives: the payload's forms, the target, the verdict.
+//
+// RawJson, SendVerdict: values; any thread. Target: a value, one thread at a time; copy it for another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace distflow {
+
+/// What became of a message. Only `written` and `queued` mean that it is under way.
+enum class SendVerdict : std::uint8_t {
+  written,         ///< handed to the operating system
+  queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered
+  queue_full,      ///< dropped: this peer's queue, or the queue between threads, is at its bound
+  unresolved,      ///< dropped: no node by that name, or too many messages wait for the answer
+  too_large,       ///< refused: larger than frame_size_max
+  invalid_json,    ///< refused: the payload is not one JSON value
+  invalid_target,  ///< refused: an empty or overlong name, or more names than targets_max
+  out_of_memory,   ///< dropped
+  shut_down,       ///< refused: the node is shut down
+  forked,          ///< refused: this process is a fork of the node's
+};
+
+[[nodiscard]] constexpr bool is_under_way(SendVerdict verdict) {
+  return verdict == SendVerdict::written || verdict == SendVerdict::queued;
+}
+
+/// The verdict's name, as in the enumeration.
+[[nodiscard]] const char* to_string(SendVerdict verdict);
+
+/// JSON text that the caller vouches for: it is sent as it is. A receiver refuses what is not one value.
+struct RawJson {
+  std::string_view text;
+};
+
+/// Marks `text` as known to be one JSON value, so that its grammar is not checked.
+[[nodiscard]] constexpr RawJson raw_json(std::string_view text) { return {text}; }
+
+/// Where a payload is written in place, straight into the outgoing buffer.
+/// Use: node.send_with("pong", [&](PayloadWriter& out) { out.append(R"({"n":1})"); });
+class PayloadWriter {
+ public:
+  /// Room for `size` more bytes; null when memory is exhausted (the verdict says so).
+  char* reserve(std::size_t size) { return size <= static_cast<std::size_t>(end_ - cursor_) ? cursor_ : grow(size); }
+  /// Takes `size` of the bytes written at reserve()'s pointer.
+  void commit(std::size_t size) { cursor_ += size; }
+
+  void append(std::string_view bytes) {
+    if (char* out = reserve(bytes.size())) {
+      std::memcpy(out, bytes.data(), bytes.size());
+      commit(bytes.size());
+    }
+  }
+  void push_back(char c) {
+    if (char* out = reserve(1)) {
+      *out = c;
+      commit(1);
+    }
+  }
+
+ protected:
+  using Grow = void (*)(PayloadWriter& writer, std::size_t size);
+  explicit PayloadWriter(Grow grow) : grow_(grow) {}
+  ~PayloadWriter() = default;
+  PayloadWriter(const PayloadWriter&) = delete;
+  PayloadWriter& operator=(const PayloadWriter&) = delete;
+
+  char* cursor_ = nullptr;
+  char* end_ = nullptr;
+
+ private:
+  char* grow(std::size_t size) {
+    grow_(*this, size);
+    return size <= static_cast<std::size_t>(end_ - cursor_) ? cursor_ : nullptr;
+  }
+  const Grow grow_;
+};
+
+namespace runtime {
+struct TargetState;
+}
+
+/// A name to send to, with its resolution kept, for a loop that sends to it often. Got from NodeRuntime::target().
+class Target {
+ public:
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  friend class NodeRuntime;
+  std::string name_;
+  std::shared_ptr<runtime::TargetState> state_;
+  std::uint64_t version_ = 0;  // of the copy below
+  std::string prefix_;         // what stands before the payload; empty while unresolved
+};
+
+}  // namespace distflow

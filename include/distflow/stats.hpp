@@ -1,0 +1,89 @@
+// A node's counters, as read at one moment.
+//
+// Values; any thread. Counters only grow; depths are of now.
+//   Sender, per peer:   accepted = written + queued + the sum of its dropped_*.
+//   Receiver, per peer: received = handled + waiting + the sum of its dropped_*.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace distflow {
+
+struct SendStats {
+  std::uint64_t accepted = 0;                 ///< verdict written or queued
+  std::uint64_t written = 0;                  ///< handed to the operating system
+  std::uint64_t dropped_unreachable = 0;      ///< the peer could not be connected to in time
+  std::uint64_t dropped_connection_lost = 0;  ///< the connection broke with them in it
+  std::uint64_t dropped_peer_left = 0;        ///< the peer left before they could be sent
+  std::uint64_t dropped_unresolved = 0;       ///< the PMD knows no such node
+  std::uint64_t dropped_queue_full = 0;       ///< accepted by another thread, no room at the peer's queue
+  std::uint64_t dropped_shutdown = 0;         ///< discarded by shutdown()
+
+  [[nodiscard]] std::uint64_t dropped() const {
+    return dropped_unreachable + dropped_connection_lost + dropped_peer_left + dropped_unresolved + dropped_queue_full +
+           dropped_shutdown;
+  }
+};
+
+struct ReceiveStats {
+  std::uint64_t received = 0;
+  std::uint64_t handled = 0;
+  std::uint64_t dropped_mailbox_newest = 0;
+  std::uint64_t dropped_mailbox_oldest = 0;
+  std::uint64_t dropped_shutdown = 0;
+
+  [[nodiscard]] std::uint64_t dropped() const {
+    return dropped_mailbox_newest + dropped_mailbox_oldest + dropped_shutdown;
+  }
+};
+
+struct PeerStats {
+  std::string node_id;  ///< "(others)" for all beyond the bound on peers counted one by one
+  SendStats sent;
+  ReceiveStats received;
+};
+
+struct NodeStats {
+  SendStats sent;         ///< all peers together
+  ReceiveStats received;  ///< all peers together
+  std::vector<PeerStats> peers;
+
+  std::uint64_t refused_queue_full = 0;  ///< sends whose verdict was queue_full
+  std::uint64_t refused_unresolved = 0;  ///< sends whose verdict was unresolved
+  std::uint64_t malformed = 0;           ///< frames received that are no message
+  std::uint64_t misrouted = 0;           ///< messages received that are for another nodeId
+  std::uint64_t frames_too_long = 0;     ///< connections closed for an announcement beyond frame_size_max
+  std::uint64_t handler_exceptions = 0;  ///< handlers that threw
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  ///< at connections_max
+  std::uint64_t accept_pauses = 0;        ///< times that accepting paused for want of descriptors
+  std::uint64_t chunks_missing = 0;       ///< times that receiving paused for want of memory
+  std::uint64_t wakes = 0;                ///< times that a thread woke the I/O thread
+  std::uint64_t pmd_connections = 0;      ///< sessions with the PMD so far
+  std::uint64_t pmd_starts = 0;           ///< times that this node started a PMD
+
+  std::size_t mailbox_size = 0;
+  std::size_t mailbox_bytes = 0;
+  std::size_t mailbox_high_water = 0;
+  std::size_t send_queue_bytes = 0;
+  std::size_t send_queue_messages = 0;
+  std::size_t parked_messages = 0;
+  std::size_t connections_in = 0;
+  std::size_t connections_out = 0;
+
+  std::string backend;                  ///< the I/O backend in use
+  std::string backend_fallback_reason;  ///< why not the one asked for; empty when it is that one
+};
+
+/// What shutdown() could not finish.
+struct ShutdownReport {
+  bool is_complete = false;      ///< false when called by a handler: the node ends after it returns
+  bool is_unregistered = false;  ///< the PMD confirmed
+  std::uint64_t discarded_outgoing = 0;
+  std::uint64_t discarded_incoming = 0;
+};
+
+}  // namespace distflow
