@@ -5,11 +5,10 @@
 //   2. A frame whose body lies wholly in one slice is given where it lies. Any other is put together in a block of the
 //      decoder's own, each byte copied once (and again when a large block has grown).
 //   3. Frames given in a run stay valid until end_run(). Until then the caller keeps its lease of the chunk it fed.
-//   4. Between runs a decoder keeps the bytes of an incomplete frame, and what the caller left unread, and nothing
-//   else:
-//      at the end of a frame it owns no block.
-//   5. The block of an incomplete frame is at most as large as the frame, and at most the larger of a pool's block and
-//      twice the bytes of it that came. What is announced costs nothing.
+//   4. Between runs a decoder keeps the bytes of an incomplete frame and what the caller left unread, nothing else: at
+//      the end of a frame it owns no block.
+//   5. The block of an incomplete frame comes from the pool if the frame fits a block and one is free. Otherwise it is
+//      at most 1 KiB or twice the bytes of the frame that came. What is announced costs nothing.
 //   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() says so from then on.
 //   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
 //      copied into a block, larger ones lease their chunk. charged_size() tells the memory so kept.
@@ -66,7 +65,7 @@ class FrameDecoder {
   void end_run();
 
   /// The length that next() refused as too_long.
-  [[nodiscard]] std::uint32_t announced() const { return read_header(header_.data()); }
+  [[nodiscard]] std::uint32_t announced() const { return body_size(); }
 
   /// Bytes fed, not yet read, that next() can go on with.
   [[nodiscard]] std::size_t unread_size() const;
@@ -83,16 +82,17 @@ class FrameDecoder {
   };
 
   Next next_slowly(Frame& out);
-  Next next_in_slice(Frame& out);
   Next assemble(Frame& out);
-  Next give_assembled(Frame& out);
+  Next give(Frame& out, const char* body, base::Chunk& chunk);
   Next end_stream(Next reason);
   bool take_header();
   bool make_room(std::size_t size);
-  void open(base::Chunk& chunk, std::string_view bytes);
-  bool open_waiting();
+  bool open_next_slice();
+  void open_slice(base::Chunk& chunk, std::string_view bytes);
+  void close_slice();
   void queue(base::Chunk& chunk, std::string_view bytes);
   void keep_unread();
+  [[nodiscard]] std::uint32_t body_size() const { return read_header(header_.data()); }
   [[nodiscard]] std::size_t available() const { return static_cast<std::size_t>(slice_end_ - cursor_); }
 
   const std::uint32_t frame_size_max_;
