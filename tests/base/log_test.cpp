@@ -1,0 +1,81 @@
+#include "base/log.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace distflow::base {
+namespace {
+
+struct Lines {
+  std::vector<std::string> lines;
+  void take(LogLevel level, std::string_view line) { lines.push_back(to_string(level) + (": " + std::string(line))); }
+  LogSink sink() { return LogSink::to<&Lines::take>(*this); }
+};
+
+TEST(Log, writes_what_is_at_least_as_grave_as_its_level) {
+  Lines lines;
+  const Log log(LogLevel::warn, lines.sink());
+  log.write(LogLevel::error, "%s %d", "one", 1);
+  log.write(LogLevel::warn, "two");
+  log.write(LogLevel::info, "three");
+  log.write(LogLevel::debug, "four");
+  EXPECT_EQ(lines.lines, (std::vector<std::string>{"error: one 1", "warn: two"}));
+  EXPECT_TRUE(log.is_enabled(LogLevel::warn));
+  EXPECT_FALSE(log.is_enabled(LogLevel::info));
+}
+
+TEST(Log, what_the_level_excludes_is_not_formatted) {
+  const Log log(LogLevel::error);
+  int written = 0;
+  log.write(LogLevel::info, "abc%n", &written);
+  EXPECT_EQ(written, 0);
+}
+
+TEST(Log, text_from_outside_cannot_begin_a_line_or_speak_to_a_terminal) {
+  Lines lines;
+  const Log log(LogLevel::info, lines.sink());
+  log.write(LogLevel::info, "alias %s", "x\nerror: faked\x1b[2J\x7f\xc3\xa9");
+  EXPECT_EQ(lines.lines, (std::vector<std::string>{"info: alias x?error: faked?[2J?\xc3\xa9"}));
+}
+
+TEST(Log, a_line_is_cut_at_its_bound) {
+  Lines lines;
+  const Log log(LogLevel::info, lines.sink());
+  const std::string prefix = "info: ";
+  log.write(LogLevel::info, "%s", std::string(kLogLineMax, 'a').c_str());
+  log.write(LogLevel::info, "%s", std::string(kLogLineMax + 1, 'b').c_str());
+  EXPECT_EQ(lines.lines[0], prefix + std::string(kLogLineMax, 'a'));
+  EXPECT_EQ(lines.lines[1], prefix + std::string(kLogLineMax, 'b'));
+}
+
+TEST(Log, without_a_sink_lines_go_to_the_standard_error) {
+  ::testing::internal::CaptureStderr();
+  Log(LogLevel::info).write(LogLevel::warn, "careful");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "distflow: warn: careful\n");
+}
+
+TEST(Log, levels_have_names) {
+  for (const LogLevel level : {LogLevel::error, LogLevel::warn, LogLevel::info, LogLevel::debug}) {
+    EXPECT_EQ(log_level_of(to_string(level)), level);
+  }
+  EXPECT_EQ(log_level_of("loud"), std::nullopt);
+  EXPECT_EQ(log_level_of(""), std::nullopt);
+}
+
+TEST(RateLimit, admits_so_many_lines_in_each_interval_and_tells_how_many_it_suppressed) {
+  RateLimit limit(2, seconds(1));
+  const Instant start{seconds(100)};
+  EXPECT_EQ(limit.admit(start), 0U);
+  EXPECT_EQ(limit.admit(start), 0U);
+  EXPECT_EQ(limit.admit(start + milliseconds(500)), std::nullopt);
+  EXPECT_EQ(limit.admit(start + milliseconds(999)), std::nullopt);
+  EXPECT_EQ(limit.admit(start + seconds(1)), 2U);
+  EXPECT_EQ(limit.admit(start + seconds(1)), 0U);
+  EXPECT_EQ(limit.admit(start + seconds(1)), std::nullopt);
+  EXPECT_EQ(limit.admit(start + seconds(3600)), 1U);
+}
+
+}  // namespace
+}  // namespace distflow::base
