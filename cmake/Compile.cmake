@@ -1,14 +1,24 @@
-# The language, the warnings, and the sanitizers of a preset. Applied per target with df_compile_options().
+# The language, the warnings, and the sanitizers of a preset. Warnings are applied per target with df_compile_options().
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# A warning of a compiler to come is ours to mend, and must not break the build of a project that we are a part of.
+option(DISTFLOW_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+
 set(DISTFLOW_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize= takes them")
 if(DISTFLOW_SANITIZE)
   add_compile_options(-fsanitize=${DISTFLOW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${DISTFLOW_SANITIZE})
+endif()
+
+if(DISTFLOW_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "DISTFLOW_FUZZERS needs clang++; this is ${CMAKE_CXX_COMPILER_ID}. Use `cmake --preset fuzz`.")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)  # every target is instrumented; df_fuzzer() links the engine
 endif()
 
 find_program(CCACHE_PROGRAM ccache)
@@ -17,5 +27,5 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 function(df_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow $<$<BOOL:${DISTFLOW_WERROR}>:-Werror>)
 endfunction()

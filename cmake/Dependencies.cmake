@@ -1,18 +1,93 @@
-# The third-party libraries, each as one imported target.
+# The third-party libraries: what is installed is used, else a pinned release is fetched and held to its checksum.
+#
+# Each one has a single home in the sources (tools/check_layers) and a single target here:
+#   df_rapidjson, df_concurrentqueue, df_cli11   headers only, as system headers
+#   GTest::gtest_main, GTest::gmock              when tests are built
+#   benchmark::benchmark                         when DISTFLOW_BENCH is on
+#   df_uring                                     on Linux, where liburing is installed; the target exists or does not
+include(FetchContent)
 find_package(Threads REQUIRED)
 
-find_path(RAPIDJSON_INCLUDE_DIR rapidjson/document.h REQUIRED)
-add_library(df_rapidjson INTERFACE)
-target_include_directories(df_rapidjson SYSTEM INTERFACE "${RAPIDJSON_INCLUDE_DIR}")
+option(DISTFLOW_FETCH "Fetch the third-party libraries that are not installed" ON)
 
-find_path(CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue/concurrentqueue.h REQUIRED)
-add_library(df_concurrentqueue INTERFACE)
-target_include_directories(df_concurrentqueue SYSTEM INTERFACE "${CONCURRENTQUEUE_INCLUDE_DIR}/concurrentqueue")
+# Gives the sources of a release in ${name}_SOURCE_DIR; its targets, too, unless SOURCES_ONLY is said.
+macro(df_fetch name url sha256)
+  cmake_parse_arguments(DF_FETCH "SOURCES_ONLY" "" "" ${ARGN})
+  if(NOT DISTFLOW_FETCH)
+    message(FATAL_ERROR "${name} is not installed. Install it (tools/install_deps), or configure with -DDISTFLOW_FETCH=ON.")
+  endif()
+  message(STATUS "${name} is not installed: fetching ${url}")
+  set(DF_FETCH_SUBDIR "")
+  if(DF_FETCH_SOURCES_ONLY)
+    set(DF_FETCH_SUBDIR SOURCE_SUBDIR a-folder-that-is-not-there)  # so that the library's own build is not added to ours
+  endif()
+  FetchContent_Declare(${name} URL "${url}" URL_HASH "SHA256=${sha256}" DOWNLOAD_EXTRACT_TIMESTAMP TRUE SYSTEM
+    ${DF_FETCH_SUBDIR})
+  FetchContent_MakeAvailable(${name})
+endmacro()
 
-find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
-add_library(df_cli11 INTERFACE)
-target_include_directories(df_cli11 SYSTEM INTERFACE "${CLI11_INCLUDE_DIR}")
+# df_header_library(NAME HEADER ... SUFFIXES ... FOLDER ... URL ... SHA256 ...): a header-only library as df_NAME.
+#
+# HEADER is what our sources include, SUFFIXES where installations put it, FOLDER where the release has it.
+function(df_header_library name)
+  cmake_parse_arguments(ARG "" "HEADER;FOLDER;URL;SHA256" "SUFFIXES" ${ARGN})
+  find_path(DISTFLOW_${name}_INCLUDE "${ARG_HEADER}" PATH_SUFFIXES ${ARG_SUFFIXES})
+  mark_as_advanced(DISTFLOW_${name}_INCLUDE)
+  set(include "${DISTFLOW_${name}_INCLUDE}")
+  if(NOT include)
+    df_fetch(${name} "${ARG_URL}" "${ARG_SHA256}" SOURCES_ONLY)
+    set(include "${${name}_SOURCE_DIR}/${ARG_FOLDER}")
+  endif()
+  add_library(df_${name} INTERFACE)
+  target_include_directories(df_${name} SYSTEM INTERFACE "${include}")
+endfunction()
+
+df_header_library(rapidjson
+  HEADER rapidjson/document.h
+  FOLDER include
+  URL https://github.com/Tencent/rapidjson/archive/refs/tags/v1.1.0.tar.gz
+  SHA256 bf7ced29704a1e696fbccf2a2b4ea068e7774fa37f6d7dd4039d0787f8bed98e)
+
+df_header_library(concurrentqueue
+  HEADER concurrentqueue.h
+  SUFFIXES concurrentqueue concurrentqueue/moodycamel
+  FOLDER .
+  URL https://github.com/cameron314/concurrentqueue/archive/refs/tags/v1.0.4.tar.gz
+  SHA256 87fbc9884d60d0d4bf3462c18f4c0ee0a9311d0519341cac7cbd361c885e5281)
+
+df_header_library(cli11
+  HEADER CLI/CLI.hpp
+  FOLDER include
+  URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.4.2.tar.gz
+  SHA256 f2d893a65c3b1324c50d4e682c0cdc021dd0477ae2c048544f39eed6654b699a)
 
 if(DISTFLOW_TESTS)
-  find_package(GTest REQUIRED)
+  find_package(GTest QUIET)
+  if(NOT GTest_FOUND)
+    set(INSTALL_GTEST OFF)
+    df_fetch(googletest https://github.com/google/googletest/archive/refs/tags/v1.14.0.tar.gz
+      8ad598c73ad796e0d8280b082cebd82a630d73e73cd3c70057938a6501bba5d7)
+  endif()
+endif()
+
+if(DISTFLOW_BENCH)
+  find_package(benchmark QUIET)
+  if(NOT benchmark_FOUND)
+    set(BENCHMARK_ENABLE_TESTING OFF)
+    set(BENCHMARK_ENABLE_INSTALL OFF)
+    df_fetch(benchmark https://github.com/google/benchmark/archive/refs/tags/v1.8.3.tar.gz
+      6bc180a57d23d4d9515519f92b0c83d61b05b5bab188961f36ac7b06b0d9e9ce)
+  endif()
+endif()
+
+# liburing has no CMake build of its own, and io_uring is a choice among backends: without it that backend is left out.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  find_path(DISTFLOW_uring_INCLUDE liburing.h)
+  find_library(DISTFLOW_uring_LIBRARY uring)
+  mark_as_advanced(DISTFLOW_uring_INCLUDE DISTFLOW_uring_LIBRARY)
+  if(DISTFLOW_uring_INCLUDE AND DISTFLOW_uring_LIBRARY)
+    add_library(df_uring INTERFACE)
+    target_include_directories(df_uring SYSTEM INTERFACE "${DISTFLOW_uring_INCLUDE}")
+    target_link_libraries(df_uring INTERFACE "${DISTFLOW_uring_LIBRARY}")
+  endif()
 endif()
