@@ -1,0 +1,153 @@
+#include "pmd/detached_process.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+namespace distflow::pmd {
+namespace {
+
+constexpr const char* kStarting = "starting a background process";
+/// Our own ends of pipes lie at or above it, clear of the descriptors that the program is given.
+constexpr int kOwnFdMin = 10;
+
+Error system_error() { return {std::error_code(errno, std::generic_category()), kStarting}; }
+
+struct Pipe {
+  Descriptor read;
+  Descriptor write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> fds{};
+  if (::pipe(fds.data()) != 0) return system_error();
+  const Descriptor read(fds[0]);
+  const Descriptor write(fds[1]);
+  Pipe pipe{Descriptor(::fcntl(read.get(), F_DUPFD_CLOEXEC, kOwnFdMin)),
+            Descriptor(::fcntl(write.get(), F_DUPFD_CLOEXEC, kOwnFdMin))};
+  if (pipe.read.get() < 0 || pipe.write.get() < 0) return system_error();
+  return pipe;
+}
+
+/// What the processes between fork and exec tell the starter. Smaller than PIPE_BUF: written whole or not at all.
+struct Note {
+  enum class Kind { pid, failure };
+  Kind kind;
+  int value;
+};
+
+void tell(int fd, Note note) { static_cast<void>(!::write(fd, &note, sizeof note)); }
+
+// From here to start_detached(): between fork and exec, hence async-signal-safe calls only (signal-safety(7)).
+
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// All descriptors above kReportFd go with the exec, whoever opened them.
+void close_others_on_exec() {
+#ifdef CLOSE_RANGE_CLOEXEC
+  if (::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+#endif
+  const long count = ::sysconf(_SC_OPEN_MAX);
+  for (int fd = kReportFd + 1; fd < count; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+bool set_descriptors(int report_fd) {
+  const int null = ::open("/dev/null", O_RDWR);
+  if (null < 0) return false;
+  for (int fd = 0; fd < kReportFd; ++fd) {
+    if (::dup2(null, fd) < 0) return false;
+  }
+  if (::dup2(report_fd, kReportFd) < 0) return false;
+  close_others_on_exec();
+  return true;
+}
+
+[[noreturn]] void become(const char* program, char* const* arguments, int report_fd, int note_fd) {
+  reset_signals();
+  if (set_descriptors(report_fd) && ::chdir("/") == 0) ::execv(program, arguments);
+  tell(note_fd, {Note::Kind::failure, errno});
+  ::_exit(127);
+}
+
+/// The child: makes the grandchild, which becomes the program, and ends, so that the program is nobody's child.
+[[noreturn]] void hand_over(const char* program, char* const* arguments, int report_fd, int note_fd) {
+  ::setsid();
+  const pid_t pid = ::fork();
+  if (pid == 0) become(program, arguments, report_fd, note_fd);
+  if (pid < 0) {
+    tell(note_fd, {Note::Kind::failure, errno});
+  } else {
+    tell(note_fd, {Note::Kind::pid, pid});
+  }
+  ::_exit(0);
+}
+
+/// Until the grandchild has become the program or ended: both close the pipe.
+Result<pid_t> read_notes(int fd) {
+  pid_t pid = 0;
+  int failure = 0;
+  Note note{};
+  for (;;) {
+    const ssize_t size = ::read(fd, &note, sizeof note);
+    if (size < 0 && errno == EINTR) continue;
+    if (size != static_cast<ssize_t>(sizeof note)) break;
+    (note.kind == Note::Kind::pid ? pid : failure) = note.value;
+  }
+  if (failure != 0) return Error{std::error_code(failure, std::generic_category()), kStarting};
+  return pid;
+}
+
+/// Forks with all signals blocked, so that no handler of the starter's runs in the child.
+pid_t fork_quietly() {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::fork();
+  const int failure = errno;
+  if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = failure;
+  return pid;
+}
+
+}  // namespace
+
+void Descriptor::reset() {
+  if (const int fd = std::exchange(fd_, -1); fd >= 0) ::close(fd);
+}
+
+Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+
+  Result<Pipe> reports = make_pipe();
+  if (!reports) return reports.error();
+  Result<Pipe> notes = make_pipe();
+  if (!notes) return notes.error();
+
+  const pid_t child = fork_quietly();
+  if (child < 0) return system_error();
+  if (child == 0) hand_over(program.c_str(), argv.data(), reports->write.get(), notes->write.get());
+  reports->write.reset();
+  notes->write.reset();
+  const Result<pid_t> pid = read_notes(notes->read.get());
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (!pid) return pid.error();
+  return DetachedProcess{*pid, std::move(reports->read)};
+}
+
+}  // namespace distflow::pmd

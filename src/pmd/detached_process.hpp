@@ -1,0 +1,50 @@
+// Starts a program that lives on by itself, with one descriptor to tell its starter something through.
+//
+// Blocking, for as long as two forks and an exec take; any thread.
+//   1. The program has a session of its own, is no child of the starter's, and works in "/".
+//   2. It has /dev/null as descriptors 0, 1 and 2, the pipe's writing end as kReportFd, and no others.
+//   3. Signals are as at a log-in: none blocked, none ignored.
+// Use: Result<DetachedProcess> process = start_detached("/usr/bin/distflow-pmd", {"--port", "4369"});
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <distflow/result.hpp>
+
+namespace distflow::pmd {
+
+/// A file descriptor and the duty to close it.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+
+  void reset();
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Where the program finds the pipe's writing end.
+inline constexpr int kReportFd = 3;
+
+struct DetachedProcess {
+  pid_t pid = 0;
+  Descriptor reports;  ///< reads what the program writes to kReportFd
+};
+
+/// `program` is an absolute path. Fails with the system's error when the program cannot be executed.
+Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments);
+
+}  // namespace distflow::pmd

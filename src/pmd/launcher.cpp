@@ -1,0 +1,134 @@
+#include "pmd/launcher.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "pmd/detached_process.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kStarting = "starting distflow-pmd";
+constexpr const char* kFinding = "looking for distflow-pmd";
+constexpr const char* kProgram = "distflow-pmd";
+
+bool is_program(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+Result<std::string> absolute_text(const fs::path& path) {
+  std::error_code error;
+  const fs::path full = fs::absolute(path, error);
+  if (error) return Error{error, kFinding};
+  return full.string();
+}
+
+fs::path beside_this_executable() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : self.parent_path() / kProgram;
+}
+
+/// Empty when no folder of the PATH has it.
+fs::path on_the_path() {
+  const char* path = std::getenv("PATH");
+  std::string_view folders = path == nullptr ? "" : path;
+  while (!folders.empty()) {
+    const std::size_t end = std::min(folders.find(':'), folders.size());
+    fs::path candidate = fs::path(folders.substr(0, end)) / kProgram;
+    if (is_program(candidate)) return candidate;
+    folders.remove_prefix(std::min(end + 1, folders.size()));
+  }
+  return {};
+}
+
+std::string in_seconds(base::Duration duration) {
+  return std::to_string(std::chrono::duration<double>(duration).count());
+}
+
+std::vector<std::string> arguments_of(const LaunchOptions& options) {
+  std::vector<std::string> arguments{
+      "--host", options.host, "--port", std::to_string(options.port), "--ready-fd", std::to_string(kReportFd)};
+  const auto add = [&arguments](const char* name, std::string value) {
+    arguments.emplace_back(name);
+    arguments.push_back(std::move(value));
+  };
+  if (options.ttl) add("--ttl", in_seconds(*options.ttl));
+  if (options.idle_exit) add("--idle-exit", in_seconds(*options.idle_exit));
+  if (!options.log_level.empty()) add("--log-level", options.log_level);
+  return arguments;
+}
+
+/// One line of the daemon's. The timeout counts from its last byte on.
+Result<std::string> read_line(int fd, base::Duration timeout) {
+  const auto timeout_ms = static_cast<int>(std::chrono::duration_cast<base::milliseconds>(timeout).count());
+  std::string line;
+  for (;;) {
+    pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&readable, 1, timeout_ms);
+    if (ready == 0) return Error{Errc::timed_out, kStarting};
+    std::array<char, 64> buffer{};
+    const ssize_t size = ready < 0 ? -1 : ::read(fd, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return Error{Errc::pmd_not_started, kStarting};
+    line.append(buffer.data(), static_cast<std::size_t>(size));
+    if (const std::size_t end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
+    if (line.size() >= buffer.size()) return Error{Errc::pmd_not_started, kStarting};
+  }
+}
+
+/// From "ready <port>" or "in-use <port>".
+Result<LaunchOutcome> parse_report(std::string_view line) {
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, space);
+  const std::string_view digits = line.substr(std::min(space + 1, line.size()));
+  LaunchOutcome outcome;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), outcome.port);
+  const bool is_port = error == std::errc() && end == digits.data() + digits.size();
+  if (!is_port || (word != "ready" && word != "in-use")) return Error{Errc::pmd_not_started, kStarting};
+  outcome.kind = word == "ready" ? LaunchOutcome::Kind::started : LaunchOutcome::Kind::already_running;
+  return outcome;
+}
+
+}  // namespace
+
+Result<std::string> find_pmd_program() {
+  if (const char* named = std::getenv("DISTFLOW_PMD"); named != nullptr && *named != '\0') {
+    if (!is_program(named)) return Error{Errc::pmd_not_found, "looking for the program that DISTFLOW_PMD names"};
+    return absolute_text(named);
+  }
+  if (const fs::path beside = beside_this_executable(); is_program(beside)) return absolute_text(beside);
+  if (const fs::path found = on_the_path(); !found.empty()) return absolute_text(found);
+  return Error{Errc::pmd_not_found, kFinding};
+}
+
+Result<LaunchOutcome> launch_pmd(const LaunchOptions& options) {
+  const Result<std::string> program = find_pmd_program();
+  if (!program) return program.error();
+  const Result<DetachedProcess> daemon = start_detached(*program, arguments_of(options));
+  if (!daemon) return daemon.error();
+  const Result<std::string> line = read_line(daemon->reports.get(), options.timeout);
+  if (!line) {
+    if (line.error() == Errc::timed_out) ::kill(daemon->pid, SIGKILL);
+    return line.error();
+  }
+  Result<LaunchOutcome> outcome = parse_report(*line);
+  if (outcome && outcome->kind == LaunchOutcome::Kind::started) outcome->pid = daemon->pid;
+  return outcome;
+}
+
+}  // namespace distflow::pmd
