@@ -69,6 +69,8 @@ class FrameDecoder {
 
   /// Bytes fed, not yet read, that next() can go on with.
   [[nodiscard]] std::size_t unread_size() const;
+  /// The header of the incomplete frame, as far as it has come.
+  [[nodiscard]] std::string_view partial_header() const { return {header_.data(), header_size_}; }
   /// Bytes of the incomplete frame that have come, its header included.
   [[nodiscard]] std::size_t partial_size() const { return header_size_ + assembled_; }
   /// Bytes of memory that this decoder keeps: its block, and the chunks and blocks of what is unread.
