@@ -21,8 +21,7 @@ macro(df_fetch name url sha256)
   if(DF_FETCH_SOURCES_ONLY)
     set(DF_FETCH_SUBDIR SOURCE_SUBDIR a-folder-that-is-not-there)  # so that the library's own build is not added to ours
   endif()
-  FetchContent_Declare(${name} URL "${url}" URL_HASH "SHA256=${sha256}" DOWNLOAD_EXTRACT_TIMESTAMP TRUE SYSTEM
-    ${DF_FETCH_SUBDIR})
+  FetchContent_Declare(${name} URL "${url}" URL_HASH "SHA256=${sha256}" DOWNLOAD_EXTRACT_TIMESTAMP TRUE ${DF_FETCH_SUBDIR})
   FetchContent_MakeAvailable(${name})
 endmacro()
 
@@ -77,6 +76,7 @@ if(DISTFLOW_BENCH)
     set(BENCHMARK_ENABLE_INSTALL OFF)
     df_fetch(benchmark https://github.com/google/benchmark/archive/refs/tags/v1.8.3.tar.gz
       6bc180a57d23d4d9515519f92b0c83d61b05b5bab188961f36ac7b06b0d9e9ce)
+    set_target_properties(benchmark PROPERTIES SYSTEM TRUE)
   endif()
 endif()
 
