@@ -78,13 +78,8 @@ export class Program {
   }
 }
 
-// A distflow-pmd on a free port, once it says that it listens.
-export async function startPmd(args, onStarted) {
-  const options = args.includes('--port') ? args : ['--port', '0', ...args];
-  const program = Program.start(process.env.DISTFLOW_PMD_BIN, [...options, '--ready-fd', '3'], {extraPipe: true});
-  onStarted(program);
-  const [, port] = await program.output('ready', /^ready (\d+)\n/);
-  return {program, port: Number(port)};
+export function startDaemon(args) {
+  return Program.start(process.env.DISTFLOW_PMD_BIN, [...args, '--ready-fd', '3'], {extraPipe: true});
 }
 
 // Runs a program to its end.

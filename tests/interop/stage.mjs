@@ -1,6 +1,6 @@
 // What a test acts on: programs, PMDs, nodes and connections, all gone when the test ends, whatever became of it.
 import {test} from 'node:test';
-import {Program, startPmd} from './programs.mjs';
+import {Program, startDaemon} from './programs.mjs';
 import {Connection, Node, PmdClient, TypeScriptPmd} from './peer.mjs';
 
 const kTestLimitMs = 30000;
@@ -25,9 +25,16 @@ class Stage {
   #strikes = [];  // undone from the last to the first: nodes before the PMD that they would miss
   #programs = [];
 
+  // A distflow-pmd on a free port, once it says that it listens.
   async pmd(...args) {
-    const {program, port} = await startPmd(args, (started) => this.#own(started));
-    return {program, port};
+    const program = this.daemon('--port', '0', ...args);
+    const [, port] = await program.output('ready', /^ready (\d+)\n/);
+    return {program, port: Number(port)};
+  }
+
+  // A distflow-pmd as these arguments make it, ready or not.
+  daemon(...args) {
+    return this.#own(startDaemon(args));
   }
 
   program(binary, ...args) {
