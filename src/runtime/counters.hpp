@@ -1,6 +1,6 @@
 // What became of the messages of one peer, counted.
 //
-// Any thread. Each counter only grows; read together, they are exact when nobody works on the peer's messages.
+// Any thread. Read together, they are exact when nobody works on the peer's messages; handled and dropped only grow.
 //   1. received = handled + waiting + the sum of dropped, where waiting is what is in the mailbox or being handled.
 // Use: counters.received.fetch_add(n, std::memory_order_relaxed);
 #pragma once
@@ -14,6 +14,7 @@ using Counter = std::atomic<std::uint64_t>;
 
 /// Counts never order anything else, so relaxed suffices.
 inline void add(Counter& counter, std::uint64_t n) { counter.fetch_add(n, std::memory_order_relaxed); }
+inline void subtract(Counter& counter, std::uint64_t n) { counter.fetch_sub(n, std::memory_order_relaxed); }
 inline std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
 
 struct PeerCounters {

@@ -2,52 +2,35 @@
 //
 // Producers (reactors) call push_run(), each from its own thread; one consumer calls pop_run(), release_run() and
 // discard_all(). Counters may be read by any thread.
-//   1. size() <= max_size and bytes() <= bytes_max, always. A message is charged its text and its Mail.
+//   1. size() <= max_size and bytes() <= bytes_max, always. The bytes are the charge, text and Mail, of all that is in
+//      the queue or being handled.
 //   2. One producer's messages are handled in the order in which they came.
 //   3. Each message inside holds one lease of its chunk. A producer keeps its own leases throughout push_run().
 //   4. Per sender and in all: received = handled + waiting + dropped. A message waits until release_run() or
 //      discard_all() has it.
-//   5. While a message's chunk comes from a pool under pressure it is copied out, so that it pins its own size only.
+//   5. A message whose chunk comes from a pool under pressure is copied out of it, memory allowing, so that it pins
+//      little more than its own size.
+//   6. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
+//      new message is dropped instead.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
+
+#include <distflow/node_options.hpp>
 
 #include "base/bounded_queue.hpp"
 #include "base/chunk_pool.hpp"
 #include "base/delegate.hpp"
+#include "runtime/byte_budget.hpp"
 #include "runtime/counters.hpp"
+#include "runtime/mail.hpp"
 
 namespace distflow::runtime {
-
-/// A message as it waits: slices of one chunk. A plain value; leases are taken and given back by the mailbox.
-struct alignas(64) Mail {
-  base::Chunk* chunk;  ///< where from, to and payload lie
-  const char* from;
-  const char* to;
-  const char* payload;
-  std::int64_t timestamp;  ///< ms since the Unix epoch, as it came
-  PeerCounters* sender;    ///< outlives the message
-  std::uint32_t payload_size;
-  std::uint16_t from_size;
-  std::uint16_t to_size;
-  bool has_payload;  ///< false: the message came without one
-
-  [[nodiscard]] std::string_view from_text() const { return {from, from_size}; }
-  [[nodiscard]] std::string_view to_text() const { return {to, to_size}; }
-  [[nodiscard]] std::string_view payload_text() const { return {payload, payload_size}; }
-};
-static_assert(sizeof(Mail) == 64, "a message is one cache line");
-
-enum class Overflow {
-  drop_newest,  ///< what comes to a full mailbox is dropped
-  drop_oldest,  ///< what has waited longest makes room
-  block,        ///< the caller keeps what found no room, and stops reading until on_room
-};
 
 struct MailboxOptions {
   std::uint32_t max_size = 1000;                  ///< messages
@@ -69,7 +52,6 @@ struct MailboxCounters {
   Counter dropped_oldest{0};
   Counter dropped_shutdown{0};
   Counter copied_out{0};
-  Counter size_high_water{0};
 };
 
 class Mailbox {
@@ -83,7 +65,7 @@ class Mailbox {
   /// Offers messages, oldest first. Takes a lease of each one's chunk that is accepted.
   PushResult push_run(std::span<const Mail> run);
 
-  /// Moves the oldest messages to `out`, with their leases and charge; returns how many.
+  /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run().
   std::size_t pop_run(std::span<Mail> out);
 
   /// Counts popped messages as handled and gives their leases back.
@@ -92,23 +74,37 @@ class Mailbox {
   /// Drops all that is inside, counted as shutdown; returns how many.
   std::size_t discard_all();
 
-  /// Called by the consumer's thread when the mailbox has fallen to half and a producer was left with messages since
-  /// the last call. Set before the first push.
+  /// Called by release_run() and discard_all() when size and bytes have fallen to half and a producer was left with
+  /// messages since the last call; that producer may still be in its push_run(). Set before the first push.
   void on_room(base::Delegate<void()> callback) { on_room_ = callback; }
 
   [[nodiscard]] std::size_t size() const { return queue_.size(); }
-  [[nodiscard]] std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t bytes() const { return budget_.used(); }
+  /// The largest size so far.
+  [[nodiscard]] std::size_t high_water() const {
+    return std::max<std::size_t>(high_water_.load(std::memory_order_relaxed), size());
+  }
   [[nodiscard]] const MailboxOptions& options() const { return options_; }
   [[nodiscard]] const MailboxCounters& counters() const { return counters_; }
 
  private:
-  struct Group;
+  std::size_t offer(std::span<const Mail> run, PushResult& result);
+  std::size_t admit(std::span<const Mail> run);
+  std::size_t enqueue(std::span<const Mail> batch, std::size_t charge);
+  std::size_t enqueue_copies(std::span<const Mail> batch, std::size_t charge);
+  bool evict(std::size_t wanted);
+  void drop_newest(std::span<const Mail> mails, PushResult& result);
+  void retire(std::span<const Mail> mails, Counter PeerCounters::*fate);
+  void tell_room();
+  void note_size();
+
   const MailboxOptions options_;
   base::Delegate<void()> on_room_;
   base::BoundedQueue<Mail> queue_;
+  ByteBudget budget_;
   MailboxCounters counters_;
-  std::atomic<std::size_t> bytes_{0};
-  std::atomic<bool> is_blocking_{false};
+  Counter high_water_{0};
+  std::atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
 };
 
 }  // namespace distflow::runtime

@@ -1,0 +1,61 @@
+// A bound on bytes that several threads take from and give back to.
+//
+// Any thread.
+//   1. used() <= max, always.
+//   2. try_reserve() fails only if, at a moment of the call, there was no room.
+// Use: if (budget.try_reserve(n)) { ...; budget.give_back(n); }
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/assert.hpp"
+
+namespace distflow::runtime {
+
+class ByteBudget {
+ public:
+  explicit ByteBudget(std::size_t max) : max_(max) { DF_ASSERT(max > 0); }
+
+  bool try_reserve(std::size_t bytes) {
+    // acquire, here and in the exchange: keeps the look at what was given back behind this one, so that a refusal is
+    // true of the moment of that look. What was given back orders nothing else.
+    std::uint64_t reserved = reserved_.load(std::memory_order_acquire);
+    do {
+      if (bytes > open(reserved, given_back_seen_.load(std::memory_order_relaxed))) {
+        const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
+        given_back_seen_.store(given_back, std::memory_order_relaxed);
+        if (bytes > open(reserved, given_back)) return false;
+      }
+    } while (!reserved_.compare_exchange_weak(reserved, reserved + bytes, std::memory_order_acq_rel,
+                                              std::memory_order_acquire));
+    return true;
+  }
+
+  /// release: whoever finds the room finds what was done before it was given.
+  void give_back(std::size_t bytes) { given_back_.fetch_add(bytes, std::memory_order_release); }
+
+  [[nodiscard]] std::size_t used() const {
+    const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
+    return std::min<std::uint64_t>(reserved_.load(std::memory_order_acquire) - given_back, max_);
+  }
+  [[nodiscard]] std::size_t room() const { return max_ - used(); }
+  [[nodiscard]] std::size_t max() const { return max_; }
+
+ private:
+  /// An old look at what was given back leaves less room than there is, never more; an old one at what was reserved
+  /// may lie behind it, and is found out by the exchange.
+  [[nodiscard]] std::size_t open(std::uint64_t reserved, std::uint64_t given_back) const {
+    return reserved <= given_back ? max_ : max_ - std::min<std::uint64_t>(reserved - given_back, max_);
+  }
+
+  const std::size_t max_;
+  // Both only grow, and are kept apart: those who reserve seldom look at what others gave back.
+  alignas(64) std::atomic<std::uint64_t> reserved_{0};
+  std::atomic<std::uint64_t> given_back_seen_{0};
+  alignas(64) std::atomic<std::uint64_t> given_back_{0};
+};
+
+}  // namespace distflow::runtime

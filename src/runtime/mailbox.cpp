@@ -1,0 +1,236 @@
+#include "runtime/mailbox.hpp"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kBatchMax = 32;  // messages moved at once through the stack
+constexpr int kEvictionAttempts = 64;  // at a queue whose oldest message is not to be had at once
+using MailBatch = std::array<Mail, kBatchMax>;
+
+/// The first messages of a run that share chunk and sender.
+struct Alike {
+  std::size_t count;
+  std::size_t charge;
+};
+
+Alike leading_alike(std::span<const Mail> run) {
+  const Mail& first = run.front();
+  Alike alike{1, first.charge()};
+  while (alike.count < run.size() && run[alike.count].chunk == first.chunk && run[alike.count].sender == first.sender) {
+    alike.charge += run[alike.count++].charge();
+  }
+  return alike;
+}
+
+/// The first messages of `batch` whose charge is within `room`.
+Alike leading_within(std::span<const Mail> batch, std::size_t room) {
+  Alike within{0, 0};
+  while (within.count < batch.size() && batch[within.count].charge() <= room - within.charge) {
+    within.charge += batch[within.count++].charge();
+  }
+  return within;
+}
+
+/// Calls `visit` with each part of `run` that shares chunk and sender, and with its charge.
+template <class Visit>
+void for_each_alike(std::span<const Mail> run, Visit visit) {
+  while (!run.empty()) {
+    const Alike alike = leading_alike(run);
+    visit(run.first(alike.count), alike.charge);
+    run = run.subspan(alike.count);
+  }
+}
+
+bool pins_scarce_memory(const base::Chunk& chunk) {
+  return chunk.home() != nullptr && chunk.home()->is_under_pressure();
+}
+
+/// Makes `copies` of messages, all in one chunk with one lease each; null without memory.
+base::Chunk* copy_out(std::span<const Mail> mails, std::size_t charge, MailBatch& copies) {
+  base::Chunk* chunk = base::Chunk::allocate(charge - mails.size() * sizeof(Mail));
+  if (chunk == nullptr) return nullptr;
+  char* out = chunk->data();
+  const auto copy = [&out](const char* text, std::size_t size) {
+    if (size > 0) std::memcpy(out, text, size);
+    return std::exchange(out, out + size);
+  };
+  for (std::size_t i = 0; i < mails.size(); ++i) {
+    Mail& mail = copies[i] = mails[i];
+    mail.chunk = chunk;
+    mail.from = copy(mail.from, mail.from_size);
+    mail.to = copy(mail.to, mail.to_size);
+    mail.payload = copy(mail.payload, mail.payload_size);
+  }
+  return chunk;
+}
+
+}  // namespace
+
+Mailbox::Mailbox(MailboxOptions options)
+    : options_(options),
+      queue_({.max_size = options.max_size,
+              .producers = options.producers,
+              .poppers = options.overflow == Overflow::drop_oldest ? base::Sharing::several : base::Sharing::one}),
+      budget_(options.bytes_max) {}
+
+Mailbox::~Mailbox() { discard_all(); }
+
+PushResult Mailbox::push_run(std::span<const Mail> run) {
+  PushResult result;
+  run = run.subspan(offer(run, result));
+  if (run.empty()) return result;
+  if (options_.overflow != Overflow::block) {
+    drop_newest(run, result);
+    return result;
+  }
+  // Offered once more after the announcement: the consumer either sees that, or had made its room before it. Both sides
+  // exchange the flag, with acquire and release, so that one of the two comes first.
+  is_blocking_.exchange(1, std::memory_order_acq_rel);
+  result.blocked = run.size() - offer(run, result);
+  return result;
+}
+
+/// Takes the first messages of `run`, as far as there is room or room can be made; returns how many.
+std::size_t Mailbox::offer(std::span<const Mail> run, PushResult& result) {
+  std::size_t done = 0;
+  int attempts = options_.overflow == Overflow::drop_oldest ? kEvictionAttempts : 1;
+  while (done < run.size() && attempts > 0) {
+    const std::span<const Mail> rest = run.subspan(done);
+    const std::size_t admitted = admit(rest);
+    done += admitted;
+    result.accepted += admitted;
+    if (admitted > 0) continue;
+    if (rest.front().charge() > options_.bytes_max) {
+      drop_newest(rest.first(1), result);
+      ++done;
+    } else if (options_.overflow != Overflow::drop_oldest || !evict(rest.size())) {
+      --attempts;
+    }
+  }
+  return done;
+}
+
+/// Queues the first messages of `run`, those that share chunk and sender and have room; returns how many.
+std::size_t Mailbox::admit(std::span<const Mail> run) {
+  const bool is_scarce = pins_scarce_memory(*run.front().chunk);
+  if (is_scarce) run = run.first(std::min(run.size(), kBatchMax));
+  Alike batch = leading_alike(run);
+  while (!budget_.try_reserve(batch.charge)) {
+    batch = leading_within(run.first(batch.count), budget_.room());
+    if (batch.count == 0) return 0;
+  }
+  return is_scarce ? enqueue_copies(run.first(batch.count), batch.charge)
+                   : enqueue(run.first(batch.count), batch.charge);
+}
+
+/// Queues messages alike, whose charge is reserved; gives the charge of those back that find no room.
+std::size_t Mailbox::enqueue(std::span<const Mail> batch, std::size_t charge) {
+  base::Chunk& chunk = *batch.front().chunk;
+  PeerCounters& sender = *batch.front().sender;
+  // Before they are seen by the consumer, which may be done with them before push_run() is.
+  chunk.retain(static_cast<std::uint32_t>(batch.size()));
+  add(sender.received, batch.size());
+  add(counters_.accepted, batch.size());
+  const std::size_t queued = queue_.push_run(batch.data(), batch.size());
+  const std::size_t refused = batch.size() - queued;
+  if (refused == 0) return queued;
+  chunk.release(static_cast<std::uint32_t>(refused));
+  subtract(sender.received, refused);
+  subtract(counters_.accepted, refused);
+  budget_.give_back(charge - leading_within(batch.first(queued), charge).charge);
+  return queued;
+}
+
+std::size_t Mailbox::enqueue_copies(std::span<const Mail> batch, std::size_t charge) {
+  if (queue_.size() == options_.max_size) {
+    budget_.give_back(charge);
+    return 0;
+  }
+  MailBatch copies;
+  const auto chunk = base::ChunkRef::adopt(copy_out(batch, charge, copies));
+  if (!chunk) return enqueue(batch, charge);
+  const std::size_t queued = enqueue(std::span(copies).first(batch.size()), charge);
+  add(counters_.copied_out, queued);
+  return queued;
+}
+
+/// Drops the oldest messages so that `wanted` find room, or one if it is bytes that lack; false when none was to be
+/// had.
+bool Mailbox::evict(std::size_t wanted) {
+  note_size();
+  const std::size_t room = options_.max_size - queue_.size();
+  const std::size_t lacking = wanted > room ? wanted - room : 1;
+  MailBatch oldest;
+  const std::size_t count = queue_.pop_run(oldest.data(), std::min(lacking, kBatchMax));
+  retire(std::span(oldest).first(count), &PeerCounters::dropped_mailbox_oldest);
+  add(counters_.dropped_oldest, count);
+  return count > 0;
+}
+
+void Mailbox::drop_newest(std::span<const Mail> mails, PushResult& result) {
+  for_each_alike(mails, [](std::span<const Mail> alike, std::size_t) {
+    PeerCounters& sender = *alike.front().sender;
+    add(sender.received, alike.size());
+    add(sender.dropped_mailbox_newest, alike.size());
+  });
+  add(counters_.dropped_newest, mails.size());
+  result.dropped += mails.size();
+}
+
+std::size_t Mailbox::pop_run(std::span<Mail> out) {
+  note_size();
+  return queue_.pop_run(out.data(), out.size());
+}
+
+void Mailbox::release_run(std::span<const Mail> run) {
+  retire(run, &PeerCounters::handled);
+  add(counters_.handled, run.size());
+  tell_room();
+}
+
+std::size_t Mailbox::discard_all() {
+  MailBatch batch;
+  std::size_t discarded = 0;
+  while (const std::size_t count = pop_run(batch)) {
+    retire(std::span(batch).first(count), &PeerCounters::dropped_shutdown);
+    discarded += count;
+  }
+  add(counters_.dropped_shutdown, discarded);
+  tell_room();
+  return discarded;
+}
+
+/// Gives back leases and charge of messages that left the queue, and counts what became of them.
+void Mailbox::retire(std::span<const Mail> mails, Counter PeerCounters::*fate) {
+  std::size_t charge = 0;
+  for_each_alike(mails, [&](std::span<const Mail> alike, std::size_t alike_charge) {
+    add(alike.front().sender->*fate, alike.size());
+    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
+    charge += alike_charge;
+  });
+  budget_.give_back(charge);
+}
+
+/// For the consumer, after it made room.
+void Mailbox::tell_room() {
+  if (options_.overflow != Overflow::block) return;
+  // An exchange of the flag for itself: see push_run().
+  if (is_blocking_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
+  if (size() > options_.max_size / 2 || bytes() > options_.bytes_max / 2) return;
+  is_blocking_.store(0, std::memory_order_release);
+  if (on_room_) on_room_();
+}
+
+/// Only pops make the size fall, so that the largest is seen before one.
+void Mailbox::note_size() {
+  const std::uint64_t size = queue_.size();
+  std::uint64_t highest = read(high_water_);
+  while (size > highest && !high_water_.compare_exchange_weak(highest, size, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace distflow::runtime

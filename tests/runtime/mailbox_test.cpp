@@ -1,0 +1,258 @@
+#include "runtime/mailbox.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "tests/runtime/mail_maker.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+using test::MailMaker;
+using Numbers = std::vector<std::int64_t>;
+
+Numbers numbers(std::int64_t first, std::size_t count) {
+  Numbers result(count);
+  std::iota(result.begin(), result.end(), first);
+  return result;
+}
+
+Numbers numbers_of(std::span<const Mail> mails) {
+  Numbers result;
+  for (const Mail& mail : mails) {
+    EXPECT_EQ(mail.payload_text(), std::to_string(mail.timestamp));
+    EXPECT_EQ(mail.to_text(), "t");
+    result.push_back(mail.timestamp);
+  }
+  return result;
+}
+
+std::vector<Mail> popped(Mailbox& mailbox, std::size_t max) {
+  std::vector<Mail> mails(max);
+  mails.resize(mailbox.pop_run(mails));
+  return mails;
+}
+
+Numbers handled(Mailbox& mailbox, std::size_t max) {
+  const std::vector<Mail> mails = popped(mailbox, max);
+  Numbers result = numbers_of(mails);
+  mailbox.release_run(mails);
+  return result;
+}
+
+struct Signal {
+  int calls = 0;
+  void call() { ++calls; }
+  base::Delegate<void()> delegate() { return base::Delegate<void()>::to<&Signal::call>(*this); }
+};
+
+class MailboxTest : public ::testing::Test {
+ protected:
+  PeerCounters sender_;
+  PeerCounters other_sender_;
+  MailMaker maker_{sender_};
+  MailMaker other_maker_{other_sender_, "other"};
+
+  static std::uint64_t waiting(const PeerCounters& sender) {
+    return read(sender.received) - read(sender.handled) - sender.dropped();
+  }
+
+  void TearDown() override {
+    EXPECT_TRUE(maker_.is_sole_leaseholder());
+    EXPECT_TRUE(other_maker_.is_sole_leaseholder());
+  }
+};
+
+TEST_F(MailboxTest, gives_messages_in_the_order_they_came) {
+  Mailbox mailbox({.max_size = 10});
+  const PushResult result = mailbox.push_run(maker_.run(0, 5));
+  EXPECT_EQ(result.accepted, 5U);
+  EXPECT_EQ(result.dropped, 0U);
+  EXPECT_EQ(result.blocked, 0U);
+  mailbox.push_run(maker_.run(5, 3));
+  EXPECT_EQ(mailbox.size(), 8U);
+  EXPECT_EQ(handled(mailbox, 6), numbers(0, 6));
+  EXPECT_EQ(handled(mailbox, 6), numbers(6, 2));
+  EXPECT_EQ(mailbox.size(), 0U);
+  EXPECT_EQ(mailbox.bytes(), 0U);
+  EXPECT_EQ(mailbox.high_water(), 8U);
+  EXPECT_EQ(read(mailbox.counters().accepted), 8U);
+  EXPECT_EQ(read(mailbox.counters().handled), 8U);
+}
+
+TEST_F(MailboxTest, a_message_leases_its_chunk_from_its_acceptance_to_its_release) {
+  Mailbox mailbox({.max_size = 10});
+  mailbox.push_run(maker_.run(0, 3));
+  EXPECT_FALSE(maker_.is_sole_leaseholder());
+  maker_.release_all();
+  const std::vector<Mail> mails = popped(mailbox, 3);
+  EXPECT_EQ(numbers_of(mails), numbers(0, 3));
+  mailbox.release_run(std::span(mails).first(2));
+  EXPECT_TRUE(mails[2].chunk->is_sole_lease());
+  EXPECT_EQ(mails[2].payload_text(), "2");
+  mailbox.release_run(std::span(mails).last(1));
+}
+
+TEST_F(MailboxTest, drop_newest_keeps_what_waits_and_counts_the_rest_by_sender) {
+  Mailbox mailbox({.max_size = 4, .overflow = Overflow::drop_newest});
+  mailbox.push_run(other_maker_.run(100, 3));
+  const PushResult result = mailbox.push_run(maker_.run(0, 5));
+  EXPECT_EQ(result.accepted, 1U);
+  EXPECT_EQ(result.dropped, 4U);
+  EXPECT_EQ(read(sender_.received), 5U);
+  EXPECT_EQ(read(sender_.dropped_mailbox_newest), 4U);
+  EXPECT_EQ(read(other_sender_.dropped_mailbox_newest), 0U);
+  EXPECT_EQ(waiting(sender_), 1U);
+  EXPECT_EQ(waiting(other_sender_), 3U);
+  EXPECT_EQ(handled(mailbox, 10), (Numbers{100, 101, 102, 0}));
+  EXPECT_EQ(read(mailbox.counters().dropped_newest), 4U);
+}
+
+TEST_F(MailboxTest, drop_oldest_makes_room_and_counts_against_the_sender_of_what_goes) {
+  Mailbox mailbox({.max_size = 4, .overflow = Overflow::drop_oldest});
+  mailbox.push_run(other_maker_.run(100, 3));
+  const PushResult result = mailbox.push_run(maker_.run(0, 3));
+  EXPECT_EQ(result.accepted, 3U);
+  EXPECT_EQ(result.dropped, 0U);
+  EXPECT_EQ(read(other_sender_.dropped_mailbox_oldest), 2U);
+  EXPECT_EQ(read(sender_.dropped_mailbox_oldest), 0U);
+  EXPECT_EQ(handled(mailbox, 10), (Numbers{102, 0, 1, 2}));
+  EXPECT_EQ(waiting(other_sender_), 0U);
+}
+
+TEST_F(MailboxTest, drop_oldest_keeps_the_end_of_a_run_longer_than_the_mailbox) {
+  Mailbox mailbox({.max_size = 3, .overflow = Overflow::drop_oldest});
+  mailbox.push_run(maker_.run(0, 100));
+  EXPECT_EQ(handled(mailbox, 10), numbers(97, 3));
+  EXPECT_EQ(read(sender_.received), 100U);
+  EXPECT_EQ(read(sender_.dropped_mailbox_oldest), 97U);
+}
+
+TEST_F(MailboxTest, block_leaves_the_rest_with_the_caller_and_tells_it_of_room_at_half) {
+  Mailbox mailbox({.max_size = 4, .overflow = Overflow::block});
+  Signal room;
+  mailbox.on_room(room.delegate());
+  const std::vector<Mail> run = maker_.run(0, 6);
+  const PushResult result = mailbox.push_run(run);
+  EXPECT_EQ(result.accepted, 4U);
+  EXPECT_EQ(result.blocked, 2U);
+  EXPECT_EQ(read(sender_.received), 4U);
+  EXPECT_EQ(handled(mailbox, 1), numbers(0, 1));
+  EXPECT_EQ(room.calls, 0);
+  EXPECT_EQ(handled(mailbox, 1), numbers(1, 1));
+  EXPECT_EQ(room.calls, 1);
+  EXPECT_EQ(mailbox.push_run(std::span(run).last(2)).accepted, 2U);
+  EXPECT_EQ(handled(mailbox, 10), numbers(2, 4));
+  EXPECT_EQ(room.calls, 1) << "told without a producer that waits";
+  EXPECT_EQ(read(sender_.received), 6U);
+  EXPECT_EQ(sender_.dropped(), 0U);
+}
+
+TEST_F(MailboxTest, bytes_bound_what_waits_and_what_is_handled) {
+  const Mail mail = maker_.one(std::string(1000, 'x'));
+  ASSERT_EQ(mail.charge(), 64U + 2 + 1000);
+  Mailbox mailbox({.max_size = 100, .bytes_max = 3 * mail.charge() - 1});
+  const std::vector<Mail> run(3, mail);
+  EXPECT_EQ(mailbox.push_run(run).accepted, 2U);
+  EXPECT_EQ(mailbox.bytes(), 2 * mail.charge());
+  EXPECT_EQ(read(sender_.dropped_mailbox_newest), 1U);
+  const std::vector<Mail> mails = popped(mailbox, 2);
+  EXPECT_EQ(mailbox.push_run(run).accepted, 0U);
+  mailbox.release_run(mails);
+  EXPECT_EQ(mailbox.bytes(), 0U);
+  EXPECT_EQ(mailbox.push_run(run).accepted, 2U);
+}
+
+TEST_F(MailboxTest, drop_oldest_makes_room_in_bytes_too) {
+  const Mail small = maker_.one("1");
+  const Mail large = other_maker_.one(std::string(190, 'x'));
+  Mailbox mailbox({.bytes_max = 4 * small.charge(), .overflow = Overflow::drop_oldest});
+  mailbox.push_run(std::vector<Mail>(4, small));
+  ASSERT_LE(large.charge(), 4 * small.charge());
+  EXPECT_EQ(mailbox.push_run({&large, 1}).accepted, 1U);
+  EXPECT_LE(mailbox.bytes(), 4 * small.charge());
+  EXPECT_EQ(read(sender_.dropped_mailbox_oldest), 4U);
+  EXPECT_EQ(read(other_sender_.received), 1U);
+}
+
+TEST_F(MailboxTest, what_can_never_fit_is_dropped_in_every_policy_and_the_rest_goes_on) {
+  for (const Overflow overflow : {Overflow::drop_newest, Overflow::drop_oldest, Overflow::block}) {
+    Mailbox mailbox({.bytes_max = 500, .overflow = overflow});
+    const std::vector<Mail> run = {maker_.one("1"), maker_.one(std::string(500, 'x')), maker_.one("2")};
+    const PushResult result = mailbox.push_run(run);
+    EXPECT_EQ(result.accepted, 2U);
+    EXPECT_EQ(result.dropped, 1U);
+    EXPECT_EQ(result.blocked, 0U);
+    mailbox.discard_all();
+  }
+  EXPECT_EQ(read(sender_.dropped_mailbox_newest), 3U);
+  EXPECT_EQ(waiting(sender_), 0U);
+}
+
+TEST_F(MailboxTest, drop_oldest_does_not_wait_for_what_is_being_handled) {
+  const Mail mail = maker_.one(std::string(100, 'x'));
+  Mailbox mailbox({.bytes_max = mail.charge(), .overflow = Overflow::drop_oldest});
+  mailbox.push_run({&mail, 1});
+  const std::vector<Mail> mails = popped(mailbox, 1);
+  EXPECT_EQ(mailbox.push_run({&mail, 1}).dropped, 1U);
+  mailbox.release_run(mails);
+  EXPECT_EQ(mailbox.push_run({&mail, 1}).accepted, 1U);
+}
+
+TEST_F(MailboxTest, under_pressure_messages_are_copied_out_of_their_chunk) {
+  base::ChunkPool pool({.chunk_size = 100000, .chunk_count_max = 2});
+  {
+    Mailbox mailbox({.max_size = 100});
+    mailbox.push_run(maker_.run(0, 40, &pool));
+    EXPECT_FALSE(maker_.is_sole_leaseholder());
+    mailbox.push_run(maker_.run(40, 40, &pool));
+    EXPECT_EQ(read(mailbox.counters().copied_out), 40U);
+    const PushResult rest = mailbox.push_run(maker_.run(80, 40));
+    EXPECT_EQ(rest.accepted, 20U);
+    EXPECT_EQ(read(mailbox.counters().copied_out), 40U) << "a chunk of its own pins nothing scarce";
+    maker_.release_all();
+    EXPECT_EQ(pool.leased(), 1U);
+    EXPECT_EQ(handled(mailbox, 100), numbers(0, 100));
+    EXPECT_EQ(read(sender_.received), 120U);
+    EXPECT_EQ(read(sender_.handled), 100U);
+    EXPECT_EQ(read(sender_.dropped_mailbox_newest), 20U);
+    EXPECT_EQ(mailbox.bytes(), 0U);
+  }
+  EXPECT_EQ(pool.leased(), 0U);
+}
+
+TEST_F(MailboxTest, a_full_mailbox_under_pressure_takes_what_fits_and_copies_that) {
+  base::ChunkPool pool({.chunk_size = 100000, .chunk_count_max = 1});
+  Mailbox mailbox({.max_size = 5});
+  const PushResult result = mailbox.push_run(maker_.run(0, 50, &pool));
+  EXPECT_EQ(result.accepted, 5U);
+  EXPECT_EQ(result.dropped, 45U);
+  EXPECT_TRUE(maker_.is_sole_leaseholder());
+  maker_.release_all();
+  EXPECT_EQ(handled(mailbox, 10), numbers(0, 5));
+}
+
+TEST_F(MailboxTest, what_is_discarded_is_counted_and_gives_its_leases_back) {
+  Mailbox mailbox({.max_size = 100});
+  mailbox.push_run(maker_.run(0, 50));
+  mailbox.push_run(other_maker_.run(0, 20));
+  EXPECT_EQ(mailbox.discard_all(), 70U);
+  EXPECT_EQ(read(sender_.dropped_shutdown), 50U);
+  EXPECT_EQ(read(other_sender_.dropped_shutdown), 20U);
+  EXPECT_EQ(read(mailbox.counters().dropped_shutdown), 70U);
+  EXPECT_EQ(mailbox.bytes(), 0U);
+}
+
+TEST_F(MailboxTest, its_end_gives_back_what_is_still_inside) {
+  {
+    Mailbox mailbox({.max_size = 100});
+    mailbox.push_run(maker_.run(0, 50));
+  }
+  EXPECT_EQ(waiting(sender_), 0U);
+}
+
+}  // namespace
+}  // namespace distflow::runtime

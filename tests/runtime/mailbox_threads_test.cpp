@@ -1,0 +1,111 @@
+// Several producers and a consumer in each policy: order, bounds and the conservation law.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.hpp"
+#include "runtime/mailbox.hpp"
+#include "tests/base/seed.hpp"
+#include "tests/runtime/mail_maker.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kProducers = 3;
+constexpr std::int64_t kMessages = 6000;  // of each producer
+constexpr std::uint32_t kMaxSize = 50;
+constexpr std::size_t kBytesMax = 4000;
+
+class MailboxThreads : public ::testing::TestWithParam<Overflow> {
+ protected:
+  void produce(PeerCounters& sender, std::uint64_t seed) {
+    base::Random random(seed);
+    test::MailMaker maker(sender);
+    for (std::int64_t number = 0; number < kMessages;) {
+      const auto count = std::min(1 + random.uniform(40), static_cast<std::uint64_t>(kMessages - number));
+      base::ChunkPool* pool = random.chance(0.5) ? &pool_ : nullptr;
+      const std::vector<Mail> run = maker.run(number, count, pool);
+      const int rooms_before = rooms_.load();
+      const PushResult result = mailbox_.push_run(run);
+      EXPECT_EQ(result.accepted + result.dropped + result.blocked, count);
+      number += static_cast<std::int64_t>(count - result.blocked);
+      maker.release_all();
+      // A producer that is left with messages goes on when it is told of room, and only then.
+      while (result.blocked > 0 && rooms_.load() == rooms_before) std::this_thread::yield();
+    }
+    --producing_;
+  }
+
+  void consume() {
+    std::array<std::int64_t, kProducers> last;
+    last.fill(-1);
+    std::array<Mail, 32> run;
+    while (true) {
+      const bool is_last = producing_.load() == 0;
+      const std::size_t count = mailbox_.pop_run(run);
+      EXPECT_LE(mailbox_.size(), kMaxSize);
+      EXPECT_LE(mailbox_.bytes(), kBytesMax);
+      for (const Mail& mail : std::span(run).first(count)) {
+        std::int64_t& previous = last[static_cast<std::size_t>(mail.sender - senders_.data())];
+        EXPECT_GT(mail.timestamp, previous);
+        EXPECT_EQ(mail.payload_text(), std::to_string(mail.timestamp));
+        previous = mail.timestamp;
+      }
+      mailbox_.release_run(std::span(run).first(count));
+      if (count == 0 && is_last) return;
+      if (count == 0) std::this_thread::yield();
+    }
+  }
+
+  std::array<PeerCounters, kProducers> senders_;
+  // A chunk for each producer, so that the pool is under pressure now and then.
+  base::ChunkPool pool_{{.chunk_size = 2000, .chunk_count_max = kProducers}};
+  Mailbox mailbox_{{.max_size = kMaxSize, .bytes_max = kBytesMax, .overflow = GetParam()}};
+  std::atomic<int> rooms_{0};
+  std::atomic<std::size_t> producing_{kProducers};
+};
+
+std::string policy_name(const ::testing::TestParamInfo<Overflow>& tested) {
+  constexpr std::array kNames = {"drop_newest", "drop_oldest", "block"};
+  return kNames[static_cast<std::size_t>(tested.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Policy, MailboxThreads,
+                         ::testing::Values(Overflow::drop_newest, Overflow::drop_oldest, Overflow::block), policy_name);
+
+TEST_P(MailboxThreads, keep_each_senders_order_the_bounds_and_the_conservation_law) {
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  auto note_room = [this] { ++rooms_; };
+  mailbox_.on_room(base::Delegate<void()>::of(note_room));
+  std::vector<std::thread> threads;
+  for (std::size_t id = 0; id < kProducers; ++id) {
+    threads.emplace_back([this, id, &seed] { produce(senders_[id], seed.value() + id); });
+  }
+  threads.emplace_back([this] { consume(); });
+  for (std::thread& thread : threads) thread.join();
+
+  std::uint64_t handled = 0;
+  for (const PeerCounters& sender : senders_) {
+    EXPECT_EQ(read(sender.received), kMessages);
+    EXPECT_EQ(read(sender.received), read(sender.handled) + sender.dropped());
+    handled += read(sender.handled);
+    EXPECT_TRUE(GetParam() == Overflow::drop_oldest || read(sender.dropped_mailbox_oldest) == 0);
+    EXPECT_TRUE(GetParam() != Overflow::block || sender.dropped() == 0);
+  }
+  const MailboxCounters& all = mailbox_.counters();
+  EXPECT_EQ(read(all.handled), handled);
+  EXPECT_EQ(read(all.accepted), handled + read(all.dropped_oldest));
+  EXPECT_EQ(kProducers * kMessages, read(all.accepted) + read(all.dropped_newest));
+  EXPECT_EQ(mailbox_.bytes(), 0U);
+  EXPECT_LE(mailbox_.high_water(), kMaxSize);
+  EXPECT_EQ(pool_.leased(), 0U);
+}
+
+}  // namespace
+}  // namespace distflow::runtime
