@@ -1,0 +1,156 @@
+// The canonical form of an envelope, read in place: literals are compared, ids and digits taken many bytes at a time.
+//
+//   {"from":"7021c0138e13d26a","to":"00000000000051c4","payload":VALUE,"timestamp":1795375753755}
+//   0        9               25      33              49          61
+//
+// Ids are 16 bytes and times 13 digits, which is what every node writes; for these there is a way without loops, and
+// for others one with loops. Instructions are counted here, by a test: mind them.
+#include <cstring>
+
+#include "protocol/byte_block.hpp"
+#include "protocol/envelope.hpp"
+#include "protocol/json_scan.hpp"
+
+namespace distflow::protocol {
+namespace {
+
+constexpr char kFrom[] = R"({"from":")";
+constexpr char kTo[] = R"(","to":")";
+constexpr char kPayload[] = R"(","payload":)";
+constexpr char kTimestamp[] = R"(,"timestamp":)";
+
+template <std::size_t kSize>
+constexpr std::size_t length(const char (&)[kSize]) {
+  return kSize - 1;
+}
+
+constexpr std::size_t kCommonIdSize = 16;
+constexpr std::size_t kCommonFromAt = length(kFrom);
+constexpr std::size_t kCommonToAt = kCommonFromAt + kCommonIdSize + length(kTo);
+constexpr std::size_t kCommonSuffixSize = length(kTimestamp) + 13 + length("}");
+constexpr char kCommonTail[] = R"(p":0000000000000)";  // the end of kTimestamp, and 13 digits: a block
+constexpr std::size_t kCommonValueAt = kCommonToAt + kCommonIdSize + length(kPayload);
+
+/// Bytes that may be in an id here. Others end it, or are read by the general path only: backslashes, what is beyond
+/// printable ASCII, and, to save an instruction, space and `!`.
+Block16::Lanes plain(const Block16& block) noexcept { return block.above('"').but_not(block.equal('\\')); }
+
+bool is_plain(char c) noexcept { return static_cast<signed char>(c) > '"' && c != '\\'; }
+
+template <std::size_t kSize>
+bool is_at(const char* p, const char (&literal)[kSize]) noexcept {
+  return std::memcmp(p, literal, kSize - 1) == 0;
+}
+
+/// A cursor that moves past what it is asked for, or says no.
+class Cursor {
+ public:
+  Cursor(const char* p, const char* end) noexcept : p_(p), end_(end) {}
+
+  template <std::size_t kSize>
+  [[nodiscard]] bool take(const char (&literal)[kSize]) noexcept {
+    if (static_cast<std::size_t>(end_ - p_) < kSize - 1 || !is_at(p_, literal)) return false;
+    p_ += kSize - 1;
+    return true;
+  }
+
+  /// Up to the quote behind the id.
+  [[nodiscard]] bool take_id(std::string_view& id) noexcept {
+    const char* const begin = p_;
+    while (p_ != end_ && is_plain(*p_)) ++p_;
+    id = {begin, static_cast<std::size_t>(p_ - begin)};
+    return !id.empty() && id.size() <= kIdSizeMax;
+  }
+
+  [[nodiscard]] bool take_value() noexcept {
+    const char* const after = scan_value(p_, end_);
+    if (after != nullptr) p_ = after;
+    return after != nullptr;
+  }
+
+  [[nodiscard]] const char* at() const noexcept { return p_; }
+
+ private:
+  const char* p_;
+  const char* const end_;
+};
+
+/// As many digits as surely fit 64 bits, with no zero before others.
+bool read_digits(const char* p, const char* end, std::int64_t& value) noexcept {
+  if (p == end || end - p > 18 || (*p == '0' && end - p != 1)) return false;
+  std::int64_t sum = 0;
+  for (; p != end; ++p) {
+    if (*p < '0' || *p > '9') return false;
+    sum = sum * 10 + (*p - '0');
+  }
+  value = sum;
+  return true;
+}
+
+/// Ids and times of any length, or no payload.
+[[gnu::noinline]] bool decode_with_loops(const char* p, const char* end, Envelope& envelope) noexcept {
+  Cursor cursor(p, end);
+  if (!cursor.take(kFrom) || !cursor.take_id(envelope.from)) return false;
+  if (!cursor.take(kTo) || !cursor.take_id(envelope.to)) return false;
+  envelope.has_payload = cursor.take(kPayload);
+  if (!envelope.has_payload && !cursor.take("\"")) return false;
+  const char* const value = cursor.at();
+  if (envelope.has_payload && !cursor.take_value()) return false;
+  envelope.payload = {value, static_cast<std::size_t>(cursor.at() - value)};
+  return cursor.take(kTimestamp) && end[-1] == '}' && read_digits(cursor.at(), end - 1, envelope.timestamp);
+}
+
+bool read_common_header(const char* p, Envelope& envelope) noexcept {
+  if (!is_at(p, kFrom) || !is_at(p + kCommonFromAt + kCommonIdSize, kTo)) return false;
+  if (!is_at(p + kCommonToAt + kCommonIdSize, kPayload)) return false;
+  envelope.from = {p + kCommonFromAt, kCommonIdSize};
+  envelope.to = {p + kCommonToAt, kCommonIdSize};
+  envelope.has_payload = true;
+  return (plain(Block16(p + kCommonFromAt)) & plain(Block16(p + kCommonToAt))).all();
+}
+
+bool read_common_suffix(const char* p, std::int64_t& timestamp) noexcept {
+  const char* const digits = p + length(kTimestamp);
+  if (!is_at(p, kTimestamp) || *digits == '0' || digits[13] != '}') return false;
+  const Block16 values = Block16(digits - 3).minus(Block16(kCommonTail));
+  timestamp = static_cast<std::int64_t>(values.joined_digits());
+  return values.at_most(9).all();
+}
+
+constexpr std::size_t kPlainStringSizeMin = 2 + 32;
+constexpr std::size_t kPlainStringSizeMax = 512;  // beyond that, memchr does better
+
+/// Whether [p, p + size) is a string that its last byte closes: no quote before it, and no backslash just before it.
+/// Not being called plain means nothing.
+inline bool is_plain_string(const char* p, std::size_t size) noexcept {
+  if (size < kPlainStringSizeMin || size > kPlainStringSizeMax) return false;
+  const char* const close = p + size - 1;
+  if (*p != '"' || *close != '"' || close[-1] == '\\') return false;
+  // The last stride may overlap the one before.
+  const char* const last = close - 32;
+  Block16::Lanes quotes = Block16(last).equal('"') | Block16(last + 16).equal('"');
+  for (++p; p < last; p += 32) quotes = quotes | Block16(p).equal('"') | Block16(p + 16).equal('"');
+  return !quotes.any();
+}
+
+[[gnu::noinline]] bool is_value(const char* begin, const char* end) noexcept {
+  return detail::scan_any(begin, end) == end;
+}
+
+}  // namespace
+
+// Nothing here needs a stack frame: what would is called last.
+bool decode_template(std::string_view frame, Envelope& envelope) noexcept {
+  const char* const begin = frame.data();
+  const char* const end = begin + frame.size();
+  if (frame.size() > kCommonValueAt + kCommonSuffixSize && read_common_header(begin, envelope) &&
+      read_common_suffix(end - kCommonSuffixSize, envelope.timestamp)) {
+    const std::size_t size = frame.size() - kCommonValueAt - kCommonSuffixSize;
+    envelope.payload = {begin + kCommonValueAt, size};
+    if (is_plain_string(begin + kCommonValueAt, size)) return true;
+    return is_value(begin + kCommonValueAt, end - kCommonSuffixSize);
+  }
+  return decode_with_loops(begin, end, envelope);
+}
+
+}  // namespace distflow::protocol

@@ -1,0 +1,47 @@
+#include "protocol/json_write.hpp"
+
+#include <charconv>
+#include <limits>
+
+namespace distflow::protocol {
+namespace {
+
+void append_escaped(std::string& out, char c) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  switch (c) {
+    case '"': out += "\\\""; break;
+    case '\\': out += "\\\\"; break;
+    case '\b': out += "\\b"; break;
+    case '\f': out += "\\f"; break;
+    case '\n': out += "\\n"; break;
+    case '\r': out += "\\r"; break;
+    case '\t': out += "\\t"; break;
+    default:
+      out += "\\u00";
+      out += kHex[c >> 4];
+      out += kHex[c & 0xF];
+  }
+}
+
+bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' '; }
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (needs_escape(c)) {
+      append_escaped(out, c);
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+void append_json_integer(std::string& out, std::int64_t value) {
+  char digits[std::numeric_limits<std::int64_t>::digits10 + 2];
+  out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
+}
+
+}  // namespace distflow::protocol

@@ -1,0 +1,192 @@
+#include "protocol/pmd_node.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "protocol/json_members.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::protocol {
+namespace {
+
+constexpr std::array<std::string_view, 8> kKeys = {"nodeId",        "alias", "host", "port",
+                                                   "lastHeartbeat", "caps",  "meta", "ttl"};
+
+/// The members of a node, as slices.
+struct Fields {
+  explicit Fields(const std::array<std::string_view, 8>& values)
+      : node_id(values[0]),
+        alias(values[1]),
+        host(values[2]),
+        port(values[3]),
+        last_heartbeat(values[4]),
+        caps(values[5]),
+        meta(values[6]),
+        ttl(values[7]) {}
+
+  std::string_view node_id, alias, host, port, last_heartbeat, caps, meta, ttl;
+};
+
+bool means_none(std::string_view alias) { return alias.empty() || alias == "null" || alias == R"("")"; }
+
+std::optional<std::uint16_t> read_port(std::string_view json) {
+  const auto port = decode_integer(json);
+  if (!port || *port < 1 || *port > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(*port);
+}
+
+std::optional<Meta> read_meta(std::string_view json) {
+  Meta meta;
+  const bool read = for_each_member(json, [&meta](std::string_view key, std::string_view value) {
+    auto text = decode_string(value);
+    if (!text || text->size() > kMetaSizeMax || key.size() > kMetaSizeMax || meta.size() == kMetaCountMax) return false;
+    meta.emplace_back(key, std::move(*text));
+    return true;
+  });
+  if (!read) return std::nullopt;
+  return meta;
+}
+
+/// What stands in both forms of a node, without the closing brace.
+void append_address(std::string& out, const NodeInfo& node) {
+  out += R"({"nodeId":)";
+  append_json_string(out, node.node_id);
+  if (node.alias) {
+    out += R"(,"alias":)";
+    append_json_string(out, *node.alias);
+  }
+  out += R"(,"host":)";
+  append_json_string(out, node.host);
+  out += R"(,"port":)";
+  append_json_integer(out, node.port);
+}
+
+/// Our own keys, each only when there is something to say.
+void append_extras(std::string& out, const NodeInfo& node) {
+  if (node.caps) {
+    out += R"(,"caps":)";
+    append_caps(out, *node.caps);
+  }
+  if (node.meta.empty()) return;
+  out += R"(,"meta":{)";
+  for (const auto& [key, value] : node.meta) {
+    append_json_string(out, key);
+    out += ':';
+    append_json_string(out, value);
+    out += ',';
+  }
+  out.back() = '}';
+}
+
+}  // namespace
+
+bool NodeInfo::has_cap(std::string_view cap) const noexcept {
+  return caps && std::find(caps->begin(), caps->end(), cap) != caps->end();
+}
+
+void append_node(std::string& out, const NodeInfo& node) {
+  append_address(out, node);
+  out += R"(,"lastHeartbeat":)";
+  append_json_integer(out, node.last_heartbeat_ms);
+  append_extras(out, node);
+  out += '}';
+}
+
+void append_registration(std::string& out, const Registration& registration) {
+  append_address(out, registration.node);
+  if (registration.ttl_ms) {
+    out += R"(,"ttl":)";
+    append_json_integer(out, *registration.ttl_ms);
+  }
+  append_extras(out, registration.node);
+  out += '}';
+}
+
+std::optional<NodeInfo> read_node(std::string_view json) {
+  const auto found = find_members(json, kKeys);
+  if (!found) return std::nullopt;
+  const Fields fields(*found);
+  auto node_id = read_name(fields.node_id, kIdSizeMax);
+  auto host = read_name(fields.host, kHostSizeMax);
+  const auto port = read_port(fields.port);
+  if (!node_id || !host || !port) return std::nullopt;
+
+  NodeInfo node;
+  node.node_id = std::move(*node_id);
+  node.alias = read_name(fields.alias, kIdSizeMax);
+  node.host = std::move(*host);
+  node.port = *port;
+  node.last_heartbeat_ms = decode_integer(fields.last_heartbeat).value_or(0);
+  node.caps = read_caps(fields.caps);
+  node.meta = read_meta(fields.meta).value_or(Meta{});
+  return node;
+}
+
+std::variant<Registration, std::string_view> read_registration(std::string_view json) {
+  const auto found = find_members(json, kKeys);
+  if (!found) return "payload is not an object, or has a key twice";
+  const Fields fields(*found);
+  Registration registration;
+  NodeInfo& node = registration.node;
+
+  auto node_id = read_name(fields.node_id, kIdSizeMax);
+  if (!node_id) return "nodeId is not a string of 1 to 256 bytes";
+  node.node_id = std::move(*node_id);
+
+  if (!means_none(fields.alias)) {
+    node.alias = read_name(fields.alias, kIdSizeMax);
+    if (!node.alias) return "alias is not a string of 1 to 256 bytes";
+  }
+
+  auto host = read_name(fields.host, kHostSizeMax);
+  if (!host) return "host is not a string of 1 to 255 bytes";
+  node.host = std::move(*host);
+
+  const auto port = read_port(fields.port);
+  if (!port) return "port is not an integer from 1 to 65535";
+  node.port = *port;
+
+  if (!fields.ttl.empty()) {
+    registration.ttl_ms = decode_integer(fields.ttl);
+    if (!registration.ttl_ms || *registration.ttl_ms < 1) return "ttl is not a positive integer";
+  }
+  if (!fields.caps.empty()) {
+    node.caps = read_caps(fields.caps);
+    if (!node.caps) return "caps is not an array of at most 32 strings of at most 64 bytes";
+  }
+  if (!fields.meta.empty()) {
+    auto meta = read_meta(fields.meta);
+    if (!meta) return "meta is not an object of at most 32 strings of at most 256 bytes";
+    node.meta = std::move(*meta);
+  }
+  return registration;
+}
+
+std::optional<Caps> read_caps(std::string_view json) {
+  Caps caps;
+  const bool read = for_each_element(json, [&caps](std::string_view element) {
+    auto cap = decode_string(element);
+    if (!cap || cap->size() > kCapSizeMax || caps.size() == kCapCountMax) return false;
+    caps.push_back(std::move(*cap));
+    return true;
+  });
+  if (!read) return std::nullopt;
+  return caps;
+}
+
+void append_caps(std::string& out, const Caps& caps) {
+  out += '[';
+  for (const std::string& cap : caps) {
+    if (&cap != &caps.front()) out += ',';
+    append_json_string(out, cap);
+  }
+  out += ']';
+}
+
+std::optional<std::string> read_name(std::string_view json, std::size_t size_max) {
+  auto name = decode_string(json);
+  if (!name || name->empty() || name->size() > size_max) return std::nullopt;
+  return name;
+}
+
+}  // namespace distflow::protocol

@@ -1,0 +1,72 @@
+// A node as the PMD knows it, and its JSON: NodeInfo in answers and events, Registration in a request.
+//
+// Values and pure functions; any thread.
+//
+// Use: std::string json; append_node(json, node);
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "protocol/envelope.hpp"
+
+namespace distflow::protocol {
+
+inline constexpr std::size_t kHostSizeMax = 255;
+inline constexpr std::size_t kCapCountMax = 32;
+inline constexpr std::size_t kCapSizeMax = 64;
+inline constexpr std::size_t kMetaCountMax = 32;
+inline constexpr std::size_t kMetaSizeMax = 256;
+
+using Caps = std::vector<std::string>;
+using Meta = std::vector<std::pair<std::string, std::string>>;
+
+struct NodeInfo {
+  std::string node_id;                 ///< 1 to kIdSizeMax bytes.
+  std::optional<std::string> alias;    ///< 1 to kIdSizeMax bytes. On the wire `""` and `null` mean none, too.
+  std::string host;                    ///< 1 to kHostSizeMax bytes: a numeric address or a name.
+  std::uint16_t port = 0;              ///< Never 0 in a message.
+  std::int64_t last_heartbeat_ms = 0;  ///< Since the Unix epoch.
+  std::optional<Caps> caps;            ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
+  Meta meta;                           ///< In the order registered.
+
+  [[nodiscard]] bool has_cap(std::string_view cap) const noexcept;
+
+  friend bool operator==(const NodeInfo&, const NodeInfo&) = default;
+};
+
+struct Registration {
+  NodeInfo node;                       ///< Without last_heartbeat_ms.
+  std::optional<std::int64_t> ttl_ms;  ///< Positive.
+
+  friend bool operator==(const Registration&, const Registration&) = default;
+};
+
+/// A NodeInfo object, keys in the order of the TypeScript implementation, then ours.
+void append_node(std::string& out, const NodeInfo& node);
+
+/// The payload of a `register` request.
+void append_registration(std::string& out, const Registration& registration);
+
+/// Tolerant, as a client must be: unusable caps and meta are left out, a missing heartbeat is 0. Nothing for a node
+/// without usable nodeId, host and port, for which there is no use. `json` must have passed is_json().
+[[nodiscard]] std::optional<NodeInfo> read_node(std::string_view json);
+
+/// Strict, as the PMD must be: what is wrong instead of a registration, as in "port is not an integer from 1 to 65535".
+/// `json` must have passed is_json().
+[[nodiscard]] std::variant<Registration, std::string_view> read_registration(std::string_view json);
+
+/// `["a","b"]`; nothing if it is something else or beyond the limits. `json` must have passed is_json().
+[[nodiscard]] std::optional<Caps> read_caps(std::string_view json);
+
+void append_caps(std::string& out, const Caps& caps);
+
+/// A string of 1 to `size_max` bytes; nothing if it is something else, or absent.
+[[nodiscard]] std::optional<std::string> read_name(std::string_view json, std::size_t size_max);
+
+}  // namespace distflow::protocol

@@ -1,0 +1,163 @@
+#include "protocol/pmd_reply.hpp"
+
+#include <array>
+
+#include "base/assert.hpp"
+#include "protocol/json_grammar.hpp"
+#include "protocol/json_members.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::protocol {
+namespace {
+
+/// Everything up to the payload.
+std::string response_head(std::string_view raw_request_id) {
+  std::string json = R"({"type":"response")";
+  if (!raw_request_id.empty()) {
+    json += R"(,"requestId":)";
+    json += raw_request_id;
+  }
+  json += R"(,"payload":)";
+  return json;
+}
+
+void append_rev(std::string& json, std::uint64_t rev) { json += std::to_string(rev); }
+
+std::optional<std::uint64_t> read_rev(std::string_view json) {
+  const auto rev = decode_integer(json);
+  if (!rev || *rev < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*rev);
+}
+
+std::optional<std::vector<NodeInfo>> read_nodes(std::string_view json) {
+  std::vector<NodeInfo> nodes;
+  const bool read = for_each_element(json, [&nodes](std::string_view element) {
+    if (auto node = read_node(element)) nodes.push_back(std::move(*node));
+    return true;
+  });
+  if (!read) return std::nullopt;
+  return nodes;
+}
+
+bool read_response(std::string_view request_id, std::string_view payload, Response& response) {
+  constexpr std::array<std::string_view, 6> kKeys = {"success", "error", "node", "nodes", "rev", "version"};
+  const auto found = find_members(payload, kKeys);
+  if (!found) return false;
+  const auto& [success, error, node, nodes, rev, version] = *found;
+  response.request_id = decode_string(request_id).value_or("");
+  response.success = success == "true";
+  response.error = decode_string(error);
+  response.node = read_node(node);
+  response.nodes = read_nodes(nodes);
+  response.rev = read_rev(rev);
+  if (!version.empty()) response.hello = read_hello(payload);
+  return true;
+}
+
+EventKind kind_of(std::string_view json) {
+  const auto name = decode_string(json);
+  if (name == "peer:join") return EventKind::join;
+  if (name == "peer:leave") return EventKind::leave;
+  return name == "pmd:shutdown" ? EventKind::pmd_shutdown : EventKind::unknown;
+}
+
+bool read_event(std::string_view payload, Event& event) {
+  const auto found = find_members(payload, std::array<std::string_view, 3>{"event", "peer", "rev"});
+  if (!found) return false;
+  const auto& [name, peer, rev] = *found;
+  event.kind = kind_of(name);
+  event.rev = read_rev(rev);
+  if (event.kind == EventKind::pmd_shutdown) return true;
+  if (auto node = read_node(peer)) {
+    event.peer = std::move(*node);
+  } else {
+    event.kind = EventKind::unknown;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string alias_in_use(std::string_view alias) {
+  std::string text = "Alias '";
+  text += alias;
+  text += "' already in use";
+  return text;
+}
+
+std::string success_response(std::string_view raw_request_id) {
+  return response_head(raw_request_id) + R"({"success":true}})";
+}
+
+std::string error_response(std::string_view raw_request_id, std::string_view error) {
+  std::string json = response_head(raw_request_id) + R"({"error":)";
+  append_json_string(json, error);
+  return json += "}}";
+}
+
+std::string node_response(std::string_view raw_request_id, const NodeInfo& node) {
+  std::string json = response_head(raw_request_id) + R"({"node":)";
+  append_node(json, node);
+  return json += "}}";
+}
+
+std::string hello_response(std::string_view raw_request_id, const Hello& hello) {
+  std::string json = response_head(raw_request_id) + R"({"version":)";
+  append_json_integer(json, hello.version);
+  json += R"(,"caps":)";
+  append_caps(json, hello.caps);
+  json += R"(,"pid":)";
+  append_json_integer(json, hello.pid);
+  json += R"(,"startTime":)";
+  append_json_integer(json, hello.start_time_ms);
+  return json += "}}";
+}
+
+NodesResponse NodesResponse::to_list(std::string_view raw_request_id) {
+  return NodesResponse(response_head(raw_request_id) + R"({"nodes":[)");
+}
+
+NodesResponse NodesResponse::to_watch(std::string_view raw_request_id, std::uint64_t rev) {
+  std::string json = response_head(raw_request_id) + R"({"success":true,"rev":)";
+  append_rev(json, rev);
+  return NodesResponse(json += R"(,"nodes":[)");
+}
+
+void NodesResponse::add(const NodeInfo& node) {
+  if (!empty_) json_ += ',';
+  empty_ = false;
+  append_node(json_, node);
+}
+
+std::string NodesResponse::finish() && { return std::move(json_ += "]}}"); }
+
+std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev) {
+  DF_ASSERT(kind == EventKind::join || kind == EventKind::leave);
+  std::string json = R"({"type":"event","payload":{"event":")";
+  json += kind == EventKind::join ? "peer:join" : "peer:leave";
+  json += R"(","peer":)";
+  append_node(json, peer);
+  json += R"(,"rev":)";
+  append_rev(json, rev);
+  return json += "}}";
+}
+
+std::string pmd_shutdown_event() { return R"({"type":"event","payload":{"event":"pmd:shutdown"}})"; }
+
+Result<Reply> parse_reply(std::string_view frame) {
+  const Error malformed{make_error_code(Errc::malformed), "reading a message of the PMD"};
+  if (!is_json(frame)) return malformed;
+  const auto found = find_members(frame, std::array<std::string_view, 3>{"type", "payload", "requestId"});
+  if (!found) return malformed;
+  const auto& [type, payload, request_id] = *found;
+  if (type == R"("response")") {
+    Response response;
+    if (!read_response(request_id, payload, response)) return malformed;
+    return Reply(std::move(response));
+  }
+  Event event;
+  if (type != R"("event")" || !read_event(payload, event)) return malformed;
+  return Reply(std::move(event));
+}
+
+}  // namespace distflow::protocol

@@ -1,0 +1,141 @@
+#include "protocol/pmd_request.hpp"
+
+#include <array>
+
+#include "protocol/json_grammar.hpp"
+#include "protocol/json_members.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::protocol {
+namespace {
+
+struct TypeName {
+  RequestType type;
+  std::string_view name;
+};
+
+constexpr TypeName kTypeNames[] = {
+    {RequestType::register_node, "register"}, {RequestType::unregister, "unregister"},
+    {RequestType::resolve, "resolve"},        {RequestType::list, "list"},
+    {RequestType::heartbeat, "heartbeat"},    {RequestType::watch, "watch"},
+    {RequestType::shutdown, "shutdown"},      {RequestType::hello, "hello"},
+};
+
+RequestType type_of(std::string_view json) {
+  const auto name = decode_string(json);
+  for (const TypeName& known : kTypeNames) {
+    if (name == known.name) return known.type;
+  }
+  return RequestType::unknown;
+}
+
+/// The one member that most payloads consist of; empty when it is not a string that could name a node.
+std::string name_in(std::string_view payload, std::string_view key) {
+  const auto found = find_members(payload, std::array{key});
+  return found ? read_name((*found)[0], kIdSizeMax).value_or("") : "";
+}
+
+void read_registration_into(Request& request, std::string_view payload) {
+  auto read = read_registration(payload);
+  if (auto* registration = std::get_if<Registration>(&read)) {
+    request.registration = std::move(*registration);
+  } else {
+    request.refusal = "Invalid registration: ";
+    request.refusal += *std::get_if<std::string_view>(&read);
+  }
+}
+
+void read_payload_into(Request& request, std::string_view payload) {
+  switch (request.type) {
+    case RequestType::register_node: read_registration_into(request, payload); break;
+    case RequestType::unregister:
+    case RequestType::heartbeat: request.name = name_in(payload, "nodeId"); break;
+    case RequestType::resolve: request.name = name_in(payload, "alias"); break;
+    case RequestType::hello: request.hello = read_hello(payload); break;
+    case RequestType::list:
+    case RequestType::watch:
+    case RequestType::shutdown:
+    case RequestType::unknown: break;
+  }
+}
+
+/// `payload` is JSON.
+std::string request_json(std::string_view type, std::string_view payload, std::string_view request_id) {
+  std::string json = R"({"type":")";
+  json += type;
+  json += R"(","payload":)";
+  json += payload;
+  json += R"(,"requestId":)";
+  append_json_string(json, request_id);
+  json += '}';
+  return json;
+}
+
+std::string object_of_one(std::string_view key, std::string_view value) {
+  std::string json = "{";
+  append_json_string(json, key);
+  json += ':';
+  append_json_string(json, value);
+  json += '}';
+  return json;
+}
+
+}  // namespace
+
+Result<Request> parse_request(std::string_view frame) {
+  const Error malformed{make_error_code(Errc::malformed), "reading a request to the PMD"};
+  if (!is_json(frame)) return malformed;
+  const auto found = find_members(frame, std::array<std::string_view, 3>{"type", "payload", "requestId"});
+  if (!found) return malformed;
+  const auto& [type, payload, request_id] = *found;
+  Request request;
+  request.type = type_of(type);
+  request.raw_request_id = request_id;
+  read_payload_into(request, payload);
+  return request;
+}
+
+std::string register_request(std::string_view request_id, const Registration& registration) {
+  std::string payload;
+  append_registration(payload, registration);
+  return request_json("register", payload, request_id);
+}
+
+std::string unregister_request(std::string_view request_id, std::string_view node_id) {
+  return request_json("unregister", object_of_one("nodeId", node_id), request_id);
+}
+
+std::string resolve_request(std::string_view request_id, std::string_view alias_or_node_id) {
+  return request_json("resolve", object_of_one("alias", alias_or_node_id), request_id);
+}
+
+std::string list_request(std::string_view request_id) { return request_json("list", "{}", request_id); }
+
+std::string heartbeat_request(std::string_view request_id, std::string_view node_id) {
+  return request_json("heartbeat", object_of_one("nodeId", node_id), request_id);
+}
+
+std::string watch_request(std::string_view request_id) { return request_json("watch", "{}", request_id); }
+
+std::string shutdown_request(std::string_view request_id) { return request_json("shutdown", "{}", request_id); }
+
+std::string hello_request(std::string_view request_id, const Hello& hello) {
+  std::string payload = R"({"version":)";
+  append_json_integer(payload, hello.version);
+  payload += R"(,"caps":)";
+  append_caps(payload, hello.caps);
+  payload += '}';
+  return request_json("hello", payload, request_id);
+}
+
+Hello read_hello(std::string_view json) {
+  const auto found = find_members(json, std::array<std::string_view, 4>{"version", "caps", "pid", "startTime"});
+  if (!found) return {};
+  const auto& [version, caps, pid, start_time] = *found;
+  return {.version = decode_integer(version).value_or(1),
+          .caps = read_caps(caps).value_or(Caps{}),
+          .pid = decode_integer(pid).value_or(0),
+          .start_time_ms = decode_integer(start_time).value_or(0)};
+}
+
+}  // namespace distflow::protocol

@@ -1,0 +1,72 @@
+// What a client asks of the PMD: {"type":T,"payload":{...},"requestId":ID}, read by the PMD and written by a client.
+//
+// Values and pure functions; any thread.
+//
+// Use: const Result<Request> request = parse_request(frame);
+//      if (!request) return send(error_response({}, kInvalidJson));
+//      switch (request->type) { ... }
+#pragma once
+
+#include <distflow/result.hpp>
+#include <string>
+#include <string_view>
+
+#include "protocol/pmd_node.hpp"
+
+namespace distflow::protocol {
+
+enum class RequestType {
+  register_node,
+  unregister,
+  resolve,
+  list,
+  heartbeat,
+  watch,
+  shutdown,
+  hello,
+  unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
+};
+
+/// What each side of a connection says of itself. In a request only version and caps mean something.
+struct Hello {
+  std::int64_t version = 1;
+  Caps caps;
+  std::int64_t pid = 0;
+  std::int64_t start_time_ms = 0;  ///< Since the Unix epoch.
+
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+struct Request {
+  RequestType type = RequestType::unknown;
+
+  /// The JSON of `requestId`, to be given back as it is: a slice of the frame, which must outlive it. Empty: none.
+  std::string_view raw_request_id;
+
+  /// unregister, heartbeat: the nodeId. resolve: the alias or nodeId. Empty when there is none that could exist, which
+  /// no node has: the answer is kNodeNotFound.
+  std::string name;
+
+  Registration registration;  ///< register: meaningless unless `refusal` is empty.
+  std::string refusal;        ///< register: "Invalid registration: <what is wrong>"; else empty.
+
+  Hello hello;  ///< hello.
+};
+
+/// Errc::malformed when the frame is no JSON object, or has one of the protocol's keys twice.
+[[nodiscard]] Result<Request> parse_request(std::string_view frame);
+
+/// `request_id` is plain text; it comes back in Response::request_id.
+[[nodiscard]] std::string register_request(std::string_view request_id, const Registration& registration);
+[[nodiscard]] std::string unregister_request(std::string_view request_id, std::string_view node_id);
+[[nodiscard]] std::string resolve_request(std::string_view request_id, std::string_view alias_or_node_id);
+[[nodiscard]] std::string list_request(std::string_view request_id);
+[[nodiscard]] std::string heartbeat_request(std::string_view request_id, std::string_view node_id);
+[[nodiscard]] std::string watch_request(std::string_view request_id);
+[[nodiscard]] std::string shutdown_request(std::string_view request_id);
+[[nodiscard]] std::string hello_request(std::string_view request_id, const Hello& hello);
+
+/// The members of Hello that are there; the defaults for others. `json` must have passed is_json().
+[[nodiscard]] Hello read_hello(std::string_view json);
+
+}  // namespace distflow::protocol
