@@ -58,8 +58,11 @@ TEST_P(BoundedQueues, takes_exactly_as_many_as_its_bound) {
 
 TEST_P(BoundedQueues, nothing_is_a_run_too) {
   BoundedQueue<std::uint64_t> queue(options(3));
-  EXPECT_EQ(queue.push_run(nullptr, 0), 0U);
-  EXPECT_EQ(queue.pop_run(nullptr, 0), 0U);
+  std::uint64_t item = 7;
+  EXPECT_EQ(queue.push_run(&item, 0), 0U);
+  EXPECT_EQ(queue.push_run(&item, 1), 1U);
+  EXPECT_EQ(queue.pop_run(&item, 0), 0U);
+  EXPECT_EQ(queue.size(), 1U);
 }
 
 TEST_P(BoundedQueues, agrees_with_a_deque_over_random_runs) {
