@@ -71,7 +71,17 @@ ChunkRef ChunkPool::take() {
 void ChunkPool::take_back(Chunk& chunk) {
   free_->chunks.enqueue(&chunk);
   leased_.fetch_sub(1, std::memory_order_seq_cst);
-  if (is_starving_.load(std::memory_order_seq_cst) && is_starving_.exchange(false) && on_available_) on_available_();
+  if (is_starving_.load(std::memory_order_seq_cst) && is_starving_.exchange(false)) tell_available();
+}
+
+void ChunkPool::on_available(Delegate<void()> callback) {
+  const std::scoped_lock lock(on_available_mutex_);
+  on_available_ = callback;
+}
+
+void ChunkPool::tell_available() {
+  const std::scoped_lock lock(on_available_mutex_);
+  if (on_available_) on_available_();
 }
 
 }  // namespace distflow::base

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/delegate.hpp"
@@ -112,17 +113,19 @@ class ChunkPool {
   /// Whether more than half of the chunks are out, so that what pins one ought to be copied out of it.
   [[nodiscard]] bool is_under_pressure() const { return leased() * 2 > options_.chunk_count_max; }
 
-  /// Called once, on the releasing thread, for the first release after try_lease() found nothing.
-  /// Set before any chunk is leased; the target must outlive the pool.
-  void on_available(Delegate<void()> callback) { on_available_ = callback; }
+  /// Called once, on the releasing thread, for the first release after try_lease() found nothing. Once another has been
+  /// set, or none, the one before is not called any more. Not to be set by the callback.
+  void on_available(Delegate<void()> callback);
 
  private:
   friend class Chunk;
   struct FreeList;
   ChunkRef take();
   void take_back(Chunk& chunk);
+  void tell_available();
 
   const ChunkPoolOptions options_;
+  std::mutex on_available_mutex_;  // taken only when a lease returns to a pool that was found empty
   Delegate<void()> on_available_;
   std::unique_ptr<FreeList> free_;
   std::atomic<std::uint32_t> leased_{0};

@@ -13,7 +13,7 @@
 //   8. poll() handles a bounded number of events per handle, flushes what callbacks enqueued before it waits, and
 //      returns by its deadline.
 //   9. What any thread did before wake() is seen by the next poll(). wake() may be called by any thread or signal
-//   handler.
+//      handler.
 //  10. An error is a code and a static string that says what was being done.
 #pragma once
 
@@ -74,15 +74,17 @@ class Backend {
   virtual void send(Handle stream, SendOp& op) = 0;
   /// Ends the stream's receive, if one is under way, with Errc::canceled. What the backend holds already comes first.
   virtual void cancel_recv(Handle stream) = 0;
-  /// Ends the handle. Unsent pieces are dropped; what the kernel has taken, it still delivers.
+  /// Ends the handle, on which nothing may be started from now on. Unsent pieces are dropped; what the kernel has
+  /// taken, it still delivers, unless the peer goes on sending: TCP answers that with a reset.
   virtual void close(Handle handle, CloseOp& op) = 0;
 
-  /// Runs what is enqueued, then waits for events until `deadline` unless callbacks have run already.
+  /// Runs what is enqueued, then waits for events until `deadline` unless callbacks have run already. Not to be called
+  /// from inside a callback.
   virtual void poll(base::Instant deadline) = 0;
   /// Makes the current or the next poll() return. Any thread, any signal handler.
   virtual void wake() noexcept = 0;
-  /// A descriptor that polls readable when poll() has something to do; -1 where there is none.
-  [[nodiscard]] virtual int pollable_fd() const { return -1; }
+  /// A descriptor that polls readable when poll() has something to do, from this call on; -1 where there is none.
+  [[nodiscard]] virtual int pollable_fd() { return -1; }
 
   /// Both clocks as of the last time that poll() waited: read once a turn, however many ask.
   [[nodiscard]] virtual base::Instant now() = 0;

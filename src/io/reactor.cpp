@@ -13,6 +13,7 @@ Reactor::~Reactor() {
 }
 
 void Reactor::turn(base::Instant deadline) {
+  if (is_watched_) is_asleep_.exchange(false, std::memory_order_seq_cst);
   if (take_submissions() || !put_off_.empty() || is_spinning()) {
     backend_->poll(base::Instant::min());
   } else {
@@ -21,6 +22,7 @@ void Reactor::turn(base::Instant deadline) {
   timers_.advance(now());
   take_submissions();
   run_put_off();
+  if (is_watched_) leave_to_watcher();
 }
 
 void Reactor::run() {
@@ -46,10 +48,25 @@ void Reactor::notify() {
   backend_->wake();
 }
 
+int Reactor::pollable_fd() {
+  const int fd = backend_->pollable_fd();
+  if (std::exchange(is_watched_, true)) return fd;
+  is_asleep_.exchange(true, std::memory_order_seq_cst);
+  backend_->wake();  // there may be work from before
+  return fd;
+}
+
+/// Between turns a watched loop counts as asleep, and whatever the next turn has to do at once makes its descriptor
+/// readable.
+void Reactor::leave_to_watcher() {
+  is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
+  if (take_submissions() || !put_off_.empty()) backend_->wake();
+}
+
 bool Reactor::is_spinning() {
   if (options_.spin == base::Duration::zero()) return false;
   const BackendCounters& counters = backend_->counters();
-  const std::uint64_t activity = counters.recvs + counters.sends + counters.accepts;
+  const std::uint64_t activity = counters.recvs + counters.sends + counters.accepts + submissions_seen_;
   if (std::exchange(activity_seen_, activity) != activity) spin_until_ = base::saturating_add(now(), options_.spin);
   return now() < spin_until_;
 }
@@ -68,6 +85,7 @@ bool Reactor::take_submissions() {
     any = true;
     task();
   }
+  if (any) ++submissions_seen_;
   return any;
 }
 

@@ -68,6 +68,11 @@ class Reactor {
   /// Wakes the loop if it sleeps, so that it looks at what was submitted before. Any thread.
   void notify();
 
+  /// A descriptor that polls readable when a turn has something to do, for a program that turns the loop itself; -1
+  /// where the backend has none. From this call on, post() and notify() reach it between turns, too. It does not tell
+  /// of timers: the program wakes for timers().next_deadline() by itself.
+  [[nodiscard]] int pollable_fd();
+
   /// Called each turn, and once more before the loop sleeps: takes what other threads have submitted and tells whether
   /// there was anything. Set before the first turn.
   void set_inbox(base::Delegate<bool()> drain) { drain_inbox_ = drain; }
@@ -80,6 +85,7 @@ class Reactor {
   bool take_submissions();
   void run_put_off();
   bool is_spinning();
+  void leave_to_watcher();
   void poll_asleep(base::Instant deadline);
 
   const ReactorOptions options_;
@@ -88,8 +94,10 @@ class Reactor {
   base::IntrusiveList<TurnEnd, TurnEnd> put_off_;
   base::Delegate<bool()> drain_inbox_;
   base::SubmissionQueue<std::function<void()>> tasks_;
+  std::uint64_t submissions_seen_ = 0;
   std::uint64_t activity_seen_ = 0;
   base::Instant spin_until_ = base::Instant::min();
+  bool is_watched_ = false;  // a program sleeps on pollable_fd() between turns
 
   // Any thread.
   alignas(64) std::atomic<bool> is_asleep_{false};

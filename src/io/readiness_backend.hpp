@@ -2,9 +2,10 @@
 //
 // Loop thread only, but for wake(). The contract is that of backend.hpp. Besides:
 //   1. A slot is on the runnable list at most once; it is there whenever an operation of it might make progress.
-//   2. `can_read` and `can_write` are false only when the kernel has said "would block" (or given less than asked for,
+//   2. `can_read` and `can_write` are false only when the kernel has said "would block" (or moved less than asked for,
 //      which for a stream means the same: epoll(7), question 9) since the last edge.
 //   3. The receive chunk is shared by all streams: an idle stream owns no buffer.
+//   4. A slot is freed in run_close() alone, which no callback can reach: what runs a slot may go on using it.
 // Use: auto backend = ReadinessBackend<EpollPoller>::create(chunks);
 #pragma once
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "io/backend.hpp"
+#include "io/clock.hpp"
 #include "io/poller.hpp"
 #include "io/posix/socket.hpp"
 #include "io/receive_chunk.hpp"
@@ -35,7 +37,10 @@ class ReadinessBackend final : public Backend {
     return std::unique_ptr<Backend>(std::move(backend));
   }
 
-  ~ReadinessBackend() override { DF_ASSERT(slots_.in_use() == 0); }
+  ~ReadinessBackend() override {
+    DF_ASSERT(slots_.in_use() == 0);
+    chunks_.on_available({});  // a lease given back from now on wakes nobody
+  }
 
   [[nodiscard]] std::string_view name() const override { return P::kName; }
 
@@ -91,7 +96,11 @@ class ReadinessBackend final : public Backend {
   void poll(base::Instant deadline) override {
     ++counters_.polls;
     const bool ran = run_runnable();
-    if (ran && runnable_.empty()) return;  // the loop above has work; the next poll waits
+    // What ran may have given the loop above work, so this poll does not wait. The next one asks the kernel whatever it
+    // runs: operations started each turn must not keep receiving and the clocks waiting.
+    if (ran && runnable_.empty() && !std::exchange(has_skipped_wait_, true)) return;
+    has_skipped_wait_ = false;
+    if (ran) deadline = base::Instant::min();
     ++counters_.waits;
     const std::size_t count = poller_.wait(time_to_wait(deadline), ready_);
     read_clocks();
@@ -103,7 +112,10 @@ class ReadinessBackend final : public Backend {
   }
 
   void wake() noexcept override { poller_.wake(); }
-  [[nodiscard]] int pollable_fd() const override { return poller_.fd(); }
+  [[nodiscard]] int pollable_fd() override {
+    is_watched_ = true;
+    return poller_.fd();
+  }
   base::Instant now() override { return now_; }
   base::WallMs wall_ms() override { return wall_ms_; }
   void fill_random(std::span<std::byte> out) override { posix::fill_random(out); }
@@ -113,6 +125,9 @@ class ReadinessBackend final : public Backend {
   static constexpr int kAcceptsPerTurn = 32;
   static constexpr int kRecvsPerTurn = 4;
   static constexpr int kSendsPerTurn = 4;
+  // How long a wait may last while chunks are out: no lease returns when it is memory, not the pool, that was
+  // exhausted.
+  static constexpr base::Duration kStarvedWaitMax = base::milliseconds(100);
 
   struct Slot : SlotBase {
     int fd = -1;
@@ -130,7 +145,7 @@ class ReadinessBackend final : public Backend {
     CloseOp* close = nullptr;
   };
 
-  explicit ReadinessBackend(base::ChunkPool& chunks) : chunk_(chunks) {
+  explicit ReadinessBackend(base::ChunkPool& chunks) : chunks_(chunks), chunk_(chunks) {
     read_clocks();
     chunks.on_available(base::Delegate<void()>::to<&ReadinessBackend::wake>(*this));
   }
@@ -166,6 +181,7 @@ class ReadinessBackend final : public Backend {
 
   void make_runnable(Slot& slot) {
     if (std::exchange(slot.is_runnable, true)) return;
+    if (is_watched_ && runnable_.empty()) poller_.wake();
     runnable_.push_back(slots_.handle_of(slot));
   }
 
@@ -185,16 +201,16 @@ class ReadinessBackend final : public Backend {
   }
 
   base::Duration time_to_wait(base::Instant deadline) {
-    if (!runnable_.empty()) return base::Duration::zero();
-    if (deadline == base::kNever) return base::Duration::max();
-    if (deadline <= now_) return base::Duration::zero();
+    if (!runnable_.empty() || deadline <= now_) return base::Duration::zero();
+    const base::Duration wait_max = is_out_of_chunks_ ? kStarvedWaitMax : base::Duration::max();
+    if (deadline == base::kNever) return wait_max;
     read_clocks();  // callbacks may have taken their time since the last look
-    return std::max(base::Duration::zero(), deadline - now_);
+    return std::clamp(deadline - now_, base::Duration::zero(), wait_max);
   }
 
   void read_clocks() {
-    now_ = posix::monotonic_now();
-    wall_ms_ = posix::wall_ms();
+    now_ = system_now();
+    wall_ms_ = system_wall_ms();
   }
 
   void on_ready(const Readiness& ready) {
@@ -209,15 +225,14 @@ class ReadinessBackend final : public Backend {
     run(slots_.handle_of(*slot), *slot);
   }
 
-  /// Makes what progress the slot's operations can. Any callback may have closed and freed the slot, so each step looks
-  /// it up again.
+  /// Makes what progress the slot's operations can. Once a callback has started the close, nothing else goes on.
   void run(Handle handle, Slot& slot) {
-    if (slot.close != nullptr) return run_close(handle, slot);
-    if (slot.connect != nullptr && slot.can_write) run_connect(slot);
-    Slot* again = slots_.find(handle);
-    if (again != nullptr && again->accept != nullptr && again->can_read) run_accept(handle, *again);
-    if ((again = slots_.find(handle)) != nullptr && again->send != nullptr) run_send(*again);
-    if ((again = slots_.find(handle)) != nullptr && again->recv != nullptr) run_recv(handle, *again);
+    const auto may_run = [&slot](const Operation* op) { return op != nullptr && slot.close == nullptr; };
+    if (may_run(slot.connect) && slot.can_write) run_connect(slot);
+    if (may_run(slot.accept) && slot.can_read) run_accept(slot);
+    if (may_run(slot.send)) run_send(slot);
+    if (may_run(slot.recv)) run_recv(slot);
+    if (slot.close != nullptr) run_close(handle, slot);
   }
 
   void run_connect(Slot& slot) {
@@ -226,7 +241,7 @@ class ReadinessBackend final : public Backend {
     finish(slot.connect).on_connect(outcome);
   }
 
-  void run_accept(Handle handle, Slot& listener) {
+  void run_accept(Slot& listener) {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
       Address peer;
       const Result<int> fd = posix::accept_stream(listener.fd, peer);
@@ -244,7 +259,7 @@ class ReadinessBackend final : public Backend {
       if (!stream) return finish(listener.accept).on_end(stream.error());
       ++counters_.accepts;
       listener.accept->on_accept(*stream, peer);
-      if (slots_.find(handle) == nullptr || listener.accept == nullptr || listener.close != nullptr) return;
+      if (listener.close != nullptr) return;
     }
     make_runnable(listener);
   }
@@ -262,7 +277,10 @@ class ReadinessBackend final : public Backend {
       }
       ++counters_.sends;
       op.bytes_sent += static_cast<std::size_t>(sent);
-      if (!consume(op.pieces, slot.piece_offset, static_cast<std::size_t>(sent))) ++counters_.short_sends;
+      if (!consume(op.pieces, slot.piece_offset, static_cast<std::size_t>(sent))) {
+        ++counters_.short_sends;
+        slot.can_write = false;
+      }
     }
     if (op.pieces.empty()) finish(slot.send).on_sent({});
   }
@@ -278,11 +296,8 @@ class ReadinessBackend final : public Backend {
     return sent == 0;
   }
 
-  void run_recv(Handle handle, Slot& slot) {
-    if (slot.recv_is_canceled) {
-      return finish(slot.recv).on_end({Errc::canceled, "receiving"});
-    }
-    for (int i = 0; slot.can_read; ++i) {
+  void run_recv(Slot& slot) {
+    for (int i = 0; slot.can_read && !slot.recv_is_canceled; ++i) {
       if (i == kRecvsPerTurn) return make_runnable(slot);
       const std::span<char> space = chunk_.space();
       if (space.empty()) return starve(slot);
@@ -298,9 +313,9 @@ class ReadinessBackend final : public Backend {
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;
       slot.recv->on_recv(chunk_.take(static_cast<std::size_t>(size)));
       chunk_.settle();
-      if (slots_.find(handle) == nullptr || slot.recv == nullptr || slot.close != nullptr) return;
-      if (slot.recv_is_canceled) return make_runnable(slot);
+      if (slot.close != nullptr) return;
     }
+    if (slot.recv_is_canceled) finish(slot.recv).on_end({Errc::canceled, "receiving"});
   }
 
   void run_close(Handle handle, Slot& slot) {
@@ -308,6 +323,8 @@ class ReadinessBackend final : public Backend {
     if (slot.connect != nullptr) finish(slot.connect).on_connect(Error{Errc::canceled, "connecting"});
     if (slot.send != nullptr) finish(slot.send).on_sent(Error{Errc::canceled, "sending"});
     if (slot.recv != nullptr) finish(slot.recv).on_end({Errc::canceled, "receiving"});
+    // Closing over unread bytes resets the stream, and takes what the peer has yet to get with it (RFC 2525, 2.17).
+    if (slot.can_read) posix::discard_received(slot.fd);
     poller_.remove(slot.fd);
     posix::close_fd(slot.fd);
     CloseOp& op = finish(slot.close);
@@ -334,12 +351,15 @@ class ReadinessBackend final : public Backend {
   }
 
   P poller_;
+  base::ChunkPool& chunks_;
   ReceiveChunk chunk_;
   SlotTable<Slot> slots_;
   std::vector<Handle> runnable_;
   std::vector<Handle> running_;  // the runnable list while it is walked; kept for its memory
   std::vector<Handle> starved_;
   bool is_out_of_chunks_ = false;
+  bool has_skipped_wait_ = false;  // the last poll ran what was enqueued and did not ask the kernel
+  bool is_watched_ = false;        // somebody sleeps on pollable_fd(): it must tell of what is enqueued, too
   base::Instant now_;
   base::WallMs wall_ms_ = 0;
   std::array<Readiness, 256> ready_;

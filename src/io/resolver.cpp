@@ -43,6 +43,8 @@ std::vector<Address> resolve_immediately(const std::string& host, std::uint16_t 
 
 Result<std::vector<Address>> resolve_blocking(const std::string& host, std::uint16_t port) {
   if (std::vector<Address> known = resolve_immediately(host, port); !known.empty()) return known;
+  // A name ends at a NUL for the system, and "good.example\0.evil.example" is no name.
+  if (host.find('\0') != std::string::npos) return Error{Errc::name_not_found, kResolving};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
@@ -62,13 +64,22 @@ struct Resolver::Shared {
   Reactor* reactor = nullptr;  // null once the resolver is gone
   std::size_t lookups = 0;
 
-  void deliver(const Callback& callback, const Result<std::vector<Address>>& addresses, std::shared_ptr<Shared> self) {
+  bool begin_lookup() {
+    const std::scoped_lock lock(mutex);
+    if (lookups == kLookupsMax) return false;
+    ++lookups;
+    return true;
+  }
+
+  void end_lookup() {
     const std::scoped_lock lock(mutex);
     --lookups;
-    if (reactor == nullptr) return;
-    reactor->post([callback, addresses, self = std::move(self)] {
-      if (self->reactor != nullptr) callback(addresses);
-    });
+  }
+
+  /// True once `task` is posted, or there is nobody left to post it to.
+  bool try_post(const std::function<void()>& task) {
+    const std::scoped_lock lock(mutex);
+    return reactor == nullptr || reactor->post(task);
   }
 };
 
@@ -81,20 +92,26 @@ Resolver::~Resolver() {
 
 void Resolver::resolve(const std::string& host, std::uint16_t port, Callback callback) {
   if (std::vector<Address> known = resolve_immediately(host, port); !known.empty()) return callback(std::move(known));
-  {
-    const std::scoped_lock lock(shared_->mutex);
-    if (shared_->lookups == kLookupsMax) return callback(Error{Errc::queue_full, kResolving});
-    ++shared_->lookups;
-  }
+  if (const Result<void> started = start_lookup(host, port, callback); !started) callback(started.error());
+}
+
+Result<void> Resolver::start_lookup(const std::string& host, std::uint16_t port, const Callback& callback) {
+  if (!shared_->begin_lookup()) return Error{Errc::queue_full, kResolving};
   try {
     std::thread([shared = shared_, host, port, callback] {
-      shared->deliver(callback, resolve_blocking(host, port), shared);
+      const Result<std::vector<Address>> addresses = resolve_blocking(host, port);
+      shared->end_lookup();
+      const auto deliver = [shared, callback, addresses] {
+        if (shared->reactor != nullptr) callback(addresses);
+      };
+      // The loop has more tasks than it may hold: this thread has time, and the answer must not be lost.
+      while (!shared->try_post(deliver)) std::this_thread::sleep_for(base::milliseconds(1));
     }).detach();
-  } catch (const std::system_error& error) {
-    const std::scoped_lock lock(shared_->mutex);
-    --shared_->lookups;
-    callback(Error{error.code(), kResolving});
+  } catch (const std::system_error& error) {  // no thread to be had
+    shared_->end_lookup();
+    return Error{error.code(), kResolving};
   }
+  return {};
 }
 
 }  // namespace distflow::io

@@ -2,7 +2,7 @@
 //
 // Loop thread only; the look-ups run on threads of their own, which a resolver that dies leaves behind without harm.
 //   1. Numeric addresses and "localhost" need no look-up: their answer comes before resolve() returns.
-//   2. At most kLookupsMax look-ups run at once; further ones fail.
+//   2. At most kLookupsMax look-ups run at once; further ones fail before resolve() returns.
 // Use: resolver.resolve("db.example", 4000, [](Result<std::vector<Address>> addresses) { ... });
 #pragma once
 
@@ -35,11 +35,13 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  /// `callback` runs on the loop's thread, unless the resolver dies first.
+  /// `callback` runs on the loop's thread, once, unless the resolver dies first. It may resolve again or destroy the
+  /// resolver. Copies of it may be destroyed on another thread.
   void resolve(const std::string& host, std::uint16_t port, Callback callback);
 
  private:
   struct Shared;
+  Result<void> start_lookup(const std::string& host, std::uint16_t port, const Callback& callback);
   std::shared_ptr<Shared> shared_;
 };
 

@@ -26,7 +26,7 @@ Result<BackendKind> parse_backend_kind(std::string_view text) {
 
 Result<BackendKind> backend_kind_from_environment() {
   const char* text = std::getenv("DISTFLOW_IO");
-  return text == nullptr ? BackendKind::automatic : parse_backend_kind(text);
+  return text == nullptr || *text == '\0' ? BackendKind::automatic : parse_backend_kind(text);
 }
 
 Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks) {

@@ -23,7 +23,7 @@ class Backoff {
   /// Between half and the whole of a ceiling that doubles with each call.
   base::Duration next(base::Random& random) {
     const base::Duration ceiling = ceiling_;
-    ceiling_ = std::min(options_.last, ceiling_ * 2);
+    ceiling_ = ceiling > options_.last / 2 ? options_.last : ceiling * 2;
     const auto half = static_cast<std::uint64_t>(ceiling.count() / 2);
     return base::Duration(static_cast<base::Duration::rep>(half + random.uniform(half + 1)));
   }

@@ -19,8 +19,7 @@ Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, Connection
   recv_op_.on_end = Delegate<void(Error)>::to<&Connection::on_recv_end>(*this);
   send_op_.on_sent = Delegate<void(Result<void>)>::to<&Connection::on_sent>(*this);
   close_op_.on_closed = Delegate<void()>::to<&Connection::on_handle_closed>(*this);
-  flush_.on_turn_end = Delegate<void()>::to<&Connection::flush>(*this);
-  rerun_.on_turn_end = Delegate<void()>::to<&Connection::run_unread>(*this);
+  turn_end_.on_turn_end = Delegate<void()>::to<&Connection::on_turn_end>(*this);
 }
 
 Connection::~Connection() { DF_ASSERT(state_ == State::unopened || state_ == State::closed); }
@@ -30,7 +29,7 @@ void Connection::open(io::Handle stream) {
   state_ = State::open;
   stream_ = stream;
   start_recv();
-  if (queue_.has_filled()) reactor_.defer(flush_);
+  if (queue_.has_filled()) reactor_.defer(turn_end_);
 }
 
 std::uint32_t Connection::drop_unopened() {
@@ -47,14 +46,24 @@ void Connection::on_recv(const io::Received& received) {
 }
 
 void Connection::run_frames() {
-  if (!is_paused_) observer_.on_frames(*this);
+  if (!is_paused_) {
+    is_rerun_due_ = false;
+    observer_.on_frames(*this);
+  }
   decoder_.end_run();
   if (std::exchange(has_failed_, false)) close(why_);
 }
 
-/// Goes on with what was left unread before a pause.
+void Connection::on_turn_end() {
+  if (is_rerun_due_) run_unread();
+  flush();
+}
+
+/// Goes on with what was left unread before a pause, and then with the stream's end if that has come meanwhile.
 void Connection::run_unread() {
-  if (state_ == State::open && !is_paused_) run_frames();
+  if (state_ != State::open || is_paused_) return;
+  run_frames();
+  if (has_ended_) follow_stream_end();
 }
 
 void Connection::note_end_of_run(FrameDecoder::Next next) {
@@ -70,11 +79,22 @@ void Connection::on_recv_end(Error why) {
     if (!is_paused_) start_recv();  // resumed before the pause had taken effect
     return;
   }
-  if (why == Errc::end_of_stream) {
-    why_ = why;
+  why_ = why;
+  has_ended_ = true;
+  if (is_rerun_due_) {
+    run_unread();
+  } else {
+    follow_stream_end();
+  }
+}
+
+/// Nothing more comes. While paused, what came and was not read has yet to be: resume() leads back here.
+void Connection::follow_stream_end() {
+  if (state_ != State::open || is_paused_) return;
+  if (why_ == Errc::end_of_stream) {
     finish();
   } else {
-    close(why);
+    close(why_);
   }
 }
 
@@ -85,8 +105,9 @@ void Connection::pause() {
 
 void Connection::resume() {
   if (state_ != State::open || !std::exchange(is_paused_, false)) return;
-  if (recv_op_.is_idle()) start_recv();
-  reactor_.defer(rerun_);
+  if (recv_op_.is_idle() && !has_ended_) start_recv();
+  is_rerun_due_ = true;
+  reactor_.defer(turn_end_);
 }
 
 void Connection::flush() {
@@ -97,14 +118,11 @@ void Connection::flush() {
   }
   send_op_.pieces = queue_.begin_flight();
   reactor_.backend().send(stream_, send_op_);
-  if (!stall_timer_.is_armed()) {
-    stall_mark_ = bytes_flown_;
-    reactor_.arm_after(stall_timer_, send_stall_max_);
-  }
+  if (!stall_timer_.is_armed()) watch_for_stall();
 }
 
 void Connection::on_sent(Result<void> result) {
-  bytes_flown_ += send_op_.bytes_sent;
+  has_flown_ = true;
   const std::uint32_t before = queue_.frames();
   const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
   observer_.on_sent(*this, sent, before - queue_.frames() - sent);
@@ -115,13 +133,19 @@ void Connection::on_sent(Result<void> result) {
 
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
 void Connection::on_stall_check() {
-  const std::uint64_t progress = bytes_flown_ + (queue_.is_in_flight() ? send_op_.bytes_sent : 0);
   if (!queue_.is_in_flight()) {
     if (queue_.frames() == 0) queue_.trim();
     return;
   }
-  if (std::exchange(stall_mark_, progress) == progress)
+  if (!has_flown_ && send_op_.bytes_sent == stall_mark_) {
     return close({Errc::timed_out, "sending to a peer that takes nothing"});
+  }
+  watch_for_stall();
+}
+
+void Connection::watch_for_stall() {
+  has_flown_ = false;
+  stall_mark_ = send_op_.bytes_sent;
   reactor_.arm_after(stall_timer_, send_stall_max_);
 }
 
@@ -129,7 +153,7 @@ void Connection::finish() {
   if (state_ != State::open) return;
   state_ = State::draining;
   if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
-  reactor_.defer(flush_);
+  reactor_.defer(turn_end_);
 }
 
 void Connection::close(Error why) {
@@ -137,8 +161,7 @@ void Connection::close(Error why) {
   state_ = State::closing;
   why_ = why;
   reactor_.timers().cancel(stall_timer_);
-  flush_.unlink();
-  rerun_.unlink();
+  turn_end_.unlink();
   reactor_.backend().close(stream_, close_op_);
 }
 

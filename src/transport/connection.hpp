@@ -4,7 +4,8 @@
 //                 └───────── close(), an error ──────────────────────▲
 //
 // Loop thread only.
-//   1. Frames come in the order they were sent. None come once the connection drains or closes, or while it is paused.
+//   1. Frames come in the order they were sent, and all that came before the end of the stream come before it. None
+//      come once the connection drains or closes, or while it is paused.
 //   2. send() only queues. What a turn queued leaves at its end, in one send.
 //   3. Every frame that send() took is told to the observer once more, as sent or as dropped.
 //   4. on_closed is the last call to the observer. Only then, and inside it, may the connection be destroyed.
@@ -76,7 +77,7 @@ class Connection {
   SendResult send(const EncodedFrame& frame) {
     if (state_ > State::open) return SendResult::closed;
     if (!queue_.append(frame)) return SendResult::full;
-    if (state_ == State::open) reactor_.defer(flush_);
+    if (state_ == State::open) reactor_.defer(turn_end_);
     return SendResult::queued;
   }
 
@@ -93,6 +94,8 @@ class Connection {
   void close(Error why = {Errc::canceled, "closing a connection"});
 
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
+  /// Whether open() has been called, ever.
+  [[nodiscard]] bool is_opened() const { return state_ != State::unopened; }
   [[nodiscard]] bool is_paused() const { return is_paused_; }
   [[nodiscard]] const SendQueue& queue() const { return queue_; }
   [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }
@@ -105,9 +108,12 @@ class Connection {
   void on_sent(Result<void> result);
   void on_handle_closed();
   void on_stall_check();
+  void watch_for_stall();
+  void on_turn_end();
   void flush();
   void run_unread();
   void run_frames();
+  void follow_stream_end();
   void note_end_of_run(framing::FrameDecoder::Next next);
   void start_recv();
 
@@ -116,19 +122,20 @@ class Connection {
   const base::Duration send_stall_max_;
   State state_ = State::unopened;
   bool is_paused_ = false;
-  bool has_failed_ = false;  // the run ended in `why_`
+  bool has_failed_ = false;    // the run ended in `why_`
+  bool has_ended_ = false;     // receiving ended in `why_`
+  bool is_rerun_due_ = false;  // resumed: what was left unread is read at the turn's end
+  bool has_flown_ = false;     // a flight has ended since the last stall check
   Error why_;
   io::Handle stream_;
   framing::FrameDecoder decoder_;
   SendQueue queue_;
-  std::uint64_t stall_mark_ = 0;  // progress as of the last stall check
-  std::uint64_t bytes_flown_ = 0;
+  std::size_t stall_mark_ = 0;  // bytes of the flight under way that had left at the last stall check
 
   io::RecvOp recv_op_;
   io::SendOp send_op_;
   io::CloseOp close_op_;
-  io::TurnEnd flush_;
-  io::TurnEnd rerun_;
+  io::TurnEnd turn_end_;
   base::Timer stall_timer_;
 };
 

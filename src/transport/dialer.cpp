@@ -8,6 +8,12 @@ namespace {
 
 constexpr const char* kDialing = "connecting to a host";
 
+/// A stream that nobody wants any more, on its way to be closed.
+struct Unclaimed {
+  io::CloseOp close_op;
+  void on_closed() { delete this; }
+};
+
 }  // namespace
 
 /// One connect under way. Given up, it closes its handle and then itself, whatever has become of its dialer.
@@ -71,8 +77,17 @@ void Dialer::dial(const std::string& host, std::uint16_t port) {
 void Dialer::cancel() {
   is_dialing_ = false;
   dial_mark_.reset();
-  deliver_.unlink();
+  if (deliver_.is_linked()) close_unclaimed();
   abandon_attempt();
+}
+
+/// A stream that has connected, and whose outcome will not be told.
+void Dialer::close_unclaimed() {
+  deliver_.unlink();
+  if (!outcome_) return;
+  auto* unclaimed = new Unclaimed;
+  unclaimed->close_op.on_closed = base::Delegate<void()>::to<&Unclaimed::on_closed>(*unclaimed);
+  reactor_.backend().close(*outcome_, unclaimed->close_op);
 }
 
 void Dialer::abandon_attempt() {

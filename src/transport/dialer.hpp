@@ -2,7 +2,8 @@
 //
 // Loop thread only.
 //   1. A dial has exactly one outcome, told by on_outcome, never from inside dial().
-//   2. cancel() ends a dial without an outcome; is_busy() says when what it had open is closed.
+//   2. cancel() ends a dial without an outcome, and so does the destructor. What the dial had open closes by itself in
+//      the turns that follow.
 // Use: dialer.dial("localhost", 4369); ... on_outcome(Result<io::Handle>)
 #pragma once
 
@@ -45,6 +46,7 @@ class Dialer {
   void end(Result<io::Handle> outcome);
   void deliver();
   void abandon_attempt();
+  void close_unclaimed();
 
   io::Reactor& reactor_;
   io::Resolver& resolver_;

@@ -32,7 +32,8 @@ Result<void> Listener::open(const io::Address& address) {
   if (!handle) return handle.error();
   handle_ = *handle;
   is_closing_ = false;
-  if (const Result<io::Address> bound = reactor_.backend().local_address(handle_)) address_ = *bound;
+  const Result<io::Address> bound = reactor_.backend().local_address(handle_);
+  address_ = bound ? *bound : address;
   start_accept();
   return {};
 }

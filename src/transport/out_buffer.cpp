@@ -4,6 +4,12 @@
 #include <limits>
 
 namespace distflow::transport {
+namespace {
+
+// The least that is allocated while the pool is out: room for a few small frames, and not much for one of them to pin.
+constexpr std::size_t kOwnChunkSizeMin = 4096;
+
+}  // namespace
 
 EncodedFrame OutBuffer::end_frame() {
   DF_ASSERT(is_open_);
@@ -28,8 +34,9 @@ bool OutBuffer::move_to_larger(std::size_t size) {
   const std::size_t needed = written + size;
   base::ChunkRef larger;
   if (needed <= pool_.chunk_size()) larger = pool_.try_lease();
-  // A pool that is out, or a frame too large for it: memory for this frame alone, doubling as it grows.
-  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(std::max(needed, 2 * written)));
+  // A pool that is out, or a frame too large for it: memory outside the pool, doubling as the frame grows.
+  const std::size_t least = std::min(kOwnChunkSizeMin, pool_.chunk_size());
+  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(std::max({needed, 2 * written, least})));
   if (!larger) {
     is_out_of_memory_ = true;
     return false;

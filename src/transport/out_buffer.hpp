@@ -2,6 +2,8 @@
 //
 // One thread at a time.
 //   1. A frame lies in one chunk; the frames of one turn lie side by side, so that a queue sends them as one piece.
+//   Only
+//      a frame too large for the pool's chunks has one of its own, kept no longer than the frame.
 //   2. Bytes of a finished frame are never written again while anybody but this object has a lease of their chunk.
 //   3. Between begin_frame() and end_frame() or abandon_frame() there is exactly one frame under way.
 // Use: out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame(); queue.append(frame);
@@ -34,8 +36,9 @@ class OutBuffer {
     DF_ASSERT(!is_open_);
     is_open_ = true;
     is_out_of_memory_ = false;
+    if (chunk_ && chunk_->capacity() > pool_.chunk_size()) chunk_.reset();
     // Nobody kept what was encoded so far: start over, in memory that is still in the cache.
-    if (chunk_ && chunk_->is_sole_lease()) used_ = 0;
+    if (!chunk_ || chunk_->is_sole_lease()) used_ = 0;
     frame_begin_ = used_;
     if (reserve(framing::kHeaderSize) != nullptr) commit(framing::kHeaderSize);
   }
@@ -50,6 +53,7 @@ class OutBuffer {
   void commit(std::size_t size) { used_ += size; }
 
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     if (char* out = reserve(bytes.size())) {
       std::memcpy(out, bytes.data(), bytes.size());
       commit(bytes.size());
@@ -63,7 +67,7 @@ class OutBuffer {
   }
   [[nodiscard]] bool is_out_of_memory() const { return is_out_of_memory_; }
 
-  /// The finished frame. Not to be called when out of memory.
+  /// The finished frame, its body at most 2^32 - 1 bytes. Not to be called when out of memory.
   EncodedFrame end_frame();
   /// Forgets the frame under way.
   void abandon_frame();

@@ -1,5 +1,6 @@
 #include "transport/send_queue.hpp"
 
+#include <new>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -25,19 +26,29 @@ std::uint32_t count_frames(std::span<const io::Piece> pieces, std::size_t bytes)
 
 }  // namespace
 
-void SendQueue::Batch::append(const EncodedFrame& frame) {
+bool SendQueue::Batch::append(const EncodedFrame& frame) {
+  const bool goes_on = !pieces.empty() && chunks.back() == frame.chunk &&
+                       pieces.back().data() + pieces.back().size() == frame.bytes.data();
+  if (goes_on) {
+    pieces.back() = {pieces.back().data(), pieces.back().size() + frame.bytes.size()};
+  } else if (!add_piece(frame)) {
+    return false;
+  }
   bytes += frame.bytes.size();
   ++frames;
-  if (!pieces.empty() && chunks.back() == frame.chunk) {
-    io::Piece& last = pieces.back();
-    if (last.data() + last.size() == frame.bytes.data()) {
-      last = {last.data(), last.size() + frame.bytes.size()};
-      return;
-    }
+  return true;
+}
+
+bool SendQueue::Batch::add_piece(const EncodedFrame& frame) {
+  try {
+    pieces.push_back(frame.bytes);
+    chunks.push_back(frame.chunk);
+  } catch (const std::bad_alloc&) {
+    pieces.resize(chunks.size());
+    return false;
   }
   frame.chunk->retain();
-  chunks.push_back(frame.chunk);
-  pieces.push_back(frame.bytes);
+  return true;
 }
 
 void SendQueue::Batch::clear() {
@@ -48,31 +59,37 @@ void SendQueue::Batch::clear() {
   frames = 0;
 }
 
+bool SendQueue::make_batches() {
+  batches_.reset(new (std::nothrow) Batches);
+  return batches_ != nullptr;
+}
+
 std::span<const io::Piece> SendQueue::begin_flight() {
   DF_ASSERT(!is_in_flight());
   DF_ASSERT(has_filled());
-  std::swap(filled_, flying_);
-  return flying_.pieces;
+  std::swap(batches_->filled, batches_->flying);
+  return batches_->flying.pieces;
 }
 
 std::uint32_t SendQueue::end_flight(std::size_t bytes_sent) {
   DF_ASSERT(is_in_flight());
-  DF_ASSERT(bytes_sent <= flying_.bytes);
-  const std::uint32_t sent = bytes_sent == flying_.bytes ? flying_.frames : count_frames(flying_.pieces, bytes_sent);
-  flying_.clear();
+  Batch& flying = batches_->flying;
+  DF_ASSERT(bytes_sent <= flying.bytes);
+  const std::uint32_t sent = bytes_sent == flying.bytes ? flying.frames : count_frames(flying.pieces, bytes_sent);
+  flying.clear();
   return sent;
 }
 
 void SendQueue::trim() {
   DF_ASSERT(frames() == 0);
-  filled_ = Batch{};
-  flying_ = Batch{};
+  batches_.reset();
 }
 
 std::uint32_t SendQueue::drop_all() {
   DF_ASSERT(!is_in_flight());
-  const std::uint32_t dropped = filled_.frames;
-  filled_.clear();
+  if (!batches_) return 0;
+  const std::uint32_t dropped = batches_->filled.frames;
+  batches_->filled.clear();
   return dropped;
 }
 

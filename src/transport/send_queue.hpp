@@ -5,11 +5,13 @@
 //   1. A piece consists of whole frames and holds one lease of its chunk.
 //   2. bytes() <= bytes_max and frames() <= frames_max, in flight and filled together.
 //   3. Frames leave in the order they came.
+//   4. A queue that has never been used, or has been trimmed, owns no memory.
 // Use: if (queue.append(frame)) ...; op.pieces = queue.begin_flight(); ... queue.end_flight(op.bytes_sent);
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -30,11 +32,11 @@ class SendQueue {
   SendQueue& operator=(const SendQueue&) = delete;
   ~SendQueue() { drop_all(); }
 
-  /// False, and nothing queued, when a limit would be passed.
+  /// False, and nothing queued, when a limit would be passed or memory is exhausted.
   bool append(const EncodedFrame& frame) {
+    if (!batches_ && !make_batches()) return false;
     if (frame.bytes.size() > limits_.bytes_max - bytes() || frames() == limits_.frames_max) return false;
-    filled_.append(frame);
-    return true;
+    return batches_->filled.append(frame);
   }
 
   /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
@@ -50,10 +52,12 @@ class SendQueue {
   /// Gives back the memory kept for pieces. Nothing may be queued.
   void trim();
 
-  [[nodiscard]] std::size_t bytes() const { return filled_.bytes + flying_.bytes; }
-  [[nodiscard]] std::uint32_t frames() const { return filled_.frames + flying_.frames; }
-  [[nodiscard]] bool has_filled() const { return filled_.frames > 0; }
-  [[nodiscard]] bool is_in_flight() const { return flying_.frames > 0; }
+  [[nodiscard]] std::size_t bytes() const { return batches_ ? batches_->filled.bytes + batches_->flying.bytes : 0; }
+  [[nodiscard]] std::uint32_t frames() const {
+    return batches_ ? batches_->filled.frames + batches_->flying.frames : 0;
+  }
+  [[nodiscard]] bool has_filled() const { return batches_ && batches_->filled.frames > 0; }
+  [[nodiscard]] bool is_in_flight() const { return batches_ && batches_->flying.frames > 0; }
 
  private:
   struct Batch {
@@ -62,13 +66,20 @@ class SendQueue {
     std::size_t bytes = 0;
     std::uint32_t frames = 0;
 
-    void append(const EncodedFrame& frame);
+    bool append(const EncodedFrame& frame);
+    bool add_piece(const EncodedFrame& frame);
     void clear();
   };
 
+  struct Batches {
+    Batch filled;
+    Batch flying;
+  };
+
+  bool make_batches();
+
   const SendLimits limits_;
-  Batch filled_;
-  Batch flying_;
+  std::unique_ptr<Batches> batches_;
 };
 
 }  // namespace distflow::transport

@@ -76,6 +76,15 @@ Error close_with_error(int fd, const char* doing) {
   return error;
 }
 
+/// Whether a connect to a free port of this machine was given that very port, and TCP let both ends be one socket
+/// (RFC 9293, 3.5: simultaneous open). It happens to who dials a dead neighbour's port again and again.
+bool is_connected_to_itself(int fd) {
+  SocketAddress near;
+  SocketAddress far;
+  if (::getsockname(fd, near.get(), &near.size) != 0 || ::getpeername(fd, far.get(), &far.size) != 0) return false;
+  return from_system(near) == from_system(far);
+}
+
 }  // namespace
 
 Error error_of(int errno_value, const char* doing) noexcept {
@@ -84,7 +93,7 @@ Error error_of(int errno_value, const char* doing) noexcept {
 
 Error last_error(const char* doing) noexcept { return error_of(errno, doing); }
 
-bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 Result<int> open_listener(const Address& address, const ListenOptions& options) {
   const int fd = platform::stream_socket(system_family(address));
@@ -117,6 +126,7 @@ Result<void> connect_outcome(int fd) {
   socklen_t size = sizeof outcome;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) return last_error("connecting");
   if (outcome != 0) return error_of(outcome, "connecting");
+  if (is_connected_to_itself(fd)) return error_of(ECONNREFUSED, "connecting");
   return {};
 }
 
@@ -130,6 +140,13 @@ Result<int> accept_stream(int listener, Address& peer) {
 }
 
 std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return ::recv(fd, out, size, 0); }
+
+void discard_received(int fd) noexcept {
+  constexpr int kReceivesMax = 64;
+  std::array<char, 16 * 1024> bytes;  // what it holds is of no interest
+  for (int i = 0; i < kReceivesMax && receive(fd, bytes.data(), bytes.size()) > 0; ++i) {
+  }
+}
 
 std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
   std::array<iovec, kPieceCountMax> vectors;  // filled up to msg_iovlen
@@ -154,13 +171,6 @@ Result<Address> local_address(int fd) {
 void close_fd(int fd) noexcept {
   // Not tried again on EINTR: the descriptor is gone already, on Linux and the BSDs alike (close(2)).
   ::close(fd);
-}
-
-base::Instant monotonic_now() noexcept { return std::chrono::steady_clock::now(); }
-
-base::WallMs wall_ms() noexcept {
-  using std::chrono::duration_cast;
-  return duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 void fill_random(std::span<std::byte> out) noexcept { platform::fill_random(out); }

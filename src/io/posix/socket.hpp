@@ -25,12 +25,15 @@ bool would_block() noexcept;
 Result<int> open_listener(const Address& address, const ListenOptions& options);
 /// A socket whose connect has been started; its outcome is connect_outcome() once it is writable.
 Result<int> open_connecting(const Address& address, const StreamOptions& options);
+/// A socket that has connected to itself is refused.
 Result<void> connect_outcome(int fd);
 /// The next connection of a listener; EAGAIN's error when there is none.
 Result<int> accept_stream(int listener, Address& peer);
 
 /// Bytes received, 0 at the stream's end, -1 with errno.
 std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept;
+/// Reads and forgets what has been received, up to a bound.
+void discard_received(int fd) noexcept;
 inline constexpr std::size_t kPieceCountMax = 64;
 /// Bytes sent of the pieces from `offset` bytes into the first on, at most kPieceCountMax pieces; -1 with errno.
 std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept;
@@ -38,8 +41,6 @@ std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t 
 Result<Address> local_address(int fd);
 void close_fd(int fd) noexcept;
 
-base::Instant monotonic_now() noexcept;
-base::WallMs wall_ms() noexcept;
 void fill_random(std::span<std::byte> out) noexcept;
 
 }  // namespace distflow::io::posix

@@ -1,0 +1,241 @@
+// A network in memory with a clock that stands still until it is told to move: what a server does, step by step.
+//
+// One thread. The server under test uses it as any backend; the test holds the other ends of its connections.
+//   1. Callbacks run inside poll() only, and poll() never waits.
+//   2. Time passes in advance() only.
+// Use: MemoryBackend& net = ...; auto peer = net.connect(port); net.write(peer, bytes); reactor.turn(net.now());
+//      net.take(peer)
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <deque>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/chunk_pool.hpp"
+#include "io/backend.hpp"
+
+namespace distflow::test {
+
+class MemoryBackend final : public io::Backend {
+ public:
+  /// Names the test's end of a connection, from 0 in the order of connect().
+  using PeerId = std::size_t;
+
+  explicit MemoryBackend(base::ChunkPool& chunks) : chunks_(chunks) {}
+
+  // The test's side.
+
+  void advance(base::Duration by) {
+    now_ += by;
+    wall_ms_ += std::chrono::duration_cast<base::milliseconds>(by).count();
+  }
+
+  /// A connection to whoever listens; it is accepted in a later poll().
+  PeerId connect(const io::Address& from = io::Address::ipv4_loopback(50'000)) {
+    peers_.push_back({.from = from});
+    unaccepted_.push_back(peers_.size() - 1);
+    return peers_.size() - 1;
+  }
+  void write(PeerId id, std::string_view bytes) { peers_[id].to_server += bytes; }
+  /// The peer sends no more.
+  void end(PeerId id) { peers_[id].has_ended = true; }
+  void reset(PeerId id) { peers_[id].is_reset = true; }
+  /// How many bytes more the peer takes.
+  void set_window(PeerId id, std::size_t bytes) { peers_[id].window = bytes; }
+  /// What has come for the peer since it was last asked.
+  std::string take(PeerId id) { return std::exchange(peers_[id].from_server, {}); }
+  [[nodiscard]] bool is_closed(PeerId id) const { return peers_[id].is_closed; }
+  /// The next `count` attempts to accept end with `errno_value`.
+  void fail_accepts(int count, int errno_value) {
+    accepts_to_fail_ = count;
+    accept_errno_ = errno_value;
+  }
+  /// listen() fails for addresses of this family.
+  void refuse_listening(io::Address::Family family, int errno_value) {
+    refused_family_ = family;
+    listen_errno_ = errno_value;
+  }
+
+  // The server's side.
+
+  [[nodiscard]] std::string_view name() const override { return "memory"; }
+
+  Result<io::Handle> listen(const io::Address& address, const io::ListenOptions&) override {
+    if (listen_errno_ != 0 && address.family == refused_family_) return system_error(listen_errno_, "listening");
+    const io::Handle handle = open_slot();
+    slots_[handle.slot].address = address;
+    if (address.port == 0) slots_[handle.slot].address.port = 40'000;
+    return handle;
+  }
+  Result<io::Address> local_address(io::Handle handle) override { return at(handle).address; }
+  Result<io::Handle> connect(const io::Address&, const io::StreamOptions&, io::ConnectOp&) override {
+    return system_error(ENETUNREACH, "connecting");
+  }
+  void accept(io::Handle handle, io::AcceptOp& op) override { start(at(handle).accept, op); }
+  void recv(io::Handle handle, io::RecvOp& op) override {
+    at(handle).recv_is_canceled = false;
+    start(at(handle).recv, op);
+  }
+  void send(io::Handle handle, io::SendOp& op) override {
+    op.bytes_sent = 0;
+    at(handle).piece_offset = 0;
+    start(at(handle).send, op);
+  }
+  void cancel_recv(io::Handle handle) override { at(handle).recv_is_canceled = true; }
+  void close(io::Handle handle, io::CloseOp& op) override { start(at(handle).close, op); }
+
+  void poll(base::Instant) override {
+    ++counters_.polls;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].is_open) run(i);
+    }
+  }
+  void wake() noexcept override {}
+  base::Instant now() override { return now_; }
+  base::WallMs wall_ms() override { return wall_ms_; }
+  void fill_random(std::span<std::byte> out) override { std::ranges::fill(out, std::byte{4}); }
+  [[nodiscard]] std::size_t handle_count() const override { return open_count_; }
+
+ private:
+  struct Peer {
+    io::Address from;
+    std::string to_server;
+    std::string from_server;
+    std::size_t window = std::numeric_limits<std::size_t>::max();
+    bool has_ended = false;
+    bool is_reset = false;
+    bool is_closed = false;  // by the server
+  };
+
+  struct Slot {
+    bool is_open = false;
+    std::uint32_t generation = 0;
+    io::Address address;   // a listener's
+    Peer* peer = nullptr;  // a stream's
+    bool recv_is_canceled = false;
+    std::size_t piece_offset = 0;
+    io::AcceptOp* accept = nullptr;
+    io::RecvOp* recv = nullptr;
+    io::SendOp* send = nullptr;
+    io::CloseOp* close = nullptr;
+  };
+
+  static Error system_error(int errno_value, const char* doing) {
+    return {std::error_code(errno_value, std::generic_category()), doing};
+  }
+
+  io::Handle open_slot() {
+    const auto free = std::ranges::find(slots_, false, &Slot::is_open);
+    Slot& slot = free == slots_.end() ? slots_.emplace_back() : *free;
+    const auto index = free == slots_.end() ? slots_.size() - 1 : static_cast<std::size_t>(free - slots_.begin());
+    slot = Slot{.is_open = true, .generation = slot.generation + 1};
+    ++open_count_;
+    return {static_cast<std::uint32_t>(index), slot.generation};
+  }
+
+  Slot& at(io::Handle handle) {
+    Slot& slot = slots_[handle.slot];
+    DF_ASSERT(slot.is_open && slot.generation == handle.generation);
+    return slot;
+  }
+
+  template <class Op>
+  static void start(Op*& place, Op& op) {
+    DF_ASSERT(place == nullptr);
+    op.mark_started();
+    place = &op;
+  }
+  template <class Op>
+  static Op& finish(Op*& place) {
+    place->mark_idle();
+    return *std::exchange(place, nullptr);
+  }
+
+  void run(std::size_t index) {
+    Slot& slot = slots_[index];
+    if (slot.accept != nullptr && slot.close == nullptr) run_accept(slot);
+    if (slot.send != nullptr && slot.close == nullptr) run_send(slot);
+    if (slot.recv != nullptr && slot.close == nullptr) run_recv(slot);
+    if (slot.close != nullptr) run_close(slot);
+  }
+
+  void run_accept(Slot& slot) {
+    while (!unaccepted_.empty()) {
+      if (accepts_to_fail_ > 0) {
+        --accepts_to_fail_;
+        return finish(slot.accept).on_end(system_error(accept_errno_, "accepting a connection"));
+      }
+      Peer& peer = peers_[unaccepted_.front()];
+      unaccepted_.pop_front();
+      const io::Handle stream = open_slot();
+      slots_[stream.slot].peer = &peer;
+      ++counters_.accepts;
+      slot.accept->on_accept(stream, peer.from);
+    }
+  }
+
+  void run_send(Slot& slot) {
+    Peer& peer = *slot.peer;
+    io::SendOp& op = *slot.send;
+    if (peer.is_reset) return finish(slot.send).on_sent(system_error(ECONNRESET, "sending"));
+    while (!op.pieces.empty() && peer.window > 0) {
+      const std::string_view rest = op.pieces.front().substr(slot.piece_offset);
+      const std::string_view taken = rest.substr(0, peer.window);
+      peer.from_server += taken;
+      peer.window -= taken.size();
+      op.bytes_sent += taken.size();
+      slot.piece_offset += taken.size();
+      if (taken.size() == rest.size()) {
+        op.pieces = op.pieces.subspan(1);
+        slot.piece_offset = 0;
+      }
+    }
+    if (op.pieces.empty()) finish(slot.send).on_sent({});
+  }
+
+  void run_recv(Slot& slot) {
+    Peer& peer = *slot.peer;
+    if (slot.recv_is_canceled) return finish(slot.recv).on_end({Errc::canceled, "receiving"});
+    if (peer.is_reset) return finish(slot.recv).on_end(system_error(ECONNRESET, "receiving"));
+    if (!peer.to_server.empty()) {
+      const base::ChunkRef chunk = chunks_.try_lease();
+      if (!chunk) return;
+      const std::size_t size = std::min(chunk->capacity(), peer.to_server.size());
+      peer.to_server.copy(chunk->data(), size);
+      peer.to_server.erase(0, size);
+      slot.recv->on_recv({*chunk, {chunk->data(), size}});
+    } else if (peer.has_ended) {
+      finish(slot.recv).on_end({Errc::end_of_stream, "receiving"});
+    }
+  }
+
+  void run_close(Slot& slot) {
+    if (slot.accept != nullptr) finish(slot.accept).on_end({Errc::canceled, "accepting a connection"});
+    if (slot.send != nullptr) finish(slot.send).on_sent(Error{Errc::canceled, "sending"});
+    if (slot.recv != nullptr) finish(slot.recv).on_end({Errc::canceled, "receiving"});
+    if (slot.peer != nullptr) slot.peer->is_closed = true;
+    slot.is_open = false;
+    --open_count_;
+    finish(slot.close).on_closed();
+  }
+
+  base::ChunkPool& chunks_;
+  base::Instant now_{base::seconds(1)};
+  base::WallMs wall_ms_ = 1'795'374'131'949;
+  std::deque<Slot> slots_;
+  std::deque<Peer> peers_;
+  std::deque<PeerId> unaccepted_;
+  std::size_t open_count_ = 0;
+  int accepts_to_fail_ = 0;
+  int accept_errno_ = 0;
+  io::Address::Family refused_family_ = io::Address::Family::ipv6;
+  int listen_errno_ = 0;
+};
+
+}  // namespace distflow::test
