@@ -32,8 +32,10 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "pmd/client_requests.hpp"
+#include "pmd/client_watch.hpp"
 #include "pmd/epmd_probe.hpp"
-#include "protocol/pmd_message.hpp"
+#include "protocol/pmd_reply.hpp"
 #include "transport/backoff.hpp"
 #include "transport/connection.hpp"
 #include "transport/dialer.hpp"
@@ -82,8 +84,9 @@ class ClientObserver {
 struct ClientOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 4369;
-  std::optional<protocol::Registration> registration;  ///< registered on every connection
-  bool is_watching = false;                            ///< whether to watch on every connection
+  /// Registered on every connection; the client adds the cap that asks for on_pmd_shutdown.
+  std::optional<protocol::Registration> registration;
+  bool is_watching = false;  ///< whether to watch on every connection
   base::Duration request_timeout = base::seconds(5);
   base::Duration heartbeat_interval = base::seconds(20);
   base::Duration close_timeout = base::seconds(1);  ///< for the answer to the unregister of a close
@@ -123,7 +126,7 @@ class Client final : private transport::ConnectionObserver {
   void resolve(std::string_view name, Callback<protocol::NodeInfo> on_answer);
   void list(Callback<std::vector<protocol::NodeInfo>> on_answer);
   /// Who the PMD is; Errc::refused when it is one that knows no hello.
-  void hello(Callback<protocol::HelloReply> on_answer);
+  void hello(Callback<protocol::Hello> on_answer);
   /// Ends the registration for good; Errc::node_not_found when there was none.
   void unregister(Callback<void> on_answer);
   /// Tells the PMD to end; Errc::refused when it will not.
@@ -137,10 +140,84 @@ class Client final : private transport::ConnectionObserver {
   [[nodiscard]] std::uint16_t port() const { return options_.port; }
 
  private:
-  enum class State : std::uint8_t { idle, dialing, greeting, in_session, waiting, probing, closing, closed };
-  State state_ = State::idle;
-  bool is_registered_ = false;
+  enum class State : std::uint8_t {
+    idle,
+    waiting,  // for the next attempt
+    dialing,
+    greeting,  // connected, and nothing has come yet that only a PMD says
+    in_session,
+    probing,  // whether it is Erlang's epmd that did not talk to us
+    closing,
+    closed,
+  };
+
+  // What the connection tells.
+  void on_frames(transport::Connection& connection) override;
+  void on_closed(transport::Connection& connection, Error why) override;
+  void on_frame(std::string_view body);
+  void on_event(const protocol::Event& event);
+
+  // The way into a session and out of it.
+  void dial();
+  void on_dialed(Result<io::Handle> outcome);
+  void greet();
+  void on_hello_answer(const Answer& answer);
+  void on_loss(Error why);
+  void on_probed(ProbeVerdict verdict);
+  void on_attempt_failed(Error why);
+  void wait_to_dial();
+
+  // Requests: the owner's, bounded, and the session's own, which end it when they get no answer.
+  using WriteRequest = std::function<std::string(std::string_view id)>;
+  void ask(const WriteRequest& write, AcrossLoss across_loss, ClientRequests::OnAnswer on_answer);
+  void ask_for_session(const WriteRequest& write, void (Client::*on_answer)(const Answer&));
+  void post(const WriteRequest& write, AcrossLoss across_loss, ClientRequests::OnAnswer on_answer);
+  void transmit(PendingRequest& request);
+  void end_session(Error why);
+
+  // The registration.
+  void register_now();
+  void on_register_answer(const Answer& answer);
+  void on_refused(const std::string& text);
+  void on_heartbeat_answer(const Answer& answer);
+  void on_registration_timer();
+  void forget_registration();
+
+  // The watch.
+  void watch_now();
+  void on_watch_answer(const Answer& answer);
+  void on_list_answer(const Answer& answer);
+  void tell_snapshot(const protocol::Response& response);
+
+  // The end.
+  [[nodiscard]] bool is_closed() const { return state_ == State::closing || state_ == State::closed; }
+  void hang_up();
+  void finish_when_idle();
+  void finish();
+
+  const ClientParts parts_;
+  ClientObserver& observer_;
   ClientOptions options_;
+  State state_ = State::idle;
+  std::uint32_t failed_attempts_ = 0;  // in a row
+  Error why_lost_;                     // while probing
+  transport::Backoff backoff_;
+  base::Random random_;
+
+  std::unique_ptr<transport::Connection> connection_;  // while there is one, closing or not
+  ClientRequests requests_;
+  ClientWatch watch_;
+
+  bool is_registered_ = false;
+  std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way
+  transport::Backoff refusal_backoff_;
+
+  transport::Dialer dialer_;
+  EpmdProbe probe_;
+  base::Timer dial_timer_;
+  base::Timer registration_timer_;  // the next heartbeat, or the next try after a refusal
+  base::Timer close_timer_;
+  io::TurnEnd finish_;
 };
 
 }  // namespace distflow::pmd
