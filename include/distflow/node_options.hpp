@@ -38,25 +38,24 @@ enum class Threading {
 enum class LogVerbosity { error, warn, info, debug };
 
 struct NodeOptions {
-  std::string alias;  ///< the name others find it by; empty for none; at most 256 bytes
+  std::string alias{};  ///< the name others find it by; empty for none; at most 256 bytes
 
   std::string pmd_host = "127.0.0.1";
   std::uint16_t pmd_port = 4369;
-  /// Start the PMD when none answers. Only where pmd_host is this machine's loopback.
+  /// Start the PMD when none answers; only where pmd_host is this machine's loopback. The program distflow-pmd is what
+  /// DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH.
   bool start_pmd = true;
-  /// The program to start; empty: DISTFLOW_PMD, else beside the executable, else on the PATH.
-  std::string pmd_program;
   /// A PMD started by this node ends after so long without nodes.
   std::chrono::milliseconds pmd_idle_exit{30'000};
 
   std::string host = "127.0.0.1";  ///< the numeric address to listen on
   std::uint16_t port = 0;          ///< 0: the system chooses
   /// The address given to others; empty: `host`.
-  std::string advertised_host;
+  std::string advertised_host{};
   /// Free text that others see with this node, at most 32 entries of 256 bytes.
-  std::map<std::string, std::string> meta;
+  std::map<std::string, std::string> meta{};
 
-  MailboxLimits mailbox;
+  MailboxLimits mailbox{};
   Threading threading = Threading::inlined;
 
   std::chrono::milliseconds heartbeat_interval{30'000};
@@ -76,7 +75,7 @@ struct NodeOptions {
   std::uint32_t targets_max = 65536;                   ///< names sent to, in all
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
-  std::string backend;
+  std::string backend{};
   /// How long a thread looks for work without sleeping. Costs that much of a core; saves a wake-up's latency.
   std::chrono::microseconds spin{0};
 

@@ -62,16 +62,19 @@ class PayloadWriter {
       commit(1);
     }
   }
+  /// Gives the message up: its verdict is invalid_json, and nothing of it is sent.
+  void refuse() { is_refused_ = true; }
 
  protected:
   using Grow = void (*)(PayloadWriter& writer, std::size_t size);
-  explicit PayloadWriter(Grow grow) : grow_(grow) {}
+  explicit PayloadWriter(Grow how_to_grow) : grow_(how_to_grow) {}
   ~PayloadWriter() = default;
   PayloadWriter(const PayloadWriter&) = delete;
   PayloadWriter& operator=(const PayloadWriter&) = delete;
 
   char* cursor_ = nullptr;
   char* end_ = nullptr;
+  bool is_refused_ = false;
 
  private:
   char* grow(std::size_t size) {

@@ -67,8 +67,7 @@ struct NodeStats {
 
   std::size_t mailbox_size = 0;
   std::size_t mailbox_bytes = 0;
-  std::size_t mailbox_high_water = 0;
-  std::size_t send_queue_bytes = 0;
+  std::size_t mailbox_high_water = 0;  ///< the most messages that have waited at once
   std::size_t send_queue_messages = 0;
   std::size_t parked_messages = 0;
   std::size_t connections_in = 0;

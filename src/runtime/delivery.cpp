@@ -1,0 +1,223 @@
+#include "runtime/delivery.hpp"
+
+#include <array>
+#include <cinttypes>
+#include <exception>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "runtime/traffic.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+MailboxOptions mailbox_options(const MailboxLimits& limits) {
+  return {.max_size = limits.max_size, .bytes_max = limits.bytes_max, .overflow = limits.overflow};
+}
+
+Message to_message(const Mail& mail) {
+  return {.from = mail.from_text(),
+          .to = mail.to_text(),
+          .payload = mail.payload_text(),
+          .has_payload = mail.has_payload,
+          .timestamp = mail.timestamp};
+}
+
+/// Calls `count(sender, n)` once for each stretch of messages of one sender.
+template <class Count>
+void for_each_sender(std::span<const Mail> run, Count&& count) {
+  for (std::size_t begin = 0; begin < run.size();) {
+    std::size_t end = begin + 1;
+    while (end < run.size() && run[end].sender == run[begin].sender) ++end;
+    count(*run[begin].sender, end - begin);
+    begin = end;
+  }
+}
+
+}  // namespace
+
+Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base::Log& log,
+                   base::Delegate<void()> on_room)
+    : reactor_(reactor),
+      log_(log),
+      has_thread_(options.threading == Threading::dispatcher),
+      spin_(options.spin),
+      on_room_(on_room),
+      mailbox_(mailbox_options(options.mailbox)),
+      exception_log_(5, base::seconds(10)),
+      tasks_(kTaskCountMax) {
+  mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
+  if (has_thread_) thread_ = std::thread(&Delivery::dispatch, this);
+}
+
+Delivery::~Delivery() {
+  request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::size_t Delivery::deliver(std::span<const Mail> run) {
+  if (!has_thread_ && handler_ && !is_stopping_.load(std::memory_order_relaxed)) {
+    if (mailbox_.size() > 0) drain_mailbox();
+    handle_directly(run);
+    return run.size();
+  }
+  const PushResult result = mailbox_.push_run(run);
+  if (has_thread_) wake_dispatcher();
+  return result.accepted + result.dropped;
+}
+
+/// Handles messages that were never in the mailbox.
+void Delivery::handle_directly(std::span<const Mail> run) {
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add(sender.received, n); });
+  handle_run(run);
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add(sender.handled, n); });
+}
+
+void Delivery::handle_run(std::span<const Mail> run) {
+  for (const Mail& mail : run) {
+    guarded([&] { handler_(to_message(mail)); });
+  }
+}
+
+template <class Call>
+void Delivery::guarded(Call&& call) {
+  try {
+    call();
+  } catch (const std::exception& exception) {
+    note_exception(exception.what());
+  } catch (...) {
+    note_exception("no std::exception");
+  }
+}
+
+void Delivery::note_exception(const char* what) {
+  add(exceptions_, 1);
+  if (const auto more = exception_log_.admit(has_thread_ ? io::system_now() : reactor_.now())) {
+    log_.write(base::LogLevel::error, "a handler threw (%s); %" PRIu64 " more were not logged", what, *more);
+  }
+}
+
+void Delivery::drain_mailbox() {
+  std::array<Mail, kRunMax> run;  // filled up to `count`
+  while (handler_ && !is_stopping_.load(std::memory_order_acquire)) {
+    const std::size_t count = mailbox_.pop_run(run);
+    if (count == 0) return;
+    handle_run(std::span(run).first(count));
+    mailbox_.release_run(std::span(run).first(count));
+  }
+}
+
+void Delivery::on_mailbox_room() {
+  if (has_thread_) {
+    reactor_.post([this] { on_room_(); });
+  } else {
+    on_room_();
+  }
+}
+
+void Delivery::run_where_handlers_run(std::function<void()> task) {
+  if (!has_thread_) return task();
+  tasks_.push(std::move(task));
+  wake_dispatcher();
+}
+
+void Delivery::set_message_handler(MessageHandler handler) {
+  run_where_handlers_run([this, handler = std::move(handler)]() mutable {
+    handler_ = std::move(handler);
+    drain_mailbox();
+  });
+}
+
+void Delivery::set_join_handler(PeerHandler handler) {
+  run_where_handlers_run([this, handler = std::move(handler)]() mutable { join_handler_ = std::move(handler); });
+}
+
+void Delivery::set_leave_handler(PeerHandler handler) {
+  run_where_handlers_run([this, handler = std::move(handler)]() mutable { leave_handler_ = std::move(handler); });
+}
+
+void Delivery::tell_join(const PeerInfo& peer) {
+  run_where_handlers_run([this, peer] {
+    if (join_handler_) guarded([&] { join_handler_(peer); });
+  });
+}
+
+void Delivery::tell_leave(const PeerInfo& peer) {
+  run_where_handlers_run([this, peer] {
+    if (leave_handler_) guarded([&] { leave_handler_(peer); });
+  });
+}
+
+void Delivery::request_stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  if (has_thread_) wake_dispatcher();
+}
+
+bool Delivery::join(base::Duration timeout) {
+  if (!thread_.joinable()) return true;
+  {
+    std::unique_lock lock(mutex_);
+    if (!condition_.wait_for(lock, timeout, [this] { return is_done_; })) return false;
+  }
+  thread_.join();
+  return true;
+}
+
+void Delivery::forget_handlers() {
+  handler_ = nullptr;
+  join_handler_ = nullptr;
+  leave_handler_ = nullptr;
+}
+
+void Delivery::dispatch() {
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    const bool had_tasks = run_tasks();
+    const std::size_t waiting = handler_ ? mailbox_.size() : 0;
+    if (waiting > 0) {
+      drain_mailbox();
+    } else if (!had_tasks && !finds_work_spinning()) {
+      wait_for_work();
+    }
+  }
+  const std::scoped_lock lock(mutex_);
+  is_done_ = true;
+  condition_.notify_all();
+}
+
+bool Delivery::run_tasks() {
+  bool any = false;
+  for (std::function<void()> task; tasks_.pop(task); any = true) task();
+  return any;
+}
+
+void Delivery::wake_dispatcher() {
+  // Read-modify-writes on both sides, as in Reactor::notify(): either the thread finds the work, or it is found asleep.
+  if (!is_asleep_.exchange(false, std::memory_order_seq_cst)) return;
+  const std::scoped_lock lock(mutex_);
+  is_woken_ = true;
+  condition_.notify_all();
+}
+
+bool Delivery::has_work() const {
+  return (handler_ && mailbox_.size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
+}
+
+bool Delivery::finds_work_spinning() const {
+  if (spin_ == base::Duration::zero()) return false;
+  const base::Instant end = io::system_now() + spin_;
+  while (!has_work()) {
+    if (io::system_now() >= end) return false;
+  }
+  return true;
+}
+
+void Delivery::wait_for_work() {
+  is_asleep_.exchange(true, std::memory_order_seq_cst);
+  const bool is_needed = has_work();
+  std::unique_lock lock(mutex_);
+  if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
+  is_woken_ = false;
+  is_asleep_.store(false, std::memory_order_relaxed);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,114 @@
+// From received messages to the application's handlers, on the thread that its threading mode asks for.
+//
+//     inlined, caller:  loop thread ── handler set? ──▶ handler
+//                                   └─ not yet ──▶ mailbox ── handler set ──▶ handler
+//     dispatcher:       loop thread ──▶ mailbox ──▶ second thread ──▶ handler
+//
+// Loop thread only, but where it says otherwise.
+//   1. Messages of one sender are handled in the order in which they came, each once.
+//   2. What a handler throws ends with it: counted, logged at a bounded rate.
+//   3. Without a handler messages wait in the mailbox, under its bound and policy.
+//   4. After request_stop() no handler is begun; what waits is discarded and counted.
+// Use: std::size_t taken = delivery.deliver(run);
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+
+#include <distflow/message.hpp>
+#include <distflow/node_options.hpp>
+
+#include "base/log.hpp"
+#include "base/submission_queue.hpp"
+#include "io/reactor.hpp"
+#include "runtime/mailbox.hpp"
+
+namespace distflow::runtime {
+
+using MessageHandler = std::function<void(const Message&)>;
+using PeerHandler = std::function<void(const PeerInfo&)>;
+
+class Delivery {
+ public:
+  /// `on_room` is called on the loop's thread when a mailbox that refused messages has room again.
+  Delivery(io::Reactor& reactor, const NodeOptions& options, const base::Log& log, base::Delegate<void()> on_room);
+  ~Delivery();
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  /// Takes the run, or, where the mailbox blocks, its first messages; returns how many. Leases are the caller's.
+  std::size_t deliver(std::span<const Mail> run);
+
+  void set_message_handler(MessageHandler handler);
+  void set_join_handler(PeerHandler handler);
+  void set_leave_handler(PeerHandler handler);
+  void tell_join(const PeerInfo& peer);
+  void tell_leave(const PeerInfo& peer);
+
+  /// From now on no handler is begun. Does not wait for the one that runs.
+  void request_stop();
+  /// After request_stop(): waits until no handler runs any more, at most until `timeout` has passed; false if one still
+  /// does. Not to be called by a handler. Any thread but the second.
+  bool join(base::Duration timeout);
+  /// Drops what waits, and returns how much that was. Only when no handler runs.
+  std::uint64_t discard() { return mailbox_.discard_all(); }
+  /// Lets go of the handlers, and with them of what they hold. Only when none runs.
+  void forget_handlers();
+  [[nodiscard]] bool is_dispatcher_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+
+  // Any thread.
+  [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
+  [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
+
+ private:
+  static constexpr std::size_t kRunMax = 64;
+  static constexpr std::size_t kTaskCountMax = 65536;
+
+  void handle_run(std::span<const Mail> run);
+  void handle_directly(std::span<const Mail> run);
+  void drain_mailbox();
+  template <class Call>
+  void guarded(Call&& call);
+  void note_exception(const char* what);
+  void run_where_handlers_run(std::function<void()> task);
+  void on_mailbox_room();
+
+  void dispatch();
+  bool run_tasks();
+  void wake_dispatcher();
+  [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool finds_work_spinning() const;
+  void wait_for_work();
+
+  io::Reactor& reactor_;
+  const base::Log& log_;
+  const bool has_thread_;
+  const base::Duration spin_;
+  const base::Delegate<void()> on_room_;
+  Mailbox mailbox_;
+
+  // The thread that handlers run on.
+  MessageHandler handler_;
+  PeerHandler join_handler_;
+  PeerHandler leave_handler_;
+  base::RateLimit exception_log_;
+
+  Counter exceptions_{0};
+  std::atomic<bool> is_stopping_{false};
+
+  // The second thread, and how it is woken.
+  base::SubmissionQueue<std::function<void()>> tasks_;
+  std::atomic<bool> is_asleep_{false};
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool is_woken_ = false;
+  bool is_done_ = false;
+  std::thread thread_;
+};
+
+}  // namespace distflow::runtime

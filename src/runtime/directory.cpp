@@ -1,0 +1,173 @@
+#include "runtime/directory.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "protocol/envelope.hpp"
+
+namespace distflow::runtime {
+
+Directory::Directory(LinkParts& parts, TrafficTable& traffic, DirectoryObserver& observer, DirectoryOptions options)
+    : parts_(parts),
+      traffic_(traffic),
+      observer_(observer),
+      options_(std::move(options)),
+      grace_timer_(base::Delegate<void()>::to<&Directory::on_grace_over>(*this)) {}
+
+Directory::~Directory() = default;
+
+Peer& Directory::upsert(const PeerInfo& info) {
+  if (const auto found = by_id_.find(info.node_id); found != by_id_.end()) {
+    Peer& peer = *found->second;
+    peer.is_suspect = false;
+    if (peer.info == info) return peer;
+    const bool has_moved = peer.info.host != info.host || peer.info.port != info.port;
+    const bool has_new_alias = peer.info.alias != info.alias;
+    if (has_new_alias) unbind_alias(peer);
+    {
+      const std::scoped_lock lock(mutex_);
+      peer.info = info;
+      if (has_new_alias && !info.alias.empty()) by_alias_[info.alias] = &peer;
+    }
+    if (has_moved) replace_link(peer);
+    if (has_new_alias && !info.alias.empty()) observer_.on_binding(info.alias, &peer);
+    return peer;
+  }
+
+  auto added = std::make_unique<Peer>();
+  Peer& peer = *added;
+  peer.info = info;
+  peer.is_self = info.node_id == options_.self;
+  peer.prefix = protocol::envelope_prefix(options_.self, info.node_id);
+  peer.traffic = &traffic_.of(info.node_id);
+  peer.link = std::make_unique<Link>(parts_, *peer.traffic, info.host, info.port);
+  {
+    const std::scoped_lock lock(mutex_);
+    peers_.push_back(std::move(added));
+    by_id_[info.node_id] = &peer;
+    if (!info.alias.empty()) by_alias_[info.alias] = &peer;
+  }
+  observer_.on_binding(info.node_id, &peer);
+  if (!info.alias.empty()) observer_.on_binding(info.alias, &peer);
+  if (!peer.is_self) observer_.on_peer_join(peer);
+  return peer;
+}
+
+void Directory::remove(std::string_view node_id) {
+  if (const auto found = by_id_.find(node_id); found != by_id_.end()) {
+    leave(*found->second, &SendCounters::dropped_peer_left);
+  }
+}
+
+void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
+  unbind_alias(peer);
+  PeerPtr leaving;
+  {
+    const std::scoped_lock lock(mutex_);
+    by_id_.erase(peer.info.node_id);
+    const auto place =
+        std::find_if(peers_.begin(), peers_.end(), [&peer](const PeerPtr& p) { return p.get() == &peer; });
+    leaving = std::move(*place);
+    peers_.erase(place);
+  }
+  departed_.push_back(std::move(leaving));
+  observer_.on_binding(peer.info.node_id, nullptr);
+  peer.link->retire(reason);
+  if (!peer.is_self) observer_.on_peer_leave(peer);
+}
+
+void Directory::unbind_alias(const Peer& peer) {
+  const auto found = by_alias_.find(peer.info.alias);
+  if (found == by_alias_.end() || found->second != &peer) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    by_alias_.erase(found);
+  }
+  observer_.on_binding(peer.info.alias, nullptr);
+}
+
+void Directory::replace_link(Peer& peer) {
+  std::unique_ptr<Link> old =
+      std::exchange(peer.link, std::make_unique<Link>(parts_, *peer.traffic, peer.info.host, peer.info.port));
+  old->retire(&SendCounters::dropped_peer_left);
+  replaced_.push_back(std::move(old));
+}
+
+void Directory::on_snapshot(std::span<const PeerInfo> nodes, Absence absence) {
+  std::unordered_set<std::string_view> present;
+  for (const PeerInfo& node : nodes) present.insert(node.node_id);
+  std::vector<Peer*> missing;
+  for (const PeerPtr& peer : peers_) {
+    if (!present.contains(peer->info.node_id)) missing.push_back(peer.get());
+  }
+  bool has_suspects = false;
+  for (Peer* peer : missing) {
+    if (absence == Absence::suspect || peer->is_suspect) {
+      peer->is_suspect = has_suspects = true;
+    } else {
+      leave(*peer, &SendCounters::dropped_peer_left);
+    }
+  }
+  for (const PeerInfo& node : nodes) upsert(node);
+  if (has_suspects && !grace_timer_.is_armed()) parts_.reactor.arm_after(grace_timer_, options_.rejoin_grace);
+}
+
+void Directory::on_grace_over() {
+  std::vector<Peer*> gone;
+  for (const PeerPtr& peer : peers_) {
+    if (peer->is_suspect) gone.push_back(peer.get());
+  }
+  for (Peer* peer : gone) leave(*peer, &SendCounters::dropped_peer_left);
+}
+
+Peer* Directory::find(std::string_view name) {
+  if (const auto found = by_alias_.find(name); found != by_alias_.end()) return found->second;
+  const auto found = by_id_.find(name);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::vector<PeerInfo> Directory::list() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<PeerInfo> infos;
+  infos.reserve(peers_.size());
+  for (const PeerPtr& peer : peers_) {
+    if (!peer->is_self) infos.push_back(peer->info);
+  }
+  return infos;
+}
+
+std::optional<PeerInfo> Directory::find_info(std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = by_alias_.find(name); found != by_alias_.end()) return found->second->info;
+  if (const auto found = by_id_.find(name); found != by_id_.end()) return found->second->info;
+  return std::nullopt;
+}
+
+void Directory::begin_shutdown() {
+  parts_.reactor.timers().cancel(grace_timer_);
+  std::vector<PeerPtr> all;
+  {
+    const std::scoped_lock lock(mutex_);
+    all.swap(peers_);
+    by_id_.clear();
+    by_alias_.clear();
+  }
+  for (PeerPtr& peer : all) {
+    Link& link = *peer->link;
+    departed_.push_back(std::move(peer));
+    link.retire(&SendCounters::dropped_shutdown);
+  }
+}
+
+void Directory::abort() {
+  for (const PeerPtr& peer : departed_) peer->link->abort();
+  for (const auto& link : replaced_) link->abort();
+}
+
+void Directory::reap() {
+  std::erase_if(departed_, [](const PeerPtr& peer) { return peer->link->is_finished(); });
+  std::erase_if(replaced_, [](const auto& link) { return link->is_finished(); });
+}
+
+}  // namespace distflow::runtime

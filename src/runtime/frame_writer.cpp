@@ -1,0 +1,119 @@
+#include "runtime/frame_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "protocol/envelope.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+char* copy(char* out, std::string_view bytes) {
+  std::memcpy(out, bytes.data(), bytes.size());
+  return out + bytes.size();
+}
+
+/// Lends the room behind the frame under way to the application.
+class InPlaceWriter final : public PayloadWriter {
+ public:
+  explicit InPlaceWriter(transport::OutBuffer& out) : PayloadWriter(&grow), out_(out) {}
+
+  [[nodiscard]] bool is_refused() const { return is_refused_; }
+
+  /// Takes what was written into the frame.
+  void settle() {
+    if (cursor_ != begin_) out_.commit(static_cast<std::size_t>(cursor_ - begin_));
+    begin_ = cursor_;
+  }
+
+ private:
+  static void grow(PayloadWriter& writer, std::size_t size) {
+    auto& self = static_cast<InPlaceWriter&>(writer);
+    self.settle();
+    // More than is asked for, so that the next small ones find room.
+    const std::size_t room = std::max<std::size_t>(size, 256);
+    self.begin_ = self.cursor_ = self.out_.reserve(room);
+    self.end_ = self.cursor_ == nullptr ? nullptr : self.cursor_ + room;
+  }
+
+  transport::OutBuffer& out_;
+  char* begin_ = nullptr;
+};
+
+class StringWriter final : public PayloadWriter {
+ public:
+  explicit StringWriter(std::string& text) : PayloadWriter(&grow), text_(text) {}
+  [[nodiscard]] bool is_refused() const { return is_refused_; }
+  void settle() {
+    if (cursor_ != nullptr) text_.resize(static_cast<std::size_t>(cursor_ - text_.data()));
+  }
+
+ private:
+  static void grow(PayloadWriter& writer, std::size_t size) {
+    auto& self = static_cast<StringWriter&>(writer);
+    const std::size_t used = self.cursor_ == nullptr ? 0 : static_cast<std::size_t>(self.cursor_ - self.text_.data());
+    self.text_.resize(std::max(used + size, 2 * self.text_.size()));
+    self.cursor_ = self.text_.data() + used;
+    self.end_ = self.text_.data() + self.text_.size();
+  }
+
+  std::string& text_;
+};
+
+}  // namespace
+
+std::string_view EnvelopeSuffix::at(base::WallMs now) {
+  static_assert(sizeof(text_) >= protocol::kEnvelopeSuffixSizeMax);
+  if (now != made_at_) {
+    size_ = protocol::write_envelope_suffix(text_.data(), now);
+    made_at_ = now;
+  }
+  return {text_.data(), size_};
+}
+
+SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
+                        std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  if (payload.call == nullptr) {
+    const std::size_t around = prefix.size() + suffix.size();
+    if (around > frame_size_max || payload.text.size() > frame_size_max - around) return SendVerdict::too_large;
+    out.begin_frame();
+    const std::size_t size = around + payload.text.size();
+    if (char* begin = out.reserve(size)) {
+      copy(copy(copy(begin, prefix), payload.text), suffix);
+      out.commit(size);
+    }
+  } else {
+    out.begin_frame();
+    out.append(prefix);
+    InPlaceWriter writer(out);
+    payload.call(payload.callable, writer);
+    writer.settle();
+    if (writer.is_refused()) {
+      out.abandon_frame();
+      return SendVerdict::invalid_json;
+    }
+    out.append(suffix);
+  }
+  if (out.is_out_of_memory() || out.body_size() > frame_size_max) {
+    const bool is_out_of_memory = out.is_out_of_memory();
+    out.abandon_frame();
+    return is_out_of_memory ? SendVerdict::out_of_memory : SendVerdict::too_large;
+  }
+  frame = out.end_frame();
+  return SendVerdict::queued;
+}
+
+SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_max, std::string& text) {
+  if (payload.call == nullptr) {
+    if (payload.text.size() > frame_size_max) return SendVerdict::too_large;
+    text = payload.text;
+    return SendVerdict::queued;
+  }
+  StringWriter writer(text);
+  payload.call(payload.callable, writer);
+  writer.settle();
+  if (writer.is_refused()) return SendVerdict::invalid_json;
+  return text.size() > frame_size_max ? SendVerdict::too_large : SendVerdict::queued;
+}
+
+}  // namespace distflow::runtime

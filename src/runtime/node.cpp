@@ -1,0 +1,319 @@
+#include "runtime/node.hpp"
+
+#include <array>
+#include <utility>
+
+namespace distflow::runtime {
+namespace {
+
+/// The capability of a node that wants to be told when its PMD was told to end.
+constexpr const char* kShutdownNoticeCap = "pmd-shutdown";
+constexpr base::Duration kCloseTimeout = base::milliseconds(500);
+
+PeerInfo to_peer_info(const protocol::NodeInfo& node) {
+  return {.node_id = node.node_id,
+          .alias = node.alias.value_or(std::string()),
+          .host = node.host,
+          .port = node.port,
+          .last_heartbeat = node.last_heartbeat_ms};
+}
+
+std::uint64_t random_seed(io::Backend& backend) {
+  std::uint64_t seed = 0;
+  backend.fill_random(std::as_writable_bytes(std::span(&seed, 1)));
+  return seed;
+}
+
+bool is_loopback(const std::string& host) {
+  const std::vector<io::Address> addresses = io::resolve_immediately(host, 0);
+  return !addresses.empty() && addresses.front().is_loopback();
+}
+
+}  // namespace
+
+std::string make_node_id(io::Backend& backend) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::byte, 8> bytes{};
+  backend.fill_random(bytes);
+  std::string id;
+  for (const std::byte byte : bytes) {
+    id += kDigits[std::to_integer<std::size_t>(byte >> 4)];
+    id += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+  }
+  return id;
+}
+
+Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
+    : parts_(parts),
+      options_(options),
+      observer_(observer),
+      random_(random_seed(parts.reactor.backend())),
+      node_id_(make_node_id(parts.reactor.backend())),
+      resolver_(parts.reactor),
+      out_(parts.out_chunks),
+      link_parts_{.reactor = parts.reactor,
+                  .resolver = resolver_,
+                  .blocks = parts.blocks,
+                  .random = random_,
+                  .log = parts.log,
+                  .limits = connection_limits(),
+                  .connect_deadline = options.connect_deadline,
+                  .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
+      directory_(link_parts_, traffic_, *this, {.self = node_id_, .rejoin_grace = options.rejoin_grace}),
+      router_({.reactor = parts.reactor,
+               .directory = directory_,
+               .targets = parts.targets,
+               .traffic = traffic_,
+               .out = out_,
+               .options = options_,
+               .ask = [this](const std::string& name) { ask_for_target(name); }}),
+      delivery_(parts.reactor, options_, parts.log, base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
+      inbound_({.reactor = parts.reactor,
+                .blocks = parts.blocks,
+                .traffic = traffic_,
+                .delivery = delivery_,
+                .log = parts.log,
+                .node_id = node_id_,
+                .limits = connection_limits(),
+                .connections_max = options.connections_max,
+                .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
+      start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
+      shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
+  reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
+  closed_.on_turn_end = base::Delegate<void()>::to<&Node::deliver_closed>(*this);
+}
+
+Node::~Node() { DF_ASSERT(state_ == State::idle || state_ == State::closed); }
+
+transport::ConnectionLimits Node::connection_limits() const {
+  return {.frame_size_max = options_.frame_size_max,
+          .send = {.bytes_max = options_.send_bytes_max, .frames_max = options_.send_messages_max}};
+}
+
+pmd::ClientOptions Node::client_options() const {
+  pmd::ClientOptions client;
+  client.host = options_.pmd_host;
+  client.port = options_.pmd_port;
+  client.registration = registration();
+  client.is_watching = true;
+  client.heartbeat_interval = options_.heartbeat_interval;
+  client.close_timeout = kCloseTimeout;
+  client.seed = random_seed(parts_.reactor.backend());
+  return client;
+}
+
+protocol::Registration Node::registration() const {
+  protocol::Registration registration;
+  protocol::NodeInfo& node = registration.node;
+  node.node_id = node_id_;
+  if (!options_.alias.empty()) node.alias = options_.alias;
+  node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
+  node.port = port();
+  node.caps = protocol::Caps{kShutdownNoticeCap};
+  node.meta.assign(options_.meta.begin(), options_.meta.end());
+  registration.ttl_ms = options_.ttl.count();
+  return registration;
+}
+
+void Node::start() {
+  DF_ASSERT(state_ == State::idle);
+  state_ = State::starting;
+  const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
+  const Result<void> opened = address ? inbound_.open(*address) : Result<void>(address.error());
+  if (!opened) return fail_start(opened.error());
+  if (!address->is_loopback()) {
+    parts_.log.write(base::LogLevel::warn, "listening at %s: anyone who reaches it may send to this node",
+                     inbound_.address().to_string().c_str());
+  }
+  pmd::ClientObserver& self = *this;
+  client_ = std::make_unique<pmd::Client>(
+      pmd::ClientParts{.reactor = parts_.reactor, .resolver = resolver_, .chunks = parts_.blocks, .out = out_}, self,
+      client_options());
+  is_client_closed_ = false;
+  client_->start();
+  parts_.reactor.arm_after(start_timer_, options_.start_deadline);
+}
+
+void Node::fail_start(const Error& why) {
+  if (std::exchange(is_start_told_, true)) return;
+  begin_shutdown(kCloseTimeout);
+  observer_.on_started(why);
+}
+
+void Node::on_start_deadline() {
+  if (state_ != State::starting) return;
+  fail_start(pmd_failure_.value_or(last_unreachable_.code ? last_unreachable_
+                                                          : Error{Errc::timed_out, "registering with the PMD"}));
+}
+
+void Node::on_registered() {
+  if (state_ != State::starting) return;
+  state_ = State::running;
+  is_start_told_ = was_registered_ = true;
+  parts_.reactor.timers().cancel(start_timer_);
+  observer_.on_started({});
+}
+
+pmd::AfterRefusal Node::on_registration_refused(const Error& error, std::string_view text) {
+  if (state_ == State::starting) {
+    fail_start(error);
+    return pmd::AfterRefusal::give_up;
+  }
+  parts_.log.write(base::LogLevel::error, "the PMD refuses to register this node again: %.*s",
+                   static_cast<int>(text.size()), text.data());
+  return pmd::AfterRefusal::retry;
+}
+
+void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
+  add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
+  if (is_closing()) return;
+  std::vector<PeerInfo> infos;
+  infos.reserve(nodes.size());
+  for (const protocol::NodeInfo& node : nodes) infos.push_back(to_peer_info(node));
+  using Absence = Directory::Absence;
+  directory_.on_snapshot(infos, std::exchange(was_disconnected_, false) ? Absence::suspect : Absence::leave);
+  was_pmd_told_to_end_ = false;
+  router_.on_snapshot();
+}
+
+void Node::on_join(const protocol::NodeInfo& node) {
+  if (!is_closing()) directory_.upsert(to_peer_info(node));
+}
+
+void Node::on_leave(const protocol::NodeInfo& node) {
+  if (!is_closing()) directory_.remove(node.node_id);
+}
+
+void Node::on_disconnected(const Error& why) {
+  was_disconnected_ = true;
+  if (!is_closing()) {
+    parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", why.message().c_str());
+  }
+}
+
+void Node::on_pmd_shutdown() { was_pmd_told_to_end_ = true; }
+
+void Node::on_unreachable(const Error& why, std::uint32_t) {
+  if (is_closing()) return;
+  last_unreachable_ = why == Errc::erlang_epmd || why == Errc::not_a_pmd || why == Errc::name_not_found
+                          ? why
+                          : Error{Errc::pmd_unreachable, "looking for a PMD"};
+  const bool may_start = options_.start_pmd && parts_.pmd_starter != nullptr && is_loopback(options_.pmd_host);
+  if (last_unreachable_ == Errc::pmd_unreachable && may_start && !was_pmd_told_to_end_) return start_pmd();
+  if (state_ == State::starting) fail_start(last_unreachable_);
+}
+
+void Node::start_pmd() {
+  if (std::exchange(is_starting_pmd_, true)) return;
+  parts_.pmd_starter->start_pmd([this](Result<void> outcome) { on_pmd_started(outcome); });
+}
+
+void Node::on_pmd_started(Result<void> outcome) {
+  is_starting_pmd_ = false;
+  if (is_closing()) return;
+  if (outcome) {
+    add_owned(gauges_.pmd_starts, 1);
+    client_->retry_now();
+    return;
+  }
+  pmd_failure_ = outcome.error();
+  if (state_ == State::starting) return fail_start(outcome.error());
+  parts_.log.write(base::LogLevel::error, "%s", outcome.error().message().c_str());
+}
+
+void Node::on_closed() {
+  is_client_closed_ = true;
+  check_closed();
+}
+
+void Node::on_peer_join(const Peer& peer) { delivery_.tell_join(peer.info); }
+void Node::on_peer_leave(const Peer& peer) { delivery_.tell_leave(peer.info); }
+void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
+
+void Node::ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
+  client_->resolve(name, [on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
+    on_answer(answer ? Result<PeerInfo>(to_peer_info(*answer)) : Result<PeerInfo>(answer.error()));
+  });
+}
+
+void Node::ask_for_target(const std::string& name) {
+  ask_pmd(name, [this, name](Result<PeerInfo> answer) {
+    if (is_closing()) return;
+    if (answer) directory_.upsert(*answer);
+    router_.on_answer(name, answer                                   ? Router::Answer::found
+                            : answer.error() == Errc::node_not_found ? Router::Answer::not_found
+                                                                     : Router::Answer::failed);
+  });
+}
+
+void Node::begin_shutdown(base::Duration deadline) {
+  if (is_closing() || state_ == State::idle) return;
+  state_ = State::closing;
+  parts_.reactor.timers().cancel(start_timer_);
+  parts_.reactor.arm_after(shutdown_timer_, deadline);
+  if (client_) client_->close(pmd::Unregister::yes);
+  router_.discard();
+  inbound_.close();
+  directory_.begin_shutdown();
+  delivery_.request_stop();
+  check_closed();
+}
+
+void Node::on_shutdown_deadline() { directory_.abort(); }
+
+void Node::on_link_finished() { parts_.reactor.defer(reap_); }
+
+void Node::on_reap() {
+  directory_.reap();
+  check_closed();
+}
+
+void Node::check_closed() {
+  if (state_ == State::closing) parts_.reactor.defer(closed_);
+}
+
+void Node::deliver_closed() {
+  if (!is_client_closed_ || !inbound_.is_closed() || !directory_.is_finished()) return;
+  state_ = State::closed;
+  parts_.reactor.timers().cancel(shutdown_timer_);
+  NodeStats stats;
+  traffic_.snapshot(stats);
+  observer_.on_closed({.is_complete = true,
+                       .is_unregistered = client_ != nullptr && was_registered_ && !client_->is_registered(),
+                       .discarded_outgoing = stats.sent.dropped_shutdown,
+                       .discarded_incoming = 0});
+}
+
+void Node::publish_gauges() {
+  const auto set = [](Counter& gauge, std::uint64_t value) { gauge.store(value, std::memory_order_relaxed); };
+  set(gauges_.parked, router_.parked_count());
+  set(gauges_.connections_in, inbound_.session_count());
+  set(gauges_.connections_out, link_parts_.open_count);
+  set(gauges_.connections_accepted, inbound_.listener_counters().accepted);
+  set(gauges_.connections_refused, inbound_.listener_counters().refused);
+  set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
+  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing);
+}
+
+void Node::snapshot(NodeStats& stats) const {
+  traffic_.snapshot(stats);
+  stats.malformed = read(inbound_.counters().malformed);
+  stats.misrouted = read(inbound_.counters().misrouted);
+  stats.frames_too_long = read(inbound_.counters().frames_too_long);
+  stats.handler_exceptions = delivery_.exceptions();
+  stats.connections_accepted = read(gauges_.connections_accepted);
+  stats.connections_refused = read(gauges_.connections_refused);
+  stats.accept_pauses = read(gauges_.accept_pauses);
+  stats.chunks_missing = read(gauges_.chunks_missing);
+  stats.pmd_connections = read(gauges_.pmd_connections);
+  stats.pmd_starts = read(gauges_.pmd_starts);
+  stats.mailbox_size = delivery_.mailbox().size();
+  stats.mailbox_bytes = delivery_.mailbox().bytes();
+  stats.mailbox_high_water = delivery_.mailbox().high_water();
+  stats.send_queue_messages = stats.sent.accepted - stats.sent.written - stats.sent.dropped();
+  stats.parked_messages = read(gauges_.parked);
+  stats.connections_in = read(gauges_.connections_in);
+  stats.connections_out = read(gauges_.connections_out);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,414 @@
+#include "runtime/node_host.hpp"
+
+#include <algorithm>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "pmd/launcher.hpp"
+#include "protocol/envelope.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kSubmissionsMax = 128 * 1024;
+constexpr std::size_t kSubmissionsPerTurn = 4096;
+constexpr base::Duration kResolveTimeout = base::seconds(5);
+constexpr base::Duration kDefaultShutdown = base::seconds(5);
+/// What closing handles and confirming an unregistration may take beyond the application's deadline.
+constexpr base::Duration kCloseSlack = base::seconds(2);
+
+thread_local const NodeHost* loop_of_this_thread = nullptr;
+
+std::uint64_t next_instance() {
+  static std::atomic<std::uint64_t> instances{0};
+  return ++instances;
+}
+
+base::LogLevel to_level(LogVerbosity verbosity) {
+  switch (verbosity) {
+    case LogVerbosity::error: return base::LogLevel::error;
+    case LogVerbosity::warn: return base::LogLevel::warn;
+    case LogVerbosity::info: return base::LogLevel::info;
+    case LogVerbosity::debug: return base::LogLevel::debug;
+  }
+  return base::LogLevel::warn;
+}
+
+}  // namespace
+
+/// Where a thread that is not the loop's encodes its messages.
+struct NodeHost::ThreadBuffer {
+  explicit ThreadBuffer(const NodeHost& host) : instance(host.instance_), pool(host.out_chunks_), out(*pool) {}
+
+  const std::uint64_t instance;
+  const std::shared_ptr<base::ChunkPool> pool;  // before `out`, whose chunk goes back to it
+  transport::OutBuffer out;
+  EnvelopeSuffix suffix;
+};
+
+Result<void> check_options(const NodeOptions& options) {
+  const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
+  if (options.alias.size() > protocol::kIdSizeMax) return invalid("alias: at most 256 bytes");
+  if (options.pmd_port == 0) return invalid("pmd_port: 1 to 65535");
+  if (options.mailbox.max_size == 0) return invalid("mailbox.max_size: at least 1");
+  if (options.frame_size_max < 1024) return invalid("frame_size_max: at least 1024 bytes");
+  if (options.send_bytes_max < std::size_t{options.frame_size_max} + 4)
+    return invalid("send_bytes_max: at least a frame");
+  if (options.send_messages_max == 0) return invalid("send_messages_max: at least 1");
+  if (options.connections_max == 0) return invalid("connections_max: at least 1");
+  if (options.heartbeat_interval.count() <= 0) return invalid("heartbeat_interval: more than 0");
+  if (options.ttl <= options.heartbeat_interval) return invalid("ttl: more than heartbeat_interval");
+  if (options.spin.count() < 0) return invalid("spin: not less than 0");
+  if (!io::Address::parse(options.host, options.port)) return Error{Errc::invalid_address, "host"};
+  return {};
+}
+
+NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
+    : options_(options),
+      lock_(std::move(lock)),
+      log_(to_level(options.log)),
+      instance_(next_instance()),
+      receive_chunks_({.chunk_size = 256 * 1024, .chunk_count_max = 64}),
+      blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096}),
+      out_chunks_(
+          std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 256})),
+      targets_(options.targets_max),
+      submissions_(kSubmissionsMax) {}
+
+NodeHost::~NodeHost() {
+  if (node_ && !is_closed_) turn_until([this] { return is_closed_; }, base::kNever);
+}
+
+Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
+  if (Result<void> checked = check_options(options); !checked) return checked.error();
+  Result<ProcessLock> lock = ProcessLock::acquire();
+  if (!lock) return lock.error();
+  std::shared_ptr<NodeHost> host(new NodeHost(options, std::move(*lock)));
+  if (Result<void> opened = host->open_backend(); !opened) return opened.error();
+  if (Result<void> started = host->run_start(); !started) return started.error();
+  return host;
+}
+
+Result<void> NodeHost::open_backend() {
+  const Result<io::BackendKind> kind =
+      options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
+  if (!kind) return kind.error();
+  Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
+  if (!selected) return selected.error();
+  fallback_reason_ = selected->fallback_reason;
+  backend_name_ = selected->backend->name();
+  if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
+  reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
+  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_submissions>(*this));
+  NodeObserver& self = *this;
+  node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
+                                           .out_chunks = *out_chunks_,
+                                           .blocks = blocks_,
+                                           .log = log_,
+                                           .targets = targets_,
+                                           .pmd_starter = this},
+                                 options_, self);
+  return {};
+}
+
+/// Starts the node on its thread, or on this one, and waits for the outcome.
+Result<void> NodeHost::run_start() {
+  if (options_.threading == Threading::caller) {
+    loop_of_this_thread = this;
+    node_->start();
+    turn_until([this] { return started_.has_value(); }, base::kNever);
+  } else {
+    try {
+      thread_ = std::thread([self = shared_from_this()] { self->run_loop(); });
+    } catch (const std::system_error& error) {
+      is_closed_ = true;
+      return Error{error.code(), "starting the I/O thread"};
+    }
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return started_.has_value(); });
+  }
+  if (*started_) return {};
+  finish_shutdown(io::system_now() + kCloseSlack);
+  return *started_;
+}
+
+void NodeHost::on_started(Result<void> outcome) {
+  port_ = node_->port();
+  if (outcome) phase_.store(Phase::running, std::memory_order_release);
+  const std::scoped_lock lock(mutex_);
+  started_ = outcome;
+  condition_.notify_all();
+}
+
+void NodeHost::on_closed(const ShutdownReport& report) {
+  node_report_ = report;
+  is_closed_ = true;
+}
+
+void NodeHost::run_loop() {
+  loop_of_this_thread = this;
+  node_->start();
+  turn_until([this] { return is_closed_; }, base::kNever);
+  close_loop();
+}
+
+/// After the node has closed: lets the backend finish, and says that all is over.
+void NodeHost::close_loop() {
+  turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
+  discard_submissions();
+  loop_of_this_thread = nullptr;
+  phase_.store(Phase::closed, std::memory_order_release);
+  lock_.reset();
+  const std::scoped_lock lock(mutex_);
+  report_ = node_report_;
+  report_->discarded_outgoing += discarded_submissions_;
+  condition_.notify_all();
+}
+
+template <class Done>
+void NodeHost::turn_until(Done&& done, base::Instant until) {
+  while (!done() && io::system_now() < until) {
+    is_in_turn_ = true;
+    reactor_->turn(until);
+    is_in_turn_ = false;
+  }
+}
+
+bool NodeHost::is_loop_thread() const { return loop_of_this_thread == this; }
+
+void NodeHost::on_loop(std::function<void()> task) { reactor_->post(std::move(task)); }
+
+NodeHost::ThreadBuffer& NodeHost::thread_buffer() {
+  thread_local std::unique_ptr<ThreadBuffer> buffer;
+  if (buffer == nullptr || buffer->instance != instance_) buffer = std::make_unique<ThreadBuffer>(*this);
+  return *buffer;
+}
+
+SendVerdict NodeHost::count(SendVerdict verdict) {
+  if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
+  if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
+  return verdict;
+}
+
+SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
+  const std::shared_ptr<TargetState> target = targets_.of(name);
+  if (target == nullptr) return SendVerdict::invalid_target;
+  if (is_loop_thread()) return count(node_->send(*target, payload));
+  thread_local std::string prefix;
+  std::uint64_t version = 0;
+  return send(target, version, prefix, payload);
+}
+
+SendVerdict NodeHost::send(const std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                           const PayloadSource& payload) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (target == nullptr) return SendVerdict::invalid_target;
+  if (is_loop_thread()) return count(node_->send(*target, payload));
+  if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
+    const std::scoped_lock lock(target->mutex);
+    prefix = target->prefix;
+    version = target->version.load(std::memory_order_relaxed);
+  }
+  return count(submit(target, version, prefix, payload));
+}
+
+SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
+                             const PayloadSource& payload) {
+  ThreadBuffer& buffer = thread_buffer();
+  const base::WallMs now = io::system_wall_ms();
+  Submission submission;
+  submission.target = target;
+  submission.version = version;
+  if (prefix.empty()) {
+    submission.parked = std::make_unique<ParkedMessage>(ParkedMessage{.payload = {}, .timestamp = now});
+    const SendVerdict verdict = copy_payload(payload, options_.frame_size_max, submission.parked->payload);
+    if (verdict != SendVerdict::queued) return verdict;
+  } else {
+    transport::EncodedFrame frame;
+    const SendVerdict verdict =
+        write_frame(buffer.out, prefix, payload, buffer.suffix.at(now), options_.frame_size_max, frame);
+    if (verdict != SendVerdict::queued) return verdict;
+    submission.chunk = base::ChunkRef::share(*frame.chunk);
+    submission.frame = frame.bytes;
+  }
+  if (!submissions_.push(std::move(submission))) return SendVerdict::queue_full;
+  reactor_->notify();
+  return SendVerdict::queued;
+}
+
+bool NodeHost::drain_submissions() {
+  node_->publish_gauges();
+  Submission submission;
+  std::size_t count = 0;
+  while (count < kSubmissionsPerTurn && submissions_.pop(submission)) {
+    ++count;
+    if (node_->is_closing()) {
+      ++discarded_submissions_;
+      continue;
+    }
+    if (submission.parked) {
+      node_->router().send_parked(*submission.target, std::move(*submission.parked));
+    } else {
+      node_->router().send_encoded(*submission.target, submission.version, {submission.chunk.get(), submission.frame});
+    }
+  }
+  return count > 0;
+}
+
+void NodeHost::set_message_handler(MessageHandler handler) {
+  if (is_forked()) return;
+  on_loop(
+      [this, handler = std::move(handler)]() mutable { node_->delivery().set_message_handler(std::move(handler)); });
+}
+
+void NodeHost::set_join_handler(PeerHandler handler) {
+  if (is_forked()) return;
+  on_loop([this, handler = std::move(handler)]() mutable { node_->delivery().set_join_handler(std::move(handler)); });
+}
+
+void NodeHost::set_leave_handler(PeerHandler handler) {
+  if (is_forked()) return;
+  on_loop([this, handler = std::move(handler)]() mutable { node_->delivery().set_leave_handler(std::move(handler)); });
+}
+
+Result<std::vector<PeerInfo>> NodeHost::discover() const {
+  if (is_forked()) return Error{Errc::forked, "discovering peers"};
+  if (!is_running()) return Error{Errc::shut_down, "discovering peers"};
+  return node_->directory().list();
+}
+
+Result<PeerInfo> NodeHost::resolve(std::string_view name) {
+  constexpr const char* kResolving = "resolving a name";
+  if (is_forked()) return Error{Errc::forked, kResolving};
+  if (!is_running()) return Error{Errc::shut_down, kResolving};
+  if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
+
+  if (is_loop_thread() && (is_in_turn_ || options_.threading != Threading::caller)) {
+    return Error{Errc::node_not_found, kResolving};  // cannot wait here
+  }
+  auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
+  std::future<Result<PeerInfo>> future = answer->get_future();
+  on_loop([this, answer, text = std::string(name)] {
+    if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, kResolving});
+    node_->ask_pmd(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+  });
+  const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+  const base::Instant until = io::system_now() + kResolveTimeout;
+  if (is_loop_thread()) {
+    turn_until(is_ready, until);
+  } else {
+    future.wait_until(until);
+  }
+  if (!is_ready()) return Error{Errc::timed_out, kResolving};
+  return future.get();
+}
+
+NodeStats NodeHost::stats() const {
+  NodeStats stats;
+  if (is_forked()) return stats;
+  node_->snapshot(stats);
+  stats.refused_queue_full = read(refused_queue_full_);
+  stats.refused_unresolved = read(refused_unresolved_);
+  stats.wakes = reactor_->wake_count();
+  stats.backend = backend_name_;
+  stats.backend_fallback_reason = fallback_reason_;
+  return stats;
+}
+
+Result<void> NodeHost::poll(base::Duration timeout) {
+  constexpr const char* kPolling = "polling";
+  if (is_forked()) return Error{Errc::forked, kPolling};
+  if (options_.threading != Threading::caller)
+    return Error{Errc::invalid_option, "polling a node that has its own thread"};
+  if (!is_running()) return Error{Errc::shut_down, kPolling};
+  if (!is_loop_thread() || is_in_turn_) return Error{Errc::already_running, "polling from another thread or a handler"};
+  is_in_turn_ = true;
+  reactor_->turn(base::saturating_add(io::system_now(), timeout));
+  is_in_turn_ = false;
+  if (is_closed_) close_loop();  // a handler has shut the node down
+  return {};
+}
+
+int NodeHost::fd() const {
+  return options_.threading == Threading::caller && !is_forked() ? reactor_->backend().pollable_fd() : -1;
+}
+
+Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
+  if (is_forked()) return Error{Errc::forked, "shutting down"};
+  Phase expected = Phase::running;
+  if (phase_.compare_exchange_strong(expected, Phase::closing)) {
+    if (is_loop_thread()) {
+      node_->begin_shutdown(deadline);
+    } else {
+      on_loop([this, deadline] { node_->begin_shutdown(deadline); });
+    }
+  }
+  if ((is_loop_thread() && is_in_turn_) || node_->delivery().is_dispatcher_thread()) return ShutdownReport{};
+  return finish_shutdown(base::saturating_add(io::system_now(), deadline + kCloseSlack));
+}
+
+/// Waits for the loop's end, then for the second thread's.
+ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
+  if (is_loop_thread()) {
+    turn_until([this] { return is_closed_; }, until);
+    if (is_closed_) close_loop();
+  }
+  std::unique_lock lock(mutex_);
+  if (!condition_.wait_until(lock, until, [this] { return report_.has_value(); })) return {};
+  lock.unlock();
+  const bool is_joined = node_->delivery().join(std::max(base::Duration::zero(), until - io::system_now()));
+  lock.lock();
+  report_->is_complete = is_joined;
+  if (is_joined) {
+    report_->discarded_incoming += node_->delivery().discard();
+    node_->delivery().forget_handlers();
+  } else {
+    // A handler that never returns goes on using all this.
+    [[maybe_unused]] const auto* kept_for_ever = new std::shared_ptr<NodeHost>(shared_from_this());
+  }
+  if (thread_.joinable()) {
+    std::thread ended = std::move(thread_);
+    lock.unlock();
+    ended.join();
+    lock.lock();
+  }
+  return *report_;
+}
+
+void NodeHost::discard_submissions() {
+  Submission submission;
+  while (submissions_.pop(submission)) ++discarded_submissions_;
+}
+
+void NodeHost::start_pmd(std::function<void(Result<void>)> on_outcome) {
+  // Launching blocks for as long as the daemon takes to be ready: on a thread of its own, which keeps this alive.
+  const auto launch = [self = shared_from_this(), on_outcome] {
+    pmd::LaunchOptions options;
+    options.host = self->options_.pmd_host;
+    options.port = self->options_.pmd_port;
+    options.idle_exit = self->options_.pmd_idle_exit;
+    const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
+    self->on_loop(
+        [on_outcome, result = outcome ? Result<void>() : Result<void>(outcome.error())] { on_outcome(result); });
+  };
+  try {
+    std::thread(launch).detach();
+  } catch (const std::system_error& error) {
+    on_loop([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
+  }
+}
+
+void NodeHost::on_last_handle() {
+  if (is_forked()) return;
+  static_cast<void>(shutdown(kDefaultShutdown));
+  if (thread_.joinable())
+    thread_.detach();  // called by a handler: the loop's thread ends by itself and keeps this alive
+}
+
+}  // namespace distflow::runtime

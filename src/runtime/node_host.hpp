@@ -1,0 +1,145 @@
+// NodeHost: a node as this process has it. Its thread, its memory, and the ways into it from all other threads.
+//
+//     any thread: encode in the thread's own buffer ──▶ submissions ──▶ loop thread: the peer's link
+//     loop thread: encode in the node's buffer ───────────────────────▶ the peer's link
+//
+// Any thread, but where it says otherwise.
+//   1. The loop's thread is the node's own; with Threading::caller it is the one that called start().
+//   2. What a thread submits is sent in the order of its submissions.
+//   3. After a fork the child uses and frees nothing of it.
+// Use: Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <distflow/node_runtime.hpp>
+
+#include "base/chunk_pool.hpp"
+#include "base/log.hpp"
+#include "base/submission_queue.hpp"
+#include "io/reactor.hpp"
+#include "io/select.hpp"
+#include "runtime/fork_guard.hpp"
+#include "runtime/node.hpp"
+#include "runtime/process_lock.hpp"
+
+namespace distflow::runtime {
+
+/// Errc::invalid_option, or what the address's or backend's text is wrong with.
+Result<void> check_options(const NodeOptions& options);
+
+class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
+ public:
+  /// Returns when the node is registered, or with the reason why it is not.
+  static Result<std::shared_ptr<NodeHost>> start(const NodeOptions& options);
+  ~NodeHost();
+  NodeHost(const NodeHost&) = delete;
+  NodeHost& operator=(const NodeHost&) = delete;
+
+  SendVerdict send(std::string_view name, const PayloadSource& payload);
+  /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here.
+  SendVerdict send(const std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                   const PayloadSource& payload);
+  [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name) { return targets_.of(name); }
+
+  void set_message_handler(MessageHandler handler);
+  void set_join_handler(PeerHandler handler);
+  void set_leave_handler(PeerHandler handler);
+
+  [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
+  [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+  [[nodiscard]] const std::string& node_id() const { return node_->node_id(); }
+  [[nodiscard]] const std::string& alias() const { return options_.alias; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] NodeStats stats() const;
+
+  Result<void> poll(base::Duration timeout);
+  [[nodiscard]] int fd() const;
+  Result<ShutdownReport> shutdown(base::Duration deadline);
+
+  [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
+  [[nodiscard]] bool is_forked() const { return fork_guard_.is_forked(); }
+  /// The application has let go of its last handle.
+  void on_last_handle();
+
+ private:
+  enum class Phase : std::uint8_t { starting, running, closing, closed };
+
+  /// What a thread hands to the loop's: a frame, or what could not be made one yet.
+  struct Submission {
+    std::shared_ptr<TargetState> target;
+    std::uint64_t version = 0;
+    base::ChunkRef chunk;
+    std::string_view frame;
+    std::unique_ptr<ParkedMessage> parked;
+  };
+  struct ThreadBuffer;
+
+  explicit NodeHost(const NodeOptions& options, ProcessLock lock);
+  Result<void> open_backend();
+  Result<void> run_start();
+
+  void on_started(Result<void> outcome) override;
+  void on_closed(const ShutdownReport& report) override;
+  void start_pmd(std::function<void(Result<void>)> on_outcome) override;
+
+  void run_loop();
+  void close_loop();
+  bool drain_submissions();
+  void discard_submissions();
+  ThreadBuffer& thread_buffer();
+  SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
+                     const PayloadSource& payload);
+  SendVerdict count(SendVerdict verdict);
+  [[nodiscard]] bool is_loop_thread() const;
+  void on_loop(std::function<void()> task);
+  ShutdownReport finish_shutdown(base::Instant until);
+  template <class Done>
+  void turn_until(Done&& done, base::Instant until);
+
+  const NodeOptions options_;
+  const ForkGuard fork_guard_;
+  std::optional<ProcessLock> lock_;
+  const base::Log log_;
+  const std::uint64_t instance_;  // tells this host's thread buffers from those of one before
+
+  base::ChunkPool receive_chunks_;
+  base::ChunkPool blocks_;
+  std::shared_ptr<base::ChunkPool> out_chunks_;  // shared with the buffers of other threads, which may outlive this
+  std::unique_ptr<io::Reactor> reactor_;
+  std::string backend_name_;
+  std::string fallback_reason_;
+  TargetTable targets_;
+  std::unique_ptr<Node> node_;
+  std::uint16_t port_ = 0;
+  base::SubmissionQueue<Submission> submissions_;
+
+  // Loop thread.
+  bool is_in_turn_ = false;
+  bool is_closed_ = false;
+  std::uint64_t discarded_submissions_ = 0;
+
+  // Any thread.
+  std::atomic<Phase> phase_{Phase::starting};
+  Counter refused_queue_full_{0};
+  Counter refused_unresolved_{0};
+
+  mutable std::mutex mutex_;
+  std::condition_variable condition_;
+  std::optional<Result<void>> started_;   // under mutex_
+  std::optional<ShutdownReport> report_;  // under mutex_; set when the loop has ended
+  ShutdownReport node_report_;            // loop thread, then under mutex_
+  std::thread thread_;
+};
+
+}  // namespace distflow::runtime

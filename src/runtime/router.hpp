@@ -1,0 +1,79 @@
+// The router: from a name and a payload to a frame in a peer's link, or to a verdict that says why not.
+//
+// Loop thread only.
+//   1. Messages of one thread to one name leave in the order of their sends, resolved or not.
+//   2. What is not resolved is parked, within bounds, and the PMD is asked once for all that wait.
+//   3. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
+// Use: SendVerdict verdict = router.send(*state, payload);
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_set>
+
+#include <distflow/node_options.hpp>
+#include <distflow/send.hpp>
+
+#include "io/reactor.hpp"
+#include "runtime/directory.hpp"
+#include "runtime/frame_writer.hpp"
+#include "runtime/target_table.hpp"
+#include "runtime/traffic.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::runtime {
+
+/// Asks the PMD for a name; the answer is given to Router::on_answer().
+using Asker = std::function<void(const std::string& name)>;
+
+/// All must outlive the router.
+struct RouterParts {
+  io::Reactor& reactor;
+  Directory& directory;
+  TargetTable& targets;
+  TrafficTable& traffic;
+  transport::OutBuffer& out;
+  const NodeOptions& options;
+  Asker ask;
+};
+
+class Router {
+ public:
+  explicit Router(RouterParts parts);
+
+  SendVerdict send(TargetState& target, const PayloadSource& payload);
+  /// A message encoded elsewhere, when the target's version was `version`.
+  void send_encoded(TargetState& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  /// A message from a thread that found the target unresolved.
+  void send_parked(TargetState& target, ParkedMessage message);
+
+  /// `name` is known as `peer` from now on; null: unknown.
+  void on_binding(std::string_view name, Peer* peer);
+  enum class Answer { found, not_found, failed };
+  /// What the PMD said; when found, the directory knows the peer already.
+  void on_answer(const std::string& name, Answer answer);
+  /// The registry was read anew: whoever still waits is asked for again.
+  void on_snapshot();
+
+  /// Drops what is parked, counted as shutdown; returns how many.
+  std::uint64_t discard();
+  [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
+
+ private:
+  SendVerdict send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix);
+  SendVerdict park(TargetState& target, ParkedMessage message);
+  void flush_parked(TargetState& target);
+  std::uint64_t drop_parked(TargetState& target, Counter SendCounters::*reason);
+  void ask_for(TargetState& target);
+  void bind(TargetState& target, Peer* peer);
+  void on_patrol();
+
+  RouterParts parts_;
+  EnvelopeSuffix suffix_;
+  std::unordered_set<TargetState*> waiting_;  // those with parked messages
+  std::size_t parked_count_ = 0;
+  base::Timer patrol_timer_;  // drops what has waited too long
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,74 @@
+// The names that this node sends to: what each resolves to, and what waits for its answer.
+//
+//     name ──▶ TargetState ──▶ Peer            (loop thread)
+//                   └── prefix, version        (any thread: what an envelope to it begins with)
+//
+//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one.
+//   2. `version` rises whenever `prefix` changes, after it has.
+//   3. At most `targets_max` names; more are refused.
+// Use: std::shared_ptr<TargetState> state = table.of("pong");
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/string_map.hpp"
+#include "base/time.hpp"
+
+namespace distflow::runtime {
+
+struct Peer;
+
+/// A message that waits for its target to be resolved.
+struct ParkedMessage {
+  std::string payload;
+  base::WallMs timestamp;
+};
+
+struct TargetState {
+  explicit TargetState(std::string_view target_name) : name(target_name) {}
+
+  const std::string name;
+
+  // Any thread.
+  std::atomic<std::uint64_t> version{1};
+  std::mutex mutex;    // held to change or copy `prefix`, which is rare
+  std::string prefix;  // empty while unresolved
+
+  // Loop thread.
+  Peer* peer = nullptr;
+  std::vector<ParkedMessage> parked;
+  std::size_t parked_bytes = 0;
+  bool is_asking = false;
+  base::Instant parked_since = base::kNever;
+  base::Instant unknown_until = base::Instant::min();  // the PMD has said that there is no such node
+
+  /// Publishes what envelopes to this name begin with; empty: unresolved. Loop thread only.
+  void publish(std::string_view new_prefix) {
+    const std::scoped_lock lock(mutex);
+    prefix = new_prefix;
+    version.fetch_add(1, std::memory_order_release);  // pairs with the acquire of those that cache the prefix
+  }
+};
+
+class TargetTable {
+ public:
+  explicit TargetTable(std::size_t targets_max) : targets_max_(targets_max) {}
+
+  /// The state of that name, made when there is none; null beyond targets_max. Any thread.
+  std::shared_ptr<TargetState> of(std::string_view name);
+  /// Null when nobody has sent to that name. Any thread.
+  std::shared_ptr<TargetState> find(std::string_view name) const;
+
+ private:
+  const std::size_t targets_max_;
+  mutable std::mutex mutex_;
+  base::StringMap<std::shared_ptr<TargetState>> by_name_;
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,72 @@
+// The counters of each peer's messages, both ways, and those of the node as a whole.
+//
+// The loop's thread adds peers and writes what is sent; any thread may read.
+//   1. At most kPeersMax peers are counted one by one; all others share one set.
+//   2. A Traffic stays where it is as long as its table.
+// Use: Traffic& traffic = table.of(node_id); add_owned(traffic.out.accepted, 1);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/stats.hpp>
+
+#include "base/string_map.hpp"
+#include "runtime/counters.hpp"
+
+namespace distflow::runtime {
+
+/// Adds to a counter that one thread alone writes: no locked instruction.
+inline void add_owned(Counter& counter, std::uint64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+/// Written by the loop's thread alone.
+struct SendCounters {
+  Counter accepted{0};
+  Counter written{0};
+  Counter dropped_unreachable{0};
+  Counter dropped_connection_lost{0};
+  Counter dropped_peer_left{0};
+  Counter dropped_unresolved{0};
+  Counter dropped_queue_full{0};
+  Counter dropped_shutdown{0};
+
+  [[nodiscard]] SendStats snapshot() const;
+};
+
+struct Traffic {
+  std::string node_id;
+  SendCounters out;
+  PeerCounters in;
+};
+
+[[nodiscard]] ReceiveStats snapshot(const PeerCounters& counters);
+
+class TrafficTable {
+ public:
+  static constexpr std::size_t kPeersMax = 4096;
+
+  TrafficTable();
+
+  /// The counters of that node; those of "(others)" beyond kPeersMax. Loop thread only.
+  Traffic& of(std::string_view node_id);
+  /// Of messages whose peer is not known yet.
+  Traffic& unresolved() { return unresolved_; }
+
+  /// All peers' counters, and their sums. Any thread.
+  void snapshot(NodeStats& stats) const;
+
+ private:
+  mutable std::mutex mutex_;  // for adding to `all_` and walking it
+  std::vector<std::unique_ptr<Traffic>> all_;
+  base::StringMap<Traffic*> by_id_;  // loop thread only
+  Traffic others_;
+  Traffic unresolved_;
+};
+
+}  // namespace distflow::runtime
