@@ -1,0 +1,188 @@
+// distflow-pmd: the port mapper daemon. Reads its options, builds the parts, runs the loop until it is told to end.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "io/resolver.hpp"
+#include "io/select.hpp"
+#include "pmd/epmd_probe.hpp"
+#include "pmd/server.hpp"
+
+namespace distflow::cli {
+namespace {
+
+constexpr int kExitEnded = 0;
+constexpr int kExitNotStarted = 1;
+constexpr int kExitWrongUsage = 2;
+
+struct PmdArguments {
+  pmd::ServerOptions server;
+  base::LogLevel log_level = base::LogLevel::warn;
+  int ready_fd = -1;
+};
+
+// What a signal handler may touch. `g_backend` is set before the handlers are and outlives them.
+io::Backend* g_backend = nullptr;
+std::atomic<bool> g_is_told_to_end{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_end_signal(int) {
+  const int saved_errno = errno;
+  g_is_told_to_end.store(true);
+  g_backend->wake();
+  errno = saved_errno;
+}
+
+void handle_signals(void (*on_end)(int)) {
+  struct sigaction action {};
+  action.sa_handler = on_end;
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+base::Duration duration_of(double in_seconds) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(in_seconds));
+}
+
+/// An exit code when there is nothing to run.
+std::optional<int> parse(int argc, const char* const* argv, PmdArguments& arguments) {
+  pmd::ServerOptions& server = arguments.server;
+  double ttl_seconds = 60;
+  double idle_exit_seconds = 0;
+  std::string log_level = "warn";
+  constexpr double kSecondsMax = 1e9;
+
+  CLI::App app("The distflow port mapper daemon: nodes register with it and find each other by name.", "distflow-pmd");
+  app.add_option("--port", server.port, "port to listen at; 0 lets the system choose")->capture_default_str();
+  app.add_option("--host", server.host, "address to listen at; with 127.0.0.1, ::1 too")
+      ->capture_default_str()
+      ->transform([](std::string host) { return host == "localhost" ? pmd::kDefaultHost : host; })
+      ->check([](const std::string& host) {
+        return io::Address::parse(host, 0) ? std::string() : "not a numeric address: " + host;
+      });
+  app.add_option("--ttl", ttl_seconds, "seconds that a node that sends heartbeats lives without one")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, kSecondsMax));
+  CLI::Option* idle_exit =
+      app.add_option("--idle-exit", idle_exit_seconds, "seconds without a connection after which to end; else never")
+          ->check(CLI::Range(0.001, kSecondsMax));
+  app.add_option("--log-level", log_level, "error, warn, info or debug")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+  app.add_option("--frame-max", server.frame_size_max, "bytes of the longest request")
+      ->capture_default_str()
+      ->check(CLI::Range(256U, 1U << 30));
+  app.add_option("--connections-max", server.connection_count_max, "connections at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1U << 20));
+  app.add_option("--ready-fd", arguments.ready_fd, "descriptor to report on, a line \"ready PORT\" or \"in-use PORT\"")
+      ->check(CLI::NonNegativeNumber);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitEnded : kExitWrongUsage;
+  }
+  server.registry.ttl_default = duration_of(ttl_seconds);
+  if (*idle_exit) server.idle_exit = duration_of(idle_exit_seconds);
+  server.process_id = ::getpid();
+  arguments.log_level = *base::log_level_of(log_level);
+  return std::nullopt;
+}
+
+/// Tells whoever started this process, and is done with it.
+void report(int fd, const char* what, std::uint16_t port) {
+  if (fd < 0) return;
+  const std::string line = std::string(what) + ' ' + std::to_string(port) + '\n';
+  // A starter that has gone away already needs no report.
+  [[maybe_unused]] const ssize_t written = ::write(fd, line.data(), line.size());
+  ::close(fd);
+}
+
+bool is_port_in_use(const Error& error) { return error.code == std::errc::address_in_use; }
+
+/// Whether it is Erlang's epmd that answers at the port.
+bool is_epmd_at(io::Reactor& reactor, const std::string& host, std::uint16_t port) {
+  std::optional<pmd::ProbeVerdict> verdict;
+  auto on_done = [&](pmd::ProbeVerdict given) { verdict = given; };
+  io::Resolver resolver(reactor);
+  pmd::EpmdProbe probe(reactor, resolver, base::Delegate<void(pmd::ProbeVerdict)>::of(on_done));
+  probe.start(host, port);
+  while (!verdict) reactor.turn(base::kNever);
+  return verdict == pmd::ProbeVerdict::erlang_epmd;
+}
+
+int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const Error& error) {
+  const pmd::ServerOptions& options = arguments.server;
+  if (!is_port_in_use(error)) {
+    std::fprintf(stderr, "distflow-pmd: cannot listen at %s port %u: %s\n", options.host.c_str(), options.port,
+                 error.message().c_str());
+    return kExitNotStarted;
+  }
+  report(arguments.ready_fd, "in-use", options.port);
+  if (is_epmd_at(reactor, options.host, options.port)) {
+    std::fprintf(stderr,
+                 "distflow-pmd: port %u is in use by Erlang's epmd, which has the same default port. "
+                 "Use another one: distflow-pmd --port %u, and the same port for the nodes.\n",
+                 options.port, options.port + 1U);
+  } else {
+    std::fprintf(stderr,
+                 "distflow-pmd: port %u is in use. If a PMD runs there already, there is nothing to do: see "
+                 "`distflow pmd status --port %u`. Otherwise use another port: --port PORT.\n",
+                 options.port, options.port);
+  }
+  return kExitNotStarted;
+}
+
+int run(const PmdArguments& arguments) {
+  const base::Log log(arguments.log_level);
+  base::ChunkPool chunks({});
+  const Result<io::BackendKind> kind = io::backend_kind_from_environment();
+  if (!kind) log.write(base::LogLevel::warn, "DISTFLOW_IO: %s", kind.error().message().c_str());
+  Result<io::SelectedBackend> selected = io::select_backend(kind.value_or(io::BackendKind::automatic), chunks);
+  if (!selected) {
+    std::fprintf(stderr, "distflow-pmd: %s\n", selected.error().message().c_str());
+    return kExitNotStarted;
+  }
+  if (!selected->fallback_reason.empty()) {
+    log.write(base::LogLevel::warn, "%s", selected->fallback_reason.c_str());
+  }
+  io::Reactor reactor(std::move(selected->backend), {});
+  pmd::Server server(reactor, log, arguments.server);
+  if (const Result<void> started = server.start(); !started)
+    return explain_failure(reactor, arguments, started.error());
+
+  auto heed_signal = [&server] {
+    if (!g_is_told_to_end.exchange(false)) return false;
+    server.begin_shutdown();
+    return true;
+  };
+  reactor.set_inbox(base::Delegate<bool()>::of(heed_signal));
+  server.set_on_finished(base::Delegate<void()>::to<&io::Reactor::stop>(reactor));
+  g_backend = &reactor.backend();
+  handle_signals(on_end_signal);
+
+  std::printf("PMD listening on port %u\n", server.port());
+  std::fflush(stdout);
+  report(arguments.ready_fd, "ready", server.port());
+  reactor.run();
+  handle_signals(SIG_IGN);  // the backend is about to go
+  return kExitEnded;
+}
+
+}  // namespace
+}  // namespace distflow::cli
+
+int main(int argc, char** argv) {
+  distflow::cli::PmdArguments arguments;
+  if (const std::optional<int> exit_code = distflow::cli::parse(argc, argv, arguments)) return *exit_code;
+  return distflow::cli::run(arguments);
+}

@@ -1,0 +1,167 @@
+#include "pmd/registry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+std::size_t bytes_of(const protocol::NodeInfo& node) {
+  std::size_t bytes = node.node_id.size() + node.host.size();
+  if (node.alias) bytes += node.alias->size();
+  if (node.caps) {
+    for (const std::string& cap : *node.caps) bytes += cap.size();
+  }
+  for (const auto& [key, value] : node.meta) bytes += key.size() + value.size();
+  return bytes;
+}
+
+/// Long enough for anybody, and far from where adding it to a time would not fit.
+constexpr std::int64_t kTtlMaxMs = std::int64_t{365} * 24 * 60 * 60 * 1000;
+
+std::optional<base::Duration> ttl_of(const protocol::Registration& registration) {
+  if (!registration.ttl_ms) return std::nullopt;
+  return base::milliseconds(std::min(*registration.ttl_ms, kTtlMaxMs));
+}
+
+}  // namespace
+
+Registry::~Registry() {
+  for (Entry& entry : entries_) entry.unlink();
+}
+
+Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
+                                          base::WallMs wall) {
+  const protocol::NodeInfo& node = registration.node;
+  const auto known = by_node_id_.find(node.node_id);
+  Entry* entry = known == by_node_id_.end() ? nullptr : known->second;
+  if (node.alias) {
+    const auto holder = by_alias_.find(*node.alias);
+    if (holder != by_alias_.end() && holder->second != entry) return {Status::alias_in_use, holder->second};
+  }
+  const std::size_t bytes = bytes_of(node);
+  const std::size_t bytes_left = options_.bytes_max - bytes_ + (entry == nullptr ? 0 : entry->bytes);
+  if (bytes > bytes_left || (entry == nullptr && size() >= options_.entries_max)) return {Status::full, nullptr};
+
+  const Status status = entry == nullptr ? Status::joined : Status::replaced;
+  if (entry == nullptr) {
+    entry = &entries_.emplace_back();
+    entry->place = std::prev(entries_.end());
+  } else {
+    unlink(*entry);
+  }
+  entry->node = node;
+  entry->node.last_heartbeat_ms = wall;
+  entry->owner = owner;
+  entry->ttl_declared = ttl_of(registration);
+  entry->bytes = bytes;
+  link(*entry);
+  if (entry->ttl_declared) bind_ttl(*entry, *entry->ttl_declared, now);
+  ++revision_;
+  return {status, entry};
+}
+
+std::optional<Registry::Departure> Registry::unregister(OwnerId owner, std::string_view node_id) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry == nullptr) return std::nullopt;
+  return remove(*entry);
+}
+
+bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry == nullptr) return false;
+  entry->node.last_heartbeat_ms = wall;
+  bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
+  return true;
+}
+
+std::vector<Registry::Departure> Registry::drop_owner(OwnerId owner) {
+  std::vector<Departure> gone;
+  for (auto found = by_owner_.find(owner); found != by_owner_.end(); found = by_owner_.find(owner)) {
+    gone.push_back(remove(found->second.front()));
+  }
+  return gone;
+}
+
+std::vector<Registry::Departure> Registry::expire(base::Instant now) {
+  std::vector<Departure> gone;
+  while (next_expiry() <= now) gone.push_back(remove(*by_expiry_.begin()->second));
+  return gone;
+}
+
+base::Instant Registry::next_expiry() const { return by_expiry_.empty() ? base::kNever : by_expiry_.begin()->first; }
+
+const Registry::Entry* Registry::resolve(std::string_view alias_or_node_id) const {
+  if (const auto found = by_alias_.find(alias_or_node_id); found != by_alias_.end()) return found->second;
+  const auto found = by_node_id_.find(alias_or_node_id);
+  return found == by_node_id_.end() ? nullptr : found->second;
+}
+
+Registry::Entry* Registry::find_own(OwnerId owner, std::string_view node_id) const {
+  const auto found = by_node_id_.find(node_id);
+  return found == by_node_id_.end() || found->second->owner != owner ? nullptr : found->second;
+}
+
+/// Makes the entry known under its names and to its owner.
+void Registry::link(Entry& entry) {
+  by_node_id_.emplace(entry.node.node_id, &entry);
+  if (entry.node.alias) by_alias_.emplace(*entry.node.alias, &entry);
+  by_owner_[entry.owner].push_back(entry);
+  bytes_ += entry.bytes;
+}
+
+void Registry::unlink(Entry& entry) {
+  unbind_ttl(entry);
+  by_node_id_.erase(entry.node.node_id);
+  if (entry.node.alias) by_alias_.erase(*entry.node.alias);
+  entry.ListNode::unlink();
+  const auto owned = by_owner_.find(entry.owner);
+  if (owned->second.empty()) by_owner_.erase(owned);
+  bytes_ -= entry.bytes;
+}
+
+void Registry::bind_ttl(Entry& entry, base::Duration ttl, base::Instant now) {
+  unbind_ttl(entry);
+  entry.expiry = by_expiry_.emplace(base::saturating_add(now, ttl), &entry);
+}
+
+void Registry::unbind_ttl(Entry& entry) {
+  if (entry.expiry) by_expiry_.erase(*entry.expiry);
+  entry.expiry.reset();
+}
+
+Registry::Departure Registry::remove(Entry& entry) {
+  unlink(entry);
+  Departure departure{std::move(entry.node), ++revision_};
+  entries_.erase(entry.place);
+  return departure;
+}
+
+bool Registry::invariants() const {
+  std::size_t bytes = 0;
+  std::size_t aliases = 0;
+  std::size_t expiries = 0;
+  for (const Entry& entry : entries_) {
+    const auto by_node_id = by_node_id_.find(entry.node.node_id);
+    if (by_node_id == by_node_id_.end() || by_node_id->second != &entry) return false;
+    if (by_node_id->first.data() != entry.node.node_id.data()) return false;
+    if (entry.node.alias) {
+      const auto by_alias = by_alias_.find(*entry.node.alias);
+      if (by_alias == by_alias_.end() || by_alias->second != &entry) return false;
+      if (by_alias->first.data() != entry.node.alias->data()) return false;
+      ++aliases;
+    }
+    if (!entry.is_linked() || !by_owner_.contains(entry.owner)) return false;
+    if (entry.ttl_declared && !entry.expiry) return false;
+    if (entry.expiry && (*entry.expiry)->second != &entry) return false;
+    expiries += entry.expiry ? 1 : 0;
+    bytes += entry.bytes;
+  }
+  return by_node_id_.size() == size() && by_alias_.size() == aliases && by_expiry_.size() == expiries &&
+         by_owner_.size() <= size() && bytes == bytes_ && bytes_ <= options_.bytes_max &&
+         size() <= options_.entries_max;
+}
+
+}  // namespace distflow::pmd

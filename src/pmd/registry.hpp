@@ -1,0 +1,121 @@
+// The registry: which nodes there are, under which names, and whose connection each belongs to.
+//
+// Pure: no I/O and no clock, it is told the time. One thread.
+//   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing.
+//   2. No two entries have the same nodeId, no two the same alias.
+//   3. A registration replaces the node's entry as a whole; the entry keeps its place in the order of registration.
+//   4. Only an entry that declared a TTL, or has sent a heartbeat since it was registered, ever expires.
+//   5. revision() rises by one with each join (a replacement is one) and each leave, and never else.
+//   6. size() <= entries_max and bytes() <= bytes_max.
+// Use: auto outcome = registry.register_node(owner, registration, now, wall); if (outcome.status == joined) ...
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/intrusive_list.hpp"
+#include "base/time.hpp"
+#include "protocol/pmd_node.hpp"
+
+namespace distflow::pmd {
+
+/// Names a connection. Never used twice.
+using OwnerId = std::uint64_t;
+
+struct RegistryOptions {
+  std::size_t entries_max = 131'072;
+  std::size_t bytes_max = std::size_t{64} * 1024 * 1024;  ///< of all entries' texts together
+  base::Duration ttl_default = base::seconds(60);         ///< of an entry that sends heartbeats and declared none
+};
+
+class Registry {
+ public:
+  struct Entry;
+  using Entries = std::list<Entry>;
+
+  struct Entry : base::ListNode<Entry> {
+    protocol::NodeInfo node;
+    OwnerId owner = 0;
+    std::optional<base::Duration> ttl_declared;
+    std::size_t bytes = 0;  // what it counts for in Registry::bytes()
+    Entries::iterator place;
+    std::optional<std::multimap<base::Instant, Entry*>::iterator> expiry;
+  };
+
+  enum class Status {
+    joined,        ///< There was no such node: `entry` is new.
+    replaced,      ///< There was: `entry` is what it is now.
+    alias_in_use,  ///< `entry` is another node that has the alias; nothing has changed.
+    full,          ///< A bound would be passed; nothing has changed. `entry` is null.
+  };
+  struct Outcome {
+    Status status;
+    const Entry* entry;
+  };
+
+  /// A node that is gone, and the revision that its leaving made.
+  struct Departure {
+    protocol::NodeInfo node;
+    std::uint64_t revision;
+  };
+
+  explicit Registry(RegistryOptions options) : options_(options) {}
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  Outcome register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
+                        base::WallMs wall);
+
+  /// Nothing when there is no such entry of this owner's: to anybody but its owner, an entry is not there.
+  std::optional<Departure> unregister(OwnerId owner, std::string_view node_id);
+  /// False when there is no such entry of this owner's.
+  bool heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall);
+
+  /// The owner is gone, and its entries with it.
+  std::vector<Departure> drop_owner(OwnerId owner);
+  /// Removes what has expired by `now`.
+  std::vector<Departure> expire(base::Instant now);
+  /// When expire() next has something to do; kNever when nothing can expire.
+  [[nodiscard]] base::Instant next_expiry() const;
+
+  /// The node of that alias or else of that nodeId; null when there is neither.
+  [[nodiscard]] const Entry* resolve(std::string_view alias_or_node_id) const;
+  /// In the order of registration.
+  [[nodiscard]] const Entries& entries() const { return entries_; }
+
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  /// Looks at everything; for tests.
+  [[nodiscard]] bool invariants() const;
+
+ private:
+  using Owned = base::IntrusiveList<Entry, Entry>;
+  using Index = std::unordered_map<std::string_view, Entry*>;  // keys are texts of the entries
+
+  [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
+  void link(Entry& entry);
+  void unlink(Entry& entry);
+  void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
+  void unbind_ttl(Entry& entry);
+  Departure remove(Entry& entry);
+
+  const RegistryOptions options_;
+  Entries entries_;
+  Index by_node_id_;
+  Index by_alias_;
+  std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries have no list
+  std::multimap<base::Instant, Entry*> by_expiry_;
+  std::uint64_t revision_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace distflow::pmd

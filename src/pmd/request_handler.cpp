@@ -1,0 +1,283 @@
+#include "pmd/request_handler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/pmd_reply.hpp"
+
+namespace distflow::pmd {
+
+using base::Delegate;
+using protocol::RequestType;
+
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+/// Asked for in a registration's caps: the event that tells of an ordered end. Told of in the answer to hello, too.
+constexpr std::string_view kShutdownCap = "pmd-shutdown";
+/// What may have come behind a claim that waits: it keeps memory, and a node sends little behind its registration.
+constexpr std::size_t kUnreadBehindClaimMax = 4096;
+
+constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
+
+}  // namespace
+
+RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options,
+                               ServerCounters& counters, Delegate<void()> on_shutdown)
+    : reactor_(reactor),
+      log_(log),
+      options_(options),
+      counters_(counters),
+      on_shutdown_(on_shutdown),
+      started_at_(reactor.wall_ms()),
+      chunks_(kOutChunks),
+      replies_(chunks_),
+      events_(chunks_),
+      registry_(options.registry),
+      claims_(options.claim_count_max),
+      claim_timer_(Delegate<void()>::to<&RequestHandler::on_claim_timer>(*this)),
+      expiry_timer_(Delegate<void()>::to<&RequestHandler::on_expiry_timer>(*this)) {
+  settle_claims_.on_turn_end = Delegate<void()>::to<&RequestHandler::settle_claims>(*this);
+}
+
+RequestHandler::~RequestHandler() { settle_claims_.unlink(); }
+
+void RequestHandler::on_request(Session& session, std::string_view frame) {
+  const Result<protocol::Request> request = protocol::parse_request(frame);
+  if (!request) return on_malformed(session);
+  ++counters_.requests;
+  switch (request->type) {
+    case RequestType::register_node: return on_register(session, *request);
+    case RequestType::unregister: return on_unregister(session, *request);
+    case RequestType::resolve: return reply(session, resolved(*request));
+    case RequestType::list: return reply(session, listed(*request));
+    case RequestType::heartbeat: return on_heartbeat(session, *request);
+    case RequestType::watch: return on_watch(session, *request);
+    case RequestType::shutdown: return on_shutdown(session, *request);
+    case RequestType::hello: return reply(session, introduced(*request));
+    case RequestType::unknown:
+      return reply(session, protocol::error_response(request->raw_request_id, protocol::kUnknownMessageType));
+  }
+}
+
+void RequestHandler::on_session_closed(Session& session) {
+  watchers_.remove(session);
+  claims_.forget(session);
+  tell_leaves(registry_.drop_owner(session.id()));
+}
+
+void RequestHandler::announce_shutdown(Session& session) {
+  if (!session.wants_shutdown_event) return;
+  events_.begin_frame();
+  events_.append(protocol::pmd_shutdown_event());
+  if (events_.is_out_of_memory()) return events_.abandon_frame();
+  session.send_event(events_.end_frame());
+}
+
+void RequestHandler::stop() {
+  is_stopped_ = true;
+  reactor_.timers().cancel(claim_timer_);
+  reactor_.timers().cancel(expiry_timer_);
+  settle_claims_.unlink();
+}
+
+void RequestHandler::on_malformed(Session& session) {
+  ++counters_.malformed;
+  reply(session, protocol::error_response({}, protocol::kInvalidJson));
+  if (++session.malformed_count < options_.malformed_max) return;
+  ++counters_.malformed_closed;
+  session.finish();
+}
+
+void RequestHandler::on_register(Session& session, const protocol::Request& request) {
+  if (!request.refusal.empty()) {
+    ++counters_.registrations_invalid;
+    return reply(session, protocol::error_response(request.raw_request_id, request.refusal));
+  }
+  if (try_register(session, request.registration, request.raw_request_id)) return;
+  if (!may_wait(session, request.registration)) {
+    return refuse_claim(session, request.registration, request.raw_request_id);
+  }
+  session.hold(Session::Hold::claim);
+  ++counters_.claims_parked;
+  const base::Instant deadline = base::saturating_add(reactor_.now(), options_.claim_grace);
+  if (claims_.empty()) reactor_.timers().arm(claim_timer_, deadline);
+  claims_.park({&session, request.registration, std::string(request.raw_request_id), deadline});
+}
+
+bool RequestHandler::try_register(Session& session, const protocol::Registration& registration,
+                                  std::string_view raw_request_id) {
+  const Registry::Outcome outcome =
+      registry_.register_node(session.id(), registration, reactor_.now(), reactor_.wall_ms());
+  switch (outcome.status) {
+    case Registry::Status::alias_in_use: return false;
+    case Registry::Status::full:
+      ++counters_.registrations_full;
+      reply(session, protocol::error_response(raw_request_id, "Registry is full"));
+      return true;
+    case Registry::Status::joined:
+    case Registry::Status::replaced: break;
+  }
+  session.wants_shutdown_event = registration.node.has_cap(kShutdownCap);
+  reply(session, protocol::success_response(raw_request_id));
+  tell_join(*outcome.entry);
+  arm_expiry();
+  // A replaced entry may have given up an alias that somebody waits for.
+  if (outcome.status == Registry::Status::replaced && !claims_.empty()) reactor_.defer(settle_claims_);
+  return true;
+}
+
+/// Whether it makes sense, and costs little, to wait for the alias. A holder on the same connection would wait, too.
+bool RequestHandler::may_wait(const Session& session, const protocol::Registration& registration) const {
+  const Registry::Entry* holder = registry_.resolve(*registration.node.alias);
+  return holder->owner != session.id() && !claims_.is_full() && session.unread_size() <= kUnreadBehindClaimMax;
+}
+
+void RequestHandler::refuse_claim(Session& session, const protocol::Registration& registration,
+                                  std::string_view raw_request_id) {
+  ++counters_.claims_refused;
+  const Registry::Entry* holder = registry_.resolve(*registration.node.alias);
+  reply(session, protocol::alias_in_use_response(raw_request_id, holder->node));
+}
+
+/// Grants the claims whose alias is free by now, and answers in due time those that it is not.
+void RequestHandler::settle_claims() {
+  const base::Instant now = reactor_.now();
+  claims_.settle([&](const Claim& claim) {
+    if (try_register(*claim.session, claim.registration, claim.raw_request_id)) {
+      ++counters_.claims_granted;
+    } else if (claim.deadline <= now) {
+      refuse_claim(*claim.session, claim.registration, claim.raw_request_id);
+    } else {
+      return false;
+    }
+    claim.session->release(Session::Hold::claim);
+    return true;
+  });
+}
+
+void RequestHandler::on_claim_timer() {
+  settle_claims();
+  if (!claims_.empty()) reactor_.timers().arm(claim_timer_, claims_.next_deadline());
+}
+
+void RequestHandler::on_unregister(Session& session, const protocol::Request& request) {
+  std::optional<Registry::Departure> departure = registry_.unregister(session.id(), request.name);
+  if (!departure) return reply(session, protocol::error_response(request.raw_request_id, protocol::kNodeNotFound));
+  reply(session, protocol::success_response(request.raw_request_id));
+  tell_leaves({*std::move(departure)});
+}
+
+std::string RequestHandler::resolved(const protocol::Request& request) const {
+  const Registry::Entry* entry = registry_.resolve(request.name);
+  if (entry == nullptr) return protocol::error_response(request.raw_request_id, protocol::kNodeNotFound);
+  return protocol::node_response(request.raw_request_id, entry->node);
+}
+
+std::string RequestHandler::listed(const protocol::Request& request) const {
+  auto response = protocol::NodesResponse::to_list(request.raw_request_id);
+  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.node);
+  return std::move(response).finish();
+}
+
+void RequestHandler::on_heartbeat(Session& session, const protocol::Request& request) {
+  const bool is_known = registry_.heartbeat(session.id(), request.name, reactor_.now(), reactor_.wall_ms());
+  reply(session, is_known ? protocol::success_response(request.raw_request_id)
+                          : protocol::error_response(request.raw_request_id, protocol::kNodeNotFound));
+  arm_expiry();
+}
+
+void RequestHandler::on_watch(Session& session, const protocol::Request& request) {
+  auto response = protocol::NodesResponse::to_watch(request.raw_request_id, registry_.revision());
+  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.node);
+  reply(session, std::move(response).finish());
+  watchers_.add(session);
+}
+
+void RequestHandler::on_shutdown(Session& session, const protocol::Request& request) {
+  if (!session.peer().is_loopback()) {
+    ++counters_.shutdowns_refused;
+    return reply(session, protocol::error_response(request.raw_request_id, "Shutdown is allowed over loopback only"));
+  }
+  log_.write(base::LogLevel::info, "told to end by %s", session.peer().to_string().c_str());
+  reply(session, protocol::success_response(request.raw_request_id));
+  on_shutdown_();
+}
+
+std::string RequestHandler::introduced(const protocol::Request& request) const {
+  return protocol::hello_response(request.raw_request_id, {.version = kVersion,
+                                                           .caps = {std::string(kShutdownCap)},
+                                                           .pid = options_.process_id,
+                                                           .start_time_ms = started_at_});
+}
+
+void RequestHandler::arm_expiry() {
+  const base::Instant next = registry_.next_expiry();
+  const base::Instant at = next == base::kNever ? next : std::max(next, no_expiry_before_);
+  if (std::exchange(expiry_armed_at_, at) == at) return;
+  if (at == base::kNever) {
+    reactor_.timers().cancel(expiry_timer_);
+  } else {
+    reactor_.timers().arm(expiry_timer_, at);
+  }
+}
+
+void RequestHandler::on_expiry_timer() {
+  const base::Instant now = reactor_.now();
+  const base::Duration lateness = now - std::exchange(expiry_armed_at_, base::kNever);
+  std::vector<Registry::Departure> expired;
+  if (lateness > options_.stall_max) {
+    // This process stood still. Heartbeats may be waiting to be read: nobody expires before they have been.
+    ++counters_.stalls;
+    no_expiry_before_ = base::saturating_add(now, options_.stall_grace);
+  } else {
+    expired = registry_.expire(now);
+    counters_.expiries += expired.size();
+  }
+  arm_expiry();
+  tell_leaves(expired);
+}
+
+void RequestHandler::reply(Session& session, std::string_view body) {
+  replies_.begin_frame();
+  replies_.append(body);
+  if (replies_.is_out_of_memory()) {
+    replies_.abandon_frame();
+    ++counters_.out_of_memory;
+    return session.close({Errc::out_of_memory, "writing a reply"});
+  }
+  session.reply(replies_.end_frame());
+}
+
+void RequestHandler::tell_join(const Registry::Entry& entry) {
+  ++counters_.joins;
+  if (watchers_.size() > 0) tell(protocol::peer_event(protocol::EventKind::join, entry.node, registry_.revision()));
+}
+
+void RequestHandler::tell_leaves(const std::vector<Registry::Departure>& departures) {
+  if (departures.empty()) return;
+  counters_.leaves += departures.size();
+  if (is_stopped_) return;
+  arm_expiry();
+  if (!claims_.empty()) reactor_.defer(settle_claims_);
+  if (watchers_.size() == 0) return;
+  for (const Registry::Departure& gone : departures) {
+    tell(protocol::peer_event(protocol::EventKind::leave, gone.node, gone.revision));
+  }
+}
+
+/// Written once, whatever the number of watchers.
+void RequestHandler::tell(std::string_view event) {
+  events_.begin_frame();
+  events_.append(event);
+  if (events_.is_out_of_memory()) {
+    // A watcher that missed an event would never know: its connection ends, and it asks again.
+    events_.abandon_frame();
+    ++counters_.out_of_memory;
+    return watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
+  }
+  ++counters_.events;
+  watchers_.broadcast(events_.end_frame());
+}
+
+}  // namespace distflow::pmd

@@ -1,0 +1,91 @@
+// Answers the requests of the PMD's sessions out of the registry, and tells watchers what changes in it.
+//
+// Loop thread only.
+//   1. Every request gets exactly one reply, in order, unless its session ends first.
+//   2. The reply to a request is queued before the events that the request causes.
+//   3. A claim to an alias in use is answered when its holder has gone, or at the end of the grace period.
+// Use: handler.on_request(session, frame); ... handler.on_session_closed(session);
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/log.hpp"
+#include "pmd/claims.hpp"
+#include "pmd/options.hpp"
+#include "pmd/registry.hpp"
+#include "pmd/session.hpp"
+#include "pmd/watchers.hpp"
+#include "protocol/pmd_request.hpp"
+
+namespace distflow::pmd {
+
+class RequestHandler {
+ public:
+  /// All but `on_shutdown`, which is copied, must outlive the handler. `on_shutdown` is called when a peer that may do
+  /// so has asked for the PMD's end and been answered.
+  RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options, ServerCounters& counters,
+                 base::Delegate<void()> on_shutdown);
+  ~RequestHandler();
+  RequestHandler(const RequestHandler&) = delete;
+  RequestHandler& operator=(const RequestHandler&) = delete;
+
+  void on_request(Session& session, std::string_view frame);
+  /// The session is gone: so are its nodes, its watch, its claim.
+  void on_session_closed(Session& session);
+
+  /// Tells the session, if it asked for that, that the PMD is about to end because it was told to.
+  void announce_shutdown(Session& session);
+  /// No more events: what leaves from now on leaves because the PMD ends.
+  void stop();
+
+  [[nodiscard]] const Registry& registry() const { return registry_; }
+
+ private:
+  void on_malformed(Session& session);
+  void on_register(Session& session, const protocol::Request& request);
+  void on_unregister(Session& session, const protocol::Request& request);
+  void on_heartbeat(Session& session, const protocol::Request& request);
+  void on_watch(Session& session, const protocol::Request& request);
+  void on_shutdown(Session& session, const protocol::Request& request);
+  [[nodiscard]] std::string resolved(const protocol::Request& request) const;
+  [[nodiscard]] std::string listed(const protocol::Request& request) const;
+  [[nodiscard]] std::string introduced(const protocol::Request& request) const;
+
+  /// Whether the registration was answered; if not, another node has its alias.
+  bool try_register(Session& session, const protocol::Registration& registration, std::string_view raw_request_id);
+  [[nodiscard]] bool may_wait(const Session& session, const protocol::Registration& registration) const;
+  void refuse_claim(Session& session, const protocol::Registration& registration, std::string_view raw_request_id);
+  void settle_claims();
+  void on_claim_timer();
+  void on_expiry_timer();
+  void arm_expiry();
+
+  void reply(Session& session, std::string_view body);
+  void tell_join(const Registry::Entry& entry);
+  void tell_leaves(const std::vector<Registry::Departure>& departures);
+  void tell(std::string_view event);
+
+  io::Reactor& reactor_;
+  const base::Log& log_;
+  const ServerOptions& options_;
+  ServerCounters& counters_;
+  const base::Delegate<void()> on_shutdown_;
+  const base::WallMs started_at_;
+  bool is_stopped_ = false;
+
+  base::ChunkPool chunks_;
+  transport::OutBuffer replies_;
+  transport::OutBuffer events_;
+
+  Registry registry_;
+  Watchers watchers_;
+  Claims claims_;
+  base::Timer claim_timer_;
+  base::Timer expiry_timer_;
+  base::Instant expiry_armed_at_ = base::kNever;
+  base::Instant no_expiry_before_ = base::Instant::min();
+  io::TurnEnd settle_claims_;
+};
+
+}  // namespace distflow::pmd
