@@ -39,7 +39,7 @@ template <class Where>
 Masks look_at_last(const char* begin, const char* end, std::size_t left) noexcept {
   if (static_cast<std::size_t>(end - begin) < kStride) {
     char stride[kStride] = {};
-    std::memcpy(stride, begin, left);
+    std::memcpy(stride, end - left, left);
     return look_at(stride);
   }
   const Masks masks = look_at(end - kStride);

@@ -95,6 +95,14 @@ std::string error_response(std::string_view raw_request_id, std::string_view err
   return json += "}}";
 }
 
+std::string alias_in_use_response(std::string_view raw_request_id, const NodeInfo& holder) {
+  std::string json = response_head(raw_request_id) + R"({"error":)";
+  append_json_string(json, alias_in_use(*holder.alias));
+  json += R"(,"holder":)";
+  append_node(json, holder);
+  return json += "}}";
+}
+
 std::string node_response(std::string_view raw_request_id, const NodeInfo& node) {
   std::string json = response_head(raw_request_id) + R"({"node":)";
   append_node(json, node);

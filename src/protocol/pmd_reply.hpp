@@ -35,6 +35,8 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 
 [[nodiscard]] std::string success_response(std::string_view raw_request_id);
 [[nodiscard]] std::string error_response(std::string_view raw_request_id, std::string_view error);
+/// The refusal of an alias, with the node that has it: `"holder"` is a key of ours.
+[[nodiscard]] std::string alias_in_use_response(std::string_view raw_request_id, const NodeInfo& holder);
 [[nodiscard]] std::string node_response(std::string_view raw_request_id, const NodeInfo& node);
 [[nodiscard]] std::string hello_response(std::string_view raw_request_id, const Hello& hello);
 
