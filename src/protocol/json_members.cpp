@@ -159,7 +159,7 @@ bool find_members(std::string_view object, std::span<const std::string_view> key
 }
 
 std::optional<std::string> decode_string(std::string_view slice) {
-  if (slice.empty() || slice.front() != '"') return std::nullopt;
+  if (slice.size() < 2 || slice.front() != '"' || slice.back() != '"') return std::nullopt;
   std::string text;
   MemberStream stream(slice);
   StringHandler handler(text);

@@ -27,13 +27,13 @@ using Caps = std::vector<std::string>;
 using Meta = std::vector<std::pair<std::string, std::string>>;
 
 struct NodeInfo {
-  std::string node_id;                 ///< 1 to kIdSizeMax bytes.
-  std::optional<std::string> alias;    ///< 1 to kIdSizeMax bytes. On the wire `""` and `null` mean none, too.
-  std::string host;                    ///< 1 to kHostSizeMax bytes: a numeric address or a name.
-  std::uint16_t port = 0;              ///< Never 0 in a message.
-  std::int64_t last_heartbeat_ms = 0;  ///< Since the Unix epoch.
-  std::optional<Caps> caps;            ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
-  Meta meta;                           ///< In the order registered.
+  std::string node_id;                    ///< 1 to kIdSizeMax bytes.
+  std::optional<std::string> alias = {};  ///< 1 to kIdSizeMax bytes. On the wire `""` and `null` mean none, too.
+  std::string host;                       ///< 1 to kHostSizeMax bytes: a numeric address or a name.
+  std::uint16_t port = 0;                 ///< Never 0 in a message.
+  std::int64_t last_heartbeat_ms = 0;     ///< Since the Unix epoch.
+  std::optional<Caps> caps = {};          ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
+  Meta meta = {};                         ///< In the order registered.
 
   [[nodiscard]] bool has_cap(std::string_view cap) const noexcept;
 
@@ -41,8 +41,8 @@ struct NodeInfo {
 };
 
 struct Registration {
-  NodeInfo node;                       ///< Without last_heartbeat_ms.
-  std::optional<std::int64_t> ttl_ms;  ///< Positive.
+  NodeInfo node;                            ///< Without last_heartbeat_ms.
+  std::optional<std::int64_t> ttl_ms = {};  ///< Positive.
 
   friend bool operator==(const Registration&, const Registration&) = default;
 };

@@ -30,7 +30,7 @@ enum class RequestType {
 /// What each side of a connection says of itself. In a request only version and caps mean something.
 struct Hello {
   std::int64_t version = 1;
-  Caps caps;
+  Caps caps = {};
   std::int64_t pid = 0;
   std::int64_t start_time_ms = 0;  ///< Since the Unix epoch.
 
