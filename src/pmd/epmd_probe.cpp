@@ -36,7 +36,6 @@ EpmdProbe::EpmdProbe(io::Reactor& reactor, io::Resolver& resolver, Delegate<void
   recv_op_.on_recv = Delegate<void(const io::Received&)>::to<&EpmdProbe::on_recv>(*this);
   recv_op_.on_end = Delegate<void(Error)>::to<&EpmdProbe::on_recv_end>(*this);
   send_op_.on_sent = Delegate<void(Result<void>)>::to<&EpmdProbe::on_sent>(*this);
-  send_op_.pieces = kNamesRequest;
   close_op_.on_closed = Delegate<void()>::to<&EpmdProbe::on_handle_closed>(*this);
   finish_.on_turn_end = Delegate<void()>::to<&EpmdProbe::finish>(*this);
 }
@@ -63,6 +62,7 @@ void EpmdProbe::on_dialed(Result<io::Handle> outcome) {
   if (!outcome) return finish();
   stream_ = *outcome;
   reactor_.backend().recv(stream_, recv_op_);
+  send_op_.pieces = kNamesRequest;
   reactor_.backend().send(stream_, send_op_);
 }
 
