@@ -138,7 +138,11 @@ void Client::close(Unregister unregister) {
   parts_.reactor.arm_after(close_timer_, options_.close_timeout);
   if (!says_goodbye) return connection_->finish();
   post([this](std::string_view id) { return protocol::unregister_request(id, options_.registration->node.node_id); },
-       AcrossLoss::forget, [this](const Answer&) { hang_up(); });
+       AcrossLoss::forget,
+       [this](const Answer& answer) {
+         if (answer && answer->success) is_registered_ = false;
+         hang_up();
+       });
 }
 
 // ---- The way into a session and out of it.

@@ -136,6 +136,7 @@ class Client final : private transport::ConnectionObserver {
   void close(Unregister unregister = Unregister::no);
 
   [[nodiscard]] bool is_in_session() const { return state_ == State::in_session; }
+  /// After close(Unregister::yes) it tells whether the PMD has confirmed: false then.
   [[nodiscard]] bool is_registered() const { return is_registered_; }
   [[nodiscard]] std::uint16_t port() const { return options_.port; }
 

@@ -1,0 +1,153 @@
+// A PMD and any number of nodes over one reactor in one thread: a whole system that a test turns by hand.
+//
+// Use: Cluster cluster; TestNode& pong = cluster.add_node({.alias = "pong"}); cluster.send(ping, "pong", "1");
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/select.hpp"
+#include "pmd/server.hpp"
+#include "runtime/node.hpp"
+#include "tests/support/loop.hpp"
+
+namespace distflow::test {
+
+/// A node with a record of what it got.
+class TestNode final : private runtime::NodeObserver {
+ public:
+  TestNode(runtime::NodeParts parts, const NodeOptions& options, std::unique_ptr<runtime::TargetTable> targets)
+      : targets_(std::move(targets)) {
+    runtime::NodeObserver& self = *this;
+    node_ = std::make_unique<runtime::Node>(parts, options, self);
+  }
+
+  runtime::Node& operator*() { return *node_; }
+  runtime::Node* operator->() { return node_.get(); }
+
+  /// Keeps every message that comes from now on in `messages`.
+  void record_messages() {
+    node_->delivery().set_message_handler([this](const Message& message) { messages.push_back(message.keep()); });
+  }
+  void record_peers() {
+    node_->delivery().set_join_handler([this](const PeerInfo& peer) { joined.push_back(peer.alias); });
+    node_->delivery().set_leave_handler([this](const PeerInfo& peer) { left.push_back(peer.alias); });
+  }
+
+  SendVerdict send(std::string_view name, std::string_view json) {
+    return node_->send(*targets_->of(name), runtime::PayloadSource{.text = json});
+  }
+
+  [[nodiscard]] NodeStats stats() {
+    NodeStats stats;
+    node_->publish_gauges();
+    node_->snapshot(stats);
+    return stats;
+  }
+
+  std::vector<KeptMessage> messages;
+  std::vector<std::string> joined;
+  std::vector<std::string> left;
+  std::optional<Result<void>> started;
+  std::optional<ShutdownReport> closed;
+
+ private:
+  void on_started(Result<void> outcome) override { started = outcome; }
+  void on_closed(const ShutdownReport& report) override { closed = report; }
+
+  std::unique_ptr<runtime::TargetTable> targets_;
+  std::unique_ptr<runtime::Node> node_;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(pmd::ServerOptions pmd_options = {}) : pmd_options_(std::move(pmd_options)) {
+    const Result<io::BackendKind> kind = io::backend_kind_from_environment();
+    Result<io::SelectedBackend> selected =
+        io::select_backend(kind.value_or(io::BackendKind::automatic), receive_chunks_);
+    reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{});
+    pmd_options_.port = 0;
+    start_pmd();
+    pmd_options_.port = pmd_port_ = pmd_->port();
+  }
+
+  ~Cluster() {
+    for (const auto& node : nodes_) {
+      if (!node->closed) (*node)->begin_shutdown(base::seconds(1));
+    }
+    EXPECT_TRUE(turn_until([this] {
+      return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->closed.has_value(); });
+    }));
+    stop_pmd();
+    EXPECT_TRUE(turn_until([this] { return reactor_->backend().handle_count() == 0; }));
+    nodes_.clear();
+  }
+
+  /// Starts a node, and turns until its outcome is known.
+  TestNode& add_node(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
+    TestNode& node = add_node_without_waiting(std::move(options), starter);
+    EXPECT_TRUE(turn_until([&] { return node.started.has_value(); }));
+    return node;
+  }
+
+  TestNode& add_node_without_waiting(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
+    options.pmd_port = pmd_port_;
+    auto targets = std::make_unique<runtime::TargetTable>(options.targets_max);
+    runtime::NodeParts parts{.reactor = *reactor_,
+                             .out_chunks = out_chunks_,
+                             .blocks = blocks_,
+                             .log = log_,
+                             .targets = *targets,
+                             .pmd_starter = starter};
+    nodes_.push_back(std::make_unique<TestNode>(parts, options, std::move(targets)));
+    (*nodes_.back())->start();
+    return *nodes_.back();
+  }
+
+  /// Shuts a node down, and turns until it has closed.
+  ShutdownReport shut_down(TestNode& node, base::Duration deadline = base::seconds(1)) {
+    node->begin_shutdown(deadline);
+    EXPECT_TRUE(turn_until([&] { return node.closed.has_value(); }));
+    return node.closed.value_or(ShutdownReport{});
+  }
+
+  template <class Condition>
+  bool turn_until(Condition condition) {
+    return test::turn_until(*reactor_, condition);
+  }
+
+  void start_pmd() {
+    pmd_ = std::make_unique<pmd::Server>(*reactor_, log_, pmd_options_);
+    const Result<void> started = pmd_->start();
+    EXPECT_TRUE(started) << started.error().message();
+  }
+
+  void stop_pmd() {
+    if (pmd_ == nullptr) return;
+    pmd_->begin_shutdown();
+    EXPECT_TRUE(turn_until([this] { return pmd_->is_finished(); }));
+    pmd_.reset();
+  }
+
+  [[nodiscard]] io::Reactor& reactor() { return *reactor_; }
+  [[nodiscard]] pmd::Server& pmd() { return *pmd_; }
+  [[nodiscard]] std::uint16_t pmd_port() const { return pmd_port_; }
+
+ private:
+  base::Log log_{base::LogLevel::error};
+  base::ChunkPool receive_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
+  base::ChunkPool out_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
+  base::ChunkPool blocks_{{.chunk_size = 16 * 1024, .chunk_count_max = 1024}};
+  pmd::ServerOptions pmd_options_;
+  std::uint16_t pmd_port_ = 0;
+  std::unique_ptr<io::Reactor> reactor_;
+  std::unique_ptr<pmd::Server> pmd_;
+  std::vector<std::unique_ptr<TestNode>> nodes_;
+};
+
+}  // namespace distflow::test
