@@ -38,7 +38,7 @@ struct StreamOptions {
 
 struct ListenOptions {
   std::uint32_t backlog = 1024;
-  StreamOptions accepted;  ///< for the streams accepted
+  StreamOptions accepted = {};  ///< for the streams accepted
 };
 
 /// What a backend counts. Monotonic; loop thread only.

@@ -121,6 +121,9 @@ class ReadinessBackend final : public Backend {
   void fill_random(std::span<std::byte> out) override { posix::fill_random(out); }
   [[nodiscard]] std::size_t handle_count() const override { return slots_.in_use(); }
 
+  /// Bytes of user memory that an open handle costs.
+  [[nodiscard]] static constexpr std::size_t handle_size() { return sizeof(Slot); }
+
  private:
   static constexpr int kAcceptsPerTurn = 32;
   static constexpr int kRecvsPerTurn = 4;

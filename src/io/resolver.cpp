@@ -100,12 +100,12 @@ Result<void> Resolver::start_lookup(const std::string& host, std::uint16_t port,
   try {
     std::thread([shared = shared_, host, port, callback] {
       const Result<std::vector<Address>> addresses = resolve_blocking(host, port);
-      shared->end_lookup();
       const auto deliver = [shared, callback, addresses] {
         if (shared->reactor != nullptr) callback(addresses);
       };
       // The loop has more tasks than it may hold: this thread has time, and the answer must not be lost.
       while (!shared->try_post(deliver)) std::this_thread::sleep_for(base::milliseconds(1));
+      shared->end_lookup();
     }).detach();
   } catch (const std::system_error& error) {  // no thread to be had
     shared_->end_lookup();

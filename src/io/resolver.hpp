@@ -2,7 +2,8 @@
 //
 // Loop thread only; the look-ups run on threads of their own, which a resolver that dies leaves behind without harm.
 //   1. Numeric addresses and "localhost" need no look-up: their answer comes before resolve() returns.
-//   2. At most kLookupsMax look-ups run at once; further ones fail before resolve() returns.
+//   2. At most kLookupsMax look-ups run at once, those whose answer waits for room in the loop's queue included;
+//      further ones fail before resolve() returns.
 // Use: resolver.resolve("db.example", 4000, [](Result<std::vector<Address>> addresses) { ... });
 #pragma once
 

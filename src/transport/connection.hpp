@@ -45,7 +45,7 @@ class ConnectionObserver {
 
 struct ConnectionLimits {
   std::uint32_t frame_size_max = 16 * 1024 * 1024;  ///< bytes of a frame's body that the peer may announce
-  SendLimits send;
+  SendLimits send = {};
   /// A peer that takes no byte for so long while there are some for it is closed with Errc::timed_out.
   base::Duration send_stall_max = base::seconds(30);
 };

@@ -20,7 +20,7 @@ namespace distflow::transport {
 
 struct DialerOptions {
   base::Duration attempt_timeout = base::seconds(5);  ///< for each address
-  io::StreamOptions stream;
+  io::StreamOptions stream = {};
 };
 
 class Dialer {

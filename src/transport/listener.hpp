@@ -20,7 +20,7 @@ namespace distflow::transport {
 struct ListenerOptions {
   std::uint32_t connection_count_max = 65536;
   base::Duration pause_after_failure = base::milliseconds(50);
-  io::ListenOptions socket;
+  io::ListenOptions socket = {};
 };
 
 struct ListenerCounters {
