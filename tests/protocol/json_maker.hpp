@@ -62,7 +62,8 @@ class JsonMaker {
 
   /// `text` with a byte changed, put in, taken out, or two stretches of it swapped.
   std::string spoiled(std::string text) {
-    static constexpr std::string_view kBytes("\"\\{}[],:01-.eEtn \x00\x1F\x7F\x80\xC3\xFF'_yY", 31);
+    using namespace std::string_view_literals;
+    static constexpr std::string_view kBytes = "\"\\{}[],:01-.eEtn \x00\x1F\x7F\x80\xC3\xFF'_yY"sv;
     const std::size_t at = random_.next() % (text.size() + 1);
     const char byte = kBytes[random_.next() % kBytes.size()];
     switch (random_.next() % 4) {

@@ -1,0 +1,34 @@
+// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/assert.hpp"
+#include "protocol/envelope.hpp"
+#include "protocol/json_scan.hpp"
+
+namespace {
+
+using namespace distflow::protocol;
+
+void check(const Envelope& envelope, std::string_view frame) {
+  DF_ASSERT(!envelope.from.empty() && envelope.from.size() <= kIdSizeMax);
+  DF_ASSERT(!envelope.to.empty() && envelope.to.size() <= kIdSizeMax);
+  DF_ASSERT(envelope.has_payload == !envelope.payload.empty());
+  if (!envelope.has_payload) return;
+  const char* const begin = envelope.payload.data();
+  const char* const end = begin + envelope.payload.size();
+  DF_ASSERT(begin >= frame.data() && end <= frame.data() + frame.size());
+  DF_ASSERT(scan_value(begin, end) == end);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view frame(reinterpret_cast<const char*>(data), size);
+  Envelope envelope;
+  EnvelopeScratch scratch;
+  if (decode_template(frame, envelope)) check(envelope, frame);
+  if (decode_general(frame, envelope, scratch)) check(envelope, frame);
+  return 0;
+}
