@@ -1,0 +1,79 @@
+#include "cli/commands.hpp"
+
+#include <memory>
+
+#include "pmd/client_blocking.hpp"
+#include "pmd/launcher.hpp"
+
+namespace distflow::cli {
+namespace {
+
+using pmd::BlockingClient;
+
+Report show_status(const Arguments& arguments, BlockingClient& client) {
+  const Result<Nodes> nodes = client.list();
+  if (!nodes) return report_error(arguments, nodes.error());
+  const Result<protocol::Hello> hello = client.hello();
+  return report_status(arguments, *nodes, hello ? std::optional(*hello) : std::nullopt);
+}
+
+Report list(const Arguments& arguments, BlockingClient& client) {
+  const Result<Nodes> nodes = client.list();
+  return nodes ? report_list(arguments, *nodes) : report_error(arguments, nodes.error());
+}
+
+Report resolve(const Arguments& arguments, BlockingClient& client) {
+  const Result<protocol::NodeInfo> node = client.resolve(arguments.name);
+  return node ? report_resolved(arguments, *node) : report_error(arguments, node.error());
+}
+
+Report kill(const Arguments& arguments, BlockingClient& client) {
+  if (!arguments.is_forced) {
+    const Result<Nodes> nodes = client.list();
+    if (!nodes) return report_error(arguments, nodes.error());
+    if (!nodes->empty()) return report_kill_refused(arguments, *nodes);
+  }
+  const bool ends_at_once = client.hello().has_value();  // a TypeScript one waits for its connections to end
+  if (const Result<void> told = client.shutdown_pmd(); !told) return report_error(arguments, told.error());
+  // So that its port is free for the next one; if it takes longer, it has been told all the same.
+  if (ends_at_once) static_cast<void>(client.wait_for_end());
+  return report_killed(arguments);
+}
+
+Report ask(const Arguments& arguments, Report (*command)(const Arguments&, BlockingClient&)) {
+  const Result<std::unique_ptr<BlockingClient>> client =
+      BlockingClient::create({.host = arguments.host, .port = arguments.port});
+  return client ? command(arguments, **client) : report_error(arguments, client.error());
+}
+
+/// Of whatever holds the port that a new PMD was to have.
+Report describe_holder(const Arguments& arguments, BlockingClient& client) {
+  const Result<Nodes> nodes = client.list();
+  return nodes ? report_running_already(arguments) : report_error(arguments, nodes.error());
+}
+
+Report start(const Arguments& arguments) {
+  const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd({.host = arguments.host,
+                                                              .port = arguments.port,
+                                                              .ttl = arguments.ttl,
+                                                              .idle_exit = arguments.idle_exit,
+                                                              .log_level = arguments.log_level});
+  if (!outcome) return report_launch_error(arguments, outcome.error());
+  if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(outcome->port, outcome->pid);
+  return ask(arguments, describe_holder);
+}
+
+}  // namespace
+
+Report run_command(const Arguments& arguments) {
+  switch (arguments.command) {
+    case Command::start: return start(arguments);
+    case Command::status: return ask(arguments, show_status);
+    case Command::list: return ask(arguments, list);
+    case Command::resolve: return ask(arguments, resolve);
+    case Command::kill: return ask(arguments, kill);
+  }
+  return {};
+}
+
+}  // namespace distflow::cli

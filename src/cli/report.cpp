@@ -1,0 +1,212 @@
+#include "cli/report.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+
+#include "cli/exit_code.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::cli {
+namespace {
+
+using protocol::append_json_integer;
+using protocol::append_json_string;
+using protocol::NodeInfo;
+
+/// What others have named, fit for a terminal: without control characters.
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return result;
+}
+
+std::string to_place(std::string_view host, std::uint16_t port) {
+  const bool is_ipv6 = host.find(':') != std::string_view::npos;
+  return (is_ipv6 ? "[" + printable(host) + "]" : printable(host)) + ":" + std::to_string(port);
+}
+
+std::string to_place(const NodeInfo& node) { return to_place(node.host, node.port); }
+std::string to_place(const Arguments& arguments) { return to_place(arguments.host, arguments.port); }
+
+const std::string& name_of(const NodeInfo& node) { return node.alias ? *node.alias : node.node_id; }
+
+/// The options that lead another command to the same PMD.
+std::string same_place(const Arguments& arguments) {
+  const Arguments defaults;
+  std::string options;
+  if (arguments.host != defaults.host) options += " --host " + printable(arguments.host);
+  if (arguments.port != defaults.port) options += " --port " + std::to_string(arguments.port);
+  return options;
+}
+
+std::string nodes_json(const Nodes& nodes) {
+  std::string json = "[";
+  for (const NodeInfo& node : nodes) {
+    if (json.size() > 1) json += ',';
+    protocol::append_node(json, node);
+  }
+  return json += ']';
+}
+
+/// A failure: `message` says what happened and why, `remedy` what to do. `extra` are further members of the object.
+Report failure(const Arguments& arguments, int exit_code, std::string_view name, const std::string& message,
+               const std::string& remedy, const std::string& extra = "") {
+  Report report{.exit_code = exit_code, .out = {}, .err = message + "\n" + remedy + "\n"};
+  if (!arguments.is_json) return report;
+  report.out = R"({"error":")";
+  report.out += name;
+  report.out += R"(","message":)";
+  append_json_string(report.out, message);
+  report.out += R"(,"remedy":)";
+  append_json_string(report.out, remedy);
+  report.out += extra + "}\n";
+  return report;
+}
+
+Report unreachable(const Arguments& arguments, std::string_view name, const std::string& message,
+                   const std::string& remedy) {
+  return failure(arguments, kExitUnreachable, name, message, remedy);
+}
+
+}  // namespace
+
+std::string to_iso_time(std::int64_t ms_since_epoch) {
+  using namespace std::chrono;
+  constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
+  constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
+  if (ms_since_epoch < kYear0Ms || ms_since_epoch >= kYear10000Ms) return std::to_string(ms_since_epoch);
+  const sys_time<milliseconds> time{milliseconds(ms_since_epoch)};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(time - day);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  return text.data();
+}
+
+Report report_status(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello) {
+  if (!arguments.is_json) {
+    return {.exit_code = kExitSuccess,
+            .out = "PMD Status:\n  Port: " + std::to_string(arguments.port) +
+                   "\n  Registered nodes: " + std::to_string(nodes.size()) + "\n",
+            .err = {}};
+  }
+  std::string json = R"({"host":)";
+  append_json_string(json, arguments.host);
+  json += R"(,"port":)" + std::to_string(arguments.port);
+  json += R"(,"registeredNodes":)" + std::to_string(nodes.size());
+  if (hello) {
+    json += R"(,"version":)" + std::to_string(hello->version);
+    json += R"(,"pid":)" + std::to_string(hello->pid);
+    json += R"(,"startTime":)" + std::to_string(hello->start_time_ms);
+  }
+  return {.exit_code = kExitSuccess, .out = json + "}\n", .err = {}};
+}
+
+Report report_list(const Arguments& arguments, const Nodes& nodes) {
+  if (arguments.is_json)
+    return {.exit_code = kExitSuccess, .out = R"({"nodes":)" + nodes_json(nodes) + "}\n", .err = {}};
+  if (nodes.empty()) return {.exit_code = kExitSuccess, .out = "No nodes registered\n", .err = {}};
+  std::string text = "Registered nodes:\n";
+  for (const NodeInfo& node : nodes) {
+    text += "  - " + printable(name_of(node)) + "\n";
+    text += "    Node ID: " + printable(node.node_id) + "\n";
+    text += "    Address: " + to_place(node) + "\n";
+    text += "    Last heartbeat: " + to_iso_time(node.last_heartbeat_ms) + "\n";
+  }
+  return {.exit_code = kExitSuccess, .out = text, .err = {}};
+}
+
+Report report_resolved(const Arguments& arguments, const NodeInfo& node) {
+  std::string text;
+  if (arguments.is_json) {
+    text = R"({"node":)";
+    protocol::append_node(text, node);
+    text += "}\n";
+  } else {
+    text = "Resolved '" + printable(arguments.name) + "':\n  Node ID: " + printable(node.node_id) +
+           "\n  Address: " + to_place(node) + "\n";
+  }
+  return {.exit_code = kExitSuccess, .out = text, .err = {}};
+}
+
+Report report_killed(const Arguments& arguments) {
+  const char* text = arguments.is_json ? "{\"success\":true}\n" : "PMD shutdown command sent successfully\n";
+  return {.exit_code = kExitSuccess, .out = text, .err = {}};
+}
+
+Report report_kill_refused(const Arguments& arguments, const Nodes& nodes) {
+  std::string message = "PMD not ended: " + std::to_string(nodes.size()) +
+                        (nodes.size() == 1 ? " node is registered:" : " nodes are registered:");
+  for (const NodeInfo& node : nodes) {
+    message += "\n  - " + printable(name_of(node)) + " (" + printable(node.node_id) + ") at " + to_place(node);
+  }
+  return failure(arguments, kExitNo, "nodes_registered", message,
+                 "End the nodes first, or end the PMD all the same with --force.", R"(,"nodes":)" + nodes_json(nodes));
+}
+
+Report report_started(std::uint16_t port, int pid) {
+  return {.exit_code = kExitSuccess,
+          .out = "PMD started on port " + std::to_string(port) + " (process " + std::to_string(pid) + ")\n",
+          .err = {}};
+}
+
+Report report_running_already(const Arguments& arguments) {
+  return failure(arguments, kExitNo, "already_running", "A PMD is running already at " + to_place(arguments) + ".",
+                 "Use it, end it with 'distflow pmd kill" + same_place(arguments) +
+                     "', or start another one with --port on another port.");
+}
+
+Report report_launch_error(const Arguments& arguments, const Error& error) {
+  const std::string by_hand = "Run 'distflow-pmd" + same_place(arguments) + "' by hand to see why.";
+  if (error == Errc::pmd_not_found)
+    return unreachable(arguments, "pmd_not_found", "The program distflow-pmd was not found: " + error.message() + ".",
+                       "Set DISTFLOW_PMD to its path, or put it beside distflow or on the PATH.");
+  if (error == Errc::timed_out)
+    return unreachable(arguments, "timed_out", "distflow-pmd was started but did not become ready in time.", by_hand);
+  if (error == Errc::pmd_not_started)
+    return unreachable(arguments, "pmd_not_started", "distflow-pmd ended before it was ready.", by_hand);
+  return unreachable(arguments, "pmd_not_started", "distflow-pmd could not be started: " + error.message() + ".",
+                     by_hand);
+}
+
+Report report_error(const Arguments& arguments, const Error& error) {
+  const std::string place = to_place(arguments);
+  const std::string elsewhere = "Use another port for distflow (option --port), or stop what is there.";
+  if (error == Errc::node_not_found)
+    return failure(arguments, kExitNo, "node_not_found", "Alias '" + printable(arguments.name) + "' not found",
+                   "Run 'distflow pmd list" + same_place(arguments) + "' to see the nodes that are registered.");
+  if (error == Errc::refused)
+    return failure(arguments, kExitNo, "refused", "The PMD at " + place + " refused.",
+                   "It takes this order over loopback only: give it on the PMD's own machine.");
+  if (error == Errc::erlang_epmd)
+    return unreachable(arguments, "erlang_epmd",
+                       "Erlang's epmd answers at " + place + ", not a PMD: both use port 4369 by default.", elsewhere);
+  if (error == Errc::not_a_pmd)
+    return unreachable(arguments, "not_a_pmd", "Something answers at " + place + " that is not a distflow PMD.",
+                       elsewhere);
+  if (error == Errc::timed_out)
+    return unreachable(arguments, "timed_out", "No answer came from " + place + " in time.",
+                       "Look whether the PMD is stopped or overloaded, or give another place with --host and --port.");
+  if (error == Errc::name_not_found)
+    return unreachable(arguments, "name_not_found", "The host '" + printable(arguments.host) + "' has no address.",
+                       "Check the spelling of --host, or give a numeric address.");
+  return unreachable(arguments, "pmd_unreachable",
+                     "No PMD can be reached at " + place + ": " + error.code.message() + ".",
+                     "Start one with 'distflow pmd start" + same_place(arguments) +
+                         "', or give another place with --host and --port.");
+}
+
+std::string usage_error_json(std::string_view message) {
+  std::string json = R"({"error":"usage","message":)";
+  append_json_string(json, message);
+  return json += "}\n";
+}
+
+}  // namespace distflow::cli

@@ -1,0 +1,46 @@
+// What `distflow` says: texts for people, one JSON object for programs.
+//
+// Pure functions; any thread.
+// Use: const Report report = report_status(arguments, nodes, hello); std::cout << report.out;
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/result.hpp>
+
+#include "cli/arguments.hpp"
+#include "protocol/pmd_reply.hpp"
+
+namespace distflow::cli {
+
+struct Report {
+  int exit_code = 0;
+  std::string out;  ///< for the standard output
+  std::string err;  ///< for the standard error
+};
+
+using Nodes = std::vector<protocol::NodeInfo>;
+
+/// `hello` is absent for a PMD of another make.
+Report report_status(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello);
+Report report_list(const Arguments& arguments, const Nodes& nodes);
+Report report_resolved(const Arguments& arguments, const protocol::NodeInfo& node);
+Report report_killed(const Arguments& arguments);
+Report report_kill_refused(const Arguments& arguments, const Nodes& nodes);
+Report report_started(std::uint16_t port, int pid);
+Report report_running_already(const Arguments& arguments);
+/// Why a PMD could not be started.
+Report report_launch_error(const Arguments& arguments, const Error& error);
+/// What came of asking one.
+Report report_error(const Arguments& arguments, const Error& error);
+
+/// What is wrong with the command line, as one JSON object.
+std::string usage_error_json(std::string_view message);
+
+/// "2026-11-22T19:02:27.959Z"; the number itself when it is no time of the years 0 to 9999.
+std::string to_iso_time(std::int64_t ms_since_epoch);
+
+}  // namespace distflow::cli
