@@ -16,6 +16,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/chunk_pool.hpp"
 #include "io/backend.hpp"
@@ -38,7 +39,7 @@ class MemoryBackend final : public io::Backend {
 
   /// A connection to whoever listens; it is accepted in a later poll().
   PeerId connect(const io::Address& from = io::Address::ipv4_loopback(50'000)) {
-    peers_.push_back({.from = from});
+    peers_.emplace_back().from = from;
     unaccepted_.push_back(peers_.size() - 1);
     return peers_.size() - 1;
   }
@@ -100,7 +101,7 @@ class MemoryBackend final : public io::Backend {
   base::Instant now() override { return now_; }
   base::WallMs wall_ms() override { return wall_ms_; }
   void fill_random(std::span<std::byte> out) override { std::ranges::fill(out, std::byte{4}); }
-  [[nodiscard]] std::size_t handle_count() const override { return open_count_; }
+  [[nodiscard]] std::size_t handle_count() const override { return slots_.size() - free_slots_.size(); }
 
  private:
   struct Peer {
@@ -131,12 +132,18 @@ class MemoryBackend final : public io::Backend {
   }
 
   io::Handle open_slot() {
-    const auto free = std::ranges::find(slots_, false, &Slot::is_open);
-    Slot& slot = free == slots_.end() ? slots_.emplace_back() : *free;
-    const auto index = free == slots_.end() ? slots_.size() - 1 : static_cast<std::size_t>(free - slots_.begin());
-    slot = Slot{.is_open = true, .generation = slot.generation + 1};
-    ++open_count_;
-    return {static_cast<std::uint32_t>(index), slot.generation};
+    if (free_slots_.empty()) {
+      free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+      slots_.emplace_back();
+    }
+    const std::uint32_t index = free_slots_.back();
+    free_slots_.pop_back();
+    Slot& slot = slots_[index];
+    const std::uint32_t generation = slot.generation + 1;
+    slot = Slot{};
+    slot.is_open = true;
+    slot.generation = generation;
+    return {index, generation};
   }
 
   Slot& at(io::Handle handle) {
@@ -162,7 +169,7 @@ class MemoryBackend final : public io::Backend {
     if (slot.accept != nullptr && slot.close == nullptr) run_accept(slot);
     if (slot.send != nullptr && slot.close == nullptr) run_send(slot);
     if (slot.recv != nullptr && slot.close == nullptr) run_recv(slot);
-    if (slot.close != nullptr) run_close(slot);
+    if (slot.close != nullptr) run_close(index);
   }
 
   void run_accept(Slot& slot) {
@@ -215,13 +222,14 @@ class MemoryBackend final : public io::Backend {
     }
   }
 
-  void run_close(Slot& slot) {
+  void run_close(std::size_t index) {
+    Slot& slot = slots_[index];
     if (slot.accept != nullptr) finish(slot.accept).on_end({Errc::canceled, "accepting a connection"});
     if (slot.send != nullptr) finish(slot.send).on_sent(Error{Errc::canceled, "sending"});
     if (slot.recv != nullptr) finish(slot.recv).on_end({Errc::canceled, "receiving"});
     if (slot.peer != nullptr) slot.peer->is_closed = true;
     slot.is_open = false;
-    --open_count_;
+    free_slots_.push_back(static_cast<std::uint32_t>(index));
     finish(slot.close).on_closed();
   }
 
@@ -231,7 +239,7 @@ class MemoryBackend final : public io::Backend {
   std::deque<Slot> slots_;
   std::deque<Peer> peers_;
   std::deque<PeerId> unaccepted_;
-  std::size_t open_count_ = 0;
+  std::vector<std::uint32_t> free_slots_;
   int accepts_to_fail_ = 0;
   int accept_errno_ = 0;
   io::Address::Family refused_family_ = io::Address::Family::ipv6;

@@ -1,0 +1,170 @@
+// Claims to an alias that another node has, and that may be about to go.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/loopback_pmd.hpp"
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Claims : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(pmd.start()); }
+  const ServerCounters& counters() { return pmd.server().counters(); }
+
+  MemoryPmd pmd;
+};
+
+TEST_F(Claims, a_claim_is_granted_as_soon_as_the_holder_has_gone) {
+  const auto old_node = pmd.connect();
+  const auto new_node = pmd.connect();
+  pmd.ask(old_node, register_text("id1", "pong"));
+  EXPECT_EQ(pmd.ask(new_node, register_text("id2", "pong")), "");
+  pmd.hang_up(old_node);
+  EXPECT_THAT(pmd.receive(new_node), ElementsAre(kSuccess));
+  EXPECT_THAT(pmd.ask(new_node, resolve_text("pong")), HasSubstr("id2"));
+  EXPECT_EQ(counters().claims_parked, 1u);
+  EXPECT_EQ(counters().claims_granted, 1u);
+}
+
+TEST_F(Claims, a_claim_whose_holder_stays_is_refused_after_the_grace_period_with_the_holder_named) {
+  const auto old_node = pmd.connect();
+  const auto new_node = pmd.connect();
+  pmd.ask(old_node, register_text("id1", "pong"));
+  pmd.send(new_node, register_text("id2", "pong"));
+  pmd.advance(base::milliseconds(240), base::milliseconds(10));
+  EXPECT_THAT(pmd.receive(new_node), IsEmpty());
+  pmd.advance(base::milliseconds(20), base::milliseconds(10));
+  EXPECT_THAT(pmd.receive(new_node),
+              ElementsAre(R"({"type":"response","requestId":"r","payload":{"error":"Alias 'pong' already in use",)"
+                          R"("holder":{"nodeId":"id1","alias":"pong","host":"localhost","port":45401,)"
+                          R"("lastHeartbeat":1795374131949}}})"));
+  EXPECT_THAT(pmd.ask(new_node, resolve_text("pong")), HasSubstr("id1"));
+  EXPECT_EQ(counters().claims_refused, 1u);
+}
+
+TEST_F(Claims, what_follows_a_claim_on_its_connection_is_answered_after_it) {
+  const auto old_node = pmd.connect();
+  const auto new_node = pmd.connect();
+  pmd.ask(old_node, register_text("id1", "pong"));
+  pmd.network().write(new_node, framed(register_text("id2", "pong")) + framed(request_text("watch")));
+  pmd.turn();
+  pmd.send(new_node, heartbeat_text("id2"));
+  EXPECT_THAT(pmd.receive(new_node), IsEmpty());
+  pmd.hang_up(old_node);
+  EXPECT_THAT(pmd.receive(new_node), ElementsAre(kSuccess, HasSubstr(R"("rev":3,"nodes":[{"nodeId":"id2")"), kSuccess));
+}
+
+TEST_F(Claims, claims_to_one_alias_are_granted_in_the_order_they_came) {
+  const auto a = pmd.connect();
+  const auto b = pmd.connect();
+  const auto c = pmd.connect();
+  pmd.ask(a, register_text("id1", "pong"));
+  pmd.ask(b, register_text("id2", "pong"));
+  pmd.ask(c, register_text("id3", "pong"));
+  pmd.hang_up(a);
+  EXPECT_THAT(pmd.receive(b), ElementsAre(kSuccess));
+  EXPECT_THAT(pmd.receive(c), IsEmpty());
+  pmd.hang_up(b);
+  EXPECT_THAT(pmd.receive(c), ElementsAre(kSuccess));
+}
+
+TEST_F(Claims, a_holder_that_takes_another_alias_unregisters_or_expires_has_gone_too) {
+  const auto holder = pmd.connect();
+  const auto b = pmd.connect();
+  const auto c = pmd.connect();
+  pmd.ask(holder, register_text("id1", "one"));
+  pmd.send(b, register_text("id2", "one"));
+  pmd.ask(holder, register_text("id1", "two"));
+  EXPECT_THAT(pmd.receive(b), ElementsAre(kSuccess));
+  pmd.send(c, register_text("id3", "two"));
+  pmd.ask(holder, unregister_text("id1"));
+  EXPECT_THAT(pmd.receive(c), ElementsAre(kSuccess));
+  pmd.ask(holder, register_text("id1", "three", R"(,"ttl":100)"));
+  const auto d = pmd.connect();
+  pmd.send(d, register_text("id4", "three"));
+  pmd.advance(base::milliseconds(110), base::milliseconds(10));
+  EXPECT_THAT(pmd.receive(d), ElementsAre(kSuccess));
+}
+
+TEST_F(Claims, a_holder_on_the_claims_own_connection_is_not_waited_for) {
+  const auto peer = pmd.connect();
+  pmd.ask(peer, register_text("id1", "pong"));
+  EXPECT_THAT(pmd.ask(peer, register_text("id2", "pong")), HasSubstr("already in use"));
+  EXPECT_EQ(counters().claims_parked, 0u);
+}
+
+TEST_F(Claims, a_claim_with_much_behind_it_is_not_waited_with) {
+  const auto holder = pmd.connect();
+  const auto hasty = pmd.connect();
+  pmd.ask(holder, register_text("id1", "pong"));
+  std::string burst = framed(register_text("id2", "pong"));
+  for (int i = 0; i < 100; ++i) burst += framed(request_text("list"));
+  pmd.network().write(hasty, burst);
+  pmd.turn();
+  const auto frames = pmd.receive(hasty);
+  ASSERT_EQ(frames.size(), 101u);
+  EXPECT_THAT(frames[0], HasSubstr("already in use"));
+}
+
+TEST_F(Claims, a_claimant_that_goes_is_forgotten) {
+  const auto holder = pmd.connect();
+  const auto claimant = pmd.connect();
+  pmd.ask(holder, register_text("id1", "pong"));
+  pmd.send(claimant, register_text("id2", "pong"));
+  pmd.network().reset(claimant);
+  pmd.hang_up(holder);
+  pmd.advance(base::seconds(1));
+  EXPECT_EQ(pmd.server().registry().size(), 0u);
+  EXPECT_EQ(pmd.server().connection_count(), 0u);
+}
+
+TEST(ClaimBound, beyond_the_bound_claims_are_refused_without_a_wait) {
+  ServerOptions options;
+  options.claim_count_max = 2;
+  MemoryPmd pmd(options);
+  ASSERT_TRUE(pmd.start());
+  const auto holder = pmd.connect();
+  pmd.ask(holder, register_text("id0", "pong"));
+  for (int i = 1; i <= 2; ++i) {
+    EXPECT_EQ(pmd.ask(pmd.connect(), register_text("id" + std::to_string(i), "pong")), "");
+  }
+  EXPECT_THAT(pmd.ask(pmd.connect(), register_text("id3", "pong")), HasSubstr("already in use"));
+}
+
+TEST(ClaimShutdown, a_claim_that_waits_does_not_keep_the_pmd_from_ending) {
+  MemoryPmd pmd;
+  ASSERT_TRUE(pmd.start());
+  const auto holder = pmd.connect();
+  pmd.ask(holder, register_text("id1", "pong"));
+  pmd.send(pmd.connect(), register_text("id2", "pong"));
+  pmd.server().begin_shutdown();
+  pmd.turn();
+  EXPECT_TRUE(pmd.server().is_finished());
+}
+
+/// The kernel closes a killed process's sockets; whether the PMD sees that before the new connection's claim is chance.
+TEST(ClaimRestart, two_hundred_restarts_with_the_same_alias_are_never_refused) {
+  LoopbackPmd pmd;
+  PmdTestClient node(pmd.port());
+  ASSERT_EQ(pmd.ask(node, register_text("id0", "pong")), kSuccess);
+  for (int i = 1; i <= 200; ++i) {
+    PmdTestClient restarted(pmd.port());
+    restarted.send(register_text("id" + std::to_string(i), "pong"));
+    for (int turns = i % 3; turns > 0; --turns) pmd.turn();
+    i % 2 == 0 ? node.reset() : node.close();
+    node = std::move(restarted);
+    ASSERT_EQ(pmd.receive(node), kSuccess) << i;
+  }
+  EXPECT_EQ(pmd.server().counters().claims_refused, 0u);
+}
+
+}  // namespace
+}  // namespace distflow::pmd
