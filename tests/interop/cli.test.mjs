@@ -46,7 +46,7 @@ async function deadPort() {
 }
 
 for (const {name, needs, start} of pmds) {
-  for (const command of ['status', 'list', 'resolve pong', 'resolve nope']) {
+  for (const command of ['status', 'list', 'resolve pong']) {
     scenario(`pmd ${command} prints what the recording shows, with ${name}`, {needs}, async (stage) => {
       const {port, values} = await pmdWithPong(stage, start);
       const {code, said} = await pmd(stage, port, ...command.split(' '));
@@ -55,6 +55,16 @@ for (const {name, needs, start} of pmds) {
       assert.equal(code, expected.code);
     });
   }
+
+  scenario(`pmd resolve of a name that nobody has says what the recording shows, then what to do, with ${name}`, {needs},
+    async (stage) => {
+      const {port, values} = await pmdWithPong(stage, start);
+      const {code, said} = await pmd(stage, port, 'resolve', 'nope');
+      const expected = recorded('pmd resolve nope', values);
+      assert.equal(said.slice(0, expected.text.length), expected.text);
+      assert.match(said.slice(expected.text.length), /distflow pmd list/);
+      assert.equal(code, expected.code);
+    });
 
   scenario(`pmd kill of a PMD without nodes prints what the recording shows, with ${name}`, {needs}, async (stage) => {
     const {port, program} = await start(stage);
