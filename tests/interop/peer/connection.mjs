@@ -1,4 +1,4 @@
-// Frames over one socket. Each arrives at on_text, or, without one, in the inbox.
+// Frames over one socket. Each text goes to onText, or, without one, to the inbox.
 import net from 'node:net';
 import {FrameReader, encodeFrame} from './framing.mjs';
 import {Inbox, within} from './waiting.mjs';
