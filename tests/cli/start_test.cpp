@@ -1,0 +1,82 @@
+// `distflow pmd start`: one PMD in the background, whoever else starts one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/cli/programs.hpp"
+
+namespace distflow::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+bool ends_with_a_kill(std::uint16_t port) { return run_cli({"kill", "--force"}, port).exit_code == 0; }
+
+// The test reads the starter's output to its end: a daemon that had inherited it would hang the test.
+TEST(CliStart, leaves_a_pmd_in_the_background_and_says_which_port) {
+  const std::uint16_t port = free_port();
+  const ProcessResult started = run_cli({"start"}, port);
+  EXPECT_EQ(started.exit_code, 0) << started.err;
+  EXPECT_THAT(started.out, HasSubstr("PMD started on port " + std::to_string(port)));
+  EXPECT_EQ(run_cli({"status"}, port).exit_code, 0);
+  EXPECT_TRUE(ends_with_a_kill(port));
+}
+
+TEST(CliStart, says_no_when_one_is_running_already) {
+  Daemon daemon;
+  const ProcessResult result = run_cli({"start"}, daemon.port());
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("running already at 127.0.0.1:" + std::to_string(daemon.port())));
+}
+
+TEST(CliStart, a_port_is_free_again_once_kill_has_returned) {
+  const std::uint16_t port = free_port();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(run_cli({"start"}, port).exit_code, 0);
+    EXPECT_TRUE(ends_with_a_kill(port));
+  }
+}
+
+TEST(CliStart, point_16_of_many_started_at_once_one_survives) {
+  const std::uint16_t port = free_port();
+  std::vector<std::unique_ptr<ChildProcess>> starters;
+  for (int i = 0; i < 8; ++i) {
+    starters.push_back(std::make_unique<ChildProcess>(
+        DISTFLOW_CLI, std::vector<std::string>{"pmd", "start", "--port", std::to_string(port)}));
+  }
+  int started = 0;
+  int running_already = 0;
+  for (const auto& starter : starters) {
+    const int exit_code = starter->wait().exit_code;
+    started += exit_code == 0;
+    running_already += exit_code == 1;
+  }
+  EXPECT_EQ(started, 1);
+  EXPECT_EQ(running_already, 7);
+  EXPECT_TRUE(ends_with_a_kill(port));
+}
+
+TEST(CliStart, passes_its_options_to_the_daemon) {
+  const std::uint16_t port = free_port();
+  ASSERT_EQ(run_cli({"start", "--idle-exit", "0.001", "--ttl", "5", "--log-level", "error"}, port).exit_code, 0);
+  int exit_code = 0;
+  for (int i = 0; i < 1000 && exit_code == 0; ++i) exit_code = run_cli({"status"}, port).exit_code;
+  EXPECT_EQ(exit_code, 3);
+}
+
+TEST(CliStart, says_what_to_do_when_there_is_no_daemon_to_start) {
+  const std::uint16_t port = free_port();
+  const ProcessResult missing = run_cli({"start"}, port, {"DISTFLOW_PMD=/no/such/program"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("DISTFLOW_PMD"));
+
+  const ProcessResult useless = run_cli({"start"}, port, {"DISTFLOW_PMD=/bin/true"});
+  EXPECT_EQ(useless.exit_code, 3);
+  EXPECT_THAT(useless.err, HasSubstr("'distflow-pmd --port " + std::to_string(port) + "' by hand"));
+}
+
+}  // namespace
+}  // namespace distflow::test

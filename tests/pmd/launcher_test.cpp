@@ -1,0 +1,153 @@
+// The launcher, with scripts in the daemon's place.
+#include "pmd/launcher.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace distflow::pmd {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Launcher : public ::testing::Test {
+ protected:
+  Launcher() : folder_(fs::path(::testing::TempDir()) / ("launcher_test." + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~Launcher() override {
+    ::unsetenv("DISTFLOW_PMD");
+    fs::remove_all(folder_);
+  }
+
+  /// What DISTFLOW_PMD names from now on.
+  void write_program(const std::string& body) {
+    const fs::path program = folder_ / "program";
+    std::ofstream(program) << "#!/bin/sh\n" << body << "\n";
+    ::chmod(program.c_str(), 0700);
+    ::setenv("DISTFLOW_PMD", program.c_str(), 1);
+  }
+  [[nodiscard]] std::string path(const char* name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::string text_of(const char* name) const {
+    std::ostringstream text;
+    text << std::ifstream(path(name)).rdbuf();
+    return text.str();
+  }
+
+  fs::path folder_;
+};
+
+/// Whether the process ends, or has; one that nobody waits for stays a zombie.
+bool is_gone_soon(int pid) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < give_up) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string number;
+    std::string name;
+    std::string state;
+    if (!(stat >> number >> name >> state) || state == "Z" || state == "X") return true;
+  }
+  return false;
+}
+
+TEST_F(Launcher, a_daemon_that_is_ready_was_started) {
+  write_program("echo ready 4242 >&3");
+  const Result<LaunchOutcome> outcome = launch_pmd({});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, LaunchOutcome::Kind::started);
+  EXPECT_EQ(outcome->port, 4242);
+  EXPECT_GT(outcome->pid, 0);
+}
+
+TEST_F(Launcher, a_port_in_use_means_that_one_runs_already) {
+  write_program("echo in-use 4242 >&3; exit 1");
+  const Result<LaunchOutcome> outcome = launch_pmd({});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, LaunchOutcome::Kind::already_running);
+  EXPECT_EQ(outcome->pid, 0);
+}
+
+TEST_F(Launcher, a_daemon_that_ends_or_says_something_else_was_not_started) {
+  for (const char* body : {"exit 0", "echo ready >&3", "echo ready x >&3", "echo ready 70000 >&3", "echo go 1 >&3",
+                           "echo >&3", "printf 'ready 42' >&3", "head -c 1000 /dev/zero >&3"}) {
+    SCOPED_TRACE(body);
+    write_program(body);
+    const Result<LaunchOutcome> outcome = launch_pmd({});
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), Errc::pmd_not_started);
+  }
+}
+
+TEST_F(Launcher, a_daemon_that_is_not_ready_in_time_is_ended) {
+  write_program("echo $$ > " + path("pid") + "; exec sleep 1000");
+  const Result<LaunchOutcome> outcome = launch_pmd({.timeout = base::milliseconds(300)});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error(), Errc::timed_out);
+  EXPECT_TRUE(is_gone_soon(std::stoi(text_of("pid"))));
+}
+
+TEST_F(Launcher, the_daemon_gets_its_options) {
+  write_program("echo \"$@\" > " + path("arguments") + "; echo ready 1 >&3");
+  ASSERT_TRUE(launch_pmd({.host = "127.0.0.1",
+                          .port = 4370,
+                          .ttl = base::milliseconds(1500),
+                          .idle_exit = base::seconds(30),
+                          .log_level = "debug"}));
+  EXPECT_EQ(text_of("arguments"),
+            "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500000 --idle-exit 30.000000 --log-level debug\n");
+}
+
+TEST_F(Launcher, the_daemon_inherits_no_descriptor_no_signal_mask_and_no_folder) {
+  const int open_one = ::fcntl(0, F_DUPFD, 77);
+  ASSERT_GE(open_one, 77);
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  // In variables first: a redirection would change the descriptors that are looked at.
+  write_program(R"(fds=$(cd /proc/$$/fd && echo *); targets=$(cd /proc/$$/fd && readlink 0 1 2)
+                   mask=$(grep SigBlk /proc/$$/status); folder=$PWD; cd )" +
+                folder_.string() + R"(
+                   echo "$fds" > fds; echo "$targets" > targets; echo "$mask" > mask; echo "$folder" > folder
+                   echo ready 1 >&3)");
+  const Result<LaunchOutcome> outcome = launch_pmd({});
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::close(open_one);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(text_of("targets"), "/dev/null\n/dev/null\n/dev/null\n");
+  EXPECT_EQ(text_of("mask"), "SigBlk:\t0000000000000000\n");
+  EXPECT_EQ(text_of("folder"), "/\n");
+  // Those of the shell's own are small numbers.
+  EXPECT_EQ(text_of("fds").find(" " + std::to_string(open_one)), std::string::npos) << text_of("fds");
+}
+
+TEST_F(Launcher, the_program_is_looked_for_where_it_may_be) {
+  ::setenv("DISTFLOW_PMD", path("missing").c_str(), 1);
+  EXPECT_EQ(find_pmd_program().error(), Errc::pmd_not_found);
+  EXPECT_EQ(launch_pmd({}).error(), Errc::pmd_not_found);
+
+  const std::string old_path = std::getenv("PATH");
+  ::unsetenv("DISTFLOW_PMD");
+  std::ofstream(path("distflow-pmd")) << "#!/bin/sh\n";
+  ::chmod(path("distflow-pmd").c_str(), 0700);
+  const bool is_beside = fs::exists(fs::read_symlink("/proc/self/exe").parent_path() / "distflow-pmd");
+  ::setenv("PATH", ("/nonexistent::" + folder_.string()).c_str(), 1);
+  const Result<std::string> found = find_pmd_program();
+  ::setenv("PATH", old_path.c_str(), 1);
+  ASSERT_TRUE(found);
+  if (!is_beside) {
+    EXPECT_EQ(*found, path("distflow-pmd"));
+  }
+}
+
+}  // namespace
+}  // namespace distflow::pmd
