@@ -1,0 +1,196 @@
+// The system as processes: PMD and nodes that start, die and come back.
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::test {
+namespace {
+
+/// The processes whose command line is that of a PMD for `port`.
+std::vector<pid_t> pmd_processes(std::uint16_t port) {
+  std::vector<pid_t> found;
+  DIR* proc = ::opendir("/proc");
+  while (const dirent* entry = ::readdir(proc)) {
+    std::ifstream file(std::string("/proc/") + entry->d_name + "/cmdline");
+    const std::string words((std::istreambuf_iterator<char>(file)), {});
+    const std::string option = std::string("--port\0", 7) + std::to_string(port) + '\0';
+    if (words.find("distflow-pmd") != std::string::npos && words.find(option) != std::string::npos) {
+      found.push_back(std::atoi(entry->d_name));
+    }
+  }
+  ::closedir(proc);
+  return found;
+}
+
+/// Sends a signal to a process that is no child of this one, and waits for its end.
+void end_process(pid_t pid, int signal) {
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (handle < 0) return;  // it has ended already
+  ::kill(pid, signal);
+  pollfd entry{.fd = handle, .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&entry, 1, kPatienceMs), 1) << "process " << pid << " does not end";
+  ::close(handle);
+}
+
+/// A port for the PMD that the nodes of a test start by themselves. Whatever PMD is left is ended with the test.
+class PmdPort {
+ public:
+  PmdPort() : port_(SilentPort().port()) {}
+  ~PmdPort() {
+    for (const pid_t pid : pmd_processes(port_)) end_process(pid, SIGTERM);
+  }
+  [[nodiscard]] std::string text() const { return std::to_string(port_); }
+  [[nodiscard]] std::uint16_t number() const { return port_; }
+
+ private:
+  const std::uint16_t port_;
+};
+
+class NodeProcess {
+ public:
+  NodeProcess(const PmdPort& port, const std::string& alias, const std::string& to = {})
+      : child_(std::make_unique<ChildProcess>(DISTFLOW_TEST_NODE, arguments(port, alias, to),
+                                              std::vector<std::string>{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM})) {}
+
+  bool wait_until_ready() {
+    const bool is_ready = child_->wait_for_output("ready ");
+    if (!is_ready) ADD_FAILURE() << child_->err();
+    return is_ready;
+  }
+  void kill() {
+    child_->send_signal(SIGKILL);
+    child_->wait();
+  }
+  /// Ends it in an orderly way, and gives its numbers by their names.
+  std::map<std::string, std::uint64_t> end() {
+    child_->send_signal(SIGTERM);
+    const ProcessResult result = child_->wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::map<std::string, std::uint64_t> numbers;
+    std::istringstream words(result.out.substr(result.out.find('\n')));
+    std::uint64_t number = 0;
+    for (std::string name; words >> name >> number;) numbers[name] = number;
+    return numbers;
+  }
+
+ private:
+  static std::vector<std::string> arguments(const PmdPort& port, const std::string& alias, const std::string& to) {
+    std::vector<std::string> words{"--pmd-port", port.text(), "--alias", alias};
+    if (!to.empty()) words.insert(words.end(), {"--to", to});
+    return words;
+  }
+  std::unique_ptr<ChildProcess> child_;
+};
+
+/// How many nodes the PMD lists; -1 when none answers.
+int registered_nodes(const PmdPort& port) {
+  const ProcessResult listed = run_process(DISTFLOW_PROGRAM, {"pmd", "list", "--json", "--port", port.text()});
+  if (listed.exit_code != 0) return -1;
+  int count = 0;
+  for (std::size_t at = listed.out.find("\"nodeId\""); at != std::string::npos;
+       at = listed.out.find("\"nodeId\"", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+bool wait_for_registered(const PmdPort& port, int count) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (registered_nodes(port) != count) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+  }
+  return true;
+}
+
+TEST(System, fifty_nodes_that_start_at_once_without_a_pmd_end_up_with_one) {
+  const PmdPort port;
+  std::vector<NodeProcess> nodes;
+  for (int i = 0; i < 50; ++i) nodes.emplace_back(port, "node" + std::to_string(i));
+  for (NodeProcess& node : nodes) ASSERT_TRUE(node.wait_until_ready());
+  EXPECT_EQ(registered_nodes(port), 50);
+  EXPECT_EQ(pmd_processes(port.number()).size(), 1u);
+  for (NodeProcess& node : nodes) node.end();
+}
+
+TEST(System, the_pmd_killed_under_traffic_costs_no_message_and_no_peer) {
+  const PmdPort port;
+  NodeProcess sink(port, "sink");
+  ASSERT_TRUE(sink.wait_until_ready());
+  NodeProcess source(port, "source", "sink");
+  ASSERT_TRUE(source.wait_until_ready());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(wait_for_registered(port, 2)) << "registered again after the PMD was killed";
+    const std::vector<pid_t> pmds = pmd_processes(port.number());
+    ASSERT_EQ(pmds.size(), 1u);
+    end_process(pmds.front(), SIGKILL);
+  }
+  ASSERT_TRUE(wait_for_registered(port, 2));
+
+  auto sent = source.end();
+  auto received = sink.end();
+  EXPECT_GT(sent["sent"], 0u);
+  EXPECT_EQ(sent["refused"], 0u);
+  EXPECT_EQ(sent["written"], sent["sent"]);
+  EXPECT_EQ(received["received"], sent["sent"]);
+  EXPECT_EQ(received["out-of-order"], 0u);
+  EXPECT_EQ(sent["left"], 0u);
+}
+
+TEST(System, a_node_killed_and_restarted_gets_its_alias_back_every_time) {
+  const PmdPort port;
+  NodeProcess other(port, "other");
+  ASSERT_TRUE(other.wait_until_ready());
+  const char* rounds = std::getenv("DISTFLOW_RESTARTS");
+  for (int i = 0; i < (rounds != nullptr ? std::atoi(rounds) : 200); ++i) {
+    NodeProcess node(port, "phoenix");
+    ASSERT_TRUE(node.wait_until_ready()) << "restart " << i;
+    node.kill();
+  }
+}
+
+TEST(System, a_pmd_that_was_told_to_end_is_not_started_again) {
+  const PmdPort port;
+  NodeProcess node(port, "survivor");
+  ASSERT_TRUE(node.wait_until_ready());
+  const ProcessResult refused = run_process(DISTFLOW_PROGRAM, {"pmd", "kill", "--port", port.text()});
+  EXPECT_EQ(refused.exit_code, 1) << "a node is registered";
+  EXPECT_NE(refused.err.find("survivor"), std::string::npos);
+  const std::vector<pid_t> pmds = pmd_processes(port.number());
+  ASSERT_EQ(pmds.size(), 1u);
+  EXPECT_EQ(run_process(DISTFLOW_PROGRAM, {"pmd", "kill", "--force", "--port", port.text()}).exit_code, 0);
+  end_process(pmds.front(), 0);
+  EXPECT_EQ(node.end()["pmd-starts"], 1u) << "its own at the beginning, and none since";
+  EXPECT_TRUE(pmd_processes(port.number()).empty());
+}
+
+TEST(System, ping_hears_every_pong) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  ChildProcess pong(DISTFLOW_PONG_PROGRAM, {"--pmd-port", port.text()}, environment);
+  ASSERT_TRUE(pong.wait_for_output("pong is ready"));
+  const ProcessResult ping =
+      run_process(DISTFLOW_PING_PROGRAM, {"--pmd-port", port.text(), "--count", "200"}, environment);
+  EXPECT_EQ(ping.exit_code, 0) << ping.out << ping.err;
+  EXPECT_NE(ping.out.find("200 PINGs sent, 200 PONGs came"), std::string::npos);
+  pong.send_signal(SIGTERM);
+  EXPECT_EQ(pong.wait().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace distflow::test
