@@ -22,7 +22,7 @@ ClientOptions to_client_options(const BlockingOptions& options) {
 }  // namespace
 
 /// A client with all that it works with, and what it was told last.
-struct BlockingClient::Loop : ClientObserver {
+struct BlockingClient::Loop final : ClientObserver {
   Loop(std::unique_ptr<io::Backend> backend, base::ChunkPool& pool, const BlockingOptions& options)
       : timeout(options.timeout),
         reactor(std::move(backend), {}),
