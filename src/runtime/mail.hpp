@@ -27,7 +27,8 @@ struct alignas(64) Mail {
   bool has_payload;  ///< false: the message came without one
 
   /// The bytes it is charged for: its text and itself.
-  [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + from_size + to_size + payload_size; }
+  [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size(); }
+  [[nodiscard]] std::size_t text_size() const { return std::size_t{payload_size} + from_size + to_size; }
   [[nodiscard]] std::string_view from_text() const { return {from, from_size}; }
   [[nodiscard]] std::string_view to_text() const { return {to, to_size}; }
   [[nodiscard]] std::string_view payload_text() const { return {payload, payload_size}; }

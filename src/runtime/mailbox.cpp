@@ -18,12 +18,16 @@ struct Alike {
 };
 
 Alike leading_alike(std::span<const Mail> run) {
-  const Mail& first = run.front();
-  Alike alike{1, first.charge()};
-  while (alike.count < run.size() && run[alike.count].chunk == first.chunk && run[alike.count].sender == first.sender) {
-    alike.charge += run[alike.count++].charge();
-  }
-  return alike;
+  const base::Chunk* const chunk = run.front().chunk;
+  const PeerCounters* const sender = run.front().sender;
+  const Mail* mail = run.data();
+  const Mail* const end = mail + run.size();
+  std::size_t text_size = 0;
+  do {
+    text_size += mail->text_size();
+  } while (++mail != end && mail->chunk == chunk && mail->sender == sender);
+  const auto count = static_cast<std::size_t>(mail - run.data());
+  return {count, text_size + count * sizeof(Mail)};
 }
 
 /// The first messages of `batch` whose charge is within `room`.

@@ -178,6 +178,14 @@ TEST_F(MailboxTest, drop_oldest_makes_room_in_bytes_too) {
   EXPECT_EQ(read(other_sender_.received), 1U);
 }
 
+TEST_F(MailboxTest, drop_oldest_drops_no_more_than_what_lacks) {
+  const Mail large = other_maker_.one(std::string(200, 'x'));
+  Mailbox mailbox({.bytes_max = 2 * large.charge(), .overflow = Overflow::drop_oldest});
+  mailbox.push_run(std::vector<Mail>(2, large));
+  EXPECT_EQ(mailbox.push_run(maker_.run(0, 3)).accepted, 3U);
+  EXPECT_EQ(read(other_sender_.dropped_mailbox_oldest), 1U);
+}
+
 TEST_F(MailboxTest, what_can_never_fit_is_dropped_in_every_policy_and_the_rest_goes_on) {
   for (const Overflow overflow : {Overflow::drop_newest, Overflow::drop_oldest, Overflow::block}) {
     Mailbox mailbox({.bytes_max = 500, .overflow = overflow});
