@@ -336,7 +336,7 @@ Result<void> NodeHost::poll(base::Duration timeout) {
 }
 
 int NodeHost::fd() const {
-  return options_.threading == Threading::caller && !is_forked() ? reactor_->backend().pollable_fd() : -1;
+  return options_.threading == Threading::caller && !is_forked() ? reactor_->pollable_fd() : -1;
 }
 
 Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
