@@ -442,6 +442,8 @@ TEST_F(PmdClient, requests_beyond_the_bound_fail_at_once) {
   std::size_t refused = 0;
   for (const Answered<NodeInfo>& each : answers) refused += each.result && each.result->error() == Errc::queue_full;
   EXPECT_EQ(refused, 2U);
+  close();
+  for (const Answered<NodeInfo>& each : answers) EXPECT_EQ(each.count, 1U);
 }
 
 TEST_F(PmdClient, across_a_loss_a_question_is_repeated_and_an_order_fails) {
