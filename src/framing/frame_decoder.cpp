@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace distflow::framing {
@@ -11,7 +12,7 @@ constexpr std::size_t kFirstBlockSize = 1024;
 
 /// Whether there was memory for it; if not, `element` is as it was.
 template <class T>
-bool try_append(std::vector<T>& to, T&& element) {
+bool try_append(std::vector<T>& to, std::type_identity_t<T>&& element) {
   try {
     to.push_back(std::move(element));
     return true;
