@@ -1,0 +1,146 @@
+// The program distflow-pmd as a process: options, readiness, signals, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/pmd_requests.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class RunningDaemon {
+ public:
+  explicit RunningDaemon(std::vector<std::string> arguments = {})
+      : process(DISTFLOW_PMD_PROGRAM, with_port(arguments)) {
+    EXPECT_TRUE(process.wait_for_output("\n"));
+    const std::string before = "PMD listening on port ";
+    EXPECT_THAT(process.out(), StartsWith(before));
+    port = static_cast<std::uint16_t>(std::stoi(process.out().substr(before.size())));
+  }
+
+  ChildProcess process;
+  std::uint16_t port = 0;
+
+ private:
+  static std::vector<std::string> with_port(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--port", "0"});
+    return arguments;
+  }
+};
+
+/// Waits for as many bytes as `frame` has in a frame, and gives them without its header.
+std::string receive_like(RawSocket& socket, std::string_view frame) {
+  std::string bytes;
+  while (bytes.size() < frame.size() + framing::kHeaderSize) {
+    const std::string more = socket.receive();
+    if (more.empty()) break;
+    bytes += more;
+  }
+  return bytes.substr(std::min(bytes.size(), framing::kHeaderSize));
+}
+
+ProcessResult run_daemon(const std::vector<std::string>& arguments) {
+  return run_process(DISTFLOW_PMD_PROGRAM, arguments);
+}
+
+TEST(Daemon, it_says_where_it_listens_and_is_ready_when_it_says_so) {
+  RunningDaemon daemon;
+  RawSocket node = RawSocket::connected_to(daemon.port);
+  node.send(framed(request_text("list")));
+  EXPECT_EQ(receive_like(node, kNoNodes), kNoNodes);
+}
+
+TEST(Daemon, readiness_is_written_to_the_descriptor_given) {
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--ready-fd", "2"});
+  while (daemon.err().find('\n') == std::string::npos) ASSERT_TRUE(daemon.read_some());
+  EXPECT_EQ("PMD listening on port " + daemon.err().substr(6), daemon.out());
+  EXPECT_THAT(daemon.err(), StartsWith("ready "));
+}
+
+TEST(Daemon, sigterm_and_sigint_end_it_cleanly_with_nodes_connected) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    RunningDaemon daemon;
+    RawSocket node = RawSocket::connected_to(daemon.port);
+    node.send(framed(register_text("id1", "pong", R"(,"caps":["pmd-shutdown"])")));
+    EXPECT_EQ(receive_like(node, kSuccess), kSuccess);
+    daemon.process.send_signal(signal);
+    const std::string farewell = R"({"type":"event","payload":{"event":"pmd:shutdown"}})";
+    EXPECT_EQ(receive_like(node, farewell), farewell);
+    const ProcessResult result = daemon.process.wait();
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.err, "");
+  }
+}
+
+TEST(Daemon, a_second_one_on_the_port_says_so_and_what_to_do) {
+  RunningDaemon daemon;
+  const std::string port = std::to_string(daemon.port);
+  const ProcessResult result = run_daemon({"--port", port, "--ready-fd", "1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "in-use " + port + "\n");
+  EXPECT_THAT(result.err,
+              HasSubstr("port " + port + " is in use. If a PMD runs there already, there is nothing to do"));
+}
+
+TEST(Daemon, point_15_erlangs_epmd_on_the_port_is_recognised_and_named) {
+  RawSocket epmd = RawSocket::listening();
+  const std::uint16_t port = epmd.port();
+  std::thread serving([&] {
+    RawSocket asking = epmd.accept();
+    EXPECT_EQ(asking.receive(), std::string("\0\1n", 3));
+    const std::string answer = {0, 0, static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+    asking.send(answer + "name rabbit at port 25672\n");
+  });
+  const ProcessResult result = run_daemon({"--port", std::to_string(port)});
+  serving.join();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("Erlang's epmd"));
+  EXPECT_THAT(result.err, HasSubstr("distflow-pmd --port " + std::to_string(port + 1)));
+}
+
+TEST(Daemon, wrong_usage_is_told_from_other_failures) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"--port", "65536"},
+                                                                                         {"--port", "x"},
+                                                                                         {"--no-such-option"},
+                                                                                         {"--host", "example.org"},
+                                                                                         {"--ttl", "0"},
+                                                                                         {"--log-level", "loud"},
+                                                                                         {"--connections-max", "0"}}) {
+    EXPECT_EQ(run_daemon(arguments).exit_code, 2) << arguments[0];
+  }
+  EXPECT_EQ(run_daemon({"--help"}).exit_code, 0);
+}
+
+TEST(Daemon, an_address_that_is_not_this_machines_is_a_failure) {
+  const ProcessResult result = run_daemon({"--port", "0", "--host", "192.0.2.1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("192.0.2.1"));
+}
+
+TEST(Daemon, ttl_and_idle_exit_take_fractions_of_seconds) {
+  RunningDaemon daemon({"--ttl", "0.05", "--idle-exit", "0.05"});
+  RawSocket node = RawSocket::connected_to(daemon.port);
+  node.send(framed(register_text("id1", "pong")) + framed(request_text("watch")) + framed(heartbeat_text("id1")));
+  std::string all;
+  while (all.find("peer:leave") == std::string::npos) {
+    const std::string more = node.receive();
+    ASSERT_FALSE(more.empty()) << all;
+    all += more;
+  }
+  node.close();
+  EXPECT_EQ(daemon.process.wait().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace distflow::pmd
