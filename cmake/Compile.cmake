@@ -12,6 +12,9 @@ set(DISTFLOW_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitiz
 if(DISTFLOW_SANITIZE)
   add_compile_options(-fsanitize=${DISTFLOW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${DISTFLOW_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    add_compile_options("-fsanitize-ignorelist=${CMAKE_CURRENT_LIST_DIR}/sanitizer_ignorelist.txt")
+  endif()
 endif()
 
 if(DISTFLOW_FUZZERS)

@@ -41,6 +41,8 @@ namespace detail {
 /// Whether a number of valid grammar, which is known to be out of the range of double, is near zero, not huge.
 [[nodiscard]] bool is_near_zero(std::string_view number) noexcept;
 
+// NOLINTBEGIN(readability-identifier-naming): the names that rapidjson calls.
+
 /// Fills a document, and converts the numbers, which it takes as text.
 class DocumentBuilder {
  public:
@@ -110,6 +112,8 @@ class PayloadSink {
   PayloadWriter& out_;
 };
 
+// NOLINTEND(readability-identifier-naming)
+
 }  // namespace detail
 
 /// The document that `text` holds, with white space around it at most. Errc::malformed when it is not JSON, is nested
@@ -122,11 +126,11 @@ class PayloadSink {
   rapidjson::Document document;
   bool parsed = false;
   const auto parse_into = [&](rapidjson::Document& handler) {
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     rapidjson::MemoryStream stream(text.data(), text.size());
     detail::DocumentBuilder builder(handler);
     rapidjson::Reader reader;
-    parsed = !reader.Parse<kFlags>(stream, builder).IsError();
+    parsed = !reader.Parse<flags>(stream, builder).IsError();
     return parsed;
   };
   document.Populate(parse_into);

@@ -114,7 +114,7 @@ class Sse2Block16 {
                                           _mm_madd_epi16(_mm_unpackhi_epi8(bytes_, zero), tens));
     const __m128i fours = _mm_madd_epi16(pairs, hundreds);
     const __m128i eights = _mm_madd_epi16(_mm_packs_epi32(fours, fours), ten_thousands);
-    std::uint64_t both;
+    std::uint64_t both = 0;
     _mm_storel_epi64(reinterpret_cast<__m128i*>(&both), eights);
     return (both & 0xFFFFFFFF) * 100'000'000 + (both >> 32);
   }

@@ -4,7 +4,7 @@
 //   0        9               25      33              49          61
 //
 // Ids are 16 bytes and times 13 digits, which is what every node writes; for these there is a way without loops, and
-// for others one with loops. Instructions are counted here, by a test: mind them.
+// for others one with loops. Every instruction counts here: a frame with a string of 128 bytes takes fewer than 150.
 #include <cstring>
 
 #include "protocol/byte_block.hpp"

@@ -55,8 +55,11 @@ class Reader {
   /// A scalar, or the beginning of a container up to where its first value is due or its end stands.
   bool value_or_opening() noexcept {
     for (;;) {
-      space();
       switch (peek()) {
+        case ' ':
+        case '\n':
+        case '\r':
+        case '\t': space(); break;
         case '{':
           if (!open('}')) return false;
           if (peek() == '}') return true;
@@ -66,7 +69,7 @@ class Reader {
           if (!open(']')) return false;
           if (peek() == ']') return true;
           break;
-        case '"': return string();
+        case '"': ++p_; return rest_of_string();
         case 't': return literal("true");
         case 'f': return literal("false");
         case 'n': return literal("null");
@@ -77,14 +80,14 @@ class Reader {
 
   /// What follows a value: the ends of containers, up to a comma and, in an object, the next key.
   bool closings() noexcept {
-    for (;;) {
-      space();
-      if (depth_ == 0) return true;
+    while (depth_ != 0) {
       const char closer = closers_[depth_ - 1];
-      if (take(',')) return closer == ']' || key();
-      if (!take(closer)) return false;
+      if (take_token(',')) return closer == ']' || key();
+      if (!take_token(closer)) return false;
       --depth_;
     }
+    space();
+    return true;
   }
 
   bool open(char closer) noexcept {
@@ -95,15 +98,9 @@ class Reader {
     return true;
   }
 
-  bool key() noexcept {
-    space();
-    if (peek() != '"' || !string()) return false;
-    space();
-    return take(':');
-  }
+  bool key() noexcept { return take_token('"') && rest_of_string() && take_token(':'); }
 
-  bool string() noexcept {
-    ++p_;
+  bool rest_of_string() noexcept {
     for (;;) {
       p_ = skip_plain(begin_, p_, end_);
       if (take('"')) return true;
@@ -173,6 +170,13 @@ class Reader {
     if (p_ == end_ || *p_ != c) return false;
     ++p_;
     return true;
+  }
+
+  /// With white space before it, which there hardly ever is.
+  bool take_token(char c) noexcept {
+    if (take(c)) return true;
+    space();
+    return take(c);
   }
 
   const char* const begin_;

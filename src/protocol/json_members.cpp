@@ -13,6 +13,8 @@ namespace {
 
 constexpr unsigned kParseFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
 
+// NOLINTBEGIN(readability-identifier-naming): the names that rapidjson calls.
+
 /// A rapidjson input stream in which a stretch of the text can be hidden: an empty string is read in its place.
 ///
 /// An empty string, because no byte that follows can join it to become another token.
@@ -24,7 +26,7 @@ class MemberStream {
 
   [[nodiscard]] char Peek() const noexcept {
     if (at_ == hidden_) return '"';
-    return at_ == end_ ? '\0' : *at_;
+    return at_ == end_ ? '\0' : *at_;  // NOLINT(clang-analyzer-core.NullDereference): null is the end, then
   }
   char Take() noexcept {
     if (at_ == hidden_) return take_hidden();
@@ -110,6 +112,8 @@ class StringHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Str
  private:
   std::string& text_;
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 bool is_utf8(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();

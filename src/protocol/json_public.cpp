@@ -26,8 +26,8 @@ bool is_near_zero(std::string_view number) noexcept {
   const auto [after, error] = std::from_chars(exponent.data(), exponent.data() + exponent.size(), power);
   if (error == std::errc::result_out_of_range) return exponent.starts_with('-');
   // The text is shorter than kJsonTextSizeMax: an exponent that is longer decides alone.
-  constexpr auto kDecisive = static_cast<std::int64_t>(kJsonTextSizeMax) * 2;
-  return std::clamp(power, -kDecisive, kDecisive) + magnitude < 0;
+  constexpr auto decisive = static_cast<std::int64_t>(kJsonTextSizeMax) * 2;
+  return std::clamp(power, -decisive, decisive) + magnitude < 0;
 }
 
 }  // namespace distflow::detail

@@ -7,7 +7,7 @@ namespace distflow::protocol {
 namespace {
 
 void append_escaped(std::string& out, char c) {
-  static constexpr char kHex[] = "0123456789abcdef";
+  static constexpr char hex_digits[] = "0123456789abcdef";
   switch (c) {
     case '"': out += "\\\""; break;
     case '\\': out += "\\\\"; break;
@@ -18,8 +18,8 @@ void append_escaped(std::string& out, char c) {
     case '\t': out += "\\t"; break;
     default:
       out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 0xF];
+      out += hex_digits[c >> 4];
+      out += hex_digits[c & 0xF];
   }
 }
 

@@ -40,8 +40,8 @@ std::optional<std::vector<NodeInfo>> read_nodes(std::string_view json) {
 }
 
 bool read_response(std::string_view request_id, std::string_view payload, Response& response) {
-  constexpr std::array<std::string_view, 6> kKeys = {"success", "error", "node", "nodes", "rev", "version"};
-  const auto found = find_members(payload, kKeys);
+  constexpr std::array<std::string_view, 6> keys = {"success", "error", "node", "nodes", "rev", "version"};
+  const auto found = find_members(payload, keys);
   if (!found) return false;
   const auto& [success, error, node, nodes, rev, version] = *found;
   response.request_id = decode_string(request_id).value_or("");

@@ -24,6 +24,7 @@ namespace distflow::protocol {
 
 // TypeScript clients compare these: byte for byte.
 inline constexpr std::string_view kNodeNotFound = "Node not found";
+inline constexpr std::string_view kAliasNotFound = "Alias not found";  ///< the first TypeScript release's
 inline constexpr std::string_view kUnknownMessageType = "Unknown message type";
 
 inline constexpr std::string_view kInvalidJson = "Invalid JSON";

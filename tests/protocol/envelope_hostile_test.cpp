@@ -40,6 +40,16 @@ TEST(EnvelopeHostile, a_member_smuggled_in_behind_the_payload_does_not_get_throu
   }
 }
 
+TEST(EnvelopeHostile, a_string_must_be_closed_by_its_last_byte) {
+  for (std::size_t size = 0; size < 600; ++size) {
+    const std::string text(size, 'x');
+    EXPECT_EQ(payload_of('"' + text + "\\\""), "(refused)") << size;
+    EXPECT_EQ(payload_of('"' + text + R"("x")"), "(refused)") << size;
+    EXPECT_EQ(payload_of(R"("")" + text + '"'), "(refused)") << size;
+    EXPECT_EQ(payload_of('"' + text), "(refused)") << size;
+  }
+}
+
 TEST(EnvelopeHostile, an_unknown_member_behind_the_payload_stays_out_of_it) {
   EXPECT_EQ(payload_of(R"(1,"x":2)"), "1");
   EXPECT_EQ(payload_of(R"("a","x":"b")"), R"("a")");

@@ -4,6 +4,7 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <optional>
 #include <string>
 
 #include "base/random.hpp"
@@ -164,15 +165,16 @@ TEST(JsonGrammar, numbers_of_any_length_are_json) {
   EXPECT_TRUE(is_json("0." + std::string(100'000, '0')));
 }
 
-/// rapidjson as the judge. Numbers are given to it as text: beyond the range of double it refuses some, which is
-/// why the texts here have none of those.
-bool rapidjson_accepts(const std::string& text) {
+/// rapidjson as the judge; no verdict on numbers that it finds beyond the range of double.
+std::optional<bool> rapidjson_accepts(const std::string& text) {
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::BaseReaderHandler<> handler;
   rapidjson::Reader reader;
-  return !reader.Parse<kFlags>(stream, handler).IsError() && stream.Tell() == text.size();
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
+  if (result.Code() == rapidjson::kParseErrorNumberTooBig) return std::nullopt;
+  return !result.IsError() && stream.Tell() == text.size();
 }
 
 TEST(JsonGrammar, rapidjson_agrees_on_random_texts_and_the_scan_accepts_what_is_json) {
@@ -184,12 +186,10 @@ TEST(JsonGrammar, rapidjson_agrees_on_random_texts_and_the_scan_accepts_what_is_
   for (int i = 0; i < 20'000; ++i) {
     std::string text = make.space() + make.value(3) + make.space();
     for (std::uint64_t spoils = random.next() % 3; spoils > 0; --spoils) text = make.spoiled(text);
-    if (text.find("e4") != std::string::npos) continue;
     const bool json = is_json(text);
     // Of half surrogate pairs rapidjson refuses the first half and lets the second pass.
-    const bool accepted_there = rapidjson_accepts(text);
-    EXPECT_GE(accepted_there, is_decodable(text)) << text;
-    EXPECT_LE(accepted_there, json) << text;
+    EXPECT_GE(rapidjson_accepts(text).value_or(true), is_decodable(text)) << text;
+    EXPECT_LE(rapidjson_accepts(text).value_or(false), json) << text;
     if (!json) continue;
     ++accepted;
     const char* const end = text.data() + text.size();
