@@ -31,7 +31,8 @@ enum class Threading {
   inlined,
   /// On a second thread, fed by the mailbox. For handlers that block.
   dispatcher,
-  /// On the thread that calls NodeRuntime::poll(). The node starts no thread.
+  /// On the thread that calls NodeRuntime::poll(), which is the one that called start(). The node has no thread of its
+  /// own; looking up host names and starting a PMD still take one for as long as they last.
   caller,
 };
 
@@ -67,12 +68,19 @@ struct NodeOptions {
   /// How long messages wait for a peer that cannot be connected to.
   std::chrono::milliseconds connect_deadline{5'000};
 
-  std::uint32_t frame_size_max = 16u << 20;            ///< bytes of a message on the wire, both ways
-  std::size_t send_bytes_max = std::size_t{64} << 20;  ///< bytes queued for one peer
-  std::uint32_t send_messages_max = 1u << 20;          ///< messages queued for one peer
-  std::uint32_t parked_messages_max = 1024;            ///< messages that wait for one name to be resolved
-  std::uint32_t connections_max = 16384;               ///< connections from others
-  std::uint32_t targets_max = 65536;                   ///< names sent to, in all
+  /// Hand each message to the operating system inside send(), where that runs on the I/O thread and nothing is queued
+  /// for the peer: a system call a message, and the verdict `written`. Otherwise a turn's messages leave together.
+  bool write_at_once = false;
+
+  std::uint32_t frame_size_max = 16u << 20;              ///< bytes of a message on the wire, both ways
+  std::size_t send_bytes_max = std::size_t{64} << 20;    ///< bytes queued for one peer
+  std::uint32_t send_messages_max = 1u << 20;            ///< messages queued for one peer
+  std::uint32_t parked_messages_max = 1024;              ///< messages that wait for one name to be resolved
+  std::size_t parked_bytes_max = std::size_t{64} << 20;  ///< bytes of messages that wait for any name
+  /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.
+  std::size_t incomplete_bytes_max = std::size_t{256} << 20;
+  std::uint32_t connections_max = 16384;  ///< connections from others
+  std::uint32_t targets_max = 65536;      ///< names sent to, in all
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
   std::string backend{};

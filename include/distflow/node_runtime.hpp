@@ -2,7 +2,7 @@
 //
 // A handle: copies share the one node of the process. Any thread may use it, handlers too, unless said otherwise.
 //   1. One node a process: a second start() gives a handle to the first, whatever its options.
-//   2. No function throws, and none but start(), resolve(), poll() and shutdown() waits.
+//   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits.
 //   3. After fork() a handle is inert in the child: every call says so (Errc::forked, SendVerdict::forked).
 //   4. When the last handle goes, the node shuts down.
 // Use: auto node = distflow::NodeRuntime::start({.alias = "ping"});
@@ -34,8 +34,9 @@ class NodeHost;
 class NodeRuntime {
  public:
   /// Starts the node, and the PMD if none answers; returns when it is registered.
-  /// Errors: alias_in_use, pmd_unreachable, pmd_not_found, pmd_not_started, erlang_epmd, not_a_pmd, invalid_option,
-  /// timed_out, already_running, forked, and those of the system for the address to listen on.
+  /// Errors: alias_in_use, registration_refused, pmd_unreachable, pmd_not_found, pmd_not_started, erlang_epmd,
+  /// not_a_pmd, name_not_found, invalid_option, invalid_address, timed_out, already_running, forked, and those of the
+  /// system for the address to listen on.
   static Result<NodeRuntime> start(const NodeOptions& options = {});
 
   /// Sends one JSON value to an alias or a nodeId. The grammar of `json` is checked. Never blocks.
@@ -44,7 +45,8 @@ class NodeRuntime {
   SendVerdict send(Target& target, std::string_view json);
   SendVerdict send(Target& target, RawJson json);
 
-  /// Sends what `write(PayloadWriter&)` writes in place, which the caller vouches for as raw_json() does.
+  /// Sends what `write(PayloadWriter&)` writes in place, which the caller vouches for as raw_json() does. If `write`
+  /// throws, that passes through and nothing is sent.
   template <class Name, class Write>
   SendVerdict send_with(Name&& target, Write&& write) {
     auto call = [](void* callable, PayloadWriter& out) {
@@ -77,10 +79,13 @@ class NodeRuntime {
 
   /// Threading::caller only: does what there is to do, waits up to `timeout` for some, and returns.
   Result<void> poll(std::chrono::milliseconds timeout);
-  /// Threading::caller only: a descriptor that polls readable when poll() has something to do; -1 otherwise.
+  /// Threading::caller only: a descriptor that polls readable when poll() has something to do, but for what time
+  /// brings: poll() is due poll_within() at the latest. -1 otherwise.
   [[nodiscard]] int fd() const;
+  [[nodiscard]] std::chrono::milliseconds poll_within() const;
 
-  /// Sends what is queued, unregisters and ends, all within `deadline`; what was left is discarded and reported.
+  /// Sends what is queued and unregisters until `deadline`, then ends, which takes two seconds more at most; what was
+  /// left is discarded and reported.
   Result<ShutdownReport> shutdown(std::chrono::milliseconds deadline = std::chrono::seconds(5));
   [[nodiscard]] bool is_running() const;
 

@@ -14,7 +14,7 @@ namespace distflow {
 
 /// What became of a message. Only `written` and `queued` mean that it is under way.
 enum class SendVerdict : std::uint8_t {
-  written,         ///< handed to the operating system
+  written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered
   queue_full,      ///< dropped: this peer's queue, or the queue between threads, is at its bound
   unresolved,      ///< dropped: no node by that name, or too many messages wait for the answer

@@ -41,7 +41,8 @@ struct ReceiveStats {
 };
 
 struct PeerStats {
-  std::string node_id;  ///< "(others)" for all beyond the bound on peers counted one by one
+  /// "(others)" for all beyond the bound on peers counted one by one, "(unresolved)" for messages to no known peer.
+  std::string node_id;
   SendStats sent;
   ReceiveStats received;
 };
@@ -51,12 +52,14 @@ struct NodeStats {
   ReceiveStats received;  ///< all peers together
   std::vector<PeerStats> peers;
 
-  std::uint64_t refused_queue_full = 0;  ///< sends whose verdict was queue_full
-  std::uint64_t refused_unresolved = 0;  ///< sends whose verdict was unresolved
-  std::uint64_t malformed = 0;           ///< frames received that are no message
-  std::uint64_t misrouted = 0;           ///< messages received that are for another nodeId
-  std::uint64_t frames_too_long = 0;     ///< connections closed for an announcement beyond frame_size_max
-  std::uint64_t handler_exceptions = 0;  ///< handlers that threw
+  std::uint64_t refused_queue_full = 0;      ///< sends whose verdict was queue_full
+  std::uint64_t refused_unresolved = 0;      ///< sends whose verdict was unresolved
+  std::uint64_t malformed = 0;               ///< frames received that are no message
+  std::uint64_t misrouted = 0;               ///< messages received that are for another nodeId
+  std::uint64_t connections_overflowed = 0;  ///< connections closed at incomplete_bytes_max
+  std::uint64_t tasks_lost = 0;              ///< peer events and calls for which the queue between threads had no room
+  std::uint64_t frames_too_long = 0;         ///< connections closed for an announcement beyond frame_size_max
+  std::uint64_t handler_exceptions = 0;      ///< handlers that threw
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< at connections_max
   std::uint64_t accept_pauses = 0;        ///< times that accepting paused for want of descriptors

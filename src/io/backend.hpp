@@ -72,6 +72,12 @@ class Backend {
   virtual void accept(Handle listener, AcceptOp& op) = 0;
   virtual void recv(Handle stream, RecvOp& op) = 0;
   virtual void send(Handle stream, SendOp& op) = 0;
+  /// Tries at once what send() enqueued, without a callback; true when the system has taken all of it. The terminal
+  /// event comes from poll() all the same. A backend that cannot try at once says false.
+  virtual bool push(Handle stream) {
+    static_cast<void>(stream);
+    return false;
+  }
   /// Ends the stream's receive, if one is under way, with Errc::canceled. What the backend holds already comes first.
   virtual void cancel_recv(Handle stream) = 0;
   /// Ends the handle, on which nothing may be started from now on. Unsent pieces are dropped; what the kernel has

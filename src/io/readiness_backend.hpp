@@ -81,6 +81,13 @@ class ReadinessBackend final : public Backend {
     start(slot, slot.send, op);
   }
 
+  bool push(Handle stream) override {
+    Slot& slot = slots_.at(stream);
+    DF_ASSERT(slot.send != nullptr);
+    // An error is met again, and told, when the slot is run.
+    return advance_send(slot) == Advance::done;
+  }
+
   void cancel_recv(Handle stream) override {
     Slot& slot = slots_.at(stream);
     if (slot.recv == nullptr) return;
@@ -267,14 +274,26 @@ class ReadinessBackend final : public Backend {
     make_runnable(listener);
   }
 
+  enum class Advance { done, parked, out_of_turn, failed };
+
   void run_send(Slot& slot) {
+    switch (advance_send(slot)) {
+      case Advance::done: return finish(slot.send).on_sent({});
+      case Advance::parked: return;
+      case Advance::out_of_turn: return make_runnable(slot);
+      case Advance::failed: return finish(slot.send).on_sent(posix::last_error("sending"));
+    }
+  }
+
+  /// Sends what the system takes, within a turn's bound. errno says why it failed.
+  Advance advance_send(Slot& slot) {
     SendOp& op = *slot.send;
     for (int i = 0; slot.can_write && !op.pieces.empty(); ++i) {
-      if (i == kSendsPerTurn) return make_runnable(slot);
+      if (i == kSendsPerTurn) return Advance::out_of_turn;
       const std::ptrdiff_t sent = posix::send_gathered(slot.fd, op.pieces, slot.piece_offset);
       if (sent < 0) {
         if (errno == EINTR) continue;
-        if (!posix::would_block()) return finish(slot.send).on_sent(posix::last_error("sending"));
+        if (!posix::would_block()) return Advance::failed;
         slot.can_write = false;
         break;
       }
@@ -285,7 +304,7 @@ class ReadinessBackend final : public Backend {
         slot.can_write = false;
       }
     }
-    if (op.pieces.empty()) finish(slot.send).on_sent({});
+    return op.pieces.empty() ? Advance::done : Advance::parked;
   }
 
   /// Takes `sent` bytes off the front of the pieces; true when a whole number of pieces was sent.

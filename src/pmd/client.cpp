@@ -36,7 +36,8 @@ bool is_possible_name(std::string_view name) {
 }
 
 Error error_of(const Response& response) {
-  return {response.error == protocol::kNodeNotFound ? Errc::node_not_found : Errc::refused, kAsking};
+  const bool is_unknown = response.error == protocol::kNodeNotFound || response.error == protocol::kAliasNotFound;
+  return {is_unknown ? Errc::node_not_found : Errc::refused, kAsking};
 }
 
 Result<void> to_success(const Answer& answer) {

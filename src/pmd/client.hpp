@@ -92,7 +92,7 @@ struct ClientOptions {
   base::Duration close_timeout = base::seconds(1);  ///< for the answer to the unregister of a close
   transport::BackoffOptions backoff;
   std::uint32_t request_count_max = 4096;           ///< requests without an answer; more fail with Errc::queue_full
-  std::uint32_t reply_size_max = 16 * 1024 * 1024;  ///< bytes of a frame from the PMD
+  std::uint32_t reply_size_max = 128 * 1024 * 1024;  ///< bytes of a frame from the PMD: all nodes that one can hold
   std::uint64_t seed = 0;                           ///< of the jitter
 };
 

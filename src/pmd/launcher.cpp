@@ -56,8 +56,12 @@ fs::path on_the_path() {
   return {};
 }
 
+/// With a point whatever the locale: "0.250".
 std::string in_seconds(base::Duration duration) {
-  return std::to_string(std::chrono::duration<double>(duration).count());
+  const auto ms = std::chrono::duration_cast<base::milliseconds>(duration).count();
+  std::string fraction = std::to_string(1000 + ms % 1000);
+  fraction.front() = '.';
+  return std::to_string(ms / 1000) + fraction;
 }
 
 std::vector<std::string> arguments_of(const LaunchOptions& options) {

@@ -12,7 +12,10 @@ namespace distflow::runtime {
 namespace {
 
 MailboxOptions mailbox_options(const MailboxLimits& limits) {
-  return {.max_size = limits.max_size, .bytes_max = limits.bytes_max, .overflow = limits.overflow};
+  return {.max_size = limits.max_size,
+          .bytes_max = limits.bytes_max,
+          .overflow = limits.overflow,
+          .producers = base::Sharing::one};  // the loop's thread
 }
 
 Message to_message(const Mail& mail) {
@@ -107,17 +110,14 @@ void Delivery::drain_mailbox() {
   }
 }
 
+/// Called in the middle of giving messages back, maybe on the second thread: what it leads to waits for a turn.
 void Delivery::on_mailbox_room() {
-  if (has_thread_) {
-    reactor_.post([this] { on_room_(); });
-  } else {
-    on_room_();
-  }
+  if (!reactor_.post([this] { on_room_(); })) add(tasks_lost_, 1);
 }
 
 void Delivery::run_where_handlers_run(std::function<void()> task) {
   if (!has_thread_) return task();
-  tasks_.push(std::move(task));
+  if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
   wake_dispatcher();
 }
 

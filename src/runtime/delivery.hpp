@@ -55,8 +55,8 @@ class Delivery {
   /// After request_stop(): waits until no handler runs any more, at most until `timeout` has passed; false if one still
   /// does. Not to be called by a handler. Any thread but the second.
   bool join(base::Duration timeout);
-  /// Drops what waits, and returns how much that was. Only when no handler runs.
-  std::uint64_t discard() { return mailbox_.discard_all(); }
+  /// Drops what waits, counted as shutdown. Only when no handler runs.
+  void discard() { mailbox_.discard_all(); }
   /// Lets go of the handlers, and with them of what they hold. Only when none runs.
   void forget_handlers();
   [[nodiscard]] bool is_dispatcher_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
@@ -64,6 +64,7 @@ class Delivery {
   // Any thread.
   [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
+  [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
 
  private:
   static constexpr std::size_t kRunMax = 64;
@@ -99,6 +100,7 @@ class Delivery {
   base::RateLimit exception_log_;
 
   Counter exceptions_{0};
+  Counter tasks_lost_{0};
   std::atomic<bool> is_stopping_{false};
 
   // The second thread, and how it is woken.

@@ -40,6 +40,21 @@ class InPlaceWriter final : public PayloadWriter {
   char* begin_ = nullptr;
 };
 
+/// Forgets the frame under way when the application's call throws, or refuses.
+class AbandonUnlessFinished {
+ public:
+  explicit AbandonUnlessFinished(transport::OutBuffer& out) : out_(&out) {}
+  AbandonUnlessFinished(const AbandonUnlessFinished&) = delete;
+  AbandonUnlessFinished& operator=(const AbandonUnlessFinished&) = delete;
+  ~AbandonUnlessFinished() {
+    if (out_ != nullptr) out_->abandon_frame();
+  }
+  void disarm() { out_ = nullptr; }
+
+ private:
+  transport::OutBuffer* out_;
+};
+
 class StringWriter final : public PayloadWriter {
  public:
   explicit StringWriter(std::string& text) : PayloadWriter(&grow), text_(text) {}
@@ -86,12 +101,11 @@ SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, cons
     out.begin_frame();
     out.append(prefix);
     InPlaceWriter writer(out);
+    AbandonUnlessFinished unfinished(out);
     payload.call(payload.callable, writer);
+    if (writer.is_refused()) return SendVerdict::invalid_json;
+    unfinished.disarm();
     writer.settle();
-    if (writer.is_refused()) {
-      out.abandon_frame();
-      return SendVerdict::invalid_json;
-    }
     out.append(suffix);
   }
   if (out.is_out_of_memory() || out.body_size() > frame_size_max) {

@@ -46,7 +46,12 @@ class Inbound::Session final : private transport::ConnectionObserver {
         connection_(inbound.parts_.reactor, inbound.parts_.blocks, *this, inbound.parts_.limits) {}
 
   ~Session() {
-    for (const Mail& mail : refused_) mail.chunk->release();
+    for (const Mail& mail : refused_) {
+      add(mail.sender->received, 1);
+      add(mail.sender->dropped_shutdown, 1);
+      mail.chunk->release();
+    }
+    inbound_.incomplete_bytes_ -= charged_;
   }
 
   void open(io::Handle stream) { connection_.open(stream); }
@@ -80,6 +85,17 @@ class Inbound::Session final : private transport::ConnectionObserver {
     }
     deliver(std::span(run).first(count));
     copies_.clear();
+    charge();
+  }
+
+  /// Keeps account of what the run before has left incomplete.
+  void charge() {
+    const std::size_t charged = connection_.decoder().charged_size();
+    inbound_.incomplete_bytes_ += charged - charged_;
+    charged_ = charged;
+    if (inbound_.incomplete_bytes_ <= inbound_.parts_.incomplete_bytes_max || charged == 0) return;
+    add_owned(inbound_.counters_.overflowed, 1);
+    connection_.close({Errc::out_of_memory, "receiving incomplete messages"});
   }
 
   void on_closed(transport::Connection&, Error why) override { inbound_.on_session_closed(*this, why); }
@@ -158,6 +174,7 @@ class Inbound::Session final : private transport::ConnectionObserver {
   Traffic* sender_ = nullptr;
   std::string sender_id_;
   std::uint32_t malformed_ = 0;
+  std::size_t charged_ = 0;
   protocol::EnvelopeScratch scratch_;
   std::vector<Mail> refused_;           // by a blocking mailbox; one lease each
   std::vector<base::ChunkRef> copies_;  // of messages in the run that is being read

@@ -28,6 +28,7 @@ struct InboundCounters {
   Counter malformed{0};
   Counter misrouted{0};
   Counter frames_too_long{0};
+  Counter overflowed{0};  ///< connections closed at the bound on incomplete messages
 };
 
 /// All must outlive the Inbound.
@@ -40,6 +41,7 @@ struct InboundParts {
   std::string node_id;
   transport::ConnectionLimits limits;
   std::uint32_t connections_max;
+  std::size_t incomplete_bytes_max;
   base::Delegate<void()> on_closed;  ///< after close(), when the last connection has ended; may come more than once
 };
 
@@ -80,6 +82,7 @@ class Inbound {
   std::vector<std::unique_ptr<Session>> sessions_;  // each knows its place; the last takes the place of one that ends
   std::uint32_t session_count_ = 0;
   std::vector<Session*> blocked_;
+  std::size_t incomplete_bytes_ = 0;  // that all sessions together keep
   bool is_closing_ = false;
   base::RateLimit log_limit_;
 };

@@ -27,7 +27,7 @@ void Link::renew_connection() {
   connection_ = std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
 }
 
-bool Link::send(const transport::EncodedFrame& frame) {
+SendVerdict Link::send(const transport::EncodedFrame& frame) {
   DF_ASSERT(!is_retired_);
   transport::SendResult result = connection_->send(frame);
   if (result == transport::SendResult::closed) {
@@ -36,10 +36,10 @@ bool Link::send(const transport::EncodedFrame& frame) {
     renew_connection();
     result = connection_->send(frame);
   }
-  if (result == transport::SendResult::full) return false;
+  if (result == transport::SendResult::full) return SendVerdict::queue_full;
   add_owned(traffic_.out.accepted, 1);
   if (!connection_->is_open()) dial();
-  return true;
+  return parts_.writes_at_once && connection_->push() ? SendVerdict::written : SendVerdict::queued;
 }
 
 void Link::dial() {

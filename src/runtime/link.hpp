@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <distflow/send.hpp>
+
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/timer_wheel.hpp"
@@ -34,6 +36,7 @@ struct LinkParts {
   const base::Log& log;
   transport::ConnectionLimits limits;
   base::Duration connect_deadline;
+  bool writes_at_once = false;  ///< does not wait for the turn's end
   /// Called when a retired link has finished, from inside a turn.
   base::Delegate<void()> on_finished;
   std::size_t open_count = 0;  ///< connections that are open, of all links
@@ -44,8 +47,8 @@ class Link final : private transport::ConnectionObserver {
   Link(LinkParts& parts, Traffic& traffic, std::string host, std::uint16_t port);
   ~Link();
 
-  /// False when the queue is full.
-  bool send(const transport::EncodedFrame& frame);
+  /// written, queued, or queue_full.
+  SendVerdict send(const transport::EncodedFrame& frame);
 
   /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
   void retire(Counter SendCounters::*reason);

@@ -6,8 +6,6 @@
 namespace distflow::runtime {
 namespace {
 
-/// The capability of a node that wants to be told when its PMD was told to end.
-constexpr const char* kShutdownNoticeCap = "pmd-shutdown";
 constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
 PeerInfo to_peer_info(const protocol::NodeInfo& node) {
@@ -58,6 +56,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .log = parts.log,
                   .limits = connection_limits(),
                   .connect_deadline = options.connect_deadline,
+                  .writes_at_once = options.write_at_once,
                   .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
       directory_(link_parts_, traffic_, *this, {.self = node_id_, .rejoin_grace = options.rejoin_grace}),
       router_({.reactor = parts.reactor,
@@ -76,6 +75,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                 .node_id = node_id_,
                 .limits = connection_limits(),
                 .connections_max = options.connections_max,
+                .incomplete_bytes_max = options.incomplete_bytes_max,
                 .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
@@ -109,7 +109,6 @@ protocol::Registration Node::registration() const {
   if (!options_.alias.empty()) node.alias = options_.alias;
   node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
   node.port = port();
-  node.caps = protocol::Caps{kShutdownNoticeCap};
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
   return registration;
@@ -147,9 +146,15 @@ void Node::on_start_deadline() {
 }
 
 void Node::on_registered() {
-  if (state_ != State::starting) return;
+  was_registered_ = true;
+  tell_if_started();
+}
+
+/// Started is who is registered and knows who else is there.
+void Node::tell_if_started() {
+  if (state_ != State::starting || !was_registered_ || !has_snapshot_) return;
   state_ = State::running;
-  is_start_told_ = was_registered_ = true;
+  is_start_told_ = true;
   parts_.reactor.timers().cancel(start_timer_);
   observer_.on_started({});
 }
@@ -173,7 +178,9 @@ void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
   using Absence = Directory::Absence;
   directory_.on_snapshot(infos, std::exchange(was_disconnected_, false) ? Absence::suspect : Absence::leave);
   was_pmd_told_to_end_ = false;
+  has_snapshot_ = true;
   router_.on_snapshot();
+  tell_if_started();
 }
 
 void Node::on_join(const protocol::NodeInfo& node) {
@@ -199,22 +206,25 @@ void Node::on_unreachable(const Error& why, std::uint32_t) {
                           ? why
                           : Error{Errc::pmd_unreachable, "looking for a PMD"};
   const bool may_start = options_.start_pmd && parts_.pmd_starter != nullptr && is_loopback(options_.pmd_host);
-  if (last_unreachable_ == Errc::pmd_unreachable && may_start && !was_pmd_told_to_end_) return start_pmd();
-  if (state_ == State::starting) fail_start(last_unreachable_);
+  if (may_start && why.code == std::errc::connection_refused) {
+    if (!was_pmd_told_to_end_) start_pmd();
+  } else if (state_ == State::starting) {
+    fail_start(last_unreachable_);
+  }
 }
 
 void Node::start_pmd() {
   if (std::exchange(is_starting_pmd_, true)) return;
-  parts_.pmd_starter->start_pmd([this](Result<void> outcome) { on_pmd_started(outcome); });
+  parts_.pmd_starter->start_pmd([this](Result<PmdStart> outcome) { on_pmd_started(outcome); });
 }
 
-void Node::on_pmd_started(Result<void> outcome) {
+void Node::on_pmd_started(Result<PmdStart> outcome) {
   is_starting_pmd_ = false;
   if (is_closing()) return;
   if (outcome) {
+    if (*outcome == PmdStart::already_running) return;  // whoever has the port, the next attempt will tell
     add_owned(gauges_.pmd_starts, 1);
-    client_->retry_now();
-    return;
+    return client_->retry_now();
   }
   pmd_failure_ = outcome.error();
   if (state_ == State::starting) return fail_start(outcome.error());
@@ -276,12 +286,16 @@ void Node::deliver_closed() {
   if (!is_client_closed_ || !inbound_.is_closed() || !directory_.is_finished()) return;
   state_ = State::closed;
   parts_.reactor.timers().cancel(shutdown_timer_);
+  observer_.on_closed(shutdown_report());
+}
+
+ShutdownReport Node::shutdown_report() const {
   NodeStats stats;
   traffic_.snapshot(stats);
-  observer_.on_closed({.is_complete = true,
-                       .is_unregistered = client_ != nullptr && was_registered_ && !client_->is_registered(),
-                       .discarded_outgoing = stats.sent.dropped_shutdown,
-                       .discarded_incoming = 0});
+  return {.is_complete = true,
+          .is_unregistered = was_registered_ && !client_->is_registered(),
+          .discarded_outgoing = stats.sent.dropped_shutdown,
+          .discarded_incoming = stats.received.dropped_shutdown};
 }
 
 void Node::publish_gauges() {
@@ -299,6 +313,8 @@ void Node::snapshot(NodeStats& stats) const {
   traffic_.snapshot(stats);
   stats.malformed = read(inbound_.counters().malformed);
   stats.misrouted = read(inbound_.counters().misrouted);
+  stats.connections_overflowed = read(inbound_.counters().overflowed);
+  stats.tasks_lost = delivery_.tasks_lost();
   stats.frames_too_long = read(inbound_.counters().frames_too_long);
   stats.handler_exceptions = delivery_.exceptions();
   stats.connections_accepted = read(gauges_.connections_accepted);

@@ -35,10 +35,15 @@
 
 namespace distflow::runtime {
 
+enum class PmdStart {
+  started,
+  already_running,  ///< somebody else was quicker
+};
+
 /// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
 class PmdStarter {
  public:
-  virtual void start_pmd(std::function<void(Result<void>)> on_outcome) = 0;
+  virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
 
  protected:
   ~PmdStarter() = default;
@@ -84,9 +89,11 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
 
   void start();
   void begin_shutdown(base::Duration deadline);
+  /// What has been discarded so far.
+  [[nodiscard]] ShutdownReport shutdown_report() const;
   [[nodiscard]] bool is_closing() const { return state_ >= State::closing; }
 
-  SendVerdict send(TargetState& target, const PayloadSource& payload) {
+  SendVerdict send(const TargetPtr& target, const PayloadSource& payload) {
     return is_closing() ? SendVerdict::shut_down : router_.send(target, payload);
   }
   [[nodiscard]] Router& router() { return router_; }
@@ -127,7 +134,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
   void ask_for_target(const std::string& name);
   void start_pmd();
-  void on_pmd_started(Result<void> outcome);
+  void on_pmd_started(Result<PmdStart> outcome);
+  void tell_if_started();
   void fail_start(const Error& why);
   void on_start_deadline();
   void on_mailbox_room() { inbound_.on_room(); }
@@ -149,6 +157,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   bool was_disconnected_ = false;  // since the last snapshot
   bool is_client_closed_ = true;
   bool was_registered_ = false;
+  bool has_snapshot_ = false;
   std::optional<Error> pmd_failure_;  // why the PMD could not be started, the last time it was tried
   Error last_unreachable_;
 

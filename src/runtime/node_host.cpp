@@ -8,10 +8,13 @@
 #include "io/clock.hpp"
 #include "pmd/launcher.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/json_grammar.hpp"
+#include "protocol/json_write.hpp"
 
 namespace distflow::runtime {
 namespace {
 
+constexpr std::uint32_t kMailboxSizeMax = 1U << 24U;
 constexpr std::size_t kSubmissionsMax = 128 * 1024;
 constexpr std::size_t kSubmissionsPerTurn = 4096;
 constexpr base::Duration kResolveTimeout = base::seconds(5);
@@ -36,6 +39,37 @@ base::LogLevel to_level(LogVerbosity verbosity) {
   return base::LogLevel::warn;
 }
 
+Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
+  if (!outcome) return outcome.error();
+  return outcome->kind == pmd::LaunchOutcome::Kind::started ? PmdStart::started : PmdStart::already_running;
+}
+
+/// Whether it can be written as a JSON string.
+bool is_text(const std::string& text) {
+  std::string json;
+  protocol::append_json_string(json, text);
+  return protocol::is_json(json);
+}
+
+Result<void> check_registration_options(const NodeOptions& options) {
+  const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
+  if (options.alias.size() > protocol::kIdSizeMax) return invalid("alias: at most 256 bytes");
+  if (!is_text(options.alias)) return invalid("alias: not UTF-8");
+  if (options.advertised_host.size() > protocol::kHostSizeMax) return invalid("advertised_host: at most 255 bytes");
+  if (!is_text(options.advertised_host)) return invalid("advertised_host: not UTF-8");
+  if (options.advertised_host.empty() && (options.host == "0.0.0.0" || options.host == "::")) {
+    return invalid("advertised_host: needed where host stands for every address");
+  }
+  if (options.meta.size() > protocol::kMetaCountMax) return invalid("meta: at most 32 entries");
+  for (const auto& [key, value] : options.meta) {
+    if (key.empty() || key.size() > protocol::kMetaSizeMax || value.size() > protocol::kMetaSizeMax) {
+      return invalid("meta: keys of 1 to 256 bytes, values of at most 256");
+    }
+    if (!is_text(key) || !is_text(value)) return invalid("meta: not UTF-8");
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Where a thread that is not the loop's encodes its messages.
@@ -50,9 +84,13 @@ struct NodeHost::ThreadBuffer {
 
 Result<void> check_options(const NodeOptions& options) {
   const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
-  if (options.alias.size() > protocol::kIdSizeMax) return invalid("alias: at most 256 bytes");
+  if (Result<void> checked = check_registration_options(options); !checked) return checked;
+  if (options.pmd_idle_exit.count() <= 0) return invalid("pmd_idle_exit: more than 0");
   if (options.pmd_port == 0) return invalid("pmd_port: 1 to 65535");
-  if (options.mailbox.max_size == 0) return invalid("mailbox.max_size: at least 1");
+  if (options.mailbox.max_size == 0 || options.mailbox.max_size > kMailboxSizeMax) {
+    return invalid("mailbox.max_size: 1 to 16,777,216");
+  }
+  if (options.mailbox.bytes_max == 0) return invalid("mailbox.bytes_max: at least 1");
   if (options.frame_size_max < 1024) return invalid("frame_size_max: at least 1024 bytes");
   if (options.send_bytes_max < std::size_t{options.frame_size_max} + 4)
     return invalid("send_bytes_max: at least a frame");
@@ -74,7 +112,7 @@ NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
       blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096}),
       out_chunks_(
           std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 256})),
-      targets_(options.targets_max),
+      targets_(options.targets_max, instance_),
       submissions_(kSubmissionsMax) {}
 
 NodeHost::~NodeHost() {
@@ -142,10 +180,7 @@ void NodeHost::on_started(Result<void> outcome) {
   condition_.notify_all();
 }
 
-void NodeHost::on_closed(const ShutdownReport& report) {
-  node_report_ = report;
-  is_closed_ = true;
-}
+void NodeHost::on_closed(const ShutdownReport&) { is_closed_ = true; }
 
 void NodeHost::run_loop() {
   loop_of_this_thread = this;
@@ -158,12 +193,12 @@ void NodeHost::run_loop() {
 void NodeHost::close_loop() {
   turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
   discard_submissions();
+  node_->router().note_discarded(discarded_submissions_);
   loop_of_this_thread = nullptr;
   phase_.store(Phase::closed, std::memory_order_release);
   lock_.reset();
   const std::scoped_lock lock(mutex_);
-  report_ = node_report_;
-  report_->discarded_outgoing += discarded_submissions_;
+  report_ = node_->shutdown_report();
   condition_.notify_all();
 }
 
@@ -178,7 +213,9 @@ void NodeHost::turn_until(Done&& done, base::Instant until) {
 
 bool NodeHost::is_loop_thread() const { return loop_of_this_thread == this; }
 
-void NodeHost::on_loop(std::function<void()> task) { reactor_->post(std::move(task)); }
+void NodeHost::on_loop(std::function<void()> task) {
+  if (!reactor_->post(std::move(task))) add(tasks_lost_, 1);
+}
 
 NodeHost::ThreadBuffer& NodeHost::thread_buffer() {
   thread_local std::unique_ptr<ThreadBuffer> buffer;
@@ -196,20 +233,24 @@ SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) 
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
-  const std::shared_ptr<TargetState> target = targets_.of(name);
+  std::shared_ptr<TargetState> target = targets_.of(name);
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(*target, payload));
+  if (is_loop_thread()) return count(node_->send(target, payload));
   thread_local std::string prefix;
   std::uint64_t version = 0;
   return send(target, version, prefix, payload);
 }
 
-SendVerdict NodeHost::send(const std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
                            const PayloadSource& payload) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
+  if (target != nullptr && target->instance != instance_) {
+    target = targets_.of(target->name);
+    version = 0;
+  }
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(*target, payload));
+  if (is_loop_thread()) return count(node_->send(target, payload));
   if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
     const std::scoped_lock lock(target->mutex);
     prefix = target->prefix;
@@ -221,6 +262,9 @@ SendVerdict NodeHost::send(const std::shared_ptr<TargetState>& target, std::uint
 SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
                              const PayloadSource& payload) {
   ThreadBuffer& buffer = thread_buffer();
+  // Sent by what writes another message in place: it needs a place of its own.
+  std::optional<transport::OutBuffer> nested;
+  transport::OutBuffer& out = buffer.out.is_open() ? nested.emplace(*buffer.pool) : buffer.out;
   const base::WallMs now = io::system_wall_ms();
   Submission submission;
   submission.target = target;
@@ -232,7 +276,7 @@ SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::ui
   } else {
     transport::EncodedFrame frame;
     const SendVerdict verdict =
-        write_frame(buffer.out, prefix, payload, buffer.suffix.at(now), options_.frame_size_max, frame);
+        write_frame(out, prefix, payload, buffer.suffix.at(now), options_.frame_size_max, frame);
     if (verdict != SendVerdict::queued) return verdict;
     submission.chunk = base::ChunkRef::share(*frame.chunk);
     submission.frame = frame.bytes;
@@ -253,9 +297,9 @@ bool NodeHost::drain_submissions() {
       continue;
     }
     if (submission.parked) {
-      node_->router().send_parked(*submission.target, std::move(*submission.parked));
+      node_->router().send_parked(submission.target, std::move(*submission.parked));
     } else {
-      node_->router().send_encoded(*submission.target, submission.version, {submission.chunk.get(), submission.frame});
+      node_->router().send_encoded(submission.target, submission.version, {submission.chunk.get(), submission.frame});
     }
   }
   return count > 0;
@@ -315,6 +359,7 @@ NodeStats NodeHost::stats() const {
   node_->snapshot(stats);
   stats.refused_queue_full = read(refused_queue_full_);
   stats.refused_unresolved = read(refused_unresolved_);
+  stats.tasks_lost += read(tasks_lost_);
   stats.wakes = reactor_->wake_count();
   stats.backend = backend_name_;
   stats.backend_fallback_reason = fallback_reason_;
@@ -339,6 +384,13 @@ int NodeHost::fd() const {
   return options_.threading == Threading::caller && !is_forked() ? reactor_->pollable_fd() : -1;
 }
 
+std::chrono::milliseconds NodeHost::poll_within() const {
+  if (options_.threading != Threading::caller || is_forked()) return std::chrono::milliseconds::max();
+  const base::Instant next = reactor_->timers().next_deadline();
+  if (next == base::kNever) return std::chrono::milliseconds::max();
+  return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(next - io::system_now()));
+}
+
 Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
   if (is_forked()) return Error{Errc::forked, "shutting down"};
   Phase expected = Phase::running;
@@ -355,6 +407,7 @@ Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
 
 /// Waits for the loop's end, then for the second thread's.
 ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
+  const std::scoped_lock alone(shutdown_mutex_);
   if (is_loop_thread()) {
     turn_until([this] { return is_closed_; }, until);
     if (is_closed_) close_loop();
@@ -364,11 +417,12 @@ ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
   lock.unlock();
   const bool is_joined = node_->delivery().join(std::max(base::Duration::zero(), until - io::system_now()));
   lock.lock();
-  report_->is_complete = is_joined;
   if (is_joined) {
-    report_->discarded_incoming += node_->delivery().discard();
+    node_->delivery().discard();
     node_->delivery().forget_handlers();
+    report_ = node_->shutdown_report();
   } else {
+    report_->is_complete = false;
     // A handler that never returns goes on using all this.
     [[maybe_unused]] const auto* kept_for_ever = new std::shared_ptr<NodeHost>(shared_from_this());
   }
@@ -386,7 +440,7 @@ void NodeHost::discard_submissions() {
   while (submissions_.pop(submission)) ++discarded_submissions_;
 }
 
-void NodeHost::start_pmd(std::function<void(Result<void>)> on_outcome) {
+void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
   // Launching blocks for as long as the daemon takes to be ready: on a thread of its own, which keeps this alive.
   const auto launch = [self = shared_from_this(), on_outcome] {
     pmd::LaunchOptions options;
@@ -394,8 +448,7 @@ void NodeHost::start_pmd(std::function<void(Result<void>)> on_outcome) {
     options.port = self->options_.pmd_port;
     options.idle_exit = self->options_.pmd_idle_exit;
     const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
-    self->on_loop(
-        [on_outcome, result = outcome ? Result<void>() : Result<void>(outcome.error())] { on_outcome(result); });
+    self->on_loop([on_outcome, outcome] { on_outcome(to_start(outcome)); });
   };
   try {
     std::thread(launch).detach();

@@ -47,8 +47,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   NodeHost& operator=(const NodeHost&) = delete;
 
   SendVerdict send(std::string_view name, const PayloadSource& payload);
-  /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here.
-  SendVerdict send(const std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+  /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here, as is a target
+  /// of a host before this one.
+  SendVerdict send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
                    const PayloadSource& payload);
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name) { return targets_.of(name); }
 
@@ -65,6 +66,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   Result<void> poll(base::Duration timeout);
   [[nodiscard]] int fd() const;
+  [[nodiscard]] std::chrono::milliseconds poll_within() const;
   Result<ShutdownReport> shutdown(base::Duration deadline);
 
   [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
@@ -91,7 +93,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   void on_started(Result<void> outcome) override;
   void on_closed(const ShutdownReport& report) override;
-  void start_pmd(std::function<void(Result<void>)> on_outcome) override;
+  void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
 
   void run_loop();
   void close_loop();
@@ -133,12 +135,13 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::atomic<Phase> phase_{Phase::starting};
   Counter refused_queue_full_{0};
   Counter refused_unresolved_{0};
+  Counter tasks_lost_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable condition_;
   std::optional<Result<void>> started_;   // under mutex_
   std::optional<ShutdownReport> report_;  // under mutex_; set when the loop has ended
-  ShutdownReport node_report_;            // loop thread, then under mutex_
+  std::mutex shutdown_mutex_;             // one thread at a time waits for the end
   std::thread thread_;
 };
 

@@ -120,6 +120,7 @@ std::uint16_t NodeRuntime::port() const { return host_->port(); }
 NodeStats NodeRuntime::stats() const { return host_->stats(); }
 Result<void> NodeRuntime::poll(std::chrono::milliseconds timeout) { return host_->poll(timeout); }
 int NodeRuntime::fd() const { return host_->fd(); }
+std::chrono::milliseconds NodeRuntime::poll_within() const { return host_->poll_within(); }
 Result<ShutdownReport> NodeRuntime::shutdown(std::chrono::milliseconds deadline) { return host_->shutdown(deadline); }
 bool NodeRuntime::is_running() const { return !host_->is_forked() && host_->is_running(); }
 

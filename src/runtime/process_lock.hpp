@@ -3,7 +3,7 @@
 // Any thread.
 //   1. Held from acquire() until destruction. The kernel's lock on the file counts, not its existence: a file left by a
 //      dead process of the same pid is taken over.
-//   2. A forked child does not hold it.
+//   2. A forked child leaves it alone: what the parent holds ends with the parent's destruction of it.
 // Use: Result<ProcessLock> lock = ProcessLock::acquire();
 #pragma once
 

@@ -15,43 +15,49 @@ constexpr base::Duration kPatrolInterval = base::milliseconds(250);
 Router::Router(RouterParts parts)
     : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {}
 
-SendVerdict Router::send(TargetState& target, const PayloadSource& payload) {
-  if (target.peer == nullptr) {
-    if (Peer* peer = parts_.directory.find(target.name)) bind(target, peer);
+SendVerdict Router::send(const TargetPtr& target, const PayloadSource& payload) {
+  if (target->peer == nullptr) {
+    if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
   }
-  if (target.peer != nullptr) return send_to(*target.peer, payload, suffix_.at(parts_.reactor.wall_ms()));
+  if (target->peer != nullptr) return send_to(*target->peer, payload, suffix_.at(parts_.reactor.wall_ms()));
   ParkedMessage message{.payload = {}, .timestamp = parts_.reactor.wall_ms()};
   const SendVerdict verdict = copy_payload(payload, parts_.options.frame_size_max, message.payload);
   return verdict == SendVerdict::queued ? park(target, std::move(message)) : verdict;
 }
 
 SendVerdict Router::send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix) {
-  transport::EncodedFrame frame;
-  const SendVerdict verdict =
-      write_frame(parts_.out, peer.prefix, payload, suffix, parts_.options.frame_size_max, frame);
-  if (verdict != SendVerdict::queued) return verdict;
-  return peer.link->send(frame) ? SendVerdict::queued : SendVerdict::queue_full;
+  if (!parts_.out.is_open()) return send_through(parts_.out, peer, payload, suffix);
+  // Sent by what writes another message in place: it needs a place of its own.
+  transport::OutBuffer nested(parts_.out.pool());
+  return send_through(nested, peer, payload, suffix);
 }
 
-void Router::send_encoded(TargetState& target, std::uint64_t version, const transport::EncodedFrame& frame) {
+SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const PayloadSource& payload,
+                                 std::string_view suffix) {
+  transport::EncodedFrame frame;
+  const SendVerdict verdict = write_frame(out, peer.prefix, payload, suffix, parts_.options.frame_size_max, frame);
+  return verdict == SendVerdict::queued ? peer.link->send(frame) : verdict;
+}
+
+void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedFrame& frame) {
   // Addressed to who had the name then: to whoever has it now it would be misrouted.
-  const bool is_current = target.peer != nullptr && target.version.load(std::memory_order_relaxed) == version;
-  SendCounters& counters = target.peer != nullptr ? target.peer->traffic->out : parts_.traffic.unresolved().out;
-  if (is_current && target.peer->link->send(frame)) return;
+  const bool is_current = target->peer != nullptr && target->version.load(std::memory_order_relaxed) == version;
+  if (is_current && is_under_way(target->peer->link->send(frame))) return;
+  SendCounters& counters = target->peer != nullptr ? target->peer->traffic->out : parts_.traffic.unresolved().out;
   add_owned(counters.accepted, 1);
   add_owned(is_current ? counters.dropped_queue_full : counters.dropped_peer_left, 1);
 }
 
-void Router::send_parked(TargetState& target, ParkedMessage message) {
-  if (target.peer == nullptr) {
-    if (Peer* peer = parts_.directory.find(target.name)) bind(target, peer);
+void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
+  if (target->peer == nullptr) {
+    if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
   }
   SendVerdict verdict;
   SendCounters* counters = &parts_.traffic.unresolved().out;
-  if (target.peer != nullptr) {
+  if (target->peer != nullptr) {
     EnvelopeSuffix suffix;
-    counters = &target.peer->traffic->out;
-    verdict = send_to(*target.peer, {.text = message.payload}, suffix.at(message.timestamp));
+    counters = &target->peer->traffic->out;
+    verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
   } else {
     verdict = park(target, std::move(message));
   }
@@ -61,20 +67,20 @@ void Router::send_parked(TargetState& target, ParkedMessage message) {
   add_owned(verdict == SendVerdict::unresolved ? counters->dropped_unresolved : counters->dropped_queue_full, 1);
 }
 
-SendVerdict Router::park(TargetState& target, ParkedMessage message) {
-  if (parts_.reactor.now() < target.unknown_until) return SendVerdict::unresolved;
+SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
+  if (parts_.reactor.now() < target->unknown_until) return SendVerdict::unresolved;
   const std::size_t size = message.payload.size();
-  if (target.parked.size() >= parts_.options.parked_messages_max) return SendVerdict::unresolved;
-  if (size > parts_.options.send_bytes_max - target.parked_bytes) return SendVerdict::unresolved;
-  if (target.parked.empty()) {
-    target.parked_since = parts_.reactor.now();
-    waiting_.insert(&target);
+  if (target->parked.size() >= parts_.options.parked_messages_max) return SendVerdict::unresolved;
+  if (size > parts_.options.parked_bytes_max - parked_bytes_) return SendVerdict::unresolved;
+  if (target->parked.empty()) {
+    target->parked_since = parts_.reactor.now();
+    waiting_.insert(target);
     if (!patrol_timer_.is_armed()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
   }
-  target.parked.push_back(std::move(message));
-  target.parked_bytes += size;
+  target->parked.push_back(std::move(message));
   ++parked_count_;
-  ask_for(target);
+  parked_bytes_ += size;
+  ask_for(*target);
   return SendVerdict::queued;
 }
 
@@ -84,20 +90,20 @@ void Router::ask_for(TargetState& target) {
 }
 
 void Router::on_answer(const std::string& name, Answer answer) {
-  const std::shared_ptr<TargetState> target = parts_.targets.find(name);
+  const TargetPtr target = parts_.targets.find(name);
   if (target == nullptr) return;
   target->is_asking = false;
   if (answer == Answer::not_found && target->peer == nullptr) {
     target->unknown_until = parts_.reactor.now() + kUnknownFor;
-    drop_parked(*target, &SendCounters::dropped_unresolved);
+    drop_parked(target, &SendCounters::dropped_unresolved);
   }
 }
 
 void Router::on_snapshot() {
-  const std::vector<TargetState*> waiting(waiting_.begin(), waiting_.end());
-  for (TargetState* target : waiting) {
+  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
+  for (const TargetPtr& target : waiting) {
     if (Peer* peer = parts_.directory.find(target->name)) {
-      bind(*target, peer);
+      bind(target, peer);
     } else {
       ask_for(*target);
     }
@@ -105,59 +111,65 @@ void Router::on_snapshot() {
 }
 
 void Router::on_binding(std::string_view name, Peer* peer) {
-  if (const std::shared_ptr<TargetState> target = parts_.targets.find(name)) bind(*target, peer);
+  if (const TargetPtr target = parts_.targets.find(name)) bind(target, peer);
 }
 
-void Router::bind(TargetState& target, Peer* peer) {
-  target.peer = peer;
+void Router::bind(const TargetPtr& target, Peer* peer) {
+  target->peer = peer;
   // What is parked goes first: only then may other threads encode for it by themselves.
   if (peer != nullptr) flush_parked(target);
-  target.publish(peer != nullptr ? std::string_view(peer->prefix) : std::string_view());
+  target->publish(peer != nullptr ? std::string_view(peer->prefix) : std::string_view());
 }
 
-void Router::flush_parked(TargetState& target) {
-  if (target.parked.empty()) return;
+void Router::flush_parked(const TargetPtr& target) {
   SendCounters& unresolved = parts_.traffic.unresolved().out;
-  for (const ParkedMessage& message : target.parked) {
+  for (const ParkedMessage& message : target->parked) {
     EnvelopeSuffix suffix;
-    const SendVerdict verdict = send_to(*target.peer, {.text = message.payload}, suffix.at(message.timestamp));
+    const SendVerdict verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
     if (is_under_way(verdict)) continue;
     add_owned(unresolved.accepted, 1);
     add_owned(unresolved.dropped_queue_full, 1);
   }
-  parked_count_ -= target.parked.size();
-  target.parked.clear();
-  target.parked_bytes = 0;
-  waiting_.erase(&target);
+  forget_parked(target);
 }
 
-std::uint64_t Router::drop_parked(TargetState& target, Counter SendCounters::*reason) {
-  const std::uint64_t count = target.parked.size();
+std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters::*reason) {
+  const std::uint64_t count = target->parked.size();
   add_owned(parts_.traffic.unresolved().out.accepted, count);
   add_owned(parts_.traffic.unresolved().out.*reason, count);
-  parked_count_ -= count;
-  target.parked.clear();
-  target.parked_bytes = 0;
-  waiting_.erase(&target);
+  forget_parked(target);
   return count;
+}
+
+void Router::forget_parked(const TargetPtr& target) {
+  if (target->parked.empty()) return;
+  parked_count_ -= target->parked.size();
+  for (const ParkedMessage& message : target->parked) parked_bytes_ -= message.payload.size();
+  target->parked.clear();
+  waiting_.erase(target);
 }
 
 void Router::on_patrol() {
   const base::Instant now = parts_.reactor.now();
   const base::Duration patience = parts_.options.connect_deadline;
-  const std::vector<TargetState*> waiting(waiting_.begin(), waiting_.end());
-  for (TargetState* target : waiting) {
-    if (now - target->parked_since >= patience) drop_parked(*target, &SendCounters::dropped_unresolved);
+  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
+  for (const TargetPtr& target : waiting) {
+    if (now - target->parked_since >= patience) drop_parked(target, &SendCounters::dropped_unresolved);
   }
   if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
 }
 
 std::uint64_t Router::discard() {
   std::uint64_t count = 0;
-  const std::vector<TargetState*> waiting(waiting_.begin(), waiting_.end());
-  for (TargetState* target : waiting) count += drop_parked(*target, &SendCounters::dropped_shutdown);
+  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
+  for (const TargetPtr& target : waiting) count += drop_parked(target, &SendCounters::dropped_shutdown);
   parts_.reactor.timers().cancel(patrol_timer_);
   return count;
+}
+
+void Router::note_discarded(std::uint64_t count) {
+  add_owned(parts_.traffic.unresolved().out.accepted, count);
+  add_owned(parts_.traffic.unresolved().out.dropped_shutdown, count);
 }
 
 }  // namespace distflow::runtime

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_set>
 
@@ -38,15 +39,17 @@ struct RouterParts {
   Asker ask;
 };
 
+using TargetPtr = std::shared_ptr<TargetState>;
+
 class Router {
  public:
   explicit Router(RouterParts parts);
 
-  SendVerdict send(TargetState& target, const PayloadSource& payload);
+  SendVerdict send(const TargetPtr& target, const PayloadSource& payload);
   /// A message encoded elsewhere, when the target's version was `version`.
-  void send_encoded(TargetState& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedFrame& frame);
   /// A message from a thread that found the target unresolved.
-  void send_parked(TargetState& target, ParkedMessage message);
+  void send_parked(const TargetPtr& target, ParkedMessage message);
 
   /// `name` is known as `peer` from now on; null: unknown.
   void on_binding(std::string_view name, Peer* peer);
@@ -58,21 +61,27 @@ class Router {
 
   /// Drops what is parked, counted as shutdown; returns how many.
   std::uint64_t discard();
+  /// Counts messages that other threads submitted too late.
+  void note_discarded(std::uint64_t count);
   [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
 
  private:
   SendVerdict send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix);
-  SendVerdict park(TargetState& target, ParkedMessage message);
-  void flush_parked(TargetState& target);
-  std::uint64_t drop_parked(TargetState& target, Counter SendCounters::*reason);
+  SendVerdict send_through(transport::OutBuffer& out, Peer& peer, const PayloadSource& payload,
+                           std::string_view suffix);
+  SendVerdict park(const TargetPtr& target, ParkedMessage message);
+  void flush_parked(const TargetPtr& target);
+  std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
   void ask_for(TargetState& target);
-  void bind(TargetState& target, Peer* peer);
+  void bind(const TargetPtr& target, Peer* peer);
+  void forget_parked(const TargetPtr& target);
   void on_patrol();
 
   RouterParts parts_;
   EnvelopeSuffix suffix_;
-  std::unordered_set<TargetState*> waiting_;  // those with parked messages
+  std::unordered_set<TargetPtr> waiting_;  // those with parked messages
   std::size_t parked_count_ = 0;
+  std::size_t parked_bytes_ = 0;
   base::Timer patrol_timer_;  // drops what has waited too long
 };
 

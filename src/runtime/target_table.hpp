@@ -3,9 +3,10 @@
 //     name ──▶ TargetState ──▶ Peer            (loop thread)
 //                   └── prefix, version        (any thread: what an envelope to it begins with)
 //
-//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one.
+//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
 //   2. `version` rises whenever `prefix` changes, after it has.
-//   3. At most `targets_max` names; more are refused.
+//   3. At most `targets_max` names. At the bound those that nobody holds are forgotten; if all are held, more are
+//   refused.
 // Use: std::shared_ptr<TargetState> state = table.of("pong");
 #pragma once
 
@@ -31,9 +32,10 @@ struct ParkedMessage {
 };
 
 struct TargetState {
-  explicit TargetState(std::string_view target_name) : name(target_name) {}
+  TargetState(std::string_view target_name, std::uint64_t host_instance) : name(target_name), instance(host_instance) {}
 
   const std::string name;
+  const std::uint64_t instance;  // of the host whose table it is in
 
   // Any thread.
   std::atomic<std::uint64_t> version{1};
@@ -43,7 +45,6 @@ struct TargetState {
   // Loop thread.
   Peer* peer = nullptr;
   std::vector<ParkedMessage> parked;
-  std::size_t parked_bytes = 0;
   bool is_asking = false;
   base::Instant parked_since = base::kNever;
   base::Instant unknown_until = base::Instant::min();  // the PMD has said that there is no such node
@@ -58,7 +59,9 @@ struct TargetState {
 
 class TargetTable {
  public:
-  explicit TargetTable(std::size_t targets_max) : targets_max_(targets_max) {}
+  /// `instance` tells the states of this table from those of another.
+  explicit TargetTable(std::size_t targets_max, std::uint64_t instance = 0)
+      : targets_max_(targets_max), instance_(instance) {}
 
   /// The state of that name, made when there is none; null beyond targets_max. Any thread.
   std::shared_ptr<TargetState> of(std::string_view name);
@@ -67,6 +70,7 @@ class TargetTable {
 
  private:
   const std::size_t targets_max_;
+  const std::uint64_t instance_;
   mutable std::mutex mutex_;
   base::StringMap<std::shared_ptr<TargetState>> by_name_;
 };

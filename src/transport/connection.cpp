@@ -37,6 +37,12 @@ std::uint32_t Connection::drop_unopened() {
   return queue_.drop_all();
 }
 
+bool Connection::push() {
+  if (state_ != State::open || queue_.is_in_flight() || !queue_.has_filled()) return false;
+  flush();
+  return reactor_.backend().push(stream_);
+}
+
 void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }
 
 void Connection::on_recv(const io::Received& received) {

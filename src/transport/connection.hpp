@@ -81,6 +81,9 @@ class Connection {
     return SendResult::queued;
   }
 
+  /// Does not wait for the turn's end with what is queued; true when the system has taken all of it.
+  bool push();
+
   /// Before open() only: forgets what was queued, and returns how many frames that were. The observer is not told.
   std::uint32_t drop_unopened();
 

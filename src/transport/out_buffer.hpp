@@ -60,6 +60,9 @@ class OutBuffer {
     }
   }
 
+  /// Whether a frame is under way.
+  [[nodiscard]] bool is_open() const { return is_open_; }
+  [[nodiscard]] base::ChunkPool& pool() const { return pool_; }
   /// Bytes of the body so far.
   [[nodiscard]] std::size_t body_size() const {
     const std::size_t size = used_ - frame_begin_;

@@ -121,6 +121,33 @@ TEST(NodeLimits, five_thousand_connections_are_served) {
   EXPECT_EQ(pong.stats().received.handled, kCount);
 }
 
+TEST(NodeLimits, incomplete_messages_together_are_bounded) {
+  Cluster cluster;
+  TestNode& pong = cluster.add_node({.alias = "pong", .incomplete_bytes_max = 1 << 20});
+  pong.record_messages();
+  RawSocket honest = RawSocket::connected_to(pong->port());
+  std::vector<RawSocket> senders;
+  const std::string part = announcement(8 << 20) + std::string(32 * 1024, 'x');
+  for (int i = 0; i < 200 && pong.stats().connections_overflowed == 0; ++i) {
+    senders.push_back(RawSocket::connected_to(pong->port()));
+    ASSERT_TRUE(senders.back().send(part));
+    turn_some(cluster.reactor(), 3);
+    static_cast<void>(senders.back().send("y"));
+    turn_some(cluster.reactor(), 3);
+  }
+  EXPECT_GE(pong.stats().connections_overflowed, 1u);
+  ASSERT_TRUE(honest.send(node_frame("honest", pong->node_id(), "1")));
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 1; }));
+}
+
+TEST(NodeLimits, messages_that_wait_for_any_name_together_are_bounded) {
+  Cluster cluster;
+  TestNode& node = cluster.add_node({.alias = "lonely", .parked_bytes_max = 100});
+  EXPECT_EQ(node.send("nobody", '"' + std::string(70, 'x') + '"'), SendVerdict::queued);
+  EXPECT_EQ(node.send("neither", '"' + std::string(70, 'x') + '"'), SendVerdict::unresolved);
+  EXPECT_EQ(node.send("neither", "1"), SendVerdict::queued);
+}
+
 TEST(NodeLimits, beyond_the_bound_a_connection_is_closed_at_once_and_counted) {
   Cluster cluster;
   TestNode& pong = cluster.add_node({.alias = "pong", .connections_max = 2});

@@ -9,7 +9,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <fstream>
+#include <limits>
 #include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -152,6 +155,81 @@ TEST_F(NodeRuntimeTest, takes_a_payload_in_each_of_its_forms) {
   EXPECT_EQ(payloads, R"(1 2 3 4 5 6 {"a":[1,2.5,"x"]} {"a":[1,2.5,"x"]} )");
 }
 
+TEST_F(NodeRuntimeTest, a_target_goes_on_with_the_node_that_comes_after_its_own) {
+  Target self;
+  {
+    NodeRuntime first = start();
+    self = first.target("self");
+    EXPECT_TRUE(is_under_way(first.send(self, "1")));
+    ASSERT_TRUE(first.shutdown());
+  }
+  NodeRuntime second = start();
+  second.on_message([this](const Message& message) { inbox_.put(message); });
+  EXPECT_TRUE(is_under_way(second.send(self, "2")));
+  ASSERT_TRUE(inbox_.wait_for(1));
+  EXPECT_EQ(inbox_.messages().front().payload, "2");
+}
+
+TEST_F(NodeRuntimeTest, what_writes_a_message_in_place_may_send_another_or_throw) {
+  for (const Threading threading : {Threading::inlined, Threading::caller}) {
+    NodeRuntime node = start({.threading = threading});
+    ASSERT_TRUE(node.resolve("self"));
+    std::string payloads;
+    std::atomic<int> count{0};
+    node.on_message([&](const Message& message) {
+      payloads += message.payload;
+      ++count;
+    });
+    const auto write_and_send = [&node](PayloadWriter& out) {
+      out.append("\"outer");
+      EXPECT_TRUE(is_under_way(node.send("self", "\"inner\"")));
+      out.append("\"");
+    };
+    EXPECT_TRUE(is_under_way(node.send_with("self", write_and_send)));
+    const auto write_and_throw = [](PayloadWriter& out) {
+      out.append("\"half");
+      throw std::runtime_error("on purpose");
+    };
+    EXPECT_THROW(node.send_with("self", write_and_throw), std::runtime_error);
+    EXPECT_TRUE(is_under_way(node.send("self", "\"after\"")));
+    while (count < 3) {
+      if (threading == Threading::caller) static_cast<void>(node.poll(10ms));
+    }
+    static_cast<void>(node.shutdown());
+    EXPECT_EQ(payloads, R"("inner""outer""after")");
+  }
+}
+
+TEST_F(NodeRuntimeTest, names_that_nobody_holds_make_room_for_new_ones) {
+  NodeRuntime node = start({.targets_max = 4});
+  const Target held = node.target("held");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NE(node.send("nobody" + std::to_string(i), "1"), SendVerdict::shut_down);
+    while (node.stats().parked_messages > 0) std::this_thread::yield();
+  }
+  EXPECT_TRUE(is_under_way(node.send("self", "1")));
+}
+
+TEST_F(NodeRuntimeTest, all_that_other_threads_submit_is_accounted_for_at_a_shutdown_amid_it) {
+  NodeRuntime node = start();
+  std::atomic<std::uint64_t> accepted{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&node, &accepted] {
+      for (SendVerdict verdict = SendVerdict::queued; verdict != SendVerdict::shut_down;) {
+        verdict = node.send("self", "1");
+        if (is_under_way(verdict)) ++accepted;
+      }
+    });
+  }
+  while (node.stats().sent.accepted < 1000) std::this_thread::yield();
+  ASSERT_TRUE(node.shutdown());
+  for (std::thread& thread : threads) thread.join();
+  const SendStats sent = node.stats().sent;
+  EXPECT_LE(sent.accepted, accepted);
+  EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
+}
+
 TEST_F(NodeRuntimeTest, keeps_the_order_of_each_thread_and_loses_nothing_between_them) {
   NodeRuntime node = start({.mailbox = {.max_size = 100'000}});
   node.on_message([this](const Message& message) { inbox_.put(message); });
@@ -255,7 +333,10 @@ TEST_F(NodeRuntimeTest, resolves_and_discovers) {
 TEST_F(NodeRuntimeTest, options_out_of_range_are_refused_with_their_name) {
   for (const NodeOptions& options :
        {NodeOptions{.alias = std::string(257, 'x')}, NodeOptions{.mailbox = {.max_size = 0}},
-        NodeOptions{.frame_size_max = 1}, NodeOptions{.connections_max = 0}, NodeOptions{.backend = "magic"}}) {
+        NodeOptions{.frame_size_max = 1}, NodeOptions{.connections_max = 0}, NodeOptions{.backend = "magic"},
+        NodeOptions{.mailbox = {.max_size = UINT32_MAX}}, NodeOptions{.mailbox = {.bytes_max = 0}},
+        NodeOptions{.alias = "\xff"}, NodeOptions{.pmd_idle_exit = 0ms}, NodeOptions{.host = "0.0.0.0"},
+        NodeOptions{.advertised_host = std::string(256, 'x')}, NodeOptions{.meta = {{"", "x"}}}}) {
     const Result<NodeRuntime> node = NodeRuntime::start(options);
     ASSERT_FALSE(node);
     EXPECT_EQ(node.error(), Errc::invalid_option);

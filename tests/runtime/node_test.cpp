@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/cluster.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
@@ -31,6 +32,21 @@ TEST(Node, sends_to_a_node_id_and_to_itself) {
   EXPECT_EQ(node.send(node->node_id(), "[1,2]"), SendVerdict::queued);
   ASSERT_TRUE(cluster.turn_until([&] { return node.messages.size() == 1; }));
   EXPECT_EQ(node.messages.front().payload, "[1,2]");
+}
+
+TEST(Node, that_writes_at_once_says_written_for_what_the_system_has_taken) {
+  Cluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping", .write_at_once = true});
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  pong.record_messages();
+  EXPECT_EQ(ping.send("pong", "0"), SendVerdict::queued) << "there is no connection yet";
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 1; }));
+  const std::uint64_t sends = cluster.reactor().backend().counters().sends;
+  EXPECT_EQ(ping.send("pong", "1"), SendVerdict::written);
+  EXPECT_EQ(cluster.reactor().backend().counters().sends, sends + 1);
+  EXPECT_EQ(ping.send("pong", "2"), SendVerdict::queued) << "the one before is not accounted for yet";
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
+  EXPECT_EQ(ping.stats().sent.written, 3u);
 }
 
 TEST(Node, keeps_the_order_of_one_senders_messages_from_before_its_target_was_resolved_on) {
@@ -138,7 +154,7 @@ TEST(Node, a_payload_is_written_in_place_and_a_refused_one_sends_nothing) {
   pong.record_messages();
   cluster.turn_until([&] { return ping->directory().list().size() == 1; });
   runtime::TargetTable targets(8);
-  const std::shared_ptr<runtime::TargetState> target = targets.of("pong");
+  const runtime::TargetPtr target = targets.of("pong");
   const auto write = [](void* count, PayloadWriter& out) {
     out.push_back('[');
     for (int i = 0; i < *static_cast<int*>(count); ++i) out.append("1234567890,");
@@ -146,7 +162,7 @@ TEST(Node, a_payload_is_written_in_place_and_a_refused_one_sends_nothing) {
     if (*static_cast<int*>(count) == 7) out.refuse();
   };
   for (int count : {0, 7, 1, 100'000}) {
-    const SendVerdict verdict = ping->send(*target, {.text = {}, .call = write, .callable = &count});
+    const SendVerdict verdict = ping->send(target, {.text = {}, .call = write, .callable = &count});
     EXPECT_EQ(verdict, count == 7 ? SendVerdict::invalid_json : SendVerdict::queued);
   }
   ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
@@ -218,6 +234,39 @@ TEST(Node, every_message_is_accounted_for_when_its_peer_vanishes) {
   EXPECT_EQ(sent.accepted, accepted);
   EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
   EXPECT_LE(pong.messages.size(), sent.written);
+}
+
+/// Counts how often it is asked to start a PMD, and never does.
+class RefusingStarter final : public runtime::PmdStarter {
+ public:
+  void start_pmd(std::function<void(Result<runtime::PmdStart>)> on_outcome) override {
+    ++calls;
+    on_outcome(runtime::PmdStart::already_running);
+  }
+  int calls = 0;
+};
+
+TEST(Node, starts_no_pmd_where_something_else_answers) {
+  Cluster cluster;
+  RefusingStarter starter;
+  RawSocket stranger = RawSocket::listening();  // takes connections, and says nothing
+  TestNode& node = cluster.add_node_without_waiting(
+      {.pmd_port = stranger.port(), .start_deadline = std::chrono::milliseconds(50)}, &starter);
+  ASSERT_TRUE(cluster.turn_until([&] { return node.started.has_value(); }));
+  EXPECT_FALSE(*node.started);
+  EXPECT_EQ(starter.calls, 0);
+}
+
+TEST(Node, starts_a_pmd_where_none_answers_and_says_why_it_could_not) {
+  Cluster cluster;
+  RefusingStarter starter;
+  const SilentPort silent;
+  TestNode& node = cluster.add_node_without_waiting(
+      {.pmd_port = silent.port(), .start_deadline = std::chrono::milliseconds(200)}, &starter);
+  ASSERT_TRUE(cluster.turn_until([&] { return node.started.has_value(); }));
+  EXPECT_EQ(node.started->error(), Errc::pmd_unreachable);
+  EXPECT_GE(starter.calls, 1);
+  EXPECT_LE(starter.calls, 20) << "no storm";
 }
 
 TEST(NodePoints, point_8_a_message_for_another_node_id_is_not_delivered_and_counted) {

@@ -40,7 +40,7 @@ class TestNode final : private runtime::NodeObserver {
   }
 
   SendVerdict send(std::string_view name, std::string_view json) {
-    return node_->send(*targets_->of(name), runtime::PayloadSource{.text = json});
+    return node_->send(targets_->of(name), runtime::PayloadSource{.text = json});
   }
 
   [[nodiscard]] NodeStats stats() {
@@ -96,7 +96,7 @@ class Cluster {
   }
 
   TestNode& add_node_without_waiting(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
-    options.pmd_port = pmd_port_;
+    if (options.pmd_port == NodeOptions{}.pmd_port) options.pmd_port = pmd_port_;
     auto targets = std::make_unique<runtime::TargetTable>(options.targets_max);
     runtime::NodeParts parts{.reactor = *reactor_,
                              .out_chunks = out_chunks_,
