@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/select.hpp"
+#include "pmd/server.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/sockets.hpp"
@@ -549,6 +550,33 @@ TEST_F(PmdClient, what_hangs_up_without_an_answer_is_unreachable) {
   EXPECT_EQ(witness.last_error, Errc::end_of_stream);
 }
 
+TEST_F(PmdClient, with_our_pmd_nodes_see_each_other_come_and_go_and_learn_of_its_end) {
+  const base::Log log(base::LogLevel::error);
+  ServerOptions server_options;
+  server_options.port = 0;
+  Server server(reactor, log, server_options);
+  ASSERT_TRUE(server.start());
+  options.port = server.port();
+  options.registration = registration("n1");
+  options.is_watching = true;
+  start();
+  ASSERT_TRUE(until_told("registered") && until_told("snapshot: n1"));
+
+  Witness other_witness;
+  options.registration = registration("n2");
+  Client other({reactor, resolver, chunks, out}, other_witness, options);
+  other.start();
+  ASSERT_TRUE(until_told("join n2") && until([&] { return other_witness.has("snapshot: n1 n2"); }));
+  other.close(Unregister::yes);
+  ASSERT_TRUE(until_told("leave n2") && until([&] { return other_witness.is_closed; }));
+  EXPECT_FALSE(other.is_registered());
+
+  client->shutdown_pmd([](const Result<void>& told) { EXPECT_TRUE(told); });
+  ASSERT_TRUE(until_told("disconnected") && until([&] { return server.is_finished(); }));
+  EXPECT_EQ(witness.count("pmd shutdown"), 1U);
+  EXPECT_EQ(witness.count("leave n1"), 0U);
+}
+
 TEST_F(PmdClient, close_unregisters_first_when_asked_to) {
   options.registration = registration("n1");
   start();
@@ -560,6 +588,7 @@ TEST_F(PmdClient, close_unregisters_first_when_asked_to) {
 TEST_F(PmdClient, close_ends_although_the_unregister_is_not_answered) {
   options.registration = registration("n1");
   options.close_timeout = base::milliseconds(20);
+  options.request_timeout = base::seconds(3600);
   answer_all_but(RequestType::unregister, say_nothing);
   start();
   ASSERT_TRUE(until_told("registered"));

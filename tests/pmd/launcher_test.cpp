@@ -103,7 +103,7 @@ TEST_F(Launcher, the_daemon_gets_its_options) {
                           .idle_exit = base::seconds(30),
                           .log_level = "debug"}));
   EXPECT_EQ(text_of("arguments"),
-            "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500000 --idle-exit 30.000000 --log-level debug\n");
+            "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500 --idle-exit 30.000 --log-level debug\n");
 }
 
 TEST_F(Launcher, the_daemon_inherits_no_descriptor_no_signal_mask_and_no_folder) {
