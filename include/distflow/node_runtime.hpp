@@ -52,7 +52,8 @@ class NodeRuntime {
     auto call = [](void* callable, PayloadWriter& out) {
       (*static_cast<std::remove_reference_t<Write>*>(callable))(out);
     };
-    return send_written(std::forward<Name>(target), call, &write);
+    // `call` gives it its own type back, const or not.
+    return send_written(std::forward<Name>(target), call, const_cast<void*>(static_cast<const void*>(&write)));
   }
 
   /// A handle on a name, for a loop that sends to it often.

@@ -203,11 +203,11 @@ TEST_F(NodeRuntimeTest, what_writes_a_message_in_place_may_send_another_or_throw
 TEST_F(NodeRuntimeTest, names_that_nobody_holds_make_room_for_new_ones) {
   NodeRuntime node = start({.targets_max = 4});
   const Target held = node.target("held");
+  // Refused only for as long as all four are held by messages that wait for the PMD's answer.
   for (int i = 0; i < 100; ++i) {
-    EXPECT_NE(node.send("nobody" + std::to_string(i), "1"), SendVerdict::shut_down);
-    while (node.stats().parked_messages > 0) std::this_thread::yield();
+    while (node.send("nobody" + std::to_string(i), "1") == SendVerdict::invalid_target) std::this_thread::yield();
   }
-  EXPECT_TRUE(is_under_way(node.send("self", "1")));
+  while (!is_under_way(node.send("self", "1"))) std::this_thread::yield();
 }
 
 TEST_F(NodeRuntimeTest, all_that_other_threads_submit_is_accounted_for_at_a_shutdown_amid_it) {
