@@ -51,6 +51,14 @@ TEST(PmdReply, the_texts_that_typescript_clients_compare_are_byte_exact) {
             R"({"type":"response","requestId":7,"payload":{"error":"Alias 'x' already in use"}})");
 }
 
+TEST(PmdReply, the_refusal_of_an_alias_names_its_holder_in_a_key_of_ours) {
+  const std::string frame = alias_in_use_response(R"("r")", pong());
+  EXPECT_EQ(frame, R"({"type":"response","requestId":"r","payload":{"error":"Alias 'pong' already in use","holder":)"
+                   R"({"nodeId":"775bfab11e654f63","alias":"pong","host":"localhost","port":45401,)"
+                   R"("lastHeartbeat":1795374131949}}})");
+  EXPECT_EQ(response_of(frame).error, "Alias 'pong' already in use");
+}
+
 TEST(PmdReply, a_request_without_id_is_answered_without_one) {
   EXPECT_EQ(success_response(""), R"({"type":"response","payload":{"success":true}})");
 }
