@@ -10,9 +10,12 @@
 namespace distflow::cli {
 namespace {
 
-using protocol::append_json_integer;
 using protocol::append_json_string;
 using protocol::NodeInfo;
+
+// Where the years 0 and 10000 begin, in ms since the Unix epoch.
+constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
+constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
 
 /// What others have named, fit for a terminal: without control characters.
 std::string printable(std::string_view text) {
@@ -75,8 +78,6 @@ Report unreachable(const Arguments& arguments, std::string_view name, const std:
 
 std::string to_iso_time(std::int64_t ms_since_epoch) {
   using namespace std::chrono;
-  constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
-  constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
   if (ms_since_epoch < kYear0Ms || ms_since_epoch >= kYear10000Ms) return std::to_string(ms_since_epoch);
   const sys_time<milliseconds> time{milliseconds(ms_since_epoch)};
   const auto day = floor<days>(time);

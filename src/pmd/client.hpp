@@ -60,7 +60,7 @@ class ClientObserver {
     return AfterRefusal::give_up;
   }
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
-  virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
+  virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { nodes.clear(); }
   /// A node joined, or changed its registration. The node itself is told of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
   virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
@@ -91,9 +91,9 @@ struct ClientOptions {
   base::Duration heartbeat_interval = base::seconds(20);
   base::Duration close_timeout = base::seconds(1);  ///< for the answer to the unregister of a close
   transport::BackoffOptions backoff;
-  std::uint32_t request_count_max = 4096;           ///< requests without an answer; more fail with Errc::queue_full
+  std::uint32_t request_count_max = 4096;            ///< requests without an answer; more fail with Errc::queue_full
   std::uint32_t reply_size_max = 128 * 1024 * 1024;  ///< bytes of a frame from the PMD: all nodes that one can hold
-  std::uint64_t seed = 0;                           ///< of the jitter
+  std::uint64_t seed = 0;                            ///< of the jitter
 };
 
 /// What a client works with. All of it must outlive the client.

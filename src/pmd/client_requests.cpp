@@ -41,7 +41,7 @@ void ClientRequests::refuse(OnAnswer on_answer, Error why) {
   reactor_.defer(deliver_);
 }
 
-void ClientRequests::answer(RequestId id, Answer response) {
+void ClientRequests::answer(RequestId id, const Answer& response) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
   const PendingRequest request = std::move(found->second);

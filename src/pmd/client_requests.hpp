@@ -61,7 +61,7 @@ class ClientRequests {
   /// Answers a request that is not taken up.
   void refuse(OnAnswer on_answer, Error why);
   /// Nothing happens when no such request is on the table.
-  void answer(RequestId id, Answer response);
+  void answer(RequestId id, const Answer& response);
 
   /// The connection is lost, because of `why`.
   void on_loss(Error why);
