@@ -6,7 +6,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <memory>
+#include <exception>
+#include <optional>
 #include <string>
 
 #include "base/log.hpp"
@@ -21,6 +22,7 @@ namespace {
 constexpr int kExitEnded = 0;
 constexpr int kExitNotStarted = 1;
 constexpr int kExitWrongUsage = 2;
+constexpr double kSecondsMax = 1e9;
 
 struct PmdArguments {
   pmd::ServerOptions server;
@@ -59,13 +61,12 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   double ttl_seconds = 60;
   double idle_exit_seconds = 0;
   std::string log_level = "warn";
-  constexpr double kSecondsMax = 1e9;
 
   CLI::App app("The distflow port mapper daemon: nodes register with it and find each other by name.", "distflow-pmd");
   app.add_option("--port", server.port, "port to listen at; 0 lets the system choose")->capture_default_str();
   app.add_option("--host", server.host, "address to listen at; with 127.0.0.1, ::1 too")
       ->capture_default_str()
-      ->transform([](std::string host) { return host == "localhost" ? pmd::kDefaultHost : host; })
+      ->transform([](const std::string& host) { return host == "localhost" ? std::string(pmd::kDefaultHost) : host; })
       ->check([](const std::string& host) {
         return io::Address::parse(host, 0) ? std::string() : "not a numeric address: " + host;
       });
@@ -181,8 +182,11 @@ int run(const PmdArguments& arguments) {
 }  // namespace
 }  // namespace distflow::cli
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   distflow::cli::PmdArguments arguments;
   if (const std::optional<int> exit_code = distflow::cli::parse(argc, argv, arguments)) return *exit_code;
   return distflow::cli::run(arguments);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "distflow-pmd: %s\n", error.what());
+  return distflow::cli::kExitNotStarted;
 }

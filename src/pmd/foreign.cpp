@@ -9,6 +9,8 @@ namespace {
 constexpr const char* kEpmd =
     "a request to Erlang's epmd; both use port 4369 by default, give one of them another (--port, ERL_EPMD_PORT)";
 
+constexpr std::string_view kEpmdRequests = "nxzdks";  // NAMES, ALIVE2, PORT_PLEASE2, DUMP, KILL, STOP
+
 /// The first length that a header beginning with `first` can announce.
 std::uint32_t announced_at_least(std::string_view first) {
   char header[framing::kHeaderSize] = {};
@@ -18,8 +20,7 @@ std::uint32_t announced_at_least(std::string_view first) {
 
 /// Requests of epmd are a length of two bytes, then a letter (Erlang distribution protocol, "EPMD Protocol").
 bool is_epmd(std::string_view first) {
-  constexpr std::string_view kRequests = "nxzdks";  // NAMES, ALIVE2, PORT_PLEASE2, DUMP, KILL, STOP
-  return first.size() >= 3 && first[0] == '\0' && kRequests.find(first[2]) != std::string_view::npos;
+  return first.size() >= 3 && first[0] == '\0' && kEpmdRequests.find(first[2]) != std::string_view::npos;
 }
 
 bool is_http(std::string_view first) {

@@ -37,10 +37,10 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
       claims_(options.claim_count_max),
       claim_timer_(Delegate<void()>::to<&RequestHandler::on_claim_timer>(*this)),
       expiry_timer_(Delegate<void()>::to<&RequestHandler::on_expiry_timer>(*this)) {
-  settle_claims_.on_turn_end = Delegate<void()>::to<&RequestHandler::settle_claims>(*this);
+  grant_claims_.on_turn_end = Delegate<void()>::to<&RequestHandler::grant_claims>(*this);
 }
 
-RequestHandler::~RequestHandler() { settle_claims_.unlink(); }
+RequestHandler::~RequestHandler() { grant_claims_.unlink(); }
 
 void RequestHandler::on_request(Session& session, std::string_view frame) {
   const Result<protocol::Request> request = protocol::parse_request(frame);
@@ -78,7 +78,7 @@ void RequestHandler::stop() {
   is_stopped_ = true;
   reactor_.timers().cancel(claim_timer_);
   reactor_.timers().cancel(expiry_timer_);
-  settle_claims_.unlink();
+  grant_claims_.unlink();
 }
 
 void RequestHandler::on_malformed(Session& session) {
@@ -101,7 +101,7 @@ void RequestHandler::on_register(Session& session, const protocol::Request& requ
   session.hold(Session::Hold::claim);
   ++counters_.claims_parked;
   const base::Instant deadline = base::saturating_add(reactor_.now(), options_.claim_grace);
-  if (claims_.empty()) reactor_.timers().arm(claim_timer_, deadline);
+  if (claims_.empty()) arm_claims(deadline);
   claims_.park({&session, request.registration, std::string(request.raw_request_id), deadline});
 }
 
@@ -123,7 +123,7 @@ bool RequestHandler::try_register(Session& session, const protocol::Registration
   tell_join(*outcome.entry);
   arm_expiry();
   // A replaced entry may have given up an alias that somebody waits for.
-  if (outcome.status == Registry::Status::replaced && !claims_.empty()) reactor_.defer(settle_claims_);
+  if (outcome.status == Registry::Status::replaced && !claims_.empty()) reactor_.defer(grant_claims_);
   return true;
 }
 
@@ -140,13 +140,12 @@ void RequestHandler::refuse_claim(Session& session, const protocol::Registration
   reply(session, protocol::alias_in_use_response(raw_request_id, holder->node));
 }
 
-/// Grants the claims whose alias is free by now, and answers in due time those that it is not.
-void RequestHandler::settle_claims() {
-  const base::Instant now = reactor_.now();
+/// Grants the claims whose alias is free by now, and refuses those whose deadline is not after `refused_until`.
+void RequestHandler::settle_claims(base::Instant refused_until) {
   claims_.settle([&](const Claim& claim) {
     if (try_register(*claim.session, claim.registration, claim.raw_request_id)) {
       ++counters_.claims_granted;
-    } else if (claim.deadline <= now) {
+    } else if (claim.deadline <= refused_until) {
       refuse_claim(*claim.session, claim.registration, claim.raw_request_id);
     } else {
       return false;
@@ -156,9 +155,23 @@ void RequestHandler::settle_claims() {
   });
 }
 
+void RequestHandler::grant_claims() { settle_claims(base::Instant::min()); }
+
+void RequestHandler::arm_claims(base::Instant at) {
+  claims_armed_at_ = at;
+  reactor_.timers().arm(claim_timer_, at);
+}
+
 void RequestHandler::on_claim_timer() {
-  settle_claims();
-  if (!claims_.empty()) reactor_.timers().arm(claim_timer_, claims_.next_deadline());
+  const base::Instant now = reactor_.now();
+  if (now - claims_armed_at_ > options_.stall_max) {
+    // This process stood still: the ends of holders may be waiting to be seen.
+    grant_claims();
+    if (!claims_.empty()) arm_claims(base::saturating_add(now, options_.claim_grace));
+  } else {
+    settle_claims(now);
+    if (!claims_.empty()) arm_claims(claims_.next_deadline());
+  }
 }
 
 void RequestHandler::on_unregister(Session& session, const protocol::Request& request) {
@@ -259,7 +272,7 @@ void RequestHandler::tell_leaves(const std::vector<Registry::Departure>& departu
   counters_.leaves += departures.size();
   if (is_stopped_) return;
   arm_expiry();
-  if (!claims_.empty()) reactor_.defer(settle_claims_);
+  if (!claims_.empty()) reactor_.defer(grant_claims_);
   if (watchers_.size() == 0) return;
   for (const Registry::Departure& gone : departures) {
     tell(protocol::peer_event(protocol::EventKind::leave, gone.node, gone.revision));

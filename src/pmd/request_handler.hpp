@@ -56,7 +56,9 @@ class RequestHandler {
   bool try_register(Session& session, const protocol::Registration& registration, std::string_view raw_request_id);
   [[nodiscard]] bool may_wait(const Session& session, const protocol::Registration& registration) const;
   void refuse_claim(Session& session, const protocol::Registration& registration, std::string_view raw_request_id);
-  void settle_claims();
+  void settle_claims(base::Instant refused_until);
+  void grant_claims();
+  void arm_claims(base::Instant at);
   void on_claim_timer();
   void on_expiry_timer();
   void arm_expiry();
@@ -82,10 +84,11 @@ class RequestHandler {
   Watchers watchers_;
   Claims claims_;
   base::Timer claim_timer_;
+  base::Instant claims_armed_at_;
   base::Timer expiry_timer_;
   base::Instant expiry_armed_at_ = base::kNever;
   base::Instant no_expiry_before_ = base::Instant::min();
-  io::TurnEnd settle_claims_;
+  io::TurnEnd grant_claims_;
 };
 
 }  // namespace distflow::pmd

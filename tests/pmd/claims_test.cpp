@@ -114,6 +114,21 @@ TEST_F(Claims, a_claim_with_much_behind_it_is_not_waited_with) {
   EXPECT_THAT(frames[0], HasSubstr("already in use"));
 }
 
+TEST_F(Claims, nobody_is_refused_because_the_pmd_itself_stood_still) {
+  const auto old_node = pmd.connect();
+  const auto new_node = pmd.connect();
+  pmd.ask(old_node, register_text("id1", "pong"));
+  pmd.ask(new_node, register_text("id2", "pong"));
+  pmd.stall(base::seconds(10));
+  pmd.hang_up(old_node);
+  EXPECT_THAT(pmd.receive(new_node), ElementsAre(kSuccess));
+  const auto third = pmd.connect();
+  pmd.ask(third, register_text("id3", "pong"));
+  pmd.stall(base::seconds(10));
+  pmd.advance(base::milliseconds(300), base::milliseconds(10));
+  EXPECT_THAT(pmd.receive(third), ElementsAre(HasSubstr("already in use")));
+}
+
 TEST_F(Claims, a_claimant_that_goes_is_forgotten) {
   const auto holder = pmd.connect();
   const auto claimant = pmd.connect();
