@@ -60,7 +60,8 @@ class ClientObserver {
     return AfterRefusal::give_up;
   }
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
-  virtual void on_snapshot(std::vector<protocol::NodeInfo> /*nodes*/) {}
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): whoever overrides it keeps them
+  virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
   /// A node joined, or changed its registration. The node itself is told of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
   virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
