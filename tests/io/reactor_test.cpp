@@ -36,11 +36,12 @@ struct Expiry {
 
 class ReactorTest : public ::testing::Test {
  protected:
-  void open(io::ReactorOptions options) { reactor_.emplace(make_backend(chunks_), options); }
-  io::Reactor& reactor() {
-    if (!reactor_) open({});
-    return *reactor_;
+  void SetUp() override { open({}); }
+  void open(io::ReactorOptions options) {
+    reactor_.reset();
+    reactor_.emplace(make_backend(chunks_), options);
   }
+  io::Reactor& reactor() { return *reactor_; }
   io::Backend& backend() { return reactor().backend(); }
 
   base::ChunkPool chunks_{{}};
@@ -215,7 +216,6 @@ TEST_F(ReactorTest, what_an_inbox_holds_is_taken_before_the_loop_sleeps_and_afte
 }
 
 TEST_F(ReactorTest, stop_ends_run_from_another_thread_and_before_it_began) {
-  reactor();
   std::thread stopper([&] { reactor().stop(); });
   reactor().run();
   stopper.join();

@@ -38,6 +38,30 @@ TEST_F(ConnectionSendTest, what_a_turn_queued_leaves_in_one_send) {
   EXPECT_EQ(peer_.receive(), expected);
 }
 
+TEST_F(ConnectionSendTest, a_push_does_not_wait_for_the_turns_end) {
+  connect();
+  settle();
+  EXPECT_FALSE(connection_->push()) << "nothing is queued";
+  send("now");
+  EXPECT_TRUE(connection_->push());
+  EXPECT_EQ(peer_.receive(), framed("now"));
+  send("later");
+  EXPECT_FALSE(connection_->push()) << "one flight at a time";
+  ASSERT_TRUE(until([&] { return observer_->sent == 2; }));
+  EXPECT_EQ(peer_.receive(), framed("later"));
+}
+
+TEST_F(ConnectionSendTest, a_push_to_a_peer_that_is_gone_closes_in_a_turn) {
+  connect();
+  peer_.reset();
+  while (send("x") == SendResult::queued) {
+    connection_->push();
+    turn_some(reactor_, 1);
+  }
+  ASSERT_TRUE(until_closed());
+  EXPECT_GT(observer_->sent + observer_->dropped, 0U);
+}
+
 TEST_F(ConnectionSendTest, answers_given_inside_on_frames_leave_in_one_send) {
   connect();
   observer_->on_frame = [&](Connection&) { send("answer"); };

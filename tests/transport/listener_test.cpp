@@ -125,6 +125,7 @@ TEST_F(ListenerTest, it_may_be_closed_inside_on_accept) {
   ASSERT_TRUE(until([&] { return closed_count_ == 1; }));
   EXPECT_EQ(streams_.size(), 1U);
   EXPECT_FALSE(listener_->is_open());
+  EXPECT_EQ(counters().pauses, 0U) << "the end of accepting was no failure";
 }
 
 TEST_F(ListenerTest, it_may_be_closed_while_it_pauses_and_opened_again) {
