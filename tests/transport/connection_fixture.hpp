@@ -24,7 +24,7 @@ inline std::string framed(std::string_view body) {
 }
 
 /// Takes every frame, unless a hook does something else.
-struct RecordingObserver : transport::ConnectionObserver {
+struct RecordingObserver final : transport::ConnectionObserver {
   void on_frames(transport::Connection& connection) override {
     EXPECT_FALSE(closed) << "frames after on_closed";
     framing::Frame frame;
