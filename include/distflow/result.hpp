@@ -24,11 +24,12 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& value() & { return checked(); }
   [[nodiscard]] const T& value() const& { return const_cast<Result*>(this)->checked(); }
-  [[nodiscard]] T&& value() && { return std::move(checked()); }
+  /// By value, unlike std::expected: a range-for over the value of a temporary is safe.
+  [[nodiscard]] T value() && { return std::move(checked()); }
 
   T& operator*() & { return checked(); }
   const T& operator*() const& { return const_cast<Result*>(this)->checked(); }
-  T&& operator*() && { return std::move(checked()); }
+  T operator*() && { return std::move(checked()); }
   T* operator->() { return &checked(); }
   const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
 

@@ -51,6 +51,7 @@ class PayloadWriter {
   void commit(std::size_t size) { cursor_ += size; }
 
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     if (char* out = reserve(bytes.size())) {
       std::memcpy(out, bytes.data(), bytes.size());
       commit(bytes.size());

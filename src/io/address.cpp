@@ -40,7 +40,7 @@ Result<Address> Address::parse(std::string_view host, std::uint16_t port) {
 
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (host.size() >= text.size() || host.find('\0') != std::string_view::npos) return invalid;
-  std::memcpy(text.data(), host.data(), host.size());
+  host.copy(text.data(), host.size());
   if (address.scope == 0 && inet_pton(AF_INET, text.data(), address.bytes.data()) == 1) return address;
   address.family = Family::ipv6;
   if (inet_pton(AF_INET6, text.data(), address.bytes.data()) == 1) return address;

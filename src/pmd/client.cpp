@@ -13,17 +13,15 @@ using protocol::Response;
 
 constexpr const char* kAsking = "asking the PMD";
 
-/// Asks to be told when the PMD was told to end.
-constexpr std::string_view kShutdownCap = "pmd-shutdown";
-
 std::string write_hello(std::string_view id) {
-  return protocol::hello_request(id, {.version = 1, .caps = {std::string(kShutdownCap)}, .pid = 0, .start_time_ms = 0});
+  return protocol::hello_request(
+      id, {.version = 1, .caps = {std::string(protocol::kShutdownCap)}, .pid = 0, .start_time_ms = 0});
 }
 
 protocol::Registration with_shutdown_cap(protocol::Registration registration) {
-  if (registration.node.has_cap(kShutdownCap)) return registration;
+  if (registration.node.has_cap(protocol::kShutdownCap)) return registration;
   if (!registration.node.caps) registration.node.caps.emplace();
-  registration.node.caps->emplace_back(kShutdownCap);
+  registration.node.caps->emplace_back(protocol::kShutdownCap);
   return registration;
 }
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::int64_t kVersion = 1;
 /// Asked for in a registration's caps: the event that tells of an ordered end. Told of in the answer to hello, too.
-constexpr std::string_view kShutdownCap = "pmd-shutdown";
 /// What may have come behind a claim that waits: it keeps memory, and a node sends little behind its registration.
 constexpr std::size_t kUnreadBehindClaimMax = 4096;
 
@@ -118,7 +117,7 @@ bool RequestHandler::try_register(Session& session, const protocol::Registration
     case Registry::Status::joined:
     case Registry::Status::replaced: break;
   }
-  session.wants_shutdown_event = registration.node.has_cap(kShutdownCap);
+  session.wants_shutdown_event = registration.node.has_cap(protocol::kShutdownCap);
   reply(session, protocol::success_response(raw_request_id));
   tell_join(*outcome.entry);
   arm_expiry();
@@ -219,7 +218,7 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
 
 std::string RequestHandler::introduced(const protocol::Request& request) const {
   return protocol::hello_response(request.raw_request_id, {.version = kVersion,
-                                                           .caps = {std::string(kShutdownCap)},
+                                                           .caps = {std::string(protocol::kShutdownCap)},
                                                            .pid = options_.process_id,
                                                            .start_time_ms = started_at_});
 }

@@ -20,6 +20,8 @@ namespace distflow::protocol {
 inline constexpr std::size_t kHostSizeMax = 255;
 inline constexpr std::size_t kCapCountMax = 32;
 inline constexpr std::size_t kCapSizeMax = 64;
+/// The capability that asks to be told when the PMD was told to end.
+inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;
 

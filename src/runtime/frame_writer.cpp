@@ -9,7 +9,7 @@ namespace distflow::runtime {
 namespace {
 
 char* copy(char* out, std::string_view bytes) {
-  std::memcpy(out, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
   return out + bytes.size();
 }
 

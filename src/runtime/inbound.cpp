@@ -20,7 +20,7 @@ base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
   if (chunk == nullptr) return nullptr;
   char* out = chunk->data();
   const auto place = [&out](std::string_view text) {
-    std::memcpy(out, text.data(), text.size());
+    if (!text.empty()) std::memcpy(out, text.data(), text.size());
     return std::exchange(out, out + text.size());
   };
   mail.from = place(envelope.from);

@@ -5,6 +5,9 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace distflow {
 namespace {
@@ -47,6 +50,14 @@ TEST(ResultDeathTest, the_wrong_side_of_it_stops_the_process) {
 TEST(Error, says_what_was_being_done_and_what_happened) {
   EXPECT_EQ(refused().message(), "asking: refused by the other side");
   EXPECT_EQ((Error{Errc::queue_full}).message(), "the queue is full");
+}
+
+TEST(Result, the_value_of_a_temporary_outlives_it_in_a_range_for) {
+  static_assert(std::is_same_v<decltype(*std::declval<Result<std::vector<int>>>()), std::vector<int>>);
+  static_assert(std::is_same_v<decltype(std::declval<Result<std::vector<int>>>().value()), std::vector<int>>);
+  int sum = 0;
+  for (const int number : *Result<std::vector<int>>(std::vector<int>{1, 2, 3})) sum += number;
+  EXPECT_EQ(sum, 6);
 }
 
 TEST(Error, compares_by_code_whatever_was_being_done) {
