@@ -46,7 +46,7 @@ struct NodeOptions {
   /// Start the PMD when none answers; only where pmd_host is this machine's loopback. The program distflow-pmd is what
   /// DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH.
   bool start_pmd = true;
-  /// A PMD started by this node ends after so long without nodes.
+  /// A PMD started by this node ends after so long without any connection.
   std::chrono::milliseconds pmd_idle_exit{30'000};
 
   std::string host = "127.0.0.1";  ///< the numeric address to listen on

@@ -35,9 +35,6 @@
 
 namespace distflow::runtime {
 
-/// Errc::invalid_option, or what the address's or backend's text is wrong with.
-Result<void> check_options(const NodeOptions& options);
-
 class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
  public:
   /// Returns when the node is registered, or with the reason why it is not.
