@@ -45,6 +45,9 @@ struct RawJson {
 /// Use: node.send_with("pong", [&](PayloadWriter& out) { out.append(R"({"n":1})"); });
 class PayloadWriter {
  public:
+  PayloadWriter(const PayloadWriter&) = delete;
+  PayloadWriter& operator=(const PayloadWriter&) = delete;
+
   /// Room for `size` more bytes; null when memory is exhausted (the verdict says so).
   char* reserve(std::size_t size) { return size <= static_cast<std::size_t>(end_ - cursor_) ? cursor_ : grow(size); }
   /// Takes `size` of the bytes written at reserve()'s pointer.
@@ -70,8 +73,6 @@ class PayloadWriter {
   using Grow = void (*)(PayloadWriter& writer, std::size_t size);
   explicit PayloadWriter(Grow how_to_grow) : grow_(how_to_grow) {}
   ~PayloadWriter() = default;
-  PayloadWriter(const PayloadWriter&) = delete;
-  PayloadWriter& operator=(const PayloadWriter&) = delete;
 
   char* cursor_ = nullptr;
   char* end_ = nullptr;

@@ -71,10 +71,10 @@ bool Reactor::is_spinning() {
   return now() < spin_until_;
 }
 
-void Reactor::poll_asleep(base::Instant until) {
+void Reactor::poll_asleep(base::Instant deadline) {
   is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
   const bool has_work = take_submissions() || is_stopped();
-  backend_->poll(has_work ? base::Instant::min() : until);
+  backend_->poll(has_work ? base::Instant::min() : deadline);
   is_asleep_.exchange(false, std::memory_order_seq_cst);
 }
 

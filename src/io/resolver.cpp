@@ -90,7 +90,7 @@ Resolver::~Resolver() {
   shared_->reactor = nullptr;
 }
 
-void Resolver::resolve(const std::string& host, std::uint16_t port, Callback callback) {
+void Resolver::resolve(const std::string& host, std::uint16_t port, const Callback& callback) {
   if (std::vector<Address> known = resolve_immediately(host, port); !known.empty()) return callback(std::move(known));
   if (const Result<void> started = start_lookup(host, port, callback); !started) callback(started.error());
 }

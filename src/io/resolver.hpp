@@ -38,7 +38,7 @@ class Resolver {
 
   /// `callback` runs on the loop's thread, once, unless the resolver dies first. It may resolve again or destroy the
   /// resolver. Copies of it may be destroyed on another thread.
-  void resolve(const std::string& host, std::uint16_t port, Callback callback);
+  void resolve(const std::string& host, std::uint16_t port, const Callback& callback);
 
  private:
   struct Shared;

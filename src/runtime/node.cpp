@@ -30,13 +30,13 @@ bool is_loopback(const std::string& host) {
 }  // namespace
 
 std::string make_node_id(io::Backend& backend) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::byte, 8> bytes{};
   backend.fill_random(bytes);
   std::string id;
   for (const std::byte byte : bytes) {
-    id += kDigits[std::to_integer<std::size_t>(byte >> 4)];
-    id += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+    id += digits[std::to_integer<std::size_t>(byte >> 4)];
+    id += digits[std::to_integer<std::size_t>(byte & std::byte{15})];
   }
   return id;
 }

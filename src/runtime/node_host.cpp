@@ -169,8 +169,8 @@ void NodeHost::on_loop(std::function<void()> task) {
 }
 
 NodeHost::ThreadBuffer& NodeHost::thread_buffer() {
-  thread_local std::unique_ptr<ThreadBuffer> buffer;
-  if (buffer == nullptr || buffer->instance != instance_) buffer = std::make_unique<ThreadBuffer>(*this);
+  thread_local std::optional<ThreadBuffer> buffer;
+  if (!buffer || buffer->instance != instance_) buffer.emplace(*this);
   return *buffer;
 }
 
@@ -279,18 +279,18 @@ Result<std::vector<PeerInfo>> NodeHost::discover() const {
 }
 
 Result<PeerInfo> NodeHost::resolve(std::string_view name) {
-  constexpr const char* kResolving = "resolving a name";
-  if (is_forked()) return Error{Errc::forked, kResolving};
-  if (!is_running()) return Error{Errc::shut_down, kResolving};
+  constexpr const char* resolving = "resolving a name";
+  if (is_forked()) return Error{Errc::forked, resolving};
+  if (!is_running()) return Error{Errc::shut_down, resolving};
   if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
 
   if (is_loop_thread() && (is_in_turn_ || options_.threading != Threading::caller)) {
-    return Error{Errc::node_not_found, kResolving};  // cannot wait here
+    return Error{Errc::node_not_found, resolving};  // cannot wait here
   }
   auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
   std::future<Result<PeerInfo>> future = answer->get_future();
   on_loop([this, answer, text = std::string(name)] {
-    if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, kResolving});
+    if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
     node_->ask_pmd(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
   });
   const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
@@ -300,11 +300,11 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   } else {
     future.wait_until(until);
   }
-  if (!is_ready()) return Error{Errc::timed_out, kResolving};
+  if (!is_ready()) return Error{Errc::timed_out, resolving};
   try {
     return future.get();
   } catch (const std::future_error&) {
-    return Error{Errc::queue_full, kResolving};  // the loop had no room for the question
+    return Error{Errc::queue_full, resolving};  // the loop had no room for the question
   }
 }
 
@@ -322,11 +322,11 @@ NodeStats NodeHost::stats() const {
 }
 
 Result<void> NodeHost::poll(base::Duration timeout) {
-  constexpr const char* kPolling = "polling";
-  if (is_forked()) return Error{Errc::forked, kPolling};
+  constexpr const char* polling = "polling";
+  if (is_forked()) return Error{Errc::forked, polling};
   if (options_.threading != Threading::caller)
     return Error{Errc::invalid_option, "polling a node that has its own thread"};
-  if (!is_running()) return Error{Errc::shut_down, kPolling};
+  if (!is_running()) return Error{Errc::shut_down, polling};
   if (!is_loop_thread() || is_in_turn_) return Error{Errc::already_running, "polling from another thread or a handler"};
   is_in_turn_ = true;
   reactor_->turn(base::saturating_add(io::system_now(), timeout));
@@ -378,8 +378,7 @@ ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
     report_ = node_->shutdown_report();
   } else {
     report_->is_complete = false;
-    // A handler that never returns goes on using all this.
-    [[maybe_unused]] const auto* kept_for_ever = new std::shared_ptr<NodeHost>(shared_from_this());
+    keep_for_ever();  // a handler that never returns goes on using all this
   }
   if (thread_.joinable()) {
     std::thread ended = std::move(thread_);

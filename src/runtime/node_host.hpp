@@ -68,6 +68,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
   [[nodiscard]] bool is_forked() const { return fork_guard_.is_forked(); }
+  /// Is never taken apart from now on.
+  void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
   /// The application has let go of its last handle.
   void on_last_handle();
 
@@ -140,6 +142,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::optional<ShutdownReport> report_;  // under mutex_; set when the loop has ended
   std::mutex shutdown_mutex_;             // one thread at a time waits for the end
   std::thread thread_;
+  std::shared_ptr<NodeHost> kept_by_itself_;
 };
 
 }  // namespace distflow::runtime

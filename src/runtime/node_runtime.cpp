@@ -29,8 +29,8 @@ std::shared_ptr<NodeHost> make_handle(std::shared_ptr<NodeHost> host) {
   return {raw, [owner = std::move(host)](NodeHost* last) mutable {
             last->on_last_handle();
             // In a forked child nothing of the node may be taken apart: its threads and its locks stayed behind.
-            if (last->is_forked()) [[maybe_unused]]
-              const auto* kept = new std::shared_ptr<NodeHost>(std::move(owner));
+            if (last->is_forked()) last->keep_for_ever();
+            owner.reset();
           }};
 }
 

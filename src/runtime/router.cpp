@@ -52,7 +52,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   if (target->peer == nullptr) {
     if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
   }
-  SendVerdict verdict;
+  SendVerdict verdict = SendVerdict::unresolved;
   SendCounters* counters = &parts_.traffic.unresolved().out;
   if (target->peer != nullptr) {
     EnvelopeSuffix suffix;

@@ -142,9 +142,9 @@ Result<int> accept_stream(int listener, Address& peer) {
 std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return ::recv(fd, out, size, 0); }
 
 void discard_received(int fd) noexcept {
-  constexpr int kReceivesMax = 64;
+  constexpr int receives_max = 64;
   std::array<char, 16 * 1024> bytes;  // what it holds is of no interest
-  for (int i = 0; i < kReceivesMax && receive(fd, bytes.data(), bytes.size()) > 0; ++i) {
+  for (int i = 0; i < receives_max && receive(fd, bytes.data(), bytes.size()) > 0; ++i) {
   }
 }
 
