@@ -21,7 +21,7 @@ void expect_conserved(const ReceiveStats& received, std::uint64_t waiting) {
   EXPECT_EQ(received.received, received.handled + waiting + received.dropped());
 }
 
-TEST(NodeLimits, a_full_mailbox_drops_the_newest_by_default_and_counts_them_by_sender) {
+TEST(NodeLimits, point_20_a_full_mailbox_drops_the_newest_by_default_and_counts_them_by_sender) {
   Cluster cluster;
   TestNode& ping = cluster.add_node({.alias = "ping"});
   TestNode& pong = cluster.add_node({.alias = "pong", .mailbox = {.max_size = 10}});

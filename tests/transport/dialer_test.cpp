@@ -75,7 +75,7 @@ TEST_F(DialerTest, a_dial_gives_a_connected_stream) {
   EXPECT_EQ(accepted.receive(), "hello");
 }
 
-TEST_F(DialerTest, an_address_that_refuses_is_followed_by_the_next) {
+TEST_F(DialerTest, point_18_an_address_that_refuses_is_followed_by_the_next) {
   // Somebody listens at ::1 alone, at a port that is free at 127.0.0.1, which "localhost" means first.
   const Result<io::Handle> six = reactor_.backend().listen(io::Address::ipv6_loopback(0), {});
   if (!six) GTEST_SKIP() << "no IPv6 here";
