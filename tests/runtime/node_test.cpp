@@ -86,6 +86,21 @@ TEST(Node, a_name_that_nobody_has_is_unresolved_and_counted) {
   EXPECT_EQ(node.stats().parked_messages, 0u);
 }
 
+TEST(Node, what_waits_for_a_name_is_sent_in_order_when_the_name_is_known) {
+  Cluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  pong.record_messages();
+  cluster.stop_pmd();  // nobody to say that there is no such node
+  for (const char* number : {"1", "2", "3"}) EXPECT_EQ(ping.send("later", number), SendVerdict::queued);
+  EXPECT_EQ(ping.stats().parked_messages, 3u);
+  ping->directory().upsert({.node_id = pong->node_id(), .alias = "later", .host = "127.0.0.1", .port = pong->port()});
+  EXPECT_EQ(ping.stats().parked_messages, 0u);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
+  EXPECT_EQ(pong.messages.front().payload, "1");
+  EXPECT_EQ(pong.messages.back().payload, "3");
+}
+
 TEST(Node, at_most_so_many_messages_wait_for_a_name) {
   Cluster cluster;
   TestNode& node = cluster.add_node({.alias = "lonely", .parked_messages_max = 2});
