@@ -1,6 +1,6 @@
 // ping: sends {"type":"PING",...} to "pong", one after the other, and prints how long the answers took.
 //
-//     ping [--pmd-port PORT] [--count N]        ends with 0 only if every PONG came
+//     ping [--pmd-port PORT] [--backend NAME] [--count N]        ends with 0 only if every PONG came
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     if (argv[i] == std::string_view("--pmd-port"))
       options.pmd_port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
+    if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
     if (argv[i] == std::string_view("--count")) count = std::atoi(argv[i + 1]);
   }
   distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);

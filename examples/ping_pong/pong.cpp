@@ -1,6 +1,6 @@
 // pong: answers every {"type":"PING",...} with {"type":"PONG",...}, to whoever sent it, until it is told to end.
 //
-//     pong [--pmd-port PORT] [--alias NAME]
+//     pong [--pmd-port PORT] [--backend NAME] [--alias NAME]
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     if (argv[i] == std::string_view("--pmd-port"))
       options.pmd_port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
+    if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
     if (argv[i] == std::string_view("--alias")) options.alias = argv[i + 1];
   }
   // Blocked before the node starts its thread, so that they come to sigwait() below.

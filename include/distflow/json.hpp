@@ -38,6 +38,9 @@ namespace detail {
 /// JSON by the grammar, of bounded depth, whose strings have a form in UTF-8.
 [[nodiscard]] bool is_decodable_json(std::string_view text) noexcept;
 
+/// The double of a number of valid grammar; false when it is out of the range of double.
+[[nodiscard]] bool to_double(std::string_view number, double& value);
+
 /// Whether a number of valid grammar, which is known to be out of the range of double, is near zero, not huge.
 [[nodiscard]] bool is_near_zero(std::string_view number) noexcept;
 
@@ -70,13 +73,13 @@ class DocumentBuilder {
     if (std::int64_t value = 0; converts(text, end, value)) return document_.Int64(value);
     if (std::uint64_t value = 0; converts(text, end, value)) return document_.Uint64(value);
     double value = 0;
-    if (converts(text, end, value)) return document_.Double(value);
+    if (to_double({text, size}, value)) return document_.Double(value);
     return is_near_zero({text, size}) && document_.Double(*text == '-' ? -0.0 : 0.0);
   }
 
  private:
-  template <class Number>
-  static bool converts(const char* text, const char* end, Number& value) {
+  template <class Integer>
+  static bool converts(const char* text, const char* end, Integer& value) {
     const auto [after, error] = std::from_chars(text, end, value);
     return error == std::errc() && after == end;
   }

@@ -27,6 +27,7 @@ constexpr double kSecondsMax = 1e9;
 struct PmdArguments {
   pmd::ServerOptions server;
   base::LogLevel log_level = base::LogLevel::warn;
+  std::string backend;  // empty: the environment's
   int ready_fd = -1;
 };
 
@@ -85,6 +86,8 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   app.add_option("--connections-max", server.connection_count_max, "connections at once")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1U << 20));
+  app.add_option("--backend", arguments.backend, "I/O backend: auto, epoll, kqueue or uring; else DISTFLOW_IO's")
+      ->check(CLI::IsMember({"auto", "epoll", "kqueue", "uring"}));
   app.add_option("--ready-fd", arguments.ready_fd, "descriptor to report on, a line \"ready PORT\" or \"in-use PORT\"")
       ->check(CLI::NonNegativeNumber);
   try {
@@ -146,7 +149,8 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
 int run(const PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
   base::ChunkPool chunks({});
-  const Result<io::BackendKind> kind = io::backend_kind_from_environment();
+  const Result<io::BackendKind> kind =
+      arguments.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(arguments.backend);
   if (!kind) log.write(base::LogLevel::warn, "DISTFLOW_IO: %s", kind.error().message().c_str());
   Result<io::SelectedBackend> selected = io::select_backend(kind.value_or(io::BackendKind::automatic), chunks);
   if (!selected) {

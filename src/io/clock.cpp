@@ -1,6 +1,7 @@
 #include "io/clock.hpp"
 
 #include <chrono>
+#include <ctime>
 
 namespace distflow::io {
 
@@ -9,6 +10,16 @@ base::Instant system_now() noexcept { return std::chrono::steady_clock::now(); }
 base::WallMs system_wall_ms() noexcept {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+}
+
+base::WallMs system_wall_ms_coarse() noexcept {
+#if defined(CLOCK_REALTIME_COARSE)
+  timespec time{};
+  if (::clock_gettime(CLOCK_REALTIME_COARSE, &time) == 0) {
+    return base::WallMs{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
+  }
+#endif
+  return system_wall_ms();
 }
 
 }  // namespace distflow::io

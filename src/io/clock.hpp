@@ -9,5 +9,7 @@ namespace distflow::io {
 
 base::Instant system_now() noexcept;
 base::WallMs system_wall_ms() noexcept;
+/// As of the kernel's last tick, a few milliseconds ago at most, where it tells that for less (Linux, a seventh).
+base::WallMs system_wall_ms_coarse() noexcept;
 
 }  // namespace distflow::io

@@ -54,7 +54,8 @@ class Operation {
   bool started_ = false;
 };
 
-/// A sequence of accepted streams. Terminal: on_end, for instance with EMFILE when descriptors are out.
+/// A sequence of accepted streams. Terminal: on_end, for instance with EMFILE when descriptors are out. A peer that is
+/// gone already may have no address: Address{}.
 struct AcceptOp : Operation {
   base::Delegate<void(Handle stream, const Address& peer)> on_accept;
   base::Delegate<void(Error)> on_end;

@@ -1,26 +1,66 @@
 #include "io/select.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "io/readiness_backend.hpp"
 
 #if defined(__linux__)
 #include "io/epoll/epoll_poller.hpp"
-namespace distflow::io {
-using NativePoller = EpollPoller;
-inline constexpr BackendKind kNativeKind = BackendKind::epoll;
-}  // namespace distflow::io
-#else
-#error "no backend for this system yet: src/io has epoll (Linux)"
+#endif
+#ifdef DISTFLOW_HAS_KQUEUE
+#include "io/kqueue/kqueue_poller.hpp"
+#endif
+#ifdef DISTFLOW_HAS_URING
+#include "io/uring/uring.hpp"
 #endif
 
 namespace distflow::io {
+namespace {
+
+struct Name {
+  std::string_view text;
+  BackendKind kind;
+};
+
+constexpr Name kNames[] = {
+    {"auto", BackendKind::automatic},
+    {"epoll", BackendKind::epoll},
+    {"kqueue", BackendKind::kqueue},
+    {"uring", BackendKind::uring},
+};
+
+struct Candidate {
+  BackendKind kind;
+  Result<std::unique_ptr<Backend>> (*create)(base::ChunkPool& chunks);
+};
+
+/// What is built for this system. The first is the automatic choice, and what the others fall back to: it needs nothing
+/// that a system may forbid.
+constexpr Candidate kCandidates[] = {
+#if defined(__linux__)
+    {BackendKind::epoll, &ReadinessBackend<EpollPoller>::create},
+#endif
+#ifdef DISTFLOW_HAS_KQUEUE
+    {BackendKind::kqueue, &ReadinessBackend<KqueuePoller>::create},
+#endif
+#ifdef DISTFLOW_HAS_URING
+    {BackendKind::uring, &make_uring},
+#endif
+};
+
+Result<std::unique_ptr<Backend>> create(BackendKind kind, base::ChunkPool& chunks) {
+  const auto* candidate = std::ranges::find(kCandidates, kind, &Candidate::kind);
+  if (candidate != std::end(kCandidates)) return candidate->create(chunks);
+  return Error{std::make_error_code(std::errc::not_supported), "looking for it in this build"};
+}
+
+}  // namespace
 
 Result<BackendKind> parse_backend_kind(std::string_view text) {
-  if (text == "auto") return BackendKind::automatic;
-  if (text == "epoll") return BackendKind::epoll;
-  if (text == "kqueue") return BackendKind::kqueue;
-  if (text == "uring") return BackendKind::uring;
+  const auto* name = std::ranges::find(kNames, text, &Name::text);
+  if (name != std::end(kNames)) return name->kind;
   return Error{Errc::invalid_option, "reading the name of an I/O backend (auto, epoll, kqueue or uring)"};
 }
 
@@ -30,12 +70,19 @@ Result<BackendKind> backend_kind_from_environment() {
 }
 
 Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks) {
-  Result<std::unique_ptr<Backend>> native = ReadinessBackend<NativePoller>::create(chunks);
-  if (!native) return native.error();
-  SelectedBackend selected{.backend = std::move(*native), .fallback_reason = {}};
-  if (kind != BackendKind::automatic && kind != kNativeKind) {
-    selected.fallback_reason =
-        "the I/O backend asked for is not built for this system; using " + std::string(selected.backend->name());
+  SelectedBackend selected;
+  if (kind != BackendKind::automatic && kind != kCandidates[0].kind) {
+    Result<std::unique_ptr<Backend>> asked_for = create(kind, chunks);
+    if (asked_for) return SelectedBackend{.backend = std::move(*asked_for), .fallback_reason = {}};
+    selected.fallback_reason = asked_for.error().message();
+  }
+  Result<std::unique_ptr<Backend>> backend = kCandidates[0].create(chunks);
+  if (!backend) return backend.error();
+  selected.backend = std::move(*backend);
+  if (!selected.fallback_reason.empty()) {
+    const std::string name(std::ranges::find(kNames, kind, &Name::kind)->text);
+    selected.fallback_reason = "the I/O backend " + name + " cannot be used (" + selected.fallback_reason +
+                               "); using " + std::string(selected.backend->name());
   }
   return selected;
 }

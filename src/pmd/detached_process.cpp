@@ -16,6 +16,9 @@ constexpr const char* kStarting = "starting a background process";
 /// Our own ends of pipes lie at or above it, clear of the descriptors that the program is given.
 constexpr int kOwnFdMin = 10;
 
+/// How many descriptors are looked at one by one, where the system has no call for all of them and no limit.
+constexpr long kFdCountMax = 1 << 16;
+
 Error system_error() { return {std::error_code(errno, std::generic_category()), kStarting}; }
 
 struct Pipe {
@@ -50,7 +53,7 @@ void reset_signals() {
   action.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
   sigset_t none;
-  ::sigemptyset(&none);
+  sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
@@ -59,7 +62,8 @@ void close_others_on_exec() {
 #ifdef CLOSE_RANGE_CLOEXEC
   if (::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
 #endif
-  const long count = ::sysconf(_SC_OPEN_MAX);
+  const long limit = ::sysconf(_SC_OPEN_MAX);  // negative: there is none
+  const long count = limit < 0 ? kFdCountMax : limit;
   for (int fd = kReportFd + 1; fd < count; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
@@ -113,7 +117,7 @@ Result<pid_t> read_notes(int fd) {
 pid_t fork_quietly() {
   sigset_t all;
   sigset_t before;
-  ::sigfillset(&all);
+  sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
   const int failure = errno;

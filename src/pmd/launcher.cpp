@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "pmd/detached_process.hpp"
+#include "pmd/executable_path.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -38,9 +39,8 @@ Result<std::string> absolute_text(const fs::path& path) {
 }
 
 fs::path beside_this_executable() {
-  std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  return error ? fs::path() : self.parent_path() / kProgram;
+  const fs::path self = executable_path();
+  return self.empty() ? fs::path() : self.parent_path() / kProgram;
 }
 
 /// Empty when no folder of the PATH has it.

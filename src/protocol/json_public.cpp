@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <distflow/json.hpp>
 
+#include "protocol/json_double.hpp"
 #include "protocol/json_grammar.hpp"
 
 namespace distflow::detail {
@@ -9,6 +10,8 @@ namespace distflow::detail {
 bool is_decodable_json(std::string_view text) noexcept {
   return protocol::is_json(text, protocol::LoneSurrogates::refuse);
 }
+
+bool to_double(std::string_view number, double& value) { return protocol::to_double(number, value); }
 
 bool is_near_zero(std::string_view number) noexcept {
   const std::size_t exponent_at = std::min(number.find_first_of("eE"), number.size());

@@ -103,14 +103,15 @@ void Directory::on_snapshot(std::span<const PeerInfo> nodes, Absence absence) {
   }
   bool has_suspects = false;
   for (Peer* peer : missing) {
-    if (absence == Absence::suspect || peer->is_suspect) {
+    if (absence == Absence::suspect) {
       peer->is_suspect = has_suspects = true;
-    } else {
+    } else if (!peer->is_suspect) {
       leave(*peer, &SendCounters::dropped_peer_left);
     }
   }
   for (const PeerInfo& node : nodes) upsert(node);
-  if (has_suspects && !grace_timer_.is_armed()) parts_.reactor.arm_after(grace_timer_, options_.rejoin_grace);
+  // Anew after each loss: a peer that had registered again has to do so once more.
+  if (has_suspects) parts_.reactor.arm_after(grace_timer_, options_.rejoin_grace);
 }
 
 void Directory::on_grace_over() {

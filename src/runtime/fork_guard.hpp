@@ -13,10 +13,10 @@ class ForkGuard {
  public:
   ForkGuard();
   /// Whether fork() has been called since, and this is the child.
-  [[nodiscard]] bool is_forked() const { return generation().load(std::memory_order_relaxed) != made_in_; }
+  [[nodiscard]] bool is_forked() const { return generation_.load(std::memory_order_relaxed) != made_in_; }
 
  private:
-  static std::atomic<std::uint32_t>& generation();
+  static inline std::atomic<std::uint32_t> generation_{0};  // forks that led to this process
   std::uint32_t made_in_;
 };
 

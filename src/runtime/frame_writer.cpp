@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
 namespace {
-
-char* copy(char* out, std::string_view bytes) {
-  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
-  return out + bytes.size();
-}
 
 /// Lends the room behind the frame under way to the application.
 class InPlaceWriter final : public PayloadWriter {
@@ -75,39 +71,8 @@ class StringWriter final : public PayloadWriter {
   std::string& text_;
 };
 
-}  // namespace
-
-std::string_view EnvelopeSuffix::at(base::WallMs now) {
-  static_assert(sizeof(text_) >= protocol::kEnvelopeSuffixSizeMax);
-  if (now != made_at_) {
-    size_ = protocol::write_envelope_suffix(text_.data(), now);
-    made_at_ = now;
-  }
-  return {text_.data(), size_};
-}
-
-SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
-                        std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
-  if (payload.call == nullptr) {
-    const std::size_t around = prefix.size() + suffix.size();
-    if (around > frame_size_max || payload.text.size() > frame_size_max - around) return SendVerdict::too_large;
-    out.begin_frame();
-    const std::size_t size = around + payload.text.size();
-    if (char* begin = out.reserve(size)) {
-      copy(copy(copy(begin, prefix), payload.text), suffix);
-      out.commit(size);
-    }
-  } else {
-    out.begin_frame();
-    out.append(prefix);
-    InPlaceWriter writer(out);
-    AbandonUnlessFinished unfinished(out);
-    payload.call(payload.callable, writer);
-    if (writer.is_refused()) return SendVerdict::invalid_json;
-    unfinished.disarm();
-    writer.settle();
-    out.append(suffix);
-  }
+/// The end of a frame that was begun, be it good or not.
+SendVerdict end_frame(transport::OutBuffer& out, std::size_t frame_size_max, transport::EncodedFrame& frame) {
   if (out.is_out_of_memory() || out.body_size() > frame_size_max) {
     const bool is_out_of_memory = out.is_out_of_memory();
     out.abandon_frame();
@@ -115,6 +80,41 @@ SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, cons
   }
   frame = out.end_frame();
   return SendVerdict::queued;
+}
+
+}  // namespace
+
+namespace detail {
+
+SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, std::string_view text,
+                            std::string_view suffix, transport::EncodedFrame& frame) {
+  out.begin_frame();
+  out.append(prefix);
+  out.append(text);
+  out.append(suffix);
+  return end_frame(out, std::numeric_limits<std::size_t>::max(), frame);
+}
+
+SendVerdict write_by_call(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
+                          std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  out.begin_frame();
+  out.append(prefix);
+  InPlaceWriter writer(out);
+  AbandonUnlessFinished unfinished(out);
+  payload.call(payload.callable, writer);
+  if (writer.is_refused()) return SendVerdict::invalid_json;
+  unfinished.disarm();
+  writer.settle();
+  out.append(suffix);
+  return end_frame(out, frame_size_max, frame);
+}
+
+}  // namespace detail
+
+void EnvelopeSuffix::make(base::WallMs now) {
+  static_assert(sizeof(text_) >= protocol::kEnvelopeSuffixSizeMax);
+  size_ = protocol::write_envelope_suffix(text_.data(), now);
+  made_at_ = now;
 }
 
 SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_max, std::string& text) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include <distflow/send.hpp>
@@ -27,17 +28,67 @@ struct PayloadSource {
 /// What stands behind a payload, made once a millisecond.
 class EnvelopeSuffix {
  public:
-  std::string_view at(base::WallMs now);
+  std::string_view at(base::WallMs now) {
+    if (now != made_at_) [[unlikely]]
+      make(now);
+    return {text_.data(), size_};
+  }
 
  private:
+  void make(base::WallMs now);
+
   base::WallMs made_at_ = -1;
   std::size_t size_ = 0;
   std::array<char, 48> text_{};
 };
 
+namespace detail {
+
+/// The two ends of `bytes`, which meet or overlap.
+template <std::size_t kEnd>
+inline void copy_ends(char* out, std::string_view bytes) {
+  std::memcpy(out, bytes.data(), kEnd);
+  std::memcpy(out + bytes.size() - kEnd, bytes.data() + bytes.size() - kEnd, kEnd);
+}
+
+/// Copies without a call what is as long as the text around a payload nearly always is.
+inline char* copy_around(char* out, std::string_view bytes) {
+  if (bytes.size() - 16 <= 16) {
+    copy_ends<16>(out, bytes);
+  } else if (bytes.size() - 32 <= 32) {
+    copy_ends<32>(out, bytes);
+  } else if (!bytes.empty()) {
+    std::memcpy(out, bytes.data(), bytes.size());
+  }
+  return out + bytes.size();
+}
+
+inline char* copy(char* out, std::string_view bytes) {
+  if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+  return out + bytes.size();
+}
+
+/// For text that the chunk at hand has no room for.
+SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, std::string_view text,
+                            std::string_view suffix, transport::EncodedFrame& frame);
+SendVerdict write_by_call(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
+                          std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame);
+
+}  // namespace detail
+
 /// Writes the frame of a message. `queued` when `frame` is it; else too_large or out_of_memory, and nothing written.
-SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
-                        std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame);
+inline SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
+                               std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  if (payload.call != nullptr) return detail::write_by_call(out, prefix, payload, suffix, frame_size_max, frame);
+  const std::string_view text = payload.text;
+  const std::size_t around = prefix.size() + suffix.size();
+  if (around > frame_size_max || text.size() > frame_size_max - around) return SendVerdict::too_large;
+  char* const place = out.try_place(around + text.size());
+  if (place == nullptr) return detail::write_elsewhere(out, prefix, text, suffix, frame);
+  detail::copy_around(detail::copy(detail::copy_around(place, prefix), text), suffix);
+  frame = out.take_placed(around + text.size());
+  return SendVerdict::queued;
+}
 
 /// Makes the payload `text` of its own, for a message that has to wait for its envelope. `queued`, or why not.
 SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_max, std::string& text);

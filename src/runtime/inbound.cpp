@@ -29,6 +29,15 @@ base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
   return chunk;
 }
 
+/// Ids are 16 bytes, nearly always: those are compared without a call.
+bool is_same_id(std::string_view a, std::string_view b) {
+  constexpr std::size_t k_usual_size = 16;
+  if (a.size() != b.size()) return false;
+  if (a.size() == k_usual_size) [[likely]]
+    return std::memcmp(a.data(), b.data(), k_usual_size) == 0;
+  return a == b;
+}
+
 transport::ListenerOptions listener_options(std::uint32_t connections_max) {
   transport::ListenerOptions options;
   options.connection_count_max = connections_max;
@@ -107,7 +116,7 @@ class Inbound::Session final : private transport::ConnectionObserver {
       note_malformed();
       return false;
     }
-    if (envelope.to != inbound_.parts_.node_id) {
+    if (!is_same_id(envelope.to, inbound_.parts_.node_id)) {
       add_owned(inbound_.counters_.misrouted, 1);
       return false;
     }
@@ -118,6 +127,7 @@ class Inbound::Session final : private transport::ConnectionObserver {
     mail.timestamp = envelope.timestamp;
     mail.sender = &sender(envelope.from).in;
     mail.payload_size = static_cast<std::uint32_t>(envelope.payload.size());
+    mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.to.size() + envelope.payload.size());
     mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
     mail.to_size = static_cast<std::uint16_t>(envelope.to.size());
     mail.has_payload = envelope.has_payload;
@@ -143,7 +153,7 @@ class Inbound::Session final : private transport::ConnectionObserver {
 
   /// The counters of a sender. One connection carries one sender's messages, nearly always.
   Traffic& sender(std::string_view from) {
-    if (sender_ == nullptr || sender_id_ != from) {
+    if (sender_ == nullptr || !is_same_id(sender_id_, from)) {
       sender_ = &inbound_.parts_.traffic.of(from);
       sender_id_ = from;
     }

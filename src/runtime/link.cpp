@@ -27,17 +27,17 @@ void Link::renew_connection() {
   connection_ = std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
 }
 
-SendVerdict Link::send(const transport::EncodedFrame& frame) {
+SendVerdict Link::send(const transport::EncodedRun& run) {
   DF_ASSERT(!is_retired_);
-  transport::SendResult result = connection_->send(frame);
+  transport::SendResult result = connection_->send(run);
   if (result == transport::SendResult::closed) {
     // The connection is on its way out: what comes now waits for the next one.
     dying_.push_back(std::move(connection_));
     renew_connection();
-    result = connection_->send(frame);
+    result = connection_->send(run);
   }
   if (result == transport::SendResult::full) return SendVerdict::queue_full;
-  add_owned(traffic_.out.accepted, 1);
+  add_owned(traffic_.out.accepted, run.count);
   if (!connection_->is_open()) dial();
   return parts_.writes_at_once && connection_->push() ? SendVerdict::written : SendVerdict::queued;
 }

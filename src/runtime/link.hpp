@@ -47,8 +47,8 @@ class Link final : private transport::ConnectionObserver {
   Link(LinkParts& parts, Traffic& traffic, std::string host, std::uint16_t port);
   ~Link();
 
-  /// written, queued, or queue_full.
-  SendVerdict send(const transport::EncodedFrame& frame);
+  /// written, queued, or queue_full: of all the frames.
+  SendVerdict send(const transport::EncodedRun& run);
 
   /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
   void retire(Counter SendCounters::*reason);

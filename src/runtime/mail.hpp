@@ -22,13 +22,13 @@ struct alignas(64) Mail {
   std::int64_t timestamp;  ///< ms since the Unix epoch, as it came
   PeerCounters* sender;    ///< outlives the message
   std::uint32_t payload_size;
+  std::uint32_t text_size;  ///< bytes of from, to and payload together: added up once, asked for twice
   std::uint16_t from_size;
   std::uint16_t to_size;
   bool has_payload;  ///< false: the message came without one
 
   /// The bytes it is charged for: its text and itself.
-  [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size(); }
-  [[nodiscard]] std::size_t text_size() const { return std::size_t{payload_size} + from_size + to_size; }
+  [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size; }
   [[nodiscard]] std::string_view from_text() const { return {from, from_size}; }
   [[nodiscard]] std::string_view to_text() const { return {to, to_size}; }
   [[nodiscard]] std::string_view payload_text() const { return {payload, payload_size}; }

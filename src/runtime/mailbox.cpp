@@ -24,7 +24,7 @@ Alike leading_alike(std::span<const Mail> run) {
   const Mail* const end = mail + run.size();
   std::size_t text_size = 0;
   do {
-    text_size += mail->text_size();
+    text_size += mail->text_size;
   } while (++mail != end && mail->chunk == chunk && mail->sender == sender);
   const auto count = static_cast<std::size_t>(mail - run.data());
   return {count, text_size + count * sizeof(Mail)};

@@ -7,14 +7,11 @@
 
 #include "io/clock.hpp"
 #include "pmd/launcher.hpp"
-#include "protocol/envelope.hpp"
 #include "runtime/check_options.hpp"
 
 namespace distflow::runtime {
 namespace {
 
-constexpr std::size_t kSubmissionsMax = 128 * 1024;
-constexpr std::size_t kSubmissionsPerTurn = 4096;
 constexpr base::Duration kResolveTimeout = base::seconds(5);
 constexpr base::Duration kDefaultShutdown = base::seconds(5);
 /// What closing handles and confirming an unregistration may take beyond the application's deadline.
@@ -44,16 +41,6 @@ Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
 
 }  // namespace
 
-/// Where a thread that is not the loop's encodes its messages.
-struct NodeHost::ThreadBuffer {
-  explicit ThreadBuffer(const NodeHost& host) : instance(host.instance_), pool(host.out_chunks_), out(*pool) {}
-
-  const std::uint64_t instance;
-  const std::shared_ptr<base::ChunkPool> pool;  // before `out`, whose chunk goes back to it
-  transport::OutBuffer out;
-  EnvelopeSuffix suffix;
-};
-
 NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
     : options_(options),
       lock_(std::move(lock)),
@@ -64,7 +51,7 @@ NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
       out_chunks_(
           std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 256})),
       targets_(options.targets_max, instance_),
-      submissions_(kSubmissionsMax) {}
+      outbox_(std::make_shared<Outbox>(out_chunks_, options.send_bytes_max)) {}
 
 NodeHost::~NodeHost() {
   if (node_ && !is_closed_) turn_until([this] { return is_closed_; }, base::kNever);
@@ -90,7 +77,7 @@ Result<void> NodeHost::open_backend() {
   backend_name_ = selected->backend->name();
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
   reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
-  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_submissions>(*this));
+  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_outbox>(*this));
   NodeObserver& self = *this;
   node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
                                            .out_chunks = *out_chunks_,
@@ -143,8 +130,8 @@ void NodeHost::run_loop() {
 /// After the node has closed: lets the backend finish, and says that all is over.
 void NodeHost::close_loop() {
   turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
-  discard_submissions();
-  node_->router().note_discarded(discarded_submissions_);
+  discard_outbox();
+  node_->router().note_discarded(discarded_from_threads_);
   loop_of_this_thread = nullptr;
   phase_.store(Phase::closed, std::memory_order_release);
   lock_.reset();
@@ -166,94 +153,6 @@ bool NodeHost::is_loop_thread() const { return loop_of_this_thread == this; }
 
 void NodeHost::on_loop(std::function<void()> task) {
   if (!reactor_->post(std::move(task))) add(tasks_lost_, 1);
-}
-
-NodeHost::ThreadBuffer& NodeHost::thread_buffer() {
-  thread_local std::optional<ThreadBuffer> buffer;
-  if (!buffer || buffer->instance != instance_) buffer.emplace(*this);
-  return *buffer;
-}
-
-SendVerdict NodeHost::count(SendVerdict verdict) {
-  if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
-  if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
-  return verdict;
-}
-
-SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) {
-  if (is_forked()) return SendVerdict::forked;
-  if (!is_running()) return SendVerdict::shut_down;
-  if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
-  std::shared_ptr<TargetState> target = targets_.of(name);
-  if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(target, payload));
-  thread_local std::string prefix;
-  std::uint64_t version = 0;
-  return send(target, version, prefix, payload);
-}
-
-SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                           const PayloadSource& payload) {
-  if (is_forked()) return SendVerdict::forked;
-  if (!is_running()) return SendVerdict::shut_down;
-  if (target != nullptr && target->instance != instance_) {
-    target = targets_.of(target->name);
-    version = 0;
-  }
-  if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(target, payload));
-  if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
-    const std::scoped_lock lock(target->mutex);
-    prefix = target->prefix;
-    version = target->version.load(std::memory_order_relaxed);
-  }
-  return count(submit(target, version, prefix, payload));
-}
-
-SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
-                             const PayloadSource& payload) {
-  ThreadBuffer& buffer = thread_buffer();
-  // Sent by what writes another message in place: it needs a place of its own.
-  std::optional<transport::OutBuffer> nested;
-  transport::OutBuffer& out = buffer.out.is_open() ? nested.emplace(*buffer.pool) : buffer.out;
-  const base::WallMs now = io::system_wall_ms();
-  Submission submission;
-  submission.target = target;
-  submission.version = version;
-  if (prefix.empty()) {
-    submission.parked = std::make_unique<ParkedMessage>(ParkedMessage{.payload = {}, .timestamp = now});
-    const SendVerdict verdict = copy_payload(payload, options_.frame_size_max, submission.parked->payload);
-    if (verdict != SendVerdict::queued) return verdict;
-  } else {
-    transport::EncodedFrame frame;
-    const SendVerdict verdict =
-        write_frame(out, prefix, payload, buffer.suffix.at(now), options_.frame_size_max, frame);
-    if (verdict != SendVerdict::queued) return verdict;
-    submission.chunk = base::ChunkRef::share(*frame.chunk);
-    submission.frame = frame.bytes;
-  }
-  if (!submissions_.push(std::move(submission))) return SendVerdict::queue_full;
-  reactor_->notify();
-  return SendVerdict::queued;
-}
-
-bool NodeHost::drain_submissions() {
-  node_->publish_gauges();
-  Submission submission;
-  std::size_t count = 0;
-  while (count < kSubmissionsPerTurn && submissions_.pop(submission)) {
-    ++count;
-    if (node_->is_closing()) {
-      ++discarded_submissions_;
-      continue;
-    }
-    if (submission.parked) {
-      node_->router().send_parked(submission.target, std::move(*submission.parked));
-    } else {
-      node_->router().send_encoded(submission.target, submission.version, {submission.chunk.get(), submission.frame});
-    }
-  }
-  return count > 0;
 }
 
 void NodeHost::set_message_handler(MessageHandler handler) {
@@ -387,11 +286,6 @@ ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
     lock.lock();
   }
   return *report_;
-}
-
-void NodeHost::discard_submissions() {
-  Submission submission;
-  while (submissions_.pop(submission)) ++discarded_submissions_;
 }
 
 void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {

@@ -1,11 +1,11 @@
 // NodeHost: a node as this process has it. Its thread, its memory, and the ways into it from all other threads.
 //
-//     any thread: encode in the thread's own buffer ──▶ submissions ──▶ loop thread: the peer's link
-//     loop thread: encode in the node's buffer ───────────────────────▶ the peer's link
+//     any thread: encode in the thread's own buffer ──▶ outbox ──▶ loop thread: the peer's link
+//     loop thread: encode in the node's buffer ──────────────────▶ the peer's link
 //
 // Any thread, but where it says otherwise.
 //   1. The loop's thread is the node's own; with Threading::caller it is the one that called start().
-//   2. What a thread submits is sent in the order of its submissions.
+//   2. What a thread sends leaves in the order in which it was sent.
 //   3. After a fork the child uses and frees nothing of it.
 // Use: Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
 #pragma once
@@ -26,11 +26,11 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/log.hpp"
-#include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
 #include "io/select.hpp"
 #include "runtime/fork_guard.hpp"
 #include "runtime/node.hpp"
+#include "runtime/outbox.hpp"
 #include "runtime/process_lock.hpp"
 
 namespace distflow::runtime {
@@ -76,16 +76,6 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
  private:
   enum class Phase : std::uint8_t { starting, running, closing, closed };
 
-  /// What a thread hands to the loop's: a frame, or what could not be made one yet.
-  struct Submission {
-    std::shared_ptr<TargetState> target;
-    std::uint64_t version = 0;
-    base::ChunkRef chunk;
-    std::string_view frame;
-    std::unique_ptr<ParkedMessage> parked;
-  };
-  struct ThreadBuffer;
-
   explicit NodeHost(const NodeOptions& options, ProcessLock lock);
   Result<void> open_backend();
   Result<void> run_start();
@@ -96,11 +86,12 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   void run_loop();
   void close_loop();
-  bool drain_submissions();
-  void discard_submissions();
-  ThreadBuffer& thread_buffer();
+  bool drain_outbox();
+  void discard_outbox();
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
                      const PayloadSource& payload);
+  SendVerdict submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
+  SendVerdict hand_over(OutboxLane::Added added);
   SendVerdict count(SendVerdict verdict);
   [[nodiscard]] bool is_loop_thread() const;
   void on_loop(std::function<void()> task);
@@ -116,19 +107,19 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   base::ChunkPool receive_chunks_;
   base::ChunkPool blocks_;
-  std::shared_ptr<base::ChunkPool> out_chunks_;  // shared with the buffers of other threads, which may outlive this
+  std::shared_ptr<base::ChunkPool> out_chunks_;  // the outbox has it, too
   std::unique_ptr<io::Reactor> reactor_;
   std::string backend_name_;
   std::string fallback_reason_;
   TargetTable targets_;
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
-  base::SubmissionQueue<Submission> submissions_;
+  std::shared_ptr<Outbox> outbox_;  // shared with other threads, which may outlive this
 
   // Loop thread.
   bool is_in_turn_ = false;
   bool is_closed_ = false;
-  std::uint64_t discarded_submissions_ = 0;
+  std::uint64_t discarded_from_threads_ = 0;
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};

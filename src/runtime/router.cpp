@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "framing/frame.hpp"
+
 namespace distflow::runtime {
 namespace {
 
@@ -36,16 +38,26 @@ SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const Pa
                                  std::string_view suffix) {
   transport::EncodedFrame frame;
   const SendVerdict verdict = write_frame(out, peer.prefix, payload, suffix, parts_.options.frame_size_max, frame);
-  return verdict == SendVerdict::queued ? peer.link->send(frame) : verdict;
+  return verdict == SendVerdict::queued ? peer.link->send({frame.chunk, frame.bytes, 1}) : verdict;
 }
 
-void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedFrame& frame) {
+void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
   // Addressed to who had the name then: to whoever has it now it would be misrouted.
   const bool is_current = target->peer != nullptr && target->version.load(std::memory_order_relaxed) == version;
-  if (is_current && is_under_way(target->peer->link->send(frame))) return;
+  if (is_current && is_under_way(target->peer->link->send(run))) return;
+  if (is_current && run.count > 1) return send_one_by_one(target, version, run);
   SendCounters& counters = target->peer != nullptr ? target->peer->traffic->out : parts_.traffic.unresolved().out;
-  add_owned(counters.accepted, 1);
-  add_owned(is_current ? counters.dropped_queue_full : counters.dropped_peer_left, 1);
+  add_owned(counters.accepted, run.count);
+  add_owned(is_current ? counters.dropped_queue_full : counters.dropped_peer_left, run.count);
+}
+
+/// For a queue with room for a part of the run only.
+void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
+  for (std::string_view rest = run.bytes; !rest.empty();) {
+    const std::size_t size = framing::kHeaderSize + framing::read_header(rest.data());
+    send_encoded(target, version, {run.chunk, rest.substr(0, size), 1});
+    rest.remove_prefix(size);
+  }
 }
 
 void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
@@ -74,7 +86,7 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   if (size > parts_.options.parked_bytes_max - parked_bytes_) return SendVerdict::unresolved;
   if (target->parked.empty()) {
     target->parked_since = parts_.reactor.now();
-    waiting_.insert(target);
+    waiting_.emplace(target->name, target);
     if (!patrol_timer_.is_armed()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
   }
   target->parked.push_back(std::move(message));
@@ -100,8 +112,7 @@ void Router::on_answer(const std::string& name, Answer answer) {
 }
 
 void Router::on_snapshot() {
-  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
-  for (const TargetPtr& target : waiting) {
+  for (const TargetPtr& target : waiting()) {
     if (Peer* peer = parts_.directory.find(target->name)) {
       bind(target, peer);
     } else {
@@ -146,14 +157,21 @@ void Router::forget_parked(const TargetPtr& target) {
   parked_count_ -= target->parked.size();
   for (const ParkedMessage& message : target->parked) parked_bytes_ -= message.payload.size();
   target->parked.clear();
-  waiting_.erase(target);
+  waiting_.erase(target->name);
+}
+
+/// A copy: what is done to one changes the set.
+std::vector<TargetPtr> Router::waiting() const {
+  std::vector<TargetPtr> targets;
+  targets.reserve(waiting_.size());
+  for (const auto& [name, target] : waiting_) targets.push_back(target);
+  return targets;
 }
 
 void Router::on_patrol() {
   const base::Instant now = parts_.reactor.now();
   const base::Duration patience = parts_.options.connect_deadline;
-  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
-  for (const TargetPtr& target : waiting) {
+  for (const TargetPtr& target : waiting()) {
     if (now - target->parked_since >= patience) drop_parked(target, &SendCounters::dropped_unresolved);
   }
   if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
@@ -161,8 +179,7 @@ void Router::on_patrol() {
 
 std::uint64_t Router::discard() {
   std::uint64_t count = 0;
-  const std::vector<TargetPtr> waiting(waiting_.begin(), waiting_.end());
-  for (const TargetPtr& target : waiting) count += drop_parked(target, &SendCounters::dropped_shutdown);
+  for (const TargetPtr& target : waiting()) count += drop_parked(target, &SendCounters::dropped_shutdown);
   parts_.reactor.timers().cancel(patrol_timer_);
   return count;
 }

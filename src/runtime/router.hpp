@@ -9,9 +9,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <vector>
 
 #include <distflow/node_options.hpp>
 #include <distflow/send.hpp>
@@ -46,8 +48,8 @@ class Router {
   explicit Router(RouterParts parts);
 
   SendVerdict send(const TargetPtr& target, const PayloadSource& payload);
-  /// A message encoded elsewhere, when the target's version was `version`.
-  void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  /// Messages encoded elsewhere, when the target's version was `version`.
+  void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
   /// A message from a thread that found the target unresolved.
   void send_parked(const TargetPtr& target, ParkedMessage message);
 
@@ -69,17 +71,20 @@ class Router {
   SendVerdict send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix);
   SendVerdict send_through(transport::OutBuffer& out, Peer& peer, const PayloadSource& payload,
                            std::string_view suffix);
+  void send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
   SendVerdict park(const TargetPtr& target, ParkedMessage message);
   void flush_parked(const TargetPtr& target);
   std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
   void ask_for(TargetState& target);
   void bind(const TargetPtr& target, Peer* peer);
   void forget_parked(const TargetPtr& target);
+  [[nodiscard]] std::vector<TargetPtr> waiting() const;
   void on_patrol();
 
   RouterParts parts_;
   EnvelopeSuffix suffix_;
-  std::unordered_set<TargetPtr> waiting_;  // those with parked messages
+  std::map<std::string_view, TargetPtr>
+      waiting_;  // those with parked messages, by name: in an order that is the same in each run
   std::size_t parked_count_ = 0;
   std::size_t parked_bytes_ = 0;
   base::Timer patrol_timer_;  // drops what has waited too long

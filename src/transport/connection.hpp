@@ -74,12 +74,15 @@ class Connection {
     return false;
   }
 
-  SendResult send(const EncodedFrame& frame) {
+  /// All of the run's frames, or none.
+  SendResult send(const EncodedRun& run) {
     if (state_ > State::open) return SendResult::closed;
-    if (!queue_.append(frame)) return SendResult::full;
+    if (!queue_.append(run)) return SendResult::full;
     if (state_ == State::open) reactor_.defer(turn_end_);
     return SendResult::queued;
   }
+
+  SendResult send(const EncodedFrame& frame) { return send(EncodedRun{frame.chunk, frame.bytes, 1}); }
 
   /// Does not wait for the turn's end with what is queued; true when the system has taken all of it.
   bool push();

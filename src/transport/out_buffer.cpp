@@ -43,6 +43,7 @@ bool OutBuffer::move_to_larger(std::size_t size) {
   }
   if (written > 0) std::memcpy(larger->data(), chunk_->data() + frame_begin_, written);
   chunk_ = std::move(larger);
+  is_oversized_ = chunk_->capacity() > pool_.chunk_size();
   frame_begin_ = 0;
   used_ = written;
   return true;

@@ -10,8 +10,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "base/chunk_pool.hpp"
 #include "framing/frame.hpp"
@@ -24,6 +26,13 @@ struct EncodedFrame {
   std::string_view bytes;
 };
 
+/// Whole frames that lie side by side in `chunk`, which somebody leases for the call that this is given to.
+struct EncodedRun {
+  base::Chunk* chunk = nullptr;
+  std::string_view bytes;
+  std::uint32_t count = 0;
+};
+
 class OutBuffer {
  public:
   /// `pool` gives the chunks and must outlive the buffer. Frames too large for one get memory of their own.
@@ -31,12 +40,31 @@ class OutBuffer {
   OutBuffer(const OutBuffer&) = delete;
   OutBuffer& operator=(const OutBuffer&) = delete;
 
+  /// Where the body of a whole frame of `body_size` bytes goes, its header written already; null where that needs more
+  /// than the chunk at hand: begin_frame() then. What was written there becomes a frame with take_placed().
+  char* try_place(std::size_t body_size) {
+    DF_ASSERT(!is_open_);
+    if (!chunk_) return nullptr;
+    if (chunk_->is_sole_lease()) used_ = 0;
+    const std::size_t size = framing::kHeaderSize + body_size;
+    if (size > chunk_->capacity() - used_ || is_oversized_) return nullptr;
+    char* const frame = chunk_->data() + used_;
+    framing::write_header(frame, static_cast<std::uint32_t>(body_size));
+    return frame + framing::kHeaderSize;
+  }
+  EncodedFrame take_placed(std::size_t body_size) {
+    const std::size_t size = framing::kHeaderSize + body_size;
+    const EncodedFrame frame{chunk_.get(), {chunk_->data() + used_, size}};
+    used_ += size;
+    return frame;
+  }
+
   /// Begins a frame; its body is what is appended until end_frame().
   void begin_frame() {
     DF_ASSERT(!is_open_);
     is_open_ = true;
     is_out_of_memory_ = false;
-    if (chunk_ && chunk_->capacity() > pool_.chunk_size()) chunk_.reset();
+    if (std::exchange(is_oversized_, false)) chunk_.reset();
     // Nobody kept what was encoded so far: start over, in memory that is still in the cache.
     if (!chunk_ || chunk_->is_sole_lease()) used_ = 0;
     frame_begin_ = used_;
@@ -84,6 +112,7 @@ class OutBuffer {
   std::size_t frame_begin_ = 0;
   bool is_open_ = false;
   bool is_out_of_memory_ = false;
+  bool is_oversized_ = false;  // the chunk is one frame's own, larger than the pool's
 };
 
 }  // namespace distflow::transport

@@ -26,28 +26,15 @@ std::uint32_t count_frames(std::span<const io::Piece> pieces, std::size_t bytes)
 
 }  // namespace
 
-bool SendQueue::Batch::append(const EncodedFrame& frame) {
-  const bool goes_on = !pieces.empty() && chunks.back() == frame.chunk &&
-                       pieces.back().data() + pieces.back().size() == frame.bytes.data();
-  if (goes_on) {
-    pieces.back() = {pieces.back().data(), pieces.back().size() + frame.bytes.size()};
-  } else if (!add_piece(frame)) {
-    return false;
-  }
-  bytes += frame.bytes.size();
-  ++frames;
-  return true;
-}
-
-bool SendQueue::Batch::add_piece(const EncodedFrame& frame) {
+bool SendQueue::Batch::add_piece(const EncodedRun& run) {
   try {
-    pieces.push_back(frame.bytes);
-    chunks.push_back(frame.chunk);
+    pieces.push_back(run.bytes);
+    chunks.push_back(run.chunk);
   } catch (const std::bad_alloc&) {
     pieces.resize(chunks.size());
     return false;
   }
-  frame.chunk->retain();
+  run.chunk->retain();
   return true;
 }
 

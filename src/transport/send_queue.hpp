@@ -33,11 +33,12 @@ class SendQueue {
   ~SendQueue() { drop_all(); }
 
   /// False, and nothing queued, when a limit would be passed or memory is exhausted.
-  bool append(const EncodedFrame& frame) {
+  bool append(const EncodedRun& run) {
     if (!batches_ && !make_batches()) return false;
-    if (frame.bytes.size() > limits_.bytes_max - bytes() || frames() == limits_.frames_max) return false;
-    return batches_->filled.append(frame);
+    if (run.bytes.size() > limits_.bytes_max - bytes() || run.count > limits_.frames_max - frames()) return false;
+    return batches_->filled.append(run);
   }
+  bool append(const EncodedFrame& frame) { return append(EncodedRun{frame.chunk, frame.bytes, 1}); }
 
   /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
   std::span<const io::Piece> begin_flight();
@@ -66,8 +67,19 @@ class SendQueue {
     std::size_t bytes = 0;
     std::uint32_t frames = 0;
 
-    bool append(const EncodedFrame& frame);
-    bool add_piece(const EncodedFrame& frame);
+    bool append(const EncodedRun& run) {
+      const bool goes_on = !pieces.empty() && chunks.back() == run.chunk &&
+                           pieces.back().data() + pieces.back().size() == run.bytes.data();
+      if (goes_on) {
+        pieces.back() = {pieces.back().data(), pieces.back().size() + run.bytes.size()};
+      } else if (!add_piece(run)) {
+        return false;
+      }
+      bytes += run.bytes.size();
+      frames += run.count;
+      return true;
+    }
+    bool add_piece(const EncodedRun& run);
     void clear();
   };
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "io/select.hpp"
 #include "protocol/json_grammar.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/sockets.hpp"
@@ -79,12 +79,15 @@ class FakePmdThread {
     if (thread_.joinable()) thread_.join();
   }
   void start() {
-    thread_ = std::thread([this] { reactor_.run(); });
+    thread_ = std::thread([this] {
+      reactor_.run();
+      pmd.close();
+    });
   }
 
  private:
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
-  io::Reactor reactor_{std::move(io::select_backend(io::BackendKind::automatic, chunks_).value().backend), {}};
+  io::Reactor reactor_{make_socket_backend(chunks_), {}};
   transport::OutBuffer out_{chunks_};
   std::thread thread_;
 

@@ -33,7 +33,7 @@ class ReadinessBackendTest : public ::testing::Test {
   }
 
   base::ChunkPool chunks_{{.chunk_size = 4096, .chunk_count_max = 2}};
-  std::unique_ptr<io::Backend> backend_ = make_backend(chunks_);
+  std::unique_ptr<io::Backend> backend_ = make_socket_backend(chunks_);
   RawSocket listener_ = RawSocket::listening();
   RawSocket peer_{-1};
   Connecting connecting_;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "io/select.hpp"
 #include "pmd/server.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/sockets.hpp"
@@ -156,7 +156,7 @@ class PmdClient : public ::testing::Test {
   static void say_nothing(const Request&) {}
 
   base::ChunkPool chunks{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
-  io::Reactor reactor{std::move(io::select_backend(io::BackendKind::automatic, chunks).value().backend), {}};
+  io::Reactor reactor{test::make_socket_backend(chunks), {}};
   io::Resolver resolver{reactor};
   transport::OutBuffer out{chunks};
   FakePmd pmd{reactor, chunks, out};

@@ -1,14 +1,13 @@
 // What the PMD does at each of its bounds, and that those who stay within theirs notice nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <cerrno>
 #include <vector>
 
 #include "tests/support/loopback_pmd.hpp"
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/pmd_requests.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -161,23 +160,6 @@ TEST(DescriptorBound, accepting_pauses_and_goes_on_by_itself) {
   EXPECT_EQ(pmd.server().accept_pauses(), 3u);
 }
 
-/// Lowers the limit of descriptors to those that are open now and `more`, for as long as it lives.
-class FewDescriptors {
- public:
-  explicit FewDescriptors(rlim_t more) {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int next = ::dup(0);
-    ::close(next);
-    const rlimit lowered{static_cast<rlim_t>(next) + more, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &lowered);
-  }
-  ~FewDescriptors() { restore(); }
-  void restore() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST(DescriptorBound, out_of_real_descriptors_the_pmd_serves_on_and_recovers) {
   LoopbackPmd pmd;
   PmdTestClient before(pmd.port());
@@ -185,7 +167,7 @@ TEST(DescriptorBound, out_of_real_descriptors_the_pmd_serves_on_and_recovers) {
   PmdTestClient during;
   {
     // One descriptor more: it goes to the client's end, and none is left for the PMD's.
-    FewDescriptors few(1);
+    const test::NoDescriptorsLeft but_one(1);
     during = PmdTestClient(pmd.port());
     ASSERT_TRUE(during.is_connected());
     ASSERT_TRUE(pmd.until([&] { return pmd.server().accept_pauses() > 0; }));

@@ -1,35 +1,8 @@
-// In the steady state the inline path allocates nothing per message, neither to send nor to receive.
+// In the steady state nothing is allocated per message on one thread, neither to send nor to receive.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "tests/support/cluster.hpp"
-
-namespace {
-
-std::size_t allocations = 0;
-
-void* counted(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "tests/support/counted_allocations.hpp"
 
 namespace distflow::test {
 namespace {
@@ -56,12 +29,12 @@ class Allocations : public ::testing::Test {
 
   void expect_none_in_steady_state(std::size_t per_turn, const std::string& payload) {
     exchange(20'000, per_turn, payload);
-    const std::size_t before = allocations;
+    const std::size_t before = allocation_count();
     exchange(20'000, per_turn, payload);
-    EXPECT_EQ(allocations, before);
+    EXPECT_EQ(allocation_count(), before);
   }
 
-  Cluster cluster_;
+  SocketCluster cluster_;  // a network in memory allocates
   TestNode& ping_ = cluster_.add_node({.alias = "ping"});
   TestNode& pong_ = cluster_.add_node({.alias = "pong"});
   std::size_t handled_ = 0;
@@ -81,9 +54,9 @@ TEST_F(Allocations, are_none_for_payloads_of_a_kilobyte) {
 }
 
 TEST_F(Allocations, are_counted_by_this_test_at_all) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   const auto made = std::make_unique<int>(1);
-  EXPECT_EQ(allocations, before + static_cast<std::size_t>(*made));
+  EXPECT_EQ(allocation_count(), before + static_cast<std::size_t>(*made));
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ class MailMaker {
             .timestamp = 0,
             .sender = &sender_,
             .payload_size = static_cast<std::uint32_t>(payload.size()),
+            .text_size = static_cast<std::uint32_t>(from_.size() + 1 + payload.size()),
             .from_size = static_cast<std::uint16_t>(from_.size()),
             .to_size = 1,
             .has_payload = true};

@@ -34,7 +34,7 @@ class NodeAttacks : public ::testing::Test {
     expect_honest_peer_heard();
   }
 
-  Cluster cluster_;
+  SocketCluster cluster_;
   TestNode& node_ = cluster_.add_node({.alias = "pong", .frame_size_max = 1 << 20});
   RawSocket honest_;
 };

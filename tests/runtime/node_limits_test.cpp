@@ -1,5 +1,6 @@
 // A node at its limits: what was promised happens, the counters say so, and it recovers.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "framing/frame.hpp"
 #include "tests/support/cluster.hpp"
@@ -74,7 +75,7 @@ TEST(NodeLimits, a_blocking_mailbox_stops_reading_and_loses_nothing) {
 }
 
 TEST(NodeLimits, a_peer_that_never_reads_fills_its_own_queue_and_no_other) {
-  Cluster cluster;
+  SocketCluster cluster;
   TestNode& ping = cluster.add_node({.alias = "ping", .frame_size_max = 1 << 20, .send_bytes_max = 4 << 20});
   TestNode& pong = cluster.add_node({.alias = "pong"});
   pong.record_messages();
@@ -104,7 +105,7 @@ TEST(NodeLimits, five_thousand_connections_are_served) {
   const rlimit raised{std::max<rlim_t>(limit.rlim_cur, 2 * kCount + 500),
                       std::max<rlim_t>(limit.rlim_max, 2 * kCount + 500)};
   if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) GTEST_SKIP() << "needs the right to 10,500 descriptors";
-  Cluster cluster;
+  SocketCluster cluster;
   TestNode& pong = cluster.add_node({.alias = "pong"});
   std::size_t handled = 0;
   pong->delivery().set_message_handler([&handled](const Message&) { ++handled; });
@@ -122,7 +123,7 @@ TEST(NodeLimits, five_thousand_connections_are_served) {
 }
 
 TEST(NodeLimits, incomplete_messages_together_are_bounded) {
-  Cluster cluster;
+  SocketCluster cluster;
   TestNode& pong = cluster.add_node({.alias = "pong", .incomplete_bytes_max = 1 << 20});
   pong.record_messages();
   RawSocket honest = RawSocket::connected_to(pong->port());
@@ -149,7 +150,7 @@ TEST(NodeLimits, messages_that_wait_for_any_name_together_are_bounded) {
 }
 
 TEST(NodeLimits, beyond_the_bound_a_connection_is_closed_at_once_and_counted) {
-  Cluster cluster;
+  SocketCluster cluster;
   TestNode& pong = cluster.add_node({.alias = "pong", .connections_max = 2});
   pong.record_messages();
   RawSocket first = RawSocket::connected_to(pong->port());
@@ -163,7 +164,7 @@ TEST(NodeLimits, beyond_the_bound_a_connection_is_closed_at_once_and_counted) {
 }
 
 TEST(NodeLimits, without_descriptors_accepting_pauses_and_goes_on_when_there_are_some) {
-  Cluster cluster;
+  SocketCluster cluster;
   TestNode& pong = cluster.add_node({.alias = "pong"});
   pong.record_messages();
   RawSocket before = RawSocket::connected_to(pong->port());

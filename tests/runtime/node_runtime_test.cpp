@@ -19,6 +19,7 @@
 #include <distflow/json.hpp>
 
 #include "runtime/process_lock.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/pmd_thread.hpp"
 
 namespace distflow::test {
@@ -60,6 +61,7 @@ class NodeRuntimeTest : public ::testing::Test {
   NodeRuntime start(NodeOptions options = {}) {
     options.pmd_port = pmd_.port();
     options.start_pmd = false;
+    options.backend = chosen_socket_backend().name;
     if (options.alias.empty()) options.alias = "self";
     Result<NodeRuntime> node = NodeRuntime::start(options);
     EXPECT_TRUE(node) << node.error().message();
@@ -309,13 +311,16 @@ TEST_F(NodeRuntimeTest, a_handler_may_shut_the_node_down_in_every_mode) {
 
 TEST_F(NodeRuntimeTest, the_last_handle_may_go_inside_a_handler) {
   auto holder = std::make_shared<std::optional<NodeRuntime>>(start());
+  std::atomic<bool> is_sent{false};
   std::atomic<bool> is_gone{false};
-  (*holder)->on_message([holder, &is_gone](const Message&) {
+  (*holder)->on_message([holder, &is_sent, &is_gone](const Message&) {
+    while (!is_sent) std::this_thread::yield();  // the other thread's call has returned
     holder->reset();
     is_gone = true;
   });
   (*holder)->send("self", "1");
   holder.reset();
+  is_sent = true;
   while (!is_gone) std::this_thread::yield();
   while (exists(runtime::ProcessLock::path())) std::this_thread::yield();
 }
@@ -350,7 +355,8 @@ TEST(NodeRuntimeStart, without_a_pmd_and_not_to_start_one_it_fails_and_says_what
     const PmdThread gone;
     return gone.port();
   }();
-  const Result<NodeRuntime> node = NodeRuntime::start({.pmd_port = dead_port, .start_pmd = false});
+  const Result<NodeRuntime> node =
+      NodeRuntime::start({.pmd_port = dead_port, .start_pmd = false, .backend = chosen_socket_backend().name});
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error(), Errc::pmd_unreachable);
   EXPECT_NE(node.error().message().find("distflow pmd start"), std::string::npos);

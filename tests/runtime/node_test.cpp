@@ -262,7 +262,7 @@ class RefusingStarter final : public runtime::PmdStarter {
 };
 
 TEST(Node, starts_no_pmd_where_something_else_answers) {
-  Cluster cluster;
+  SocketCluster cluster;
   RefusingStarter starter;
   RawSocket stranger = RawSocket::listening();  // takes connections, and says nothing
   TestNode& node = cluster.add_node_without_waiting(

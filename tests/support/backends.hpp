@@ -5,26 +5,76 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 #include "io/epoll/epoll_poller.hpp"
 #include "io/readiness_backend.hpp"
+#include "io/sim/backend.hpp"
+#ifdef DISTFLOW_HAS_KQUEUE
+#include "io/kqueue/kqueue_poller.hpp"
+#endif
+#ifdef DISTFLOW_HAS_URING
+#include "io/uring/uring.hpp"
+#endif
 
 namespace distflow::test {
 
 struct BackendMaker {
   const char* name;
   Result<std::unique_ptr<io::Backend>> (*make)(base::ChunkPool& chunks);
+  bool may_be_refused = false;  ///< by the system; its tests are skipped then, and say why
 };
+
+#ifdef DISTFLOW_HAS_URING
+/// What a kernel without deferred task work gets.
+inline Result<std::unique_ptr<io::Backend>> make_cooperative_uring(base::ChunkPool& chunks) {
+  return io::make_uring_untested(chunks, io::UringMode::cooperative);
+}
+#endif
 
 inline constexpr BackendMaker kBackends[] = {
     {"epoll", &io::ReadinessBackend<io::EpollPoller>::create},
+#ifdef DISTFLOW_HAS_KQUEUE
+    {"kqueue", &io::ReadinessBackend<io::KqueuePoller>::create},
+#endif
+#ifdef DISTFLOW_HAS_URING
+    {"uring", &io::make_uring, true},
+    {"uring_cooperative", &make_cooperative_uring, true},
+#endif
+    {"sim", &io::sim::make_lone_backend},
 };
 
-/// The backend for tests of what lies above the seam.
-inline std::unique_ptr<io::Backend> make_backend(base::ChunkPool& chunks) { return *kBackends[0].make(chunks); }
+/// What tests of what lies above the seam run on: DISTFLOW_IO's, one of the above; the first of them without it.
+inline const BackendMaker& chosen_backend() {
+  const char* asked = std::getenv("DISTFLOW_IO");
+  for (const BackendMaker& maker : kBackends) {
+    if (asked != nullptr && std::string_view(maker.name) == asked) return maker;
+  }
+  return kBackends[0];
+}
+
+/// Never another one than was asked for.
+inline std::unique_ptr<io::Backend> made_by(const BackendMaker& maker, base::ChunkPool& chunks) {
+  Result<std::unique_ptr<io::Backend>> made = maker.make(chunks);
+  EXPECT_TRUE(made) << made.error().message();
+  return std::move(made).value();
+}
+
+/// A backend for tests of what lies above the seam.
+inline std::unique_ptr<io::Backend> make_backend(base::ChunkPool& chunks) { return made_by(chosen_backend(), chunks); }
+
+/// The same for tests that need real sockets beside it: never the simulator, which reaches nobody.
+inline const BackendMaker& chosen_socket_backend() {
+  const BackendMaker& chosen = chosen_backend();
+  return std::string_view(chosen.name) == "sim" ? kBackends[0] : chosen;
+}
+inline std::unique_ptr<io::Backend> make_socket_backend(base::ChunkPool& chunks) {
+  return made_by(chosen_socket_backend(), chunks);
+}
 
 inline std::string backend_name(const ::testing::TestParamInfo<BackendMaker>& info) { return info.param.name; }
 inline void PrintTo(const BackendMaker& maker, std::ostream* out) { *out << maker.name; }

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "io/select.hpp"
 #include "pmd/server.hpp"
 #include "runtime/node.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 
 namespace distflow::test {
@@ -66,11 +66,11 @@ class TestNode final : private runtime::NodeObserver {
 
 class Cluster {
  public:
-  explicit Cluster(pmd::ServerOptions pmd_options = {}) : pmd_options_(std::move(pmd_options)) {
-    const Result<io::BackendKind> kind = io::backend_kind_from_environment();
-    Result<io::SelectedBackend> selected =
-        io::select_backend(kind.value_or(io::BackendKind::automatic), receive_chunks_);
-    reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{});
+  using MakeBackend = std::unique_ptr<io::Backend> (*)(base::ChunkPool& chunks);
+
+  explicit Cluster(pmd::ServerOptions pmd_options = {}, MakeBackend make = &make_backend)
+      : pmd_options_(std::move(pmd_options)) {
+    reactor_ = std::make_unique<io::Reactor>(make(receive_chunks_), io::ReactorOptions{});
     pmd_options_.port = 0;
     start_pmd();
     pmd_options_.port = pmd_port_ = pmd_->port();
@@ -148,6 +148,11 @@ class Cluster {
   std::unique_ptr<io::Reactor> reactor_;
   std::unique_ptr<pmd::Server> pmd_;
   std::vector<std::unique_ptr<TestNode>> nodes_;
+};
+
+/// A cluster that sockets outside of it can reach.
+struct SocketCluster : Cluster {
+  SocketCluster() : Cluster({}, &make_socket_backend) {}
 };
 
 }  // namespace distflow::test

@@ -21,7 +21,10 @@ class FakePmd : private transport::ConnectionObserver {
  public:
   FakePmd(io::Reactor& reactor, base::ChunkPool& chunks, transport::OutBuffer& out)
       : reactor_(reactor), chunks_(chunks), out_(out) {}
-  ~FakePmd() {
+  ~FakePmd() { close(); }
+
+  /// Ends all it has, on the thread that turns the reactor.
+  void close() {
     hang_up();
     stop_listening();
     while (!connections_.empty() || listener_) reactor_.turn(reactor_.now());

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "io/select.hpp"
 #include "pmd/server.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/pmd_test_client.hpp"
 
 namespace distflow::test {
@@ -21,7 +21,7 @@ class LoopbackPmd {
   static constexpr std::chrono::seconds kPatience{20};
 
   explicit LoopbackPmd(pmd::ServerOptions options = {})
-      : reactor_(std::move(io::select_backend(io::BackendKind::automatic, chunks_).value().backend), {}),
+      : reactor_(make_socket_backend(chunks_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&LoopbackPmd::on_line>(*this)),
         server_(reactor_, log_, on_any_port(std::move(options))) {
     const Result<void> started = server_.start();

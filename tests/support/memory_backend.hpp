@@ -23,7 +23,7 @@
 
 namespace distflow::test {
 
-class MemoryBackend final : public io::Backend {
+class MemoryBackend : public io::Backend {
  public:
   /// Names the test's end of a connection, from 0 in the order of connect().
   using PeerId = std::size_t;

@@ -8,16 +8,15 @@
 #include <memory>
 #include <thread>
 
-#include "io/select.hpp"
 #include "pmd/server.hpp"
+#include "tests/support/backends.hpp"
 
 namespace distflow::test {
 
 class PmdThread {
  public:
   PmdThread() {
-    Result<io::SelectedBackend> selected = io::select_backend(io::BackendKind::automatic, chunks_);
-    reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{});
+    reactor_ = std::make_unique<io::Reactor>(make_socket_backend(chunks_), io::ReactorOptions{});
     pmd::ServerOptions options;
     options.port = 0;
     server_ = std::make_unique<pmd::Server>(*reactor_, log_, options);

@@ -5,14 +5,16 @@
 
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/assert.hpp"
 #include "io/address.hpp"
@@ -124,21 +126,27 @@ class SilentPort {
   RawSocket socket_;
 };
 
-/// No more descriptors than there are now, for as long as the object lives.
+/// No descriptor left, or a few, for as long as the object lives. All are taken, for a lower limit is not seen by what
+/// the kernel was asked to do before: io_uring remembers the limit.
 class NoDescriptorsLeft {
  public:
-  NoDescriptorsLeft() {
-    DF_ASSERT(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    const int lowest_free = ::dup(0);
-    DF_ASSERT(lowest_free >= 0);
-    ::close(lowest_free);
-    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = before_.rlim_max};
-    DF_ASSERT(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  explicit NoDescriptorsLeft(std::size_t but = 0) {
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken_.push_back(fd);
+    DF_ASSERT(errno == EMFILE);
+    for (; but > 0; --but) give_back();
   }
-  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
+  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
+  ~NoDescriptorsLeft() {
+    while (!taken_.empty()) give_back();
+  }
 
  private:
-  rlimit before_{};
+  void give_back() {
+    ::close(taken_.back());
+    taken_.pop_back();
+  }
+  std::vector<int> taken_;
 };
 
 }  // namespace distflow::test

@@ -95,7 +95,7 @@ class NodeProcess {
     const ProcessResult result = child_->wait();
     EXPECT_EQ(result.exit_code, 0) << result.err;
     std::map<std::string, std::uint64_t> numbers;
-    std::istringstream words(result.out.substr(result.out.find('\n')));
+    std::istringstream words(result.out.substr(result.out.find("\nsent ")));
     std::uint64_t number = 0;
     for (std::string name; words >> name >> number;) numbers[name] = number;
     return numbers;

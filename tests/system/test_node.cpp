@@ -1,8 +1,9 @@
 // A node for the system's tests: idle, or sending numbered messages to another, or checking those that come.
 //
-//     test_node --pmd-port PORT --alias NAME [--to NAME]
+//     test_node --pmd-port PORT --alias NAME [--to NAME] [--backend NAME]
 //
-// Writes "ready NODEID" when it is registered. On SIGTERM it shuts down and writes one line of what it saw:
+// Writes "ready NODEID" when it is registered, and "backend NAME: why not the one asked for". On SIGTERM it shuts down
+// and writes one line of what it saw:
 //     sent N refused N written N dropped N received N out-of-order N left N pmd-starts N
 #include <csignal>
 #include <cstdio>
@@ -28,6 +29,7 @@ int main(int argc, char** argv) {
       options.pmd_port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
     if (argv[i] == std::string_view("--alias")) options.alias = argv[i + 1];
     if (argv[i] == std::string_view("--to")) to = argv[i + 1];
+    if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
   }
   std::signal(SIGTERM, [](int) { is_told_to_end = 1; });
   distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);
@@ -43,6 +45,8 @@ int main(int argc, char** argv) {
     ++received;
   });
   node->on_peer_leave([&](const distflow::PeerInfo&) { ++left; });
+  const distflow::NodeStats at_start = node->stats();
+  std::printf("backend %s: %s\n", at_start.backend.c_str(), at_start.backend_fallback_reason.c_str());
   std::printf("ready %s\n", node->node_id().c_str());
   std::fflush(stdout);
 
@@ -53,6 +57,11 @@ int main(int argc, char** argv) {
       is_under_way(node->send(to, std::to_string(sent))) ? ++sent : ++refused;
     }
     if (!node->poll(std::chrono::milliseconds(to.empty() ? 20 : 1))) break;
+  }
+  // What was sent by one that has ended since is here, or comes as this is read.
+  for (Ull before = 0; before != received;) {
+    before = received;
+    if (!node->poll(std::chrono::milliseconds(20))) break;
   }
   const bool is_shut_down = node->shutdown().has_value();
   const distflow::NodeStats stats = node->stats();

@@ -108,7 +108,7 @@ class ConnectionTest : public ::testing::Test {
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
   base::ChunkPool blocks_{{.chunk_size = 256, .chunk_count_max = 16}};
   base::ChunkPool out_chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
-  io::Reactor reactor_{make_backend(chunks_), {}};
+  io::Reactor reactor_{make_socket_backend(chunks_), {}};
   transport::OutBuffer out_{out_chunks_};
   RawSocket listener_ = RawSocket::listening();
   RawSocket peer_{-1};

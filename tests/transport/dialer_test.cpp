@@ -52,7 +52,7 @@ class DialerTest : public ::testing::Test {
   }
 
   base::ChunkPool chunks_{{}};
-  io::Reactor reactor_{make_backend(chunks_), {}};
+  io::Reactor reactor_{make_socket_backend(chunks_), {}};
   io::Resolver resolver_{reactor_};
   RawSocket listener_ = RawSocket::listening();
   std::vector<Result<io::Handle>> outcomes_;

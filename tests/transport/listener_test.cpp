@@ -28,7 +28,7 @@ class ListenerTest : public ::testing::Test {
     EXPECT_TRUE(until([&] { return reactor_.backend().handle_count() == 0; }));
   }
   void take(io::Handle stream, const io::Address& peer) {
-    EXPECT_TRUE(peer.is_loopback());
+    EXPECT_TRUE(peer.is_loopback() || peer == io::Address{}) << "of one that is gone already, maybe nothing is known";
     streams_.push_back(stream);
     if (on_stream_) on_stream_();
   }
@@ -48,7 +48,7 @@ class ListenerTest : public ::testing::Test {
   [[nodiscard]] const transport::ListenerCounters& counters() const { return listener_->counters(); }
 
   base::ChunkPool chunks_{{}};
-  io::Reactor reactor_{make_backend(chunks_), {}};
+  io::Reactor reactor_{make_socket_backend(chunks_), {}};
   std::vector<io::Handle> streams_;
   std::function<void()> on_stream_;
   int closed_count_ = 0;

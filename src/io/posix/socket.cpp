@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/posix/gathered_message.hpp"
 #include "io/posix/platform.hpp"
 
 namespace distflow::io::posix {
@@ -139,6 +139,12 @@ Result<int> accept_stream(int listener, Address& peer) {
   return fd;
 }
 
+Address greet_accepted(int fd) {
+  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  SocketAddress system;
+  return ::getpeername(fd, system.get(), &system.size) == 0 ? from_system(system) : Address{};
+}
+
 std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return ::recv(fd, out, size, 0); }
 
 void discard_received(int fd) noexcept {
@@ -149,17 +155,8 @@ void discard_received(int fd) noexcept {
 }
 
 std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
-  std::array<iovec, kPieceCountMax> vectors;  // filled up to msg_iovlen
-  const std::size_t count = std::min(pieces.size(), vectors.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    // sendmsg(2) does not write through iov_base.
-    vectors[i] = {const_cast<char*>(pieces[i].data()) + offset, pieces[i].size() - offset};
-    offset = 0;
-  }
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-  return ::sendmsg(fd, &message, platform::send_flags());
+  GatheredMessage message;
+  return ::sendmsg(fd, &message.gather(pieces, offset), platform::send_flags());
 }
 
 Result<Address> local_address(int fd) {

@@ -1,0 +1,90 @@
+// SocketBackend<Derived, Slot, System>: a SlotBackend whose handles are sockets of a system, and whose time is its
+// time.
+//
+// Loop thread only, but for wake(). Derived gives watch(Handle, Slot&), which makes a new socket known to its kernel.
+#pragma once
+
+#include <algorithm>
+
+#include "io/posix/system.hpp"
+#include "io/slot_backend.hpp"
+#include "io/system.hpp"
+
+namespace distflow::io {
+
+struct SocketSlot : OperationSlot {
+  int fd = -1;
+};
+
+template <class Derived, class Slot, System S = posix::System>
+class SocketBackend : public SlotBackend<Derived, Slot> {
+ public:
+  Result<Handle> listen(const Address& address, const ListenOptions& options) override {
+    Result<int> fd = system_.open_listener(address, options);
+    return fd ? adopt(*fd) : Result<Handle>(fd.error());
+  }
+
+  Result<Address> local_address(Handle handle) override { return system_.local_address(this->slots_.at(handle).fd); }
+
+  Result<Handle> connect(const Address& address, const StreamOptions& options, ConnectOp& op) override {
+    Result<int> fd = system_.open_connecting(address, options);
+    if (!fd) return fd.error();
+    Result<Handle> handle = adopt(*fd);
+    if (!handle) return handle;
+    Slot& slot = this->slots_.at(*handle);
+    this->start(slot, slot.connect, op);
+    return handle;
+  }
+
+  base::Instant now() override { return now_; }
+  base::WallMs wall_ms() override { return wall_ms_; }
+  void fill_random(std::span<std::byte> out) override { system_.fill_random(out); }
+
+  /// Bytes of user memory that an open handle costs.
+  [[nodiscard]] static constexpr std::size_t handle_size() { return sizeof(Slot); }
+
+ protected:
+  /// The system is made of `parts`.
+  template <class... Parts>
+  explicit SocketBackend(base::ChunkPool& chunks, const Parts&... parts)
+      : SlotBackend<Derived, Slot>(chunks), system_(parts...) {
+    read_clocks();
+  }
+
+  Result<Handle> adopt(int fd) {
+    const Handle handle = this->slots_.allocate();
+    Slot& slot = this->slots_.at(handle);
+    slot.fd = fd;
+    if (Result<void> watched = static_cast<Derived&>(*this).watch(handle, slot); !watched) {
+      system_.close_fd(fd);
+      this->slots_.free(handle);
+      return watched.error();
+    }
+    return handle;
+  }
+
+  base::Duration time_to_wait(base::Instant deadline) {
+    if (!this->runnable_.empty() || deadline <= now_) return base::Duration::zero();
+    const base::Duration wait_max = this->is_out_of_chunks_ ? kStarvedWaitMax : base::Duration::max();
+    if (deadline == base::kNever) return wait_max;
+    read_clocks();  // callbacks may have taken their time since the last look
+    return std::clamp(deadline - now_, base::Duration::zero(), wait_max);
+  }
+
+  void read_clocks() {
+    now_ = system_.now();
+    wall_ms_ = system_.wall_ms();
+  }
+
+  [[no_unique_address]] S system_;
+
+ private:
+  // How long a wait may last while chunks are out: no lease returns when it is memory, not the pool, that was
+  // exhausted.
+  static constexpr base::Duration kStarvedWaitMax = base::milliseconds(100);
+
+  base::Instant now_;
+  base::WallMs wall_ms_ = 0;
+};
+
+}  // namespace distflow::io

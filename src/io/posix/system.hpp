@@ -1,0 +1,33 @@
+// The System (src/io/system.hpp) that a program runs on: POSIX sockets, the system's clocks and randomness.
+//
+// Stateless; any thread.
+// Use: ReadinessBackend<EpollPoller, posix::System>
+#pragma once
+
+#include "io/clock.hpp"
+#include "io/posix/socket.hpp"
+
+namespace distflow::io::posix {
+
+struct System {
+  static Result<int> open_listener(const Address& address, const ListenOptions& options) {
+    return posix::open_listener(address, options);
+  }
+  static Result<int> open_connecting(const Address& address, const StreamOptions& options) {
+    return posix::open_connecting(address, options);
+  }
+  static Result<void> connect_outcome(int fd) { return posix::connect_outcome(fd); }
+  static Result<int> accept_stream(int listener, Address& peer) { return posix::accept_stream(listener, peer); }
+  static Result<Address> local_address(int fd) { return posix::local_address(fd); }
+  static std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return posix::receive(fd, out, size); }
+  static std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
+    return posix::send_gathered(fd, pieces, offset);
+  }
+  static void discard_received(int fd) noexcept { posix::discard_received(fd); }
+  static void close_fd(int fd) noexcept { posix::close_fd(fd); }
+  static base::Instant now() noexcept { return system_now(); }
+  static base::WallMs wall_ms() noexcept { return system_wall_ms(); }
+  static void fill_random(std::span<std::byte> out) noexcept { posix::fill_random(out); }
+};
+
+}  // namespace distflow::io::posix

@@ -1,0 +1,126 @@
+#include "io/uring/ring.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/assert.hpp"
+#include "io/posix/socket.hpp"
+
+namespace distflow::io {
+namespace {
+
+struct Mode {
+  UringMode mode;
+  unsigned flags;
+};
+
+// The better one first. A ring begins disabled, so that it can be made on one thread and belong to another.
+constexpr Mode kModes[] = {
+    {UringMode::deferred, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN},
+    {UringMode::cooperative, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG},
+};
+constexpr unsigned kCommonFlags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+
+/// What the kernel says of itself when a ring is set up.
+struct Feature {
+  unsigned bit;
+  const char* missing;
+};
+constexpr Feature kFeatures[] = {
+    {IORING_FEAT_NODROP, "using io_uring, which keeps completions that find no room from Linux 5.5 on"},
+    {IORING_FEAT_SUBMIT_STABLE, "using io_uring, which reads what is submitted at once from Linux 5.5 on"},
+    {IORING_FEAT_FAST_POLL, "using io_uring, which waits for sockets without threads from Linux 5.7 on"},
+    {IORING_FEAT_EXT_ARG, "using io_uring, which waits with a deadline from Linux 5.11 on"},
+    {IORING_FEAT_CQE_SKIP, "using io_uring, which can be silent about success from Linux 5.17 on"},
+};
+
+constexpr const char* kSettingUp =
+    "setting up io_uring (from Linux 5.19 on, where neither seccomp, kernel.io_uring_disabled nor a limit on memory "
+    "forbids it)";
+
+/// Waits that are longer come back early, and are begun again by whoever has time.
+constexpr base::Duration kWaitMax = std::chrono::hours(24);
+
+Error failed(int negative_errno, const char* doing) { return posix::error_of(-negative_errno, doing); }
+
+}  // namespace
+
+Ring::~Ring() {
+  if (is_open_) io_uring_queue_exit(&ring_);
+}
+
+Result<void> Ring::open(UringMode mode) {
+  int outcome = -EINVAL;
+  io_uring_params params{};
+  for (const Mode& candidate : kModes) {
+    if (mode != UringMode::best && mode != candidate.mode) continue;
+    params = {};
+    params.flags = kCommonFlags | candidate.flags;
+    params.cq_entries = kCompletionCount;
+    outcome = io_uring_queue_init_params(kSubmissionCount, &ring_, &params);
+    if (outcome != -EINVAL) break;  // that is what a kernel says of flags that it does not know
+  }
+  if (outcome < 0) return failed(outcome, kSettingUp);
+  is_open_ = true;
+  if (Result<void> allowed = check_entering(); !allowed) return allowed;
+  return check_features(params.features);
+}
+
+/// A filter may allow setting io_uring up and forbid its use. A ring that is disabled says EBADFD.
+Result<void> Ring::check_entering() const {
+  const long outcome = ::syscall(__NR_io_uring_enter, ring_.ring_fd, 0, 0, 0, nullptr, 0);
+  if (outcome < 0 && errno != EBADFD) return posix::last_error("entering io_uring (seccomp may forbid it)");
+  return {};
+}
+
+Result<void> Ring::check_features(unsigned features) {
+  for (const Feature& feature : kFeatures) {
+    if ((features & feature.bit) == 0) return failed(-EOPNOTSUPP, feature.missing);
+  }
+  return {};
+}
+
+void Ring::enable() {
+  // By number: not every liburing that declares io_uring_enable_rings() exports it.
+  const long outcome = ::syscall(__NR_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  DF_ASSERT(outcome == 0);
+  is_enabled_ = true;
+}
+
+io_uring_sqe* Ring::next() {
+  if (io_uring_sqe* sqe = io_uring_get_sqe(&ring_)) return sqe;
+  submit();
+  return io_uring_get_sqe(&ring_);
+}
+
+void Ring::submit() {
+  const int outcome = io_uring_submit(&ring_);
+  // Out of memory, or of room for completions: what was not taken stays in the queue, and is submitted again.
+  DF_ASSERT(outcome >= 0 || outcome == -EAGAIN || outcome == -EBUSY || outcome == -EINTR);
+}
+
+void Ring::submit_and_wait(base::Duration timeout) {
+  int outcome = 0;
+  if (timeout <= base::Duration::zero()) {
+    outcome = io_uring_submit_and_get_events(&ring_);
+  } else {
+    timeout = std::min(timeout, kWaitMax);
+    const auto whole = std::chrono::floor<std::chrono::seconds>(timeout);
+    __kernel_timespec limit{whole.count(), (timeout - whole).count()};
+    io_uring_cqe* unused = nullptr;
+    outcome = io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
+  }
+  // EEXIST, which is not among these, says that this is not the thread that enabled the ring.
+  DF_ASSERT(outcome >= 0 || outcome == -ETIME || outcome == -EINTR || outcome == -EAGAIN || outcome == -EBUSY);
+}
+
+std::span<io_uring_cqe*> Ring::completions(std::span<io_uring_cqe*> out) {
+  const unsigned count = io_uring_peek_batch_cqe(&ring_, out.data(), static_cast<unsigned>(out.size()));
+  return out.first(count);
+}
+
+}  // namespace distflow::io

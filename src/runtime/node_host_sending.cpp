@@ -1,0 +1,102 @@
+// NodeHost's sending: from the loop's thread straight to the router, from others through the outbox.
+#include <optional>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/node_host.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::uint64_t kMessagesPerTurn = 4096;  // of other threads
+
+}  // namespace
+
+SendVerdict NodeHost::count(SendVerdict verdict) {
+  if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
+  if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
+  return verdict;
+}
+
+SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
+  std::shared_ptr<TargetState> target = targets_.of(name);
+  if (target == nullptr) return SendVerdict::invalid_target;
+  if (is_loop_thread()) return count(node_->send(target, payload));
+  thread_local std::string prefix;
+  std::uint64_t version = 0;
+  return send(target, version, prefix, payload);
+}
+
+SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                           const PayloadSource& payload) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (target != nullptr && target->instance != instance_) {
+    target = targets_.of(target->name);
+    version = 0;
+  }
+  if (target == nullptr) return SendVerdict::invalid_target;
+  if (is_loop_thread()) return count(node_->send(target, payload));
+  if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
+    const std::scoped_lock lock(target->mutex);
+    prefix = target->prefix;
+    version = target->version.load(std::memory_order_relaxed);
+  }
+  return count(submit(target, version, prefix, payload));
+}
+
+/// Encodes on this thread what the loop's is to send.
+SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
+                             const PayloadSource& payload) {
+  OutboxLane* const lane = Outbox::lane_of_this_thread(outbox_);
+  if (lane == nullptr) return SendVerdict::out_of_memory;
+  if (prefix.empty()) return submit_parked(*lane, target, payload);
+  // Sent by what writes another message in place: it needs a place of its own.
+  std::optional<transport::OutBuffer> nested;
+  if (!lane->out.is_open()) lane->prepare();
+  transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*out_chunks_) : lane->out;
+  const std::string_view suffix = lane->suffix.at(io::system_wall_ms_coarse());
+  transport::EncodedFrame frame;
+  const SendVerdict verdict = write_frame(out, prefix, payload, suffix, options_.frame_size_max, frame);
+  return verdict == SendVerdict::queued ? hand_over(lane->add(target, version, frame)) : verdict;
+}
+
+SendVerdict NodeHost::submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target,
+                                    const PayloadSource& payload) {
+  ParkedMessage message{.payload = {}, .timestamp = io::system_wall_ms()};
+  const SendVerdict verdict = copy_payload(payload, options_.frame_size_max, message.payload);
+  return verdict == SendVerdict::queued ? hand_over(lane.add_parked(target, std::move(message))) : verdict;
+}
+
+SendVerdict NodeHost::hand_over(OutboxLane::Added added) {
+  if (added == OutboxLane::Added::full) return SendVerdict::queue_full;
+  if (added == OutboxLane::Added::announced) reactor_->notify();
+  return SendVerdict::queued;
+}
+
+bool NodeHost::drain_outbox() {
+  node_->publish_gauges();
+  return outbox_->drain(kMessagesPerTurn, [this](OutboxRun& run, const transport::EncodedRun& frames) {
+    if (node_->is_closing()) {
+      discarded_from_threads_ += frames.count;
+    } else if (run.parked) {
+      node_->router().send_parked(run.target, std::move(*run.parked));
+    } else {
+      node_->router().send_encoded(run.target, run.version, frames);
+    }
+  });
+}
+
+void NodeHost::discard_outbox() {
+  const auto discard = [this](const OutboxRun&, const transport::EncodedRun& frames) {
+    discarded_from_threads_ += frames.count;
+  };
+  while (outbox_->drain(kMessagesPerTurn, discard)) {
+  }
+}
+
+}  // namespace distflow::runtime

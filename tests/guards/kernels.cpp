@@ -1,0 +1,193 @@
+// The work whose instructions are counted: one kernel a run, named by the only argument.
+//
+// One thread. A kernel sets up, runs once to warm up, and once more inside counted(), where alone callgrind collects.
+//   1. A counted run is kMessages messages with a payload of 128 bytes.
+//   2. Its count depends on the code alone: no clock, no system call, no randomness in it.
+// Use: valgrind --tool=callgrind --toggle-collect=counted guard_kernels decode_string
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "framing/frame_decoder.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/frame_writer.hpp"
+#include "runtime/inbound.hpp"
+#include "runtime/mailbox.hpp"
+#include "tests/support/memory_backend.hpp"
+#include "tests/support/sample_frames.hpp"
+
+/// What callgrind collects. The empty statement behind the call keeps it from being a jump, which would end the
+/// function.
+extern "C" [[gnu::noinline]] void counted(const std::function<void()>& work) {
+  work();
+  asm volatile("" ::: "memory");
+}
+
+namespace distflow::test {
+namespace {
+
+constexpr std::size_t kMessages = 512;
+constexpr std::size_t kRun = 32;
+
+/// Has the compiler believe that somebody looks at `value`.
+template <class Value>
+void look_at(const Value& value) {
+  asm volatile("" : : "r"(&value) : "memory");
+}
+
+void count(const std::function<void()>& work) {
+  work();
+  counted(work);
+}
+
+void decode(const std::string& payload) {
+  const SampleFrames frames(payload, kMessages);
+  count([bodies = frames.bodies()] {
+    protocol::Envelope envelope;
+    protocol::EnvelopeScratch scratch;
+    for (const std::string_view body : bodies) DF_ASSERT(protocol::decode(body, envelope, scratch));
+  });
+}
+
+void cut_frames() {
+  base::ChunkPool blocks({.chunk_size = 16 * 1024, .chunk_count_max = 4});
+  const SampleFrames frames(string_payload(), kMessages);
+  framing::FrameDecoder decoder(1 << 20, blocks);
+  count([&] {
+    decoder.feed(frames.chunk(), frames.bytes());
+    framing::Frame frame;
+    while (decoder.next(frame) == framing::FrameDecoder::Next::frame) look_at(frame);
+    decoder.end_run();
+  });
+}
+
+/// As on the way out when saturated: the frames of a run are queued, so that they lie side by side in their chunk.
+void encode() {
+  base::ChunkPool chunks({.chunk_size = 256 * 1024, .chunk_count_max = 4});
+  transport::OutBuffer out(chunks);
+  runtime::EnvelopeSuffix suffix;
+  const std::string prefix = protocol::envelope_prefix(kSampleSender, kSampleReceiver);
+  const std::string text = string_payload();
+  const runtime::PayloadSource payload{.text = text};
+  transport::EncodedFrame frame;
+  const auto write = [&] {
+    DF_ASSERT(runtime::write_frame(out, prefix, payload, suffix.at(1'795'375'753'755), 1 << 20, frame) ==
+              SendVerdict::queued);
+  };
+  count([&] {
+    write();
+    const base::ChunkRef queued = base::ChunkRef::share(*frame.chunk);
+    for (std::size_t i = 1; i < kMessages; ++i) write();
+  });
+}
+
+void pass_mailbox() {
+  runtime::PeerCounters sender;
+  const SampleFrames frames(string_payload(), kMessages);
+  std::array<runtime::Mail, kRun> run{};
+  const std::string_view body = frames.bodies().front();
+  run.fill({.chunk = &frames.chunk(),
+            .from = body.data(),
+            .to = body.data(),
+            .payload = body.data(),
+            .timestamp = 0,
+            .sender = &sender,
+            .payload_size = 128,
+            .text_size = 16 + 16 + 128,
+            .from_size = 16,
+            .to_size = 16,
+            .has_payload = true});
+  runtime::Mailbox mailbox({.producers = base::Sharing::one});
+  count([&] {
+    for (std::size_t i = 0; i < kMessages / kRun; ++i) {
+      DF_ASSERT(mailbox.push_run(run).accepted == kRun);
+      std::array<runtime::Mail, kRun> out;  // filled by pop_run()
+      DF_ASSERT(mailbox.pop_run(out) == kRun);
+      look_at(out);
+      mailbox.release_run(out);
+    }
+  });
+}
+
+/// Lets the test receive in place of the network.
+class GivenBytes final : public MemoryBackend {
+ public:
+  using MemoryBackend::MemoryBackend;
+  void recv(io::Handle handle, io::RecvOp& op) override {
+    MemoryBackend::recv(handle, op);
+    receiver_ = &op;
+  }
+  void give(base::Chunk& chunk, std::string_view bytes) { receiver_->on_recv({chunk, bytes}); }
+
+ private:
+  io::RecvOp* receiver_ = nullptr;
+};
+
+/// From the bytes of a receive to the application's handler, on one thread.
+void receive_inline() {
+  base::ChunkPool chunks({.chunk_size = 4096, .chunk_count_max = 4});
+  base::ChunkPool blocks({.chunk_size = 16 * 1024, .chunk_count_max = 4});
+  auto backend = std::make_unique<GivenBytes>(chunks);
+  GivenBytes& network = *backend;
+  io::Reactor reactor(std::move(backend), {});
+  const base::Log log(base::LogLevel::error);
+  runtime::TrafficTable traffic;
+  runtime::Delivery delivery(reactor, NodeOptions{}, log, {});
+  std::size_t handled = 0;
+  delivery.set_message_handler([&](const Message& message) { handled += message.payload.size() == 128; });
+  auto on_closed = [] {};
+  runtime::Inbound inbound({.reactor = reactor,
+                            .blocks = blocks,
+                            .traffic = traffic,
+                            .delivery = delivery,
+                            .log = log,
+                            .node_id = std::string(kSampleReceiver),
+                            .limits = {},
+                            .connections_max = 1,
+                            .incomplete_bytes_max = 1 << 20,
+                            .on_closed = base::Delegate<void()>::of(on_closed)});
+  DF_ASSERT(inbound.open(io::Address::ipv4_loopback(0)));
+  network.connect();
+  reactor.turn(network.now());
+
+  const SampleFrames frames(string_payload(), kMessages);
+  count([&] { network.give(frames.chunk(), frames.bytes()); });
+  DF_ASSERT(handled == 2 * kMessages);
+  inbound.close();
+  while (!inbound.is_closed()) reactor.turn(network.now());
+}
+
+struct Kernel {
+  std::string_view name;
+  std::function<void()> run;
+};
+
+const std::array kKernels{
+    Kernel{"decode_string", [] { decode(string_payload()); }},
+    Kernel{"decode_object", [] { decode(object_payload()); }},
+    Kernel{"cut_frames", cut_frames},
+    Kernel{"encode", encode},
+    Kernel{"pass_mailbox", pass_mailbox},
+    Kernel{"receive_inline", receive_inline},
+};
+
+}  // namespace
+}  // namespace distflow::test
+
+int main(int argument_count, char** arguments) {
+  using distflow::test::kKernels;
+  const std::string_view name = argument_count == 2 ? arguments[1] : "";
+  for (const auto& kernel : kKernels) {
+    if (kernel.name != name) continue;
+    kernel.run();
+    std::printf("messages %zu\n", distflow::test::kMessages);
+    return 0;
+  }
+  std::fputs("guard_kernels: one argument, the name of a kernel in tests/guards/instructions.txt\n", stderr);
+  return 2;
+}

@@ -1,0 +1,264 @@
+// The processes of a simulated world: what every one has, a node, a PMD. Each has a reactor of its own, over a system
+// of its own; node and server are those of the programs, unmodified.
+//
+// One thread: the world's. A member is turned by the world, and ends in one of two ways:
+//   1. In order: it closes, and its part in the simulation ends with its last handle.
+//   2. Severed: the simulation sees it no more, and finish_severed() takes it down where nobody hears it.
+// Use: NodeMember node(world_parts, options); node.turn(); ... node.finish_severed();
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/sim/backend.hpp"
+#include "pmd/server.hpp"
+#include "runtime/node.hpp"
+#include "tests/sim/ledger.hpp"
+
+namespace distflow::test {
+
+/// What every process has.
+class SimMember {
+ public:
+  SimMember(io::sim::Network& network, std::string label)
+      : network_(network),
+        label_(std::move(label)),
+        process_(network, io::sim::Process::Pace::driven),
+        reactor_(*io::sim::make_backend(process_, receive_chunks_), {}),
+        log_(network.is_traced() ? base::LogLevel::debug : base::LogLevel::error,
+             base::LogSink::to<&SimMember::on_log>(*this)) {}
+  virtual ~SimMember() = default;
+  SimMember(const SimMember&) = delete;
+  SimMember& operator=(const SimMember&) = delete;
+
+  [[nodiscard]] const std::string& label() const { return label_; }
+  [[nodiscard]] io::sim::Process& process() { return process_; }
+  [[nodiscard]] io::Reactor& reactor() { return reactor_; }
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
+
+  /// When it has something to do; at once when that has come.
+  [[nodiscard]] base::Instant due() const {
+    if (network_.now() < paused_until_) return paused_until_;
+    return is_touched_ || process_.has_work() ? base::Instant::min() : process_.sleeps_until();
+  }
+  /// Something was asked of it between its turns, as by a program that turns it itself: it is turned next.
+  void touch() { is_touched_ = true; }
+  void turn() {
+    ++turns_;
+    is_touched_ = false;
+    process_.begin_turn();
+    reactor_.turn(base::kNever);
+  }
+  void pause_until(base::Instant then) {
+    paused_total_ += std::max(then - std::max(paused_until_, network_.now()), base::Duration::zero());
+    paused_until_ = std::max(then, paused_until_);
+  }
+  [[nodiscard]] base::Instant resumes_at() const { return std::max(paused_until_, network_.now()); }
+  void resume() { paused_until_ = base::Instant::min(); }
+  /// How long it has stood still, in all.
+  [[nodiscard]] base::Duration paused_total() const { return paused_total_; }
+
+  /// Takes all the chunks that there are to receive into.
+  void hoard_chunks() {
+    while (base::ChunkRef chunk = receive_chunks_.try_lease()) hoard_.push_back(std::move(chunk));
+  }
+  void release_chunks() { hoard_.clear(); }
+  [[nodiscard]] const base::ChunkPool& receive_chunks() const { return receive_chunks_; }
+
+  /// Whether it has ended, with all its handles.
+  [[nodiscard]] bool is_over() { return has_ended() && reactor_.backend().handle_count() == 0; }
+
+  /// Ends it where nobody hears it. False when it will not end.
+  bool finish_severed(io::sim::Process::Severance how) {
+    constexpr int turns_max = 10'000;
+    release_chunks();
+    process_.sever(how);
+    begin_end();
+    for (int i = 0; i < turns_max && !is_over(); ++i) turn();
+    return is_over();
+  }
+
+ protected:
+  virtual void begin_end() = 0;
+  [[nodiscard]] virtual bool has_ended() const = 0;
+
+  io::sim::Network& network_;
+  const std::string label_;
+  io::sim::Process process_;
+  base::ChunkPool receive_chunks_{{.chunk_size = 8 * 1024, .chunk_count_max = 8}};
+  io::Reactor reactor_;
+  base::Log log_;
+
+ private:
+  void on_log(base::LogLevel, std::string_view line) {
+    if (!process_.is_severed()) {
+      network_.trace("%s log: %.*s", label_.c_str(), static_cast<int>(line.size()), line.data());
+    }
+  }
+
+  std::vector<base::ChunkRef> hoard_;
+  std::uint64_t turns_ = 0;
+  bool is_touched_ = true;
+  base::Instant paused_until_ = base::Instant::min();
+  base::Duration paused_total_{};
+};
+
+class PmdMember final : public SimMember {
+ public:
+  PmdMember(io::sim::Network& network, const pmd::ServerOptions& options)
+      : SimMember(network, "pmd"), server_(reactor_, log_, options) {
+    is_started_ = static_cast<bool>(server_.start());
+  }
+
+  /// False when another has the port.
+  [[nodiscard]] bool is_started() const { return is_started_; }
+  [[nodiscard]] pmd::Server& server() { return server_; }
+  void begin_shutdown() {
+    touch();
+    is_ending_ = true;
+    server_.begin_shutdown();
+  }
+  [[nodiscard]] bool is_ending() const { return is_ending_; }
+
+ private:
+  void begin_end() override { server_.begin_shutdown(); }
+  [[nodiscard]] bool has_ended() const override { return !is_started_ || server_.is_finished(); }
+
+  pmd::Server server_;
+  bool is_started_ = false;
+  bool is_ending_ = false;
+};
+
+/// Who hears of what a node does.
+class NodeWitness {
+ public:
+  virtual void on_message(class NodeMember& node, const Message& message) = 0;
+  /// A join or a leave, as it is told to the application.
+  virtual void on_peer(NodeMember& node, const std::string& peer_id, bool is_there) = 0;
+  virtual void on_node_closed(NodeMember& node) = 0;
+  using OnPmdStart = std::function<void(Result<runtime::PmdStart>)>;
+  /// The node wants a PMD started. The outcome is told on its reactor, later.
+  virtual void on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) = 0;
+
+ protected:
+  ~NodeWitness() = default;
+};
+
+class NodeMember final : public SimMember, private runtime::NodeObserver, private runtime::PmdStarter {
+ public:
+  enum class State { starting, running, closing, closed };
+
+  NodeMember(io::sim::Network& network, NodeWitness& witness, std::uint32_t number, std::size_t place,
+             const NodeOptions& options)
+      : SimMember(network, "node" + std::to_string(number)),
+        witness_(witness),
+        number_(number),
+        place_(place),
+        targets_(options.targets_max) {
+    runtime::NodeObserver& self = *this;
+    runtime::PmdStarter& starter = *this;
+    node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,
+                                                               .out_chunks = out_chunks_,
+                                                               .blocks = blocks_,
+                                                               .log = log_,
+                                                               .targets = targets_,
+                                                               .pmd_starter = &starter},
+                                            options, self);
+    read_messages(true);
+    node_->delivery().set_join_handler([this](const PeerInfo& peer) { tell_peer(peer, true); });
+    node_->delivery().set_leave_handler([this](const PeerInfo& peer) { tell_peer(peer, false); });
+    node_->start();
+  }
+
+  runtime::Node* operator->() { return node_.get(); }
+  void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
+    touch();
+    ++questions;
+    node_->ask_pmd(name, std::move(on_answer));
+  }
+  /// Which of all nodes there ever were, and whose place in the world it has.
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+  [[nodiscard]] std::size_t place() const { return place_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool is_alive() const { return state_ <= State::running && !process_.is_severed(); }
+  [[nodiscard]] const base::ChunkPool& out_chunks() const { return out_chunks_; }
+  [[nodiscard]] const base::ChunkPool& blocks() const { return blocks_; }
+
+  void read_messages(bool reads) {
+    touch();
+    is_reading_ = reads;
+    if (!reads) return node_->delivery().set_message_handler({});
+    node_->delivery().set_message_handler([this](const Message& message) {
+      ++handled_count;
+      witness_.on_message(*this, message);
+    });
+  }
+  [[nodiscard]] bool is_reading() const { return is_reading_; }
+
+  SendVerdict send(const std::string& name, std::string_view json) {
+    touch();
+    const SendVerdict verdict = node_->send(targets_.of(name), runtime::PayloadSource{.text = json});
+    if (is_under_way(verdict)) ++accepted_count;
+    return verdict;
+  }
+
+  void begin_shutdown(base::Duration deadline) {
+    if (state_ >= State::closing) return;
+    touch();
+    state_ = State::closing;
+    shutdown_since = resumes_at();
+    shutdown_deadline = deadline;
+    paused_before_shutdown = paused_total();
+    node_->begin_shutdown(deadline);
+  }
+
+  [[nodiscard]] NodeStats stats() {
+    NodeStats stats;
+    node_->publish_gauges();
+    node_->snapshot(stats);
+    return stats;
+  }
+
+  std::uint64_t accepted_count = 0;  // sends whose verdict was that it is under way
+  std::uint64_t handled_count = 0;
+  std::uint64_t questions = 0;  // asked of the PMD, and not answered yet
+  std::set<std::string> view;   // the peers that the application was told of
+  base::Instant shutdown_since{};
+  base::Duration shutdown_deadline{};
+  base::Duration paused_before_shutdown{};
+
+ private:
+  void on_started(Result<void> outcome) override {
+    network_.trace("%s %s", label_.c_str(), outcome ? "is registered" : outcome.error().message().c_str());
+    if (state_ == State::starting) state_ = outcome ? State::running : State::closing;
+  }
+  void on_closed(const ShutdownReport&) override {
+    state_ = State::closed;
+    if (!process_.is_severed()) witness_.on_node_closed(*this);
+  }
+  void tell_peer(const PeerInfo& peer, bool is_there) {
+    if (!process_.is_severed()) witness_.on_peer(*this, peer.node_id, is_there);
+  }
+  void start_pmd(NodeWitness::OnPmdStart on_outcome) override {
+    if (!process_.is_severed()) witness_.on_pmd_wanted(*this, std::move(on_outcome));
+  }
+  void begin_end() override { node_->begin_shutdown(base::Duration::zero()); }
+  [[nodiscard]] bool has_ended() const override { return state_ == State::closed; }
+
+  NodeWitness& witness_;
+  const std::uint32_t number_;
+  const std::size_t place_;
+  State state_ = State::starting;
+  bool is_reading_ = true;
+  base::ChunkPool out_chunks_{{.chunk_size = 16 * 1024, .chunk_count_max = 16}};
+  base::ChunkPool blocks_{{.chunk_size = 4 * 1024, .chunk_count_max = 16}};
+  runtime::TargetTable targets_;
+  std::unique_ptr<runtime::Node> node_;
+};
+
+}  // namespace distflow::test

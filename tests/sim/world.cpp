@@ -1,0 +1,282 @@
+#include "tests/sim/world.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <utility>
+
+namespace distflow::test {
+namespace {
+
+using base::milliseconds;
+using base::seconds;
+
+constexpr std::uint16_t kPmdPort = 4369;
+/// So many turns at one instant, and somebody spins.
+constexpr int kTurnsAtOnceMax = 20'000;
+constexpr base::Duration kChaos = seconds(15);
+/// After faults have stopped: for the PMD to be back, registrations to expire, suspects to go, dials to be tried; and,
+/// the longest, for a peer that takes no byte to be given up, which may take twice the 30 s that it has.
+constexpr base::Duration kSettling = seconds(75);
+constexpr base::Duration kProbing = seconds(5);
+
+io::sim::NetworkOptions network_options(std::uint64_t seed) {
+  return {.seed = seed,
+          .latency_min = std::chrono::microseconds(20),
+          .latency_max = std::chrono::microseconds(500),
+          .capacity_min = 4 * 1024,
+          .capacity_max = 128 * 1024};
+}
+
+}  // namespace
+
+World::World(WorldOptions options)
+    : options_(std::move(options)), random_(options_.seed), network_(network_options(random_.next())) {
+  if (options_.trace) network_.set_trace(base::Delegate<void(std::string_view)>::to<&World::on_trace>(*this));
+  choose_faults();
+}
+
+World::~World() {
+  while (!nodes_.empty()) {
+    std::unique_ptr<NodeMember> last = std::move(nodes_.back());
+    nodes_.pop_back();
+    take_down(std::move(last), Severance::killed);
+  }
+  if (pmd_) take_down(std::move(pmd_), Severance::killed);
+}
+
+WorldOutcome World::run() {
+  const base::Instant began = network_.now();
+  const auto whole = base::Duration(static_cast<base::Duration::rep>(options_.minutes * 60e9));
+  start_pmd_if_none();
+  for (std::size_t place = 0; place < options_.nodes; ++place) populate(place);
+  run_for(seconds(2));
+  do {
+    is_calm_ = false;
+    set_rates();
+    plan_work();
+    plan_faults();
+    run_for(kChaos);
+    calm_down();
+    run_for(kSettling);
+    send_probes();
+    const std::uint64_t turns = total_turns();
+    run_for(kProbing);
+    check_quiet();
+    check_idleness(turns);
+  } while (outcome_.failure.empty() && network_.now() - began < whole);
+  if (outcome_.failure.empty()) shut_all_down();
+  if (outcome_.failure.empty()) check_faults_fired();
+
+  outcome_.simulated = network_.now() - began;
+  outcome_.events = network_.event_count();
+  outcome_.turns += total_turns();
+  outcome_.handled = ledger_.handled_count();
+  outcome_.faults = network_.counts();
+  return outcome_;
+}
+
+// ---- How it turns.
+
+std::uint64_t World::total_turns() {
+  std::uint64_t turns = 0;
+  for_each_member([&](const SimMember& member) { turns += member.turns(); });
+  return turns;
+}
+
+void World::run_until(base::Instant end) {
+  int turns_at_once = 0;
+  while (outcome_.failure.empty()) {
+    while (!agenda_.empty() && agenda_.begin()->first <= network_.now()) {
+      const auto what = std::move(agenda_.begin()->second);
+      agenda_.erase(agenda_.begin());
+      what();
+    }
+    if (turn_whoever_is_due()) {
+      if (++turns_at_once > kTurnsAtOnceMax) fail("somebody spins");
+      continue;
+    }
+    turns_at_once = 0;
+    const base::Instant next = next_due();
+    if (next > end) break;
+    network_.run_until(next);
+  }
+  network_.run_until(std::max(end, network_.now()));
+}
+
+/// Turns every process that is due once, beginning with any of them; true when there was one.
+bool World::turn_whoever_is_due() {
+  std::vector<SimMember*> due;
+  for_each_member([&](SimMember& member) {
+    if (member.due() <= network_.now()) due.push_back(&member);
+  });
+  if (due.empty()) return false;
+  if (due.size() > 1)
+    std::rotate(due.begin(), due.begin() + static_cast<std::ptrdiff_t>(random_.uniform(due.size())), due.end());
+  for (SimMember* member : due) member->turn();
+  reap();
+  return true;
+}
+
+base::Instant World::next_due() const {
+  base::Instant next = network_.next_event();
+  if (!agenda_.empty()) next = std::min(next, agenda_.begin()->first);
+  if (pmd_) next = std::min(next, pmd_->due());
+  for (const auto& node : nodes_) next = std::min(next, node->due());
+  return next;
+}
+
+void World::after(base::Duration delay, std::function<void()> what) {
+  agenda_.emplace(network_.now() + delay, std::move(what));
+}
+
+void World::fail(std::string what) {
+  if (!outcome_.failure.empty()) return;
+  network_.trace("FAILURE: %s", what.c_str());
+  outcome_.failure = std::move(what);
+}
+
+/// Lets go of those that have ended in order.
+void World::reap() {
+  if (pmd_ && pmd_->is_over()) {
+    network_.trace("the PMD has ended");
+    outcome_.turns += pmd_->turns();
+    pmd_.reset();
+  }
+  for (auto& node : nodes_) {
+    if (!node->is_over()) continue;
+    network_.trace("%s has ended", node->label().c_str());
+    outcome_.turns += node->turns();
+    check_resources(*node);
+    if (!is_ending_) after(milliseconds(200), [this, place = node->place()] { populate(place); });
+    node.reset();
+  }
+  std::erase(nodes_, nullptr);
+}
+
+// ---- Its inhabitants.
+
+NodeOptions World::node_options(std::size_t place) {
+  NodeOptions options;
+  options.alias = "n" + std::to_string(place);
+  options.pmd_port = kPmdPort;
+  options.heartbeat_interval = seconds(2);
+  options.ttl = seconds(6);
+  options.connect_deadline = seconds(2);
+  options.start_deadline = seconds(10);
+  options.rejoin_grace = seconds(5);
+  constexpr Overflow policies[] = {Overflow::drop_newest, Overflow::drop_oldest, Overflow::block};
+  options.mailbox = {.max_size = static_cast<std::uint32_t>(4 + random_.uniform(60)),
+                     .bytes_max = 256 * 1024,
+                     .overflow = policies[random_.uniform(std::size(policies))]};
+  options.send_messages_max = static_cast<std::uint32_t>(20 + random_.uniform(200));
+  options.parked_messages_max = static_cast<std::uint32_t>(4 + random_.uniform(60));
+  options.write_at_once = random_.chance(0.2);
+  options.log = LogVerbosity::error;
+  return options;
+}
+
+/// Starts the node of a place, if it has none: with the alias that the one before had.
+void World::populate(std::size_t place) {
+  if (is_ending_) return;
+  const bool is_taken = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
+    return node->place() == place && node->state() <= NodeMember::State::running;
+  });
+  if (is_taken) return;
+  NodeWitness& witness = *this;
+  nodes_.push_back(std::make_unique<NodeMember>(network_, witness, node_count_++, place, node_options(place)));
+  processes_.push_back(nodes_.back()->process().id());
+  network_.trace("%s starts at place %zu: %s", nodes_.back()->label().c_str(), place,
+                 (*nodes_.back())->node_id().c_str());
+}
+
+bool World::start_pmd_if_none() {
+  if (pmd_) return false;
+  pmd::ServerOptions options;
+  options.process_id = 1;
+  pmd_ = std::make_unique<PmdMember>(network_, options);
+  if (!pmd_->is_started()) fail("the PMD finds its port taken");
+  network_.trace("the PMD starts");
+  return true;
+}
+
+void World::start_pmd_again() {
+  if (start_pmd_if_none() || !pmd_->is_ending()) return;
+  after(seconds(1), [this] { start_pmd_again(); });
+}
+
+void World::crash(NodeMember& node, Severance how) {
+  const std::size_t place = node.place();
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.get() == &node; });
+  std::unique_ptr<NodeMember> crashed = std::move(*found);
+  nodes_.erase(found);
+  take_down(std::move(crashed), how);
+  network_.count(Fault::restart);
+  const base::Duration delay = random_.chance(0.3) ? milliseconds(1) : some_time(milliseconds(1), seconds(4));
+  after(delay, [this, place] { populate(place); });
+}
+
+void World::crash_pmd(Severance how) {
+  if (pmd_) take_down(std::move(pmd_), how);
+}
+
+void World::take_down(std::unique_ptr<SimMember> member, Severance how) {
+  if (!member->finish_severed(how)) fail(member->label() + " cannot be taken down");
+  outcome_.turns += member->turns();
+}
+
+void World::on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) {
+  network_.trace("%s has a PMD started", node.label().c_str());
+  const base::Duration delay = some_time(milliseconds(2), milliseconds(100));
+  after(delay, [this, number = node.number(), on_outcome = std::move(on_outcome)] {
+    const bool is_new = start_pmd_if_none();
+    NodeMember* const starter = find_by_number(number);
+    if (starter == nullptr) return;
+    starter->reactor().post(
+        [on_outcome, is_new] { on_outcome(is_new ? runtime::PmdStart::started : runtime::PmdStart::already_running); });
+  });
+}
+
+void World::on_message(NodeMember& node, const Message& message) {
+  network_.trace("%s handles %.*s", node.label().c_str(),
+                 static_cast<int>(std::min<std::size_t>(60, message.payload.size())), message.payload.data());
+  Ledger::Reading reading = ledger_.read(node.number(), message.payload);
+  if (!reading.wrong.empty()) return fail(std::move(reading.wrong));
+  // What was written to a connection that has broken, or was given up, may come after what the next one brings.
+  if (reading.is_late && network_.connections(processes_[reading.sender], node.process().id()) < 2) {
+    fail("node" + std::to_string(reading.sender) + "'s messages to " + node.label() + " lost their order");
+  }
+}
+
+void World::on_peer(NodeMember& node, const std::string& peer_id, bool is_there) {
+  network_.trace("%s is told: %s %s", node.label().c_str(), peer_id.c_str(), is_there ? "joins" : "leaves");
+  const bool is_news = is_there ? node.view.insert(peer_id).second : node.view.erase(peer_id) > 0;
+  if (!is_news) fail(node.label() + (is_there ? " is told twice of a join" : " is told of a leave without a join"));
+  if (is_there || !is_gentle_) return;
+  const NodeMember* peer = find_by_id(peer_id);
+  if (peer != nullptr && peer->is_alive()) fail(node.label() + " is told that " + peer->label() + " left, which lives");
+}
+
+void World::on_node_closed(NodeMember& node) {
+  if (node.shutdown_deadline == base::Duration::zero()) return;  // it closed by itself
+  constexpr base::Duration client_timeout = milliseconds(500);
+  const base::Duration stood_still = node.paused_total() - node.paused_before_shutdown;
+  const base::Duration took = network_.now() - node.shutdown_since - stood_still;
+  if (took > std::max<base::Duration>(node.shutdown_deadline, client_timeout) + milliseconds(20)) {
+    fail(node.label() + " took " + std::to_string(took / milliseconds(1)) + " ms to shut down, not " +
+         std::to_string(node.shutdown_deadline / milliseconds(1)));
+  }
+}
+
+NodeMember* World::find_by_id(const std::string& node_id) {
+  const auto found =
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) { return (*node)->node_id() == node_id; });
+  return found == nodes_.end() ? nullptr : found->get();
+}
+
+NodeMember* World::find_by_number(std::uint32_t number) {
+  const auto found =
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) { return node->number() == number; });
+  return found == nodes_.end() ? nullptr : found->get();
+}
+
+}  // namespace distflow::test

@@ -1,0 +1,131 @@
+// A world: one PMD and some nodes in one thread, on a network in memory, under faults; and what must hold in it.
+//
+// One thread. One seed decides all: what is sent, which faults there are, and when.
+//   1. A run is rounds: a stretch of faults and work, then calm, at whose end all that must hold is checked; at last
+//      every node is shut down, within its deadline.
+//   2. The first thing that is wrong ends the run, and is its failure.
+// Use: World world({.seed = 7}); WorldOutcome outcome = world.run();
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "tests/sim/members.hpp"
+
+namespace distflow::test {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  std::size_t nodes = 5;
+  double minutes = 1;  ///< of simulated time, in all
+  /// Faults that every run has; the others are as the seed says.
+  std::vector<io::sim::Fault> forced = {};
+  std::function<void(std::string_view)> trace = {};
+};
+
+struct WorldOutcome {
+  std::string failure;  ///< what was found to be wrong first; empty when nothing was
+  base::Duration simulated{};
+  std::uint64_t events = 0;  ///< of the network
+  std::uint64_t turns = 0;   ///< of all reactors
+  std::uint64_t sent = 0;    ///< messages accepted
+  std::uint64_t handled = 0;
+  io::sim::FaultCounts faults;
+};
+
+class World final : private NodeWitness {
+ public:
+  explicit World(WorldOptions options);
+  ~World();
+
+  WorldOutcome run();
+
+ private:
+  using Fault = io::sim::Fault;
+  using Severance = io::sim::Process::Severance;
+
+  // How the world turns (world.cpp).
+  void run_until(base::Instant then);
+  void run_for(base::Duration time) { run_until(network_.now() + time); }
+  bool turn_whoever_is_due();
+  [[nodiscard]] base::Instant next_due() const;
+  void after(base::Duration delay, std::function<void()> what);
+  void fail(std::string what);
+  void on_trace(std::string_view line) { options_.trace(line); }
+  void reap();
+  template <class Visit>
+  void for_each_member(Visit visit) {
+    if (pmd_) visit(*pmd_);
+    for (const auto& node : nodes_) visit(*node);
+  }
+
+  // Its inhabitants (world.cpp).
+  void populate(std::size_t place);
+  void crash(NodeMember& node, Severance how);
+  void crash_pmd(Severance how);
+  void take_down(std::unique_ptr<SimMember> member, Severance how);
+  /// True when there was none.
+  bool start_pmd_if_none();
+  /// As who had it ended does: no node will.
+  void start_pmd_again();
+  void on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) override;
+  void on_message(NodeMember& node, const Message& message) override;
+  void on_peer(NodeMember& node, const std::string& peer_id, bool is_there) override;
+  void on_node_closed(NodeMember& node) override;
+  [[nodiscard]] NodeMember* find_by_id(const std::string& node_id);
+  [[nodiscard]] NodeMember* find_by_number(std::uint32_t number);
+  [[nodiscard]] NodeOptions node_options(std::size_t place);
+
+  // What happens in it (world_events.cpp).
+  void choose_faults();
+  void set_rates();
+  void plan_work();
+  void plan_faults();
+  void do_work();
+  void do_fault();
+  void act(Fault fault);
+  void calm_down();
+  void send_some(NodeMember& node);
+  [[nodiscard]] std::string some_name();
+  NodeMember* some_node();
+  SimMember* some_member();
+  base::Duration some_time(base::Duration from, base::Duration to);
+  [[nodiscard]] bool is_on(Fault fault) const { return enabled_[fault]; }
+
+  // What must hold (world_checks.cpp).
+  void check_quiet();
+  void check_places();
+  void check_views();
+  void check_registry();
+  void check_counters(NodeMember& node);
+  void check_pairs();
+  void check_resources(NodeMember& node);
+  void check_idleness(std::uint64_t turns_before);
+  void check_faults_fired();
+  void send_probes();
+  [[nodiscard]] std::uint64_t total_turns();
+  void shut_all_down();
+
+  const WorldOptions options_;
+  base::Random random_;
+  io::sim::Network network_;
+  Ledger ledger_;
+  WorldOutcome outcome_;
+  std::multimap<base::Instant, std::function<void()>> agenda_;
+  std::unique_ptr<PmdMember> pmd_;
+  std::vector<std::unique_ptr<NodeMember>> nodes_;  // in the order of their start
+  std::uint32_t node_count_ = 0;                    // ever started
+  std::vector<std::uint32_t> processes_;            // by a node's number
+  io::sim::PerFault<bool> enabled_;
+  bool is_gentle_ = false;  // nothing that a node may be thought dead for, and nothing that loses a message
+  bool is_calm_ = true;
+  bool is_ending_ = false;
+};
+
+}  // namespace distflow::test

@@ -1,0 +1,178 @@
+// What must hold in a world, when faults have stopped and it has had its time.
+#include <algorithm>
+
+#include "tests/sim/world.hpp"
+
+namespace distflow::test {
+namespace {
+
+using base::milliseconds;
+using base::seconds;
+
+/// Of a process with nothing to do but heartbeats and probes, in the time of the probes.
+constexpr std::uint64_t kIdleTurnsMax = 400;
+
+}  // namespace
+
+void World::check_quiet() {
+  check_places();
+  if (!outcome_.failure.empty()) return;  // the rest would only say the same
+  check_views();
+  check_registry();
+  for (const auto& node : nodes_) check_counters(*node);
+  check_pairs();
+}
+
+/// Every place has its node, and only that; there is a PMD.
+void World::check_places() {
+  if (!pmd_) return fail("there is no PMD");
+  for (std::size_t place = 0; place < options_.nodes; ++place) {
+    const auto count = std::count_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n->place() == place; });
+    if (count != 1) return fail("place " + std::to_string(place) + " has " + std::to_string(count) + " nodes");
+  }
+  for (const auto& node : nodes_) {
+    if (node->state() != NodeMember::State::running) return fail(node->label() + " does not run");
+  }
+}
+
+/// Every node sees all others, under their aliases, and nobody else; so its application has been told.
+void World::check_views() {
+  for (const auto& node : nodes_) {
+    const std::vector<PeerInfo> peers = (*node)->directory().list();
+    for (const PeerInfo& peer : peers) {
+      const NodeMember* other = find_by_id(peer.node_id);
+      if (other == nullptr) return fail(node->label() + " still sees the dead " + peer.node_id);
+      if (peer.alias != "n" + std::to_string(other->place())) return fail(node->label() + " sees a wrong alias");
+      if (!node->view.contains(peer.node_id)) return fail(node->label() + " was not told of " + other->label());
+    }
+    if (peers.size() != options_.nodes - 1) return fail(node->label() + " misses a node that lives");
+    if (node->view.size() != peers.size()) return fail(node->label() + " was not told of a leave");
+  }
+}
+
+/// The PMD has each node, and each alias has one holder, the node of its place.
+void World::check_registry() {
+  const pmd::Registry& registry = pmd_->server().registry();
+  if (registry.size() != options_.nodes) {
+    return fail("the registry has " + std::to_string(registry.size()) + " nodes");
+  }
+  for (const auto& node : nodes_) {
+    const pmd::Registry::Entry* entry = registry.resolve("n" + std::to_string(node->place()));
+    if (entry == nullptr || entry->node.node_id != (*node)->node_id()) {
+      return fail("the alias of " + node->label() + " leads elsewhere");
+    }
+  }
+  if (!registry.invariants()) fail("the registry's invariants do not hold");
+}
+
+/// The law of conservation, with nothing queued, parked or waiting any more.
+void World::check_counters(NodeMember& node) {
+  const NodeStats stats = node.stats();
+  if (stats.parked_messages > 0) fail(node.label() + " still has messages parked");
+  if (stats.sent.accepted != node.accepted_count) {
+    fail(node.label() + " accepted " + std::to_string(node.accepted_count) + " messages and counts " +
+         std::to_string(stats.sent.accepted));
+  }
+  if (stats.received.handled != node.handled_count) fail(node.label() + " counts other messages than it handled");
+  if (stats.mailbox_size > 0 || stats.mailbox_bytes > 0) fail(node.label() + " still has messages in its mailbox");
+  if (stats.malformed > 0) fail(node.label() + " found a frame malformed");
+  if (stats.misrouted > 0) fail(node.label() + " got a message for somebody else");
+  if (stats.tasks_lost > 0) fail(node.label() + " lost a task");
+  if (node.questions > 0) fail(node.label() + " has questions to the PMD without an answer");
+  for (const PeerStats& peer : stats.peers) {
+    if (peer.sent.accepted != peer.sent.written + peer.sent.dropped()) {
+      fail(node.label() + " to " + peer.node_id + ": accepted " + std::to_string(peer.sent.accepted) + ", written " +
+           std::to_string(peer.sent.written) + ", dropped " + std::to_string(peer.sent.dropped()));
+    }
+    if (peer.received.received != peer.received.handled + peer.received.dropped()) {
+      fail(node.label() + " from " + peer.node_id + ": received is not handled and dropped");
+    }
+  }
+}
+
+/// Nobody gets more than was written to it; where nothing could be lost, all of it.
+void World::check_pairs() {
+  for (const auto& sender : nodes_) {
+    for (const PeerStats& written : sender->stats().peers) {
+      NodeMember* receiver = find_by_id(written.node_id);
+      if (receiver == nullptr) continue;
+      std::uint64_t received = 0;
+      for (const PeerStats& got : receiver->stats().peers) {
+        if (got.node_id == (*sender)->node_id()) received = got.received.received;
+      }
+      const std::string numbers = sender->label() + " wrote " + std::to_string(written.sent.written) + " messages to " +
+                                  receiver->label() + ", which received " + std::to_string(received);
+      if (received > written.sent.written) fail(numbers);
+      if (is_gentle_ && received != written.sent.written) fail(numbers + ", and nothing could be lost");
+    }
+  }
+}
+
+/// What a node that has ended has given back.
+void World::check_resources(NodeMember& node) {
+  node.release_chunks();
+  node->delivery().discard();  // as the node's host does at its end
+  // The reactor's one receive chunk and the node's one out-buffer stay with them.
+  if (node.receive_chunks().leased() > 1) fail(node.label() + " has not given its receive chunks back");
+  if (node.out_chunks().leased() > 1) fail(node.label() + " has not given its out chunks back");
+  if (node.blocks().leased() > 0) fail(node.label() + " has not given its blocks back");
+  if (node.questions > 0) fail(node.label() + " ended with questions to the PMD unanswered");
+}
+
+void World::check_idleness(std::uint64_t turns_before) {
+  if (!outcome_.failure.empty()) return;
+  const std::uint64_t turns = total_turns() - turns_before;
+  if (turns > kIdleTurnsMax * (options_.nodes + 1)) fail("idle processes took " + std::to_string(turns) + " turns");
+  for (const auto& node : nodes_) {
+    const std::size_t handles = node->reactor().backend().handle_count();
+    // A listener, the PMD, and a stream each way for each node, itself too. What a machine that is gone had open stays:
+    // nobody is told, and nothing is sent that way.
+    if (handles > 2 + 2 * options_.nodes && !is_on(Fault::vanish))
+      fail(node->label() + " has " + std::to_string(handles) + " handles");
+    if (node->receive_chunks().leased() > 1) fail(node->label() + " keeps receive chunks");
+    if (node->blocks().leased() > 0 && !is_on(Fault::vanish)) fail(node->label() + " keeps blocks");
+  }
+}
+
+/// A word from everybody to everybody: in the calm all of them arrive.
+void World::send_probes() {
+  for (const auto& sender : nodes_) {
+    for (const auto& receiver : nodes_) {
+      if (sender->state() != NodeMember::State::running || receiver->state() != NodeMember::State::running) continue;
+      const std::string name = "n" + std::to_string(receiver->place());
+      const std::uint32_t number = sender->number();
+      if (!is_under_way(sender->send(name, ledger_.write(number, name, 20)))) {
+        return fail(sender->label() + " cannot send to " + name + " in the calm");
+      }
+      ++outcome_.sent;
+      after(seconds(4), [this, number, name, to = receiver->number()] {
+        if (!ledger_.has_handled_last(to, number, name)) {
+          fail("what node" + std::to_string(number) + " sent to " + name + " in the calm did not arrive");
+        }
+      });
+    }
+  }
+}
+
+void World::shut_all_down() {
+  network_.trace("all shut down");
+  is_ending_ = true;
+  for (const auto& node : nodes_) node->begin_shutdown(seconds(2));
+  run_for(seconds(3));
+  if (!nodes_.empty()) return fail(nodes_.front()->label() + " does not end");
+  if (pmd_->server().registry().size() > 0) return fail("the registry keeps nodes that have unregistered");
+  pmd_->begin_shutdown();
+  run_for(seconds(2));
+  if (pmd_)
+    fail("the PMD does not end: connections " + std::to_string(pmd_->server().connection_count()) + ", handles " +
+         std::to_string(pmd_->reactor().backend().handle_count()));
+}
+
+/// A fault that was asked for and never struck shows a simulation that does less than it says.
+void World::check_faults_fired() {
+  for (const Fault fault : options_.forced) {
+    if (network_.counts()[fault] == 0) fail("the fault " + std::string(to_string(fault)) + " never struck");
+  }
+}
+
+}  // namespace distflow::test

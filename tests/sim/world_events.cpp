@@ -1,0 +1,218 @@
+// What happens in a world: work, and faults.
+#include <algorithm>
+
+#include "tests/sim/world.hpp"
+
+namespace distflow::test {
+namespace {
+
+using base::milliseconds;
+using base::seconds;
+using io::sim::Fault;
+
+/// Of faults that strike by chance: how often at most, of their occasions.
+struct Rate {
+  Fault fault;
+  double max;
+};
+constexpr Rate kRates[] = {
+    {Fault::split, 0.5},
+    {Fault::merged, 0.2},
+    {Fault::delayed, 0.05},
+    {Fault::reset, 0.01},
+    {Fault::half_close, 0.01},
+    {Fault::refused, 0.3},
+    {Fault::slow_connect, 0.3},
+    {Fault::aborted_accept, 0.2},
+    {Fault::short_send, 0.3},
+    {Fault::interrupted, 0.2},
+    {Fault::spurious_readiness, 0.1},
+    {Fault::spurious_wake, 0.1},
+    {Fault::late_event, 0.7},
+};
+
+/// Faults that are done to somebody, now and then.
+constexpr Fault kDeeds[] = {Fault::no_descriptors, Fault::no_chunks, Fault::pause,        Fault::wall_jump,
+                            Fault::monotonic_jump, Fault::partition, Fault::crash,        Fault::vanish,
+                            Fault::pmd_crash,      Fault::pmd_end,   Fault::reading_pause};
+
+/// Those under which no node may be thought dead that lives, and no message gets lost that was written to one.
+constexpr Fault kGentle[] = {Fault::split,
+                             Fault::merged,
+                             Fault::short_send,
+                             Fault::interrupted,
+                             Fault::late_event,
+                             Fault::spurious_wake,
+                             Fault::spurious_readiness,
+                             Fault::wall_jump,
+                             Fault::crash,
+                             Fault::pmd_crash,
+                             Fault::restart};
+
+constexpr double kEnabledChance = 0.4;
+constexpr double kGentleChance = 0.2;
+
+}  // namespace
+
+/// Each run has a part of the faults only: what one fault always hides, another run shows.
+void World::choose_faults() {
+  is_gentle_ = options_.forced.empty() && random_.chance(kGentleChance);
+  for (std::size_t i = 0; i < io::sim::kFaultCount; ++i) {
+    const auto fault = static_cast<Fault>(i);
+    const bool is_allowed =
+        !is_gentle_ || std::find(std::begin(kGentle), std::end(kGentle), fault) != std::end(kGentle);
+    enabled_[fault] = random_.chance(kEnabledChance) && is_allowed;
+  }
+  for (const Fault fault : options_.forced) enabled_[fault] = true;
+  if (is_on(Fault::restart)) enabled_[Fault::crash] = true;
+}
+
+void World::set_rates() {
+  for (const Rate& rate : kRates) {
+    const double part = 0.1 + 0.9 * static_cast<double>(random_.uniform(1000)) / 1000;
+    if (is_on(rate.fault)) network_.rates()[rate.fault] = rate.max * part;
+  }
+}
+
+void World::plan_work() {
+  after(some_time(milliseconds(1), milliseconds(150)), [this] {
+    if (is_calm_) return;
+    do_work();
+    plan_work();
+  });
+}
+
+void World::plan_faults() {
+  after(some_time(milliseconds(1), milliseconds(1500)), [this] {
+    if (is_calm_) return;
+    do_fault();
+    plan_faults();
+  });
+}
+
+void World::do_work() {
+  NodeMember* node = some_node();
+  if (node == nullptr) return;
+  const std::uint64_t dice = random_.uniform(100);
+  if (dice < 85) return send_some(*node);
+  if (dice < 97) {
+    if (node->state() != NodeMember::State::running) return;
+    const std::uint32_t number = node->number();
+    node->ask_pmd(some_name(), [this, number](const Result<PeerInfo>&) {
+      if (NodeMember* asker = find_by_number(number)) --asker->questions;
+    });
+    return;
+  }
+  network_.trace("%s is told to shut down", node->label().c_str());
+  node->begin_shutdown(some_time(milliseconds(100), seconds(3)));
+}
+
+void World::send_some(NodeMember& node) {
+  const std::string name = some_name();
+  const std::uint64_t count = random_.chance(0.1) ? 1 + random_.uniform(60) : 1 + random_.uniform(4);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::size_t size = random_.chance(0.03) ? random_.uniform(30'000) : random_.uniform(300);
+    if (is_under_way(node.send(name, ledger_.write(node.number(), name, size)))) ++outcome_.sent;
+  }
+}
+
+/// An alias or a nodeId; now and then of nobody.
+std::string World::some_name() {
+  if (random_.chance(0.03)) return "nobody" + std::to_string(random_.uniform(3));
+  if (random_.chance(0.3)) {
+    if (NodeMember* node = some_node()) return (*node)->node_id();
+  }
+  return "n" + std::to_string(random_.uniform(options_.nodes));
+}
+
+NodeMember* World::some_node() { return nodes_.empty() ? nullptr : nodes_[random_.uniform(nodes_.size())].get(); }
+
+SimMember* World::some_member() {
+  if (pmd_ && random_.chance(0.25)) return pmd_.get();
+  return some_node();
+}
+
+base::Duration World::some_time(base::Duration from, base::Duration to) {
+  return from + base::Duration(static_cast<base::Duration::rep>(
+                    random_.uniform(static_cast<std::uint64_t>((to - from).count()) + 1)));
+}
+
+void World::do_fault() {
+  std::vector<Fault> possible;
+  std::copy_if(std::begin(kDeeds), std::end(kDeeds), std::back_inserter(possible),
+               [this](Fault f) { return is_on(f); });
+  if (!possible.empty()) act(possible[random_.uniform(possible.size())]);
+}
+
+/// Does a fault to somebody, and plans its end. A member may be gone by then: it is looked for by its process.
+void World::act(Fault fault) {
+  SimMember* member = some_member();
+  NodeMember* node = some_node();
+  if (member == nullptr || node == nullptr) return;
+  const auto later = [this](SimMember& whose, base::Duration delay, void (*what)(SimMember&)) {
+    after(delay, [this, id = whose.process().id(), what] {
+      for_each_member([&](SimMember& m) {
+        if (m.process().id() == id) what(m);
+      });
+    });
+  };
+  network_.trace("fault: %.*s", static_cast<int>(to_string(fault).size()), to_string(fault).data());
+  network_.count(fault);
+  switch (fault) {
+    case Fault::no_descriptors:
+      member->process().set_descriptors_max(member->reactor().backend().handle_count());
+      return later(*member, some_time(milliseconds(100), seconds(3)),
+                   [](SimMember& m) { m.process().set_descriptors_max(SIZE_MAX); });
+    case Fault::no_chunks:
+      member->hoard_chunks();
+      return later(*member, some_time(milliseconds(100), seconds(3)), [](SimMember& m) { m.release_chunks(); });
+    case Fault::pause: return member->pause_until(network_.now() + some_time(milliseconds(10), seconds(10)));
+    case Fault::wall_jump: {
+      constexpr base::WallMs fifty_years = base::WallMs{50} * 365 * 24 * 3600 * 1000;
+      const auto jump = static_cast<base::WallMs>(random_.uniform(2 * fifty_years));
+      return member->process().jump_clocks({}, jump - fifty_years);
+    }
+    case Fault::monotonic_jump: return member->process().jump_clocks(some_time(milliseconds(10), seconds(3600)), 0);
+    case Fault::partition: {
+      if (member == node) return;
+      const auto ids = std::pair(member->process().id(), node->process().id());
+      network_.cut(ids.first, ids.second);
+      return after(some_time(milliseconds(10), seconds(10)), [this, ids] { network_.mend(ids.first, ids.second); });
+    }
+    case Fault::crash: return crash(*node, Severance::killed);
+    case Fault::vanish: return crash(*node, Severance::vanished);
+    case Fault::pmd_crash:
+      return crash_pmd(is_gentle_ || random_.chance(0.7) ? Severance::killed : Severance::vanished);
+    case Fault::pmd_end:
+      if (!pmd_) return;
+      pmd_->begin_shutdown();
+      return after(some_time(seconds(1), seconds(4)), [this] { start_pmd_again(); });
+    case Fault::reading_pause:
+      node->read_messages(false);
+      return later(*node, some_time(milliseconds(10), seconds(3)), [](SimMember& m) {
+        auto& reader = static_cast<NodeMember&>(m);
+        if (reader.is_alive() && !reader.is_reading()) reader.read_messages(true);
+      });
+    default: return;
+  }
+}
+
+/// Ends all faults.
+void World::calm_down() {
+  network_.trace("calm");
+  is_calm_ = true;
+  network_.rates() = {};
+  network_.mend_all();
+  for_each_member([](SimMember& member) {
+    member.resume();
+    member.release_chunks();
+    member.process().set_descriptors_max(SIZE_MAX);
+  });
+  // A node that has heard of an ordered end starts no PMD until it has seen another.
+  if (is_on(Fault::pmd_end)) start_pmd_again();
+  for (const auto& node : nodes_) {
+    if (node->is_alive() && !node->is_reading()) node->read_messages(true);
+  }
+}
+
+}  // namespace distflow::test
