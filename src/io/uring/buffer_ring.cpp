@@ -34,12 +34,12 @@ BufferRing::~BufferRing() {
 }
 
 Result<void> BufferRing::open(io_uring& ring) {
-  constexpr const char* kMapping = "mapping a ring of buffers";
+  constexpr const char* k_mapping = "mapping a ring of buffers";
   void* memory = ::mmap(nullptr, kMappedSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return posix::last_error(kMapping);
+  if (memory == MAP_FAILED) return posix::last_error(k_mapping);
   entries_ = static_cast<io_uring_buf_ring*>(memory);
   // A forked child must not make these pages copies of what the kernel reads.
-  if (::madvise(memory, kMappedSize, MADV_DONTFORK) != 0) return posix::last_error(kMapping);
+  if (::madvise(memory, kMappedSize, MADV_DONTFORK) != 0) return posix::last_error(k_mapping);
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
   registration.ring_entries = kSliceCountMax;
