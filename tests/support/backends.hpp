@@ -32,7 +32,11 @@ struct BackendMaker {
 #ifdef DISTFLOW_HAS_URING
 /// What a kernel without deferred task work gets.
 inline Result<std::unique_ptr<io::Backend>> make_cooperative_uring(base::ChunkPool& chunks) {
-  return io::make_uring_untested(chunks, io::UringMode::cooperative);
+  return io::make_uring_untested(chunks, {.mode = io::UringMode::cooperative});
+}
+/// Every second submission finds the queue full.
+inline Result<std::unique_ptr<io::Backend>> make_small_uring(base::ChunkPool& chunks) {
+  return io::make_uring_untested(chunks, {.submission_count = 1});
 }
 #endif
 
@@ -44,6 +48,7 @@ inline constexpr BackendMaker kBackends[] = {
 #ifdef DISTFLOW_HAS_URING
     {"uring", &io::make_uring, true},
     {"uring_cooperative", &make_cooperative_uring, true},
+    {"uring_small", &make_small_uring, true},
 #endif
     {"sim", &io::sim::make_lone_backend},
 };

@@ -99,6 +99,7 @@ void UringBackend::on_recv_ended(Slot& slot, int outcome) {
   }
   if (slot.recv_is_canceled) return finish(slot.recv).on_end({Errc::canceled, "receiving"});
   if (outcome == -ENOBUFS) {
+    ++counters_.buffers_missing;
     unserved_.push_back(slot.handle);
   } else {
     make_runnable(slot);

@@ -53,15 +53,15 @@ Ring::~Ring() {
   if (is_open_) io_uring_queue_exit(&ring_);
 }
 
-Result<void> Ring::open(UringMode mode) {
+Result<void> Ring::open(UringOptions options) {
   int outcome = -EINVAL;
   io_uring_params params{};
   for (const Mode& candidate : kModes) {
-    if (mode != UringMode::best && mode != candidate.mode) continue;
+    if (options.mode != UringMode::best && options.mode != candidate.mode) continue;
     params = {};
     params.flags = kCommonFlags | candidate.flags;
     params.cq_entries = kCompletionCount;
-    outcome = io_uring_queue_init_params(kSubmissionCount, &ring_, &params);
+    outcome = io_uring_queue_init_params(options.submission_count, &ring_, &params);
     if (outcome != -EINVAL) break;  // that is what a kernel says of flags that it does not know
   }
   if (outcome < 0) return failed(outcome, kSettingUp);

@@ -3,7 +3,7 @@
 // Opened on any thread; from enable() on it belongs to the thread that called it (io_uring_setup(2), SINGLE_ISSUER).
 //   1. next() submits when the submission queue is full. It never takes completions: no callback can run below it.
 //   2. What a submission points to must stay until it is no longer unsubmitted() (io_uring_prep_sendmsg(3)).
-// Use: Ring ring; ring.open(); ring.enable(); io_uring_prep_...(ring.next(), ...); ring.submit_and_wait(timeout);
+// Use: Ring ring; ring.open({}); ring.enable(); io_uring_prep_...(ring.next(), ...); ring.submit_and_wait(timeout);
 #pragma once
 
 #include <liburing.h>
@@ -19,7 +19,6 @@ namespace distflow::io {
 
 class Ring {
  public:
-  static constexpr unsigned kSubmissionCount = 256;
   static constexpr unsigned kCompletionCount = 4096;
 
   Ring() = default;
@@ -28,7 +27,7 @@ class Ring {
   ~Ring();
 
   /// A ring that is not enabled yet. The error's text says which feature of which kernel is missing.
-  Result<void> open(UringMode mode);
+  Result<void> open(UringOptions options);
   /// From now on this thread, and no other, may submit and wait.
   void enable();
   [[nodiscard]] bool is_enabled() const { return is_enabled_; }
@@ -49,9 +48,11 @@ class Ring {
   [[nodiscard]] int fd() const { return ring_.ring_fd; }
   [[nodiscard]] io_uring& get() { return ring_; }
 
+  /// Whether `features`, which a kernel says it has (io_uring_setup(2)), are enough; else the first that is missing.
+  [[nodiscard]] static Result<void> check_features(unsigned features);
+
  private:
   [[nodiscard]] Result<void> check_entering() const;
-  [[nodiscard]] static Result<void> check_features(unsigned features);
 
   io_uring ring_{};
   bool is_open_ = false;

@@ -25,7 +25,7 @@ constexpr const char* kCanceling = "testing io_uring: canceling all of a descrip
 class SelfTest {
  public:
   Result<void> run(UringMode mode) {
-    Result<std::unique_ptr<Backend>> made = make_uring_untested(chunks_, mode);
+    Result<std::unique_ptr<Backend>> made = make_uring_untested(chunks_, {.mode = mode});
     if (!made) return made.error();
     backend_ = std::move(*made);
     const Result<void> outcome = exchange_word();

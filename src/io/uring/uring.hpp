@@ -33,10 +33,16 @@ enum class UringMode {
   cooperative,  ///< whenever we enter the kernel (Linux 5.19)
 };
 
+struct UringOptions {
+  UringMode mode = UringMode::best;
+  /// How much can be said to the kernel at once; what is more is said in parts.
+  unsigned submission_count = 256;
+};
+
 /// A backend on io_uring; the error says what this system lacks, and since when Linux has it. The first one of a
 /// process tests the system. `chunks` is what streams receive into; it must outlive the backend.
 Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks);
-Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringMode mode);
+Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringOptions options);
 
 /// Whether io_uring does here what the backend asks of it: tried out on a stream of this machine to itself. Takes a
 /// millisecond or so, and at most some seconds.

@@ -31,16 +31,16 @@ Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks) {
     if (Result<void> tested = test_uring(UringMode::best); !tested) return tested.error();
     has_passed.store(true, std::memory_order_relaxed);
   }
-  return make_uring_untested(chunks, UringMode::best);
+  return make_uring_untested(chunks, {});
 }
 
-Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringMode mode) {
-  return UringBackend::create(chunks, mode);
+Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringOptions options) {
+  return UringBackend::create(chunks, options);
 }
 
-Result<std::unique_ptr<Backend>> UringBackend::create(base::ChunkPool& chunks, UringMode mode) {
+Result<std::unique_ptr<Backend>> UringBackend::create(base::ChunkPool& chunks, UringOptions options) {
   std::unique_ptr<UringBackend> backend(new UringBackend(chunks));
-  if (Result<void> opened = backend->open(mode); !opened) return opened.error();
+  if (Result<void> opened = backend->open(options); !opened) return opened.error();
   backend->heed_leases();
   return std::unique_ptr<Backend>(std::move(backend));
 }
@@ -50,8 +50,8 @@ UringBackend::~UringBackend() {
   if (event_ >= 0) posix::close_fd(event_);
 }
 
-Result<void> UringBackend::open(UringMode mode) {
-  if (Result<void> opened = ring_.open(mode); !opened) return opened;
+Result<void> UringBackend::open(UringOptions options) {
+  if (Result<void> opened = ring_.open(options); !opened) return opened;
   if (Result<void> opened = buffers_.open(ring_.get()); !opened) return opened;
   event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (event_ < 0) return posix::last_error("opening an eventfd");

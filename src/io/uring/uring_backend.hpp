@@ -38,7 +38,7 @@ struct UringSlot : SocketSlot {
 
 class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
  public:
-  static Result<std::unique_ptr<Backend>> create(base::ChunkPool& chunks, UringMode mode);
+  static Result<std::unique_ptr<Backend>> create(base::ChunkPool& chunks, UringOptions options);
   ~UringBackend() override;
 
   [[nodiscard]] std::string_view name() const override { return "uring"; }
@@ -66,7 +66,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   };
 
   explicit UringBackend(base::ChunkPool& chunks) : SocketBackend(chunks), buffers_(chunks) {}
-  Result<void> open(UringMode mode);
+  Result<void> open(UringOptions options);
   void begin();
 
   Result<void> watch(Handle handle, Slot& slot);

@@ -1,0 +1,33 @@
+// A part of a test that runs in a process of its own, for what a process cannot take back.
+//
+// The calling thread must be the only one. The child inherits the state of the test as fork() does.
+// Use: EXPECT_TRUE(passes_in_child([] { refuse_system_call(...); EXPECT_TRUE(...); }));
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace distflow::test {
+
+/// Whether `body` came to its end in a child, and no expectation failed there; those that did are printed.
+template <class Body>
+bool passes_in_child(Body body) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    body();
+    std::fflush(nullptr);
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace distflow::test
