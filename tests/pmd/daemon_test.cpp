@@ -21,12 +21,17 @@ using ::testing::StartsWith;
 
 class RunningDaemon {
  public:
-  explicit RunningDaemon(std::vector<std::string> arguments = {})
-      : process(DISTFLOW_PMD_PROGRAM, with_port(arguments)) {
+  explicit RunningDaemon(std::vector<std::string> arguments = {}, const std::vector<std::string>& environment = {})
+      : process(DISTFLOW_PMD_PROGRAM, with_port(arguments), environment) {
     EXPECT_TRUE(process.wait_for_output("\n"));
     const std::string before = "PMD listening on port ";
     EXPECT_THAT(process.out(), StartsWith(before));
     port = static_cast<std::uint16_t>(std::stoi(process.out().substr(before.size())));
+  }
+
+  ProcessResult end() {
+    process.send_signal(SIGTERM);
+    return process.wait();
   }
 
   ChildProcess process;
@@ -120,6 +125,24 @@ TEST(Daemon, wrong_usage_is_told_from_other_failures) {
     EXPECT_EQ(run_daemon(arguments).exit_code, 2) << arguments[0];
   }
   EXPECT_EQ(run_daemon({"--help"}).exit_code, 0);
+}
+
+TEST(Daemon, a_backend_that_there_is_none_of_is_wrong_usage_and_the_names_of_all_are_given) {
+  const ProcessResult result = run_daemon({"--port", "0", "--backend", "fastest"});
+  EXPECT_EQ(result.exit_code, 2);
+  for (const char* word : {"--backend", "fastest", "auto", "epoll", "kqueue", "uring"}) {
+    EXPECT_THAT(result.err, HasSubstr(word));
+  }
+}
+
+TEST(Daemon, the_backend_of_its_options_goes_before_that_of_its_environment) {
+  const std::vector<std::string> environment{"DISTFLOW_IO=fastest"};
+  const ProcessResult by_environment = RunningDaemon({}, environment).end();
+  EXPECT_EQ(by_environment.exit_code, 0);
+  EXPECT_THAT(by_environment.err, HasSubstr("DISTFLOW_IO"));
+  const ProcessResult by_option = RunningDaemon({"--backend", "epoll"}, environment).end();
+  EXPECT_EQ(by_option.exit_code, 0);
+  EXPECT_EQ(by_option.err, "");
 }
 
 TEST(Daemon, an_address_that_is_not_this_machines_is_a_failure) {
