@@ -21,7 +21,7 @@ TEST(Wakes, are_at_most_two_for_a_thousand_messages_from_another_thread) {
                                   .pmd_port = pmd.port(),
                                   .start_pmd = false,
                                   .threading = Threading::caller,
-                                  .backend = chosen_socket_backend().name});
+                                  .backend = std::string(chosen_socket_backend().name)});
   ASSERT_TRUE(node) << node.error().message();
   ASSERT_GE(node->fd(), 0);
   std::size_t handled = 0;

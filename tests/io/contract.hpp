@@ -46,6 +46,7 @@ class BackendContract : public ::testing::TestWithParam<BackendMaker> {
     if (!made && GetParam().may_be_refused) GTEST_SKIP() << made.error().message();
     ASSERT_TRUE(made) << made.error().message();
     backend_ = std::move(*made);
+    record(GetParam());
   }
 
   io::Handle listen() {

@@ -50,7 +50,7 @@ TEST(AllocationsAcrossThreads, are_none_per_message_that_another_thread_sends_an
                                   .pmd_port = pmd.port(),
                                   .start_pmd = false,
                                   .threading = Threading::caller,
-                                  .backend = chosen_socket_backend().name});
+                                  .backend = std::string(chosen_socket_backend().name)});
   ASSERT_TRUE(node) << node.error().message();
   std::size_t handled = 0;
   node->on_message([&](const Message&) { ++handled; });
@@ -68,8 +68,10 @@ TEST(AllocationsAcrossThreads, are_none_per_message_that_another_thread_sends_an
 
 TEST(AllocationsAcrossThreads, are_none_per_message_between_two_threads_of_a_node) {
   const PmdThread pmd;
-  auto node = NodeRuntime::start(
-      {.alias = "self", .pmd_port = pmd.port(), .start_pmd = false, .backend = chosen_socket_backend().name});
+  auto node = NodeRuntime::start({.alias = "self",
+                                  .pmd_port = pmd.port(),
+                                  .start_pmd = false,
+                                  .backend = std::string(chosen_socket_backend().name)});
   ASSERT_TRUE(node) << node.error().message();
   std::atomic<std::size_t> handled = 0;
   node->on_message([&](const Message&) { ++handled; });

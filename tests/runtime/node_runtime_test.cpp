@@ -61,7 +61,7 @@ class NodeRuntimeTest : public ::testing::Test {
   NodeRuntime start(NodeOptions options = {}) {
     options.pmd_port = pmd_.port();
     options.start_pmd = false;
-    options.backend = chosen_socket_backend().name;
+    options.backend = std::string(chosen_socket_backend().name);
     if (options.alias.empty()) options.alias = "self";
     Result<NodeRuntime> node = NodeRuntime::start(options);
     EXPECT_TRUE(node) << node.error().message();
@@ -355,8 +355,8 @@ TEST(NodeRuntimeStart, without_a_pmd_and_not_to_start_one_it_fails_and_says_what
     const PmdThread gone;
     return gone.port();
   }();
-  const Result<NodeRuntime> node =
-      NodeRuntime::start({.pmd_port = dead_port, .start_pmd = false, .backend = chosen_socket_backend().name});
+  const Result<NodeRuntime> node = NodeRuntime::start(
+      {.pmd_port = dead_port, .start_pmd = false, .backend = std::string(chosen_socket_backend().name)});
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error(), Errc::pmd_unreachable);
   EXPECT_NE(node.error().message().find("distflow pmd start"), std::string::npos);

@@ -24,7 +24,7 @@
 namespace distflow::test {
 
 struct BackendMaker {
-  const char* name;
+  std::string_view name;
   Result<std::unique_ptr<io::Backend>> (*make)(base::ChunkPool& chunks);
   bool may_be_refused = false;  ///< by the system; its tests are skipped then, and say why
 };
@@ -55,17 +55,23 @@ inline constexpr BackendMaker kBackends[] = {
 
 /// What tests of what lies above the seam run on: DISTFLOW_IO's, one of the above; the first of them without it.
 inline const BackendMaker& chosen_backend() {
-  const char* asked = std::getenv("DISTFLOW_IO");
+  const char* variable = std::getenv("DISTFLOW_IO");
+  const std::string_view asked = variable == nullptr ? "" : variable;
   for (const BackendMaker& maker : kBackends) {
-    if (asked != nullptr && std::string_view(maker.name) == asked) return maker;
+    if (maker.name == asked) return maker;
   }
+  EXPECT_TRUE(asked.empty() || asked == "auto") << "this program has no backend " << asked << " to be tested on";
   return kBackends[0];
 }
+
+/// For tools/test_backends, which counts the tests that ran on each.
+inline void record(const BackendMaker& maker) { ::testing::Test::RecordProperty("backend", std::string(maker.name)); }
 
 /// Never another one than was asked for.
 inline std::unique_ptr<io::Backend> made_by(const BackendMaker& maker, base::ChunkPool& chunks) {
   Result<std::unique_ptr<io::Backend>> made = maker.make(chunks);
   EXPECT_TRUE(made) << made.error().message();
+  record(maker);
   return std::move(made).value();
 }
 
@@ -75,13 +81,15 @@ inline std::unique_ptr<io::Backend> make_backend(base::ChunkPool& chunks) { retu
 /// The same for tests that need real sockets beside it: never the simulator, which reaches nobody.
 inline const BackendMaker& chosen_socket_backend() {
   const BackendMaker& chosen = chosen_backend();
-  return std::string_view(chosen.name) == "sim" ? kBackends[0] : chosen;
+  return chosen.name == "sim" ? kBackends[0] : chosen;
 }
 inline std::unique_ptr<io::Backend> make_socket_backend(base::ChunkPool& chunks) {
   return made_by(chosen_socket_backend(), chunks);
 }
 
-inline std::string backend_name(const ::testing::TestParamInfo<BackendMaker>& info) { return info.param.name; }
+inline std::string backend_name(const ::testing::TestParamInfo<BackendMaker>& info) {
+  return std::string(info.param.name);
+}
 inline void PrintTo(const BackendMaker& maker, std::ostream* out) { *out << maker.name; }
 
 }  // namespace distflow::test
