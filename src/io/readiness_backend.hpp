@@ -98,6 +98,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       : Base(chunks, parts...), poller_(parts...), chunk_(chunks) {}
 
   Result<void> watch(Handle handle, Slot& slot) { return poller_.add(slot.fd, slots_.token_of(handle)); }
+  void unwatch(const Slot& slot) { poller_.remove(slot.fd); }
 
   void resume_if_chunks_are_back() {
     if (this->is_out_of_chunks_ && !chunk_.space().empty()) this->resume_starved();
@@ -205,12 +206,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   }
 
   void run_close(Handle handle, Slot& slot) {
-    this->cancel_operations(slot);
-    // Closing over unread bytes resets the stream, and takes what the peer has yet to get with it (RFC 2525, 2.17).
-    if (slot.can_read) system_.discard_received(slot.fd);
-    poller_.remove(slot.fd);
-    system_.close_fd(slot.fd);
-    this->free_closed(handle, slot);
+    this->end_socket(handle, slot, slot.can_read ? Base::Unread::perhaps : Base::Unread::none);
   }
 
   P poller_;

@@ -1,28 +1,22 @@
 #include "io/epoll/epoll_poller.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <limits>
 
 #include "base/assert.hpp"
 #include "io/posix/socket.hpp"
+#include "io/posix/timespec.hpp"
 
 namespace distflow::io {
 namespace {
 
 constexpr std::size_t kEventCountMax = 256;
 constexpr std::uint64_t kWakeToken = std::numeric_limits<std::uint64_t>::max();
-
-timespec to_timespec(base::Duration timeout) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(timeout);
-  return {static_cast<time_t>(whole.count()), static_cast<long>((timeout - whole).count())};
-}
 
 /// Whole milliseconds, rounded up: a wait that ends early would only be begun again.
 int to_ms(base::Duration timeout) {
@@ -33,23 +27,21 @@ int to_ms(base::Duration timeout) {
 }  // namespace
 
 EpollPoller::~EpollPoller() {
-  if (event_ >= 0) ::close(event_);
   if (epoll_ >= 0) ::close(epoll_);
 }
 
 Result<void> EpollPoller::open() {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return posix::last_error("opening epoll");
-  event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event_ < 0) return posix::last_error("opening an eventfd");
-  return add(event_, kWakeToken);
+  if (Result<void> opened = event_.open(); !opened) return opened;
+  return add(event_.fd(), kWakeToken);
 }
 
 Result<void> EpollPoller::add(int fd, std::uint64_t token) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = token;
-  if (fd == event_) event.events = EPOLLIN | EPOLLET;
+  if (fd == event_.fd()) event.events = EPOLLIN | EPOLLET;
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return posix::last_error("adding a descriptor to epoll");
   return {};
 }
@@ -65,7 +57,7 @@ std::size_t EpollPoller::wait(base::Duration timeout, std::span<Readiness> out) 
   const bool is_forever = timeout == base::Duration::max();
   int count = -1;
   if (has_pwait2_ && timeout > base::Duration::zero() && !is_forever) {
-    const timespec limit = to_timespec(timeout);
+    const timespec limit = posix::to_timespec(timeout);
     count = ::epoll_pwait2(epoll_, events.data(), size, &limit, nullptr);
     if (count < 0 && (errno == ENOSYS || errno == EPERM)) has_pwait2_ = false;  // Linux < 5.11, or a seccomp filter
   }
@@ -90,12 +82,6 @@ std::size_t EpollPoller::wait(base::Duration timeout, std::span<Readiness> out) 
                     .has_ended = has_ended};
   }
   return ready;
-}
-
-void EpollPoller::wake() noexcept {
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then a wake-up is under way already.
-  [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
 }
 
 }  // namespace distflow::io

@@ -1,8 +1,7 @@
 // The poller of Linux: epoll, edge-triggered, woken through an eventfd.
 //
 // Loop thread only, but for wake().
-//   1. Every descriptor is armed once for reading and writing; no system call re-arms it.
-//   2. The eventfd is never read: edge-triggered, each write to it is an event of its own (epoll(7)).
+// Every descriptor is armed once for reading and writing; no system call re-arms it.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <distflow/result.hpp>
 
 #include "base/time.hpp"
+#include "io/linux/event_fd.hpp"
 #include "io/poller.hpp"
 
 namespace distflow::io {
@@ -30,12 +30,12 @@ class EpollPoller {
   void remove(int fd) noexcept;
   std::size_t wait(base::Duration timeout, std::span<Readiness> out);
   [[nodiscard]] bool was_woken() const { return was_woken_; }
-  void wake() noexcept;
+  void wake() noexcept { event_.signal(); }
   [[nodiscard]] int fd() const { return epoll_; }
 
  private:
   int epoll_ = -1;
-  int event_ = -1;
+  EventFd event_;
   bool was_woken_ = false;
   bool has_pwait2_ = true;
 };

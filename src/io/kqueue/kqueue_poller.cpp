@@ -11,10 +11,10 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <ctime>
 
 #include "base/assert.hpp"
 #include "io/posix/socket.hpp"
+#include "io/posix/timespec.hpp"
 
 namespace distflow::io {
 namespace {
@@ -24,8 +24,6 @@ using Event = struct kevent;  // a function has the same name
 static_assert(sizeof(void*) == sizeof(std::uint64_t));
 
 constexpr std::size_t kEventCountMax = 256;
-// macOS refuses to wait for more than 100,000,000 seconds at once (EINVAL); who waits for longer waits again.
-constexpr base::Duration kWaitMax = std::chrono::hours(24);
 
 Event make_event(int fd, int filter, int flags, std::uint64_t token) {
   Event event{};
@@ -47,12 +45,6 @@ std::array<Event, 2> make_events(int fd, int flags, std::uint64_t token) {
 /// Without room for events, kevent() applies the changes and returns at once; the first that fails ends it.
 bool apply_changes(int queue, std::span<const Event> changes) noexcept {
   return ::kevent(queue, changes.data(), static_cast<int>(changes.size()), nullptr, 0, nullptr) == 0;
-}
-
-timespec to_timespec(base::Duration timeout) {
-  timeout = std::clamp(timeout, base::Duration::zero(), kWaitMax);
-  const auto whole = std::chrono::floor<std::chrono::seconds>(timeout);
-  return {static_cast<time_t>(whole.count()), static_cast<long>((timeout - whole).count())};
 }
 
 }  // namespace
@@ -82,7 +74,7 @@ void KqueuePoller::remove(int fd) noexcept { apply_changes(queue_, make_events(f
 std::size_t KqueuePoller::wait(base::Duration timeout, std::span<Readiness> out) {
   std::array<Event, kEventCountMax> events;  // filled up to `count`
   const int size = static_cast<int>(std::min(out.size(), events.size()));
-  const timespec limit = to_timespec(timeout);
+  const timespec limit = posix::to_timespec(timeout);
   const bool is_forever = timeout == base::Duration::max();
   const int count = ::kevent(queue_, nullptr, 0, events.data(), size, is_forever ? nullptr : &limit);
   DF_ASSERT(count >= 0 || errno == EINTR);

@@ -1,7 +1,8 @@
 // SocketBackend<Derived, Slot, System>: a SlotBackend whose handles are sockets of a system, and whose time is its
 // time.
 //
-// Loop thread only, but for wake(). Derived gives watch(Handle, Slot&), which makes a new socket known to its kernel.
+// Loop thread only, but for wake(). Derived gives watch(Handle, Slot&), which makes a new socket known to its kernel,
+// and unwatch(Slot&), after which its kernel may forget it.
 #pragma once
 
 #include <algorithm>
@@ -61,6 +62,18 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
       return watched.error();
     }
     return handle;
+  }
+
+  enum class Unread { none, perhaps };
+
+  /// The end of a handle that is to be closed, with all that it has under way.
+  void end_socket(Handle handle, Slot& slot, Unread unread) {
+    this->cancel_operations(slot);
+    // Closing over unread bytes resets the stream, and takes what the peer has yet to get with it (RFC 2525, 2.17).
+    if (unread == Unread::perhaps) system_.discard_received(slot.fd);
+    static_cast<Derived&>(*this).unwatch(slot);
+    system_.close_fd(slot.fd);
+    this->free_closed(handle, slot);
   }
 
   base::Duration time_to_wait(base::Instant deadline) {

@@ -19,11 +19,6 @@ constexpr base::Duration kRetransmission = milliseconds(200);
 /// A listener's queue that is full is tried again after this.
 constexpr base::Duration kDialAgain = base::seconds(1);
 
-std::ptrdiff_t fail(int errno_value) {
-  errno = errno_value;
-  return -1;
-}
-
 }  // namespace
 
 Network::Network(const NetworkOptions& options)

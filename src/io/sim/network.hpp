@@ -7,6 +7,8 @@
 // Use: Network network({.seed = 1}); Process node(network); ... network.run_until(network.next_event());
 #pragma once
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -42,6 +44,12 @@ struct NetworkOptions {
   std::size_t capacity_min = 256 * 1024;  ///< bytes that a stream takes in one direction; drawn for each
   std::size_t capacity_max = 256 * 1024;
 };
+
+/// As a system call that fails: -1, and errno.
+inline std::ptrdiff_t fail(int errno_value) {
+  errno = errno_value;
+  return -1;
+}
 
 class Network {
  public:

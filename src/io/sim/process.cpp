@@ -18,11 +18,6 @@ constexpr base::Duration kTurnCost = std::chrono::microseconds(1);
 /// That a late event comes with the wait that is ending.
 constexpr double kLateEventChance = 0.25;
 
-std::ptrdiff_t fail(int errno_value) {
-  errno = errno_value;
-  return -1;
-}
-
 }  // namespace
 
 Process::Process(Network& network, Pace pace)

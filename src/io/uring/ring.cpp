@@ -3,12 +3,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "base/assert.hpp"
 #include "io/posix/socket.hpp"
+#include "io/posix/timespec.hpp"
 
 namespace distflow::io {
 namespace {
@@ -41,9 +40,6 @@ constexpr Feature kFeatures[] = {
 constexpr const char* kSettingUp =
     "setting up io_uring (from Linux 5.19 on, where neither seccomp, kernel.io_uring_disabled nor a limit on memory "
     "forbids it)";
-
-/// Waits that are longer come back early, and are begun again by whoever has time.
-constexpr base::Duration kWaitMax = std::chrono::hours(24);
 
 Error failed(int negative_errno, const char* doing) { return posix::error_of(-negative_errno, doing); }
 
@@ -108,9 +104,8 @@ void Ring::submit_and_wait(base::Duration timeout) {
   if (timeout <= base::Duration::zero()) {
     outcome = io_uring_submit_and_get_events(&ring_);
   } else {
-    timeout = std::min(timeout, kWaitMax);
-    const auto whole = std::chrono::floor<std::chrono::seconds>(timeout);
-    __kernel_timespec limit{whole.count(), (timeout - whole).count()};
+    const timespec wait = posix::to_timespec(timeout);
+    __kernel_timespec limit{wait.tv_sec, wait.tv_nsec};
     io_uring_cqe* unused = nullptr;
     outcome = io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
   }

@@ -1,8 +1,7 @@
 #include "io/uring/uring_backend.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -45,17 +44,12 @@ Result<std::unique_ptr<Backend>> UringBackend::create(base::ChunkPool& chunks, U
   return std::unique_ptr<Backend>(std::move(backend));
 }
 
-UringBackend::~UringBackend() {
-  forget_leases();
-  if (event_ >= 0) posix::close_fd(event_);
-}
+UringBackend::~UringBackend() { forget_leases(); }
 
 Result<void> UringBackend::open(UringOptions options) {
   if (Result<void> opened = ring_.open(options); !opened) return opened;
   if (Result<void> opened = buffers_.open(ring_.get()); !opened) return opened;
-  event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event_ < 0) return posix::last_error("opening an eventfd");
-  return {};
+  return event_.open();
 }
 
 /// Makes this thread the loop's.
@@ -91,12 +85,6 @@ void UringBackend::poll(base::Instant deadline) {
   ring_.submit_and_wait(time_to_wait(deadline));
   read_clocks();
   take_completions();
-}
-
-void UringBackend::wake() noexcept {
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then a wake-up is under way already.
-  [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
 }
 
 int UringBackend::pollable_fd() {
@@ -159,11 +147,7 @@ void UringBackend::run_close(Handle handle, Slot& slot) {
     return;
   }
   has_called_back_ = true;
-  cancel_operations(slot);
-  // Closing over unread bytes resets the stream, and takes what the peer has yet to get with it (RFC 2525, 2.17).
-  if (!slot.has_ended) posix::discard_received(slot.fd);
-  posix::close_fd(slot.fd);
-  free_closed(handle, slot);
+  end_socket(handle, slot, slot.has_ended ? Unread::none : Unread::perhaps);
 }
 
 io_uring_sqe* UringBackend::prepare(Slot& slot) {
@@ -227,7 +211,7 @@ void UringBackend::arm_send(Slot& slot) {
 void UringBackend::arm_wake() {
   io_uring_sqe* sqe = ring_.next();
   if (sqe == nullptr) return;
-  io_uring_prep_poll_multishot(sqe, event_, POLLIN);
+  io_uring_prep_poll_multishot(sqe, event_.fd(), POLLIN);
   io_uring_sqe_set_data64(sqe, Tag{{}, Kind::wake}.to_number());
   wake_is_armed_ = true;
 }

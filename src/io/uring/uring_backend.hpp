@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "io/linux/event_fd.hpp"
 #include "io/posix/gathered_message.hpp"
 #include "io/posix/socket_backend.hpp"
 #include "io/uring/buffer_ring.hpp"
@@ -44,7 +45,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   [[nodiscard]] std::string_view name() const override { return "uring"; }
   bool push(Handle stream) override;
   void poll(base::Instant deadline) override;
-  void wake() noexcept override;
+  void wake() noexcept override { event_.signal(); }
   /// The ring's descriptor: readable while there are completions, or what will give some when the loop's thread enters.
   [[nodiscard]] int pollable_fd() override;
 
@@ -70,6 +71,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   void begin();
 
   Result<void> watch(Handle handle, Slot& slot);
+  static void unwatch(const Slot&) {}
   void run(Handle handle, Slot& slot);
   void run_send(Slot& slot);
   void run_recv(Slot& slot);
@@ -99,7 +101,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
 
   BufferRing buffers_;
   Ring ring_;  // ends before the memory that it was given
-  int event_ = -1;
+  EventFd event_;
   bool wake_is_armed_ = false;
   bool has_called_back_ = false;  // in what this poll ran
   std::vector<Handle> unserved_;  // found the ring of buffers empty, those that got nothing first
