@@ -63,11 +63,11 @@ class SampleRun {
   SampleRun() : frames_(test::string_payload(), 1) {
     const std::string_view body = frames_.bodies().front();
     run_.fill({.chunk = &frames_.chunk(),
+               .sender = &sender_,
                .from = body.data(),
                .to = body.data(),
                .payload = body.data(),
                .timestamp = 0,
-               .sender = &sender_,
                .payload_size = 128,
                .from_size = 16,
                .to_size = 16,
