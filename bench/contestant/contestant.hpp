@@ -16,7 +16,7 @@
 //
 // FILE holds N round trips in nanoseconds, each a uint64 in the machine's byte order; the director deletes it. Instants
 // are of CLOCK_MONOTONIC, which all processes of a machine share. A contestant ends at `quit` or at the end of its
-// input; a broker, echo or sink with nothing to read there is ended by the director with SIGTERM.
+// input; a broker, echo or sink with nothing to read there is ended by the director with SIGTERM, or by its death.
 //
 // `--spin`: looks for work without sleeping, as long as there was some within kSpin: between blocks all are quiet.
 #pragma once
@@ -52,7 +52,11 @@ struct Setup {
 };
 
 /// Reads the arguments, and binds this process to its processor. On wrong usage it says so and ends the process.
+/// The process ends with its parent.
 Setup set_up(int argc, char** argv);
+
+/// Binds the calling thread to one processor.
+void bind_to(int cpu);
 
 [[nodiscard]] std::uint64_t monotonic_ns();
 
@@ -65,11 +69,13 @@ struct Block {
 /// Waits for the next block; nothing at the end.
 std::optional<Block> next_block();
 /// A block that has come already on the standard input, if it was seen to be readable.
-std::optional<Block> parse_block(std::string_view line);
+std::optional<Block> parse_block(std::string_view text);
 
 void tell_ready(std::string_view address);
 void tell_sent(std::uint64_t begin_ns);
 void tell_took(std::uint64_t ns);
+/// The end of a block that came now, at a sink that counts by itself; others use SinkCount.
+void tell_done(std::uint64_t count);
 /// Writes the round trips to a file and says where.
 void tell_times(const std::vector<std::uint64_t>& round_trips_ns);
 /// Says why this contestant cannot go on, and ends the process.
@@ -95,11 +101,11 @@ class SinkCount {
   void note(std::string_view payload) {
     ++count_;
     if (Payload::is_marked(payload)) [[unlikely]]
-      tell_done();
+      end_block();
   }
 
  private:
-  void tell_done();
+  void end_block();
   std::uint64_t count_ = 0;
 };
 
