@@ -15,18 +15,19 @@
 namespace distflow::bench {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Role>, 6> kRoles{{{"broker", Role::broker},
+constexpr std::array<std::pair<std::string_view, Role>, 7> kRoles{{{"broker", Role::broker},
                                                                    {"echo", Role::echo},
                                                                    {"sink", Role::sink},
                                                                    {"source", Role::source},
                                                                    {"ping", Role::ping},
+                                                                   {"swarm", Role::swarm},
                                                                    {"solo", Role::solo}}};
 
 Role role_of(std::string_view name) {
   for (const auto& [known, role] : kRoles) {
     if (known == name) return role;
   }
-  give_up("the first argument is a role: broker, echo, sink, source, ping or solo");
+  give_up("the first argument is a role: broker, echo, sink, source, ping, swarm or solo");
 }
 
 void say(const char* line) {

@@ -12,6 +12,7 @@
 //     source   ready -                   run N: sends N messages, the last one marked; says: sent BEGIN_NS
 //     ping     ready -                   run N: N round trips, one after the other; says: times FILE
 //                                        pace N INTERVAL_NS: sends on a fixed plan; times from the intended instants
+//     swarm    ready -                   run N: N round trips in all, over many connections; says: took NS, times FILE
 //     solo     ready -                   run N: N times whatever it does, by itself; says: took NS
 //
 // FILE holds N round trips in nanoseconds, each a uint64 in the machine's byte order; the director deletes it. Instants
@@ -31,7 +32,7 @@
 
 namespace distflow::bench {
 
-enum class Role : std::uint8_t { broker, echo, sink, source, ping, solo };
+enum class Role : std::uint8_t { broker, echo, sink, source, ping, swarm, solo };
 
 /// How long a contestant that spins goes on after its last work.
 inline constexpr std::chrono::milliseconds kSpin{20};
@@ -60,7 +61,7 @@ void bind_to(int cpu);
 
 [[nodiscard]] std::uint64_t monotonic_ns();
 
-/// One block of work for a source, ping or solo.
+/// One block of work for a source, ping, swarm or solo.
 struct Block {
   std::uint64_t count = 0;
   std::uint64_t interval_ns = 0;  ///< of the plan; 0: one after the other
