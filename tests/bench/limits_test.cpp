@@ -1,59 +1,10 @@
 // Each limit program plays a small block to its end. How fast, the director measures.
-#include <sys/stat.h>
-
-#include <cstdio>
-#include <utility>
-
 #include "bench/limits/frame_template.hpp"
-#include "tests/support/process.hpp"
+#include "tests/bench/contestants.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
-
-using Words = std::vector<std::string>;
-
-/// A responder, and the address that it said.
-class Responder {
- public:
-  Responder(const std::string& program, const Words& words) : process_(program, words) {
-    EXPECT_TRUE(process_.wait_for_output("\n"));
-    const std::string& out = process_.out();
-    EXPECT_TRUE(out.starts_with("ready ")) << out;
-    address_ = out.substr(6, out.find('\n') - 6);
-  }
-
-  [[nodiscard]] const std::string& address() const { return address_; }
-  [[nodiscard]] std::uint16_t port() const {
-    return static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
-  }
-  ChildProcess& process() { return process_; }
-
- private:
-  ChildProcess process_;
-  std::string address_;
-};
-
-/// What a driver says behind its "ready -", given these blocks on its standard input.
-std::string drive(const std::string& blocks, const std::string& program, const Words& words) {
-  Words all{"-c", R"(input=$1; shift; printf "$input" | "$@")", "sh", blocks, program};
-  all.insert(all.end(), words.begin(), words.end());
-  const ProcessResult result = run_process("/bin/sh", all);
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  const std::string ready = "ready -\n";
-  EXPECT_TRUE(result.out.starts_with(ready)) << result.out;
-  return result.out.starts_with(ready) ? result.out.substr(ready.size()) : std::string();
-}
-
-/// How many round trips the file has that a driver told of. Removes it.
-std::size_t take_times(const std::string& said) {
-  if (!said.starts_with("times ")) return 0;
-  const std::string path = said.substr(6, said.find('\n') - 6);
-  struct stat file {};
-  EXPECT_EQ(::stat(path.c_str(), &file), 0) << path;
-  std::remove(path.c_str());
-  return static_cast<std::size_t>(file.st_size) / sizeof(std::uint64_t);
-}
 
 /// Two blocks of 1000 from a source to a sink of these options.
 void expect_sink_counts(const std::string& program, const Words& options) {
