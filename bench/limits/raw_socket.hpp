@@ -40,6 +40,9 @@ enum class Family : std::uint8_t { tcp, unix_stream };
 
 /// Small messages leave at once. Does nothing to a Unix socket, which knows no delay.
 void set_no_delay(int fd);
+/// Its end is a reset, behind which the system keeps nothing: who ends more connections in a second than there are
+/// ports would have to search longer and longer for a free one.
+void end_with_reset(int fd);
 
 /// Sends all of `bytes`, and waits while there is no room. False if the other end is gone.
 [[nodiscard]] bool send_all(int fd, std::string_view bytes);

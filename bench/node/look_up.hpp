@@ -30,6 +30,7 @@ std::string receive_until(const Socket& socket, IsWhole is_whole) {
 template <class IsWhole>
 std::string look_up(const Setup& server, std::string_view request, IsWhole is_whole) {
   const Socket socket = connect_to(server);
+  end_with_reset(socket.fd());
   must_send_all(socket.fd(), request);
   return receive_until(socket, is_whole);
 }

@@ -6,7 +6,7 @@
 // E entries (100) are registered first, over one connection, and stay. run N then makes N of
 //
 //     resolve_pipelined     look-ups over one connection, 64 (--window) under way
-//     resolve_connection    look-ups, a connection each: connect, ask, answer, close
+//     resolve_connection    look-ups, a connection each: connect, ask, answer, end with a reset
 //     register              registrations of new nodes, 64 under way; they are taken off again, which is not measured
 //     heartbeat             heartbeats of the entries, 64 under way
 //     list                  lists of all entries, one after the other
