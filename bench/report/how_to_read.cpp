@@ -31,8 +31,8 @@ std::string curves(const Row& row) {
 
 std::string growth(const Row& row) {
   return std::string(row.higher_is_better ? "Higher" : "Lower") +
-         " is better. Both axes are logarithmic: a level line means that more " + row.x_name +
-         " cost nothing, a straight slope that the cost is in proportion.";
+         " is better. Both axes are logarithmic. A level line means that more " + row.x_name +
+         " cost nothing; a slope of one decade for each decade, that the cost is in proportion.";
 }
 
 }  // namespace

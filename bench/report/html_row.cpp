@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "bench/report/format.hpp"
 #include "bench/report/html_ratios.hpp"
@@ -60,9 +59,22 @@ Scale scale_of(const Row& row) {
 std::string bar_line(const Row& row, const Entry& entry, const Scale& scale, const std::string& of) {
   std::string html = "<div class=\"" + std::string(line_class(entry)) + "\">" + element("span", "name", entry.name);
   if (!entry.figure) return html + "<span class=\"pad\"></span><span class=\"value\">lost</span></div>";
-  html += svg_bar(scale, *entry.figure, "") + element("span", "value", format_value(entry.figure->median, row.unit));
-  html += worded("cpu", "CPU", cpu_of(entry));
+  html += svg_bar(scale, *entry.figure, "");
+  html += "<span class=\"value\">" + format_value(entry.figure->median, row.unit);
+  if (const auto unit = unit_beside(row.unit); !unit.empty()) html += " " + element("span", "word", unit);
+  html += "</span>" + worded("cpu", "CPU", cpu_of(entry));
   if (!of.empty()) html += worded("versus", of + " ÷ this:", ratio_to(row, of, entry.name));
+  return html + "</div>";
+}
+
+/// The heads of the columns.
+std::string bars_head(const Row& row, const Scale& scale, const std::string& of) {
+  const bool has_cpu =
+      std::any_of(row.entries.begin(), row.entries.end(), [](const auto& e) { return e.cpu_ns.has_value(); });
+  std::string html = "<div class=\"bar-line head\"><span></span>";
+  html += element("span", "scale", scale.is_logarithmic() ? "logarithmic" : "");
+  html += element("span", "value", unit_beside(row.unit)) + element("span", "cpu", has_cpu ? "CPU time each" : "");
+  if (!of.empty()) html += element("span", "versus", of + " ÷ this");
   return html + "</div>";
 }
 
@@ -70,11 +82,7 @@ std::string bars(const Row& row) {
   const Scale scale = scale_of(row);
   const std::string of = whose_ratios(row);
   std::string html = of.empty() ? "<div class=\"figures two\">" : "<div class=\"figures\">";
-  html += "<div class=\"bar-line head\"><span></span><span>" +
-          std::string(scale.is_logarithmic() ? "logarithmic" : "") + "</span>" +
-          element("span", "value", unit_beside(row.unit)) + "<span class=\"cpu\">CPU time each</span>";
-  if (!of.empty()) html += "<span class=\"versus\">" + escaped(of) + " ÷ this</span>";
-  html += "</div>";
+  html += bars_head(row, scale, of);
   for (const Entry& entry : row.entries) html += bar_line(row, entry, scale, of);
   return html + "<div class=\"bar-line axis\"><span class=\"pad\"></span>" + svg_bar_axis(scale, row.unit) +
          "</div></div>";
@@ -90,7 +98,7 @@ std::string table_line(const Row& row, const Entry& entry, const Palette& palett
 }
 
 std::string percentile_table(const Row& row, const Palette& palette) {
-  std::string html = "<table><tr><th>µs</th>";
+  std::string html = "<table><tr><th>in µs</th>";
   for (const char* name : kPercentiles) html += element("th", "", name);
   html += "<th>max</th><th class=\"cpu\">CPU time each</th></tr>";
   for (const Entry& entry : row.entries) html += table_line(row, entry, palette);

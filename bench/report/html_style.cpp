@@ -75,6 +75,7 @@ svg { display: block; }
 .bar-axis, .x-tick, .y-tick, .x-name { fill: var(--soft); font-size: 12px; }
 
 .plot { padding: 0 190px 46px 58px; }
+.plot + .plot { margin-top: 20px; }
 .y-name { margin: 0 0 14px -58px; color: var(--soft); font-size: 12px; line-height: 1; }
 .y-tick, .x-name { text-anchor: end; }
 .x-tick { text-anchor: middle; }
@@ -107,8 +108,11 @@ footer { margin-top: 24px; color: var(--soft); font-size: 13px; }
   section { padding: 18px 14px; margin-top: 14px; }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 6px; }
-  .bar-line.head { display: none; }
+  .bar-line.head { display: block; padding: 0; }
+  .head span { display: none; }
+  .head .scale { display: block; }
   .word { display: inline; }
+  .value .word { font-weight: 400; font-size: 13px; color: var(--soft); }
   .figures .bar-line, .figures.two .bar-line, .ratios .bar-line {
     grid-template-columns: 1fr auto auto; padding-top: 8px;
   }
@@ -123,19 +127,22 @@ footer { margin-top: 24px; color: var(--soft); font-size: 13px; }
   .ratios .value { grid-column: 3; }
   .ratios .verdict { grid-row: 3; grid-column: 1; font-size: 13px; }
   .ratios .range { grid-row: 3; grid-column: 2 / -1; text-align: right; }
-  .margins .bar-line { grid-template-columns: 1fr 128px; padding-top: 4px; }
+  .margins .bar-line { grid-template-columns: 1fr 68px 64px; padding-top: 4px; }
+  .margins .name { grid-column: 1 / 3; }
   .margins .bar-line > svg { grid-column: 1; }
-  .margins .value { grid-column: 2; }
-  .margins .verdict { grid-row: 2; grid-column: 2; text-align: right; font-size: 13px; }
+  .margins .value { grid-column: 3; }
+  .margins .verdict { grid-row: 2; grid-column: 2 / -1; text-align: right; font-size: 13px; }
   .plot { padding: 0 14px 46px 46px; }
-  .y-name { margin-left: -46px; }
+  .plot + .plot { margin-top: 20px; }
+.y-name { margin-left: -46px; }
   .ends { display: none; }
   .keys { display: flex; }
   .x-tick, .y-tick { font-size: 11px; }
-  th.cpu, th:first-child { display: none; }
+  th.cpu { display: none; }
   table, tbody { display: block; }
   tr { display: grid; grid-template-columns: repeat(6, 1fr); border-top: 1px solid var(--line); padding: 6px 0; }
   td, th { border: 0; padding: 0; font-size: 12.5px; text-align: right; }
+  th:first-child { grid-column: 1 / -1; }
   td:first-child { grid-column: 1 / 5; padding-bottom: 2px; font-size: 13.5px; }
   td.cpu { grid-row: 1; grid-column: 5 / -1; }
 }
