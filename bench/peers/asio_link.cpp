@@ -170,17 +170,13 @@ void AsioLink::answer() {
   if (!writes_) start_write();
 }
 
+/// Asio's own waits are of whole milliseconds, so that it is asked for what is ready, and the socket for the rest: a
+/// read may have ended as it was started, and then the socket has nothing to say.
 bool AsioLink::receive_until(std::uint64_t deadline_ns) {
   while (!has_frame()) {
     if (!reads_) start_read();
-    if (spins_) {
-      if (monotonic_ns() >= deadline_ns) return false;
-      context_.poll_one();
-    } else {
-      // The loop waits by milliseconds.
-      if (!readable_before(socket_.native_handle(), deadline_ns)) return false;
-      run_some();
-    }
+    if (context_.poll_one() > 0) continue;
+    if (spins_ ? monotonic_ns() >= deadline_ns : !readable_before(socket_.native_handle(), deadline_ns)) return false;
   }
   take_frame();
   return true;

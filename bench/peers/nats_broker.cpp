@@ -14,9 +14,11 @@
 namespace distflow::bench {
 namespace {
 
+/// What stands before the address in the server's log.
+constexpr std::string_view kSign = "Listening for client connections on ";
+
 /// Tells the address from the server's log, and the rest of the log to the standard error.
 void follow_log(int log_fd) {
-  constexpr std::string_view kSign = "Listening for client connections on ";
   std::FILE* log = ::fdopen(log_fd, "r");
   std::array<char, 512> line{};
   bool told = false;

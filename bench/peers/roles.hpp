@@ -12,6 +12,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <limits>
@@ -50,18 +51,22 @@ inline bool readable_before(int fd, std::uint64_t deadline_ns) {
   return ::ppoll(&wanted, 1, &timeout, nullptr) > 0;
 }
 
+/// How far an open loop may be ahead of its replies. More might fill the buffers of both directions, and then both ends
+/// would wait for the other to read.
+inline constexpr std::uint64_t kAheadMax = 1000;
+inline constexpr std::uint64_t kBytesAheadMax = 64 * 1024;
+
 /// An open loop of one thread, for a link with `bool receive_until(std::uint64_t deadline_ns)`. Replies come in the
-/// order of the sends. Past kAhead it sends nothing more until there are replies: buffers are bounded, and what is late
-/// counts from its intended instant all the same.
+/// order of the sends. What cannot be sent in time counts from its intended instant all the same.
 template <class Link>
 std::vector<std::uint64_t> pace_alone(Link& link, const Block& block, std::string_view payload) {
-  constexpr std::uint64_t kAhead = 1000;
   const Plan plan(block);
+  const std::uint64_t ahead_max = std::clamp<std::uint64_t>(kBytesAheadMax / payload.size(), 1, kAheadMax);
   std::vector<std::uint64_t> round_trips;
   round_trips.reserve(block.count);
   std::uint64_t sent = 0;
   while (round_trips.size() < block.count) {
-    const bool sends = sent < block.count && sent - round_trips.size() < kAhead;
+    const bool sends = sent < block.count && sent - round_trips.size() < ahead_max;
     if (sends && monotonic_ns() >= plan.instant_ns(sent)) {
       link.send(payload);
       link.flush();
