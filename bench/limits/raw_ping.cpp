@@ -1,12 +1,15 @@
-// The limit of a round trip: bytes of a payload's size there and back over one socket, with as few calls as there can
-// be.
+// The limit of a round trip: bytes of a payload's size there and back, with as few calls as there can be.
 //
-//     bench_raw_ping echo|ping [--unix] [--wait blocking|epoll] [--spin] ...      (bench/contestant,
-//     bench/limits/receiver)
+//     bench_raw_ping echo|ping [--unix] [--two-ways] [--wait blocking|epoll] [--spin] ...
+//                                                                     (bench/contestant, bench/limits/receiver)
+//
+// --two-ways, for both ends: the answers come over a socket of their own, as distflow's protocol has it. TCP then has
+// no answer to carry an acknowledgement along, and sends more segments.
 //
 // Both ends take the same --payload: messages have no frames, their size tells where they end.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "bench/limits/raw_socket.hpp"
 #include "bench/limits/receiver.hpp"
@@ -21,18 +24,25 @@ std::vector<char> make_buffer(const Setup& setup) {
   return std::vector<char>(std::max(kOutstandingMax, setup.payload_size));
 }
 
+/// The socket of the answers, if they have one of their own.
+template <class Open>
+std::optional<Socket> way_back_of(const Setup& setup, Open open) {
+  return setup.has("--two-ways") ? std::optional<Socket>(open()) : std::nullopt;
+}
+
 /// Sends back what has come, whole messages only, until the other end closes.
 void echo(const Setup& setup) {
   const Socket listener = open_listener(setup, setup.has("--unix") ? Family::unix_stream : Family::tcp);
   tell_ready(address_of(listener));
   const Socket peer = accept_from(listener);
+  const std::optional<Socket> way_back = way_back_of(setup, [&] { return accept_from(listener); });
   Receiver receiver(peer.fd(), wait_of(setup));
   std::vector<char> buffer = make_buffer(setup);
   std::size_t filled = 0;
   while (const std::size_t got = receiver.receive(buffer.data() + filled, buffer.size() - filled)) {
     filled += got;
     const std::size_t whole = filled - filled % setup.payload_size;
-    if (!send_all(peer.fd(), {buffer.data(), whole})) return;
+    if (!send_all(way_back ? way_back->fd() : peer.fd(), {buffer.data(), whole})) return;
     filled -= whole;
     std::memmove(buffer.data(), buffer.data() + whole, filled);
   }
@@ -43,7 +53,8 @@ class Pinger {
   explicit Pinger(const Setup& setup)
       : payload_(setup.payload_size),
         socket_(connect_to(setup)),
-        receiver_(socket_.fd(), wait_of(setup)),
+        way_back_(way_back_of(setup, [&] { return connect_to(setup); })),
+        receiver_(way_back_ ? way_back_->fd() : socket_.fd(), wait_of(setup)),
         buffer_(make_buffer(setup)) {}
 
   void play(const Block& block) {
@@ -101,6 +112,7 @@ class Pinger {
 
   const Payload payload_;
   const Socket socket_;
+  const std::optional<Socket> way_back_;
   Receiver receiver_;
   std::vector<char> buffer_;
   std::vector<std::uint64_t> times_ns_;

@@ -68,7 +68,9 @@ int connect_tcp(const Setup& setup) {
 
 }  // namespace
 
-Socket::~Socket() { ::close(fd_); }
+Socket::~Socket() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 Socket open_listener(const Setup& setup, Family family) {
   const bool is_tcp = family == Family::tcp;

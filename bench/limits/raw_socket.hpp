@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "bench/contestant/contestant.hpp"
 
@@ -18,14 +19,14 @@ namespace distflow::bench {
 class Socket {
  public:
   explicit Socket(int fd) : fd_(fd) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&&) = delete;
   ~Socket();
 
   [[nodiscard]] int fd() const { return fd_; }
 
  private:
-  const int fd_;
+  int fd_;  // -1: moved from
 };
 
 enum class Family : std::uint8_t { tcp, unix_stream };

@@ -33,13 +33,13 @@ void expect_round_trips(const std::string& block, Words options) {
 }
 
 TEST(RawPing, goes_round_in_every_way_of_waiting) {
-  for (const Words& way : {Words{}, Words{"--wait", "epoll"}, Words{"--spin"}, Words{"--unix"}}) {
+  for (const Words& way : {Words{}, Words{"--wait", "epoll"}, Words{"--spin"}, Words{"--unix"}, Words{"--two-ways"}}) {
     expect_round_trips("run 1000\\n", way);
   }
 }
 
 TEST(RawPing, follows_a_plan_in_every_way_of_waiting) {
-  for (const Words& way : {Words{}, Words{"--wait", "epoll"}, Words{"--spin"}, Words{"--unix"}}) {
+  for (const Words& way : {Words{}, Words{"--wait", "epoll"}, Words{"--spin"}, Words{"--unix"}, Words{"--two-ways"}}) {
     expect_round_trips("pace 1000 20000\\n", way);
   }
 }
