@@ -55,8 +55,10 @@ class Parser {
     added.add_option("--block", settings.block_s, "Seconds of a block")
         ->capture_default_str()
         ->check(CLI::Range(0.01, 60.0));
-    added.add_flag("--pin,!--no-pin", settings.pins, "Drivers on processor 0, responders on 1 (default)");
-    added.add_option("--congestion", settings.congestion, "TCP congestion control of all who can choose it")
+    added.add_flag("--pin,!--no-pin", settings.pins, "Drivers on processor 0, responders on 1; the default");
+    added
+        .add_option("--congestion", settings.congestion,
+                    "TCP congestion control of all who can choose it; empty: the system's")
         ->capture_default_str();
     added.add_option("--only", arguments_.only, "Only rows whose name contains this");
     added.add_option("--json", arguments_.json_path, "Write the results to this file");

@@ -62,7 +62,9 @@ RunningContestant::~RunningContestant() {
 
 void RunningContestant::start() {
   if (description_.broker) {
-    const auto address = start_part(*description_.broker, "broker", kAnyCpu, ChildProcess::End::by_signal, brokers_);
+    // Where it has nobody behind it, it is itself what answers.
+    const int cpu = description_.responder ? kAnyCpu : kResponderCpu;
+    const auto address = start_part(*description_.broker, "broker", cpu, ChildProcess::End::by_signal, brokers_);
     if (!address) return;
     broker_address_ = *address;
   }

@@ -25,7 +25,7 @@ struct RunSettings {
   std::size_t pairs = 10;
   double block_s = 0.5;
   bool pins = true;
-  std::string congestion{};
+  std::string congestion = "reno";
 };
 
 struct Results {

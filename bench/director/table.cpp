@@ -34,6 +34,11 @@ std::string right(const std::string& text, std::size_t width) {
 
 std::string interval(const std::string& low, const std::string& high) { return padded(low + " .. " + high, 22); }
 
+std::string ended(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line += '\n';
+}
+
 std::string to_line(const Entry& entry, const Row& row, std::size_t width) {
   std::string line = "  " + padded(entry.name, width);
   const auto estimate = estimate_median(entry.values);
@@ -50,8 +55,8 @@ std::string to_line(const Entry& entry, const Row& row, std::size_t width) {
   }
   if (entry.lost > 0) line += "  LOST " + std::to_string(entry.lost);
   const auto lost_blocks = std::count(entry.values.begin(), entry.values.end(), std::nullopt);
-  if (lost_blocks > 0) line += "  " + std::to_string(lost_blocks) + " blocks lost";
-  return line + '\n';
+  if (lost_blocks > 0) line += "  " + std::to_string(lost_blocks) + (lost_blocks == 1 ? " block lost" : " blocks lost");
+  return ended(line);
 }
 
 std::string to_line(const Ratio& ratio, std::size_t width) {
@@ -63,7 +68,7 @@ std::string to_line(const Ratio& ratio, std::size_t width) {
     line += three_digits(ratio.target->value);
     line += ratio.target->is_met(ratio.estimate.median) ? "  met" : "  NOT met";
   }
-  return line + '\n';
+  return ended(line);
 }
 
 std::string to_lines(const Growth& growth, const Row& row) {
