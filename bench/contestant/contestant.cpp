@@ -1,10 +1,12 @@
 #include "bench/contestant/contestant.hpp"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cinttypes>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -13,25 +15,19 @@
 namespace distflow::bench {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Role>, 6> kRoles{{{"broker", Role::broker},
+constexpr std::array<std::pair<std::string_view, Role>, 7> kRoles{{{"broker", Role::broker},
                                                                    {"echo", Role::echo},
                                                                    {"sink", Role::sink},
                                                                    {"source", Role::source},
                                                                    {"ping", Role::ping},
+                                                                   {"swarm", Role::swarm},
                                                                    {"solo", Role::solo}}};
 
 Role role_of(std::string_view name) {
   for (const auto& [known, role] : kRoles) {
     if (known == name) return role;
   }
-  give_up("the first argument is a role: broker, echo, sink, source, ping or solo");
-}
-
-void bind_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  if (::sched_setaffinity(0, sizeof set, &set) != 0) give_up("cannot be bound to that processor (--pin)");
+  give_up("the first argument is a role: broker, echo, sink, source, ping, swarm or solo");
 }
 
 void say(const char* line) {
@@ -57,6 +53,10 @@ bool Setup::has(std::string_view name) const {
 
 Setup set_up(int argc, char** argv) {
   if (argc < 2) give_up("a role is missing");
+  // A director that is killed can end nobody: PR_SET_PDEATHSIG of prctl(2) does it for it.
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // A plan of sends waits for its instants; they are not to be put off by the 50 us that are usual.
+  ::prctl(PR_SET_TIMERSLACK, 1UL);
   Setup setup;
   setup.role = role_of(argv[1]);
   for (int i = 2; i < argc; ++i) {
@@ -82,6 +82,13 @@ Setup set_up(int argc, char** argv) {
     }
   }
   return setup;
+}
+
+void bind_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(cpu), &set);
+  if (::sched_setaffinity(0, sizeof set, &set) != 0) give_up("cannot be bound to that processor");
 }
 
 std::uint64_t monotonic_ns() {
@@ -120,6 +127,10 @@ void tell_times(const std::vector<std::uint64_t>& round_trips_ns) {
   say(("times " + path).c_str());
 }
 
+void tell_done(std::uint64_t count) {
+  say(("done " + std::to_string(monotonic_ns()) + ' ' + std::to_string(count)).c_str());
+}
+
 void give_up(std::string_view why) {
   std::fprintf(stderr, "contestant: %.*s\n", static_cast<int>(why.size()), why.data());
   std::exit(2);
@@ -132,8 +143,6 @@ Payload::Payload(std::size_t size) : plain_(size, 'x') {
   if (size > 2) marked_[1] = kMark;
 }
 
-void SinkCount::tell_done() {
-  say(("done " + std::to_string(monotonic_ns()) + ' ' + std::to_string(std::exchange(count_, 0))).c_str());
-}
+void SinkCount::end_block() { tell_done(std::exchange(count_, 0)); }
 
 }  // namespace distflow::bench

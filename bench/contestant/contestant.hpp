@@ -12,11 +12,12 @@
 //     source   ready -                   run N: sends N messages, the last one marked; says: sent BEGIN_NS
 //     ping     ready -                   run N: N round trips, one after the other; says: times FILE
 //                                        pace N INTERVAL_NS: sends on a fixed plan; times from the intended instants
+//     swarm    ready -                   run N: N round trips in all, over many connections; says: took NS, times FILE
 //     solo     ready -                   run N: N times whatever it does, by itself; says: took NS
 //
 // FILE holds N round trips in nanoseconds, each a uint64 in the machine's byte order; the director deletes it. Instants
 // are of CLOCK_MONOTONIC, which all processes of a machine share. A contestant ends at `quit` or at the end of its
-// input; a broker, echo or sink with nothing to read there is ended by the director with SIGTERM.
+// input; a broker, echo or sink with nothing to read there is ended by the director with SIGTERM, or by its death.
 //
 // `--spin`: looks for work without sleeping, as long as there was some within kSpin: between blocks all are quiet.
 #pragma once
@@ -31,7 +32,7 @@
 
 namespace distflow::bench {
 
-enum class Role : std::uint8_t { broker, echo, sink, source, ping, solo };
+enum class Role : std::uint8_t { broker, echo, sink, source, ping, swarm, solo };
 
 /// How long a contestant that spins goes on after its last work.
 inline constexpr std::chrono::milliseconds kSpin{20};
@@ -52,11 +53,15 @@ struct Setup {
 };
 
 /// Reads the arguments, and binds this process to its processor. On wrong usage it says so and ends the process.
+/// The process ends with its parent.
 Setup set_up(int argc, char** argv);
+
+/// Binds the calling thread to one processor.
+void bind_to(int cpu);
 
 [[nodiscard]] std::uint64_t monotonic_ns();
 
-/// One block of work for a source, ping or solo.
+/// One block of work for a source, ping, swarm or solo.
 struct Block {
   std::uint64_t count = 0;
   std::uint64_t interval_ns = 0;  ///< of the plan; 0: one after the other
@@ -65,11 +70,13 @@ struct Block {
 /// Waits for the next block; nothing at the end.
 std::optional<Block> next_block();
 /// A block that has come already on the standard input, if it was seen to be readable.
-std::optional<Block> parse_block(std::string_view line);
+std::optional<Block> parse_block(std::string_view text);
 
 void tell_ready(std::string_view address);
 void tell_sent(std::uint64_t begin_ns);
 void tell_took(std::uint64_t ns);
+/// The end of a block that came now, at a sink that counts by itself; others use SinkCount.
+void tell_done(std::uint64_t count);
 /// Writes the round trips to a file and says where.
 void tell_times(const std::vector<std::uint64_t>& round_trips_ns);
 /// Says why this contestant cannot go on, and ends the process.
@@ -95,11 +102,11 @@ class SinkCount {
   void note(std::string_view payload) {
     ++count_;
     if (Payload::is_marked(payload)) [[unlikely]]
-      tell_done();
+      end_block();
   }
 
  private:
-  void tell_done();
+  void end_block();
   std::uint64_t count_ = 0;
 };
 

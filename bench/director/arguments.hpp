@@ -38,9 +38,21 @@ struct Arguments {
   std::string json_path{};  ///< empty: no results file
 };
 
-/// What to run; or, when there is nothing to run (help, wrong usage), what to end with. What is to be said has been
-/// said then.
-using ParsedArguments = std::variant<Arguments, int>;
+/// From a results file to a page.
+struct ReportArguments {
+  std::string results_path;
+  std::string html_path;
+};
+
+/// From one results file to another.
+struct CompareArguments {
+  std::string old_path;
+  std::string new_path;
+};
+
+/// What to do; or, when there is nothing to do (help, wrong usage), what to end with. What is to be said has been said
+/// then.
+using ParsedArguments = std::variant<Arguments, ReportArguments, CompareArguments, int>;
 
 ParsedArguments parse_arguments(int argc, const char* const* argv);
 

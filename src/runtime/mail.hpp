@@ -15,12 +15,12 @@ namespace distflow::runtime {
 
 /// Slices of one chunk.
 struct alignas(64) Mail {
-  base::Chunk* chunk;  ///< where from, to and payload lie
+  base::Chunk* chunk;    ///< where from, to and payload lie
+  PeerCounters* sender;  ///< outlives the message
   const char* from;
   const char* to;
   const char* payload;
   std::int64_t timestamp;  ///< ms since the Unix epoch, as it came
-  PeerCounters* sender;    ///< outlives the message
   std::uint32_t payload_size;
   std::uint32_t text_size;  ///< bytes of from, to and payload together: added up once, asked for twice
   std::uint16_t from_size;

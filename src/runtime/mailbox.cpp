@@ -1,7 +1,9 @@
 #include "runtime/mailbox.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace distflow::runtime {
@@ -17,15 +19,39 @@ struct Alike {
   std::size_t charge;
 };
 
+/// Where a message lies and whom it is from, side by side, to be compared at once.
+using Origin [[gnu::vector_size(16)]] = std::uint64_t;
+static_assert(offsetof(Mail, chunk) == 0 && offsetof(Mail, sender) == 8 && sizeof(void*) == 8);
+
+/// Zeros where the message is of the same origin.
+Origin difference(const Mail& mail, Origin first) {
+  Origin origin;
+  std::memcpy(&origin, std::assume_aligned<alignof(Mail)>(&mail), sizeof origin);
+  return origin ^ first;
+}
+
+Origin difference_of_four(const Mail* mail, Origin first) {
+  return difference(mail[0], first) | difference(mail[1], first) | difference(mail[2], first) |
+         difference(mail[3], first);
+}
+
+std::size_t text_size_of_four(const Mail* mail) {
+  return std::size_t{mail[0].text_size} + mail[1].text_size + mail[2].text_size + mail[3].text_size;
+}
+
+bool is_zero(Origin origin) { return (origin[0] | origin[1]) == 0; }
+
 Alike leading_alike(std::span<const Mail> run) {
-  const base::Chunk* const chunk = run.front().chunk;
-  const PeerCounters* const sender = run.front().sender;
+  const Origin first = difference(run.front(), Origin{});
   const Mail* mail = run.data();
   const Mail* const end = mail + run.size();
   std::size_t text_size = 0;
-  do {
-    text_size += mail->text_size;
-  } while (++mail != end && mail->chunk == chunk && mail->sender == sender);
+  // By eights, with one branch for all: nearly every run is alike throughout.
+  for (const Mail* const last_eight = end - run.size() % 8; mail != last_eight; mail += 8) {
+    if (!is_zero(difference_of_four(mail, first) | difference_of_four(mail + 4, first))) break;
+    text_size += text_size_of_four(mail) + text_size_of_four(mail + 4);
+  }
+  for (; mail != end && is_zero(difference(*mail, first)); ++mail) text_size += mail->text_size;
   const auto count = static_cast<std::size_t>(mail - run.data());
   return {count, text_size + count * sizeof(Mail)};
 }

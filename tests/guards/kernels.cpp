@@ -92,11 +92,11 @@ void pass_mailbox() {
   std::array<runtime::Mail, kRun> run{};
   const std::string_view body = frames.bodies().front();
   run.fill({.chunk = &frames.chunk(),
+            .sender = &sender,
             .from = body.data(),
             .to = body.data(),
             .payload = body.data(),
             .timestamp = 0,
-            .sender = &sender,
             .payload_size = 128,
             .text_size = 16 + 16 + 128,
             .from_size = 16,

@@ -70,11 +70,11 @@ class MailMaker {
     const char* from = place(from_);
     const char* to = place("t");
     return {.chunk = room.chunk,
+            .sender = &sender_,
             .from = from,
             .to = to,
             .payload = place(payload),
             .timestamp = 0,
-            .sender = &sender_,
             .payload_size = static_cast<std::uint32_t>(payload.size()),
             .text_size = static_cast<std::uint32_t>(from_.size() + 1 + payload.size()),
             .from_size = static_cast<std::uint16_t>(from_.size()),

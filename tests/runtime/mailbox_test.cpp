@@ -96,6 +96,31 @@ TEST_F(MailboxTest, a_message_leases_its_chunk_from_its_acceptance_to_its_releas
   mailbox.release_run(std::span(mails).last(1));
 }
 
+TEST_F(MailboxTest, one_message_of_another_sender_or_chunk_is_told_apart_wherever_it_stands_in_a_run) {
+  constexpr std::size_t k_size = 35;
+  for (std::size_t place = 0; place < k_size; ++place) {
+    for (const bool is_of_other_sender : {true, false}) {
+      PeerCounters sender;
+      PeerCounters other_sender;
+      MailMaker maker(sender);
+      MailMaker other_maker(is_of_other_sender ? other_sender : sender, "x");
+      std::vector<Mail> run = maker.run(0, k_size);
+      run[place] = other_maker.run(static_cast<std::int64_t>(place), 1).front();
+      Mailbox mailbox({.max_size = k_size});
+      EXPECT_EQ(mailbox.push_run(run).accepted, k_size);
+      EXPECT_EQ(read(other_sender.received), is_of_other_sender ? 1U : 0U) << place;
+      const std::size_t charge = std::accumulate(run.begin(), run.end(), std::size_t{0},
+                                                 [](std::size_t sum, const Mail& mail) { return sum + mail.charge(); });
+      EXPECT_EQ(mailbox.bytes(), charge) << place;
+      EXPECT_EQ(handled(mailbox, k_size), numbers(0, k_size));
+      EXPECT_EQ(read(other_sender.handled), is_of_other_sender ? 1U : 0U) << place;
+      EXPECT_EQ(read(sender.handled) + read(other_sender.handled), k_size);
+      EXPECT_EQ(mailbox.bytes(), 0U);
+      EXPECT_TRUE(maker.is_sole_leaseholder() && other_maker.is_sole_leaseholder()) << place;
+    }
+  }
+}
+
 TEST_F(MailboxTest, drop_newest_keeps_what_waits_and_counts_the_rest_by_sender) {
   Mailbox mailbox({.max_size = 4, .overflow = Overflow::drop_newest});
   mailbox.push_run(other_maker_.run(100, 3));

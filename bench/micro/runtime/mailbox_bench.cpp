@@ -1,97 +1,12 @@
 // The mailbox beside moodycamel's queue as it comes, and beside a ring that does nothing but carry.
 //
 // One by one, and in runs of 32; by one thread that fills and drains in turn, and from one thread to another.
-#include "runtime/mailbox.hpp"
-
 #include <benchmark/benchmark.h>
-#include <concurrentqueue.h>
 
-#include <array>
-
-#include "bench/micro/runtime/plain_ring.hpp"
-#include "tests/support/sample_frames.hpp"
+#include "bench/micro/runtime/message_queues.hpp"
 
 namespace distflow::bench {
 namespace {
-
-using runtime::Mail;
-
-constexpr std::size_t kRun = 32;
-using Run = std::array<Mail, kRun>;
-
-/// The mailbox with all it does: bound, bytes, leases, counters.
-class MailboxQueue {
- public:
-  std::size_t push(const Mail* mails, std::size_t count) { return mailbox_.push_run({mails, count}).accepted; }
-  std::size_t pop(Mail* out, std::size_t count) {
-    const std::size_t popped = mailbox_.pop_run({out, count});
-    if (popped > 0) mailbox_.release_run({out, popped});
-    return popped;
-  }
-
- private:
-  // When it is full it leaves the rest with the producer, as the others do.
-  runtime::Mailbox mailbox_{
-      {.max_size = PlainRing::kSize, .overflow = Overflow::block, .producers = base::Sharing::one}};
-};
-
-class MoodycamelQueue {
- public:
-  std::size_t push(const Mail* mails, std::size_t count) {
-    return (count == 1 ? queue_.enqueue(*mails) : queue_.enqueue_bulk(mails, count)) ? count : 0;
-  }
-  std::size_t pop(Mail* out, std::size_t count) {
-    return count == 1 ? queue_.try_dequeue(*out) : queue_.try_dequeue_bulk(out, count);
-  }
-
- private:
-  moodycamel::ConcurrentQueue<Mail> queue_;
-};
-
-class RingQueue {
- public:
-  std::size_t push(const Mail* mails, std::size_t count) { return ring_.push_run(mails, count); }
-  std::size_t pop(Mail* out, std::size_t count) { return ring_.pop_run(out, count); }
-
- private:
-  PlainRing ring_;
-};
-
-/// A run of messages of one sender in one chunk, as a connection makes it.
-class SampleRun {
- public:
-  SampleRun() : frames_(test::string_payload(), 1) {
-    const std::string_view body = frames_.bodies().front();
-    run_.fill({.chunk = &frames_.chunk(),
-               .from = body.data(),
-               .to = body.data(),
-               .payload = body.data(),
-               .timestamp = 0,
-               .sender = &sender_,
-               .payload_size = 128,
-               .from_size = 16,
-               .to_size = 16,
-               .has_payload = true});
-  }
-  [[nodiscard]] const Mail* data() const { return run_.data(); }
-
- private:
-  runtime::PeerCounters sender_;
-  test::SampleFrames frames_;
-  Run run_;
-};
-
-/// Pushes all of them, with patience; the consumer makes room.
-template <class Queue>
-void push_all(Queue& queue, const Mail* mails, std::size_t count) {
-  for (std::size_t pushed = 0; pushed < count;) pushed += queue.push(mails + pushed, count - pushed);
-}
-
-template <class Queue>
-void pop_all(Queue& queue, Mail* out, std::size_t count) {
-  for (std::size_t popped = 0; popped < count;) popped += queue.pop(out + popped, count - popped);
-  benchmark::DoNotOptimize(*out);
-}
 
 /// The argument is how many messages are passed at once.
 template <class Queue>
@@ -103,6 +18,7 @@ void in_turn(benchmark::State& state) {
   for (auto _ : state) {
     push_all(queue, run.data(), count);
     pop_all(queue, out.data(), count);
+    benchmark::DoNotOptimize(out);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -119,6 +35,7 @@ void across(benchmark::State& state) {
       push_all(queue, run.data(), count);
     } else {
       pop_all(queue, out.data(), count);
+      benchmark::DoNotOptimize(out);
     }
   }
   if (state.thread_index() == 0) state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -5,7 +5,7 @@
 // A block takes N ns a unit (100), by what it says. Sources tell sinks their counts over datagram sockets without
 // files.
 // --lose: each count that a sink tells is short by N. --die-at, --mute-at: in its K-th block it ends, or says nothing.
-// --sulk: is never ready, and neither the end of its input nor SIGTERM ends it.
+// --sulk: neither the end of its input nor SIGTERM ends it.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -90,6 +90,7 @@ int play_blocks(const Setup& setup) {
 int play(const Setup& setup) {
   if (setup.has("--sulk")) {
     ::signal(SIGTERM, SIG_IGN);
+    tell_ready("-");
     while (true) ::pause();
   }
   switch (setup.role) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/bench/fake_contestant.hpp"
+#include "tests/bench/director/fake_contestant.hpp"
 
 namespace distflow::bench {
 namespace {

@@ -34,9 +34,22 @@ TEST(Arguments, of_latency_say_how_to_measure) {
   EXPECT_EQ(arguments.json_path, "file");
 }
 
+TEST(Arguments, of_report_and_compare_are_files) {
+  const auto report = std::get<ReportArguments>(parse({"report", "run.json", "run.html"}));
+  EXPECT_EQ(report.results_path, "run.json");
+  EXPECT_EQ(report.html_path, "run.html");
+  const auto compare = std::get<CompareArguments>(parse({"compare", "old.json", "new.json"}));
+  EXPECT_EQ(compare.old_path, "old.json");
+  EXPECT_EQ(compare.new_path, "new.json");
+}
+
 TEST(Arguments, that_are_wrong_end_the_program) {
-  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
-           {}, {"nonsense"}, {"latency", "--threading", "none"}, {"peers", "--pairs", "0"}, {"peers", "--rate", "1"}}) {
+  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{{},
+                                                                                     {"nonsense"},
+                                                                                     {"latency", "--threading", "none"},
+                                                                                     {"peers", "--pairs", "0"},
+                                                                                     {"peers", "--rate", "1"},
+                                                                                     {"compare", "a"}}) {
     const ParsedArguments parsed = parse(words);
     ASSERT_TRUE(std::holds_alternative<int>(parsed));
     EXPECT_NE(std::get<int>(parsed), 0);

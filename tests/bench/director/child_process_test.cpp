@@ -51,19 +51,24 @@ TEST(ChildProcess, a_program_that_is_not_there_has_ended_at_once) {
   child.write_line("into nothing");  // and the director lives on
 }
 
-TEST(ChildProcess, is_gone_and_reaped_after_its_object_whatever_it_does) {
-  for (const std::string script : {"echo ready; read -r line", "echo ready; exec sleep 1000",
-                                   "trap '' TERM; echo ready; while true; do sleep 1000; done"}) {
-    for (const End end : {End::by_input, End::by_signal}) {
-      pid_t pid = 0;
-      {
-        ChildProcess child(shell(script), end);
-        EXPECT_EQ(child.read_line(in(seconds(20))), "ready");
-        pid = child.pid();
-      }
-      EXPECT_TRUE(::kill(pid, 0) != 0 && errno == ESRCH) << script;
-    }
-  }
+/// The process of a program that has said something, after the end of its object.
+pid_t pid_of_ended(const std::vector<std::string>& words, End end) {
+  ChildProcess child(words, end);
+  EXPECT_NE(child.read_line(in(seconds(20))), std::nullopt);
+  return child.pid();
+}
+
+bool is_gone(pid_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+
+TEST(ChildProcess, is_gone_and_reaped_after_its_object) {
+  const std::vector<std::string> reader = shell("echo ready; read -r line");
+  EXPECT_TRUE(is_gone(pid_of_ended(reader, End::by_input)));
+  EXPECT_TRUE(is_gone(pid_of_ended(reader, End::by_signal)));
+}
+
+TEST(ChildProcess, is_killed_when_neither_the_end_of_its_input_nor_a_signal_ends_it) {
+  EXPECT_TRUE(is_gone(pid_of_ended({DISTFLOW_FAKE_CONTESTANT, "solo", "--sulk"}, End::by_input)));
+  EXPECT_TRUE(is_gone(pid_of_ended({DISTFLOW_FAKE_CONTESTANT, "solo", "--sulk"}, End::by_signal)));
 }
 
 }  // namespace

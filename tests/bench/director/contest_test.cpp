@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "tests/bench/fake_contestant.hpp"
+#include "tests/bench/director/fake_contestant.hpp"
 
 namespace distflow::bench {
 namespace {

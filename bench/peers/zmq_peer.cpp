@@ -1,0 +1,116 @@
+// libzmq as a contestant: PUSH and PULL one way, PAIR for round trips; TCP, or an abstract Unix socket with --ipc.
+//
+//     bench_peer_zmq echo|sink|source|ping [--ipc] ...
+//
+// Settings, by their names in zmq_setsockopt(3), zmq_ctx_set(3) and zmq_send(3), the best of those measured:
+//   ZMQ_SNDHWM, ZMQ_RCVHWM = 1000    which is the default: with 100, or with 10,000 and no limit (0), it was slower,
+//                                    as queues that grow leave the cache
+//   ZMQ_IO_THREADS = 1               the default, and the guide's advice below a gigabyte a second
+//   zmq_send                         copies the payload; zmq_send_const, which does not, was slower for small ones
+//   zmq_msg_recv                     into one message that is used again and again
+// TCP_NODELAY is always on. The sizes of batches (ZMQ_OUT_BATCH_SIZE) are draft options, which packages lack. --spin
+// and
+// --congestion have no counterpart: a caller waits for the I/O thread, which sleeps by itself.
+#include <unistd.h>
+#include <zmq.h>
+
+#include <array>
+#include <cerrno>
+
+#include "bench/peers/roles.hpp"
+
+namespace distflow::bench {
+namespace {
+
+void must(bool did) {
+  if (!did) give_up(::zmq_strerror(::zmq_errno()));
+}
+
+int type_of(Role role) {
+  if (role == Role::source) return ZMQ_PUSH;
+  if (role == Role::sink) return ZMQ_PULL;
+  return ZMQ_PAIR;
+}
+
+class ZmqLink {
+ public:
+  explicit ZmqLink(const Setup& setup)
+      : context_(::zmq_ctx_new()), socket_(::zmq_socket(context_, type_of(setup.role))) {
+    must(socket_ != nullptr);
+    set(ZMQ_SNDHWM, 1000);
+    set(ZMQ_RCVHWM, 1000);
+    set(ZMQ_LINGER, 0);
+    must(::zmq_msg_init(&received_) == 0);
+    if (listens(setup.role)) {
+      listen(setup.has("--ipc"));
+    } else {
+      must(::zmq_connect(socket_, setup.connect.c_str()) == 0);
+    }
+  }
+  ZmqLink(const ZmqLink&) = delete;
+  ZmqLink& operator=(const ZmqLink&) = delete;
+  ~ZmqLink() {
+    ::zmq_msg_close(&received_);
+    ::zmq_close(socket_);
+    ::zmq_ctx_term(context_);
+  }
+
+  void send(std::string_view payload) { must(::zmq_send(socket_, payload.data(), payload.size(), 0) >= 0); }
+
+  void flush() {}
+
+  std::string_view receive() {
+    must(::zmq_msg_recv(&received_, socket_, 0) >= 0);
+    return {static_cast<const char*>(::zmq_msg_data(&received_)), ::zmq_msg_size(&received_)};
+  }
+
+  void answer() {
+    must(::zmq_msg_recv(&received_, socket_, 0) >= 0);
+    must(::zmq_msg_send(&received_, socket_, 0) >= 0);  // hands it over, and leaves an empty one
+  }
+
+  /// ZMQ_FD says only that something may have changed since the socket was last asked.
+  bool receive_until(std::uint64_t deadline_ns) {
+    for (;;) {
+      if (::zmq_msg_recv(&received_, socket_, ZMQ_DONTWAIT) >= 0) return true;
+      must(::zmq_errno() == EAGAIN);
+      if (!readable_before(get(ZMQ_FD), deadline_ns)) return false;
+    }
+  }
+
+  std::vector<std::uint64_t> pace(const Block& block, std::string_view payload) {
+    return pace_alone(*this, block, payload);
+  }
+
+ private:
+  void set(int option, int value) { must(::zmq_setsockopt(socket_, option, &value, sizeof value) == 0); }
+
+  [[nodiscard]] int get(int option) const {
+    int value = 0;
+    std::size_t size = sizeof value;
+    must(::zmq_getsockopt(socket_, option, &value, &size) == 0);
+    return value;
+  }
+
+  void listen(bool ipc) {
+    const std::string name = "ipc://@distflow-bench-" + std::to_string(::getpid());
+    must(::zmq_bind(socket_, ipc ? name.c_str() : "tcp://127.0.0.1:*") == 0);
+    std::array<char, 128> address{};
+    std::size_t size = address.size();
+    must(::zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, address.data(), &size) == 0);
+    tell_ready(address.data());
+  }
+
+  void* const context_;
+  void* const socket_;
+  zmq_msg_t received_{};
+};
+
+}  // namespace
+}  // namespace distflow::bench
+
+int main(int argc, char** argv) {
+  const auto setup = distflow::bench::set_up(argc, argv);
+  distflow::bench::ZmqLink link(setup);
+  distflow::bench::play(link, setup);
+}
