@@ -126,6 +126,7 @@ void play(Link& link, const Setup& setup) {
     case Role::source: return play_source(link, payload);
     case Role::ping: return play_ping(link, payload);
     case Role::broker:
+    case Role::swarm:
     case Role::solo: give_up("this peer plays echo, sink, source or ping");
   }
 }

@@ -1,0 +1,82 @@
+// The known contestants: which programs play for whom, with which options.
+//
+// Pure functions of the placement; any thread. Programs lie in one folder, beside distflow-bench.
+// Use: const Catalogue catalogue(placement); Seat seat = catalogue.node({.spins = true}, Work::round_trip, 128);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/director/row.hpp"
+
+namespace distflow::bench {
+
+/// What all contestants have alike.
+struct Placement {
+  std::string folder{};
+  bool pins = true;
+  std::string congestion{};  ///< empty: the system's
+};
+
+/// How a distflow node works.
+struct NodeMode {
+  std::string threading = "inlined";
+  std::string backend{};  ///< empty: the library's choice
+  bool spins = false;
+  std::string source_threading = "caller";  ///< of the sources of one way
+};
+
+/// How a limit program waits for its socket.
+enum class Waits : std::uint8_t { blocking, in_epoll, spinning };
+
+class Catalogue {
+ public:
+  explicit Catalogue(Placement placement) : placement_(std::move(placement)) {}
+
+  [[nodiscard]] static std::string name_of(const NodeMode& mode);
+  [[nodiscard]] Seat node(const NodeMode& mode, Work work, std::uint64_t payload) const;
+
+  static constexpr const char* kReadyFrames = "ready-made frames";
+  static constexpr const char* kRawStream = "raw stream";
+  [[nodiscard]] Seat ready_frames(std::uint64_t payload) const;
+  [[nodiscard]] Seat raw_stream(std::uint64_t payload) const;
+  [[nodiscard]] static std::string name_of(Waits waits);
+  [[nodiscard]] Seat raw_ping(Waits waits, std::uint64_t payload) const;
+
+  static constexpr const char* kZmq = "libzmq";
+  static constexpr const char* kNng = "nng";
+  static constexpr const char* kNats = "NATS";
+  static constexpr const char* kErlang = "Erlang";
+  static constexpr const char* kAsio = "Asio";
+  /// All of another make.
+  [[nodiscard]] std::vector<Seat> peers(Work work, std::uint64_t payload) const;
+
+  static constexpr const char* kRawEcho = "raw epoll echo";
+  /// Many connections that each send a frame and wait for its echo.
+  [[nodiscard]] Seat node_swarm(const NodeMode& mode, std::uint64_t connections, std::uint64_t payload) const;
+  [[nodiscard]] Seat raw_swarm(std::uint64_t connections, std::uint64_t payload) const;
+
+  /// Load on a PMD; `options` say which.
+  [[nodiscard]] Seat pmd_load(const std::string& name, std::vector<std::string> options) const;
+  static constexpr const char* kEpmd = "epmd, a connection a look-up";
+  [[nodiscard]] Seat epmd_load() const;
+
+  /// Two threads that wake each other by eventfd, futex, condition or line.
+  [[nodiscard]] Seat wake(const std::string& name, const std::string& by) const;
+
+  /// A program that does its work by itself; `options` say which.
+  [[nodiscard]] Seat solo(Side side, const std::string& name, const std::string& program,
+                          std::vector<std::string> options) const;
+
+ private:
+  [[nodiscard]] Part part(const std::string& program, std::vector<std::string> options = {}) const;
+  /// A pair of responder and driver of one program.
+  [[nodiscard]] Seat pair(Side side, const std::string& name, const std::string& program, Work work,
+                          std::uint64_t payload, std::vector<std::string> options = {}) const;
+
+  Placement placement_;
+};
+
+}  // namespace distflow::bench

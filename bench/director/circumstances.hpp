@@ -1,0 +1,19 @@
+// Where and when a run is: the machine, its system, the commit.
+//
+// One thread, the director's: it asks git.
+// Use: Circumstances now = observe_circumstances(folder_of_this_program(), "distflow-bench peers");
+#pragma once
+
+#include <string>
+
+#include "bench/director/results.hpp"
+
+namespace distflow::bench {
+
+/// Where distflow-bench and the contestants lie.
+[[nodiscard]] std::string folder_of_this_program();
+
+/// `folder` lies in the work tree whose commit is meant; "unknown" if there is none.
+[[nodiscard]] Circumstances observe_circumstances(const std::string& folder, std::string command);
+
+}  // namespace distflow::bench

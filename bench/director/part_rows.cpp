@@ -1,0 +1,131 @@
+#include "bench/director/part_rows.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace distflow::bench {
+namespace {
+
+constexpr const char* kParts = "bench_parts";
+constexpr std::uint64_t kFewEntries = 100;
+constexpr double kStartMaxNs = 20e6;
+constexpr std::uint64_t kStartsInBlock = 5;
+
+RowPlan row_of(std::string name, Value value, std::string unit) {
+  return {.name = std::move(name), .kind = Kind::throughput, .value = value, .unit = std::move(unit)};
+}
+
+/// A row of two, the first of which shall be so much better.
+RowPlan duel(std::string name, std::string unit, Seat ours, Seat other, std::optional<double> times_faster) {
+  RowPlan row = row_of(std::move(name), Value::per_second, std::move(unit));
+  RatioPlan ratio{.of = ours.contestant.name, .to = other.contestant.name};
+  if (times_faster) ratio.target = {.value = *times_faster, .better = Better::higher};
+  row.ratios = {std::move(ratio)};
+  row.seats = {std::move(ours), std::move(other)};
+  return row;
+}
+
+Seat part(const Catalogue& catalogue, Side side, const std::string& name, const std::string& option) {
+  return catalogue.solo(side, name, kParts, {"--part", option, "--payload", "128"});
+}
+
+std::vector<std::string> work(const std::string& name, std::uint64_t entries) {
+  return {"--work", name, "--entries", std::to_string(entries)};
+}
+
+/// Look-ups beside epmd, which knows one pattern only: a connection each.
+RowPlan look_ups(const Catalogue& catalogue) {
+  const Seat pipelined = catalogue.pmd_load("PMD, pipelined", work("resolve_pipelined", kFewEntries));
+  const Seat by_connection = catalogue.pmd_load("PMD, a connection a look-up", work("resolve_connection", kFewEntries));
+  RowPlan row = row_of("PMD, look-ups", Value::per_second, "look-ups/s");
+  row.seats = {pipelined, by_connection, catalogue.epmd_load()};
+  row.ratios = {{pipelined.contestant.name, Catalogue::kEpmd, Target{.value = 30, .better = Better::higher}, {}},
+                {by_connection.contestant.name, Catalogue::kEpmd, Target{.value = 1.5, .better = Better::higher}, {}}};
+  return row;
+}
+
+/// What a look-up costs among many entries, against few.
+RowPlan look_ups_of_many(const Catalogue& catalogue) {
+  const auto seat = [&](std::uint64_t entries) {
+    return catalogue.pmd_load("PMD, " + std::to_string(entries) + " entries", work("resolve_pipelined", entries));
+  };
+  const Seat many = seat(100'000);
+  const Seat few = seat(kFewEntries);
+  RowPlan row = row_of("PMD, a look-up among many", Value::ns_each, "ns");
+  row.ratios = {{many.contestant.name, few.contestant.name, Target{.value = 1.2, .better = Better::lower}, {}}};
+  row.seats = {many, few};
+  return row;
+}
+
+RowPlan growth_point(const Catalogue& catalogue, const std::string& what, const std::string& name,
+                     std::uint64_t entries) {
+  RowPlan row = row_of("PMD, " + what + ", " + std::to_string(entries) + " entries", Value::per_second, "requests/s");
+  row.seats = {catalogue.pmd_load("PMD, " + what, work(name, entries))};
+  row.point = {.growth = "PMD, " + what + " by entries", .x_name = "entries", .x = entries};
+  return row;
+}
+
+}  // namespace
+
+Rows pmd_rows(const Catalogue& catalogue) {
+  Rows rows{look_ups(catalogue), look_ups_of_many(catalogue)};
+  const std::vector<std::pair<std::string, std::string>> works{
+      {"look-ups", "resolve_pipelined"}, {"registrations", "register"}, {"heartbeats", "heartbeat"}, {"lists", "list"}};
+  for (const auto& [what, name] : works) {
+    for (const std::uint64_t entries : {100, 1000, 10'000, 100'000}) {
+      rows.push_back(growth_point(catalogue, what, name, entries));
+    }
+  }
+  for (const std::uint64_t watchers : {100, 1000, 10'000}) {
+    RowPlan row = row_of("PMD, events to " + std::to_string(watchers) + " watchers", Value::per_second, "events/s");
+    row.seats = {catalogue.pmd_load("PMD, fan-out", {"--work", "fan_out", "--watchers", std::to_string(watchers)})};
+    row.point = {.growth = "PMD, events by watchers", .x_name = "watchers", .x = watchers};
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Rows start_rows(const Catalogue& catalogue) {
+  RowPlan row = row_of("a node's start with no PMD running, to registered", Value::ns_each, "ns");
+  row.block.fixed_count = kStartsInBlock;
+  Seat seat = catalogue.solo(Side::ours, "distflow", "bench_start", {});
+  seat.contestant.pins = false;  // the daemon that it starts would share its processor
+  row.seats = {std::move(seat)};
+  row.ratios = {{"distflow", "20 ms", Target{.value = 1, .better = Better::lower}, kStartMaxNs}};
+  return {row};
+}
+
+Rows mailbox_rows(const Catalogue& catalogue) {
+  const auto ours = [&](const std::string& name, const std::string& option) {
+    return part(catalogue, Side::ours, name, option);
+  };
+  const auto theirs = [&](const std::string& name, const std::string& option) {
+    return part(catalogue, Side::peer, name, option);
+  };
+  const Seat mailbox = ours("mailbox", "mailbox_single");
+  const Seat mailbox_runs = ours("mailbox, runs of 32", "mailbox_runs");
+  RowPlan single = duel("mailbox, one by one", "messages/s", mailbox, theirs("moodycamel", "moodycamel_single"), 2);
+  RowPlan runs = duel("mailbox, runs of 32", "messages/s", mailbox_runs, theirs("moodycamel", "moodycamel_runs"), 1.2);
+  single.seats.push_back(part(catalogue, Side::limit, "plain ring", "ring_single"));
+  runs.seats.push_back(part(catalogue, Side::limit, "plain ring", "ring_runs"));
+  for (RowPlan* row : {&single, &runs}) row->ratios.push_back({.of = row->ratios[0].of, .to = "plain ring"});
+
+  const Seat decode = ours("distflow", "decode_template");
+  RowPlan codec =
+      duel("decode an envelope, 128 B", "envelopes/s", decode, theirs("RapidJSON document", "decode_document"), 10);
+  codec.payload = 128;
+  codec.seats.push_back(theirs("RapidJSON SAX", "decode_sax"));
+  codec.ratios.push_back({"distflow", "RapidJSON SAX", Target{.value = 5, .better = Better::higher}, {}});
+  return {single, runs, codec};
+}
+
+Rows wake_rows(const Catalogue& catalogue) {
+  RowPlan row = row_of("wake of another thread, there and back", Value::ns_each, "ns");
+  for (const std::string by : {"eventfd", "futex", "condition", "line"}) {
+    row.seats.push_back(catalogue.wake(by == "line" ? "cache line, spinning" : by, by));
+  }
+  return {row};
+}
+
+}  // namespace distflow::bench

@@ -1,0 +1,211 @@
+#include "bench/director/rows.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace distflow::bench {
+namespace {
+
+constexpr std::uint64_t kSmall = 128;
+constexpr std::uint64_t kMiddle = 1024;
+constexpr std::uint64_t kLarge = 16 * 1024;
+constexpr std::uint64_t kManyConnections = 1000;
+
+constexpr Target at_least(double value) { return {.value = value, .better = Better::higher}; }
+constexpr Target at_most(double value) { return {.value = value, .better = Better::lower}; }
+
+void append(std::vector<Seat>& seats, std::vector<Seat> more) {
+  seats.insert(seats.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+RowPlan one_way(std::uint64_t payload) {
+  return {.name = "one way, " + to_size(payload),
+          .kind = Kind::throughput,
+          .value = Value::per_second,
+          .unit = "messages/s",
+          .payload = payload};
+}
+
+RowPlan round_trip(const std::string& how, std::uint64_t payload) {
+  return {.name = "round trip, " + how + ", " + to_size(payload),
+          .kind = Kind::latency,
+          .value = Value::median_time,
+          .unit = "ns",
+          .payload = payload};
+}
+
+RowPlan echo(std::uint64_t connections) {
+  RowPlan row{.name = "echo, " + std::to_string(connections) + (connections == 1 ? " connection" : " connections"),
+              .kind = Kind::throughput,
+              .value = Value::per_second,
+              .unit = "messages/s",
+              .payload = kSmall};
+  row.block.first_count = std::max<std::uint64_t>(connections, row.block.first_count);
+  row.point = {.growth = "echo by connections", .x_name = "connections", .x = connections};
+  return row;
+}
+
+/// Ratios of the first one to all others, as far as none names them yet.
+void compare_first(RowPlan& row) {
+  const std::string& first = row.seats.front().contestant.name;
+  for (const Seat& seat : row.seats) {
+    const std::string& other = seat.contestant.name;
+    const bool is_named = std::any_of(row.ratios.begin(), row.ratios.end(),
+                                      [&](const RatioPlan& ratio) { return ratio.of == first && ratio.to == other; });
+    if (other != first && !is_named) row.ratios.push_back({.of = first, .to = other});
+  }
+}
+
+RowPlan small_one_way(const Catalogue& catalogue) {
+  const NodeMode inlined;
+  const NodeMode dispatcher{.threading = "dispatcher"};
+  const std::string ours = Catalogue::name_of(inlined);
+  RowPlan row = one_way(kSmall);
+  row.seats = {catalogue.node(inlined, Work::one_way, kSmall), catalogue.node(dispatcher, Work::one_way, kSmall),
+               catalogue.ready_frames(kSmall)};
+  append(row.seats, catalogue.peers(Work::one_way, kSmall));
+  row.ratios = {{ours, Catalogue::kReadyFrames, at_least(0.5), {}},
+                {ours, Catalogue::kZmq, at_least(5), {}},
+                {ours, Catalogue::kNng, at_least(40), {}},
+                {ours, Catalogue::kNats, at_least(6), {}},
+                {ours, Catalogue::kErlang, at_least(20), {}},
+                {Catalogue::name_of(dispatcher), Catalogue::kZmq, at_least(2.5), {}}};
+  return row;
+}
+
+RowPlan large_one_way(const Catalogue& catalogue, std::uint64_t payload, Seat limit, double target) {
+  RowPlan row = one_way(payload);
+  row.ratios = {{Catalogue::name_of(NodeMode{}), limit.contestant.name, at_least(target), {}}};
+  row.seats = {catalogue.node({}, Work::one_way, payload), std::move(limit)};
+  return row;
+}
+
+RowPlan small_round_trip(const Catalogue& catalogue) {
+  const NodeMode spinning{.spins = true};
+  const NodeMode blocking;
+  const NodeMode dispatcher{.threading = "dispatcher"};
+  const std::string ours = Catalogue::name_of(spinning);
+  RowPlan row = round_trip("closed loop", kSmall);
+  for (const NodeMode& mode : {spinning, blocking, dispatcher}) {
+    row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
+  }
+  for (const Waits waits : {Waits::spinning, Waits::in_epoll, Waits::blocking}) {
+    row.seats.push_back(catalogue.raw_ping(waits, kSmall));
+  }
+  append(row.seats, catalogue.peers(Work::round_trip, kSmall));
+  row.ratios = {{ours, Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
+                {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
+                {ours, Catalogue::kZmq, at_most(0.35), {}},
+                {ours, Catalogue::kNats, at_most(0.25), {}},
+                {Catalogue::name_of(dispatcher), Catalogue::kZmq, at_most(0.8), {}}};
+  return row;
+}
+
+}  // namespace
+
+std::string to_size(std::uint64_t bytes) {
+  if (bytes >= 1024 && bytes % 1024 == 0) return std::to_string(bytes / 1024) + " KiB";
+  return std::to_string(bytes) + " B";
+}
+
+Rows latency_rows(const Catalogue& catalogue, const RowOptions& options) {
+  Rows rows;
+  for (const std::uint64_t payload : options.payloads) {
+    const bool is_open = options.rate > 0;
+    RowPlan row = round_trip(is_open ? "open loop of " + std::to_string(options.rate) + "/s" : "closed loop", payload);
+    if (is_open) row.block.interval_ns = std::max<std::uint64_t>(1, 1'000'000'000 / options.rate);
+    row.seats = {catalogue.node(options.mode, Work::round_trip, payload)};
+    for (const Waits waits : {Waits::spinning, Waits::in_epoll, Waits::blocking}) {
+      row.seats.push_back(catalogue.raw_ping(waits, payload));
+    }
+    compare_first(row);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Rows throughput_rows(const Catalogue& catalogue, const RowOptions& options) {
+  Rows rows;
+  for (const std::uint64_t payload : options.payloads) {
+    RowPlan row = one_way(payload);
+    Seat node = catalogue.node(options.mode, Work::one_way, payload);
+    if (options.sources > 1 || options.sinks > 1) {
+      row.name += ", " + std::to_string(options.sources) + " to " + std::to_string(options.sinks);
+      node.contestant.driver_count = options.sources;
+      node.contestant.responder_count = options.sinks;
+      row.block.first_count = std::max<std::uint64_t>(row.block.first_count, options.sources * options.sinks);
+    }
+    row.seats = {std::move(node), catalogue.ready_frames(payload), catalogue.raw_stream(payload)};
+    compare_first(row);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Rows connection_rows(const Catalogue& catalogue, const NodeMode& mode, const std::vector<std::uint64_t>& counts) {
+  Rows rows;
+  for (const std::uint64_t count : counts) {
+    RowPlan row = echo(count);
+    row.seats = {catalogue.node_swarm(mode, count, kSmall), catalogue.raw_swarm(count, kSmall)};
+    if (count == kManyConnections) {
+      row.ratios = {{Catalogue::name_of(mode), Catalogue::kRawEcho, at_least(0.9), {}}};
+    }
+    compare_first(row);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Rows backend_rows(const Catalogue& catalogue) {
+  const NodeMode epoll{.backend = "epoll"};
+  const NodeMode uring{.backend = "uring"};
+  NodeMode spinning_epoll = epoll;
+  NodeMode spinning_uring = uring;
+  spinning_epoll.spins = spinning_uring.spins = true;
+
+  Rows rows;
+  const auto add = [&](RowPlan row, Seat of, Seat to) {
+    row.point.reset();
+    row.seats = {std::move(of), std::move(to)};
+    compare_first(row);
+    rows.push_back(std::move(row));
+  };
+  const auto node = [&](const NodeMode& mode, Work work, std::uint64_t payload) {
+    return catalogue.node(mode, work, payload);
+  };
+  add(round_trip("closed loop, blocking", kSmall), node(uring, Work::round_trip, kSmall),
+      node(epoll, Work::round_trip, kSmall));
+  add(round_trip("closed loop, spinning", kSmall), node(spinning_uring, Work::round_trip, kSmall),
+      node(spinning_epoll, Work::round_trip, kSmall));
+  for (const std::uint64_t payload : {kSmall, kLarge}) {
+    add(one_way(payload), node(uring, Work::one_way, payload), node(epoll, Work::one_way, payload));
+  }
+  add(echo(kManyConnections), catalogue.node_swarm(uring, kManyConnections, kSmall),
+      catalogue.node_swarm(epoll, kManyConnections, kSmall));
+  return rows;
+}
+
+Rows message_rows(const Catalogue& catalogue) {
+  Rows rows{small_one_way(catalogue), large_one_way(catalogue, kMiddle, catalogue.ready_frames(kMiddle), 0.8),
+            large_one_way(catalogue, kLarge, catalogue.raw_stream(kLarge), 0.93), small_round_trip(catalogue)};
+  for (RowPlan& row : rows) compare_first(row);
+  for (RowPlan& row : connection_rows(catalogue, {}, {kManyConnections})) {
+    row.point.reset();
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Rows against(Side side, Rows rows) {
+  Rows kept;
+  for (RowPlan& row : rows) {
+    const auto is_of = [](Side wanted) { return [wanted](const Seat& seat) { return seat.side == wanted; }; };
+    if (std::none_of(row.seats.begin(), row.seats.end(), is_of(side))) continue;
+    std::erase_if(row.seats, is_of(side == Side::limit ? Side::peer : Side::limit));
+    kept.push_back(std::move(row));
+  }
+  return kept;
+}
+
+}  // namespace distflow::bench

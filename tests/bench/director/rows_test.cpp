@@ -1,0 +1,120 @@
+#include "bench/director/rows.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "bench/director/part_rows.hpp"
+
+namespace distflow::bench {
+namespace {
+
+const Catalogue& catalogue() {
+  static const Catalogue instance({.folder = "/programs", .pins = true, .congestion = "reno"});
+  return instance;
+}
+
+const RowPlan& named(const Rows& rows, const std::string& name) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RowPlan& row) { return row.name == name; });
+  EXPECT_NE(found, rows.end()) << name;
+  return *found;
+}
+
+bool has_all(const std::vector<std::string>& words, const std::vector<std::string>& wanted) {
+  return std::search(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
+}
+
+Rows all_rows() {
+  Rows rows;
+  for (const Rows& some : {latency_rows(catalogue(), {}), throughput_rows(catalogue(), {}),
+                           connection_rows(catalogue(), {}, {1, 10, 100, 1000, 10'000}), backend_rows(catalogue()),
+                           message_rows(catalogue()), pmd_rows(catalogue()), start_rows(catalogue()),
+                           mailbox_rows(catalogue()), wake_rows(catalogue())}) {
+    rows.insert(rows.end(), some.begin(), some.end());
+  }
+  return rows;
+}
+
+TEST(Rows, every_ratio_is_of_contestants_of_its_row_and_no_two_have_one_name) {
+  for (const RowPlan& row : all_rows()) {
+    std::set<std::string> names;
+    for (const Seat& seat : row.seats) EXPECT_TRUE(names.insert(seat.contestant.name).second) << row.name;
+    for (const RatioPlan& ratio : row.ratios) {
+      EXPECT_TRUE(names.count(ratio.of)) << row.name << ": " << ratio.of;
+      EXPECT_TRUE(ratio.to_value || names.count(ratio.to)) << row.name << ": " << ratio.to;
+    }
+  }
+}
+
+TEST(Rows, contestants_that_are_compared_do_the_same_work_with_the_same_payload_and_congestion_control) {
+  for (const RowPlan& row : message_rows(catalogue())) {
+    for (const Seat& seat : row.seats) {
+      EXPECT_EQ(seat.contestant.work, row.seats.front().contestant.work) << row.name;
+      EXPECT_EQ(seat.contestant.common_options, row.seats.front().contestant.common_options) << row.name;
+      EXPECT_TRUE(has_all(seat.contestant.common_options, {"--payload", std::to_string(row.payload)}));
+      EXPECT_TRUE(has_all(seat.contestant.common_options, {"--congestion", "reno"}));
+    }
+  }
+}
+
+TEST(Rows, a_node_that_spins_is_told_so_at_both_ends) {
+  const Seat seat = catalogue().node({.spins = true}, Work::round_trip, 128);
+  EXPECT_TRUE(has_all(seat.contestant.driver.options, {"--spin"}));
+  EXPECT_TRUE(has_all(seat.contestant.responder->options, {"--spin"}));
+  EXPECT_TRUE(seat.contestant.broker);
+}
+
+TEST(Rows, one_way_to_a_node_has_a_source_that_turns_its_own_node) {
+  const Seat seat = catalogue().node({.threading = "dispatcher"}, Work::one_way, 128);
+  EXPECT_TRUE(has_all(seat.contestant.responder->options, {"--threading", "dispatcher"}));
+  EXPECT_TRUE(has_all(seat.contestant.driver.options, {"--threading", "caller"}));
+}
+
+TEST(Rows, several_sources_or_sinks_are_of_the_node_only) {
+  const Rows rows = throughput_rows(catalogue(), {.sources = 3, .sinks = 2});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].name, "one way, 128 B, 3 to 2");
+  EXPECT_EQ(rows[0].seats[0].contestant.driver_count, 3U);
+  EXPECT_EQ(rows[0].seats[0].contestant.responder_count, 2U);
+  EXPECT_EQ(rows[0].seats[1].contestant.driver_count, 1U);
+}
+
+TEST(Rows, an_open_loop_has_the_interval_of_its_rate) {
+  const Rows rows = latency_rows(catalogue(), {.payloads = {128, 1024}, .rate = 20'000});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].name, "round trip, open loop of 20000/s, 128 B");
+  EXPECT_EQ(rows[1].name, "round trip, open loop of 20000/s, 1 KiB");
+  EXPECT_EQ(rows[0].block.interval_ns, 50'000U);
+}
+
+TEST(Rows, against_limits_leaves_out_peers_and_rows_without_a_limit) {
+  const Rows all = message_rows(catalogue());
+  const Rows limits = against(Side::limit, all);
+  const RowPlan& one_way = named(limits, "one way, 128 B");
+  EXPECT_EQ(one_way.seats.size(), 3U);
+  EXPECT_GT(named(all, "one way, 128 B").seats.size(), 7U);
+  const Rows peers = against(Side::peer, all);
+  EXPECT_EQ(peers.size(), 2U);
+  for (const Seat& seat : named(peers, "one way, 128 B").seats) EXPECT_NE(seat.side, Side::limit);
+}
+
+TEST(Rows, echoes_by_connections_are_points_of_one_curve) {
+  std::set<std::uint64_t> counts;
+  for (const RowPlan& row : connection_rows(catalogue(), {}, {1, 1000})) {
+    EXPECT_EQ(row.point->growth, "echo by connections");
+    EXPECT_GE(row.block.first_count, row.point->x);
+    counts.insert(row.point->x);
+  }
+  EXPECT_EQ(counts, (std::set<std::uint64_t>{1, 1000}));
+}
+
+TEST(Rows, sizes_read_well) {
+  EXPECT_EQ(to_size(128), "128 B");
+  EXPECT_EQ(to_size(1024), "1 KiB");
+  EXPECT_EQ(to_size(1500), "1500 B");
+  EXPECT_EQ(to_size(16 * 1024), "16 KiB");
+}
+
+}  // namespace
+}  // namespace distflow::bench
