@@ -98,6 +98,7 @@ class FrameDecoder {
   [[nodiscard]] std::size_t available() const { return static_cast<std::size_t>(slice_end_ - cursor_); }
 
   const std::uint32_t frame_size_max_;
+  Next verdict_ = Next::need_more;  // too_long or out_of_memory once the stream has ended
   base::ChunkPool& blocks_;
 
   // The slice being read. next() goes up to direct_end_ by itself: slice_end_ between frames, cursor_ in one.
@@ -113,7 +114,6 @@ class FrameDecoder {
   std::size_t assembled_ = 0;
   base::ChunkRef block_;
 
-  Next verdict_ = Next::need_more;     // too_long or out_of_memory once the stream has ended
   std::vector<Slice> waiting_;         // behind the slice being read
   std::vector<base::ChunkRef> given_;  // what holds frames given in this run, beside the chunk fed
 };

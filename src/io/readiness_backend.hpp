@@ -149,6 +149,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       const Result<Handle> stream = this->adopt(*fd);
       if (!stream) return finish(listener.accept).on_end(stream.error());
       ++counters_.accepts;
+      this->note_accepted(slots_.at(*stream), peer);
       listener.accept->on_accept(*stream, peer);
       if (listener.close != nullptr) return;
     }
@@ -197,6 +198,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       if (size < 0) return finish(slot.recv).on_end(posix::last_error("receiving"));
       if (size == 0) return finish(slot.recv).on_end({Errc::end_of_stream, "receiving"});
       ++counters_.recvs;
+      this->note_received(slot);
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;
       slot.recv->on_recv(chunk_.take(static_cast<std::size_t>(size)));
       chunk_.settle();

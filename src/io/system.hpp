@@ -27,6 +27,8 @@ concept System = requires(S system, int fd, const Address& address, Address& pee
   /// The next connection of a listener; EAGAIN's error when there is none.
   { system.accept_stream(fd, peer) } -> std::same_as<Result<int>>;
   { system.local_address(fd) } -> std::same_as<Result<Address>>;
+  /// What a stream receives need not be acknowledged at once: a hint, which holds until the stream falls silent.
+  {system.delay_acknowledgements(fd)};
   /// Bytes received, 0 at the stream's end, -1 with errno.
   { system.receive(fd, out, size) } -> std::same_as<std::ptrdiff_t>;
   /// Bytes sent of the pieces from `size` bytes into the first on; -1 with errno.

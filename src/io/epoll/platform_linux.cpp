@@ -23,6 +23,12 @@ void prefer_unpaced(int fd) noexcept {
   ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }
 
+void delay_acknowledgements(int fd) noexcept {
+  // A stream on which nothing is sent back stays in the mode that acknowledges every segment (tcp(7), TCP_QUICKACK).
+  const int off = 0;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+}
+
 void fill_random(std::span<std::byte> out) noexcept {
   while (!out.empty()) {
     const ssize_t filled = ::getrandom(out.data(), out.size(), 0);

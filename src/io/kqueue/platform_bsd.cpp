@@ -39,6 +39,8 @@ int send_flags() noexcept { return MSG_DONTWAIT; }
 
 void prefer_unpaced(int) noexcept {}
 
+void delay_acknowledgements(int) noexcept {}
+
 void fill_random(std::span<std::byte> out) noexcept { ::arc4random_buf(out.data(), out.size()); }
 
 }  // namespace distflow::io::platform

@@ -18,6 +18,9 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept;
 int send_flags() noexcept;
 /// Asks for the congestion control that does not pace on loopback; ignored where there is no choice.
 void prefer_unpaced(int fd) noexcept;
+/// Lets the acknowledgements of a stream wait for a second segment, until it falls silent; ignored where there is no
+/// choice.
+void delay_acknowledgements(int fd) noexcept;
 /// Unpredictable bytes from the system.
 void fill_random(std::span<std::byte> out) noexcept;
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "io/clock.hpp"
+#include "io/posix/platform.hpp"
 #include "io/posix/socket.hpp"
 
 namespace distflow::io::posix {
@@ -19,6 +20,7 @@ struct System {
   static Result<void> connect_outcome(int fd) { return posix::connect_outcome(fd); }
   static Result<int> accept_stream(int listener, Address& peer) { return posix::accept_stream(listener, peer); }
   static Result<Address> local_address(int fd) { return posix::local_address(fd); }
+  static void delay_acknowledgements(int fd) noexcept { platform::delay_acknowledgements(fd); }
   static std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return posix::receive(fd, out, size); }
   static std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
     return posix::send_gathered(fd, pieces, offset);

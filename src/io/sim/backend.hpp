@@ -50,6 +50,7 @@ class System {
   Result<void> connect_outcome(int fd) { return process_->connect_outcome(fd); }
   Result<int> accept_stream(int listener, Address& peer) { return process_->accept_stream(listener, peer); }
   Result<Address> local_address(int fd) { return process_->local_address(fd); }
+  static void delay_acknowledgements(int) {}  // there are none
   std::ptrdiff_t receive(int fd, char* out, std::size_t size) { return process_->receive(fd, out, size); }
   std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) {
     return process_->send_gathered(fd, pieces, offset);

@@ -85,6 +85,7 @@ std::size_t UringBackend::hand_up(Slot& slot, std::span<io_uring_cqe* const> cqe
   slot.has_received = true;
   if (slot.close != nullptr) return count;
   ++counters_.recvs;
+  note_received(slot);
   slot.recv->on_recv({first.chunk, {first.bytes.data(), size}});
   return count;
 }
@@ -113,7 +114,9 @@ void UringBackend::on_accept(Slot& slot, const io_uring_cqe& cqe) {
       posix::close_fd(cqe.res);
     } else if (const Result<Handle> stream = adopt(cqe.res)) {
       ++counters_.accepts;
-      slot.accept->on_accept(*stream, posix::greet_accepted(cqe.res));
+      const Address peer = posix::greet_accepted(cqe.res);
+      note_accepted(slots_.at(*stream), peer);
+      slot.accept->on_accept(*stream, peer);
     }
   } else if (!is_passing(cqe.res) && cqe.res != -ECONNABORTED && slot.close == nullptr) {
     return finish(slot.accept).on_end(posix::error_of(-cqe.res, "accepting a connection"));
