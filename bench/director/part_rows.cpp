@@ -1,5 +1,6 @@
 #include "bench/director/part_rows.hpp"
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,9 @@ namespace {
 
 constexpr const char* kParts = "bench_parts";
 constexpr std::uint64_t kFewEntries = 100;
+constexpr std::uint64_t kManyEntries = 100'000;
+constexpr std::array<std::uint64_t, 4> kEntryCounts{kFewEntries, 1000, 10'000, kManyEntries};
+constexpr std::array<std::uint64_t, 3> kWatcherCounts{100, 1000, 10'000};
 constexpr double kStartMaxNs = 20e6;
 constexpr std::uint64_t kStartsInBlock = 5;
 
@@ -68,7 +72,7 @@ RowPlan look_ups_of_many(const Catalogue& catalogue) {
   const auto seat = [&](std::uint64_t entries) {
     return catalogue.pmd_load("PMD, " + std::to_string(entries) + " entries", work("resolve_pipelined", entries));
   };
-  const Seat many = seat(100'000);
+  const Seat many = seat(kManyEntries);
   const Seat few = seat(kFewEntries);
   RowPlan row = row_of("PMD, a look-up among many", Value::ns_each, "ns");
   row.ratios = {{many.contestant.name, few.contestant.name, Target{.value = 1.2, .better = Better::lower}, {}}};
@@ -91,11 +95,11 @@ Rows pmd_rows(const Catalogue& catalogue) {
   const std::vector<std::pair<std::string, std::string>> works{
       {"look-ups", "resolve_pipelined"}, {"registrations", "register"}, {"heartbeats", "heartbeat"}, {"lists", "list"}};
   for (const auto& [what, name] : works) {
-    for (const std::uint64_t entries : {100, 1000, 10'000, 100'000}) {
+    for (const std::uint64_t entries : kEntryCounts) {
       rows.push_back(growth_point(catalogue, what, name, entries));
     }
   }
-  for (const std::uint64_t watchers : {100, 1000, 10'000}) {
+  for (const std::uint64_t watchers : kWatcherCounts) {
     RowPlan row = row_of("PMD, events to " + std::to_string(watchers) + " watchers", Value::per_second, "events/s");
     row.seats = {catalogue.pmd_load("PMD, fan-out", {"--work", "fan_out", "--watchers", std::to_string(watchers)})};
     row.point = {.growth = "PMD, events by watchers", .x_name = "watchers", .x = watchers};

@@ -86,10 +86,10 @@ std::string to_lines(const Growth& growth, const Row& row) {
 
 std::string to_quantity(double value, std::string_view unit) {
   using Prefixes = std::array<const char*, 4>;
-  static constexpr Prefixes kTimes{" ns", " µs", " ms", " s"};
-  static constexpr Prefixes kSizes{" B", " kB", " MB", " GB"};
-  static constexpr Prefixes kPlain{"", " k", " M", " G"};
-  const Prefixes& prefixes = unit == "ns" ? kTimes : unit == "bytes" ? kSizes : kPlain;
+  static constexpr Prefixes times{" ns", " µs", " ms", " s"};
+  static constexpr Prefixes sizes{" B", " kB", " MB", " GB"};
+  static constexpr Prefixes plain{"", " k", " M", " G"};
+  const Prefixes& prefixes = unit == "ns" ? times : unit == "bytes" ? sizes : plain;
   std::size_t step = 0;
   // What would be shown as 1000 is shown as 1 of the next.
   while (std::fabs(value) >= 999.5 && step + 1 < prefixes.size()) {
