@@ -56,6 +56,7 @@ milliseconds time_until(ChildProcess::Clock::time_point deadline) {
 ChildProcess::ChildProcess(const std::vector<std::string>& words, End end) : end_(end) {
   ::signal(SIGPIPE, SIG_IGN);  // a child that is gone shall be seen by the write that fails
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
   pointers.push_back(nullptr);
 

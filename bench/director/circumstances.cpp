@@ -43,8 +43,8 @@ std::string cpu_model() {
 
 /// Ends in "-dirty" if the work tree differs from it.
 std::string commit_of(const std::string& folder) {
-  constexpr const char* kAsk = "exec git -C \"$0\" describe --always --dirty --exclude='*' 2>/dev/null";
-  ChildProcess git({"/bin/sh", "-c", kAsk, folder}, ChildProcess::End::by_input);
+  constexpr const char* ask = "exec git -C \"$0\" describe --always --dirty --exclude='*' 2>/dev/null";
+  ChildProcess git({"/bin/sh", "-c", ask, folder}, ChildProcess::End::by_input);
   return git.read_line(ChildProcess::Clock::now() + std::chrono::seconds(10)).value_or(kUnknown);
 }
 

@@ -1,5 +1,6 @@
 #include "bench/director/part_rows.hpp"
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,9 @@ namespace {
 
 constexpr const char* kParts = "bench_parts";
 constexpr std::uint64_t kFewEntries = 100;
+constexpr std::uint64_t kManyEntries = 100'000;
+constexpr std::array<std::uint64_t, 4> kEntryCounts{kFewEntries, 1000, 10'000, kManyEntries};
+constexpr std::array<std::uint64_t, 3> kWatcherCounts{100, 1000, 10'000};
 constexpr double kStartMaxNs = 20e6;
 constexpr std::uint64_t kStartsInBlock = 5;
 
@@ -16,18 +20,36 @@ RowPlan row_of(std::string name, Value value, std::string unit) {
   return {.name = std::move(name), .kind = Kind::throughput, .value = value, .unit = std::move(unit)};
 }
 
-/// A row of two, the first of which shall be so much better.
-RowPlan duel(std::string name, std::string unit, Seat ours, Seat other, std::optional<double> times_faster) {
-  RowPlan row = row_of(std::move(name), Value::per_second, std::move(unit));
-  RatioPlan ratio{.of = ours.contestant.name, .to = other.contestant.name};
-  if (times_faster) ratio.target = {.value = *times_faster, .better = Better::higher};
-  row.ratios = {std::move(ratio)};
-  row.seats = {std::move(ours), std::move(other)};
+Seat part(const Catalogue& catalogue, Side side, const std::string& name, const std::string& option) {
+  return catalogue.solo(side, name, kParts, {"--part", option, "--payload", "128"});
+}
+
+/// Messages through queues: filled and drained in turn by one thread, or drained by a second one.
+RowPlan queues(const Catalogue& catalogue, const std::string& how, const std::string& kind,
+               std::optional<double> times_faster, bool is_across) {
+  RowPlan row = row_of("mailbox, " + how, Value::per_second, "messages/s");
+  row.seats = {part(catalogue, Side::ours, "mailbox", "mailbox_" + kind),
+               part(catalogue, Side::peer, "moodycamel", "moodycamel_" + kind),
+               part(catalogue, Side::limit, "plain ring", "ring_" + kind)};
+  for (Seat& seat : row.seats) {
+    if (!is_across) continue;
+    seat.contestant.driver.options.emplace_back("--across");
+    seat.contestant.pins = false;  // each thread has a processor
+  }
+  row.ratios = {{.of = "mailbox", .to = "moodycamel"}, {.of = "mailbox", .to = "plain ring"}};
+  if (times_faster) row.ratios[0].target = {.value = *times_faster, .better = Better::higher};
   return row;
 }
 
-Seat part(const Catalogue& catalogue, Side side, const std::string& name, const std::string& option) {
-  return catalogue.solo(side, name, kParts, {"--part", option, "--payload", "128"});
+RowPlan codecs(const Catalogue& catalogue) {
+  RowPlan row = row_of("decode an envelope, 128 B", Value::per_second, "envelopes/s");
+  row.payload = 128;
+  row.seats = {part(catalogue, Side::ours, "distflow", "decode_template"),
+               part(catalogue, Side::peer, "RapidJSON document", "decode_document"),
+               part(catalogue, Side::peer, "RapidJSON SAX", "decode_sax")};
+  row.ratios = {{"distflow", "RapidJSON document", Target{.value = 10, .better = Better::higher}, {}},
+                {"distflow", "RapidJSON SAX", Target{.value = 5, .better = Better::higher}, {}}};
+  return row;
 }
 
 std::vector<std::string> work(const std::string& name, std::uint64_t entries) {
@@ -50,7 +72,7 @@ RowPlan look_ups_of_many(const Catalogue& catalogue) {
   const auto seat = [&](std::uint64_t entries) {
     return catalogue.pmd_load("PMD, " + std::to_string(entries) + " entries", work("resolve_pipelined", entries));
   };
-  const Seat many = seat(100'000);
+  const Seat many = seat(kManyEntries);
   const Seat few = seat(kFewEntries);
   RowPlan row = row_of("PMD, a look-up among many", Value::ns_each, "ns");
   row.ratios = {{many.contestant.name, few.contestant.name, Target{.value = 1.2, .better = Better::lower}, {}}};
@@ -73,11 +95,11 @@ Rows pmd_rows(const Catalogue& catalogue) {
   const std::vector<std::pair<std::string, std::string>> works{
       {"look-ups", "resolve_pipelined"}, {"registrations", "register"}, {"heartbeats", "heartbeat"}, {"lists", "list"}};
   for (const auto& [what, name] : works) {
-    for (const std::uint64_t entries : {100, 1000, 10'000, 100'000}) {
+    for (const std::uint64_t entries : kEntryCounts) {
       rows.push_back(growth_point(catalogue, what, name, entries));
     }
   }
-  for (const std::uint64_t watchers : {100, 1000, 10'000}) {
+  for (const std::uint64_t watchers : kWatcherCounts) {
     RowPlan row = row_of("PMD, events to " + std::to_string(watchers) + " watchers", Value::per_second, "events/s");
     row.seats = {catalogue.pmd_load("PMD, fan-out", {"--work", "fan_out", "--watchers", std::to_string(watchers)})};
     row.point = {.growth = "PMD, events by watchers", .x_name = "watchers", .x = watchers};
@@ -97,27 +119,11 @@ Rows start_rows(const Catalogue& catalogue) {
 }
 
 Rows mailbox_rows(const Catalogue& catalogue) {
-  const auto ours = [&](const std::string& name, const std::string& option) {
-    return part(catalogue, Side::ours, name, option);
-  };
-  const auto theirs = [&](const std::string& name, const std::string& option) {
-    return part(catalogue, Side::peer, name, option);
-  };
-  const Seat mailbox = ours("mailbox", "mailbox_single");
-  const Seat mailbox_runs = ours("mailbox, runs of 32", "mailbox_runs");
-  RowPlan single = duel("mailbox, one by one", "messages/s", mailbox, theirs("moodycamel", "moodycamel_single"), 2);
-  RowPlan runs = duel("mailbox, runs of 32", "messages/s", mailbox_runs, theirs("moodycamel", "moodycamel_runs"), 1.2);
-  single.seats.push_back(part(catalogue, Side::limit, "plain ring", "ring_single"));
-  runs.seats.push_back(part(catalogue, Side::limit, "plain ring", "ring_runs"));
-  for (RowPlan* row : {&single, &runs}) row->ratios.push_back({.of = row->ratios[0].of, .to = "plain ring"});
-
-  const Seat decode = ours("distflow", "decode_template");
-  RowPlan codec =
-      duel("decode an envelope, 128 B", "envelopes/s", decode, theirs("RapidJSON document", "decode_document"), 10);
-  codec.payload = 128;
-  codec.seats.push_back(theirs("RapidJSON SAX", "decode_sax"));
-  codec.ratios.push_back({"distflow", "RapidJSON SAX", Target{.value = 5, .better = Better::higher}, {}});
-  return {single, runs, codec};
+  Rows rows{queues(catalogue, "one by one", "single", 2, false), queues(catalogue, "runs of 32", "runs", 1.2, false),
+            queues(catalogue, "one by one, across threads", "single", {}, true),
+            queues(catalogue, "runs of 32, across threads", "runs", {}, true)};
+  rows.push_back(codecs(catalogue));
+  return rows;
 }
 
 Rows wake_rows(const Catalogue& catalogue) {

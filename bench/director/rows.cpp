@@ -114,8 +114,14 @@ Rows latency_rows(const Catalogue& catalogue, const RowOptions& options) {
   for (const std::uint64_t payload : options.payloads) {
     const bool is_open = options.rate > 0;
     RowPlan row = round_trip(is_open ? "open loop of " + std::to_string(options.rate) + "/s" : "closed loop", payload);
-    if (is_open) row.block.interval_ns = std::max<std::uint64_t>(1, 1'000'000'000 / options.rate);
     row.seats = {catalogue.node(options.mode, Work::round_trip, payload)};
+    if (is_open) {
+      row.block.interval_ns = std::max<std::uint64_t>(1, 1'000'000'000 / options.rate);
+      // A thread that looks at the clock all the time leaves no processor to another one of its node.
+      NodeMode driver = options.mode;
+      driver.threading = options.mode.source_threading;
+      row.seats[0].contestant.driver = catalogue.node(driver, Work::round_trip, payload).contestant.driver;
+    }
     for (const Waits waits : {Waits::spinning, Waits::in_epoll, Waits::blocking}) {
       row.seats.push_back(catalogue.raw_ping(waits, payload));
     }

@@ -90,8 +90,8 @@ class Run {
     const Circumstances& now = results_.circumstances;
     std::cout << now.command << "\n"
               << now.date << ", commit " << now.commit << ", " << now.kernel << ", " << now.cpu << ", " << now.cores
-              << " cores; " << arguments_.settings.pairs << " rounds, blocks of " << arguments_.settings.block_s
-              << " s\n\n";
+              << " cores; " << arguments_.settings.pairs << (arguments_.settings.pairs == 1 ? " round" : " rounds")
+              << ", blocks of " << arguments_.settings.block_s << " s\n\n";
   }
 
   /// False if nobody was there to be measured.

@@ -76,7 +76,7 @@ std::string to_lines(const Growth& growth, const Row& row) {
   for (std::size_t i = 0; i < growth.points.size(); ++i) {
     const auto& [x, value] = growth.points[i];
     lines += "  " + right(std::to_string(x), 10) + right(to_quantity(value, row.unit), 12);
-    if (i < growth.memory.size()) lines += "   memory " + to_quantity(growth.memory[i].second, "bytes") + 'B';
+    if (i < growth.memory.size()) lines += "   memory " + to_quantity(growth.memory[i].second, "bytes");
     lines += '\n';
   }
   return lines;
@@ -85,16 +85,18 @@ std::string to_lines(const Growth& growth, const Row& row) {
 }  // namespace
 
 std::string to_quantity(double value, std::string_view unit) {
-  const bool is_time = unit == "ns";
-  static constexpr std::array<const char*, 4> kTimes{" ns", " µs", " ms", " s"};
-  static constexpr std::array<const char*, 4> kPrefixes{" ", " k", " M", " G"};
+  using Prefixes = std::array<const char*, 4>;
+  static constexpr Prefixes times{" ns", " µs", " ms", " s"};
+  static constexpr Prefixes sizes{" B", " kB", " MB", " GB"};
+  static constexpr Prefixes plain{"", " k", " M", " G"};
+  const Prefixes& prefixes = unit == "ns" ? times : unit == "bytes" ? sizes : plain;
   std::size_t step = 0;
   // What would be shown as 1000 is shown as 1 of the next.
-  while (std::fabs(value) >= 999.5 && step + 1 < kTimes.size()) {
+  while (std::fabs(value) >= 999.5 && step + 1 < prefixes.size()) {
     value /= 1000;
     ++step;
   }
-  return three_digits(value) + (is_time ? kTimes : kPrefixes)[step];
+  return three_digits(value) + prefixes[step];
 }
 
 std::string to_table(const Row& row) {
@@ -103,7 +105,7 @@ std::string to_table(const Row& row) {
   for (const Ratio& ratio : row.ratios) width = std::max(width, width_of(ratio.of + " / " + ratio.to));
   std::string table = row.name + "  (" + row.unit + ", " +
                       (row.better == Better::higher ? "more is better" : "less is better") +
-                      "; median and its 95 % interval)\n";
+                      (row.kind == Kind::growth ? ")\n" : "; median and its 95 % interval)\n");
   for (const Entry& entry : row.entries) table += to_line(entry, row, width);
   for (const Growth& growth : row.growth) table += to_lines(growth, row);
   for (const Ratio& ratio : row.ratios) table += to_line(ratio, width);

@@ -11,7 +11,7 @@
 
 namespace distflow::bench {
 
-/// Three digits and a prefix: "3.20 M" of a plain number, "12.3 µs" of nanoseconds.
+/// Three digits and a prefix: "12.3 µs" of the unit "ns", "1.20 MB" of "bytes", "3.20 M" of any other.
 [[nodiscard]] std::string to_quantity(double value, std::string_view unit);
 
 [[nodiscard]] std::string to_table(const Row& row);

@@ -86,6 +86,9 @@ TEST(Rows, an_open_loop_has_the_interval_of_its_rate) {
   EXPECT_EQ(rows[0].name, "round trip, open loop of 20000/s, 128 B");
   EXPECT_EQ(rows[1].name, "round trip, open loop of 20000/s, 1 KiB");
   EXPECT_EQ(rows[0].block.interval_ns, 50'000U);
+  const ContestantDescription& node = rows[0].seats[0].contestant;
+  EXPECT_TRUE(has_all(node.driver.options, {"--threading", "caller"}));
+  EXPECT_TRUE(has_all(node.responder->options, {"--threading", "inlined"}));
 }
 
 TEST(Rows, against_limits_leaves_out_peers_and_rows_without_a_limit) {

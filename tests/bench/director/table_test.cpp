@@ -11,15 +11,17 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(Table, quantities_have_three_digits_and_a_prefix) {
-  EXPECT_EQ(to_quantity(0, "messages/s"), "0 ");
-  EXPECT_EQ(to_quantity(0.5, "messages/s"), "0.500 ");
-  EXPECT_EQ(to_quantity(999.4, "messages/s"), "999 ");
+  EXPECT_EQ(to_quantity(0, "messages/s"), "0");
+  EXPECT_EQ(to_quantity(0.5, "messages/s"), "0.500");
+  EXPECT_EQ(to_quantity(999.4, "messages/s"), "999");
   EXPECT_EQ(to_quantity(999.6, "messages/s"), "1.00 k");
   EXPECT_EQ(to_quantity(3.2e6, "messages/s"), "3.20 M");
   EXPECT_EQ(to_quantity(99.96e6, "messages/s"), "100 M");
   EXPECT_EQ(to_quantity(57'300, "ns"), "57.3 µs");
   EXPECT_EQ(to_quantity(2.5e9, "ns"), "2.50 s");
   EXPECT_EQ(to_quantity(4e12, "ns"), "4000 s");
+  EXPECT_EQ(to_quantity(512, "bytes"), "512 B");
+  EXPECT_EQ(to_quantity(1.2e6, "bytes"), "1.20 MB");
 }
 
 Row sample() {
