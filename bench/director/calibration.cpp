@@ -7,8 +7,9 @@ namespace distflow::bench {
 namespace {
 
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;
-/// A trial says how fast a contestant is when it has lasted this share of a block.
-constexpr double kTrialShare = 0.2;
+/// A trial says how fast a contestant is when it has lasted this share of a block: in a short one, what happens once (a
+/// wake, an acknowledgement that is delayed) passes for the cost of each message.
+constexpr double kTrialShare = 0.5;
 constexpr std::chrono::seconds kPatienceMin{15};
 
 double seconds_of(std::uint64_t ns) { return static_cast<double>(std::max<std::uint64_t>(ns, 1)) / 1e9; }
@@ -34,7 +35,6 @@ std::optional<Block> calibrate(RunningContestant& contestant, const BlockPlan& p
     if (!result) return std::nullopt;
     const double scale = wanted / seconds_of(result->ns);
     const bool is_told = scale * kTrialShare <= 1 || block.count >= kCountMax;
-    // Short trials say little: a wake alone may have taken most of one.
     const double step = is_told ? scale : std::clamp(scale / 4, 2.0, 16.0);
     block.count = static_cast<std::uint64_t>(std::max(1.0, std::round(static_cast<double>(block.count) * step)));
     if (is_told) return block;
