@@ -1,6 +1,7 @@
 // A bound on bytes that several threads take from and give back to.
 //
 // Any thread.
+// With Sharing::one a single thread reserves.
 //   1. used() <= max, always.
 //   2. try_reserve() fails only if, at a moment of the call, there was no room.
 // Use: if (budget.try_reserve(n)) { ...; budget.give_back(n); }
@@ -12,12 +13,16 @@
 #include <cstdint>
 
 #include "base/assert.hpp"
+#include "base/bounded_queue.hpp"
 
 namespace distflow::runtime {
 
 class ByteBudget {
  public:
-  explicit ByteBudget(std::size_t max) : max_(max) { DF_ASSERT(max > 0); }
+  explicit ByteBudget(std::size_t max, base::Sharing reservers = base::Sharing::several)
+      : max_(max), reservers_(reservers) {
+    DF_ASSERT(max > 0);
+  }
 
   bool try_reserve(std::size_t bytes) {
     // acquire, here and in the exchange: keeps the look at what was given back behind this one, so that a refusal is
@@ -28,6 +33,10 @@ class ByteBudget {
         const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
         given_back_seen_.store(given_back, std::memory_order_relaxed);
         if (bytes > open(reserved, given_back)) return false;
+      }
+      if (reservers_ == base::Sharing::one) {
+        reserved_.store(reserved + bytes, std::memory_order_release);
+        return true;
       }
     } while (!reserved_.compare_exchange_weak(reserved, reserved + bytes, std::memory_order_acq_rel,
                                               std::memory_order_acquire));
@@ -52,6 +61,7 @@ class ByteBudget {
   }
 
   const std::size_t max_;
+  const base::Sharing reservers_;
   // Both only grow, and are kept apart: those who reserve seldom look at what others gave back.
   alignas(64) std::atomic<std::uint64_t> reserved_{0};
   std::atomic<std::uint64_t> given_back_seen_{0};

@@ -14,7 +14,10 @@ using Counter = std::atomic<std::uint64_t>;
 
 /// Counts never order anything else, so relaxed suffices.
 inline void add(Counter& counter, std::uint64_t n) { counter.fetch_add(n, std::memory_order_relaxed); }
-inline void subtract(Counter& counter, std::uint64_t n) { counter.fetch_sub(n, std::memory_order_relaxed); }
+/// Adds to a counter that one thread alone writes: no locked instruction.
+inline void add_owned(Counter& counter, std::uint64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
 inline std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
 
 struct PeerCounters {

@@ -71,9 +71,9 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
 
 /// Handles messages that were never in the mailbox.
 void Delivery::handle_directly(std::span<const Mail> run) {
-  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add(sender.received, n); });
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.received, n); });
   handle_run(run);
-  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add(sender.handled, n); });
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.handled, n); });
 }
 
 void Delivery::handle_run(std::span<const Mail> run) {

@@ -105,7 +105,7 @@ Mailbox::Mailbox(MailboxOptions options)
       queue_({.max_size = options.max_size,
               .producers = options.producers,
               .poppers = options.overflow == Overflow::drop_oldest ? base::Sharing::several : base::Sharing::one}),
-      budget_(options.bytes_max) {}
+      budget_(options.bytes_max, options.producers) {}
 
 Mailbox::~Mailbox() { discard_all(); }
 
@@ -123,6 +123,13 @@ PushResult Mailbox::push_run(std::span<const Mail> run) {
   result.blocked = run.size() - offer(run, result);
   return result;
 }
+
+/// Counts for a producer. The only one there is needs no locked instruction.
+void Mailbox::count_pushed(Counter& counter, std::uint64_t n) const {
+  options_.producers == base::Sharing::one ? add_owned(counter, n) : add(counter, n);
+}
+
+void Mailbox::take_back_pushed(Counter& counter, std::uint64_t n) const { count_pushed(counter, ~n + 1); }
 
 /// Takes the first messages of `run`, as far as there is room or room can be made; returns how many.
 std::size_t Mailbox::offer(std::span<const Mail> run, PushResult& result) {
@@ -163,14 +170,14 @@ std::size_t Mailbox::enqueue(std::span<const Mail> batch, std::size_t charge) {
   PeerCounters& sender = *batch.front().sender;
   // Before they are seen by the consumer, which may be done with them before push_run() is.
   chunk.retain(static_cast<std::uint32_t>(batch.size()));
-  add(sender.received, batch.size());
-  add(counters_.accepted, batch.size());
+  count_pushed(sender.received, batch.size());
+  count_pushed(counters_.accepted, batch.size());
   const std::size_t queued = queue_.push_run(batch.data(), batch.size());
   const std::size_t refused = batch.size() - queued;
   if (refused == 0) return queued;
   chunk.release(static_cast<std::uint32_t>(refused));
-  subtract(sender.received, refused);
-  subtract(counters_.accepted, refused);
+  take_back_pushed(sender.received, refused);
+  take_back_pushed(counters_.accepted, refused);
   budget_.give_back(charge - leading_within(batch.first(queued), charge).charge);
   return queued;
 }
@@ -188,6 +195,18 @@ std::size_t Mailbox::enqueue_copies(std::span<const Mail> batch, std::size_t cha
   return queued;
 }
 
+/// Gives back leases and charge of messages that left the queue, and counts what became of them.
+template <class Count>
+void Mailbox::retire(std::span<const Mail> mails, Count count) {
+  std::size_t charge = 0;
+  for_each_alike(mails, [&](std::span<const Mail> alike, std::size_t alike_charge) {
+    count(*alike.front().sender, alike.size());
+    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
+    charge += alike_charge;
+  });
+  budget_.give_back(charge);
+}
+
 /// Drops the oldest messages so that `wanted` find room, or one if it is bytes that lack; false when none was to be
 /// had.
 bool Mailbox::evict(std::size_t wanted) {
@@ -196,15 +215,16 @@ bool Mailbox::evict(std::size_t wanted) {
   const std::size_t lacking = wanted > room ? wanted - room : 1;
   MailBatch oldest;
   const std::size_t count = queue_.pop_run(oldest.data(), std::min(lacking, kBatchMax));
-  retire(std::span(oldest).first(count), &PeerCounters::dropped_mailbox_oldest);
+  retire(std::span(oldest).first(count),
+         [](PeerCounters& sender, std::size_t n) { add(sender.dropped_mailbox_oldest, n); });
   add(counters_.dropped_oldest, count);
   return count > 0;
 }
 
 void Mailbox::drop_newest(std::span<const Mail> mails, PushResult& result) {
-  for_each_alike(mails, [](std::span<const Mail> alike, std::size_t) {
+  for_each_alike(mails, [this](std::span<const Mail> alike, std::size_t) {
     PeerCounters& sender = *alike.front().sender;
-    add(sender.received, alike.size());
+    count_pushed(sender.received, alike.size());
     add(sender.dropped_mailbox_newest, alike.size());
   });
   add(counters_.dropped_newest, mails.size());
@@ -217,8 +237,8 @@ std::size_t Mailbox::pop_run(std::span<Mail> out) {
 }
 
 void Mailbox::release_run(std::span<const Mail> run) {
-  retire(run, &PeerCounters::handled);
-  add(counters_.handled, run.size());
+  retire(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.handled, n); });
+  add_owned(counters_.handled, run.size());
   tell_room();
 }
 
@@ -226,23 +246,12 @@ std::size_t Mailbox::discard_all() {
   MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
-    retire(std::span(batch).first(count), &PeerCounters::dropped_shutdown);
+    retire(std::span(batch).first(count), [](PeerCounters& sender, std::size_t n) { add(sender.dropped_shutdown, n); });
     discarded += count;
   }
   add(counters_.dropped_shutdown, discarded);
   tell_room();
   return discarded;
-}
-
-/// Gives back leases and charge of messages that left the queue, and counts what became of them.
-void Mailbox::retire(std::span<const Mail> mails, Counter PeerCounters::*fate) {
-  std::size_t charge = 0;
-  for_each_alike(mails, [&](std::span<const Mail> alike, std::size_t alike_charge) {
-    add(alike.front().sender->*fate, alike.size());
-    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
-    charge += alike_charge;
-  });
-  budget_.give_back(charge);
 }
 
 /// For the consumer, after it made room.

@@ -6,11 +6,12 @@
 //      the queue or being handled.
 //   2. One producer's messages are handled in the order in which they came.
 //   3. Each message inside holds one lease of its chunk. A producer keeps its own leases throughout push_run().
-//   4. Per sender and in all: received = handled + waiting + dropped. A message waits until release_run() or
+//   4. The consumer is the only one that counts messages as handled.
+//   5. Per sender and in all: received = handled + waiting + dropped. A message waits until release_run() or
 //      discard_all() has it.
-//   5. A message whose chunk comes from a pool under pressure is copied out of it, memory allowing, so that it pins
+//   6. A message whose chunk comes from a pool under pressure is copied out of it, memory allowing, so that it pins
 //      little more than its own size.
-//   6. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
+//   7. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
 //      new message is dropped instead.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
 #pragma once
@@ -36,7 +37,8 @@ struct MailboxOptions {
   std::uint32_t max_size = 1000;                  ///< messages
   std::size_t bytes_max = std::size_t{64} << 20;  ///< of text and Mails; a larger message is always dropped
   Overflow overflow = Overflow::drop_newest;
-  base::Sharing producers = base::Sharing::several;  ///< `one` when a single thread pushes
+  /// `one` when a single thread pushes; it is then the only one that counts what its senders' counters have received.
+  base::Sharing producers = base::Sharing::several;
 };
 
 struct PushResult {
@@ -88,13 +90,16 @@ class Mailbox {
   [[nodiscard]] const MailboxCounters& counters() const { return counters_; }
 
  private:
+  void count_pushed(Counter& counter, std::uint64_t n) const;
+  void take_back_pushed(Counter& counter, std::uint64_t n) const;
   std::size_t offer(std::span<const Mail> run, PushResult& result);
   std::size_t admit(std::span<const Mail> run);
   std::size_t enqueue(std::span<const Mail> batch, std::size_t charge);
   std::size_t enqueue_copies(std::span<const Mail> batch, std::size_t charge);
   bool evict(std::size_t wanted);
   void drop_newest(std::span<const Mail> mails, PushResult& result);
-  void retire(std::span<const Mail> mails, Counter PeerCounters::*fate);
+  template <class Count>
+  void retire(std::span<const Mail> mails, Count count);
   void tell_room();
   void note_size();
 

@@ -20,11 +20,6 @@
 
 namespace distflow::runtime {
 
-/// Adds to a counter that one thread alone writes: no locked instruction.
-inline void add_owned(Counter& counter, std::uint64_t n) {
-  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-}
-
 /// Written by the loop's thread alone.
 struct SendCounters {
   Counter accepted{0};
