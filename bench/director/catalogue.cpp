@@ -26,6 +26,7 @@ std::string Catalogue::name_of(Waits waits) {
     case Waits::blocking: return "raw, blocking";
     case Waits::in_epoll: return "raw, epoll";
     case Waits::spinning: return "raw, spinning";
+    case Waits::spinning_two_ways: return "raw, spinning, two sockets";
   }
   return "raw";
 }
@@ -52,6 +53,7 @@ Seat Catalogue::raw_ping(Waits waits, std::uint64_t payload) const {
     case Waits::blocking: options = {"--wait", "blocking"}; break;
     case Waits::in_epoll: options = {"--wait", "epoll"}; break;
     case Waits::spinning: options = {"--spin"}; break;
+    case Waits::spinning_two_ways: options = {"--spin", "--two-ways"}; break;
   }
   return pair(Side::limit, name_of(waits), "bench_raw_ping", Work::round_trip, payload, std::move(options));
 }

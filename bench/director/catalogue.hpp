@@ -28,8 +28,8 @@ struct NodeMode {
   std::string source_threading = "caller";  ///< of the sources of one way
 };
 
-/// How a limit program waits for its socket.
-enum class Waits : std::uint8_t { blocking, in_epoll, spinning };
+/// How a limit program waits for its socket; two_ways: it has one for each direction, as distflow's protocol does.
+enum class Waits : std::uint8_t { blocking, in_epoll, spinning, spinning_two_ways };
 
 class Catalogue {
  public:

@@ -1,6 +1,7 @@
 #include "bench/director/rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -11,6 +12,8 @@ constexpr std::uint64_t kSmall = 128;
 constexpr std::uint64_t kMiddle = 1024;
 constexpr std::uint64_t kLarge = 16 * 1024;
 constexpr std::uint64_t kManyConnections = 1000;
+
+constexpr std::array kEveryWait{Waits::spinning, Waits::spinning_two_ways, Waits::in_epoll, Waits::blocking};
 
 constexpr Target at_least(double value) { return {.value = value, .better = Better::higher}; }
 constexpr Target at_most(double value) { return {.value = value, .better = Better::lower}; }
@@ -90,7 +93,7 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
   for (const NodeMode& mode : {spinning, blocking, dispatcher}) {
     row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
   }
-  for (const Waits waits : {Waits::spinning, Waits::in_epoll, Waits::blocking}) {
+  for (const Waits waits : kEveryWait) {
     row.seats.push_back(catalogue.raw_ping(waits, kSmall));
   }
   append(row.seats, catalogue.peers(Work::round_trip, kSmall));
@@ -122,7 +125,7 @@ Rows latency_rows(const Catalogue& catalogue, const RowOptions& options) {
       driver.threading = options.mode.source_threading;
       row.seats[0].contestant.driver = catalogue.node(driver, Work::round_trip, payload).contestant.driver;
     }
-    for (const Waits waits : {Waits::spinning, Waits::in_epoll, Waits::blocking}) {
+    for (const Waits waits : kEveryWait) {
       row.seats.push_back(catalogue.raw_ping(waits, payload));
     }
     compare_first(row);
