@@ -25,10 +25,11 @@ namespace distflow::test {
 /// What every process has.
 class SimMember {
  public:
-  SimMember(io::sim::Network& network, std::string label)
+  SimMember(io::sim::Network& network, std::string label, const base::ChunkPoolOptions& receive_chunks)
       : network_(network),
         label_(std::move(label)),
         process_(network, io::sim::Process::Pace::driven),
+        receive_chunks_(receive_chunks),
         reactor_(*io::sim::make_backend(process_, receive_chunks_), {}),
         log_(network.is_traced() ? base::LogLevel::debug : base::LogLevel::error,
              base::LogSink::to<&SimMember::on_log>(*this)) {}
@@ -53,6 +54,8 @@ class SimMember {
     is_touched_ = false;
     process_.begin_turn();
     reactor_.turn(base::kNever);
+    const std::uint64_t missing = reactor_.backend().counters().chunks_missing;
+    for (; chunks_missing_ < missing; ++chunks_missing_) network_.count(io::sim::Fault::no_chunks);
   }
   void pause_until(base::Instant then) {
     paused_total_ += std::max(then - std::max(paused_until_, network_.now()), base::Duration::zero());
@@ -90,7 +93,7 @@ class SimMember {
   io::sim::Network& network_;
   const std::string label_;
   io::sim::Process process_;
-  base::ChunkPool receive_chunks_{{.chunk_size = 8 * 1024, .chunk_count_max = 8}};
+  base::ChunkPool receive_chunks_;
   io::Reactor reactor_;
   base::Log log_;
 
@@ -102,6 +105,7 @@ class SimMember {
   }
 
   std::vector<base::ChunkRef> hoard_;
+  std::uint64_t chunks_missing_ = 0;  // as of the last turn
   std::uint64_t turns_ = 0;
   bool is_touched_ = true;
   base::Instant paused_until_ = base::Instant::min();
@@ -110,8 +114,8 @@ class SimMember {
 
 class PmdMember final : public SimMember {
  public:
-  PmdMember(io::sim::Network& network, const pmd::ServerOptions& options)
-      : SimMember(network, "pmd"), server_(reactor_, log_, options) {
+  PmdMember(io::sim::Network& network, const base::ChunkPoolOptions& receive_chunks, const pmd::ServerOptions& options)
+      : SimMember(network, "pmd", receive_chunks), server_(reactor_, log_, options) {
     is_started_ = static_cast<bool>(server_.start());
   }
 
@@ -154,8 +158,8 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   enum class State { starting, running, closing, closed };
 
   NodeMember(io::sim::Network& network, NodeWitness& witness, std::uint32_t number, std::size_t place,
-             const NodeOptions& options)
-      : SimMember(network, "node" + std::to_string(number)),
+             const base::ChunkPoolOptions& receive_chunks, const NodeOptions& options)
+      : SimMember(network, "node" + std::to_string(number), receive_chunks),
         witness_(witness),
         number_(number),
         place_(place),
