@@ -32,7 +32,10 @@ class SimMember {
         receive_chunks_(receive_chunks),
         reactor_(*io::sim::make_backend(process_, receive_chunks_), {}),
         log_(network.is_traced() ? base::LogLevel::debug : base::LogLevel::error,
-             base::LogSink::to<&SimMember::on_log>(*this)) {}
+             base::LogSink::to<&SimMember::on_log>(*this)),
+        is_watched_(network.random().chance(0.5)) {
+    if (is_watched_) static_cast<void>(reactor_.pollable_fd());
+  }
   virtual ~SimMember() = default;
   SimMember(const SimMember&) = delete;
   SimMember& operator=(const SimMember&) = delete;
@@ -47,8 +50,14 @@ class SimMember {
     if (network_.now() < paused_until_) return paused_until_;
     return is_touched_ || process_.has_work() ? base::Instant::min() : process_.sleeps_until();
   }
-  /// Something was asked of it between its turns, as by a program that turns it itself: it is turned next.
-  void touch() { is_touched_ = true; }
+  /// Something was asked of it between its turns, as by a program that turns it itself, and it is turned next. A loop
+  /// that is watched has to say so by itself.
+  void touch() { is_touched_ |= !is_watched_; }
+  /// Gives the loop a task as another thread does.
+  void post(std::function<void()> task) {
+    touch();
+    if (!reactor_.post(std::move(task))) network_.trace("%s takes no task", label_.c_str());
+  }
   void turn() {
     ++turns_;
     is_touched_ = false;
@@ -107,6 +116,7 @@ class SimMember {
   std::vector<base::ChunkRef> hoard_;
   std::uint64_t chunks_missing_ = 0;  // as of the last turn
   std::uint64_t turns_ = 0;
+  const bool is_watched_;  // as by a program with a loop of its own, which turns this one when it asks for it
   bool is_touched_ = true;
   base::Instant paused_until_ = base::Instant::min();
   base::Duration paused_total_{};

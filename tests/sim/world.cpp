@@ -16,7 +16,8 @@ constexpr int kTurnsAtOnceMax = 20'000;
 /// After faults have stopped: for the PMD to be back, registrations to expire, suspects to go, dials to be tried; and,
 /// the longest, for a peer that takes no byte to be given up, which may take twice the 30 s that it has.
 constexpr base::Duration kSettling = seconds(75);
-constexpr base::Duration kProbing = seconds(5);
+/// For probes to arrive, after the last node's turn to send them.
+constexpr base::Duration kProbing = seconds(4);
 /// A fault that was asked for and has not struck in so many rounds cannot.
 constexpr int kRoundsMax = 20;
 /// Of the messages that are handled, so many are answered inside the handler.
@@ -63,8 +64,11 @@ WorldOutcome World::run() {
     run_for(options_.chaos);
     calm_down();
     run_for(kSettling);
+    check_quiet();
     is_settled_ = true;
     send_probes();
+    run_for(kProbeInterval * options_.nodes);
+    post_probes();
     const std::uint64_t turns = total_turns();
     run_for(kProbing);
     check_quiet();
@@ -257,7 +261,7 @@ void World::on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) {
     const bool is_new = start_pmd_if_none();
     NodeMember* const starter = find_by_number(number);
     if (starter == nullptr) return;
-    starter->reactor().post(
+    starter->post(
         [on_outcome, is_new] { on_outcome(is_new ? runtime::PmdStart::started : runtime::PmdStart::already_running); });
   });
 }

@@ -123,8 +123,12 @@ class World final : private NodeWitness {
   void check_idleness(std::uint64_t turns_before);
   [[nodiscard]] std::string_view missing_fault() const;
   void send_probes();
+  void send_probes_of(NodeMember& sender);
+  void post_probes();
   [[nodiscard]] std::uint64_t total_turns();
   void shut_all_down();
+
+  static constexpr base::Duration kProbeInterval = base::milliseconds(200);  // from one node's to the next one's
 
   const WorldOptions options_;
   base::Random random_;

@@ -21,6 +21,7 @@ void World::check_quiet() {
   check_registry();
   for (const auto& node : nodes_) check_counters(*node);
   check_pairs();
+  if (network_.has_unread()) fail("bytes that have come lie unread");
 }
 
 /// Every place has its node, and only that; there is a PMD.
@@ -152,21 +153,40 @@ void World::check_idleness(std::uint64_t turns_before) {
   }
 }
 
-/// A word from everybody to everybody: in the calm all of them arrive.
+/// A word from everybody to everybody, one sender after the other: in the calm all of them arrive, and at once.
 void World::send_probes() {
-  for (const auto& sender : nodes_) {
-    for (const auto& receiver : nodes_) {
-      if (sender->state() != NodeMember::State::running || receiver->state() != NodeMember::State::running) continue;
-      const std::string name = "n" + std::to_string(receiver->place());
-      const std::uint32_t number = sender->number();
-      if (!send_one(*sender, name, 20)) return fail(sender->label() + " cannot send to " + name + " in the calm");
-      after(seconds(4), [this, number, name, to = receiver->number()] {
-        if (!ledger_.has_handled_last(to, number, name)) {
-          fail("what node" + std::to_string(number) + " sent to " + name + " in the calm did not arrive");
-        }
-      });
-    }
+  base::Duration turn_of{};
+  for (const auto& node : nodes_) {
+    after(turn_of, [this, number = node->number()] {
+      NodeMember* sender = find_by_number(number);
+      if (sender != nullptr && sender->state() == NodeMember::State::running) send_probes_of(*sender);
+    });
+    turn_of += kProbeInterval;
   }
+}
+
+void World::send_probes_of(NodeMember& sender) {
+  for (const auto& receiver : nodes_) {
+    if (receiver->state() != NodeMember::State::running) continue;
+    const std::string name = "n" + std::to_string(receiver->place());
+    if (!send_one(sender, name, 20)) return fail(sender.label() + " cannot send to " + name + " in the calm");
+    after(milliseconds(100), [this, name, from = sender.number(), to = receiver->number()] {
+      if (!ledger_.has_handled_last(to, from, name)) {
+        fail("what node" + std::to_string(from) + " sent to " + name + " in the calm did not arrive");
+      }
+    });
+  }
+}
+
+/// Whoever sleeps is woken by a task.
+void World::post_probes() {
+  for_each_member([this](SimMember& member) {
+    const auto has_run = std::make_shared<bool>(false);
+    member.post([has_run] { *has_run = true; });
+    after(milliseconds(1), [this, has_run, label = member.label()] {
+      if (!*has_run) fail(label + " sleeps over a task that was posted to it");
+    });
+  });
 }
 
 void World::shut_all_down() {

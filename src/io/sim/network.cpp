@@ -204,6 +204,13 @@ std::ptrdiff_t Network::receive(EndId end, char* out, std::size_t size) {
   return static_cast<std::ptrdiff_t>(size);
 }
 
+bool Network::has_unread() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const std::unique_ptr<Stream>& s) {
+    return s != nullptr &&
+           ((s->ends[0].is_open && s->pipes[1].readable() > 0) || (s->ends[1].is_open && s->pipes[0].readable() > 0));
+  });
+}
+
 void Network::discard(EndId end) { consume(end, stream(end.stream).pipes[end.other().side].readable()); }
 
 /// The reader has taken bytes. As systems do, the writer is told when there is room that is worth it.

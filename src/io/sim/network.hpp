@@ -108,6 +108,8 @@ class Network {
   std::ptrdiff_t send(EndId end, std::span<const Piece> pieces, std::size_t offset);
   std::ptrdiff_t receive(EndId end, char* out, std::size_t size);
   void discard(EndId end);
+  /// Whether anywhere bytes have come that their reader has not taken.
+  [[nodiscard]] bool has_unread() const;
   /// Ends an end as a system does: with a reset if there is something unread.
   void close(EndId end);
   /// Ends an end whose machine is gone: nobody hears of it.
