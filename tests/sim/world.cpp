@@ -20,6 +20,8 @@ constexpr base::Duration kSettling = seconds(75);
 constexpr base::Duration kProbing = seconds(4);
 /// A fault that was asked for and has not struck in so many rounds cannot.
 constexpr int kRoundsMax = 20;
+/// Of the rounds, so many end with a death in the calm.
+constexpr double kDeathChance = 0.3;
 /// Of the messages that are handled, so many are answered inside the handler.
 constexpr double kAnswerChance = 0.05;
 
@@ -73,6 +75,7 @@ WorldOutcome World::run() {
     run_for(kProbing);
     check_quiet();
     check_idleness(turns);
+    if (outcome_.failure.empty() && random_.chance(kDeathChance)) probe_death();
   } while (outcome_.failure.empty() &&
            (network_.now() - began < whole || (!missing_fault().empty() && rounds < kRoundsMax)));
   // A simulation that does less than it says shows nothing.
@@ -233,12 +236,17 @@ void World::start_pmd_again() {
   after(seconds(1), [this] { start_pmd_again(); });
 }
 
+void World::remove(NodeMember& node, Severance how) {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.get() == &node; });
+  std::unique_ptr<NodeMember> removed = std::move(*found);
+  nodes_.erase(found);
+  take_down(std::move(removed), how);
+}
+
+/// Removes the node, and has another start in its place.
 void World::crash(NodeMember& node, Severance how) {
   const std::size_t place = node.place();
-  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.get() == &node; });
-  std::unique_ptr<NodeMember> crashed = std::move(*found);
-  nodes_.erase(found);
-  take_down(std::move(crashed), how);
+  remove(node, how);
   const base::Duration delay = random_.chance(0.3) ? milliseconds(1) : some_time(milliseconds(1), seconds(4));
   after(delay, [this, place] {
     if (populate(place)) network_.count(Fault::restart);

@@ -71,6 +71,7 @@ class World final : private NodeWitness {
   // Its inhabitants (world.cpp).
   /// True when the place had none.
   bool populate(std::size_t place);
+  void remove(NodeMember& node, Severance how);
   void crash(NodeMember& node, Severance how);
   void crash_pmd(Severance how);
   void take_down(std::unique_ptr<SimMember> member, Severance how);
@@ -125,6 +126,7 @@ class World final : private NodeWitness {
   void send_probes();
   void send_probes_of(NodeMember& sender);
   void post_probes();
+  void probe_death();
   [[nodiscard]] std::uint64_t total_turns();
   void shut_all_down();
 

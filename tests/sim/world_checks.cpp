@@ -189,6 +189,21 @@ void World::post_probes() {
   });
 }
 
+/// A node is killed in the calm: all others hear of it, though nothing else happens; and so of its successor.
+void World::probe_death() {
+  NodeMember& victim = *some_node();
+  const std::string node_id = origins_[victim.number()].node_id;
+  const std::size_t place = victim.place();
+  remove(victim, Severance::killed);
+  run_for(seconds(1));
+  for (const auto& node : nodes_) {
+    if (node->view.contains(node_id)) return fail(node->label() + " was not told that " + node_id + " died");
+  }
+  populate(place);
+  run_for(seconds(1));
+  check_quiet();
+}
+
 void World::shut_all_down() {
   network_.trace("all shut down");
   is_ending_ = true;
