@@ -13,7 +13,7 @@ Reactor::~Reactor() {
 }
 
 void Reactor::turn(base::Instant deadline) {
-  if (is_watched_) is_asleep_.exchange(false, std::memory_order_seq_cst);
+  if (std::exchange(is_left_to_watcher_, false)) is_asleep_.exchange(false, std::memory_order_seq_cst);
   if (take_submissions() || !put_off_.empty() || is_spinning()) {
     backend_->poll(base::Instant::min());
   } else {
@@ -51,6 +51,7 @@ void Reactor::notify() {
 int Reactor::pollable_fd() {
   const int fd = backend_->pollable_fd();
   if (std::exchange(is_watched_, true)) return fd;
+  is_left_to_watcher_ = true;
   is_asleep_.exchange(true, std::memory_order_seq_cst);
   backend_->wake();  // there may be work from before
   return fd;
@@ -59,6 +60,7 @@ int Reactor::pollable_fd() {
 /// Between turns a watched loop counts as asleep, and whatever the next turn has to do at once makes its descriptor
 /// readable.
 void Reactor::leave_to_watcher() {
+  is_left_to_watcher_ = true;
   is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
   if (take_submissions() || !put_off_.empty()) backend_->wake();
 }

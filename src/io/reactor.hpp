@@ -51,9 +51,11 @@ class Reactor {
   /// Arms `timer` to expire `after` from now on.
   void arm_after(base::Timer& timer, base::Duration after) { timers_.arm(timer, base::saturating_add(now(), after)); }
 
-  /// Runs `work` at the end of this turn. Nothing happens when it is put off already.
+  /// Runs `work` at the end of this turn, or of the next one between turns. Nothing happens when it is put off already.
   void defer(TurnEnd& work) {
-    if (!work.is_linked()) put_off_.push_back(work);
+    if (work.is_linked()) return;
+    if (is_left_to_watcher_ && put_off_.empty()) backend_->wake();
+    put_off_.push_back(work);
   }
 
   /// One turn. Waits for something to do until `deadline` at the latest.
@@ -69,8 +71,8 @@ class Reactor {
   void notify();
 
   /// A descriptor that polls readable when a turn has something to do, for a program that turns the loop itself; -1
-  /// where the backend has none. From this call on, post() and notify() reach it between turns, too. It does not tell
-  /// of timers: the program wakes for timers().next_deadline() by itself.
+  /// where the backend has none. From this call on, post(), notify() and defer() reach it between turns, too. It does
+  /// not tell of timers: the program wakes for timers().next_deadline() by itself.
   [[nodiscard]] int pollable_fd();
 
   /// Called each turn, and once more before the loop sleeps: takes what other threads have submitted and tells whether
@@ -97,7 +99,8 @@ class Reactor {
   std::uint64_t submissions_seen_ = 0;
   std::uint64_t activity_seen_ = 0;
   base::Instant spin_until_ = base::Instant::min();
-  bool is_watched_ = false;  // a program sleeps on pollable_fd() between turns
+  bool is_watched_ = false;          // a program sleeps on pollable_fd() between turns
+  bool is_left_to_watcher_ = false;  // and may be sleeping there now
 
   // Any thread.
   alignas(64) std::atomic<bool> is_asleep_{false};

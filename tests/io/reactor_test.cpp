@@ -264,6 +264,20 @@ TEST_F(ReactorTest, the_pollable_descriptor_tells_of_tasks_notifications_and_wor
   EXPECT_FALSE(is_readable(fd)) << "asking again is no work";
 }
 
+TEST_F(ReactorTest, the_pollable_descriptor_tells_of_work_that_is_put_off_between_turns) {
+  const int fd = reactor().pollable_fd();
+  if (fd < 0) GTEST_SKIP() << "this backend has none";
+  turn_some(reactor());
+  ASSERT_FALSE(is_readable(fd));
+  int runs = 0;
+  AtTurnEnd put_off([&runs] { ++runs; });
+  reactor().defer(put_off.work);
+  EXPECT_TRUE(is_readable(fd));
+  turn_some(reactor());
+  EXPECT_EQ(runs, 1);
+  EXPECT_FALSE(is_readable(fd));
+}
+
 TEST_F(ReactorTest, a_reactor_may_die_with_tasks_and_work_left) {
   AtTurnEnd put_off([] { FAIL(); });
   reactor().defer(put_off.work);

@@ -21,6 +21,7 @@
 #include "runtime/process_lock.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/pmd_thread.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
@@ -285,6 +286,19 @@ TEST_F(NodeRuntimeTest, in_caller_mode_handlers_run_on_the_thread_that_polls) {
   EXPECT_EQ(inbox_.threads().front(), std::this_thread::get_id());
   EXPECT_TRUE(node.shutdown()->is_complete);
   EXPECT_EQ(node.poll(0ms).error(), Errc::shut_down);
+}
+
+TEST_F(NodeRuntimeTest, in_caller_mode_the_descriptor_tells_of_what_is_sent_between_polls) {
+  NodeRuntime node = start({.threading = Threading::caller});
+  const int fd = node.fd();
+  ASSERT_GE(fd, 0);
+  // Known by now, and connected, so that sending is all that is left to do.
+  node.on_message([this](const Message& message) { inbox_.put(message); });
+  EXPECT_EQ(node.send("self", "1"), SendVerdict::queued);
+  while (inbox_.messages().empty()) ASSERT_TRUE(node.poll(100ms));
+  while (is_readable(fd)) ASSERT_TRUE(node.poll(0ms));
+  EXPECT_EQ(node.send("self", "2"), SendVerdict::queued);
+  EXPECT_TRUE(is_readable(fd));
 }
 
 TEST_F(NodeRuntimeTest, poll_is_refused_to_a_node_with_its_own_thread) {

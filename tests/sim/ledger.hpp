@@ -1,21 +1,23 @@
 // What was sent and what was handled, message by message: finds the lost order, the duplicate, the changed byte.
 //
 // One thread. A flow is one sender's messages to one name; each carries sender, flow, its number in it, and a checksum.
-//   1. Of each flow a receiver sees each number once at most, none that was not sent, and those of one connection
-//   rising.
-// Use: std::string text = ledger.write(sender, name, size); ... auto [wrong, is_late, from] = ledger.read(receiver,
-// text)
+//   1. Each number of a flow is handled once at most, by whomever, and none that was not sent.
+//   2. Those of one connection come rising. A receiver's sequence is therefore as many rising strands, laid into one
+//      another, as there were connections at most; the fewest that explain it are counted.
+// Use: std::string text = ledger.write(sender, name, size); ... Reading reading = ledger.read(receiver, text);
 #pragma once
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace distflow::test {
 
@@ -25,8 +27,12 @@ class Ledger {
 
   /// The next message of the flow.
   std::string write(Member sender, const std::string& name, std::size_t padding) {
-    const std::uint32_t flow = flows_.try_emplace(name, static_cast<std::uint32_t>(flows_.size())).first->second;
-    const std::uint64_t number = ++last_sent_[{sender, flow}];
+    const auto [named, is_new] = flows_.try_emplace(name, static_cast<std::uint32_t>(flows_.size()));
+    if (is_new) names_.push_back(name);
+    const std::uint32_t flow = named->second;
+    std::vector<bool>& is_handled = is_handled_[{sender, flow}];
+    is_handled.push_back(false);
+    const std::uint64_t number = is_handled.size();
     const std::string pad(padding, static_cast<char>('a' + number % 26));
     char head[128];
     const int size = std::snprintf(head, sizeof head, R"({"s":%u,"f":%u,"n":%)" PRIu64 R"(,"c":%)" PRIu64 R"(,"x":")",
@@ -35,9 +41,10 @@ class Ledger {
   }
 
   struct Reading {
-    std::string wrong;     ///< what is wrong with the message; empty when nothing is
-    bool is_late = false;  ///< a later one of its flow came before it
+    std::string wrong;        ///< what is wrong with the message; empty when nothing is
+    std::size_t strands = 0;  ///< that explain the order in which the receiver got the flow so far
     Member sender = 0;
+    std::string_view name = {};  ///< that it was sent to
   };
 
   /// Takes note of a message that was handled.
@@ -59,32 +66,37 @@ class Ledger {
       return "message " + std::to_string(number) + " of flow " + std::to_string(sender) + "/" + std::to_string(flow) +
              " at " + std::to_string(receiver) + what;
     };
-    const auto sent = last_sent_.find({sender, flow});
-    if (sent == last_sent_.end() || number > sent->second) return {which(" was never sent")};
-    Handled& handled = handled_[{receiver, sender, flow}];
-    const bool is_late = number <= handled.last;
-    if (is_late && handled.missing.erase(number) == 0) return {which(" came twice")};
-    for (; handled.last < number; ++handled.last) {
-      if (handled.last + 1 < number) handled.missing.insert(handled.last + 1);
-    }
+    const auto sent = is_handled_.find({sender, flow});
+    if (sent == is_handled_.end() || number == 0 || number > sent->second.size()) return {which(" was never sent")};
+    if (sent->second[number - 1]) return {which(" came twice")};
+    sent->second[number - 1] = true;
     ++handled_count_;
-    return {.wrong = {}, .is_late = is_late, .sender = sender};
+    const std::size_t strands = lengthen(strands_[{receiver, sender, flow}], number);
+    return {.wrong = {}, .strands = strands, .sender = sender, .name = names_[flow]};
   }
 
   /// Whether the receiver has had the flow's last message.
   [[nodiscard]] bool has_handled_last(Member receiver, Member sender, const std::string& name) const {
     const std::uint32_t flow = flows_.at(name);
-    const auto handled = handled_.find({receiver, sender, flow});
-    return handled != handled_.end() && handled->second.last == last_sent_.at({sender, flow});
+    const auto strands = strands_.find({receiver, sender, flow});
+    return strands != strands_.end() && strands->second.front() == is_handled_.at({sender, flow}).size();
   }
 
   [[nodiscard]] std::uint64_t handled_count() const { return handled_count_; }
 
  private:
-  struct Handled {
-    std::uint64_t last = 0;           // the highest number
-    std::set<std::uint64_t> missing;  // those below it that have not come
-  };
+  using Strands = std::vector<std::uint64_t>;  // the last number of each, falling
+
+  /// Adds the number to the strand that ends closest below it, or begins one; how many there are.
+  static std::size_t lengthen(Strands& strands, std::uint64_t number) {
+    const auto end = std::find_if(strands.begin(), strands.end(), [&](std::uint64_t last) { return last < number; });
+    if (end == strands.end()) {
+      strands.push_back(number);
+    } else {
+      *end = number;
+    }
+    return strands.size();
+  }
 
   static std::uint64_t checksum(Member sender, std::uint32_t flow, std::uint64_t number, std::string_view pad) {
     std::uint64_t sum = 14695981039346656037ULL;
@@ -97,8 +109,9 @@ class Ledger {
   }
 
   std::map<std::string, std::uint32_t> flows_;
-  std::map<std::pair<Member, std::uint32_t>, std::uint64_t> last_sent_;
-  std::map<std::tuple<Member, Member, std::uint32_t>, Handled> handled_;
+  std::deque<std::string> names_;                                             // by flow
+  std::map<std::pair<Member, std::uint32_t>, std::vector<bool>> is_handled_;  // by sender and flow: of each sent
+  std::map<std::tuple<Member, Member, std::uint32_t>, Strands> strands_;      // by receiver, sender and flow
   std::uint64_t handled_count_ = 0;
 };
 

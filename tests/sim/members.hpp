@@ -25,13 +25,17 @@ namespace distflow::test {
 /// What every process has.
 class SimMember {
  public:
-  SimMember(io::sim::Network& network, std::string label)
+  SimMember(io::sim::Network& network, std::string label, const base::ChunkPoolOptions& receive_chunks)
       : network_(network),
         label_(std::move(label)),
         process_(network, io::sim::Process::Pace::driven),
+        receive_chunks_(receive_chunks),
         reactor_(*io::sim::make_backend(process_, receive_chunks_), {}),
         log_(network.is_traced() ? base::LogLevel::debug : base::LogLevel::error,
-             base::LogSink::to<&SimMember::on_log>(*this)) {}
+             base::LogSink::to<&SimMember::on_log>(*this)),
+        is_watched_(network.random().chance(0.5)) {
+    if (is_watched_) static_cast<void>(reactor_.pollable_fd());
+  }
   virtual ~SimMember() = default;
   SimMember(const SimMember&) = delete;
   SimMember& operator=(const SimMember&) = delete;
@@ -46,13 +50,21 @@ class SimMember {
     if (network_.now() < paused_until_) return paused_until_;
     return is_touched_ || process_.has_work() ? base::Instant::min() : process_.sleeps_until();
   }
-  /// Something was asked of it between its turns, as by a program that turns it itself: it is turned next.
-  void touch() { is_touched_ = true; }
+  /// Something was asked of it between its turns, as by a program that turns it itself, and it is turned next. A loop
+  /// that is watched has to say so by itself.
+  void touch() { is_touched_ |= !is_watched_; }
+  /// Gives the loop a task as another thread does.
+  void post(std::function<void()> task) {
+    touch();
+    if (!reactor_.post(std::move(task))) network_.trace("%s takes no task", label_.c_str());
+  }
   void turn() {
     ++turns_;
     is_touched_ = false;
     process_.begin_turn();
     reactor_.turn(base::kNever);
+    const std::uint64_t missing = reactor_.backend().counters().chunks_missing;
+    for (; chunks_missing_ < missing; ++chunks_missing_) network_.count(io::sim::Fault::no_chunks);
   }
   void pause_until(base::Instant then) {
     paused_total_ += std::max(then - std::max(paused_until_, network_.now()), base::Duration::zero());
@@ -90,7 +102,7 @@ class SimMember {
   io::sim::Network& network_;
   const std::string label_;
   io::sim::Process process_;
-  base::ChunkPool receive_chunks_{{.chunk_size = 8 * 1024, .chunk_count_max = 8}};
+  base::ChunkPool receive_chunks_;
   io::Reactor reactor_;
   base::Log log_;
 
@@ -102,7 +114,9 @@ class SimMember {
   }
 
   std::vector<base::ChunkRef> hoard_;
+  std::uint64_t chunks_missing_ = 0;  // as of the last turn
   std::uint64_t turns_ = 0;
+  const bool is_watched_;  // as by a program with a loop of its own, which turns this one when it asks for it
   bool is_touched_ = true;
   base::Instant paused_until_ = base::Instant::min();
   base::Duration paused_total_{};
@@ -110,8 +124,8 @@ class SimMember {
 
 class PmdMember final : public SimMember {
  public:
-  PmdMember(io::sim::Network& network, const pmd::ServerOptions& options)
-      : SimMember(network, "pmd"), server_(reactor_, log_, options) {
+  PmdMember(io::sim::Network& network, const base::ChunkPoolOptions& receive_chunks, const pmd::ServerOptions& options)
+      : SimMember(network, "pmd", receive_chunks), server_(reactor_, log_, options) {
     is_started_ = static_cast<bool>(server_.start());
   }
 
@@ -154,8 +168,8 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   enum class State { starting, running, closing, closed };
 
   NodeMember(io::sim::Network& network, NodeWitness& witness, std::uint32_t number, std::size_t place,
-             const NodeOptions& options)
-      : SimMember(network, "node" + std::to_string(number)),
+             const base::ChunkPoolOptions& receive_chunks, const NodeOptions& options)
+      : SimMember(network, "node" + std::to_string(number), receive_chunks),
         witness_(witness),
         number_(number),
         place_(place),

@@ -46,13 +46,17 @@ class SimNetworkTest : public ::testing::Test {
   }
   void pass(base::Duration time) {
     const base::Instant end = network_.now() + time;
-    do {
+    poll_all();
+    while (network_.now() < end) {
       network_.run_until(std::min(network_.next_event(), end));
-      for (int i = 0; i < 4; ++i) {
-        near_.backend->poll(base::Instant::min());
-        far_.backend->poll(base::Instant::min());
-      }
-    } while (network_.now() < end);
+      poll_all();
+    }
+  }
+  void poll_all() {
+    for (int i = 0; i < 4; ++i) {
+      near_.backend->poll(base::Instant::min());
+      far_.backend->poll(base::Instant::min());
+    }
   }
 
   Network network_{{.seed = 1, .latency_min = base::Duration(1000), .latency_max = base::Duration(1000)}};
@@ -94,10 +98,52 @@ TEST_F(SimNetworkTest, a_partition_holds_back_and_loses_nothing) {
   pass(base::seconds(5));
   EXPECT_TRUE(sending.has_ended());
   EXPECT_EQ(receiving.bytes, "");
+  EXPECT_EQ(network_.counts()[Fault::partition], 1U) << "counted once it is felt";
   network_.mend(near_.process.id(), far_.process.id());
   pass(base::seconds(1));
   EXPECT_EQ(receiving.bytes, "held");
+  EXPECT_EQ(network_.counts()[Fault::heal], 1U);
   close(far_, far_.stream);
+}
+
+TEST_F(SimNetworkTest, a_partition_that_nobody_noticed_does_not_count) {
+  network_.cut(near_.process.id(), far_.process.id());
+  pass(base::seconds(5));
+  network_.mend_all();
+  EXPECT_EQ(network_.counts()[Fault::partition], 0U);
+  EXPECT_EQ(network_.counts()[Fault::heal], 0U);
+}
+
+TEST_F(SimNetworkTest, a_descriptor_that_is_refused_counts_and_one_that_nobody_asked_for_does_not) {
+  near_.process.set_descriptors_max(near_.backend->handle_count());
+  EXPECT_EQ(network_.counts()[Fault::no_descriptors], 0U);
+  Connecting connecting;
+  const auto refused = near_.backend->connect(io::Address::ipv4_loopback(4000), {}, connecting.op);
+  EXPECT_EQ(refused.error().code, std::errc::too_many_files_open);
+  EXPECT_EQ(network_.counts()[Fault::no_descriptors], 1U);
+}
+
+TEST_F(SimNetworkTest, bytes_that_their_reader_does_not_take_are_seen_to_lie_unread) {
+  Sending sending;
+  sending.start(*near_.backend, near_.stream, {"unread"});
+  pass(base::milliseconds(1));
+  EXPECT_TRUE(network_.has_unread());
+  Receiving receiving;
+  far_.backend->recv(far_.stream, receiving.op);
+  pass(base::milliseconds(1));
+  EXPECT_FALSE(network_.has_unread());
+  close(far_, far_.stream);
+}
+
+TEST_F(SimNetworkTest, the_port_of_a_listener_is_given_to_nobody_else_however_many_are_asked_for) {
+  const io::Handle listener = *far_.backend->listen(io::Address::ipv4_loopback(0), {});
+  const std::uint16_t taken = far_.backend->local_address(listener)->port;
+  for (int i = 0; i < 70'000; ++i) {
+    const std::uint16_t port = network_.next_port();
+    ASSERT_NE(port, taken);
+    ASSERT_GE(port, 32'768);
+  }
+  close(far_, listener);
 }
 
 TEST_F(SimNetworkTest, a_killed_process_ends_its_streams_and_one_that_vanished_does_not) {

@@ -1,4 +1,4 @@
-// Whole systems under faults, some hundreds of seeds of them; tools/simulate runs more. docs/simulation.md says what is
+// Whole systems under faults, some hundreds of seeds of them; tools/simulate runs more. docs/reactor.md says what is
 // checked.
 #include <gtest/gtest.h>
 
@@ -42,12 +42,19 @@ TEST(Simulation, the_same_seed_gives_the_same_trace_byte_for_byte) {
 
 TEST(Simulation, another_seed_gives_another_run) { EXPECT_NE(trace_of(1), trace_of(2)); }
 
-TEST(Simulation, a_fault_that_is_asked_for_strikes_in_the_run_itself) {
-  for (const Fault fault : {Fault::reset, Fault::crash, Fault::pmd_crash, Fault::partition, Fault::no_chunks}) {
+TEST(Simulation, each_fault_that_is_asked_for_strikes_in_the_run_itself) {
+  for (std::size_t i = 0; i < io::sim::kFaultCount; ++i) {
+    const auto fault = static_cast<Fault>(i);
     const WorldOutcome outcome = World({.seed = 3, .forced = {fault}}).run();
-    EXPECT_EQ(outcome.failure, "");
+    EXPECT_EQ(outcome.failure, "") << to_string(fault);
+    EXPECT_TRUE(outcome.wanted[fault]);
     EXPECT_GT(outcome.faults[fault], 0U) << to_string(fault);
   }
+}
+
+TEST(Simulation, a_run_whose_fault_never_struck_fails) {
+  const WorldOutcome outcome = World({.seed = 1, .chaos = {}, .forced = {Fault::crash}}).run();
+  EXPECT_EQ(outcome.failure, "the fault crash never struck");
 }
 
 }  // namespace

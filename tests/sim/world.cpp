@@ -13,11 +13,17 @@ using base::seconds;
 constexpr std::uint16_t kPmdPort = 4369;
 /// So many turns at one instant, and somebody spins.
 constexpr int kTurnsAtOnceMax = 20'000;
-constexpr base::Duration kChaos = seconds(15);
 /// After faults have stopped: for the PMD to be back, registrations to expire, suspects to go, dials to be tried; and,
 /// the longest, for a peer that takes no byte to be given up, which may take twice the 30 s that it has.
 constexpr base::Duration kSettling = seconds(75);
-constexpr base::Duration kProbing = seconds(5);
+/// For probes to arrive, after the last node's turn to send them.
+constexpr base::Duration kProbing = seconds(4);
+/// A fault that was asked for and has not struck in so many rounds cannot.
+constexpr int kRoundsMax = 20;
+/// Of the rounds, so many end with a death in the calm.
+constexpr double kDeathChance = 0.3;
+/// Of the messages that are handled, so many are answered inside the handler.
+constexpr double kAnswerChance = 0.05;
 
 io::sim::NetworkOptions network_options(std::uint64_t seed) {
   return {.seed = seed,
@@ -50,22 +56,31 @@ WorldOutcome World::run() {
   start_pmd_if_none();
   for (std::size_t place = 0; place < options_.nodes; ++place) populate(place);
   run_for(seconds(2));
+  int rounds = 0;
   do {
-    is_calm_ = false;
+    ++rounds;
+    is_calm_ = is_settled_ = false;
     set_rates();
     plan_work();
     plan_faults();
-    run_for(kChaos);
+    run_for(options_.chaos);
     calm_down();
     run_for(kSettling);
+    check_quiet();
+    is_settled_ = true;
     send_probes();
+    run_for(kProbeInterval * options_.nodes);
+    post_probes();
     const std::uint64_t turns = total_turns();
     run_for(kProbing);
     check_quiet();
     check_idleness(turns);
-  } while (outcome_.failure.empty() && network_.now() - began < whole);
+    if (outcome_.failure.empty() && random_.chance(kDeathChance)) probe_death();
+  } while (outcome_.failure.empty() &&
+           (network_.now() - began < whole || (!missing_fault().empty() && rounds < kRoundsMax)));
+  // A simulation that does less than it says shows nothing.
+  if (!missing_fault().empty()) fail("the fault " + std::string(missing_fault()) + " never struck");
   if (outcome_.failure.empty()) shut_all_down();
-  if (outcome_.failure.empty()) check_faults_fired();
 
   outcome_.simulated = network_.now() - began;
   outcome_.events = network_.event_count();
@@ -140,13 +155,15 @@ void World::reap() {
   if (pmd_ && pmd_->is_over()) {
     network_.trace("the PMD has ended");
     outcome_.turns += pmd_->turns();
+    pmd_->release_chunks();
+    if (pmd_->receive_chunks().leased() > 1) fail("the PMD has not given its receive chunks back");
     pmd_.reset();
   }
   for (auto& node : nodes_) {
     if (!node->is_over()) continue;
     network_.trace("%s has ended", node->label().c_str());
     outcome_.turns += node->turns();
-    check_resources(*node);
+    check_end(*node);
     if (!is_ending_) after(milliseconds(200), [this, place = node->place()] { populate(place); });
     node.reset();
   }
@@ -168,6 +185,11 @@ NodeOptions World::node_options(std::size_t place) {
   options.mailbox = {.max_size = static_cast<std::uint32_t>(4 + random_.uniform(60)),
                      .bytes_max = 256 * 1024,
                      .overflow = policies[random_.uniform(std::size(policies))]};
+  // Chunks are kept by those who wait before a mailbox that is full.
+  if (is_on(Fault::no_chunks) && random_.chance(0.7)) {
+    options.mailbox.max_size = 4;
+    options.mailbox.overflow = Overflow::block;
+  }
   options.send_messages_max = static_cast<std::uint32_t>(20 + random_.uniform(200));
   options.parked_messages_max = static_cast<std::uint32_t>(4 + random_.uniform(60));
   options.write_at_once = random_.chance(0.2);
@@ -175,27 +197,37 @@ NodeOptions World::node_options(std::size_t place) {
   return options;
 }
 
+/// Enough for anybody, or so few and so small ones that messages which wait use them up.
+base::ChunkPoolOptions World::receive_chunks() {
+  if (!is_on(Fault::no_chunks)) return {.chunk_size = 8 * 1024, .chunk_count_max = 8};
+  return {.chunk_size = std::size_t{512} << random_.uniform(4),
+          .chunk_count_max = static_cast<std::uint32_t>(1 + random_.uniform(2))};
+}
+
 /// Starts the node of a place, if it has none: with the alias that the one before had.
-void World::populate(std::size_t place) {
-  if (is_ending_) return;
+bool World::populate(std::size_t place) {
+  if (is_ending_) return false;
   const bool is_taken = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& node) {
     return node->place() == place && node->state() <= NodeMember::State::running;
   });
-  if (is_taken) return;
+  if (is_taken) return false;
   NodeWitness& witness = *this;
-  nodes_.push_back(std::make_unique<NodeMember>(network_, witness, node_count_++, place, node_options(place)));
-  processes_.push_back(nodes_.back()->process().id());
-  network_.trace("%s starts at place %zu: %s", nodes_.back()->label().c_str(), place,
-                 (*nodes_.back())->node_id().c_str());
+  nodes_.push_back(
+      std::make_unique<NodeMember>(network_, witness, node_count_++, place, receive_chunks(), node_options(place)));
+  NodeMember& node = *nodes_.back();
+  origins_.push_back({.process = node.process().id(), .node_id = node->node_id()});
+  network_.trace("%s starts at place %zu: %s", node.label().c_str(), place, node->node_id().c_str());
+  return true;
 }
 
 bool World::start_pmd_if_none() {
   if (pmd_) return false;
   pmd::ServerOptions options;
   options.process_id = 1;
-  pmd_ = std::make_unique<PmdMember>(network_, options);
+  pmd_ = std::make_unique<PmdMember>(network_, receive_chunks(), options);
   if (!pmd_->is_started()) fail("the PMD finds its port taken");
   network_.trace("the PMD starts");
+  if (std::exchange(has_had_pmd_, true)) network_.count(Fault::pmd_restart);
   return true;
 }
 
@@ -204,15 +236,21 @@ void World::start_pmd_again() {
   after(seconds(1), [this] { start_pmd_again(); });
 }
 
+void World::remove(NodeMember& node, Severance how) {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.get() == &node; });
+  std::unique_ptr<NodeMember> removed = std::move(*found);
+  nodes_.erase(found);
+  take_down(std::move(removed), how);
+}
+
+/// Removes the node, and has another start in its place.
 void World::crash(NodeMember& node, Severance how) {
   const std::size_t place = node.place();
-  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n.get() == &node; });
-  std::unique_ptr<NodeMember> crashed = std::move(*found);
-  nodes_.erase(found);
-  take_down(std::move(crashed), how);
-  network_.count(Fault::restart);
+  remove(node, how);
   const base::Duration delay = random_.chance(0.3) ? milliseconds(1) : some_time(milliseconds(1), seconds(4));
-  after(delay, [this, place] { populate(place); });
+  after(delay, [this, place] {
+    if (populate(place)) network_.count(Fault::restart);
+  });
 }
 
 void World::crash_pmd(Severance how) {
@@ -231,7 +269,7 @@ void World::on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) {
     const bool is_new = start_pmd_if_none();
     NodeMember* const starter = find_by_number(number);
     if (starter == nullptr) return;
-    starter->reactor().post(
+    starter->post(
         [on_outcome, is_new] { on_outcome(is_new ? runtime::PmdStart::started : runtime::PmdStart::already_running); });
   });
 }
@@ -239,11 +277,25 @@ void World::on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) {
 void World::on_message(NodeMember& node, const Message& message) {
   network_.trace("%s handles %.*s", node.label().c_str(),
                  static_cast<int>(std::min<std::size_t>(60, message.payload.size())), message.payload.data());
-  Ledger::Reading reading = ledger_.read(node.number(), message.payload);
-  if (!reading.wrong.empty()) return fail(std::move(reading.wrong));
+  const Ledger::Reading reading = ledger_.read(node.number(), message.payload);
+  if (!reading.wrong.empty()) return fail(reading.wrong);
+  check_message(node, message, reading);
+  if (!is_ending_ && random_.chance(kAnswerChance)) send_one(node, origins_[reading.sender].node_id, 20);
+}
+
+/// That the message is from who wrote it, for who has it, and in its place.
+void World::check_message(const NodeMember& node, const Message& message, const Ledger::Reading& reading) {
+  const Origin& origin = origins_[reading.sender];
+  const std::string sender = "node" + std::to_string(reading.sender);
+  const Origin& self = origins_[node.number()];
+  if (message.from != origin.node_id) return fail(node.label() + " has a message of " + sender + " from somebody else");
+  if (message.to != self.node_id ||
+      (reading.name != self.node_id && reading.name != "n" + std::to_string(node.place()))) {
+    return fail(node.label() + " has a message of " + sender + " to " + std::string(reading.name));
+  }
   // What was written to a connection that has broken, or was given up, may come after what the next one brings.
-  if (reading.is_late && network_.connections(processes_[reading.sender], node.process().id()) < 2) {
-    fail("node" + std::to_string(reading.sender) + "'s messages to " + node.label() + " lost their order");
+  if (reading.strands > network_.connections(origin.process, self.process)) {
+    fail(sender + "'s messages to " + node.label() + " lost their order");
   }
 }
 
@@ -251,7 +303,7 @@ void World::on_peer(NodeMember& node, const std::string& peer_id, bool is_there)
   network_.trace("%s is told: %s %s", node.label().c_str(), peer_id.c_str(), is_there ? "joins" : "leaves");
   const bool is_news = is_there ? node.view.insert(peer_id).second : node.view.erase(peer_id) > 0;
   if (!is_news) fail(node.label() + (is_there ? " is told twice of a join" : " is told of a leave without a join"));
-  if (is_there || !is_gentle_) return;
+  if (is_there || is_ending_ || !(is_gentle_ || is_settled_)) return;
   const NodeMember* peer = find_by_id(peer_id);
   if (peer != nullptr && peer->is_alive()) fail(node.label() + " is told that " + peer->label() + " left, which lives");
 }

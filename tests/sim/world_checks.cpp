@@ -21,6 +21,7 @@ void World::check_quiet() {
   check_registry();
   for (const auto& node : nodes_) check_counters(*node);
   check_pairs();
+  if (network_.has_unread()) fail("bytes that have come lie unread");
 }
 
 /// Every place has its node, and only that; there is a PMD.
@@ -65,15 +66,29 @@ void World::check_registry() {
   if (!registry.invariants()) fail("the registry's invariants do not hold");
 }
 
-/// The law of conservation, with nothing queued, parked or waiting any more.
-void World::check_counters(NodeMember& node) {
+/// The law of conservation, as it holds between any two turns.
+void World::check_law(NodeMember& node) {
   const NodeStats stats = node.stats();
-  if (stats.parked_messages > 0) fail(node.label() + " still has messages parked");
-  if (stats.sent.accepted != node.accepted_count) {
-    fail(node.label() + " accepted " + std::to_string(node.accepted_count) + " messages and counts " +
-         std::to_string(stats.sent.accepted));
+  if (node.accepted_count != stats.sent.accepted + stats.parked_messages) {
+    fail(node.label() + " accepted " + std::to_string(node.accepted_count) + " messages, and counts " +
+         std::to_string(stats.sent.accepted) + " and " + std::to_string(stats.parked_messages) + " parked");
   }
   if (stats.received.handled != node.handled_count) fail(node.label() + " counts other messages than it handled");
+  if (stats.received.received != stats.received.handled + stats.mailbox_size + stats.received.dropped()) {
+    fail(node.label() + ": received is not handled, waiting and dropped");
+  }
+  for (const PeerStats& peer : stats.peers) {
+    if (peer.sent.accepted < peer.sent.written + peer.sent.dropped()) {
+      fail(node.label() + " to " + peer.node_id + ": more was written and dropped than accepted");
+    }
+  }
+}
+
+/// The same, with nothing queued, parked or waiting any more.
+void World::check_counters(NodeMember& node) {
+  check_law(node);
+  const NodeStats stats = node.stats();
+  if (stats.parked_messages > 0) fail(node.label() + " still has messages parked");
   if (stats.mailbox_size > 0 || stats.mailbox_bytes > 0) fail(node.label() + " still has messages in its mailbox");
   if (stats.malformed > 0) fail(node.label() + " found a frame malformed");
   if (stats.misrouted > 0) fail(node.label() + " got a message for somebody else");
@@ -108,15 +123,19 @@ void World::check_pairs() {
   }
 }
 
-/// What a node that has ended has given back.
-void World::check_resources(NodeMember& node) {
+/// That a node which has ended has accounted for everything, and given everything back.
+void World::check_end(NodeMember& node) {
   node.release_chunks();
   node->delivery().discard();  // as the node's host does at its end
+  check_counters(node);
+  check_resources(node);
+}
+
+void World::check_resources(NodeMember& node) {
   // The reactor's one receive chunk and the node's one out-buffer stay with them.
   if (node.receive_chunks().leased() > 1) fail(node.label() + " has not given its receive chunks back");
   if (node.out_chunks().leased() > 1) fail(node.label() + " has not given its out chunks back");
   if (node.blocks().leased() > 0) fail(node.label() + " has not given its blocks back");
-  if (node.questions > 0) fail(node.label() + " ended with questions to the PMD unanswered");
 }
 
 void World::check_idleness(std::uint64_t turns_before) {
@@ -134,24 +153,55 @@ void World::check_idleness(std::uint64_t turns_before) {
   }
 }
 
-/// A word from everybody to everybody: in the calm all of them arrive.
+/// A word from everybody to everybody, one sender after the other: in the calm all of them arrive, and at once.
 void World::send_probes() {
-  for (const auto& sender : nodes_) {
-    for (const auto& receiver : nodes_) {
-      if (sender->state() != NodeMember::State::running || receiver->state() != NodeMember::State::running) continue;
-      const std::string name = "n" + std::to_string(receiver->place());
-      const std::uint32_t number = sender->number();
-      if (!is_under_way(sender->send(name, ledger_.write(number, name, 20)))) {
-        return fail(sender->label() + " cannot send to " + name + " in the calm");
-      }
-      ++outcome_.sent;
-      after(seconds(4), [this, number, name, to = receiver->number()] {
-        if (!ledger_.has_handled_last(to, number, name)) {
-          fail("what node" + std::to_string(number) + " sent to " + name + " in the calm did not arrive");
-        }
-      });
-    }
+  base::Duration turn_of{};
+  for (const auto& node : nodes_) {
+    after(turn_of, [this, number = node->number()] {
+      NodeMember* sender = find_by_number(number);
+      if (sender != nullptr && sender->state() == NodeMember::State::running) send_probes_of(*sender);
+    });
+    turn_of += kProbeInterval;
   }
+}
+
+void World::send_probes_of(NodeMember& sender) {
+  for (const auto& receiver : nodes_) {
+    if (receiver->state() != NodeMember::State::running) continue;
+    const std::string name = "n" + std::to_string(receiver->place());
+    if (!send_one(sender, name, 20)) return fail(sender.label() + " cannot send to " + name + " in the calm");
+    after(milliseconds(100), [this, name, from = sender.number(), to = receiver->number()] {
+      if (!ledger_.has_handled_last(to, from, name)) {
+        fail("what node" + std::to_string(from) + " sent to " + name + " in the calm did not arrive");
+      }
+    });
+  }
+}
+
+/// Whoever sleeps is woken by a task.
+void World::post_probes() {
+  for_each_member([this](SimMember& member) {
+    const auto has_run = std::make_shared<bool>(false);
+    member.post([has_run] { *has_run = true; });
+    after(milliseconds(1), [this, has_run, label = member.label()] {
+      if (!*has_run) fail(label + " sleeps over a task that was posted to it");
+    });
+  });
+}
+
+/// A node is killed in the calm: all others hear of it, though nothing else happens; and so of its successor.
+void World::probe_death() {
+  NodeMember& victim = *some_node();
+  const std::string node_id = origins_[victim.number()].node_id;
+  const std::size_t place = victim.place();
+  remove(victim, Severance::killed);
+  run_for(seconds(1));
+  for (const auto& node : nodes_) {
+    if (node->view.contains(node_id)) return fail(node->label() + " was not told that " + node_id + " died");
+  }
+  populate(place);
+  run_for(seconds(1));
+  check_quiet();
 }
 
 void World::shut_all_down() {
@@ -168,11 +218,12 @@ void World::shut_all_down() {
          std::to_string(pmd_->reactor().backend().handle_count()));
 }
 
-/// A fault that was asked for and never struck shows a simulation that does less than it says.
-void World::check_faults_fired() {
+/// A fault that was asked for and has not struck; empty when all have.
+std::string_view World::missing_fault() const {
   for (const Fault fault : options_.forced) {
-    if (network_.counts()[fault] == 0) fail("the fault " + std::string(to_string(fault)) + " never struck");
+    if (network_.counts()[fault] == 0) return to_string(fault);
   }
+  return {};
 }
 
 }  // namespace distflow::test

@@ -47,7 +47,16 @@ constexpr Fault kGentle[] = {Fault::split,
                              Fault::wall_jump,
                              Fault::crash,
                              Fault::pmd_crash,
-                             Fault::restart};
+                             Fault::restart,
+                             Fault::pmd_restart};
+
+/// Faults that come of others.
+struct Consequence {
+  Fault fault;
+  Fault cause;
+};
+constexpr Consequence kConsequences[] = {
+    {Fault::heal, Fault::partition}, {Fault::restart, Fault::crash}, {Fault::pmd_restart, Fault::pmd_crash}};
 
 constexpr double kEnabledChance = 0.4;
 constexpr double kGentleChance = 0.2;
@@ -61,10 +70,12 @@ void World::choose_faults() {
     const auto fault = static_cast<Fault>(i);
     const bool is_allowed =
         !is_gentle_ || std::find(std::begin(kGentle), std::end(kGentle), fault) != std::end(kGentle);
-    enabled_[fault] = random_.chance(kEnabledChance) && is_allowed;
+    outcome_.wanted[fault] = random_.chance(kEnabledChance) && is_allowed;
   }
-  for (const Fault fault : options_.forced) enabled_[fault] = true;
-  if (is_on(Fault::restart)) enabled_[Fault::crash] = true;
+  for (const Fault fault : options_.forced) outcome_.wanted[fault] = true;
+  for (const Consequence& consequence : kConsequences) {
+    if (is_on(consequence.fault)) outcome_.wanted[consequence.cause] = true;
+  }
 }
 
 void World::set_rates() {
@@ -93,6 +104,7 @@ void World::plan_faults() {
 void World::do_work() {
   NodeMember* node = some_node();
   if (node == nullptr) return;
+  check_law(*node);
   const std::uint64_t dice = random_.uniform(100);
   if (dice < 85) return send_some(*node);
   if (dice < 97) {
@@ -111,9 +123,14 @@ void World::send_some(NodeMember& node) {
   const std::string name = some_name();
   const std::uint64_t count = random_.chance(0.1) ? 1 + random_.uniform(60) : 1 + random_.uniform(4);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const std::size_t size = random_.chance(0.03) ? random_.uniform(30'000) : random_.uniform(300);
-    if (is_under_way(node.send(name, ledger_.write(node.number(), name, size)))) ++outcome_.sent;
+    send_one(node, name, random_.chance(0.03) ? random_.uniform(30'000) : random_.uniform(300));
   }
+}
+
+bool World::send_one(NodeMember& node, const std::string& name, std::size_t size) {
+  const bool is_accepted = is_under_way(node.send(name, ledger_.write(node.number(), name, size)));
+  if (is_accepted) ++outcome_.sent;
+  return is_accepted;
 }
 
 /// An alias or a nodeId; now and then of nobody.
@@ -141,60 +158,88 @@ void World::do_fault() {
   std::vector<Fault> possible;
   std::copy_if(std::begin(kDeeds), std::end(kDeeds), std::back_inserter(possible),
                [this](Fault f) { return is_on(f); });
-  if (!possible.empty()) act(possible[random_.uniform(possible.size())]);
+  if (possible.empty()) return;
+  const Fault fault = possible[random_.uniform(possible.size())];
+  network_.trace("fault: %.*s", static_cast<int>(to_string(fault).size()), to_string(fault).data());
+  if (act(fault)) network_.count(fault);
 }
 
-/// Does a fault to somebody, and plans its end. A member may be gone by then: it is looked for by its process.
-void World::act(Fault fault) {
+/// Does a fault to somebody, and plans its end. False when nobody was there to feel it, or when it counts where it is
+/// felt.
+bool World::act(Fault fault) {
   SimMember* member = some_member();
   NodeMember* node = some_node();
-  if (member == nullptr || node == nullptr) return;
-  const auto later = [this](SimMember& whose, base::Duration delay, void (*what)(SimMember&)) {
-    after(delay, [this, id = whose.process().id(), what] {
-      for_each_member([&](SimMember& m) {
-        if (m.process().id() == id) what(m);
-      });
-    });
-  };
-  network_.trace("fault: %.*s", static_cast<int>(to_string(fault).size()), to_string(fault).data());
-  network_.count(fault);
+  if (member == nullptr || node == nullptr) return false;
   switch (fault) {
     case Fault::no_descriptors:
       member->process().set_descriptors_max(member->reactor().backend().handle_count());
-      return later(*member, some_time(milliseconds(100), seconds(3)),
-                   [](SimMember& m) { m.process().set_descriptors_max(SIZE_MAX); });
+      later(*member, some_time(milliseconds(100), seconds(3)),
+            [](SimMember& m) { m.process().set_descriptors_max(SIZE_MAX); });
+      return false;
     case Fault::no_chunks:
-      member->hoard_chunks();
-      return later(*member, some_time(milliseconds(100), seconds(3)), [](SimMember& m) { m.release_chunks(); });
-    case Fault::pause: return member->pause_until(network_.now() + some_time(milliseconds(10), seconds(10)));
+      // Only what waits for its handler keeps chunks.
+      stop_reading(*node);
+      node->hoard_chunks();
+      later(*node, some_time(milliseconds(100), seconds(3)), [](SimMember& m) { m.release_chunks(); });
+      return false;
+    case Fault::partition: {
+      if (member == node) return false;
+      const auto ids = std::pair(member->process().id(), node->process().id());
+      network_.cut(ids.first, ids.second);
+      after(some_time(milliseconds(10), seconds(10)), [this, ids] { network_.mend(ids.first, ids.second); });
+      return false;
+    }
+    case Fault::pause: member->pause_until(network_.now() + some_time(milliseconds(10), seconds(10))); return true;
     case Fault::wall_jump: {
       constexpr base::WallMs fifty_years = base::WallMs{50} * 365 * 24 * 3600 * 1000;
       const auto jump = static_cast<base::WallMs>(random_.uniform(2 * fifty_years));
-      return member->process().jump_clocks({}, jump - fifty_years);
+      member->process().jump_clocks({}, jump - fifty_years);
+      return true;
     }
-    case Fault::monotonic_jump: return member->process().jump_clocks(some_time(milliseconds(10), seconds(3600)), 0);
-    case Fault::partition: {
-      if (member == node) return;
-      const auto ids = std::pair(member->process().id(), node->process().id());
-      network_.cut(ids.first, ids.second);
-      return after(some_time(milliseconds(10), seconds(10)), [this, ids] { network_.mend(ids.first, ids.second); });
-    }
-    case Fault::crash: return crash(*node, Severance::killed);
-    case Fault::vanish: return crash(*node, Severance::vanished);
+    case Fault::monotonic_jump:
+      member->process().jump_clocks(some_time(milliseconds(10), seconds(3600)), 0);
+      return true;
     case Fault::pmd_crash:
-      return crash_pmd(is_gentle_ || random_.chance(0.7) ? Severance::killed : Severance::vanished);
-    case Fault::pmd_end:
-      if (!pmd_) return;
-      pmd_->begin_shutdown();
-      return after(some_time(seconds(1), seconds(4)), [this] { start_pmd_again(); });
-    case Fault::reading_pause:
-      node->read_messages(false);
-      return later(*node, some_time(milliseconds(10), seconds(3)), [](SimMember& m) {
-        auto& reader = static_cast<NodeMember&>(m);
-        if (reader.is_alive() && !reader.is_reading()) reader.read_messages(true);
-      });
-    default: return;
+    case Fault::pmd_end: return pmd_ && act_on_pmd(fault);
+    default: return act_on_node(fault, *node);
   }
+}
+
+bool World::act_on_node(Fault fault, NodeMember& node) {
+  if (fault == Fault::reading_pause) return stop_reading(node);
+  crash(node, fault == Fault::crash ? Severance::killed : Severance::vanished);
+  return true;
+}
+
+/// For a while; false when it has stopped already.
+bool World::stop_reading(NodeMember& node) {
+  if (!node.is_reading()) return false;
+  node.read_messages(false);
+  later(node, some_time(milliseconds(10), seconds(3)), [](SimMember& m) {
+    auto& reader = static_cast<NodeMember&>(m);
+    if (reader.is_alive() && !reader.is_reading()) reader.read_messages(true);
+  });
+  return true;
+}
+
+bool World::act_on_pmd(Fault fault) {
+  if (fault == Fault::pmd_crash) {
+    crash_pmd(is_gentle_ || random_.chance(0.7) ? Severance::killed : Severance::vanished);
+    return true;
+  }
+  if (pmd_->is_ending()) return false;
+  pmd_->begin_shutdown();
+  after(some_time(seconds(1), seconds(4)), [this] { start_pmd_again(); });
+  return true;
+}
+
+/// Does something to a member, if it is still there by then: it is looked for by its process.
+void World::later(SimMember& whose, base::Duration delay, void (*what)(SimMember&)) {
+  after(delay, [this, id = whose.process().id(), what] {
+    for_each_member([&](SimMember& member) {
+      if (member.process().id() == id) what(member);
+    });
+  });
 }
 
 /// Ends all faults.

@@ -1,6 +1,7 @@
 // What can go wrong in a simulation, by kind; how often each is to strike, and how often it has.
 //
 // Values; one thread.
+// A fault counts once it is felt: a partition when it holds something back, missing descriptors when one is refused.
 // Use: FaultRates rates; rates[Fault::reset] = 0.001; ... counts[Fault::reset]
 #pragma once
 
@@ -30,24 +31,48 @@ enum class Fault : std::uint8_t {
 
   // Done to a process or a link by whoever drives the simulation.
   no_descriptors,  ///< the process may open no more descriptors, for a while
-  no_chunks,       ///< somebody holds all of the chunks to receive into, for a while
+  no_chunks,       ///< there is no chunk to receive into, for a while
   pause,           ///< the process stands still
   wall_jump,       ///< its wall clock jumps
   monotonic_jump,  ///< its monotonic clock jumps ahead
   partition,       ///< two processes cannot reach each other, for a while
+  heal,            ///< what a partition held back may pass
   crash,           ///< a node is killed: the system ends its streams
   vanish,          ///< a node's machine is gone: nobody is told
   restart,         ///< a node with the alias of one that was killed starts
   pmd_crash,       ///< the PMD is killed or gone
   pmd_end,         ///< the PMD is told to end
+  pmd_restart,     ///< a PMD starts where one was
   reading_pause,   ///< a node's application takes no messages for a while
 };
 
-inline constexpr std::array<std::string_view, 25> kFaultNames{
-    "split",         "merged",         "delayed",    "reset",       "half-close",         "refused",
-    "slow-connect",  "aborted-accept", "short-send", "interrupted", "spurious-readiness", "spurious-wake",
-    "late-event",    "no-descriptors", "no-chunks",  "pause",       "wall-jump",          "monotonic-jump",
-    "partition",     "crash",          "vanish",     "restart",     "pmd-crash",          "pmd-end",
+inline constexpr std::array<std::string_view, 27> kFaultNames{
+    "split",
+    "merged",
+    "delayed",
+    "reset",
+    "half-close",
+    "refused",
+    "slow-connect",
+    "aborted-accept",
+    "short-send",
+    "interrupted",
+    "spurious-readiness",
+    "spurious-wake",
+    "late-event",
+    "no-descriptors",
+    "no-chunks",
+    "pause",
+    "wall-jump",
+    "monotonic-jump",
+    "partition",
+    "heal",
+    "crash",
+    "vanish",
+    "restart",
+    "pmd-crash",
+    "pmd-end",
+    "pmd-restart",
     "reading-pause",
 };
 inline constexpr std::size_t kFaultCount = kFaultNames.size();

@@ -45,10 +45,18 @@ bool Network::strikes(Fault fault) {
 }
 
 void Network::cut(std::uint32_t one_process, std::uint32_t other_process) {
-  cuts_.insert(std::minmax(one_process, other_process));
+  cuts_.emplace(std::minmax(one_process, other_process), false);
 }
+
 void Network::mend(std::uint32_t one_process, std::uint32_t other_process) {
-  cuts_.erase(std::minmax(one_process, other_process));
+  const auto cut = cuts_.find(std::minmax(one_process, other_process));
+  if (cut == cuts_.end()) return;
+  if (cut->second) count(Fault::heal);
+  cuts_.erase(cut);
+}
+
+void Network::mend_all() {
+  while (!cuts_.empty()) mend(cuts_.begin()->first.first, cuts_.begin()->first.second);
 }
 
 void Network::trace(const char* format, ...) {
@@ -68,6 +76,18 @@ Network::Listener* Network::find_listener(const Address& address) {
   const auto found =
       std::find_if(listeners_.begin(), listeners_.end(), [&](const Listener& l) { return l.address == address; });
   return found == listeners_.end() ? nullptr : &*found;
+}
+
+std::uint16_t Network::next_port() {
+  const auto is_taken = [this](std::uint16_t port) {
+    return std::any_of(listeners_.begin(), listeners_.end(), [&](const Listener& l) { return l.address.port == port; });
+  };
+  std::uint16_t port = 0;
+  do {
+    port = next_port_;
+    next_port_ = port == UINT16_MAX ? kPortMin : static_cast<std::uint16_t>(port + 1);
+  } while (is_taken(port));
+  return port;
 }
 
 void Network::remove_listener(const Process& process, int fd) {
@@ -184,6 +204,13 @@ std::ptrdiff_t Network::receive(EndId end, char* out, std::size_t size) {
   return static_cast<std::ptrdiff_t>(size);
 }
 
+bool Network::has_unread() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const std::unique_ptr<Stream>& s) {
+    return s != nullptr &&
+           ((s->ends[0].is_open && s->pipes[1].readable() > 0) || (s->ends[1].is_open && s->pipes[0].readable() > 0));
+  });
+}
+
 void Network::discard(EndId end) { consume(end, stream(end.stream).pipes[end.other().side].readable()); }
 
 /// The reader has taken bytes. As systems do, the writer is told when there is room that is worth it.
@@ -232,7 +259,10 @@ void Network::schedule_soon(Kind kind, EndId end) { schedule(now_ + stream(end.s
 bool Network::is_cut(const Event& event) {
   if (cuts_.empty()) return false;
   const Stream& s = stream(event.end.stream);
-  return cuts_.contains(std::minmax(s.ends[0].process_id, s.ends[1].process_id));
+  const auto cut = cuts_.find(std::minmax(s.ends[0].process_id, s.ends[1].process_id));
+  if (cut == cuts_.end()) return false;
+  if (!std::exchange(cut->second, true)) count(Fault::partition);
+  return true;
 }
 
 void Network::deliver(const Event& event) {

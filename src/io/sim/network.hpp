@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <queue>
-#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -81,7 +80,7 @@ class Network {
   /// From now on nothing passes between the two, until it is mended.
   void cut(std::uint32_t one_process, std::uint32_t other_process);
   void mend(std::uint32_t one_process, std::uint32_t other_process);
-  void mend_all() { cuts_.clear(); }
+  void mend_all();
 
   /// Gets a line for all that happens.
   void set_trace(base::Delegate<void(std::string_view)> sink) { trace_ = sink; }
@@ -91,7 +90,8 @@ class Network {
   // For processes.
 
   std::uint32_t next_process_id() { return process_count_++; }
-  std::uint16_t next_port() { return next_port_++; }
+  /// One that no listener has.
+  std::uint16_t next_port();
   struct Listener {
     Address address;
     Process* process;
@@ -108,6 +108,8 @@ class Network {
   std::ptrdiff_t send(EndId end, std::span<const Piece> pieces, std::size_t offset);
   std::ptrdiff_t receive(EndId end, char* out, std::size_t size);
   void discard(EndId end);
+  /// Whether anywhere bytes have come that their reader has not taken.
+  [[nodiscard]] bool has_unread() const;
   /// Ends an end as a system does: with a reset if there is something unread.
   void close(EndId end);
   /// Ends an end whose machine is gone: nobody hears of it.
@@ -123,6 +125,8 @@ class Network {
     Kind kind;
     friend bool operator>(const Event& a, const Event& b) { return a.at != b.at ? a.at > b.at : a.order > b.order; }
   };
+
+  static constexpr std::uint16_t kPortMin = 32'768;  // of those that are given out
 
   void schedule(base::Instant at, Kind kind, EndId end, std::uint64_t offset = 0);
   void schedule_soon(Kind kind, EndId end);
@@ -146,10 +150,10 @@ class Network {
   std::uint64_t event_count_ = 0;                 // delivered
   std::vector<std::unique_ptr<Stream>> streams_;  // by id; null once both ends are closed
   std::vector<Listener> listeners_;
-  std::set<std::pair<std::uint32_t, std::uint32_t>> cuts_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, bool> cuts_;  // and whether something was held back there
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> connections_;
   std::uint32_t process_count_ = 0;
-  std::uint16_t next_port_ = 32'768;
+  std::uint16_t next_port_ = kPortMin;
   FaultRates rates_;
   FaultCounts counts_;
   base::Delegate<void(std::string_view)> trace_;

@@ -135,7 +135,10 @@ std::size_t Process::take_ready(std::span<Readiness> out) {
 
 Result<int> Process::open(Socket::Kind kind, const char* doing) {
   if (is_severed_) return posix::error_of(ENETDOWN, doing);
-  if (open_count() >= descriptors_max_) return posix::error_of(EMFILE, doing);
+  if (open_count() >= descriptors_max_) {
+    network_.count(Fault::no_descriptors);
+    return posix::error_of(EMFILE, doing);
+  }
   std::size_t fd = 0;
   while (fd < sockets_.size() && sockets_[fd].kind != Socket::Kind::free) ++fd;
   if (fd == sockets_.size()) sockets_.emplace_back();
@@ -169,6 +172,7 @@ Result<int> Process::open_connecting(const Address& address) {
 Result<void> Process::connect_outcome(int fd) {
   if (is_severed_) return posix::error_of(ECONNRESET, "connecting");
   const Stream& stream = network_.stream(sockets_[static_cast<std::size_t>(fd)].end.stream);
+  DF_ASSERT(stream.outcome != Outcome::pending);  // a system would say "no error", and be believed
   if (stream.outcome == Outcome::refused) return posix::error_of(ECONNREFUSED, "connecting");
   return {};
 }
