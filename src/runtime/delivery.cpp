@@ -49,11 +49,13 @@ Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base:
       mailbox_(mailbox_options(options.mailbox)),
       exception_log_(5, base::seconds(10)),
       tasks_(kTaskCountMax) {
+  wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
   if (has_thread_) thread_ = std::thread(&Delivery::dispatch, this);
 }
 
 Delivery::~Delivery() {
+  wake_.unlink();
   request_stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -65,7 +67,10 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
     return run.size();
   }
   const PushResult result = mailbox_.push_run(run);
-  if (has_thread_) wake_dispatcher();
+  if (has_thread_) {
+    // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
+    mailbox_.size() * 2 < mailbox_.options().max_size ? reactor_.defer(wake_) : wake_dispatcher();
+  }
   return result.accepted + result.dropped;
 }
 

@@ -62,6 +62,8 @@ class Delivery {
   [[nodiscard]] bool is_dispatcher_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
 
   // Any thread.
+  /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
+  [[nodiscard]] bool is_dispatcher_asleep() const { return is_asleep_.load(std::memory_order_relaxed); }
   [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
@@ -104,6 +106,7 @@ class Delivery {
   std::atomic<bool> is_stopping_{false};
 
   // The second thread, and how it is woken.
+  io::TurnEnd wake_;
   base::SubmissionQueue<std::function<void()>> tasks_;
   std::atomic<bool> is_asleep_{false};
   std::mutex mutex_;

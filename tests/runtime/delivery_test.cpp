@@ -1,0 +1,71 @@
+// When the second thread, asleep, learns of messages.
+#include "runtime/delivery.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "tests/runtime/mail_maker.hpp"
+#include "tests/support/memory_backend.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::uint32_t kMailboxSize = 8;
+constexpr std::chrono::seconds kPatience{20};
+
+NodeOptions dispatcher_options() {
+  NodeOptions options;
+  options.threading = Threading::dispatcher;
+  options.mailbox.max_size = kMailboxSize;
+  return options;
+}
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  DispatcherTest() {
+    delivery_.set_message_handler([this](const Message& message) {
+      if (message.payload == last_) handled_.set_value();
+    });
+  }
+  ~DispatcherTest() override {
+    delivery_.request_stop();
+    EXPECT_TRUE(delivery_.join(kPatience));
+    delivery_.discard();
+  }
+
+  /// Messages 0 to `count` - 1, once the second thread sleeps.
+  void deliver(std::size_t count) {
+    while (!delivery_.is_dispatcher_asleep()) std::this_thread::yield();
+    last_ = std::to_string(count - 1);
+    EXPECT_EQ(delivery_.deliver(maker_.run(0, count)), count);
+  }
+  bool are_handled() { return handled_.get_future().wait_for(kPatience) == std::future_status::ready; }
+
+  base::ChunkPool chunks_{{.chunk_size = 4096, .chunk_count_max = 2}};
+  io::Reactor reactor_{std::make_unique<test::MemoryBackend>(chunks_), {}};
+  const base::Log log_{base::LogLevel::error};
+  PeerCounters sender_;
+  test::MailMaker maker_{sender_};
+  std::string last_;
+  std::promise<void> handled_;
+  Delivery delivery_{reactor_, dispatcher_options(), log_, {}};
+};
+
+TEST_F(DispatcherTest, messages_that_leave_the_mailbox_half_empty_are_handled_from_the_turns_end_on) {
+  deliver(1);
+  reactor_.turn(reactor_.now());
+  EXPECT_TRUE(are_handled());
+}
+
+TEST_F(DispatcherTest, from_half_full_on_messages_are_handled_without_waiting_for_the_turns_end) {
+  deliver(kMailboxSize / 2);
+  EXPECT_TRUE(are_handled());
+}
+
+TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }
+
+}  // namespace
+}  // namespace distflow::runtime
