@@ -79,14 +79,16 @@ class PmdLoad {
   }
 
   // Names of this process alone: several may load one PMD. Ids are as long as a node's own.
+  static unsigned process() {
+    static const auto id = static_cast<unsigned>(::getpid());
+    return id;
+  }
   static std::string node_id(std::uint64_t i) {
     std::array<char, 20> id{};
-    std::snprintf(id.data(), id.size(), "%08x%08" PRIx64, static_cast<unsigned>(::getpid()), i & 0xFFFFFFFF);
+    std::snprintf(id.data(), id.size(), "%08x%08" PRIx64, process(), i & 0xFFFFFFFF);
     return id.data();
   }
-  static std::string alias(std::uint64_t i) {
-    return "service-" + std::to_string(::getpid()) + '-' + std::to_string(i);
-  }
+  static std::string alias(std::uint64_t i) { return "service-" + std::to_string(process()) + '-' + std::to_string(i); }
   static std::string registration(std::uint64_t i) {
     return protocol::register_request(
         "r", {.node = {.node_id = node_id(i), .alias = alias(i), .host = "127.0.0.1", .port = 45401}});

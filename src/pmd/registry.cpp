@@ -18,6 +18,13 @@ std::size_t bytes_of(const protocol::NodeInfo& node) {
   return bytes;
 }
 
+/// The name where it stands in the text; where it is itself if it stands there with escapes only.
+std::string_view key_of(const std::string& name, const protocol::NodeText& text) {
+  const std::string_view names = text.before_heartbeat();
+  const std::size_t at = names.find(name);
+  return at == std::string_view::npos ? name : names.substr(at, name.size());
+}
+
 /// Long enough for anybody, and far from where adding it to a time would not fit.
 constexpr std::int64_t kTtlMaxMs = std::int64_t{365} * 24 * 60 * 60 * 1000;
 
@@ -35,11 +42,10 @@ Registry::~Registry() {
 Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
                                           base::WallMs wall) {
   const protocol::NodeInfo& node = registration.node;
-  const auto known = by_node_id_.find(node.node_id);
-  Entry* entry = known == by_node_id_.end() ? nullptr : known->second;
+  Entry* entry = by_node_id_.find(node.node_id);
   if (node.alias) {
-    const auto holder = by_alias_.find(*node.alias);
-    if (holder != by_alias_.end() && holder->second != entry) return {Status::alias_in_use, holder->second};
+    const Entry* holder = by_alias_.find(*node.alias);
+    if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
   const std::size_t bytes = bytes_of(node);
   const std::size_t bytes_left = options_.bytes_max - bytes_ + (entry == nullptr ? 0 : entry->bytes);
@@ -54,6 +60,7 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
   }
   entry->node = node;
   entry->node.last_heartbeat_ms = wall;
+  write_text(*entry);
   entry->owner = owner;
   entry->ttl_declared = ttl_of(registration);
   entry->bytes = bytes;
@@ -73,6 +80,7 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
   Entry* entry = find_own(owner, node_id);
   if (entry == nullptr) return false;
   entry->node.last_heartbeat_ms = wall;
+  if (!entry->text.write_heartbeat(wall)) write_text(*entry);
   bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
   return true;
 }
@@ -94,28 +102,34 @@ std::vector<Registry::Departure> Registry::expire(base::Instant now) {
 base::Instant Registry::next_expiry() const { return by_expiry_.empty() ? base::kNever : by_expiry_.begin()->first; }
 
 const Registry::Entry* Registry::resolve(std::string_view alias_or_node_id) const {
-  if (const auto found = by_alias_.find(alias_or_node_id); found != by_alias_.end()) return found->second;
-  const auto found = by_node_id_.find(alias_or_node_id);
-  return found == by_node_id_.end() ? nullptr : found->second;
+  const Entry* found = by_alias_.find(alias_or_node_id);
+  return found == nullptr ? by_node_id_.find(alias_or_node_id) : found;
 }
 
 Registry::Entry* Registry::find_own(OwnerId owner, std::string_view node_id) const {
-  const auto found = by_node_id_.find(node_id);
-  return found == by_node_id_.end() || found->second->owner != owner ? nullptr : found->second;
+  Entry* found = by_node_id_.find(node_id);
+  return found == nullptr || found->owner != owner ? nullptr : found;
+}
+
+/// Writes the node's text, and has the keys lie in it if they can.
+void Registry::write_text(Entry& entry) {
+  entry.text.write(entry.node);
+  entry.node_id_key = key_of(entry.node.node_id, entry.text);
+  entry.alias_key = entry.node.alias ? key_of(*entry.node.alias, entry.text) : std::string_view();
 }
 
 /// Makes the entry known under its names and to its owner.
 void Registry::link(Entry& entry) {
-  by_node_id_.emplace(entry.node.node_id, &entry);
-  if (entry.node.alias) by_alias_.emplace(*entry.node.alias, &entry);
+  by_node_id_.insert(entry);
+  if (entry.node.alias) by_alias_.insert(entry);
   by_owner_[entry.owner].push_back(entry);
   bytes_ += entry.bytes;
 }
 
 void Registry::unlink(Entry& entry) {
   unbind_ttl(entry);
-  by_node_id_.erase(entry.node.node_id);
-  if (entry.node.alias) by_alias_.erase(*entry.node.alias);
+  by_node_id_.erase(entry);
+  if (entry.node.alias) by_alias_.erase(entry);
   entry.ListNode::unlink();
   const auto owned = by_owner_.find(entry.owner);
   if (owned->second.empty()) by_owner_.erase(owned);
@@ -144,15 +158,13 @@ bool Registry::invariants() const {
   std::size_t aliases = 0;
   std::size_t expiries = 0;
   for (const Entry& entry : entries_) {
-    const auto by_node_id = by_node_id_.find(entry.node.node_id);
-    if (by_node_id == by_node_id_.end() || by_node_id->second != &entry) return false;
-    if (by_node_id->first.data() != entry.node.node_id.data()) return false;
-    if (entry.node.alias) {
-      const auto by_alias = by_alias_.find(*entry.node.alias);
-      if (by_alias == by_alias_.end() || by_alias->second != &entry) return false;
-      if (by_alias->first.data() != entry.node.alias->data()) return false;
-      ++aliases;
-    }
+    if (by_node_id_.find(entry.node.node_id) != &entry || entry.node_id_key != entry.node.node_id) return false;
+    if (entry.alias_key != entry.node.alias.value_or("")) return false;
+    if (entry.node.alias && by_alias_.find(*entry.node.alias) != &entry) return false;
+    aliases += entry.node.alias ? 1 : 0;
+    std::string text;
+    protocol::append_node(text, entry.node);
+    if (entry.text.json() != text) return false;
     if (!entry.is_linked() || !by_owner_.contains(entry.owner)) return false;
     if (entry.ttl_declared && !entry.expiry) return false;
     if (entry.expiry && (*entry.expiry)->second != &entry) return false;

@@ -21,7 +21,8 @@
 
 #include "base/intrusive_list.hpp"
 #include "base/time.hpp"
-#include "protocol/pmd_node.hpp"
+#include "pmd/name_index.hpp"
+#include "protocol/node_text.hpp"
 
 namespace distflow::pmd {
 
@@ -39,7 +40,11 @@ class Registry {
   struct Entry;
   using Entries = std::list<Entry>;
 
+  /// What a look-up reads comes first, and close together.
   struct Entry : base::ListNode<Entry> {
+    std::string_view node_id_key;  // what it is indexed by: slices of the text, which is read anyway, or of the node
+    std::string_view alias_key;    // empty without an alias
+    protocol::NodeText text;       // the node's
     protocol::NodeInfo node;
     OwnerId owner = 0;
     std::optional<base::Duration> ttl_declared;
@@ -99,9 +104,9 @@ class Registry {
 
  private:
   using Owned = base::IntrusiveList<Entry, Entry>;
-  using Index = std::unordered_map<std::string_view, Entry*>;  // keys are texts of the entries
 
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
+  static void write_text(Entry& entry);
   void link(Entry& entry);
   void unlink(Entry& entry);
   void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
@@ -110,8 +115,8 @@ class Registry {
 
   const RegistryOptions options_;
   Entries entries_;
-  Index by_node_id_;
-  Index by_alias_;
+  NameIndex<Entry, &Entry::node_id_key> by_node_id_;
+  NameIndex<Entry, &Entry::alias_key> by_alias_;
   std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries have no list
   std::multimap<base::Instant, Entry*> by_expiry_;
   std::uint64_t revision_ = 0;

@@ -183,12 +183,12 @@ void RequestHandler::on_unregister(Session& session, const protocol::Request& re
 std::string RequestHandler::resolved(const protocol::Request& request) const {
   const Registry::Entry* entry = registry_.resolve(request.name);
   if (entry == nullptr) return protocol::error_response(request.raw_request_id, protocol::kNodeNotFound);
-  return protocol::node_response(request.raw_request_id, entry->node);
+  return protocol::node_response(request.raw_request_id, entry->text.json());
 }
 
 std::string RequestHandler::listed(const protocol::Request& request) const {
   auto response = protocol::NodesResponse::to_list(request.raw_request_id);
-  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.node);
+  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.text.json());
   return std::move(response).finish();
 }
 
@@ -201,7 +201,7 @@ void RequestHandler::on_heartbeat(Session& session, const protocol::Request& req
 
 void RequestHandler::on_watch(Session& session, const protocol::Request& request) {
   auto response = protocol::NodesResponse::to_watch(request.raw_request_id, registry_.revision());
-  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.node);
+  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.text.json());
   reply(session, std::move(response).finish());
   watchers_.add(session);
 }

@@ -1,8 +1,10 @@
 #include "protocol/json_members.hpp"
 
+#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <charconv>
+#include <cstring>
 
 #include "base/assert.hpp"
 #include "protocol/json_grammar.hpp"
@@ -14,90 +16,6 @@ namespace {
 constexpr unsigned kParseFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
 
 // NOLINTBEGIN(readability-identifier-naming): the names that rapidjson calls.
-
-/// A rapidjson input stream in which a stretch of the text can be hidden: an empty string is read in its place.
-///
-/// An empty string, because no byte that follows can join it to become another token.
-class MemberStream {
- public:
-  using Ch = char;
-
-  explicit MemberStream(std::string_view text) noexcept : at_(text.data()), begin_(at_), end_(at_ + text.size()) {}
-
-  [[nodiscard]] char Peek() const noexcept {
-    if (at_ == hidden_) return '"';
-    return at_ == end_ ? '\0' : *at_;  // NOLINT(clang-analyzer-core.NullDereference): null is the end, then
-  }
-  char Take() noexcept {
-    if (at_ == hidden_) return take_hidden();
-    return at_ == end_ ? '\0' : *at_++;
-  }
-  [[nodiscard]] std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-
-  // What rapidjson would write to when it parses in place, which kParseFlags do not ask for.
-  char* PutBegin() noexcept { DF_ASSERT(false); }
-  void Put(char) noexcept { DF_ASSERT(false); }
-  void Flush() noexcept { DF_ASSERT(false); }
-  std::size_t PutEnd(char*) noexcept { DF_ASSERT(false); }
-
-  /// `stretch` must lie ahead, and not be empty.
-  void hide(std::string_view stretch) noexcept {
-    hidden_ = stretch.data();
-    after_hidden_ = hidden_ + stretch.size();
-    opened_ = false;
-  }
-
-  [[nodiscard]] const char* at() const noexcept { return at_; }
-  [[nodiscard]] const char* end() const noexcept { return end_; }
-  [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
-
- private:
-  char take_hidden() noexcept {
-    if (opened_) {
-      at_ = after_hidden_;
-      hidden_ = &kNowhere;
-    }
-    opened_ = true;
-    return '"';
-  }
-
-  static constexpr char kNowhere = '\0';
-
-  const char* at_;
-  const char* const begin_;
-  const char* const end_;
-  const char* hidden_ = &kNowhere;
-  const char* after_hidden_ = nullptr;
-  bool opened_ = false;  ///< The first of the two quotes has been taken.
-};
-
-/// Lets one object through, and hides each of its values as its key goes by.
-class MemberHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, MemberHandler> {
- public:
-  MemberHandler(MemberStream& stream, const OnMember& on_member) noexcept : stream_(stream), on_member_(on_member) {}
-
-  bool Default() const noexcept { return false; }
-  bool StartObject() const noexcept { return true; }
-  bool EndObject(rapidjson::SizeType) const noexcept { return true; }
-  bool String(const char*, rapidjson::SizeType, bool) const noexcept { return in_object_; }
-
-  bool Key(const char* key, rapidjson::SizeType size, bool) {
-    in_object_ = true;
-    const char* p = skip_space(stream_.at(), stream_.end());
-    if (p == stream_.end() || *p != ':') return false;
-    p = skip_space(p + 1, stream_.end());
-    const char* const after = scan_value(p, stream_.end());
-    if (after == nullptr) return false;
-    const std::string_view value(p, static_cast<std::size_t>(after - p));
-    stream_.hide(value);
-    return on_member_({key, size}, value);
-  }
-
- private:
-  MemberStream& stream_;
-  const OnMember& on_member_;
-  bool in_object_ = false;
-};
 
 class StringHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, StringHandler> {
  public:
@@ -125,14 +43,80 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+bool is_quoted(std::string_view slice) noexcept {
+  return slice.size() >= 2 && slice.front() == '"' && slice.back() == '"';
+}
+
+/// The text of a string without escapes, as nearly all are: where it lies.
+std::optional<std::string_view> plain_text(std::string_view slice) noexcept {
+  if (!is_quoted(slice) || std::memchr(slice.data(), '\\', slice.size()) != nullptr) return std::nullopt;
+  if (!is_json(slice)) return std::nullopt;
+  return slice.substr(1, slice.size() - 2);
+}
+
+/// False when the slice is no string. The text may hold the second half of a surrogate pair alone, encoded.
+bool unescape(std::string_view slice, std::string& text) {
+  if (!is_quoted(slice)) return false;
+  rapidjson::MemoryStream stream(slice.data(), slice.size());
+  StringHandler handler(text);
+  rapidjson::Reader reader;
+  // rapidjson takes a NUL for the end of the text; only the end is one.
+  return !reader.Parse<kParseFlags>(stream, handler).IsError() && stream.Tell() == slice.size();
+}
+
+/// Reads one object from its beginning to its end. Each member function moves past what it is named after, or says no.
+class MemberReader {
+ public:
+  MemberReader(std::string_view text, const OnMember& on_member) noexcept
+      : p_(text.data()), end_(p_ + text.size()), on_member_(on_member) {}
+
+  bool object() {
+    if (!token('{')) return false;
+    if (!token('}')) {
+      do {
+        if (!member()) return false;
+      } while (token(','));
+      if (!token('}')) return false;
+    }
+    return skip_space(p_, end_) == end_;
+  }
+
+ private:
+  bool member() {
+    const std::string_view key = value();
+    if (!is_quoted(key) || !token(':')) return false;
+    const std::string_view slice = value();
+    if (slice.empty()) return false;
+    if (const auto plain = plain_text(key)) return on_member_(*plain, slice);
+    std::string text;
+    return unescape(key, text) && on_member_(text, slice);
+  }
+
+  /// Empty when there is none.
+  std::string_view value() noexcept {
+    const char* const begin = skip_space(p_, end_);
+    const char* const after = scan_value(begin, end_);
+    if (after == nullptr) return {};
+    p_ = after;
+    return {begin, static_cast<std::size_t>(after - begin)};
+  }
+
+  bool token(char c) noexcept {
+    p_ = skip_space(p_, end_);
+    if (p_ == end_ || *p_ != c) return false;
+    ++p_;
+    return true;
+  }
+
+  const char* p_;
+  const char* const end_;
+  const OnMember& on_member_;
+};
+
 }  // namespace
 
 bool for_each_member(std::string_view object, const OnMember& on_member) {
-  MemberStream stream(object);
-  MemberHandler handler(stream, on_member);
-  rapidjson::Reader reader;
-  // rapidjson takes a NUL for the end of the text; only the end is one.
-  return !reader.Parse<kParseFlags>(stream, handler).IsError() && stream.at_end();
+  return MemberReader(object, on_member).object();
 }
 
 bool for_each_element(std::string_view array, const OnElement& on_element) {
@@ -163,14 +147,10 @@ bool find_members(std::string_view object, std::span<const std::string_view> key
 }
 
 std::optional<std::string> decode_string(std::string_view slice) {
-  if (slice.size() < 2 || slice.front() != '"' || slice.back() != '"') return std::nullopt;
+  if (const auto plain = plain_text(slice)) return std::string(*plain);
   std::string text;
-  MemberStream stream(slice);
-  StringHandler handler(text);
-  rapidjson::Reader reader;
-  if (reader.Parse<kParseFlags>(stream, handler).IsError() || !stream.at_end()) return std::nullopt;
   // rapidjson refuses the first half of a surrogate pair alone, but encodes the second half alone.
-  if (!is_utf8(text)) return std::nullopt;
+  if (!unescape(slice, text) || !is_utf8(text)) return std::nullopt;
   return text;
 }
 

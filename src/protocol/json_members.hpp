@@ -2,9 +2,10 @@
 //
 // Pure functions; any thread.
 //
-// 1. One level at a time: the object's own grammar and its keys are read by rapidjson, each value is stepped over
-//    as a slice (json_scan.hpp). Nothing is built for what nobody asks for.
-// 2. No number ever reaches rapidjson (its parser for them is the one of CVE-2024-38517), and no nesting.
+// 1. One level at a time: each value is stepped over as a slice (json_scan.hpp). Nothing is built for what nobody asks
+//    for.
+// 2. Only strings with escapes reach rapidjson: no number (its parser for them is the one of CVE-2024-38517), no
+//    nesting.
 // 3. Slices point into the text given and have no white space around them.
 //
 // Use: auto found = find_members(text, std::array<std::string_view, 2>{"type", "payload"});

@@ -1,5 +1,6 @@
 #include "protocol/json_write.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -29,12 +30,11 @@ bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    if (needs_escape(c)) {
-      append_escaped(out, c);
-    } else {
-      out += c;
-    }
+  for (auto from = text.begin(); from != text.end();) {
+    const auto escaped = std::find_if(from, text.end(), needs_escape);
+    out.append(from, escaped);
+    if (escaped != text.end()) append_escaped(out, *escaped);
+    from = escaped == text.end() ? escaped : escaped + 1;
   }
   out += '"';
 }

@@ -84,12 +84,15 @@ bool NodeInfo::has_cap(std::string_view cap) const noexcept {
   return caps && std::find(caps->begin(), caps->end(), cap) != caps->end();
 }
 
-void append_node(std::string& out, const NodeInfo& node) {
+NodeSlices append_node(std::string& out, const NodeInfo& node) {
   append_address(out, node);
   out += R"(,"lastHeartbeat":)";
+  const std::size_t heartbeat_at = out.size();
   append_json_integer(out, node.last_heartbeat_ms);
+  const std::size_t heartbeat_size = out.size() - heartbeat_at;
   append_extras(out, node);
   out += '}';
+  return {heartbeat_at, heartbeat_size};
 }
 
 void append_registration(std::string& out, const Registration& registration) {

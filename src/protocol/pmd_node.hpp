@@ -49,8 +49,14 @@ struct Registration {
   friend bool operator==(const Registration&, const Registration&) = default;
 };
 
+/// Where the digits of lastHeartbeat stand in what was written.
+struct NodeSlices {
+  std::size_t heartbeat_at;  ///< From the beginning of `out`.
+  std::size_t heartbeat_size;
+};
+
 /// A NodeInfo object, keys in the order of the TypeScript implementation, then ours.
-void append_node(std::string& out, const NodeInfo& node);
+NodeSlices append_node(std::string& out, const NodeInfo& node);
 
 /// The payload of a `register` request.
 void append_registration(std::string& out, const Registration& registration);

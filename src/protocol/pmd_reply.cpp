@@ -10,9 +10,14 @@
 namespace distflow::protocol {
 namespace {
 
-/// Everything up to the payload.
-std::string response_head(std::string_view raw_request_id) {
-  std::string json = R"({"type":"response")";
+/// What most responses have besides what is large in them.
+constexpr std::size_t kFrameSize = 96;
+
+/// Everything up to the payload, with room for `size` bytes of it.
+std::string response_head(std::string_view raw_request_id, std::size_t size = 0) {
+  std::string json;
+  json.reserve(kFrameSize + raw_request_id.size() + size);
+  json += R"({"type":"response")";
   if (!raw_request_id.empty()) {
     json += R"(,"requestId":)";
     json += raw_request_id;
@@ -103,9 +108,10 @@ std::string alias_in_use_response(std::string_view raw_request_id, const NodeInf
   return json += "}}";
 }
 
-std::string node_response(std::string_view raw_request_id, const NodeInfo& node) {
-  std::string json = response_head(raw_request_id) + R"({"node":)";
-  append_node(json, node);
+std::string node_response(std::string_view raw_request_id, std::string_view node_json) {
+  std::string json = response_head(raw_request_id, node_json.size());
+  json += R"({"node":)";
+  json += node_json;
   return json += "}}";
 }
 
@@ -131,10 +137,10 @@ NodesResponse NodesResponse::to_watch(std::string_view raw_request_id, std::uint
   return NodesResponse(json += R"(,"nodes":[)");
 }
 
-void NodesResponse::add(const NodeInfo& node) {
+void NodesResponse::add(std::string_view node_json) {
   if (!empty_) json_ += ',';
   empty_ = false;
-  append_node(json_, node);
+  json_ += node_json;
 }
 
 std::string NodesResponse::finish() && { return std::move(json_ += "]}}"); }

@@ -32,13 +32,14 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 /// Alias 'x' already in use
 [[nodiscard]] std::string alias_in_use(std::string_view alias);
 
-// Written by the PMD. `raw_request_id` is Request::raw_request_id; empty when the request had none.
+// Written by the PMD. `raw_request_id` is Request::raw_request_id; empty when the request had none. `node_json` is what
+// append_node() writes, which a PMD has ready (node_text.hpp).
 
 [[nodiscard]] std::string success_response(std::string_view raw_request_id);
 [[nodiscard]] std::string error_response(std::string_view raw_request_id, std::string_view error);
 /// The refusal of an alias, with the node that has it: `"holder"` is a key of ours.
 [[nodiscard]] std::string alias_in_use_response(std::string_view raw_request_id, const NodeInfo& holder);
-[[nodiscard]] std::string node_response(std::string_view raw_request_id, const NodeInfo& node);
+[[nodiscard]] std::string node_response(std::string_view raw_request_id, std::string_view node_json);
 [[nodiscard]] std::string hello_response(std::string_view raw_request_id, const Hello& hello);
 
 /// The responses that hold many nodes, one by one in order of registration, from wherever they lie:
@@ -52,7 +53,7 @@ class NodesResponse {
   /// `rev` is the registry's revision that the nodes are the state of.
   [[nodiscard]] static NodesResponse to_watch(std::string_view raw_request_id, std::uint64_t rev);
 
-  void add(const NodeInfo& node);
+  void add(std::string_view node_json);
   [[nodiscard]] std::string finish() &&;
 
  private:

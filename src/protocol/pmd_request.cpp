@@ -21,12 +21,18 @@ constexpr TypeName kTypeNames[] = {
     {RequestType::shutdown, "shutdown"},      {RequestType::hello, "hello"},
 };
 
-RequestType type_of(std::string_view json) {
-  const auto name = decode_string(json);
+RequestType type_named(std::string_view name) {
   for (const TypeName& known : kTypeNames) {
     if (name == known.name) return known.type;
   }
   return RequestType::unknown;
+}
+
+RequestType type_of(std::string_view json) {
+  if (!json.starts_with('"')) return RequestType::unknown;
+  // No name needs escapes; only who writes some is to be decoded.
+  const RequestType type = type_named(json.substr(1, json.size() - 2));
+  return type == RequestType::unknown ? type_named(decode_string(json).value_or("")) : type;
 }
 
 /// The one member that most payloads consist of; empty when it is not a string that could name a node.

@@ -13,6 +13,7 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/loop.hpp"
+#include "tests/support/node_json.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::pmd {
@@ -470,10 +471,10 @@ TEST_F(PmdClient, an_answer_that_comes_too_late_meets_nothing) {
   std::string late;
   answer_all_but(RequestType::resolve, [&](const Request& request) {
     if (late.empty()) {
-      late = protocol::node_response(request.raw_request_id, node("late"));
+      late = protocol::node_response(request.raw_request_id, protocol::node_json(node("late")));
     } else {
       pmd.send(late);
-      pmd.send(protocol::node_response(request.raw_request_id, node("prompt")));
+      pmd.send(protocol::node_response(request.raw_request_id, protocol::node_json(node("prompt"))));
     }
   });
   start_in_session();

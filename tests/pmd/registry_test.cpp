@@ -57,6 +57,26 @@ TEST_F(RegistryTest, a_node_is_resolved_by_alias_and_by_node_id) {
   EXPECT_EQ(registry.resolve("pong")->node.last_heartbeat_ms, kWall);
 }
 
+TEST_F(RegistryTest, names_are_found_whatever_they_look_like_in_json) {
+  // The last two stand, as they are, in the JSON of any node.
+  const std::string quoted = R"(a"b\c)", key = "alias", across = R"(","alias":")";
+  add(1, node(quoted, "\n"));
+  add(1, node(key, across));
+  EXPECT_EQ(resolve(quoted), quoted);
+  EXPECT_EQ(resolve("\n"), quoted);
+  EXPECT_EQ(resolve(key), key);
+  EXPECT_EQ(resolve(across), key);
+}
+
+TEST_F(RegistryTest, names_are_found_after_a_heartbeat_that_takes_more_digits) {
+  add(1, node("1", "9"));
+  ASSERT_TRUE(registry.heartbeat(1, "1", kStart, 10 * kWall));
+  EXPECT_EQ(resolve("1"), "1");
+  EXPECT_EQ(resolve("9"), "1");
+  EXPECT_TRUE(registry.unregister(1, "1"));
+  EXPECT_EQ(resolve("9"), "(nothing)");
+}
+
 TEST_F(RegistryTest, an_alias_goes_before_a_node_id_of_the_same_text) {
   add(1, node("x", "first"));
   add(2, node("y", "x"));

@@ -7,6 +7,7 @@
 
 #include "protocol/pmd_reply.hpp"
 #include "protocol/pmd_request.hpp"
+#include "tests/support/node_json.hpp"
 
 namespace distflow::protocol {
 namespace {
@@ -56,10 +57,10 @@ TEST(PmdRecorded, requests_of_typescript_clients_are_understood_and_ours_are_the
 std::string written_again(const Response& response) {
   const std::string id = '"' + response.request_id + '"';
   if (response.error) return error_response(id, *response.error);
-  if (response.node) return node_response(id, *response.node);
+  if (response.node) return node_response(id, node_json(*response.node));
   if (!response.nodes) return success_response(id);
   NodesResponse nodes = NodesResponse::to_list(id);
-  for (const NodeInfo& node : *response.nodes) nodes.add(node);
+  for (const NodeInfo& node : *response.nodes) nodes.add(node_json(node));
   return std::move(nodes).finish();
 }
 

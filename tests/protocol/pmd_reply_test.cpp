@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/json_grammar.hpp"
+#include "tests/support/node_json.hpp"
 
 namespace distflow::protocol {
 namespace {
@@ -64,13 +65,13 @@ TEST(PmdReply, a_request_without_id_is_answered_without_one) {
 }
 
 TEST(PmdReply, a_node_is_written_with_our_keys_behind_those_of_typescript) {
-  EXPECT_EQ(node_response(R"("r")", pong()),
+  EXPECT_EQ(node_response(R"("r")", node_json(pong())),
             R"({"type":"response","requestId":"r","payload":{"node":{"nodeId":"775bfab11e654f63","alias":"pong",)"
             R"("host":"localhost","port":45401,"lastHeartbeat":1795374131949}}})");
-  EXPECT_EQ(node_response("", rich()),
+  EXPECT_EQ(node_response("", node_json(rich())),
             R"({"type":"response","payload":{"node":{"nodeId":"n","host":"::1","port":65535,"lastHeartbeat":1,)"
             R"("caps":["control"],"meta":{"a":"\"1\"","":""}}}})");
-  EXPECT_EQ(response_of(node_response("", rich())).node, rich());
+  EXPECT_EQ(response_of(node_response("", node_json(rich()))).node, rich());
 }
 
 TEST(PmdReply, a_list_holds_the_nodes_in_order) {
@@ -78,8 +79,8 @@ TEST(PmdReply, a_list_holds_the_nodes_in_order) {
   EXPECT_EQ(std::move(none).finish(), R"({"type":"response","requestId":"r","payload":{"nodes":[]}})");
 
   NodesResponse two = NodesResponse::to_list(R"("r")");
-  two.add(pong());
-  two.add(rich());
+  two.add(node_json(pong()));
+  two.add(node_json(rich()));
   const Response response = response_of(std::move(two).finish());
   EXPECT_EQ(response.request_id, "r");
   EXPECT_EQ(response.nodes, (std::vector<NodeInfo>{pong(), rich()}));
@@ -88,7 +89,7 @@ TEST(PmdReply, a_list_holds_the_nodes_in_order) {
 
 TEST(PmdReply, point_5_the_answer_to_watch_is_success_with_revision_and_nodes) {
   NodesResponse watch = NodesResponse::to_watch(R"("r")", 41);
-  watch.add(pong());
+  watch.add(node_json(pong()));
   const std::string frame = std::move(watch).finish();
   EXPECT_EQ(frame.find(R"({"type":"response","requestId":"r","payload":{"success":true,"rev":41,"nodes":[{)"), 0u);
   const Response response = response_of(frame);

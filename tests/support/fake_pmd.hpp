@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/pmd_reply.hpp"
+#include "tests/support/node_json.hpp"
 #include "transport/connection.hpp"
 #include "transport/listener.hpp"
 #include "transport/out_buffer.hpp"
@@ -65,7 +66,7 @@ class FakePmd : private transport::ConnectionObserver {
       case RequestType::resolve: {
         for (const protocol::NodeInfo& node : nodes) {
           if (node.alias == request.name || node.node_id == request.name)
-            return send(protocol::node_response(id, node));
+            return send(protocol::node_response(id, protocol::node_json(node)));
         }
         return send(protocol::error_response(id, protocol::kNodeNotFound));
       }
@@ -78,13 +79,13 @@ class FakePmd : private transport::ConnectionObserver {
   /// As our PMD: watch with all nodes and the revision.
   void answer_watch(const protocol::Request& request, std::uint64_t revision) {
     auto response = protocol::NodesResponse::to_watch(request.raw_request_id, revision);
-    for (const protocol::NodeInfo& node : nodes) response.add(node);
+    for (const protocol::NodeInfo& node : nodes) response.add(protocol::node_json(node));
     send(std::move(response).finish());
   }
 
   [[nodiscard]] std::string list_answer(std::string_view id) const {
     auto response = protocol::NodesResponse::to_list(id);
-    for (const protocol::NodeInfo& node : nodes) response.add(node);
+    for (const protocol::NodeInfo& node : nodes) response.add(protocol::node_json(node));
     return std::move(response).finish();
   }
 

@@ -1,0 +1,88 @@
+// Entries by one of their names: a hash table of which a look-up touches one cache line, then the entry that it finds.
+//
+// One thread. Neither owns the entries nor keeps their names: `kName` of an entry must not change while it is in.
+//   1. No two entries of the same name are in.
+//   2. At most half of the slots are taken, and no free slot lies between an entry's slot and where its hash would
+//      have it: the search for a name ends at the first free one.
+// Use: NameIndex<Entry, &Entry::alias_key> by_alias; by_alias.insert(entry); Entry* found = by_alias.find("pong");
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/assert.hpp"
+
+namespace distflow::pmd {
+
+template <class Entry, std::string_view Entry::*kName>
+class NameIndex {
+ public:
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  /// Null when there is none.
+  [[nodiscard]] Entry* find(std::string_view name) const {
+    const std::size_t hash = hash_of(name);
+    for (std::size_t at = home(hash);; at = next(at)) {
+      const Slot& slot = slots_[at];
+      if (slot.entry == nullptr) return nullptr;
+      if (slot.hash == hash && slot.entry->*kName == name) return slot.entry;
+    }
+  }
+
+  void insert(Entry& entry) {
+    if (2 * (size_ + 1) > slots_.size()) grow();
+    ++size_;
+    put({hash_of(entry.*kName), &entry});
+  }
+
+  /// The entry must be in.
+  void erase(const Entry& entry) {
+    std::size_t hole = home(hash_of(entry.*kName));
+    while (slots_[hole].entry != &entry) {
+      DF_ASSERT(slots_[hole].entry != nullptr);
+      hole = next(hole);
+    }
+    // Whatever lies behind, and would rather lie in the hole, moves up.
+    for (std::size_t at = next(hole); slots_[at].entry != nullptr; at = next(at)) {
+      if (distance(home(slots_[at].hash), at) < distance(hole, at)) continue;
+      slots_[hole] = slots_[at];
+      hole = at;
+    }
+    slots_[hole] = {};
+    --size_;
+  }
+
+ private:
+  struct Slot {
+    std::size_t hash = 0;
+    Entry* entry = nullptr;
+  };
+
+  static std::size_t hash_of(std::string_view name) { return std::hash<std::string_view>{}(name); }
+
+  [[nodiscard]] std::size_t home(std::size_t hash) const { return hash & (slots_.size() - 1); }
+  [[nodiscard]] std::size_t next(std::size_t at) const { return home(at + 1); }
+  /// How many slots further on `to` is.
+  [[nodiscard]] std::size_t distance(std::size_t from, std::size_t to) const { return home(to - from); }
+
+  void put(const Slot& slot) {
+    std::size_t at = home(slot.hash);
+    while (slots_[at].entry != nullptr) at = next(at);
+    slots_[at] = slot;
+  }
+
+  void grow() {
+    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
+    for (const Slot& slot : old) {
+      if (slot.entry != nullptr) put(slot);
+    }
+  }
+
+  std::vector<Slot> slots_ = std::vector<Slot>(16);  // a power of two
+  std::size_t size_ = 0;
+};
+
+}  // namespace distflow::pmd
