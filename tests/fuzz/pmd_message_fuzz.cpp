@@ -8,6 +8,7 @@
 #include "protocol/json_grammar.hpp"
 #include "protocol/pmd_reply.hpp"
 #include "protocol/pmd_request.hpp"
+#include "tests/support/node_json.hpp"
 
 namespace {
 
@@ -20,7 +21,7 @@ Request read_back(const std::string& frame) {
 }
 
 void check_node(const NodeInfo& node) {
-  const std::string frame = node_response("", node);
+  const std::string frame = node_response("", node_json(node));
   const auto reply = parse_reply(frame);
   DF_ASSERT(reply && std::get_if<Response>(&*reply)->node == node);
 }
