@@ -5,31 +5,43 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
 
+/// The words of a process, each with a NUL behind it; nothing when it ends meanwhile. A stream would throw then.
+std::string command_line_of(const char* pid) {
+  std::string words;
+  std::FILE* const file = std::fopen((std::string("/proc/") + pid + "/cmdline").c_str(), "r");
+  if (file == nullptr) return words;
+  std::array<char, 4096> part{};
+  while (const std::size_t size = std::fread(part.data(), 1, part.size(), file)) words.append(part.data(), size);
+  std::fclose(file);
+  return words;
+}
+
 /// The processes whose command line is that of a PMD for `port`.
 std::vector<pid_t> pmd_processes(std::uint16_t port) {
+  const std::string option = std::string("--port\0", 7) + std::to_string(port) + '\0';
   std::vector<pid_t> found;
-  DIR* proc = ::opendir("/proc");
+  DIR* const proc = ::opendir("/proc");
+  DF_ASSERT(proc != nullptr);
   while (const dirent* entry = ::readdir(proc)) {
-    std::ifstream file(std::string("/proc/") + entry->d_name + "/cmdline");
-    const std::string words((std::istreambuf_iterator<char>(file)), {});
-    const std::string option = std::string("--port\0", 7) + std::to_string(port) + '\0';
+    const std::string words = command_line_of(entry->d_name);
     if (words.find("distflow-pmd") != std::string::npos && words.find(option) != std::string::npos) {
       found.push_back(std::atoi(entry->d_name));
     }
