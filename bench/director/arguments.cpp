@@ -81,7 +81,10 @@ class Parser {
         ->capture_default_str()
         ->check(CLI::IsMember({"inlined", "dispatcher", "caller"}));
     command.add_option("--backend", mode.backend, "The I/O backend")->check(CLI::IsMember({"auto", "epoll", "uring"}));
-    command.add_flag("--spin", mode.spins, "Look for work for some time before sleeping");
+    const auto wait = [&mode](std::int64_t spins) { mode.wait = spins > 0 ? NodeWait::spinning : NodeWait::blocking; };
+    command.add_flag_function("--spin,--no-spin{false}", wait,
+                              "Nodes that run out of work look for more for 20 ms, or sleep at once; "
+                              "otherwise they do as they always do");
   }
 
   void add_payloads(CLI::App& command) {

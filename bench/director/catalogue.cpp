@@ -8,7 +8,8 @@ namespace {
 std::vector<std::string> options_of(const NodeMode& mode, const std::string& threading) {
   std::vector<std::string> options{"--threading", threading};
   if (!mode.backend.empty()) options.insert(options.end(), {"--backend", mode.backend});
-  if (mode.spins) options.emplace_back("--spin");
+  if (mode.wait == NodeWait::spinning) options.emplace_back("--spin");
+  if (mode.wait == NodeWait::blocking) options.emplace_back("--no-spin");
   return options;
 }
 
@@ -16,7 +17,8 @@ std::vector<std::string> options_of(const NodeMode& mode, const std::string& thr
 
 std::string Catalogue::name_of(const NodeMode& mode) {
   std::string name = "distflow, " + mode.threading;
-  if (mode.spins) name += ", spinning";
+  if (mode.wait == NodeWait::spinning) name += ", spinning";
+  if (mode.wait == NodeWait::blocking) name += ", blocking";
   if (!mode.backend.empty()) name += ", " + mode.backend;
   return name;
 }

@@ -1,7 +1,7 @@
 // The known contestants: which programs play for whom, with which options.
 //
 // Pure functions of the placement; any thread. Programs lie in one folder, beside distflow-bench.
-// Use: const Catalogue catalogue(placement); Seat seat = catalogue.node({.spins = true}, Work::round_trip, 128);
+// Use: const Catalogue catalogue(placement); Seat seat = catalogue.node({.wait = NodeWait::spinning}, Work::round_trip, 128);
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,14 @@ struct Placement {
   std::string congestion{};  ///< empty: the system's
 };
 
+/// How a node waits for work: as it does by itself, spinning while it pays; for long; or asleep at once.
+enum class NodeWait : std::uint8_t { usual, spinning, blocking };
+
 /// How a distflow node works.
 struct NodeMode {
   std::string threading = "inlined";
   std::string backend{};  ///< empty: the library's choice
-  bool spins = false;
+  NodeWait wait = NodeWait::usual;
   std::string source_threading = "caller";  ///< of the sources of one way
 };
 

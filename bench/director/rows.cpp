@@ -85,19 +85,20 @@ RowPlan large_one_way(const Catalogue& catalogue, std::uint64_t payload, Seat li
 }
 
 RowPlan small_round_trip(const Catalogue& catalogue) {
-  const NodeMode spinning{.spins = true};
-  const NodeMode blocking;
+  const NodeMode usual;
+  const NodeMode spinning{.wait = NodeWait::spinning};
+  const NodeMode blocking{.wait = NodeWait::blocking};
   const NodeMode dispatcher{.threading = "dispatcher"};
-  const std::string ours = Catalogue::name_of(spinning);
+  const std::string ours = Catalogue::name_of(usual);
   RowPlan row = round_trip("closed loop", kSmall);
-  for (const NodeMode& mode : {spinning, blocking, dispatcher}) {
+  for (const NodeMode& mode : {usual, spinning, blocking, dispatcher}) {
     row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
   }
   for (const Waits waits : kEveryWait) {
     row.seats.push_back(catalogue.raw_ping(waits, kSmall));
   }
   append(row.seats, catalogue.peers(Work::round_trip, kSmall));
-  row.ratios = {{ours, Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
+  row.ratios = {{Catalogue::name_of(spinning), Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
                 {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
                 {ours, Catalogue::kZmq, at_most(0.35), {}},
                 {ours, Catalogue::kNats, at_most(0.25), {}},
@@ -169,9 +170,10 @@ Rows connection_rows(const Catalogue& catalogue, const NodeMode& mode, const std
 Rows backend_rows(const Catalogue& catalogue) {
   const NodeMode epoll{.backend = "epoll"};
   const NodeMode uring{.backend = "uring"};
-  NodeMode spinning_epoll = epoll;
-  NodeMode spinning_uring = uring;
-  spinning_epoll.spins = spinning_uring.spins = true;
+  const auto waiting = [](NodeMode mode, NodeWait wait) {
+    mode.wait = wait;
+    return mode;
+  };
 
   Rows rows;
   const auto add = [&](RowPlan row, Seat of, Seat to) {
@@ -183,10 +185,11 @@ Rows backend_rows(const Catalogue& catalogue) {
   const auto node = [&](const NodeMode& mode, Work work, std::uint64_t payload) {
     return catalogue.node(mode, work, payload);
   };
-  add(round_trip("closed loop, blocking", kSmall), node(uring, Work::round_trip, kSmall),
-      node(epoll, Work::round_trip, kSmall));
-  add(round_trip("closed loop, spinning", kSmall), node(spinning_uring, Work::round_trip, kSmall),
-      node(spinning_epoll, Work::round_trip, kSmall));
+  for (const NodeWait wait : {NodeWait::blocking, NodeWait::spinning}) {
+    const std::string how = wait == NodeWait::blocking ? "blocking" : "spinning";
+    add(round_trip("closed loop, " + how, kSmall), node(waiting(uring, wait), Work::round_trip, kSmall),
+        node(waiting(epoll, wait), Work::round_trip, kSmall));
+  }
   for (const std::uint64_t payload : {kSmall, kLarge}) {
     add(one_way(payload), node(uring, Work::one_way, payload), node(epoll, Work::one_way, payload));
   }

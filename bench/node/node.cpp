@@ -1,6 +1,7 @@
 // distflow as a contestant: a node in any threading mode, on any backend, on the public API alone.
 //
-//     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--checked] [--burst BYTES]
+//     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--no-spin] [--checked]
+//                         [--burst BYTES]
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
@@ -54,6 +55,7 @@ class Contestant {
     options.threading = threading_;
     options.backend = setup.other("--backend", "");
     if (setup.spins) options.spin = kSpin;
+    if (setup.has("--no-spin")) options.spin = std::chrono::microseconds(0);
     // A sender that runs far ahead of its receiver only fills memory: it is told so early.
     options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
     options.frame_size_max = static_cast<std::uint32_t>(options.send_bytes_max - 4);

@@ -84,8 +84,9 @@ struct NodeOptions {
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
   std::string backend{};
-  /// How long a thread looks for work without sleeping. Costs that much of a core; saves a wake-up's latency.
-  std::chrono::microseconds spin{0};
+  /// How long at most a thread that has run out of work looks for more before it sleeps; zero: not at all. It does so
+  /// only while work has lately come within that time: then nobody has to wake it, for up to a core of CPU time.
+  std::chrono::microseconds spin{50};
 
   LogVerbosity log = LogVerbosity::warn;
 };

@@ -6,7 +6,12 @@
 namespace distflow::io {
 
 Reactor::Reactor(std::unique_ptr<Backend> backend, ReactorOptions options)
-    : options_(options), backend_(std::move(backend)), timers_(backend_->now()), tasks_(options.task_count_max) {}
+    : options_(options),
+      backend_(std::move(backend)),
+      timers_(backend_->now()),
+      tasks_(options.task_count_max),
+      spin_advice_(options.spin),
+      asleep_since_(backend_->now()) {}
 
 Reactor::~Reactor() {
   while (!put_off_.empty()) put_off_.pop_front();
@@ -69,8 +74,17 @@ bool Reactor::is_spinning() {
   if (options_.spin == base::Duration::zero()) return false;
   const BackendCounters& counters = backend_->counters();
   const std::uint64_t activity = counters.recvs + counters.sends + counters.accepts + submissions_seen_;
-  if (std::exchange(activity_seen_, activity) != activity) spin_until_ = base::saturating_add(now(), options_.spin);
-  return now() < spin_until_;
+  if (std::exchange(activity_seen_, activity) != activity) {
+    wait_ == Wait::spinning ? spin_advice_.note_found() : spin_advice_.note_slept(now() - asleep_since_);
+    wait_ = Wait::spinning;
+    spin_until_ = base::saturating_add(now(), spin_advice_.spin());
+  }
+  if (now() < spin_until_) return true;
+  if (std::exchange(wait_, Wait::sleeping) == Wait::spinning) {
+    if (spin_advice_.spin() > base::Duration::zero()) spin_advice_.note_vain();
+    asleep_since_ = now();
+  }
+  return false;
 }
 
 void Reactor::poll_asleep(base::Instant deadline) {

@@ -14,6 +14,7 @@
 
 #include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
+#include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "base/time.hpp"
 #include "base/timer_wheel.hpp"
@@ -28,7 +29,8 @@ class TurnEnd : public base::ListNode<TurnEnd> {
 };
 
 struct ReactorOptions {
-  /// How long the loop goes on looking for work after the last it had, before it sleeps.
+  /// How long the loop goes on looking for work after the last it had, before it sleeps; while that pays
+  /// (base/spin_advice.hpp).
   base::Duration spin{0};
   /// Tasks posted and not yet run, at most.
   std::size_t task_count_max = 65536;
@@ -98,7 +100,11 @@ class Reactor {
   base::SubmissionQueue<std::function<void()>> tasks_;
   std::uint64_t submissions_seen_ = 0;
   std::uint64_t activity_seen_ = 0;
+  enum class Wait : std::uint8_t { spinning, sleeping };  // for work, since the last there was
+  Wait wait_ = Wait::sleeping;
+  base::SpinAdvice spin_advice_;
   base::Instant spin_until_ = base::Instant::min();
+  base::Instant asleep_since_;
   bool is_watched_ = false;          // a program sleeps on pollable_fd() between turns
   bool is_left_to_watcher_ = false;  // and may be sleeping there now
 

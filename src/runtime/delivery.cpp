@@ -44,10 +44,10 @@ Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base:
     : reactor_(reactor),
       log_(log),
       has_thread_(options.threading == Threading::dispatcher),
-      spin_(options.spin),
       on_room_(on_room),
       mailbox_(mailbox_options(options.mailbox)),
       exception_log_(5, base::seconds(10)),
+      spin_advice_(options.spin),
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
@@ -207,22 +207,29 @@ bool Delivery::has_work() const {
   return (handler_ && mailbox_.size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
 }
 
-bool Delivery::finds_work_spinning() const {
-  if (spin_ == base::Duration::zero()) return false;
-  const base::Instant end = io::system_now() + spin_;
+bool Delivery::finds_work_spinning() {
+  const base::Duration spin = spin_advice_.spin();
+  if (spin == base::Duration::zero()) return false;
+  const base::Instant end = base::saturating_add(io::system_now(), spin);
   while (!has_work()) {
-    if (io::system_now() >= end) return false;
+    if (io::system_now() >= end) {
+      spin_advice_.note_vain();
+      return false;
+    }
   }
+  spin_advice_.note_found();
   return true;
 }
 
 void Delivery::wait_for_work() {
   is_asleep_.exchange(true, std::memory_order_seq_cst);
   const bool is_needed = has_work();
+  const base::Instant since = io::system_now();
   std::unique_lock lock(mutex_);
   if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
   is_woken_ = false;
   is_asleep_.store(false, std::memory_order_relaxed);
+  spin_advice_.note_slept(io::system_now() - since);
 }
 
 }  // namespace distflow::runtime

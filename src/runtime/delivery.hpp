@@ -24,6 +24,7 @@
 #include <distflow/node_options.hpp>
 
 #include "base/log.hpp"
+#include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
 #include "runtime/mailbox.hpp"
@@ -85,13 +86,12 @@ class Delivery {
   bool run_tasks();
   void wake_dispatcher();
   [[nodiscard]] bool has_work() const;
-  [[nodiscard]] bool finds_work_spinning() const;
+  bool finds_work_spinning();
   void wait_for_work();
 
   io::Reactor& reactor_;
   const base::Log& log_;
   const bool has_thread_;
-  const base::Duration spin_;
   const base::Delegate<void()> on_room_;
   Mailbox mailbox_;
 
@@ -106,6 +106,7 @@ class Delivery {
   std::atomic<bool> is_stopping_{false};
 
   // The second thread, and how it is woken.
+  base::SpinAdvice spin_advice_;
   io::TurnEnd wake_;
   base::SubmissionQueue<std::function<void()>> tasks_;
   std::atomic<bool> is_asleep_{false};

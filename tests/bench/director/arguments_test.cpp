@@ -27,11 +27,20 @@ TEST(Arguments, of_latency_say_how_to_measure) {
   EXPECT_EQ(arguments.rows.rate, 5000U);
   EXPECT_EQ(arguments.rows.payloads, (std::vector<std::uint64_t>{128, 1024}));
   EXPECT_EQ(arguments.rows.mode.threading, "dispatcher");
-  EXPECT_TRUE(arguments.rows.mode.spins);
+  EXPECT_EQ(arguments.rows.mode.wait, NodeWait::spinning);
   EXPECT_FALSE(arguments.settings.pins);
   EXPECT_EQ(arguments.settings.pairs, 30U);
   EXPECT_EQ(arguments.settings.congestion, "");
   EXPECT_EQ(arguments.json_path, "file");
+}
+
+TEST(Arguments, say_how_nodes_wait_or_leave_it_to_them) {
+  const auto wait = [](const std::vector<const char*>& words) {
+    return std::get<Arguments>(parse(words)).rows.mode.wait;
+  };
+  EXPECT_EQ(wait({"throughput"}), NodeWait::usual);
+  EXPECT_EQ(wait({"throughput", "--spin"}), NodeWait::spinning);
+  EXPECT_EQ(wait({"throughput", "--no-spin"}), NodeWait::blocking);
 }
 
 TEST(Arguments, of_report_and_compare_are_files) {

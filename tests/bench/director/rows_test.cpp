@@ -58,11 +58,14 @@ TEST(Rows, contestants_that_are_compared_do_the_same_work_with_the_same_payload_
   }
 }
 
-TEST(Rows, a_node_that_spins_is_told_so_at_both_ends) {
-  const Seat seat = catalogue().node({.spins = true}, Work::round_trip, 128);
-  EXPECT_TRUE(has_all(seat.contestant.driver.options, {"--spin"}));
-  EXPECT_TRUE(has_all(seat.contestant.responder->options, {"--spin"}));
-  EXPECT_TRUE(seat.contestant.broker);
+TEST(Rows, a_node_that_spins_or_does_not_is_told_so_at_both_ends) {
+  for (const auto& [wait, option] :
+       {std::pair(NodeWait::spinning, "--spin"), std::pair(NodeWait::blocking, "--no-spin")}) {
+    const Seat seat = catalogue().node({.wait = wait}, Work::round_trip, 128);
+    EXPECT_TRUE(has_all(seat.contestant.driver.options, {option}));
+    EXPECT_TRUE(has_all(seat.contestant.responder->options, {option}));
+    EXPECT_TRUE(seat.contestant.broker);
+  }
 }
 
 TEST(Rows, one_way_to_a_node_has_a_source_that_turns_its_own_node) {
