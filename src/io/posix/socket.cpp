@@ -155,6 +155,9 @@ void discard_received(int fd) noexcept {
 }
 
 std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept {
+  if (pieces.size() == 1) {
+    return ::send(fd, pieces.front().data() + offset, pieces.front().size() - offset, platform::send_flags());
+  }
   GatheredMessage message;
   return ::sendmsg(fd, &message.gather(pieces, offset), platform::send_flags());
 }
