@@ -1,7 +1,8 @@
 // The known contestants: which programs play for whom, with which options.
 //
 // Pure functions of the placement; any thread. Programs lie in one folder, beside distflow-bench.
-// Use: const Catalogue catalogue(placement); Seat seat = catalogue.node({.wait = NodeWait::spinning}, Work::round_trip, 128);
+// Use: const Catalogue catalogue(placement);
+//      Seat seat = catalogue.node({.wait = NodeWait::spinning}, Work::round_trip, 128);
 #pragma once
 
 #include <cstddef>
