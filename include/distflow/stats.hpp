@@ -75,6 +75,7 @@ struct NodeStats {
   std::size_t parked_messages = 0;
   std::size_t connections_in = 0;
   std::size_t connections_out = 0;
+  std::size_t connections_shared = 0;  ///< of connections_in: those that this node sends on, too
 
   std::string backend;                  ///< the I/O backend in use
   std::string backend_fallback_reason;  ///< why not the one asked for; empty when it is that one

@@ -17,10 +17,12 @@ Directory::Directory(LinkParts& parts, TrafficTable& traffic, DirectoryObserver&
 
 Directory::~Directory() = default;
 
-Peer& Directory::upsert(const PeerInfo& info) {
+Peer& Directory::upsert(const KnownNode& node) {
+  const PeerInfo& info = node.info;
   if (const auto found = by_id_.find(info.node_id); found != by_id_.end()) {
     Peer& peer = *found->second;
     peer.is_suspect = false;
+    peer.shares_connections = node.shares_connections;
     if (peer.info == info) return peer;
     const bool has_moved = peer.info.host != info.host || peer.info.port != info.port;
     const bool has_new_alias = peer.info.alias != info.alias;
@@ -39,9 +41,10 @@ Peer& Directory::upsert(const PeerInfo& info) {
   Peer& peer = *added;
   peer.info = info;
   peer.is_self = info.node_id == options_.self;
+  peer.shares_connections = node.shares_connections;
   peer.prefix = protocol::envelope_prefix(options_.self, info.node_id);
   peer.traffic = &traffic_.of(info.node_id);
-  peer.link = std::make_unique<Link>(parts_, *peer.traffic, info.host, info.port);
+  peer.link = std::make_unique<Link>(parts_, *peer.traffic, info);
   {
     const std::scoped_lock lock(mutex_);
     peers_.push_back(std::move(added));
@@ -88,15 +91,14 @@ void Directory::unbind_alias(const Peer& peer) {
 }
 
 void Directory::replace_link(Peer& peer) {
-  std::unique_ptr<Link> old =
-      std::exchange(peer.link, std::make_unique<Link>(parts_, *peer.traffic, peer.info.host, peer.info.port));
+  std::unique_ptr<Link> old = std::exchange(peer.link, std::make_unique<Link>(parts_, *peer.traffic, peer.info));
   old->retire(&SendCounters::dropped_peer_left);
   replaced_.push_back(std::move(old));
 }
 
-void Directory::on_snapshot(std::span<const PeerInfo> nodes, Absence absence) {
+void Directory::on_snapshot(std::span<const KnownNode> nodes, Absence absence) {
   std::unordered_set<std::string_view> present;
-  for (const PeerInfo& node : nodes) present.insert(node.node_id);
+  for (const KnownNode& node : nodes) present.insert(node.info.node_id);
   std::vector<Peer*> missing;
   for (const PeerPtr& peer : peers_) {
     if (!present.contains(peer->info.node_id)) missing.push_back(peer.get());
@@ -109,7 +111,7 @@ void Directory::on_snapshot(std::span<const PeerInfo> nodes, Absence absence) {
       leave(*peer, &SendCounters::dropped_peer_left);
     }
   }
-  for (const PeerInfo& node : nodes) upsert(node);
+  for (const KnownNode& node : nodes) upsert(node);
   // Anew after each loss: a peer that had registered again has to do so once more.
   if (has_suspects) parts_.reactor.arm_after(grace_timer_, options_.rejoin_grace);
 }
@@ -124,7 +126,11 @@ void Directory::on_grace_over() {
 
 Peer* Directory::find(std::string_view name) {
   if (const auto found = by_alias_.find(name); found != by_alias_.end()) return found->second;
-  const auto found = by_id_.find(name);
+  return find_id(name);
+}
+
+Peer* Directory::find_id(std::string_view node_id) {
+  const auto found = by_id_.find(node_id);
   return found == by_id_.end() ? nullptr : found->second;
 }
 

@@ -25,6 +25,12 @@
 
 namespace distflow::runtime {
 
+/// A node as the registry tells of it.
+struct KnownNode {
+  PeerInfo info;
+  bool shares_connections = false;
+};
+
 /// One node of the registry. Lives until it has left and its link has finished.
 struct Peer {
   PeerInfo info;
@@ -33,6 +39,7 @@ struct Peer {
   std::unique_ptr<Link> link;
   bool is_self = false;
   bool is_suspect = false;
+  bool shares_connections = false;
 };
 
 class DirectoryObserver {
@@ -61,13 +68,15 @@ class Directory {
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
 
-  Peer& upsert(const PeerInfo& info);
+  Peer& upsert(const KnownNode& node);
   void remove(std::string_view node_id);
   /// `absence` says what becomes of peers that are not among `nodes`.
-  void on_snapshot(std::span<const PeerInfo> nodes, Absence absence);
+  void on_snapshot(std::span<const KnownNode> nodes, Absence absence);
 
   /// By alias, else by nodeId. Loop thread only.
   [[nodiscard]] Peer* find(std::string_view name);
+  /// By nodeId alone. Loop thread only.
+  [[nodiscard]] Peer* find_id(std::string_view node_id);
 
   /// The other nodes, in the order of their joining. Any thread.
   [[nodiscard]] std::vector<PeerInfo> list() const;

@@ -7,39 +7,52 @@ namespace distflow::runtime {
 
 using transport::Connection;
 
-Link::Link(LinkParts& parts, Traffic& traffic, std::string host, std::uint16_t port)
+Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
     : parts_(parts),
       traffic_(traffic),
-      host_(std::move(host)),
-      port_(port),
+      node_id_(peer.node_id),
+      host_(peer.host),
+      port_(peer.port),
       dialer_(parts.reactor, parts.resolver, {}, base::Delegate<void(Result<io::Handle>)>::to<&Link::on_dialed>(*this)),
-      retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)) {
+      retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)),
+      patience_timer_(base::Delegate<void()>::to<&Link::on_patience_over>(*this)) {
   renew_connection();
 }
 
 Link::~Link() {
   DF_ASSERT(dying_.empty());
   DF_ASSERT(!is_connected());
+  DF_ASSERT(carrier_ == nullptr && !asking_);
 }
 
 void Link::renew_connection() {
   transport::ConnectionObserver& self = *this;
   connection_ = std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
+  way_ = connection_.get();
+}
+
+/// For a way that is on its way out: what comes now waits for the next connection.
+void Link::leave_way() {
+  if (carrier_ != nullptr) {
+    carrier_->give_back(&SendCounters::dropped_connection_lost);
+    return on_carrier_gone();
+  }
+  intake_.reset();
+  dying_.push_back(std::move(connection_));
+  renew_connection();
 }
 
 SendVerdict Link::send(const transport::EncodedRun& run) {
   DF_ASSERT(!is_retired_);
-  transport::SendResult result = connection_->send(run);
-  if (result == transport::SendResult::closed) {
-    // The connection is on its way out: what comes now waits for the next one.
-    dying_.push_back(std::move(connection_));
-    renew_connection();
-    result = connection_->send(run);
+  transport::SendResult result = way_->send(run);
+  if (result == transport::SendResult::closed) [[unlikely]] {
+    leave_way();
+    result = way_->send(run);
   }
   if (result == transport::SendResult::full) return SendVerdict::queue_full;
   add_owned(traffic_.out.accepted, run.count);
-  if (!connection_->is_open()) dial();
-  return parts_.writes_at_once && connection_->push() ? SendVerdict::written : SendVerdict::queued;
+  if (!way_->is_open() && !asking_) dial();
+  return parts_.writes_at_once && way_->push() ? SendVerdict::written : SendVerdict::queued;
 }
 
 void Link::dial() {
@@ -52,6 +65,7 @@ void Link::on_dialed(Result<io::Handle> outcome) {
   if (!outcome) return on_unreachable(outcome.error());
   waiting_since_ = base::kNever;
   backoff_.reset();
+  has_asked_ = false;
   ++parts_.open_count;
   connection_->open(*outcome);
 }
@@ -60,7 +74,7 @@ void Link::on_unreachable(const Error& why) {
   const base::Instant now = parts_.reactor.now();
   if (now - waiting_since_ >= parts_.connect_deadline) {
     parts_.log.write(base::LogLevel::warn, "peer %s at %s:%u cannot be reached (%s); what waited for it is dropped",
-                     traffic_.node_id.c_str(), host_.c_str(), port_, why.message().c_str());
+                     node_id_.c_str(), host_.c_str(), port_, why.message().c_str());
     drop_waiting(&SendCounters::dropped_unreachable);
     return;
   }
@@ -78,8 +92,16 @@ void Link::retire(Counter SendCounters::*reason) {
   drop_reason_ = reason;
   dialer_.cancel();
   parts_.reactor.timers().cancel(retry_timer_);
+  if (asking_) stop_asking();
+  if (carrier_ != nullptr) {
+    carrier_->give_back(reason);
+    on_carrier_gone();
+  }
   if (connection_->is_open()) {
-    connection_->finish();
+    if (reason == &SendCounters::dropped_shutdown || !linger()) {
+      intake_.reset();
+      connection_->finish();
+    }
     dying_.push_back(std::move(connection_));
   } else if (!connection_->is_opened()) {
     drop_waiting(reason);
@@ -95,7 +117,8 @@ void Link::abort() {
 }
 
 void Link::on_frames(Connection& connection) {
-  // A node does not answer on the connection that it was sent to: what comes here is nobody's.
+  if (intake_ && &intake_->connection() == &connection) return intake_->on_frames();
+  // Nobody was told that it may send here: what comes is nobody's.
   framing::Frame frame;
   while (connection.next_frame(frame)) {
   }
@@ -104,13 +127,18 @@ void Link::on_frames(Connection& connection) {
 void Link::on_sent(Connection&, std::uint32_t sent, std::uint32_t dropped) {
   add_owned(traffic_.out.written, sent);
   if (dropped > 0) add_owned(traffic_.out.*drop_reason_, dropped);
+  if (seeks_carrier_) ask_if_idle();
 }
 
 void Link::on_closed(Connection& connection, Error why) {
   --parts_.open_count;
-  parts_.log.write(base::LogLevel::debug, "link to %s closed: %s", traffic_.node_id.c_str(), why.message().c_str());
-  if (connection_.get() == &connection) {
-    renew_connection();
+  parts_.log.write(base::LogLevel::debug, "link to %s closed: %s", node_id_.c_str(), why.message().c_str());
+  if (intake_ && &intake_->connection() == &connection) intake_.reset();
+  if (connection_.get() == &connection) return renew_connection();
+  if (asking_.get() == &connection) {
+    parts_.reactor.timers().cancel(patience_timer_);
+    const ConnectionPtr ended = std::move(asking_);
+    if (!connection_->queue().is_empty()) dial();
     return;
   }
   std::erase_if(dying_, [&connection](const auto& dying) { return dying.get() == &connection; });

@@ -1,18 +1,26 @@
-// The way to one peer: a connection that is dialled when there is something to send, and dialled again after a loss.
+// The way to one peer: a connection that is dialled when there is something to send, and dialled again after a loss; or
+// one that the peer has opened, once it has agreed to be answered there.
+//
+//     own connection ── the peer is heard, all is sent: ask ──▶ asking ── may, on a carrier ──▶ carrier
+//           ▲                                                     │ no answer in time              │ gone
+//           └─────────────────────────────────────────────────────┴────────────────────────────────┘
 //
 // Loop thread only.
-//   1. Frames leave in the order of send(). Those that wait for a connection are bounded like any send queue.
+//   1. Frames leave in the order of send(), and a peer gets those of one way before those of the next. Those that wait
+//      for a connection, or for the peer's answer, are bounded like any send queue.
 //   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
 //   4. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
-// Use: Link link(parts, traffic, "127.0.0.1", 4000); link.send(frame);
+// Use: Link link(parts, traffic, peer); link.send(frame);
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <distflow/message.hpp>
 #include <distflow/send.hpp>
 
 #include "base/log.hpp"
@@ -20,10 +28,14 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "protocol/connection_notice.hpp"
+#include "runtime/carrier.hpp"
+#include "runtime/intake.hpp"
 #include "runtime/traffic.hpp"
 #include "transport/backoff.hpp"
 #include "transport/connection.hpp"
 #include "transport/dialer.hpp"
+#include "transport/out_buffer.hpp"
 
 namespace distflow::runtime {
 
@@ -34,17 +46,20 @@ struct LinkParts {
   base::ChunkPool& blocks;
   base::Random& random;
   const base::Log& log;
+  transport::OutBuffer& out;  ///< for notices
+  SharedIntake& intake;       ///< of what peers send on links' connections
   transport::ConnectionLimits limits;
   base::Duration connect_deadline;
   bool writes_at_once = false;  ///< does not wait for the turn's end
   /// Called when a retired link has finished, from inside a turn.
   base::Delegate<void()> on_finished;
-  std::size_t open_count = 0;  ///< connections that are open, of all links
+  std::size_t open_count = 0;     ///< connections that links have opened, of all links
+  std::size_t carrier_count = 0;  ///< connections of peers that links send on
 };
 
 class Link final : private transport::ConnectionObserver {
  public:
-  Link(LinkParts& parts, Traffic& traffic, std::string host, std::uint16_t port);
+  Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer);
   ~Link();
 
   /// written, queued, or queue_full: of all the frames.
@@ -56,30 +71,60 @@ class Link final : private transport::ConnectionObserver {
   void abort();
   [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }
 
+  // Sharing a connection: link_sharing.cpp.
+
+  /// The peer sends on a connection that it has opened: asks to send there, as soon as nothing is on its way.
+  void seek_carrier();
+  /// What the peer says of this link's wish; on `carrier`, if it came on one.
+  void on_may(std::string_view nonce, Carrier* carrier);
+  /// The peer wants to send on this link's connection: it may, if there is one.
+  void on_ask(std::string_view nonce);
+  /// From the carrier: nothing more can be sent there.
+  void on_carrier_gone();
+
  private:
+  using ConnectionPtr = std::unique_ptr<transport::Connection>;
+
   void on_frames(transport::Connection& connection) override;
   void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
   void on_closed(transport::Connection& connection, Error why) override;
 
   void renew_connection();
+  void leave_way();
   void dial();
   void on_dialed(Result<io::Handle> outcome);
   void on_unreachable(const Error& why);
   void drop_waiting(Counter SendCounters::*reason);
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }
 
+  void ask_if_idle();
+  void stop_asking();
+  bool tell(transport::Connection& connection, const protocol::ConnectionNotice& notice);
+  bool linger();
+  void on_patience_over();
+
   LinkParts& parts_;
   Traffic& traffic_;
+  const std::string node_id_;
   const std::string host_;
   const std::uint16_t port_;
-  std::unique_ptr<transport::Connection> connection_;          // unopened until dialled; null once retired
-  std::vector<std::unique_ptr<transport::Connection>> dying_;  // on their way to on_closed
+  ConnectionPtr connection_;          // unopened until dialled; null once retired
+  transport::Connection* way_;        // where frames go: connection_, or the carrier's
+  std::vector<ConnectionPtr> dying_;  // on their way to on_closed
+  std::unique_ptr<Intake> intake_;    // of the connection that the peer sends on, of those above
   bool is_retired_ = false;
   Counter SendCounters::*drop_reason_ = &SendCounters::dropped_connection_lost;
   base::Instant waiting_since_ = base::kNever;  // when the first frame began to wait for a connection
   transport::Dialer dialer_;
   transport::Backoff backoff_;
   base::Timer retry_timer_;
+
+  Carrier* carrier_ = nullptr;
+  ConnectionPtr asking_;        // while the peer is asked: what was connection_; connection_ keeps what waits
+  std::string nonce_;           // of that question
+  bool seeks_carrier_ = false;  // will ask
+  bool has_asked_ = false;      // on this connection: once is enough
+  base::Timer patience_timer_;  // with the peer's answer, or with its end
 };
 
 }  // namespace distflow::runtime

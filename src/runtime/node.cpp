@@ -1,19 +1,21 @@
 #include "runtime/node.hpp"
 
-#include <array>
 #include <utility>
+
+#include "runtime/node_id.hpp"
 
 namespace distflow::runtime {
 namespace {
 
 constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
-PeerInfo to_peer_info(const protocol::NodeInfo& node) {
-  return {.node_id = node.node_id,
-          .alias = node.alias.value_or(std::string()),
-          .host = node.host,
-          .port = node.port,
-          .last_heartbeat = node.last_heartbeat_ms};
+KnownNode to_known_node(const protocol::NodeInfo& node) {
+  return {.info = {.node_id = node.node_id,
+                   .alias = node.alias.value_or(std::string()),
+                   .host = node.host,
+                   .port = node.port,
+                   .last_heartbeat = node.last_heartbeat_ms},
+          .shares_connections = node.has_cap(protocol::kSharingCap)};
 }
 
 std::uint64_t random_seed(io::Backend& backend) {
@@ -29,18 +31,6 @@ bool is_loopback(const std::string& host) {
 
 }  // namespace
 
-std::string make_node_id(io::Backend& backend) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::array<std::byte, 8> bytes{};
-  backend.fill_random(bytes);
-  std::string id;
-  for (const std::byte byte : bytes) {
-    id += digits[std::to_integer<std::size_t>(byte >> 4)];
-    id += digits[std::to_integer<std::size_t>(byte & std::byte{15})];
-  }
-  return id;
-}
-
 Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
     : parts_(parts),
       options_(options),
@@ -49,11 +39,20 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       node_id_(make_node_id(parts.reactor.backend())),
       resolver_(parts.reactor),
       out_(parts.out_chunks),
+      intake_{.reactor = parts.reactor,
+              .traffic = traffic_,
+              .delivery = delivery_,
+              .log = parts.log,
+              .node_id = node_id_,
+              .incomplete_bytes_max = options.incomplete_bytes_max,
+              .observer = *this},
       link_parts_{.reactor = parts.reactor,
                   .resolver = resolver_,
                   .blocks = parts.blocks,
                   .random = random_,
                   .log = parts.log,
+                  .out = out_,
+                  .intake = intake_,
                   .limits = connection_limits(),
                   .connect_deadline = options.connect_deadline,
                   .writes_at_once = options.write_at_once,
@@ -67,15 +66,10 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
       delivery_(parts.reactor, options_, parts.log, base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
-      inbound_({.reactor = parts.reactor,
+      inbound_({.intake = intake_,
                 .blocks = parts.blocks,
-                .traffic = traffic_,
-                .delivery = delivery_,
-                .log = parts.log,
-                .node_id = node_id_,
                 .limits = connection_limits(),
                 .connections_max = options.connections_max,
-                .incomplete_bytes_max = options.incomplete_bytes_max,
                 .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
@@ -109,6 +103,7 @@ protocol::Registration Node::registration() const {
   if (!options_.alias.empty()) node.alias = options_.alias;
   node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
   node.port = port();
+  node.caps.emplace().emplace_back(protocol::kSharingCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
   return registration;
@@ -172,11 +167,11 @@ pmd::AfterRefusal Node::on_registration_refused(const Error& error, std::string_
 void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
   add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
   if (is_closing()) return;
-  std::vector<PeerInfo> infos;
-  infos.reserve(nodes.size());
-  for (const protocol::NodeInfo& node : nodes) infos.push_back(to_peer_info(node));
+  std::vector<KnownNode> known;
+  known.reserve(nodes.size());
+  for (const protocol::NodeInfo& node : nodes) known.push_back(to_known_node(node));
   using Absence = Directory::Absence;
-  directory_.on_snapshot(infos, std::exchange(was_disconnected_, false) ? Absence::suspect : Absence::leave);
+  directory_.on_snapshot(known, std::exchange(was_disconnected_, false) ? Absence::suspect : Absence::leave);
   was_pmd_told_to_end_ = false;
   has_snapshot_ = true;
   router_.on_snapshot();
@@ -184,7 +179,7 @@ void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
 }
 
 void Node::on_join(const protocol::NodeInfo& node) {
-  if (!is_closing()) directory_.upsert(to_peer_info(node));
+  if (!is_closing()) directory_.upsert(to_known_node(node));
 }
 
 void Node::on_leave(const protocol::NodeInfo& node) {
@@ -240,16 +235,34 @@ void Node::on_peer_join(const Peer& peer) { delivery_.tell_join(peer.info); }
 void Node::on_peer_leave(const Peer& peer) { delivery_.tell_leave(peer.info); }
 void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
 
+void Node::on_heard(std::string_view from) {
+  // One of the two asks, so that not each moves to what the other leaves.
+  Peer* const peer = from < node_id_ ? directory_.find_id(from) : nullptr;
+  if (peer != nullptr && peer->shares_connections) peer->link->seek_carrier();
+}
+
+void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) {
+  using Kind = protocol::ConnectionNotice::Kind;
+  if (notice.kind == Kind::end && carrier != nullptr) {
+    carrier->note_gone();
+    return carrier->connection().finish();
+  }
+  Peer* const peer = directory_.find_id(from);
+  if (peer == nullptr) return;
+  if (notice.kind == Kind::ask) peer->link->on_ask(notice.nonce);
+  if (notice.kind == Kind::may) peer->link->on_may(notice.nonce, carrier);
+}
+
 void Node::ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
   client_->resolve(name, [on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
-    on_answer(answer ? Result<PeerInfo>(to_peer_info(*answer)) : Result<PeerInfo>(answer.error()));
+    on_answer(answer ? Result<PeerInfo>(to_known_node(*answer).info) : Result<PeerInfo>(answer.error()));
   });
 }
 
 void Node::ask_for_target(const std::string& name) {
-  ask_pmd(name, [this, name](Result<PeerInfo> answer) {
+  client_->resolve(name, [this, name](Result<protocol::NodeInfo> answer) {
     if (is_closing()) return;
-    if (answer) directory_.upsert(*answer);
+    if (answer) directory_.upsert(to_known_node(*answer));
     router_.on_answer(name, answer                                   ? Router::Answer::found
                             : answer.error() == Errc::node_not_found ? Router::Answer::not_found
                                                                      : Router::Answer::failed);
@@ -269,7 +282,10 @@ void Node::begin_shutdown(base::Duration deadline) {
   check_closed();
 }
 
-void Node::on_shutdown_deadline() { directory_.abort(); }
+void Node::on_shutdown_deadline() {
+  directory_.abort();
+  inbound_.abort();
+}
 
 void Node::on_link_finished() { parts_.reactor.defer(reap_); }
 
@@ -303,6 +319,7 @@ void Node::publish_gauges() {
   set(gauges_.parked, router_.parked_count());
   set(gauges_.connections_in, inbound_.session_count());
   set(gauges_.connections_out, link_parts_.open_count);
+  set(gauges_.connections_shared, link_parts_.carrier_count);
   set(gauges_.connections_accepted, inbound_.listener_counters().accepted);
   set(gauges_.connections_refused, inbound_.listener_counters().refused);
   set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
@@ -311,9 +328,9 @@ void Node::publish_gauges() {
 
 void Node::snapshot(NodeStats& stats) const {
   traffic_.snapshot(stats);
-  stats.malformed = read(inbound_.counters().malformed);
-  stats.misrouted = read(inbound_.counters().misrouted);
-  stats.connections_overflowed = read(inbound_.counters().overflowed);
+  stats.malformed = read(intake_.counters.malformed);
+  stats.misrouted = read(intake_.counters.misrouted);
+  stats.connections_overflowed = read(intake_.counters.overflowed);
   stats.tasks_lost = delivery_.tasks_lost();
   stats.frames_too_long = read(inbound_.counters().frames_too_long);
   stats.handler_exceptions = delivery_.exceptions();
@@ -330,6 +347,7 @@ void Node::snapshot(NodeStats& stats) const {
   stats.parked_messages = read(gauges_.parked);
   stats.connections_in = read(gauges_.connections_in);
   stats.connections_out = read(gauges_.connections_out);
+  stats.connections_shared = read(gauges_.connections_shared);
 }
 
 }  // namespace distflow::runtime

@@ -74,6 +74,7 @@ struct NodeGauges {
   Counter parked{0};
   Counter connections_in{0};
   Counter connections_out{0};
+  Counter connections_shared{0};
   Counter connections_accepted{0};
   Counter connections_refused{0};
   Counter accept_pauses{0};
@@ -82,7 +83,7 @@ struct NodeGauges {
   Counter pmd_starts{0};
 };
 
-class Node final : private pmd::ClientObserver, private DirectoryObserver {
+class Node final : private pmd::ClientObserver, private DirectoryObserver, private IntakeObserver {
  public:
   Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer);
   ~Node();
@@ -129,6 +130,10 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   void on_peer_leave(const Peer& peer) override;
   void on_binding(std::string_view name, Peer* peer) override;
 
+  // From what others send.
+  void on_heard(std::string_view from) override;
+  void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) override;
+
   [[nodiscard]] pmd::ClientOptions client_options() const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
@@ -138,7 +143,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   void tell_if_started();
   void fail_start(const Error& why);
   void on_start_deadline();
-  void on_mailbox_room() { inbound_.on_room(); }
+  void on_mailbox_room() { intake_.on_room(); }
   void on_link_finished();
   void on_reap();
   void on_shutdown_deadline();
@@ -164,6 +169,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   io::Resolver resolver_;
   TrafficTable traffic_;
   transport::OutBuffer out_;
+  SharedIntake intake_;
   LinkParts link_parts_;
   Directory directory_;
   Router router_;
@@ -177,8 +183,5 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver {
   io::TurnEnd reap_;
   io::TurnEnd closed_;
 };
-
-/// A nodeId of 16 hexadecimal digits.
-std::string make_node_id(io::Backend& backend);
 
 }  // namespace distflow::runtime

@@ -37,6 +37,13 @@ std::uint32_t Connection::drop_unopened() {
   return queue_.drop_all();
 }
 
+bool Connection::take_over(Connection& unopened) {
+  DF_ASSERT(unopened.state_ == State::unopened);
+  if (state_ > State::open || !queue_.take_over(unopened.queue_)) return false;
+  if (state_ == State::open) reactor_.defer(turn_end_);
+  return true;
+}
+
 bool Connection::push() {
   if (state_ != State::open || queue_.is_in_flight() || !queue_.has_filled()) return false;
   flush();
@@ -140,7 +147,7 @@ void Connection::on_sent(Result<void> result) {
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
 void Connection::on_stall_check() {
   if (!queue_.is_in_flight()) {
-    if (queue_.frames() == 0) queue_.trim();
+    if (queue_.is_empty()) queue_.trim();
     return;
   }
   if (!has_flown_ && send_op_.bytes_sent == stall_mark_) {

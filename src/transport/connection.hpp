@@ -84,6 +84,10 @@ class Connection {
 
   SendResult send(const EncodedFrame& frame) { return send(EncodedRun{frame.chunk, frame.bytes, 1}); }
 
+  /// Takes what is queued in a connection that was never opened, behind what is queued here: all of it, or false when
+  /// it is too much or this connection is closed.
+  bool take_over(Connection& unopened);
+
   /// Does not wait for the turn's end with what is queued; true when the system has taken all of it.
   bool push();
 

@@ -1,5 +1,6 @@
 #include "transport/send_queue.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -51,6 +52,28 @@ bool SendQueue::make_batches() {
   return batches_ != nullptr;
 }
 
+bool SendQueue::take_over(SendQueue& from) {
+  DF_ASSERT(!from.is_in_flight());
+  if (!from.has_filled()) return true;
+  if (!batches_ && !make_batches()) return false;
+  Batch& there = from.batches_->filled;
+  if (there.bytes > limits_.bytes_max - bytes() || there.frames > limits_.frames_max - frames()) return false;
+  Batch& here = batches_->filled;
+  try {
+    here.pieces.reserve(here.pieces.size() + there.pieces.size());
+    here.chunks.reserve(here.chunks.size() + there.chunks.size());
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  here.pieces.insert(here.pieces.end(), there.pieces.begin(), there.pieces.end());
+  here.chunks.insert(here.chunks.end(), there.chunks.begin(), there.chunks.end());
+  here.bytes += there.bytes;
+  here.frames += there.frames;
+  there.chunks.clear();  // their leases have moved
+  there.clear();
+  return true;
+}
+
 std::span<const io::Piece> SendQueue::begin_flight() {
   DF_ASSERT(!is_in_flight());
   DF_ASSERT(has_filled());
@@ -62,13 +85,15 @@ std::uint32_t SendQueue::end_flight(std::size_t bytes_sent) {
   DF_ASSERT(is_in_flight());
   Batch& flying = batches_->flying;
   DF_ASSERT(bytes_sent <= flying.bytes);
-  const std::uint32_t sent = bytes_sent == flying.bytes ? flying.frames : count_frames(flying.pieces, bytes_sent);
+  // Frames that are not counted are among those that are found.
+  const std::uint32_t sent =
+      bytes_sent == flying.bytes ? flying.frames : std::min(flying.frames, count_frames(flying.pieces, bytes_sent));
   flying.clear();
   return sent;
 }
 
 void SendQueue::trim() {
-  DF_ASSERT(frames() == 0);
+  DF_ASSERT(is_empty());
   batches_.reset();
 }
 

@@ -2,7 +2,8 @@
 // filled.
 //
 // Loop thread only.
-//   1. A piece consists of whole frames and holds one lease of its chunk.
+//   1. A piece consists of whole frames and holds one lease of its chunk. A run of count 0 is sent like any other, and
+//      counted nowhere.
 //   2. bytes() <= bytes_max and frames() <= frames_max, in flight and filled together.
 //   3. Frames leave in the order they came.
 //   4. A queue that has never been used, or has been trimmed, owns no memory.
@@ -40,6 +41,10 @@ class SendQueue {
   }
   bool append(const EncodedFrame& frame) { return append(EncodedRun{frame.chunk, frame.bytes, 1}); }
 
+  /// Takes what is filled in `from`, behind what is filled here: all of it, or false when a limit would be passed or
+  /// memory is exhausted. Nothing of `from` may be in flight.
+  bool take_over(SendQueue& from);
+
   /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
   std::span<const io::Piece> begin_flight();
 
@@ -57,8 +62,9 @@ class SendQueue {
   [[nodiscard]] std::uint32_t frames() const {
     return batches_ ? batches_->filled.frames + batches_->flying.frames : 0;
   }
-  [[nodiscard]] bool has_filled() const { return batches_ && batches_->filled.frames > 0; }
-  [[nodiscard]] bool is_in_flight() const { return batches_ && batches_->flying.frames > 0; }
+  [[nodiscard]] bool has_filled() const { return batches_ && !batches_->filled.pieces.empty(); }
+  [[nodiscard]] bool is_in_flight() const { return batches_ && !batches_->flying.pieces.empty(); }
+  [[nodiscard]] bool is_empty() const { return !has_filled() && !is_in_flight(); }
 
  private:
   struct Batch {

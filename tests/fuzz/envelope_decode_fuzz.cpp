@@ -1,9 +1,11 @@
-// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch.
+// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch. So does the
+// reading of a notice.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "base/assert.hpp"
+#include "protocol/connection_notice.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/json_scan.hpp"
 
@@ -30,5 +32,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   EnvelopeScratch scratch;
   if (decode_template(frame, envelope)) check(envelope, frame);
   if (decode_general(frame, envelope, scratch)) check(envelope, frame);
+  if (const auto notice = read_connection_notice(frame)) DF_ASSERT(notice->nonce.size() <= notice->kNonceSizeMax);
   return 0;
 }

@@ -20,6 +20,7 @@
 #include "runtime/mailbox.hpp"
 #include "tests/support/memory_backend.hpp"
 #include "tests/support/sample_frames.hpp"
+#include "tests/support/unshared.hpp"
 
 /// What callgrind collects. The empty statement behind the call keeps it from being a jump, which would end the
 /// function.
@@ -140,16 +141,19 @@ void receive_inline() {
   runtime::Delivery delivery(reactor, NodeOptions{}, log, {});
   std::size_t handled = 0;
   delivery.set_message_handler([&](const Message& message) { handled += message.payload.size() == 128; });
+  Unshared unshared;
+  runtime::SharedIntake intake{.reactor = reactor,
+                               .traffic = traffic,
+                               .delivery = delivery,
+                               .log = log,
+                               .node_id = std::string(kSampleReceiver),
+                               .incomplete_bytes_max = 1 << 20,
+                               .observer = unshared};
   auto on_closed = [] {};
-  runtime::Inbound inbound({.reactor = reactor,
+  runtime::Inbound inbound({.intake = intake,
                             .blocks = blocks,
-                            .traffic = traffic,
-                            .delivery = delivery,
-                            .log = log,
-                            .node_id = std::string(kSampleReceiver),
                             .limits = {},
                             .connections_max = 1,
-                            .incomplete_bytes_max = 1 << 20,
                             .on_closed = base::Delegate<void()>::of(on_closed)});
   DF_ASSERT(inbound.open(io::Address::ipv4_loopback(0)));
   network.connect();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/sim/backend.hpp"
+#include "tests/support/unshared.hpp"
 
 namespace distflow::test {
 namespace {
@@ -36,11 +37,23 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
   io::Resolver resolver_{reactor_};
   base::Random random_{1};
   runtime::TrafficTable traffic_;
+  runtime::Delivery delivery_{reactor_, {}, log_, {}};
+  Unshared unshared_;
+  runtime::SharedIntake intake_{.reactor = reactor_,
+                                .traffic = traffic_,
+                                .delivery = delivery_,
+                                .log = log_,
+                                .node_id = "self",
+                                .incomplete_bytes_max = 1024,
+                                .observer = unshared_};
+  transport::OutBuffer out_{chunks_};
   runtime::LinkParts parts_{.reactor = reactor_,
                             .resolver = resolver_,
                             .blocks = chunks_,
                             .random = random_,
                             .log = log_,
+                            .out = out_,
+                            .intake = intake_,
                             .limits = {},
                             .connect_deadline = base::seconds(5),
                             .on_finished = base::Delegate<void()>::to<&DirectoryTest::on_link_finished>(*this)};
@@ -51,7 +64,7 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
 };
 
 TEST_F(DirectoryTest, a_suspect_leaves_when_its_time_is_over) {
-  directory_.upsert(kPeer);
+  directory_.upsert({kPeer});
   directory_.on_snapshot({}, Directory::Absence::suspect);
   pass(base::milliseconds(4990));
   EXPECT_TRUE(left_.empty());
@@ -61,10 +74,10 @@ TEST_F(DirectoryTest, a_suspect_leaves_when_its_time_is_over) {
 
 // A PMD that crashed twice within the grace period: the second time the peer had but the rest of the first period.
 TEST_F(DirectoryTest, each_loss_of_the_pmd_gives_suspects_the_whole_of_their_time) {
-  directory_.upsert(kPeer);
+  directory_.upsert({kPeer});
   directory_.on_snapshot({}, Directory::Absence::suspect);
   pass(base::seconds(1));
-  directory_.upsert(kPeer);  // it has registered again
+  directory_.upsert({kPeer});  // it has registered again
   pass(base::seconds(3));
   directory_.on_snapshot({}, Directory::Absence::suspect);
   pass(base::seconds(4));
@@ -74,7 +87,7 @@ TEST_F(DirectoryTest, each_loss_of_the_pmd_gives_suspects_the_whole_of_their_tim
 }
 
 TEST_F(DirectoryTest, a_snapshot_within_a_session_neither_ends_a_suspects_time_nor_makes_it_longer) {
-  directory_.upsert(kPeer);
+  directory_.upsert({kPeer});
   directory_.on_snapshot({}, Directory::Absence::suspect);
   pass(base::seconds(4));
   directory_.on_snapshot({}, Directory::Absence::leave);

@@ -80,7 +80,7 @@ TEST(NodeLimits, a_peer_that_never_reads_fills_its_own_queue_and_no_other) {
   TestNode& pong = cluster.add_node({.alias = "pong"});
   pong.record_messages();
   RawSocket deaf = RawSocket::listening();
-  ping->directory().upsert({.node_id = "deaf", .alias = "deaf", .host = "127.0.0.1", .port = deaf.port()});
+  ping->directory().upsert({.info = {.node_id = "deaf", .alias = "deaf", .host = "127.0.0.1", .port = deaf.port()}});
 
   const std::string text = '"' + std::string(256 * 1024, 'x') + '"';
   SendVerdict verdict = SendVerdict::queued;

@@ -94,7 +94,8 @@ TEST(Node, what_waits_for_a_name_is_sent_in_order_when_the_name_is_known) {
   cluster.stop_pmd();  // nobody to say that there is no such node
   for (const char* number : {"1", "2", "3"}) EXPECT_EQ(ping.send("later", number), SendVerdict::queued);
   EXPECT_EQ(ping.stats().parked_messages, 3u);
-  ping->directory().upsert({.node_id = pong->node_id(), .alias = "later", .host = "127.0.0.1", .port = pong->port()});
+  ping->directory().upsert(
+      {.info = {.node_id = pong->node_id(), .alias = "later", .host = "127.0.0.1", .port = pong->port()}});
   EXPECT_EQ(ping.stats().parked_messages, 0u);
   ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
   EXPECT_EQ(pong.messages.front().payload, "1");
@@ -290,7 +291,8 @@ TEST(NodePoints, point_8_a_message_for_another_node_id_is_not_delivered_and_coun
   pong.record_messages();
   // A peer of the registry whose address is pong's: as after a port was reused.
   TestNode& ping = cluster.add_node({.alias = "ping"});
-  ping->directory().upsert({.node_id = "0000000000000bad", .alias = "gone", .host = "127.0.0.1", .port = pong->port()});
+  ping->directory().upsert(
+      {.info = {.node_id = "0000000000000bad", .alias = "gone", .host = "127.0.0.1", .port = pong->port()}});
   EXPECT_EQ(ping.send("gone", "1"), SendVerdict::queued);
   ASSERT_TRUE(cluster.turn_until([&] { return pong.stats().misrouted == 1; }));
   EXPECT_TRUE(pong.messages.empty());

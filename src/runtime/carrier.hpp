@@ -1,0 +1,62 @@
+// A connection that a peer has opened to here, as a way to send to that peer (docs/wire-protocol.md, "Sharing a
+// connection").
+//
+// Loop thread only.
+//   1. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
+//   2. A link is told once that its carrier is gone, and holds it no longer than until then.
+// Use: Carrier carrier(connection);   // by whoever has the connection
+//      carrier.lend(link, traffic.out); carrier.connection().send(run); ... carrier.give_back(reason);   // by a link
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "runtime/traffic.hpp"
+#include "transport/connection.hpp"
+
+namespace distflow::runtime {
+
+class Link;
+
+class Carrier {
+ public:
+  explicit Carrier(transport::Connection& connection) : connection_(connection) {}
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+  ~Carrier() { DF_ASSERT(link_ == nullptr); }
+
+  [[nodiscard]] transport::Connection& connection() { return connection_; }
+  [[nodiscard]] bool is_lent() const { return link_ != nullptr; }
+  /// Whether a link has ever sent here: then some of it may still be queued.
+  [[nodiscard]] bool was_lent() const { return counters_ != nullptr; }
+
+  // For a link.
+  void lend(Link& link, SendCounters& counters) {
+    DF_ASSERT(!is_lent());
+    link_ = &link;
+    counters_ = &counters;
+    drop_reason_ = &SendCounters::dropped_connection_lost;
+  }
+  /// Nothing more is sent here. What is queued still leaves; if it cannot, it is counted in `drop_reason`.
+  void give_back(Counter SendCounters::*drop_reason) {
+    link_ = nullptr;
+    drop_reason_ = drop_reason;
+  }
+
+  // For whoever has the connection.
+  void note_sent(std::uint32_t sent, std::uint32_t dropped) {
+    if (counters_ == nullptr) return;
+    add_owned(counters_->written, sent);
+    if (dropped > 0) add_owned(counters_->*drop_reason_, dropped);
+  }
+  /// The connection is closed, or is about to be: the link sends elsewhere.
+  void note_gone();
+
+ private:
+  transport::Connection& connection_;
+  Link* link_ = nullptr;
+  SendCounters* counters_ = nullptr;
+  Counter SendCounters::*drop_reason_ = nullptr;
+};
+
+}  // namespace distflow::runtime

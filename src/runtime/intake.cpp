@@ -1,0 +1,184 @@
+#include "runtime/intake.hpp"
+
+#include <array>
+#include <cinttypes>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+namespace distflow::runtime {
+namespace {
+
+/// Copies a message whose ids had to be unescaped, so that all its parts lie in one chunk; null without memory.
+base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
+  const std::size_t size = envelope.from.size() + envelope.to.size() + envelope.payload.size();
+  base::Chunk* chunk = base::Chunk::allocate(size);
+  if (chunk == nullptr) return nullptr;
+  char* out = chunk->data();
+  const auto place = [&out](std::string_view text) {
+    if (!text.empty()) std::memcpy(out, text.data(), text.size());
+    return std::exchange(out, out + text.size());
+  };
+  mail.from = place(envelope.from);
+  mail.to = place(envelope.to);
+  mail.payload = place(envelope.payload);
+  return chunk;
+}
+
+/// Ids are 16 bytes, nearly always: those are compared without a call.
+bool is_same_id(std::string_view a, std::string_view b) {
+  constexpr std::size_t k_usual_size = 16;
+  if (a.size() != b.size()) return false;
+  if (a.size() == k_usual_size) [[likely]]
+    return std::memcmp(a.data(), b.data(), k_usual_size) == 0;
+  return a == b;
+}
+
+bool lies_in(std::string_view whole, std::string_view part) {
+  return std::greater_equal<>{}(part.data(), whole.data()) &&
+         std::less_equal<>{}(part.data(), whole.data() + whole.size());
+}
+
+}  // namespace
+
+void SharedIntake::on_room() {
+  for (Intake* intake : std::exchange(blocked, {})) intake->retry();
+}
+
+void SharedIntake::warn(const char* text, const Error& why) {
+  if (const auto more = log_limit.admit(reactor.now())) {
+    log.write(base::LogLevel::warn, "%s (%s); %" PRIu64 " more were not logged", text, why.message().c_str(), *more);
+  }
+}
+
+Intake::~Intake() {
+  for (const Mail& mail : refused_) {
+    add(mail.sender->received, 1);
+    add(mail.sender->dropped_shutdown, 1);
+    mail.chunk->release();
+  }
+  std::erase(shared_.blocked, this);
+  shared_.incomplete_bytes -= charged_;
+}
+
+/// The counters of a sender. One connection carries one sender's messages, nearly always.
+inline Traffic& Intake::sender(std::string_view from) {
+  if (sender_ == nullptr || !is_same_id(sender_id_, from)) {
+    sender_ = &shared_.traffic.of(from);
+    sender_id_ = from;
+    if (carrier_ != nullptr) shared_.observer.on_heard(from);
+  }
+  return *sender_;
+}
+
+/// Makes a message of a frame; false when it is none for this node.
+inline bool Intake::read(const framing::Frame& frame, Mail& mail) {
+  protocol::Envelope envelope;
+  if (!protocol::decode(frame.body, envelope, shared_.scratch)) {
+    note_malformed();
+    return false;
+  }
+  if (!is_same_id(envelope.to, shared_.node_id)) {
+    add_owned(shared_.counters.misrouted, 1);
+    return false;
+  }
+  if (!envelope.has_payload && take_notice(frame, envelope)) return false;
+  mail.chunk = frame.chunk;
+  mail.from = envelope.from.data();
+  mail.to = envelope.to.data();
+  mail.payload = envelope.payload.data();
+  mail.timestamp = envelope.timestamp;
+  mail.sender = &sender(envelope.from).in;
+  mail.payload_size = static_cast<std::uint32_t>(envelope.payload.size());
+  mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.to.size() + envelope.payload.size());
+  mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
+  mail.to_size = static_cast<std::uint16_t>(envelope.to.size());
+  mail.has_payload = envelope.has_payload;
+  const bool lies_in_frame = lies_in(frame.body, envelope.from) && lies_in(frame.body, envelope.to);
+  return lies_in_frame || keep_whole(envelope, mail);
+}
+
+bool Intake::keep_whole(const protocol::Envelope& envelope, Mail& mail) {
+  base::Chunk* chunk = copy_whole(envelope, mail);
+  if (chunk == nullptr) {
+    note_malformed();
+    return false;
+  }
+  mail.chunk = chunk;
+  shared_.copies.push_back(base::ChunkRef::adopt(chunk));
+  return true;
+}
+
+/// A message without a payload may be a notice.
+bool Intake::take_notice(const framing::Frame& frame, const protocol::Envelope& envelope) {
+  auto notice = protocol::read_connection_notice(frame.body);
+  if (!notice) return false;
+  notice_ = std::make_unique<Notice>(Notice{.from = std::string(envelope.from), .what = *std::move(notice)});
+  return true;
+}
+
+void Intake::tell_notice() {
+  const std::unique_ptr<Notice> notice = std::move(notice_);
+  shared_.observer.on_notice(notice->from, notice->what, carrier_);
+}
+
+inline void Intake::deliver(std::span<const Mail> run) {
+  if (run.empty()) return;
+  const std::size_t taken = refused_.empty() ? shared_.delivery.deliver(run) : 0;
+  if (taken == run.size()) return;
+  if (refused_.empty()) {
+    shared_.blocked.push_back(this);
+    connection_.pause();
+  }
+  for (const Mail& mail : run.subspan(taken)) {
+    mail.chunk->retain();
+    refused_.push_back(mail);
+  }
+}
+
+void Intake::on_frames() {
+  std::array<Mail, kRunMax> run;  // filled up to `count`
+  std::size_t count = 0;
+  framing::Frame frame;
+  while (connection_.next_frame(frame)) {
+    if (read(frame, run[count])) {
+      if (++count < run.size()) continue;
+    } else if (notice_ == nullptr) [[likely]] {
+      continue;
+    }
+    deliver(std::span(run).first(count));
+    count = 0;
+    if (notice_ != nullptr && refused_.empty()) tell_notice();
+  }
+  deliver(std::span(run).first(count));
+  shared_.copies.clear();
+  charge();
+}
+
+/// Offers what was refused once more; reads on if all of it is taken.
+void Intake::retry() {
+  const std::size_t taken = shared_.delivery.deliver(refused_);
+  for (const Mail& mail : std::span(refused_).first(taken)) mail.chunk->release();
+  refused_.erase(refused_.begin(), refused_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (!refused_.empty()) return shared_.blocked.push_back(this);
+  if (notice_ != nullptr) tell_notice();
+  connection_.resume();
+}
+
+/// Keeps account of what the run before has left incomplete.
+void Intake::charge() {
+  const std::size_t charged = connection_.decoder().charged_size();
+  shared_.incomplete_bytes += charged - charged_;
+  charged_ = charged;
+  if (shared_.incomplete_bytes <= shared_.incomplete_bytes_max || charged == 0) return;
+  add_owned(shared_.counters.overflowed, 1);
+  connection_.close({Errc::out_of_memory, "receiving incomplete messages"});
+}
+
+void Intake::note_malformed() {
+  add_owned(shared_.counters.malformed, 1);
+  if (++malformed_ == 1) shared_.warn("a frame that is no message came", {Errc::malformed, "reading a message"});
+  if (malformed_ == kMalformedMax) connection_.close({Errc::malformed, "reading messages"});
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,117 @@
+// One connection's frames as messages for this node.
+//
+// Loop thread only.
+//   1. A frame is delivered if it is an envelope to this node; else it is counted as malformed or misrouted.
+//   2. A connection that sends kMalformedMax malformed frames is closed.
+//   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room.
+//   4. A notice is told when all messages before it have been delivered.
+// Use: Intake intake(shared, connection, &carrier); ... intake.on_frames();   // in the connection's on_frames
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/reactor.hpp"
+#include "protocol/connection_notice.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/delivery.hpp"
+#include "runtime/traffic.hpp"
+#include "transport/connection.hpp"
+
+namespace distflow::runtime {
+
+class Carrier;
+class Intake;
+
+/// Read by any thread; written by the loop's.
+struct IntakeCounters {
+  Counter malformed{0};
+  Counter misrouted{0};
+  Counter overflowed{0};  ///< connections closed at the bound on incomplete messages
+};
+
+/// Whoever decides over connections that nodes share.
+class IntakeObserver {
+ public:
+  /// A connection that can carry answers has brought a message of `from`, and none of it just before.
+  virtual void on_heard(std::string_view from) = 0;
+  /// `carrier`: what the notice came on, if that can carry answers; else null.
+  virtual void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) = 0;
+
+ protected:
+  ~IntakeObserver() = default;
+};
+
+/// What all intakes of a node share. What it refers to must outlive them.
+struct SharedIntake {
+  io::Reactor& reactor;
+  TrafficTable& traffic;
+  Delivery& delivery;
+  const base::Log& log;
+  std::string node_id;
+  std::size_t incomplete_bytes_max;
+  IntakeObserver& observer;
+
+  IntakeCounters counters{};
+  std::vector<Intake*> blocked{};    // by the mailbox
+  std::size_t incomplete_bytes = 0;  // that all of them keep
+  base::RateLimit log_limit{5, base::seconds(10)};
+  // Of the run that is being read: there is one at a time.
+  protocol::EnvelopeScratch scratch{};
+  std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
+
+  /// Goes on with the connections whose messages found no room.
+  void on_room();
+  void warn(const char* text, const Error& why);
+};
+
+class Intake {
+ public:
+  static constexpr std::uint32_t kMalformedMax = 16;
+
+  /// `carrier`: what can carry answers on this connection; null: nothing.
+  Intake(SharedIntake& shared, transport::Connection& connection, Carrier* carrier)
+      : shared_(shared), connection_(connection), carrier_(carrier) {}
+  /// What is still refused is dropped, counted as shutdown.
+  ~Intake();
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  void on_frames();
+  [[nodiscard]] const transport::Connection& connection() const { return connection_; }
+
+ private:
+  friend SharedIntake;
+  static constexpr std::size_t kRunMax = 64;
+
+  struct Notice {
+    std::string from;
+    protocol::ConnectionNotice what;
+  };
+
+  bool read(const framing::Frame& frame, Mail& mail);
+  bool keep_whole(const protocol::Envelope& envelope, Mail& mail);
+  bool take_notice(const framing::Frame& frame, const protocol::Envelope& envelope);
+  void tell_notice();
+  Traffic& sender(std::string_view from);
+  void deliver(std::span<const Mail> run);
+  void retry();
+  void charge();
+  void note_malformed();
+
+  SharedIntake& shared_;
+  transport::Connection& connection_;
+  Carrier* const carrier_;
+  Traffic* sender_ = nullptr;
+  std::string sender_id_;
+  std::uint32_t malformed_ = 0;
+  std::size_t charged_ = 0;
+  std::vector<Mail> refused_;       // by a blocking mailbox; one lease each
+  std::unique_ptr<Notice> notice_;  // read, and not told yet
+};
+
+}  // namespace distflow::runtime

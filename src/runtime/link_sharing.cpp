@@ -1,0 +1,104 @@
+// Link's sharing of a connection: how two nodes come to use one for both directions. docs/wire-protocol.md says why it
+// takes an ask and a may.
+#include <utility>
+
+#include "runtime/link.hpp"
+#include "runtime/node_id.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+using protocol::ConnectionNotice;
+using transport::Connection;
+
+/// How long what is sent waits for the peer's answer.
+constexpr base::Duration kAnswerPatience = base::milliseconds(250);
+/// How long a peer that was told that nothing more comes may take to send what it has.
+constexpr base::Duration kEndPatience = base::seconds(5);
+
+}  // namespace
+
+void Link::seek_carrier() {
+  if (is_retired_ || carrier_ != nullptr || asking_ || has_asked_) return;
+  seeks_carrier_ = true;
+  ask_if_idle();
+}
+
+/// Asks only when all is sent: then what waits for the answer has an empty queue to go to, whatever the answer is.
+void Link::ask_if_idle() {
+  if (!seeks_carrier_ || !is_connected() || !connection_->queue().is_empty()) return;
+  seeks_carrier_ = false;
+  has_asked_ = true;
+  nonce_ = make_node_id(parts_.reactor.backend());
+  if (!tell(*connection_, {.kind = ConnectionNotice::Kind::ask, .nonce = nonce_})) return;
+  asking_ = std::move(connection_);
+  renew_connection();
+  parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
+}
+
+void Link::on_may(std::string_view nonce, Carrier* carrier) {
+  if (!asking_ || nonce != nonce_ || carrier == nullptr || carrier->is_lent()) return;
+  if (!carrier->connection().is_open() || !carrier->connection().take_over(*connection_)) return;
+  carrier->lend(*this, traffic_.out);
+  ++parts_.carrier_count;
+  carrier_ = carrier;
+  way_ = &carrier->connection();
+  parts_.reactor.timers().cancel(patience_timer_);
+  asking_->finish();
+  dying_.push_back(std::move(asking_));
+}
+
+/// What waited for an answer leaves where it would have left without asking.
+void Link::stop_asking() {
+  parts_.reactor.timers().cancel(patience_timer_);
+  const ConnectionPtr waiting = std::exchange(connection_, std::move(asking_));
+  way_ = connection_.get();
+  if (connection_->take_over(*waiting)) return;
+  // It is closing, or its peer takes nothing.
+  connection_->finish();
+  dying_.push_back(std::move(connection_));
+  renew_connection();
+  const bool is_taken = connection_->take_over(*waiting);
+  DF_ASSERT(is_taken);
+  if (!is_retired_ && !connection_->queue().is_empty()) dial();
+}
+
+void Link::on_carrier_gone() {
+  --parts_.carrier_count;
+  carrier_ = nullptr;
+  way_ = connection_.get();
+}
+
+void Link::on_ask(std::string_view nonce) {
+  if (is_retired_ || carrier_ != nullptr || asking_ || !is_connected()) return;
+  if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
+  tell(*connection_, {.kind = ConnectionNotice::Kind::may, .nonce = std::string(nonce)});
+}
+
+/// The peer may have sent here what has not come yet: the connection stays until it has ended it.
+bool Link::linger() {
+  if (!intake_ || !tell(*connection_, {.kind = ConnectionNotice::Kind::end, .nonce = {}})) return false;
+  parts_.reactor.arm_after(patience_timer_, kEndPatience);
+  return true;
+}
+
+void Link::on_patience_over() {
+  if (asking_) return stop_asking();
+  for (const ConnectionPtr& connection : dying_) connection->finish();
+}
+
+/// Queues a notice; counted as no message.
+bool Link::tell(Connection& connection, const ConnectionNotice& notice) {
+  if (parts_.out.is_open()) return false;  // inside a call that writes a message
+  parts_.out.begin_frame();
+  parts_.out.append(
+      protocol::write_connection_notice(parts_.intake.node_id, node_id_, parts_.reactor.wall_ms(), notice));
+  if (parts_.out.is_out_of_memory()) {
+    parts_.out.abandon_frame();
+    return false;
+  }
+  const transport::EncodedFrame frame = parts_.out.end_frame();
+  return connection.send({frame.chunk, frame.bytes, 0}) == transport::SendResult::queued;
+}
+
+}  // namespace distflow::runtime
