@@ -107,16 +107,13 @@ TEST(Sharing, a_blocking_mailbox_holds_back_the_answer_to_the_question_behind_it
   for (std::size_t i = 0; i < 200; ++i) EXPECT_EQ(slow.messages[i].payload, std::to_string(i));
 }
 
-/// A peer whose nodeId is the lesser one, so that it is asked: what it does is the test's.
-class LesserPeer {
+/// A peer that does what the test says.
+class ScriptedPeer {
  public:
-  static constexpr const char* kId = "0000000000000001";
-
-  LesserPeer(Cluster& cluster, TestNode& node, bool shares)
-      : cluster_(cluster), node_(node), own_(RawSocket::connected_to(node->port())) {
-    node->directory().upsert(
-        {.info = {.node_id = kId, .alias = "lesser", .host = "127.0.0.1", .port = listener_.port()},
-         .shares_connections = shares});
+  ScriptedPeer(Cluster& cluster, TestNode& node, std::string id, bool shares)
+      : cluster_(cluster), node_(node), id_(std::move(id)), own_(RawSocket::connected_to(node->port())) {
+    node->directory().upsert({.info = {.node_id = id_, .alias = "peer", .host = "127.0.0.1", .port = listener_.port()},
+                              .shares_connections = shares});
   }
 
   /// Takes the node's connection, which it opens with its first message.
@@ -125,9 +122,12 @@ class LesserPeer {
     theirs_ = listener_.accept();
     bytes_.clear();
   }
-  void send(std::string_view payload) { ASSERT_TRUE(own_.send(node_frame(kId, node_->node_id(), payload))); }
+  void send(std::string_view payload) { send_on(own_, payload); }
+  void send_on(RawSocket& socket, std::string_view payload) {
+    ASSERT_TRUE(socket.send(node_frame(id_, node_->node_id(), payload)));
+  }
   void notify(const std::string& what) {
-    ASSERT_TRUE(own_.send(frame_of(R"({"from":")" + std::string(kId) + R"(","to":")" + node_->node_id() +
+    ASSERT_TRUE(own_.send(frame_of(R"({"from":")" + id_ + R"(","to":")" + node_->node_id() +
                                    R"(","timestamp":1,"connection":")" + what + "\"}")));
   }
   /// The next frame that the node sends on its own connection, or on this peer's.
@@ -167,6 +167,7 @@ class LesserPeer {
 
   Cluster& cluster_;
   TestNode& node_;
+  const std::string id_;
   RawSocket listener_ = RawSocket::listening();
   RawSocket own_;
   RawSocket theirs_{-1};
@@ -175,27 +176,69 @@ class LesserPeer {
 
 class SharingWithPeer : public ::testing::Test {
  protected:
-  void introduce(bool shares = true) {
-    peer_.emplace(cluster_, node_, shares);
-    node_.record_messages();
+  // Who is asked, and who asks.
+  static constexpr const char* kLesser = "0000000000000000";
+  static constexpr const char* kGreater = "ffffffffffffffff";
+
+  void introduce(const char* id = kLesser, bool shares = true) {
+    peer_.emplace(cluster_, node_, id, shares);
     send("0");
     peer_->accept();
     EXPECT_EQ(payload(peer_->next()), "0");
     peer_->send("\"hello\"");
   }
-  void send(std::string_view json) { EXPECT_EQ(node_.send("lesser", json), SendVerdict::queued); }
+  void send(std::string_view json) { EXPECT_EQ(node_.send("peer", json), SendVerdict::queued); }
   static std::string payload(const std::string& frame) {
     const std::size_t begin = frame.find(R"("payload":)") + 10;
     return frame.substr(begin, frame.rfind(R"(,"timestamp")") - begin);
   }
 
   SocketCluster cluster_;
-  TestNode& node_ = cluster_.add_node({.alias = "greater"});
-  std::optional<LesserPeer> peer_;
+  TestNode& node_ = cluster_.add_node({.alias = "node", .mailbox = {.max_size = 4, .overflow = Overflow::block}});
+  std::optional<ScriptedPeer> peer_;
 };
+
+TEST_F(SharingWithPeer, a_question_is_answered_when_all_before_it_is_delivered_and_no_sooner) {
+  introduce(kGreater);
+  for (int i = 0; i < 10; ++i) peer_->send(std::to_string(i));
+  peer_->notify("ask 17");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().mailbox_size == 4; }));
+  EXPECT_TRUE(peer_->is_silent());
+  node_.record_messages();
+  EXPECT_NE(peer_->next().find(R"("connection":"may 17")"), std::string::npos);
+  EXPECT_EQ(node_.messages.size(), 11u);
+  peer_->send_on(peer_->theirs(), "\"here\"");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 12; }));
+  EXPECT_EQ(node_.messages.back().payload, "\"here\"");
+}
+
+TEST_F(SharingWithPeer, one_that_was_not_told_that_it_may_is_not_heard_on_the_nodes_connection) {
+  introduce(kGreater);
+  node_.record_messages();
+  peer_->send_on(peer_->theirs(), "\"unasked\"");
+  peer_->send("\"asked for\"");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
+  EXPECT_EQ(node_.messages.back().payload, "\"asked for\"");
+}
+
+TEST_F(SharingWithPeer, one_that_leaves_is_heard_to_its_end) {
+  introduce(kGreater);
+  node_.record_messages();
+  peer_->notify("ask 17");
+  EXPECT_NE(peer_->next().find(R"("connection":"may 17")"), std::string::npos);
+  node_->directory().remove(kGreater);
+  EXPECT_NE(peer_->next().find(R"("connection":"end")"), std::string::npos);
+  peer_->send_on(peer_->theirs(), "\"farewell\"");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
+  EXPECT_EQ(node_.messages.back().payload, "\"farewell\"");
+  EXPECT_EQ(node_.stats().connections_out, 1u);
+  peer_->theirs().close();
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_out == 0; }));
+}
 
 TEST_F(SharingWithPeer, what_is_sent_waits_for_the_answer_and_then_goes_where_the_answer_came_from) {
   introduce();
+  node_.record_messages();
   const std::string nonce = peer_->asked();
   send("1");
   send("2");
@@ -210,6 +253,7 @@ TEST_F(SharingWithPeer, what_is_sent_waits_for_the_answer_and_then_goes_where_th
 
 TEST_F(SharingWithPeer, an_answer_with_another_nonce_moves_nothing) {
   introduce();
+  node_.record_messages();
   const std::string nonce = peer_->asked();
   send("1");
   peer_->notify("may 0123456789abcdef");
@@ -222,18 +266,20 @@ TEST_F(SharingWithPeer, an_answer_with_another_nonce_moves_nothing) {
 
 TEST_F(SharingWithPeer, one_that_never_answers_is_asked_once) {
   introduce();
+  node_.record_messages();
   peer_->asked();
   send("1");
   EXPECT_EQ(payload(peer_->next()), "1");
   RawSocket another = RawSocket::connected_to(node_->port());
-  ASSERT_TRUE(another.send(node_frame(LesserPeer::kId, node_->node_id(), "\"again\"")));
+  ASSERT_TRUE(another.send(node_frame(kLesser, node_->node_id(), "\"again\"")));
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
   send("2");
   EXPECT_EQ(payload(peer_->next()), "2");
 }
 
 TEST_F(SharingWithPeer, one_without_the_cap_is_never_asked) {
-  introduce(false);
+  introduce(kLesser, false);
+  node_.record_messages();
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
   EXPECT_TRUE(peer_->is_silent());
   send("1");
@@ -242,6 +288,7 @@ TEST_F(SharingWithPeer, one_without_the_cap_is_never_asked) {
 
 TEST_F(SharingWithPeer, a_lost_carrier_is_replaced_by_a_connection_of_ones_own_and_one_may_be_asked_again) {
   introduce();
+  node_.record_messages();
   peer_->notify("may " + peer_->asked());
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
   peer_->own().close();
@@ -259,6 +306,7 @@ TEST_F(SharingWithPeer, a_lost_carrier_is_replaced_by_a_connection_of_ones_own_a
 
 TEST_F(SharingWithPeer, the_loss_of_ones_own_connection_while_one_asks_loses_nothing_that_waits) {
   introduce();
+  node_.record_messages();
   peer_->asked();
   send("1");
   turn_some(cluster_.reactor());
@@ -269,6 +317,7 @@ TEST_F(SharingWithPeer, the_loss_of_ones_own_connection_while_one_asks_loses_not
 
 TEST_F(SharingWithPeer, a_peer_that_says_it_sends_no_more_gets_what_is_queued_and_then_the_end) {
   introduce();
+  node_.record_messages();
   peer_->notify("may " + peer_->asked());
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
   send("1");
@@ -283,6 +332,7 @@ TEST_F(SharingWithPeer, a_peer_that_says_it_sends_no_more_gets_what_is_queued_an
 
 TEST_F(SharingWithPeer, questions_and_answers_of_strangers_do_nothing) {
   introduce();
+  node_.record_messages();
   const std::string nonce = peer_->asked();
   peer_->notify("may " + nonce);
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
