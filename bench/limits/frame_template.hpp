@@ -68,22 +68,22 @@ class FrameWriter {
 
 /// Reads a whole frame in place. What does not fit the template ends the process.
 inline ReadyFrame read_frame(std::string_view frame) {
-  constexpr std::size_t kFromAt = 9;
-  constexpr std::size_t kToAt = kFromAt + kIdSize + 8;
-  constexpr std::size_t kToEnd = kToAt + kIdSize;
+  constexpr std::size_t from_at = 9;
+  constexpr std::size_t to_at = from_at + kIdSize + 8;
+  constexpr std::size_t to_end = to_at + kIdSize;
   const auto fits = [](const char* at, std::string_view text, std::size_t from, std::size_t end) {
     return std::memcmp(at + from, text.data() + from, end - from) == 0;
   };
   const char* const prefix = frame.data() + kHeaderSize;
   const char* const suffix = frame.data() + frame.size() - kSuffix.size();
   const std::size_t time_at = kSuffix.size() - 1 - kTimeSize;
-  const bool is_ours = fits(prefix, kPrefix, 0, kFromAt) && fits(prefix, kPrefix, kFromAt + kIdSize, kToAt) &&
-                       fits(prefix, kPrefix, kToEnd, kPrefix.size()) && fits(suffix, kSuffix, 0, time_at) &&
+  const bool is_ours = fits(prefix, kPrefix, 0, from_at) && fits(prefix, kPrefix, from_at + kIdSize, to_at) &&
+                       fits(prefix, kPrefix, to_end, kPrefix.size()) && fits(suffix, kSuffix, 0, time_at) &&
                        suffix[kSuffix.size() - 1] == '}';
   if (!is_ours) [[unlikely]]
     give_up("a frame is not of the template");
-  return {.from = {prefix + kFromAt, kIdSize},
-          .to = {prefix + kToAt, kIdSize},
+  return {.from = {prefix + from_at, kIdSize},
+          .to = {prefix + to_at, kIdSize},
           .payload = {prefix + kPrefix.size(), frame.size() - kFrameSizeMin},
           .timestamp = {suffix + time_at, kTimeSize}};
 }

@@ -5,13 +5,15 @@
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
-// --checked: payloads go through the grammar check, which raw_json() skips.
+// --checked: payloads go through the grammar check, which raw_json() skips. An echo or sink that is told to end by
+// SIGTERM leaves the registry, and no lock file.
 #include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <mutex>
@@ -32,6 +34,26 @@ using std::chrono::milliseconds;
 
 constexpr int kIdlePollMs = 50;
 
+volatile std::sig_atomic_t is_told_to_end = 0;
+
+sigset_t sigterm() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+/// Before the node's threads start, which inherit what is blocked. In caller mode a signal ends the wait of a turn; the
+/// others wait for nothing but it.
+void expect_to_be_told_to_end(Threading threading) {
+  if (threading == Threading::caller) {
+    std::signal(SIGTERM, [](int) { is_told_to_end = 1; });
+  } else {
+    const sigset_t set = sigterm();
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  }
+}
+
 Threading threading_of(const Setup& setup) {
   const std::string name = setup.other("--threading", setup.role == Role::source ? "caller" : "inlined");
   if (name == "inlined") return Threading::inlined;
@@ -48,6 +70,7 @@ class Contestant {
         threading_(threading_of(setup)),
         is_checked_(setup.has("--checked")),
         payload_(setup.payload_size) {
+    if (setup.role == Role::echo || setup.role == Role::sink) expect_to_be_told_to_end(threading_);
     NodeOptions options;
     options.alias = "bench-" + std::to_string(::getpid());
     options.pmd_port = static_cast<std::uint16_t>(std::atoi(setup.broker.c_str()));
@@ -88,13 +111,14 @@ class Contestant {
     node_->on_message(std::move(handler));
     if (threading_ == Threading::caller) turn(milliseconds(0));
     tell_ready(node_->alias());
-    while (true) {
-      if (threading_ == Threading::caller) {
-        turn(milliseconds(1000));
-      } else {
-        ::pause();
-      }
+    if (threading_ == Threading::caller) {
+      while (is_told_to_end == 0) turn(milliseconds(1000));
+    } else {
+      const sigset_t set = sigterm();
+      int signal = 0;
+      sigwait(&set, &signal);
     }
+    return 0;
   }
 
   /// One turn of a node that has no thread of its own.

@@ -22,7 +22,9 @@ std::string readable_date(std::string date) {
 
 std::string settings_of(const Results& results) {
   std::string text;
-  for (const auto& [name, value] : results.settings) text += (text.empty() ? "" : ", ") + name + " " + value;
+  for (const auto& [name, value] : results.settings) {
+    text.append(text.empty() ? "" : ", ").append(name).append(" ").append(value);
+  }
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace distflow::bench::report {
 namespace {
@@ -23,7 +24,7 @@ bool JsonPlace::has(const char* name) const {
 }
 
 JsonPlace JsonPlace::member(const char* name) const {
-  const JsonPlace nowhere(nullptr, path_.empty() ? name : path_ + "." + name, problem_);
+  JsonPlace nowhere(nullptr, path_.empty() ? name : path_ + "." + name, problem_);
   if (value_ == nullptr) return nowhere;
   if (!value_->IsObject()) {
     complain("is not an object");
@@ -34,7 +35,7 @@ JsonPlace JsonPlace::member(const char* name) const {
     nowhere.complain("is missing");
     return nowhere;
   }
-  return {&found->value, nowhere.path_, problem_};
+  return {&found->value, std::move(nowhere.path_), problem_};
 }
 
 std::string JsonPlace::text(const char* name) const {

@@ -6,7 +6,7 @@ namespace {
 constexpr std::size_t kPeerColours = 5;
 constexpr std::size_t kDashes = 4;
 
-std::string with_dash(std::string css_class, std::size_t dash) {
+std::string with_dash(const std::string& css_class, std::size_t dash) {
   return dash % kDashes == 0 ? css_class : css_class + " dash" + std::to_string(dash % kDashes);
 }
 

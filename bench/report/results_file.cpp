@@ -12,6 +12,9 @@
 namespace distflow::bench::report {
 namespace {
 
+constexpr unsigned kParseFlags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+
 /// Nothing if the median is null: no block came through.
 std::optional<Interval> read_interval(const JsonPlace& place) {
   if (!place.has("median")) {
@@ -118,10 +121,8 @@ std::string place_in(std::string_view text, std::size_t offset) {
 }  // namespace
 
 Loaded parse_results(std::string_view text) {
-  constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::Document document;
-  document.Parse<kFlags>(text.data(), text.size());
+  document.Parse<kParseFlags>(text.data(), text.size());
   if (document.HasParseError()) {
     return {std::nullopt, "is not JSON: " + place_in(text, document.GetErrorOffset()) + ": " +
                               rapidjson::GetParseError_En(document.GetParseError())};

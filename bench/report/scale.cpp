@@ -58,11 +58,13 @@ std::vector<double> Scale::ticks(std::size_t most) const {
     for (double n = 0; n * step <= to_ * (1 + kRounding); ++n) ticks.push_back(n * step);
     return ticks;
   }
+  const int first = static_cast<int>(std::floor(std::log10(from_) + kRounding));
+  const int last = static_cast<int>(std::floor(std::log10(to_ * 1.001)));
   for (const bool only_powers : {false, true}) {
     ticks.clear();
-    for (double power = std::pow(10, std::floor(std::log10(from_) + kRounding)); power <= to_ * 1.001; power *= 10) {
+    for (int exponent = first; exponent <= last; ++exponent) {
       for (const double factor : {1., 2., 5.}) {
-        const double tick = factor * power;
+        const double tick = factor * std::pow(10, exponent);
         if ((only_powers && factor > 1) || tick < from_ * 0.999 || tick > to_ * 1.001) continue;
         ticks.push_back(tick);
       }

@@ -56,6 +56,7 @@ std::string line_drawing(const PlotLine& line) {
 
 std::string end_labels(const std::vector<PlotLine>& lines) {
   std::vector<double> ends;
+  ends.reserve(lines.size());
   for (const PlotLine& line : lines) ends.push_back(y_of(line.places.back().second));
   const std::vector<double> labels = spread(ends, kLabelGap, kHeight);
   std::string svg = "<svg x=\"100%\" class=\"open ends\">";

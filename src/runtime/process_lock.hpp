@@ -3,7 +3,10 @@
 // Any thread.
 //   1. Held from acquire() until destruction. The kernel's lock on the file counts, not its existence: a file left by a
 //      dead process of the same pid is taken over.
-//   2. A forked child leaves it alone: what the parent holds ends with the parent's destruction of it.
+//   2. The file held is the one that has the name: whoever removes it as stale cannot make room for a second holder.
+//   3. The file goes with the holder: at its destruction, or at the process's exit(). Those that killed processes left
+//      are removed, a few at a time, by acquire() (runtime/stale_locks.hpp).
+//   4. A forked child leaves it alone: what the parent holds ends with the parent's destruction of it.
 // Use: Result<ProcessLock> lock = ProcessLock::acquire();
 #pragma once
 

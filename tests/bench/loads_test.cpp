@@ -3,7 +3,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
+#include <string>
 
 #include <distflow/node_runtime.hpp>
 
@@ -27,6 +30,21 @@ bool has_both_took(const std::string& said) {
   return first == 0 && said.find("\ntook ", first) != std::string::npos;
 }
 
+Words with(const std::string& role, const Words& options, const Words& more = {}) {
+  Words words{role};
+  words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// How many messages a sink says that its one block had: done END_NS COUNT
+std::size_t count_told(ChildProcess& sink) {
+  const std::size_t begin = sink.out().find("done ");
+  while (sink.out().find('\n', begin) == std::string::npos && sink.read_some()) {
+  }
+  return std::stoul(sink.out().substr(sink.out().rfind(' ')));
+}
+
 /// Plays a swarm's block of 100, and holds what it says to the contract.
 void expect_echoes(Words options) {
   options.insert(options.begin(), {"swarm", "--connections", "7"});
@@ -39,6 +57,45 @@ TEST_F(Loads, a_swarm_gets_its_echoes_from_a_raw_server) {
   const Responder echo(BENCH_RAW_ECHO, {"echo"});
   expect_echoes({"--server", "raw", "--connect", echo.address()});
   expect_echoes({"--server", "raw", "--connect", echo.address(), "--spin", "--payload", "100"});
+}
+
+/// Told to end as the director does, a node ends in good order.
+void expect_good_end(Responder& responder) {
+  responder.process().send_signal(SIGTERM);
+  const ProcessResult result = responder.process().wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(Loads, a_node_goes_round_in_every_threading_and_ends_when_it_is_told_to) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  for (const char* threading : {"inlined", "dispatcher", "caller"}) {
+    const Words options{"--threading", threading, "--broker", broker.address()};
+    Responder echo(BENCH_NODE, with("echo", options));
+    for (const char* block : {"run 1000\\n", "pace 1000 20000\\n"}) {
+      const std::string said = drive(block, BENCH_NODE, with("ping", options, {"--connect", echo.address()}));
+      EXPECT_EQ(take_times(said), 1000U) << threading << ": " << said;
+    }
+    expect_good_end(echo);
+  }
+}
+
+TEST_F(Loads, two_nodes_count_what_one_sends_them) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  for (const char* threading : {"inlined", "dispatcher", "caller"}) {
+    const Words options{"--broker", broker.address()};
+    std::array<Responder, 2> sinks{Responder(BENCH_NODE, with("sink", options, {"--threading", threading})),
+                                   Responder(BENCH_NODE, with("sink", options, {"--threading", threading}))};
+    const std::string both = sinks[0].address() + ',' + sinks[1].address();
+    const std::string said = drive("run 1001\\n", BENCH_NODE, with("source", options, {"--connect", both}));
+    EXPECT_TRUE(said.starts_with("sent ")) << threading << ": " << said;
+    std::size_t count = 0;
+    for (Responder& sink : sinks) {
+      ASSERT_TRUE(sink.process().wait_for_output("done "));
+      count += count_told(sink.process());
+      expect_good_end(sink);
+    }
+    EXPECT_EQ(count, 1001U) << threading;
+  }
 }
 
 TEST_F(Loads, a_swarm_gets_its_echoes_from_a_node) {

@@ -1,9 +1,21 @@
 // Programs under test: started, listened to, and ended by their own process id.
 import {spawn} from 'node:child_process';
+import {existsSync, rmSync} from 'node:fs';
 import {kPatienceMs, within} from './peer.mjs';
 
 const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('exit', () => running.forEach((child) => {
+  child.kill('SIGKILL');
+  removeLockFile(child.pid);
+}));
+
+// Whether there was one: a node that is killed leaves it, any other removes it.
+function removeLockFile(pid) {
+  const path = `/tmp/distflow-node-${pid}.lock`;
+  const wasThere = existsSync(path);
+  rmSync(path, {force: true});
+  return wasThere;
+}
 
 export class Program {
   stdout = '';
@@ -25,7 +37,10 @@ export class Program {
     running.add(child);
     program.ended = new Promise((resolve) => {
       child.once('error', (error) => resolve({code: null, signal: null, error: error.message}));
-      child.once('close', (code, signal) => resolve({code, signal}));
+      child.once('close', (code, signal) => {
+        const isLockLeft = removeLockFile(child.pid);
+        resolve(isLockLeft && signal === null ? {code, signal, error: 'it left its lock file'} : {code, signal});
+      });
     }).finally(() => running.delete(child));
     return program;
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -27,10 +28,12 @@ class DispatcherTest : public ::testing::Test {
  protected:
   DispatcherTest() {
     delivery_.set_message_handler([this](const Message& message) {
+      is_looked_at_.wait(false);
       if (message.payload == last_) handled_.set_value();
     });
   }
   ~DispatcherTest() override {
+    let_handlers_go_on();
     delivery_.request_stop();
     EXPECT_TRUE(delivery_.join(kPatience));
     delivery_.discard();
@@ -42,7 +45,17 @@ class DispatcherTest : public ::testing::Test {
     last_ = std::to_string(count - 1);
     EXPECT_EQ(delivery_.deliver(maker_.run(0, count)), count);
   }
-  bool are_handled() { return handled_.get_future().wait_for(kPatience) == std::future_status::ready; }
+  /// The second thread has been woken, or found the messages before it slept: no handler ends before this has looked,
+  /// so that it cannot sleep again. One that sleeps on has missed them, and is not waited for.
+  bool are_handled() {
+    if (delivery_.is_dispatcher_asleep()) return false;
+    let_handlers_go_on();
+    return handled_.get_future().wait_for(kPatience) == std::future_status::ready;
+  }
+  void let_handlers_go_on() {
+    is_looked_at_ = true;
+    is_looked_at_.notify_one();
+  }
 
   base::ChunkPool chunks_{{.chunk_size = 4096, .chunk_count_max = 2}};
   io::Reactor reactor_{std::make_unique<test::MemoryBackend>(chunks_), {}};
@@ -50,6 +63,7 @@ class DispatcherTest : public ::testing::Test {
   PeerCounters sender_;
   test::MailMaker maker_{sender_};
   std::string last_;
+  std::atomic<bool> is_looked_at_{false};
   std::promise<void> handled_;
   Delivery delivery_{reactor_, dispatcher_options(), log_, {}};
 };

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "tests/support/lock_file.hpp"
+
 namespace distflow::test {
 
 /// Whether `body` came to its end in a child, and no expectation failed there; those that did are printed.
@@ -27,6 +29,7 @@ bool passes_in_child(Body body) {
   while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return false;
   }
+  EXPECT_FALSE(remove_lock_file(child)) << "a lock file was left";
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

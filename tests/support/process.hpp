@@ -1,6 +1,7 @@
 // A program under test as a child process: its output, its exit code, and its end with the test's.
 //
-// One thread. What the program writes is read until it ends, or until a pattern has come.
+// One thread. What the program writes is read until it ends, or until a pattern has come. A node that a signal ends
+// cannot remove its lock file: that is done here. One that ends otherwise has to have removed it.
 // Use: ProcessResult result = run_process(binary, {"pmd", "status"}); EXPECT_EQ(result.exit_code, 0);
 #pragma once
 
@@ -18,6 +19,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "tests/support/lock_file.hpp"
 
 extern char** environ;
 
@@ -137,6 +140,7 @@ class ChildProcess {
     if (pid_ <= 0) return;
     while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
     }
+    EXPECT_FALSE(remove_lock_file(pid_) && WIFEXITED(status_)) << "a lock file was left, and no signal was the reason";
     pid_ = 0;
   }
 

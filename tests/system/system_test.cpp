@@ -95,11 +95,8 @@ class NodeProcess {
     return is_ready;
   }
   void kill() {
-    // Killed like this a node leaves its lock file, for the next process of that pid to take over.
-    const std::string lock = "/tmp/distflow-node-" + std::to_string(child_->pid()) + ".lock";
     child_->send_signal(SIGKILL);
     child_->wait();
-    EXPECT_EQ(::unlink(lock.c_str()), 0);
   }
   /// Ends it in an orderly way, and gives its numbers by their names.
   std::map<std::string, std::uint64_t> end() {

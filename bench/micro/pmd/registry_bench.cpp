@@ -58,7 +58,8 @@ void resolve(benchmark::State& state) {
   FilledRegistry registry(state.range(0));
   base::Random random(1);
   std::vector<std::string> names;
-  for (int i = 0; i < 4096; ++i) {
+  names.reserve(4096);
+  while (names.size() < 4096) {
     names.push_back("alias-" + std::to_string(random.uniform(static_cast<std::uint64_t>(state.range(0)))));
   }
   for (auto _ : state) {

@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <sstream>
+#include <string>
 
 #include "tests/bench/director/fake_contestant.hpp"
 
@@ -30,6 +34,19 @@ TEST(Contest, every_contestant_has_a_value_of_each_round) {
   EXPECT_EQ(log.str(), "");
 }
 
+TEST(Contest, each_round_begins_at_another_place_and_the_first_one_plays_twice) {
+  std::string diary = "/tmp/distflow-test-XXXXXX";
+  ::close(::mkstemp(diary.data()));
+  std::ostringstream log;
+  const RowPlan plan =
+      plan_of({fake_solo("a", {"--diary", diary, "--sign", "a"}), fake_solo("b", {"--diary", diary, "--sign", "b"})});
+  EXPECT_EQ(hold_contest(plan, {.rounds = 4}, log).entries.size(), 2U);
+  std::string played;
+  std::ifstream(diary) >> played;
+  EXPECT_EQ(played, "ababaaaababa");  // aba, baa, aab, aba
+  ::unlink(diary.c_str());
+}
+
 TEST(Contest, ratios_are_told_with_their_targets_and_the_first_one_is_compared_with_itself) {
   std::ostringstream log;
   RowPlan plan = plan_of({fake_solo("a", {"--ns", "100"}), fake_solo("b", {"--ns", "400"})});
@@ -50,10 +67,14 @@ TEST(Contest, ratios_are_told_with_their_targets_and_the_first_one_is_compared_w
 TEST(Contest, a_lost_block_leaves_its_round_without_a_value_and_the_contestant_starts_anew) {
   std::ostringstream log;
   const RowPlan plan = plan_of({fake_solo("steady"), fake_solo("mortal", {"--die-at", "3"})});
-  const Row row = hold_contest(plan, {.rounds = 6}, log);
+  // It may lose any number of blocks, but not one after the other.
+  const Row row = hold_contest(plan, {.rounds = 3 * kLossesMax + 1}, log);
   ASSERT_EQ(row.entries.size(), 2U);
-  EXPECT_EQ(row.entries[0].values, Values(6, 100.0));
-  EXPECT_EQ(row.entries[1].values, (Values{100.0, 100.0, std::nullopt, 100.0, 100.0, std::nullopt}));
+  EXPECT_EQ(row.entries[0].values, Values(3 * kLossesMax + 1, 100.0));
+  Values values;
+  for (std::size_t i = 0; i < kLossesMax; ++i) values.insert(values.end(), {100.0, 100.0, std::nullopt});
+  values.emplace_back(100.0);
+  EXPECT_EQ(row.entries[1].values, values);
   EXPECT_THAT(log.str(), HasSubstr("mortal lost a block: it ended"));
 }
 

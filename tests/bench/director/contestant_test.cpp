@@ -67,9 +67,21 @@ TEST(Contestant, several_sources_and_sinks_share_a_block) {
   }
 }
 
+TEST(Contestant, one_way_lasts_from_the_first_of_several_sources) {
+  ContestantDescription description = fake_pair(Work::one_way);
+  description.driver = fake_part({"--ns", "1000000000"});
+  description.driver_count = 2;
+  RunningContestant running(description);
+  // The first one's two were sent, by what it says, 2 s before it says so; the second one's one 1 s before.
+  const auto result = running.run({.count = 3}, kPatience);
+  ASSERT_TRUE(result) << running.failure();
+  EXPECT_GT(result->ns, 1'900'000'000U);
+}
+
 TEST(Contestant, a_broker_starts_first_and_its_address_goes_to_the_others) {
   ContestantDescription description = fake_pair(Work::round_trip);
   description.broker = fake_part();
+  description.driver = fake_part({"--reach", "the broker"});  // as the echo was told it, and tells it on
   RunningContestant running(description);
   EXPECT_TRUE(running.run({.count = 10}, kPatience)) << running.failure();
 }

@@ -1,11 +1,13 @@
 // A contestant that measures nothing and fails as it is told to.
 //
-//     fake_contestant ROLE [--ns N] [--lose N] [--die-at K] [--mute-at K] [--sulk] ...
+//     fake_contestant ROLE [--ns N] [--lose N] [--die-at K] [--mute-at K] [--sulk] [--reach A] [--diary FILE --sign S]
+//     ...
 //
 // A block takes N ns a unit (100), by what it says. Sources tell sinks their counts over datagram sockets without
 // files.
 // --lose: each count that a sink tells is short by N. --die-at, --mute-at: in its K-th block it ends, or says nothing.
-// --sulk: neither the end of its input nor SIGTERM ends it.
+// --sulk: neither the end of its input nor SIGTERM ends it. --reach: it ends at once unless it is to connect to A.
+// --diary: each block adds S to FILE.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include "bench/contestant/contestant.hpp"
@@ -67,7 +70,13 @@ void send_to_sinks(const std::string& connect, std::uint64_t count) {
   ::close(fd);
 }
 
+void keep_diary(const Setup& setup) {
+  const std::string path = setup.other("--diary", "");
+  if (!path.empty()) std::ofstream(path, std::ios::app) << setup.other("--sign", "?");
+}
+
 int play_blocks(const Setup& setup) {
+  if (setup.other("--reach", setup.connect) != setup.connect) give_up("told to connect to '" + setup.connect + "'");
   const std::uint64_t ns = number(setup, "--ns", "100");
   const std::uint64_t die_at = number(setup, "--die-at", "0");
   const std::uint64_t mute_at = number(setup, "--mute-at", "0");
@@ -75,6 +84,7 @@ int play_blocks(const Setup& setup) {
   for (std::uint64_t index = 1; const auto block = next_block(); ++index) {
     if (index == die_at) return 1;
     if (index == mute_at) continue;
+    keep_diary(setup);
     if (setup.role == Role::source) {
       send_to_sinks(setup.connect, block->count);
       tell_sent(monotonic_ns() - block->count * ns);
