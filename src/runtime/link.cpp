@@ -62,12 +62,26 @@ void Link::dial() {
 }
 
 void Link::on_dialed(Result<io::Handle> outcome) {
+  if (is_retired_) return on_last_dialed(outcome);
   if (!outcome) return on_unreachable(outcome.error());
   waiting_since_ = base::kNever;
   backoff_.reset();
   has_asked_ = false;
   ++parts_.open_count;
   connection_->open(*outcome);
+}
+
+/// A shutdown has waited for this connection with what there is to send.
+void Link::on_last_dialed(Result<io::Handle> outcome) {
+  if (!outcome) {
+    drop_waiting(drop_reason_);
+    connection_.reset();
+    return parts_.on_finished();
+  }
+  ++parts_.open_count;
+  connection_->open(*outcome);
+  connection_->finish();
+  dying_.push_back(std::move(connection_));
 }
 
 void Link::on_unreachable(const Error& why) {
@@ -90,8 +104,11 @@ void Link::retire(Counter SendCounters::*reason) {
   DF_ASSERT(!is_retired_);
   is_retired_ = true;
   drop_reason_ = reason;
-  dialer_.cancel();
   parts_.reactor.timers().cancel(retry_timer_);
+  // At a shutdown what there is to send may still find its connection.
+  const bool is_dialing = dialer_.is_dialing() && reason == &SendCounters::dropped_shutdown;
+  if (is_dialing && !connection_->queue().is_empty()) return;
+  dialer_.cancel();
   if (asking_) stop_asking();
   if (carrier_ != nullptr) {
     carrier_->give_back(reason);
@@ -113,6 +130,10 @@ void Link::retire(Counter SendCounters::*reason) {
 }
 
 void Link::abort() {
+  if (dialer_.is_dialing()) {
+    dialer_.cancel();
+    on_last_dialed(Error{Errc::canceled, "connecting"});
+  }
   for (const auto& connection : dying_) connection->close();
 }
 

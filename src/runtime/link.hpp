@@ -93,6 +93,7 @@ class Link final : private transport::ConnectionObserver {
   void leave_way();
   void dial();
   void on_dialed(Result<io::Handle> outcome);
+  void on_last_dialed(Result<io::Handle> outcome);
   void on_unreachable(const Error& why);
   void drop_waiting(Counter SendCounters::*reason);
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }

@@ -250,13 +250,20 @@ Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
   Phase expected = Phase::running;
   if (phase_.compare_exchange_strong(expected, Phase::closing)) {
     if (is_loop_thread()) {
-      node_->begin_shutdown(deadline);
+      begin_shutdown(deadline);
     } else {
-      on_loop([this, deadline] { node_->begin_shutdown(deadline); });
+      on_loop([this, deadline] { begin_shutdown(deadline); });
     }
   }
   if ((is_loop_thread() && is_in_turn_) || node_->delivery().is_dispatcher_thread()) return ShutdownReport{};
   return finish_shutdown(base::saturating_add(io::system_now(), deadline + kCloseSlack));
+}
+
+/// What other threads had submitted by then is sent as any other; from now on they are refused.
+void NodeHost::begin_shutdown(base::Duration deadline) {
+  while (drain_outbox()) {
+  }
+  node_->begin_shutdown(deadline);
 }
 
 /// Waits for the loop's end, then for the second thread's.

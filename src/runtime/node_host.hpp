@@ -87,6 +87,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void run_loop();
   void close_loop();
   bool drain_outbox();
+  void begin_shutdown(base::Duration deadline);
   void discard_outbox();
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
                      const PayloadSource& payload);

@@ -18,8 +18,10 @@
 
 #include <distflow/json.hpp>
 
+#include "framing/frame.hpp"
 #include "runtime/process_lock.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/support/pmd_test_client.hpp"
 #include "tests/support/pmd_thread.hpp"
 #include "tests/support/sockets.hpp"
 
@@ -231,6 +233,26 @@ TEST_F(NodeRuntimeTest, all_that_other_threads_submit_is_accounted_for_at_a_shut
   const SendStats sent = node.stats().sent;
   EXPECT_LE(sent.accepted, accepted);
   EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
+}
+
+TEST_F(NodeRuntimeTest, what_a_thread_has_sent_before_a_shutdown_is_sent_by_the_shutdown) {
+  RawSocket listener = RawSocket::listening();
+  PmdTestClient registrar(pmd_.port());
+  registrar.send(R"({"type":"register","payload":{"nodeId":"sink","host":"127.0.0.1","port":)" +
+                 std::to_string(listener.port()) + "}}");
+  for (std::string answer; !registrar.receive(answer);) std::this_thread::yield();
+
+  NodeRuntime node = start();
+  constexpr std::size_t kCount = 10'000;  // more than a turn takes over
+  for (std::size_t i = 0; i < kCount; ++i) ASSERT_TRUE(is_under_way(node.send("sink", "17")));
+  const Result<ShutdownReport> report = node.shutdown();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->discarded_outgoing, 0u);
+
+  const std::string bytes = listener.accept().receive_all();
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++count) at += 4 + framing::read_header(bytes.data() + at);
+  EXPECT_EQ(count, kCount);
 }
 
 TEST_F(NodeRuntimeTest, keeps_the_order_of_each_thread_and_loses_nothing_between_them) {

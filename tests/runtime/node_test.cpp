@@ -77,6 +77,24 @@ TEST(Node, what_came_before_the_first_handler_waits_and_comes_first) {
   EXPECT_EQ(pong.messages[2].payload, "3");
 }
 
+TEST(Node, a_shutdown_waits_for_the_first_connection_of_what_is_queued_until_its_deadline) {
+  Cluster cluster;
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  pong.record_messages();
+  EXPECT_EQ(ping.send("pong", "1"), SendVerdict::queued);
+  EXPECT_EQ(ping.stats().connections_out, 0u);
+  EXPECT_EQ(cluster.shut_down(ping).discarded_outgoing, 0u);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 1; }));
+
+  TestNode& late = cluster.add_node({.alias = "late"});
+  EXPECT_EQ(late.send("pong", "2"), SendVerdict::queued);
+  const ShutdownReport report = cluster.shut_down(late, base::Duration::zero());
+  const NodeStats stats = late.stats();
+  EXPECT_EQ(stats.sent.accepted, stats.sent.written + stats.sent.dropped());
+  EXPECT_EQ(report.discarded_outgoing, stats.sent.dropped_shutdown);
+}
+
 TEST(Node, a_name_that_nobody_has_is_unresolved_and_counted) {
   Cluster cluster;
   TestNode& node = cluster.add_node({.alias = "lonely"});
