@@ -1,5 +1,5 @@
-// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch. The reading
-// of a notice lives through it, too.
+// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch. A notice is
+// read without harm, too.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
