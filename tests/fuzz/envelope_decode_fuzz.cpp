@@ -1,5 +1,5 @@
-// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch. A notice is
-// read without harm, too.
+// Both ways to read an envelope live through any frame, and what they give lies in the frame or the scratch.
+// So does the reading of a notice.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
