@@ -24,9 +24,11 @@ std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& t
   bytes += heap_size(node.node_id) + heap_size(node.host);
   if (node.alias) bytes += heap_size(*node.alias);
   if (node.caps) {
-    for (const std::string& cap : *node.caps) bytes += sizeof cap + heap_size(cap);
+    bytes += node.caps->size() * sizeof(protocol::Caps::value_type);
+    for (const std::string& cap : *node.caps) bytes += heap_size(cap);
   }
-  for (const auto& [key, value] : node.meta) bytes += sizeof key + heap_size(key) + sizeof value + heap_size(value);
+  bytes += node.meta.size() * sizeof(protocol::Meta::value_type);
+  for (const auto& [key, value] : node.meta) bytes += heap_size(key) + heap_size(value);
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 #include "io/posix/system.hpp"
 #include "io/slot_backend.hpp"
