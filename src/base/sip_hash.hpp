@@ -28,9 +28,9 @@ class BasicSipHash {
     State state(key_);
     const char* word = text.data();
     const char* const words_end = word + text.size() / kWordSize * kWordSize;
-    for (; word != words_end; word += kWordSize) state.take(word_at(word, kWordSize));
+    for (; word != words_end; word += kWordSize) state.take(load<std::uint64_t>(word));
     // The last word has what is left over, and the size in its highest byte.
-    state.take(word_at(word, text.size() % kWordSize) | std::uint64_t{text.size()} << 56);
+    state.take(left_over(text) | std::uint64_t{text.size()} << 56);
     return state.finish();
   }
 
@@ -77,11 +77,23 @@ class BasicSipHash {
     std::uint64_t d_;
   };
 
-  /// The first `size` bytes, at most 8, the first of them lowest.
-  static std::uint64_t word_at(const char* bytes, std::size_t size) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, size);
-    return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
+  /// The bytes behind the last whole word, the first of them lowest. Without a loop, whose end would be guessed wrong.
+  static std::uint64_t left_over(std::string_view text) {
+    const std::size_t size = text.size() % kWordSize;
+    if (size == 0) return 0;
+    const char* const end = text.data() + text.size();
+    if (text.size() > kWordSize) return load<std::uint64_t>(end - kWordSize) >> 8 * (kWordSize - size);
+    if (size >= 4) return load<std::uint32_t>(end - size) | load<std::uint32_t>(end - 4) << 8 * (size - 4);
+    const auto byte = [&](std::size_t at) { return std::uint64_t{static_cast<unsigned char>(text[at])} << 8 * at; };
+    return byte(0) | byte(size / 2) | byte(size - 1);
+  }
+
+  template <class Number>
+  static std::uint64_t load(const char* bytes) {
+    Number number = 0;
+    std::memcpy(&number, bytes, sizeof number);
+    if constexpr (std::endian::native == std::endian::little) return number;
+    return sizeof number == 8 ? __builtin_bswap64(number) : __builtin_bswap32(static_cast<std::uint32_t>(number));
   }
 
   SipKey key_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <set>
 #include <string>
@@ -21,7 +22,26 @@ std::string counting(std::size_t size) {
 TEST(SipHash, is_the_authors_function) {
   const BasicSipHash<2, 4> hash(kKey);
   EXPECT_EQ(hash(counting(15)), 0xa129ca6149be45e5);
-  EXPECT_EQ(hash(""), 0x726fdb47dd0e0e31);
+  constexpr std::array<std::uint64_t, 10> by_size{
+      0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a, 0x85676696d7fb7e2d, 0xcf2794e0277187b7,
+      0x18765564cd99a68d, 0xcbc9466e58fee3ce, 0xab0200f58b01d137, 0x93f5f5799a932462, 0x9e0082df0ba9e4b0};
+  for (std::size_t size = 0; size < by_size.size(); ++size) EXPECT_EQ(hash(counting(size)), by_size[size]) << size;
+}
+
+// A text that ends in zeros differs from a shorter one in its size alone, which stands in the highest byte.
+TEST(SipHash, takes_each_byte_where_it_stands_whatever_the_size) {
+  const SipHash hash(kKey);
+  for (std::size_t size = 1; size < 20; ++size) {
+    std::set<std::uint64_t> seen{hash(std::string(size, '\0'))};
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string text(size, '\0');
+        text[at] = static_cast<char>(1 << bit);
+        seen.insert(hash(text));
+      }
+    }
+    EXPECT_EQ(seen.size(), 1 + 8 * size) << size;
+  }
 }
 
 TEST(SipHash, depends_on_every_byte_of_the_text_and_on_its_size) {
