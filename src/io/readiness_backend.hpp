@@ -21,7 +21,8 @@ namespace distflow::io {
 struct ReadinessSlot : SocketSlot {
   bool can_read = true;
   bool can_write = true;
-  bool has_ended = false;  // the end of the stream is queued behind the data: a short read tells nothing
+  bool has_ended = false;    // the end of the stream is queued behind the data: a short read tells nothing
+  bool is_all_read = false;  // the stream's end, or its failure, was received: nothing lies unread
 };
 
 template <class P, System S = posix::System>
@@ -207,8 +208,11 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
         slot.can_read = false;
         return;
       }
-      if (size < 0) return finish(slot.recv).on_end(posix::last_error("receiving"));
-      if (size == 0) return finish(slot.recv).on_end({Errc::end_of_stream, "receiving"});
+      if (size <= 0) {
+        slot.is_all_read = true;
+        const Error why = size < 0 ? posix::last_error("receiving") : Error{Errc::end_of_stream, "receiving"};
+        return finish(slot.recv).on_end(why);
+      }
       ++counters_.recvs;
       latest_ = slots_.handle_of(slot);
       this->note_received(slot);
@@ -221,7 +225,8 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   }
 
   void run_close(Handle handle, Slot& slot) {
-    this->end_socket(handle, slot, slot.can_read ? Base::Unread::perhaps : Base::Unread::none);
+    const bool is_all_read = slot.is_all_read || !slot.can_read;
+    this->end_socket(handle, slot, is_all_read ? Base::Unread::none : Base::Unread::perhaps);
   }
 
   P poller_;

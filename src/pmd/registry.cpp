@@ -8,13 +8,27 @@
 namespace distflow::pmd {
 namespace {
 
-std::size_t bytes_of(const protocol::NodeInfo& node) {
-  std::size_t bytes = node.node_id.size() + node.host.size();
-  if (node.alias) bytes += node.alias->size();
+// What an allocation costs besides its size; and what an entry costs besides its own: the list's links, places in two
+// indices that are a quarter full at least, and one in the order of expiry.
+constexpr std::size_t kPerAllocation = 16;
+constexpr std::size_t kPerEntry = 32 + 2 * 4 * 16 + 64;
+
+std::size_t heap_size(const std::string& text) {
+  const bool lies_inside = text.capacity() <= std::string().capacity();
+  return lies_inside ? 0 : text.capacity() + 1 + kPerAllocation;
+}
+
+/// Bytes of memory that the entry of `node` takes, with `text` in it and all that belongs to it.
+std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& text) {
+  std::size_t bytes = sizeof(Registry::Entry) + kPerEntry + text.heap_size();
+  bytes += heap_size(node.node_id) + heap_size(node.host);
+  if (node.alias) bytes += heap_size(*node.alias);
   if (node.caps) {
-    for (const std::string& cap : *node.caps) bytes += cap.size();
+    bytes += node.caps->size() * sizeof(protocol::Caps::value_type);
+    for (const std::string& cap : *node.caps) bytes += heap_size(cap);
   }
-  for (const auto& [key, value] : node.meta) bytes += key.size() + value.size();
+  bytes += node.meta.size() * sizeof(protocol::Meta::value_type);
+  for (const auto& [key, value] : node.meta) bytes += heap_size(key) + heap_size(value);
   return bytes;
 }
 
@@ -23,6 +37,14 @@ std::string_view key_of(const std::string& name, const protocol::NodeText& text)
   const std::string_view names = text.before_heartbeat();
   const std::size_t at = names.find(name);
   return at == std::string_view::npos ? name : names.substr(at, name.size());
+}
+
+/// Has the memory come that a look-up reads: the keys, and the text of most nodes.
+void prefetch_read_part(const Registry::Entry& entry) {
+  constexpr std::size_t cache_line = 64;
+  const auto* bytes = reinterpret_cast<const char*>(&entry);
+  const auto* end = reinterpret_cast<const char*>(&entry.node);
+  for (; bytes < end; bytes += cache_line) __builtin_prefetch(bytes);
 }
 
 /// Long enough for anybody, and far from where adding it to a time would not fit.
@@ -41,13 +63,16 @@ Registry::~Registry() {
 
 Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
                                           base::WallMs wall) {
-  const protocol::NodeInfo& node = registration.node;
-  Entry* entry = by_node_id_.find(node.node_id);
-  if (node.alias) {
-    const Entry* holder = by_alias_.find(*node.alias);
+  Entry* entry = by_node_id_.find(registration.node.node_id);
+  if (registration.node.alias) {
+    const Entry* holder = by_alias_.find(*registration.node.alias);
     if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
-  const std::size_t bytes = bytes_of(node);
+  protocol::NodeInfo node = registration.node;
+  node.last_heartbeat_ms = wall;
+  protocol::NodeText text;
+  text.write(node);
+  const std::size_t bytes = bytes_of(node, text);
   const std::size_t bytes_left = options_.bytes_max - bytes_ + (entry == nullptr ? 0 : entry->bytes);
   if (bytes > bytes_left || (entry == nullptr && size() >= options_.entries_max)) return {Status::full, nullptr};
 
@@ -58,9 +83,9 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
   } else {
     unlink(*entry);
   }
-  entry->node = node;
-  entry->node.last_heartbeat_ms = wall;
-  write_text(*entry);
+  entry->node = std::move(node);
+  entry->text = std::move(text);
+  find_keys(*entry);
   entry->owner = owner;
   entry->ttl_declared = ttl_of(registration);
   entry->bytes = bytes;
@@ -80,7 +105,10 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
   Entry* entry = find_own(owner, node_id);
   if (entry == nullptr) return false;
   entry->node.last_heartbeat_ms = wall;
-  if (!entry->text.write_heartbeat(wall)) write_text(*entry);
+  if (!entry->text.write_heartbeat(wall)) {
+    entry->text.write(entry->node);
+    find_keys(*entry);
+  }
   bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
   return true;
 }
@@ -102,8 +130,28 @@ std::vector<Registry::Departure> Registry::expire(base::Instant now) {
 base::Instant Registry::next_expiry() const { return by_expiry_.empty() ? base::kNever : by_expiry_.begin()->first; }
 
 const Registry::Entry* Registry::resolve(std::string_view alias_or_node_id) const {
-  const Entry* found = by_alias_.find(alias_or_node_id);
-  return found == nullptr ? by_node_id_.find(alias_or_node_id) : found;
+  return find({alias_or_node_id, hash_(alias_or_node_id)});
+}
+
+Registry::LookUp Registry::begin_look_up(std::string_view alias_or_node_id) const {
+  const LookUp look_up{{alias_or_node_id, hash_(alias_or_node_id)}};
+  by_alias_.prefetch(look_up.name);
+  by_node_id_.prefetch(look_up.name);
+  return look_up;
+}
+
+void Registry::resolve(std::span<LookUp> look_ups) const {
+  for (const LookUp& look_up : look_ups) {
+    const Entry* guess = by_alias_.guess(look_up.name);
+    if (guess == nullptr) guess = by_node_id_.guess(look_up.name);
+    if (guess != nullptr) prefetch_read_part(*guess);
+  }
+  for (LookUp& look_up : look_ups) look_up.entry = find(look_up.name);
+}
+
+const Registry::Entry* Registry::find(const HashedName& name) const {
+  const Entry* found = by_alias_.find(name);
+  return found == nullptr ? by_node_id_.find(name) : found;
 }
 
 Registry::Entry* Registry::find_own(OwnerId owner, std::string_view node_id) const {
@@ -111,9 +159,8 @@ Registry::Entry* Registry::find_own(OwnerId owner, std::string_view node_id) con
   return found == nullptr || found->owner != owner ? nullptr : found;
 }
 
-/// Writes the node's text, and has the keys lie in it if they can.
-void Registry::write_text(Entry& entry) {
-  entry.text.write(entry.node);
+/// Has the keys lie in the text that was written, if they can.
+void Registry::find_keys(Entry& entry) {
   entry.node_id_key = key_of(entry.node.node_id, entry.text);
   entry.alias_key = entry.node.alias ? key_of(*entry.node.alias, entry.text) : std::string_view();
 }

@@ -15,11 +15,13 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/intrusive_list.hpp"
+#include "base/sip_hash.hpp"
 #include "base/time.hpp"
 #include "pmd/name_index.hpp"
 #include "protocol/node_text.hpp"
@@ -31,8 +33,8 @@ using OwnerId = std::uint64_t;
 
 struct RegistryOptions {
   std::size_t entries_max = 131'072;
-  std::size_t bytes_max = std::size_t{64} * 1024 * 1024;  ///< of all entries' texts together
-  base::Duration ttl_default = base::seconds(60);         ///< of an entry that sends heartbeats and declared none
+  std::size_t bytes_max = std::size_t{192} * 1024 * 1024;  ///< of memory that all entries take, with all that is theirs
+  base::Duration ttl_default = base::seconds(60);          ///< of an entry that sends heartbeats and declared none
 };
 
 class Registry {
@@ -70,7 +72,16 @@ class Registry {
     std::uint64_t revision;
   };
 
-  explicit Registry(RegistryOptions options) : options_(options) {}
+  /// A name that is looked up, and what resolve() finds: the node of that alias or else of that nodeId; null when there
+  /// is neither.
+  struct LookUp {
+    HashedName name;
+    const Entry* entry = nullptr;
+  };
+
+  /// `key` is to be known to nobody outside (name_index.hpp).
+  Registry(RegistryOptions options, const base::SipKey& key)
+      : options_(options), hash_(key), by_node_id_(hash_), by_alias_(hash_) {}
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
@@ -92,6 +103,10 @@ class Registry {
 
   /// The node of that alias or else of that nodeId; null when there is neither.
   [[nodiscard]] const Entry* resolve(std::string_view alias_or_node_id) const;
+  /// Many at once, which wait for memory together: begin each, do something else, resolve all. Nothing may be
+  /// registered or removed in between. `alias_or_node_id` must outlive the look-up.
+  [[nodiscard]] LookUp begin_look_up(std::string_view alias_or_node_id) const;
+  void resolve(std::span<LookUp> look_ups) const;
   /// In the order of registration.
   [[nodiscard]] const Entries& entries() const { return entries_; }
 
@@ -105,8 +120,9 @@ class Registry {
  private:
   using Owned = base::IntrusiveList<Entry, Entry>;
 
+  [[nodiscard]] const Entry* find(const HashedName& name) const;
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
-  static void write_text(Entry& entry);
+  static void find_keys(Entry& entry);
   void link(Entry& entry);
   void unlink(Entry& entry);
   void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
@@ -114,6 +130,7 @@ class Registry {
   Departure remove(Entry& entry);
 
   const RegistryOptions options_;
+  const base::SipHash hash_;
   Entries entries_;
   NameIndex<Entry, &Entry::node_id_key> by_node_id_;
   NameIndex<Entry, &Entry::alias_key> by_alias_;

@@ -1,6 +1,7 @@
 #include "pmd/request_handler.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "protocol/pmd_reply.hpp"
@@ -13,9 +14,14 @@ using protocol::RequestType;
 namespace {
 
 constexpr std::int64_t kVersion = 1;
-/// Asked for in a registration's caps: the event that tells of an ordered end. Told of in the answer to hello, too.
 /// What may have come behind a claim that waits: it keeps memory, and a node sends little behind its registration.
 constexpr std::size_t kUnreadBehindClaimMax = 4096;
+
+base::SipKey random_key(io::Backend& backend) {
+  base::SipKey key{};
+  backend.fill_random(std::as_writable_bytes(std::span(key)));
+  return key;
+}
 
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
 
@@ -32,7 +38,7 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
       chunks_(kOutChunks),
       replies_(chunks_),
       events_(chunks_),
-      registry_(options.registry),
+      registry_(options.registry, random_key(reactor.backend())),
       claims_(options.claim_count_max),
       claim_timer_(Delegate<void()>::to<&RequestHandler::on_claim_timer>(*this)),
       expiry_timer_(Delegate<void()>::to<&RequestHandler::on_expiry_timer>(*this)) {
@@ -42,13 +48,14 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
 RequestHandler::~RequestHandler() { grant_claims_.unlink(); }
 
 void RequestHandler::on_request(Session& session, std::string_view frame) {
-  const Result<protocol::Request> request = protocol::parse_request(frame);
+  Result<protocol::Request> request = protocol::parse_request(frame);
+  if (!request || request->type != RequestType::resolve) answer_look_ups(session);
   if (!request) return on_malformed(session);
   ++counters_.requests;
   switch (request->type) {
     case RequestType::register_node: return on_register(session, *request);
     case RequestType::unregister: return on_unregister(session, *request);
-    case RequestType::resolve: return reply(session, resolved(*request));
+    case RequestType::resolve: return on_resolve(session, *request);
     case RequestType::list: return reply(session, listed(*request));
     case RequestType::heartbeat: return on_heartbeat(session, *request);
     case RequestType::watch: return on_watch(session, *request);
@@ -58,6 +65,8 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
       return reply(session, protocol::error_response(request->raw_request_id, protocol::kUnknownMessageType));
   }
 }
+
+void RequestHandler::on_run_end(Session& session) { answer_look_ups(session); }
 
 void RequestHandler::on_session_closed(Session& session) {
   watchers_.remove(session);
@@ -180,10 +189,16 @@ void RequestHandler::on_unregister(Session& session, const protocol::Request& re
   tell_leaves({*std::move(departure)});
 }
 
-std::string RequestHandler::resolved(const protocol::Request& request) const {
-  const Registry::Entry* entry = registry_.resolve(request.name);
-  if (entry == nullptr) return protocol::error_response(request.raw_request_id, protocol::kNodeNotFound);
-  return protocol::node_response(request.raw_request_id, entry->text.json());
+void RequestHandler::on_resolve(Session& session, protocol::Request& request) {
+  look_ups_.add(registry_, request.raw_request_id, std::move(request.name));
+  if (look_ups_.is_full()) answer_look_ups(session);
+}
+
+void RequestHandler::answer_look_ups(Session& session) {
+  look_ups_.answer(registry_, [&](std::string_view raw_request_id, const Registry::Entry* entry) {
+    reply(session, entry == nullptr ? protocol::error_response(raw_request_id, protocol::kNodeNotFound)
+                                    : protocol::node_response(raw_request_id, entry->text.json()));
+  });
 }
 
 std::string RequestHandler::listed(const protocol::Request& request) const {

@@ -4,7 +4,8 @@
 //   1. Every request gets exactly one reply, in order, unless its session ends first.
 //   2. The reply to a request is queued before the events that the request causes.
 //   3. A claim to an alias in use is answered when its holder has gone, or at the end of the grace period.
-// Use: handler.on_request(session, frame); ... handler.on_session_closed(session);
+//   4. Look-ups are put off for as long as nothing else comes, and no longer than the run.
+// Use: handler.on_request(session, frame); ... handler.on_run_end(session); ... handler.on_session_closed(session);
 #pragma once
 
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "pmd/claims.hpp"
+#include "pmd/look_ups.hpp"
 #include "pmd/options.hpp"
 #include "pmd/registry.hpp"
 #include "pmd/session.hpp"
@@ -30,7 +32,9 @@ class RequestHandler {
   RequestHandler(const RequestHandler&) = delete;
   RequestHandler& operator=(const RequestHandler&) = delete;
 
+  /// `frame` must last until on_run_end(), which answers what has not been answered yet.
   void on_request(Session& session, std::string_view frame);
+  void on_run_end(Session& session);
   /// The session is gone: so are its nodes, its watch, its claim.
   void on_session_closed(Session& session);
 
@@ -48,7 +52,8 @@ class RequestHandler {
   void on_heartbeat(Session& session, const protocol::Request& request);
   void on_watch(Session& session, const protocol::Request& request);
   void on_shutdown(Session& session, const protocol::Request& request);
-  [[nodiscard]] std::string resolved(const protocol::Request& request) const;
+  void on_resolve(Session& session, protocol::Request& request);
+  void answer_look_ups(Session& session);
   [[nodiscard]] std::string listed(const protocol::Request& request) const;
   [[nodiscard]] std::string introduced(const protocol::Request& request) const;
 
@@ -81,6 +86,7 @@ class RequestHandler {
   transport::OutBuffer events_;
 
   Registry registry_;
+  LookUps look_ups_;  // of the session whose run it is
   Watchers watchers_;
   Claims claims_;
   base::Timer claim_timer_;

@@ -100,6 +100,8 @@ void Server::on_accept(io::Handle stream, const io::Address& peer, transport::Li
 
 void Server::on_request(Session& session, std::string_view frame) { handler_.on_request(session, frame); }
 
+void Server::on_run_end(Session& session) { handler_.on_run_end(session); }
+
 void Server::on_session_closed(Session& session, Error why) {
   if (why == Errc::frame_too_long) {
     ++counters_.frames_too_long;

@@ -75,6 +75,7 @@ void Session::on_frames(transport::Connection& connection) {
     has_had_frame_ = true;
     host_.on_request(*this, frame.body);
   }
+  host_.on_run_end(*this);
   if (!has_had_frame_) recognise(connection.decoder().partial_header());
   // Only now: a request left unread here would keep its whole chunk from being received into.
   if (is_open() && reply_backlog_ > parts_.options.reply_backlog_pause) {

@@ -2,7 +2,7 @@
 // leaves unread.
 //
 // Loop thread only.
-//   1. Requests are handled in order, and each reply is queued before the next request is looked at.
+//   1. Replies are queued in the order of the requests, and all before the run that the requests came in ends.
 //   2. Events left unread are at most watcher_backlog_max bytes, replies left unread reply_backlog_max, those of all
 //      sessions together reply_backlog_total; beyond, the connection is closed and counted.
 //   3. Above reply_backlog_pause no more requests are read until the peer has taken what it asked for.
@@ -24,8 +24,10 @@ class Session;
 /// Whoever sessions are for. Calls come from inside Reactor::turn().
 class SessionHost {
  public:
-  /// `frame` is valid for the call.
+  /// `frame` is valid until on_run_end().
   virtual void on_request(Session& session, std::string_view frame) = 0;
+  /// All requests that have come have been told of.
+  virtual void on_run_end(Session& session) = 0;
   /// The connection is closed, because of `why`. The session may be destroyed now.
   virtual void on_session_closed(Session& session, Error why) = 0;
 

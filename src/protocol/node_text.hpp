@@ -27,6 +27,8 @@ class NodeText {
   [[nodiscard]] std::string_view json() const { return {large_ ? large_.get() : small_.data(), size_}; }
   /// The members before the heartbeat: those that name the node.
   [[nodiscard]] std::string_view before_heartbeat() const { return json().substr(0, heartbeat_at_); }
+  /// Bytes of memory beside the object.
+  [[nodiscard]] std::size_t heap_size() const { return large_ ? size_ : 0; }
 
  private:
   /// Room for a node that has names and capabilities as a runtime gives them, and no meta.

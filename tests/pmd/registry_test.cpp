@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/random.hpp"
 
@@ -13,6 +14,7 @@ using Status = Registry::Status;
 
 constexpr base::Instant kStart{base::seconds(100)};
 constexpr base::WallMs kWall = 1'795'374'131'949;
+constexpr base::SipKey kKey{1, 2};
 
 protocol::Registration node(const std::string& node_id, const std::string& alias = "") {
   protocol::Registration registration;
@@ -46,7 +48,7 @@ class RegistryTest : public ::testing::Test {
     return ids;
   }
 
-  Registry registry{{.entries_max = 4, .bytes_max = 4096}};
+  Registry registry{{.entries_max = 4, .bytes_max = 8192}, kKey};
 };
 
 TEST_F(RegistryTest, a_node_is_resolved_by_alias_and_by_node_id) {
@@ -192,9 +194,47 @@ TEST_F(RegistryTest, beyond_the_bound_of_entries_new_nodes_are_refused_and_known
 TEST_F(RegistryTest, beyond_the_bound_of_bytes_a_registration_is_refused_and_the_old_entry_stays) {
   add(1, node("id1", "small"));
   protocol::Registration large = node("id1", "large");
-  large.node.meta.emplace_back("key", std::string(4096, 'x'));
+  large.node.meta.emplace_back("key", std::string(8192, 'x'));
   EXPECT_EQ(add(1, large), Status::full);
   EXPECT_EQ(resolve("small"), "id1");
+}
+
+// An entry's texts are in it twice: as they are, and as JSON, where a control character takes six bytes.
+TEST_F(RegistryTest, an_entry_counts_with_its_fixed_part_its_texts_and_its_json) {
+  add(1, node("id1"));
+  const std::size_t fixed = registry.bytes();
+  EXPECT_GE(fixed, sizeof(Registry::Entry));
+  protocol::Registration with_meta = node("id1");
+  with_meta.node.meta.emplace_back("key", std::string(200, '\x01'));
+  add(1, with_meta);
+  EXPECT_GE(registry.bytes(), fixed + 200 + 200 * 6);
+  EXPECT_LE(registry.bytes(), fixed + 200 + 200 * 6 + 400);
+  add(1, node("id1"));
+  EXPECT_EQ(registry.bytes(), fixed);
+  registry.unregister(1, "id1");
+  EXPECT_EQ(registry.bytes(), 0u);
+}
+
+TEST_F(RegistryTest, the_bytes_allowed_by_default_are_enough_for_as_many_nodes_as_a_runtime_registers) {
+  constexpr RegistryOptions defaults;
+  protocol::Registration usual = node("0123456789abcdef", "a-service-with-a-long-name-1234567890");
+  usual.node.caps = protocol::Caps{"rev", std::string(protocol::kShutdownCap)};
+  add(1, usual);
+  EXPECT_LE(registry.bytes() * defaults.entries_max, defaults.bytes_max);
+}
+
+// Each waits for all others' memory; each gets its own answer.
+TEST_F(RegistryTest, look_ups_that_are_made_together_find_what_each_finds_alone) {
+  add(1, node("id1", "pong"));
+  add(1, node("id2", "id1"));
+  add(1, node("id3"));
+  const std::vector<std::string> names = {"pong", "id1", "id2", "id3", "nobody", "", "pong"};
+  std::vector<Registry::LookUp> look_ups;
+  for (const std::string& name : names) look_ups.push_back(registry.begin_look_up(name));
+  registry.resolve(look_ups);
+  for (const Registry::LookUp& each : look_ups) EXPECT_EQ(each.entry, registry.resolve(each.name.text));
+  EXPECT_EQ(look_ups[1].entry->node.node_id, "id2");
+  EXPECT_EQ(look_ups[4].entry, nullptr);
 }
 
 // A registry that does everything the slow way, to compare with.
@@ -277,7 +317,8 @@ void run_random_operations(std::uint64_t seed) {
   base::Random random(seed);
   Registry registry({.entries_max = NaiveRegistry::kEntriesMax,
                      .bytes_max = 1 << 20,
-                     .ttl_default = base::milliseconds(NaiveRegistry::kTtlDefaultMs)});
+                     .ttl_default = base::milliseconds(NaiveRegistry::kTtlDefaultMs)},
+                    {seed, seed});
   NaiveRegistry naive;
   base::Instant now = kStart;
   // Node ids and aliases share their texts, so that each is met in the other's place.

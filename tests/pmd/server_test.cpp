@@ -97,6 +97,30 @@ TEST_F(ServerTest, requests_before_a_half_close_are_answered) {
   EXPECT_TRUE(pmd.network().is_closed(peer));
 }
 
+// Look-ups in a row are put off and answered together: nothing that comes between them may overtake them.
+TEST_F(ServerTest, look_ups_are_answered_in_their_places_among_other_requests) {
+  const auto peer = pmd.connect();
+  std::string stream;
+  std::vector<std::string> expected;
+  const auto ask = [&](const std::string& request, const std::string& part_of_answer) {
+    stream += framed(request);
+    expected.push_back(part_of_answer);
+  };
+  for (int i = 0; i < 40; ++i) ask(resolve_text("pong"), "Node not found");
+  ask(register_text("id1", "pong"), R"("success":true)");
+  for (int i = 0; i < 3; ++i) ask(resolve_text("pong"), R"("nodeId":"id1")");
+  ask("bad", "Invalid JSON");
+  ask(resolve_text("id1"), R"("alias":"pong")");
+  ask(unregister_text("id1"), R"("success":true)");
+  ask(resolve_text("id1"), "Node not found");
+  pmd.network().write(peer, stream);
+  pmd.turn();
+  const std::vector<std::string> answers = pmd.receive(peer);
+  ASSERT_EQ(answers.size(), expected.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_THAT(answers[i], HasSubstr(expected[i])) << i;
+  EXPECT_EQ(pmd.server().counters().requests, expected.size() - 1);
+}
+
 TEST_F(ServerTest, every_cut_of_a_stream_of_requests_gives_the_same_answers) {
   const std::string stream = framed(register_text("id1", "pong")) + framed("bad") + framed(resolve_text("pong")) +
                              framed(unregister_text("id1"));

@@ -28,7 +28,8 @@ protocol::Registration node(std::int64_t number) {
 /// A registry of nodes 0 to `size` - 1.
 class FilledRegistry {
  public:
-  explicit FilledRegistry(std::int64_t size) : registry_({.entries_max = 200'000, .bytes_max = std::size_t{1} << 30}) {
+  explicit FilledRegistry(std::int64_t size)
+      : registry_({.entries_max = 200'000, .bytes_max = std::size_t{1} << 30}, {1, 2}) {
     for (std::int64_t i = 0; i < size; ++i) {
       DF_ASSERT(registry_.register_node(kOwner, node(i), kNow, kWall).status == pmd::Registry::Status::joined);
     }

@@ -100,8 +100,9 @@ Result<int> open_listener(const Address& address, const ListenOptions& options) 
   if (fd < 0) return last_error("opening a listening socket");
   enable(fd, SOL_SOCKET, SO_REUSEADDR);  // a port in TIME_WAIT is free to listen on
   if (address.family == Address::Family::ipv6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-  if (options.accepted.fast_loopback && address.is_loopback())
-    platform::prefer_unpaced(fd);  // accepted sockets inherit it
+  // Accepted sockets inherit both: on Linux, and with the TCP of BSD.
+  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (options.accepted.fast_loopback && address.is_loopback()) platform::prefer_unpaced(fd);
 
   SocketAddress system = to_system(address);
   if (::bind(fd, system.get(), system.size) != 0) return close_with_error(fd, "binding a listening socket");
@@ -135,12 +136,10 @@ Result<int> accept_stream(int listener, Address& peer) {
   const int fd = platform::accept_socket(listener, system.get(), &system.size);
   if (fd < 0) return last_error("accepting a connection");
   peer = from_system(system);
-  enable(fd, IPPROTO_TCP, TCP_NODELAY);
   return fd;
 }
 
-Address greet_accepted(int fd) {
-  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+Address peer_address(int fd) {
   SocketAddress system;
   return ::getpeername(fd, system.get(), &system.size) == 0 ? from_system(system) : Address{};
 }

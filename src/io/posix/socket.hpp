@@ -30,9 +30,8 @@ Result<void> connect_outcome(int fd);
 /// The next connection of a listener; EAGAIN's error when there is none.
 Result<int> accept_stream(int listener, Address& peer);
 
-/// Makes a socket that the kernel accepted by itself like accept_stream()'s. Its peer; no address if it is gone
-/// already.
-Address greet_accepted(int fd);
+/// The peer of a stream that the kernel accepted by itself; no address if it is gone already.
+Address peer_address(int fd);
 
 /// Bytes received, 0 at the stream's end, -1 with errno.
 std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept;

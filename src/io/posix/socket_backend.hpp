@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 #include "io/posix/system.hpp"
 #include "io/slot_backend.hpp"
@@ -19,6 +20,7 @@ struct SocketSlot : OperationSlot {
   int fd = -1;
   std::uint32_t heard_at_ms = 0;  // when it last received, modulo 2^32
   bool is_from_near = false;      // accepted from this machine
+  bool has_been_heard = false;    // if from near
 };
 
 template <class Derived, class Slot, System S = posix::System>
@@ -74,9 +76,10 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   }
 
   /// Between nodes each direction has a stream of its own, so that no answer takes an acknowledgement along: one of its
-  /// own for every message costs a round trip several microseconds.
+  /// own for every message costs a round trip several microseconds. The first receive is let be: whoever asks one thing
+  /// and goes has sent it by then.
   void note_received(Slot& slot) {
-    if (!slot.is_from_near) return;
+    if (!slot.is_from_near || !std::exchange(slot.has_been_heard, true)) return;
     const std::uint32_t now_ms = now_in_ms();
     if (now_ms - slot.heard_at_ms > kSilenceMs) system_.delay_acknowledgements(slot.fd);
     slot.heard_at_ms = now_ms;

@@ -114,7 +114,7 @@ void UringBackend::on_accept(Slot& slot, const io_uring_cqe& cqe) {
       posix::close_fd(cqe.res);
     } else if (const Result<Handle> stream = adopt(cqe.res)) {
       ++counters_.accepts;
-      const Address peer = posix::greet_accepted(cqe.res);
+      const Address peer = posix::peer_address(cqe.res);
       note_accepted(slots_.at(*stream), peer);
       slot.accept->on_accept(*stream, peer);
     }
