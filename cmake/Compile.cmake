@@ -4,6 +4,11 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Nobody puts functions of their own in the place of ours at load time. Where that is possible gcc inlines only what it
+# must; clang never asks.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-fno-semantic-interposition)
+endif()
 
 # A warning of a compiler to come is ours to mend, and must not break the build of a project that we are a part of.
 option(DISTFLOW_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})

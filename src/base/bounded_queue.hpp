@@ -66,11 +66,11 @@ class Turnstile {
       const std::uint32_t first = place_of(entered);
       const std::uint32_t size = std::min(wanted, room(first, wanted, opposite, lead));
       if (size == 0) return {first, 0};
-      const std::uint64_t next = pack(first + size, runs_of(entered) + 1);
       if (sharing_ == Sharing::one) {
-        entered_.store(next, std::memory_order_relaxed);
+        entered_.store(pack(first + size, 0), std::memory_order_relaxed);
         return {first, size};
       }
+      const std::uint64_t next = pack(first + size, runs_of(entered) + 1);
       // acq_rel: pairs with the acquire above and in leave(), which must see every run that entered before.
       if (entered_.compare_exchange_weak(entered, next, std::memory_order_acq_rel, std::memory_order_acquire)) {
         return {first, size};
@@ -99,6 +99,16 @@ class Turnstile {
     }
   }
 
+  /// How far this side may enter, as of the last look at the opposite one. Acquire, as in room().
+  [[nodiscard]] std::uint32_t limit() const { return limit_.load(std::memory_order_acquire); }
+
+  /// Looks at the opposite side; returns how far this one may enter.
+  std::uint32_t look(const Turnstile& opposite, std::uint32_t lead) {
+    const std::uint32_t limit = opposite.left() + lead;
+    limit_.store(limit, std::memory_order_release);
+    return limit;
+  }
+
   [[nodiscard]] std::uint32_t entered() const { return place_of(entered_.load(std::memory_order_acquire)); }
   [[nodiscard]] std::uint32_t left() const { return place_of(left_.load(std::memory_order_acquire)); }
 
@@ -113,9 +123,7 @@ class Turnstile {
     // acquire and release: who uses another thread's look has what that thread acquired from `opposite`.
     const std::uint32_t seen = open_until(first, limit_.load(std::memory_order_acquire));
     if (seen >= wanted) return seen;
-    const std::uint32_t limit = opposite.left() + lead;
-    limit_.store(limit, std::memory_order_release);
-    return open_until(first, limit);
+    return open_until(first, look(opposite, lead));
   }
 
   /// An old look at the limit may lie behind `first`.
@@ -156,9 +164,13 @@ class BoundedQueue {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(n, max_size_));
     const auto passage = producers_.enter(wanted, poppers_, max_size_);
     if (passage.size == 0) return 0;
-    const std::uint32_t until_wrap = this->until_wrap(passage);
-    copy(&places_[passage.first & mask_], items, until_wrap);
-    copy(&places_[0], items + until_wrap, passage.size - until_wrap);
+    if (passage.size == 1) {
+      places_[passage.first & mask_] = *items;
+    } else {
+      const std::uint32_t until_wrap = this->until_wrap(passage);
+      copy(&places_[passage.first & mask_], items, until_wrap);
+      copy(&places_[0], items + until_wrap, passage.size - until_wrap);
+    }
     producers_.leave(passage);
     return passage.size;
   }
@@ -168,9 +180,13 @@ class BoundedQueue {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(max, max_size_));
     const auto passage = poppers_.enter(wanted, producers_, 0);
     if (passage.size == 0) return 0;
-    const std::uint32_t until_wrap = this->until_wrap(passage);
-    copy(out, &places_[passage.first & mask_], until_wrap);
-    copy(out + until_wrap, &places_[0], passage.size - until_wrap);
+    if (passage.size == 1) {
+      *out = places_[passage.first & mask_];
+    } else {
+      const std::uint32_t until_wrap = this->until_wrap(passage);
+      copy(out, &places_[passage.first & mask_], until_wrap);
+      copy(out + until_wrap, &places_[0], passage.size - until_wrap);
+    }
     poppers_.leave(passage);
     return passage.size;
   }
@@ -182,10 +198,22 @@ class BoundedQueue {
   }
   [[nodiscard]] std::size_t max_size() const { return max_size_; }
 
+  /// For a producer: the size, or something between it and `known` if it is no more than that. What was popped is
+  /// looked at only if the last look leaves more than `known`.
+  [[nodiscard]] std::size_t size_beyond(std::size_t known) {
+    const std::size_t size = size_within(producers_.limit());
+    return size <= known ? size : size_within(producers_.look(poppers_, max_size_));
+  }
+
  private:
   // Distances between places stay within 31 bits, whatever wraps.
   static constexpr std::uint32_t kMaxSizeLimit = std::uint32_t{1} << 30;
   using Passage = typename detail::Turnstile<Atomics>::Passage;
+
+  /// How many are inside if producers may enter up to `limit`, which was looked at before.
+  [[nodiscard]] std::size_t size_within(std::uint32_t limit) const {
+    return std::min(producers_.entered() + max_size_ - limit, max_size_);
+  }
 
   [[nodiscard]] std::uint32_t until_wrap(Passage passage) const {
     return std::min(passage.size, mask_ + 1 - (passage.first & mask_));

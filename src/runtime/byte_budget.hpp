@@ -1,7 +1,6 @@
-// A bound on bytes that several threads take from and give back to.
+// A bound on bytes that some threads reserve and one gives back.
 //
-// Any thread.
-// With Sharing::one a single thread reserves.
+// Any thread may reserve and cancel, with Sharing::one a single one; one thread at a time gives back; any may read.
 //   1. used() <= max, always.
 //   2. try_reserve() fails only if, at a moment of the call, there was no room.
 // Use: if (budget.try_reserve(n)) { ...; budget.give_back(n); }
@@ -26,7 +25,7 @@ class ByteBudget {
 
   bool try_reserve(std::size_t bytes) {
     // acquire, here and in the exchange: keeps the look at what was given back behind this one, so that a refusal is
-    // true of the moment of that look. What was given back orders nothing else.
+    // true of the moment of this one. What was given back orders nothing else.
     std::uint64_t reserved = reserved_.load(std::memory_order_acquire);
     do {
       if (bytes > open(reserved, given_back_seen_.load(std::memory_order_relaxed))) {
@@ -43,8 +42,19 @@ class ByteBudget {
     return true;
   }
 
-  /// release: whoever finds the room finds what was done before it was given.
-  void give_back(std::size_t bytes) { given_back_.fetch_add(bytes, std::memory_order_release); }
+  /// Takes back a part of what was reserved and that nobody gives back.
+  void cancel(std::size_t bytes) {
+    // release, here and below: whoever finds the room finds what was done before it was given.
+    if (reservers_ == base::Sharing::one) {
+      reserved_.store(reserved_.load(std::memory_order_relaxed) - bytes, std::memory_order_release);
+    } else {
+      reserved_.fetch_sub(bytes, std::memory_order_release);
+    }
+  }
+
+  void give_back(std::size_t bytes) {
+    given_back_.store(given_back_.load(std::memory_order_relaxed) + bytes, std::memory_order_release);
+  }
 
   [[nodiscard]] std::size_t used() const {
     const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
@@ -62,7 +72,8 @@ class ByteBudget {
 
   const std::size_t max_;
   const base::Sharing reservers_;
-  // Both only grow, and are kept apart: those who reserve seldom look at what others gave back.
+  // Each has its writers, and the two are kept apart: those who reserve seldom look at what was given back. That only
+  // grows, and never beyond what is reserved.
   alignas(64) std::atomic<std::uint64_t> reserved_{0};
   std::atomic<std::uint64_t> given_back_seen_{0};
   alignas(64) std::atomic<std::uint64_t> given_back_{0};

@@ -20,12 +20,15 @@ inline void add_owned(Counter& counter, std::uint64_t n) {
 }
 inline std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
 
+/// By who writes them, so that producers and consumer do not take the cache line from each other.
 struct PeerCounters {
-  Counter received{0};                ///< offered to the mailbox, and not left with the caller by `block`
-  Counter handled{0};                 ///< released after the handler had them
+  // Those who offer messages.
+  alignas(64) Counter received{0};    ///< offered to the mailbox, and not left with the caller by `block`
   Counter dropped_mailbox_newest{0};  ///< found the mailbox full
   Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
-  Counter dropped_shutdown{0};        ///< waited when the mailbox was discarded
+  // The one who handles them.
+  alignas(64) Counter handled{0};  ///< released after the handler had them
+  Counter dropped_shutdown{0};     ///< waited when the mailbox was discarded
 
   [[nodiscard]] std::uint64_t dropped() const {
     return read(dropped_mailbox_newest) + read(dropped_mailbox_oldest) + read(dropped_shutdown);

@@ -41,7 +41,7 @@ std::size_t text_size_of_four(const Mail* mail) {
 
 bool is_zero(Origin origin) { return (origin[0] | origin[1]) == 0; }
 
-Alike leading_alike(std::span<const Mail> run) {
+[[gnu::noinline]] Alike leading_alike_of_several(std::span<const Mail> run) {
   const Origin first = difference(run.front(), Origin{});
   const Mail* mail = run.data();
   const Mail* const end = mail + run.size();
@@ -54,6 +54,10 @@ Alike leading_alike(std::span<const Mail> run) {
   for (; mail != end && is_zero(difference(*mail, first)); ++mail) text_size += mail->text_size;
   const auto count = static_cast<std::size_t>(mail - run.data());
   return {count, text_size + count * sizeof(Mail)};
+}
+
+Alike leading_alike(std::span<const Mail> run) {
+  return run.size() == 1 ? Alike{1, run.front().charge()} : leading_alike_of_several(run);
 }
 
 /// The first messages of `batch` whose charge is within `room`.
@@ -109,16 +113,24 @@ Mailbox::Mailbox(MailboxOptions options)
 
 Mailbox::~Mailbox() { discard_all(); }
 
-PushResult Mailbox::push_run(std::span<const Mail> run) {
-  PushResult result;
+[[gnu::flatten]] PushResult Mailbox::push_run(std::span<const Mail> run) {
+  if (run.empty()) return {};
+  const std::size_t admitted = admit(run);
+  return admitted == run.size() ? PushResult{.accepted = admitted} : push_rest(run.subspan(admitted), admitted);
+}
+
+/// For what was not admitted at once.
+PushResult Mailbox::push_rest(std::span<const Mail> run, std::size_t admitted) {
+  PushResult result{.accepted = admitted};
   run = run.subspan(offer(run, result));
   if (run.empty()) return result;
   if (options_.overflow != Overflow::block) {
     drop_newest(run, result);
     return result;
   }
-  // Offered once more after the announcement: the consumer either sees that, or had made its room before it. Both sides
-  // exchange the flag, with acquire and release, so that one of the two comes first.
+  // Offered once more after the announcement: the consumer either sees that before it rests, or had made its room
+  // before it. Both sides exchange the flag, here and in settle(), with acquire and release, so that one of the two
+  // comes first.
   is_blocking_.exchange(1, std::memory_order_acq_rel);
   result.blocked = run.size() - offer(run, result);
   return result;
@@ -174,17 +186,25 @@ std::size_t Mailbox::enqueue(std::span<const Mail> batch, std::size_t charge) {
   count_pushed(counters_.accepted, batch.size());
   const std::size_t queued = queue_.push_run(batch.data(), batch.size());
   const std::size_t refused = batch.size() - queued;
-  if (refused == 0) return queued;
+  note_size();
+  if (refused > 0) take_back(batch, queued, charge);
+  return queued;
+}
+
+/// Undoes what was done for those messages of a batch that were not queued.
+void Mailbox::take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge) {
+  base::Chunk& chunk = *batch.front().chunk;
+  PeerCounters& sender = *batch.front().sender;
+  const std::size_t refused = batch.size() - queued;
   chunk.release(static_cast<std::uint32_t>(refused));
   take_back_pushed(sender.received, refused);
   take_back_pushed(counters_.accepted, refused);
-  budget_.give_back(charge - leading_within(batch.first(queued), charge).charge);
-  return queued;
+  budget_.cancel(charge - leading_within(batch.first(queued), charge).charge);
 }
 
 std::size_t Mailbox::enqueue_copies(std::span<const Mail> batch, std::size_t charge) {
   if (queue_.size() == options_.max_size) {
-    budget_.give_back(charge);
+    budget_.cancel(charge);
     return 0;
   }
   MailBatch copies;
@@ -195,28 +215,44 @@ std::size_t Mailbox::enqueue_copies(std::span<const Mail> batch, std::size_t cha
   return queued;
 }
 
-/// Gives back leases and charge of messages that left the queue, and counts what became of them.
+/// Counts what became of messages that left the queue, and gives their charge and leases back.
 template <class Count>
 void Mailbox::retire(std::span<const Mail> mails, Count count) {
   std::size_t charge = 0;
   for_each_alike(mails, [&](std::span<const Mail> alike, std::size_t alike_charge) {
     count(*alike.front().sender, alike.size());
-    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
+    keep_leases(*alike.front().chunk, static_cast<std::uint32_t>(alike.size()));
     charge += alike_charge;
   });
   budget_.give_back(charge);
+  is_settled_ = false;
+}
+
+/// Gives leases back together with those of the messages to come, if these are of the same chunk.
+void Mailbox::keep_leases(base::Chunk& chunk, std::uint32_t count) {
+  if (&chunk != kept_.chunk || kept_.leases >= kKeptMax) give_kept_leases_back();
+  kept_.chunk = &chunk;
+  kept_.leases += count;
+}
+
+void Mailbox::give_kept_leases_back() {
+  if (kept_.leases > 0) kept_.chunk->release(std::exchange(kept_.leases, 0));
 }
 
 /// Drops the oldest messages so that `wanted` find room, or one if it is bytes that lack; false when none was to be
 /// had.
 bool Mailbox::evict(std::size_t wanted) {
-  note_size();
   const std::size_t room = options_.max_size - queue_.size();
   const std::size_t lacking = wanted > room ? wanted - room : 1;
   MailBatch oldest;
   const std::size_t count = queue_.pop_run(oldest.data(), std::min(lacking, kBatchMax));
-  retire(std::span(oldest).first(count),
-         [](PeerCounters& sender, std::size_t n) { add(sender.dropped_mailbox_oldest, n); });
+  std::size_t charge = 0;
+  for_each_alike(std::span(oldest).first(count), [&charge](std::span<const Mail> alike, std::size_t alike_charge) {
+    add(alike.front().sender->dropped_mailbox_oldest, alike.size());
+    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
+    charge += alike_charge;
+  });
+  budget_.cancel(charge);
   add(counters_.dropped_oldest, count);
   return count > 0;
 }
@@ -232,14 +268,19 @@ void Mailbox::drop_newest(std::span<const Mail> mails, PushResult& result) {
 }
 
 std::size_t Mailbox::pop_run(std::span<Mail> out) {
-  note_size();
-  return queue_.pop_run(out.data(), out.size());
+  const std::size_t count = queue_.pop_run(out.data(), out.size());
+  if (count == 0) {
+    settle();
+  } else if (out.front().chunk != kept_.chunk) {
+    give_kept_leases_back();  // now: nobody knows how long these messages take
+  }
+  return count;
 }
 
-void Mailbox::release_run(std::span<const Mail> run) {
+[[gnu::flatten]] void Mailbox::release_run(std::span<const Mail> run) {
   retire(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.handled, n); });
   add_owned(counters_.handled, run.size());
-  tell_room();
+  tell_room_at_half();
 }
 
 std::size_t Mailbox::discard_all() {
@@ -247,28 +288,40 @@ std::size_t Mailbox::discard_all() {
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
     retire(std::span(batch).first(count), [](PeerCounters& sender, std::size_t n) { add(sender.dropped_shutdown, n); });
+    add(counters_.dropped_shutdown, count);
     discarded += count;
   }
-  add(counters_.dropped_shutdown, discarded);
-  tell_room();
   return discarded;
 }
 
-/// For the consumer, after it made room.
-void Mailbox::tell_room() {
+/// For the consumer that found nothing and may rest: does what can be left undone while it goes on.
+void Mailbox::settle() {
+  if (is_settled_) return;
+  is_settled_ = true;
+  give_kept_leases_back();
   if (options_.overflow != Overflow::block) return;
-  // An exchange of the flag for itself: see push_run().
-  if (is_blocking_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
-  if (size() > options_.max_size / 2 || bytes() > options_.bytes_max / 2) return;
+  // An exchange of the flag for itself: see push_rest(). Told whatever size and bytes are: all that was popped is
+  // released, and what else is charged belongs to a push that is about to find room or to take it back.
+  if (is_blocking_.fetch_add(0, std::memory_order_acq_rel) == 1) tell_room();
+}
+
+/// While the consumer goes on. Without a locked instruction: may overlook a producer that is just being left with
+/// messages, which settle() does not.
+void Mailbox::tell_room_at_half() {
+  if (is_blocking_.load(std::memory_order_acquire) == 0) return;
+  if (size() <= options_.max_size / 2 && bytes() <= options_.bytes_max / 2) tell_room();
+}
+
+void Mailbox::tell_room() {
   is_blocking_.store(0, std::memory_order_release);
   if (on_room_) on_room_();
 }
 
-/// Only pops make the size fall, so that the largest is seen before one.
+/// For a producer. Only pushes make the size grow, so that the largest is seen behind one.
 void Mailbox::note_size() {
-  const std::uint64_t size = queue_.size();
-  std::uint64_t highest = read(high_water_);
-  while (size > highest && !high_water_.compare_exchange_weak(highest, size, std::memory_order_relaxed)) {
+  std::uint64_t highest = read(counters_.high_water);
+  const std::uint64_t size = queue_.size_beyond(highest);
+  while (size > highest && !counters_.high_water.compare_exchange_weak(highest, size, std::memory_order_relaxed)) {
   }
 }
 

@@ -13,6 +13,9 @@
 //      little more than its own size.
 //   7. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
 //      new message is dropped instead.
+//   8. The consumer pops until nothing is there before it rests. Only then it has given back all leases, because it
+//   keeps
+//      those of the latest chunk to give back many at once, and only then it has surely told a producer of room.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
 #pragma once
 
@@ -47,13 +50,15 @@ struct PushResult {
   std::size_t blocked = 0;  ///< the end of the run, which stays with the caller and is not counted yet
 };
 
+/// By who writes them, as in PeerCounters.
 struct MailboxCounters {
-  Counter accepted{0};
-  Counter handled{0};
+  alignas(64) Counter accepted{0};
   Counter dropped_newest{0};
   Counter dropped_oldest{0};
-  Counter dropped_shutdown{0};
   Counter copied_out{0};
+  Counter high_water{0};
+  alignas(64) Counter handled{0};
+  Counter dropped_shutdown{0};
 };
 
 class Mailbox {
@@ -68,48 +73,68 @@ class Mailbox {
   PushResult push_run(std::span<const Mail> run);
 
   /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run().
+  /// When it finds nothing it gives back what leases the consumer kept.
   std::size_t pop_run(std::span<Mail> out);
 
-  /// Counts popped messages as handled and gives their leases back.
+  /// Counts popped messages as handled, and gives back their charge and, at the latest when pop_run() finds nothing or
+  /// messages of another chunk, their leases.
   void release_run(std::span<const Mail> run);
 
   /// Drops all that is inside, counted as shutdown; returns how many.
   std::size_t discard_all();
 
-  /// Called by release_run() and discard_all() when size and bytes have fallen to half and a producer was left with
-  /// messages since the last call; that producer may still be in its push_run(). Set before the first push.
+  /// Called when a producer was left with messages since the last call: by release_run() when size and bytes have
+  /// fallen to half, and at the latest by the pop_run() that finds nothing. That producer may still be in its
+  /// push_run(). Set before the first push.
   void on_room(base::Delegate<void()> callback) { on_room_ = callback; }
 
   [[nodiscard]] std::size_t size() const { return queue_.size(); }
   [[nodiscard]] std::size_t bytes() const { return budget_.used(); }
   /// The largest size so far.
-  [[nodiscard]] std::size_t high_water() const {
-    return std::max<std::size_t>(high_water_.load(std::memory_order_relaxed), size());
-  }
+  [[nodiscard]] std::size_t high_water() const { return std::max<std::size_t>(read(counters_.high_water), size()); }
   [[nodiscard]] const MailboxOptions& options() const { return options_; }
   [[nodiscard]] const MailboxCounters& counters() const { return counters_; }
 
  private:
-  void count_pushed(Counter& counter, std::uint64_t n) const;
-  void take_back_pushed(Counter& counter, std::uint64_t n) const;
+  static constexpr std::uint32_t kKeptMax = 1024;
+
+  /// Leases of a chunk whose messages were handled.
+  struct Kept {
+    base::Chunk* chunk = nullptr;
+    std::uint32_t leases = 0;
+  };
+
+  // What a producer does. What it seldom does is kept out of the rest, which becomes one piece of code.
+  [[gnu::noinline]] PushResult push_rest(std::span<const Mail> run, std::size_t admitted);
   std::size_t offer(std::span<const Mail> run, PushResult& result);
   std::size_t admit(std::span<const Mail> run);
   std::size_t enqueue(std::span<const Mail> batch, std::size_t charge);
-  std::size_t enqueue_copies(std::span<const Mail> batch, std::size_t charge);
+  [[gnu::noinline]] void take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge);
+  [[gnu::noinline]] std::size_t enqueue_copies(std::span<const Mail> batch, std::size_t charge);
   bool evict(std::size_t wanted);
   void drop_newest(std::span<const Mail> mails, PushResult& result);
+  void note_size();
+  void count_pushed(Counter& counter, std::uint64_t n) const;
+  void take_back_pushed(Counter& counter, std::uint64_t n) const;
+
+  // What the consumer does.
   template <class Count>
   void retire(std::span<const Mail> mails, Count count);
-  void tell_room();
-  void note_size();
+  void keep_leases(base::Chunk& chunk, std::uint32_t count);
+  [[gnu::noinline]] void give_kept_leases_back();
+  [[gnu::noinline]] void settle();
+  void tell_room_at_half();
+  [[gnu::noinline]] void tell_room();
 
   const MailboxOptions options_;
   base::Delegate<void()> on_room_;
   base::BoundedQueue<Mail> queue_;
   ByteBudget budget_;
   MailboxCounters counters_;
-  Counter high_water_{0};
-  std::atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
+  alignas(64) std::atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
+  // Of the consumer alone.
+  alignas(64) Kept kept_;
+  bool is_settled_ = true;  // nothing was handled since pop_run() found nothing
 };
 
 }  // namespace distflow::runtime

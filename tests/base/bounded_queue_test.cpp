@@ -56,6 +56,28 @@ TEST_P(BoundedQueues, takes_exactly_as_many_as_its_bound) {
   }
 }
 
+TEST_P(BoundedQueues, tells_a_producer_of_every_size_beyond_what_it_knew) {
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  Random random(seed.value());
+  for (const std::uint32_t max_size : {1U, 3U, 8U, 50U}) {
+    BoundedQueue<std::uint64_t> queue(options(max_size));
+    const Numbers items = numbers(0, max_size);
+    for (int round = 0; round < 1000; ++round) {
+      queue.push_run(items.data(), random.uniform(max_size + 1));
+      const std::size_t known = random.uniform(max_size + 1);
+      const std::size_t told = queue.size_beyond(known);
+      if (queue.size() > known) {
+        EXPECT_EQ(told, queue.size());
+      } else {
+        EXPECT_LE(queue.size(), told);
+        EXPECT_LE(told, known);
+      }
+      popped(queue, random.uniform(max_size + 1));
+    }
+  }
+}
+
 TEST_P(BoundedQueues, nothing_is_a_run_too) {
   BoundedQueue<std::uint64_t> queue(options(3));
   std::uint64_t item = 7;

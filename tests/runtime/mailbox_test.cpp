@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -83,17 +84,43 @@ TEST_F(MailboxTest, gives_messages_in_the_order_they_came) {
   EXPECT_EQ(read(mailbox.counters().handled), 8U);
 }
 
-TEST_F(MailboxTest, a_message_leases_its_chunk_from_its_acceptance_to_its_release) {
+TEST_F(MailboxTest, a_message_leases_its_chunk_until_it_is_released_and_nothing_else_is_there) {
   Mailbox mailbox({.max_size = 10});
   mailbox.push_run(maker_.run(0, 3));
   EXPECT_FALSE(maker_.is_sole_leaseholder());
-  maker_.release_all();
   const std::vector<Mail> mails = popped(mailbox, 3);
+  EXPECT_EQ(popped(mailbox, 1).size(), 0U);
+  EXPECT_FALSE(maker_.is_sole_leaseholder()) << "given back while they are handled";
   EXPECT_EQ(numbers_of(mails), numbers(0, 3));
   mailbox.release_run(std::span(mails).first(2));
+  EXPECT_EQ(popped(mailbox, 1).size(), 0U);
+  EXPECT_FALSE(maker_.is_sole_leaseholder());
+  maker_.release_all();
   EXPECT_TRUE(mails[2].chunk->is_sole_lease());
   EXPECT_EQ(mails[2].payload_text(), "2");
   mailbox.release_run(std::span(mails).last(1));
+}
+
+TEST_F(MailboxTest, leases_of_a_chunk_go_back_before_messages_of_another_are_handled) {
+  Mailbox mailbox({.max_size = 10});
+  mailbox.push_run(maker_.run(0, 2));
+  mailbox.push_run(other_maker_.run(2, 1));
+  EXPECT_EQ(handled(mailbox, 2), numbers(0, 2));
+  const std::vector<Mail> mails = popped(mailbox, 1);
+  EXPECT_TRUE(maker_.is_sole_leaseholder());
+  EXPECT_FALSE(other_maker_.is_sole_leaseholder());
+  mailbox.release_run(mails);
+}
+
+TEST_F(MailboxTest, a_chunk_may_have_any_number_of_messages) {
+  Mailbox mailbox({.max_size = 10});
+  const std::vector<Mail> run = maker_.run(0, 7);
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(mailbox.push_run(run).accepted, 7U);
+    EXPECT_EQ(handled(mailbox, 7), numbers(0, 7));
+  }
+  EXPECT_EQ(handled(mailbox, 7), Numbers{});
+  EXPECT_TRUE(maker_.is_sole_leaseholder());
 }
 
 TEST_F(MailboxTest, one_message_of_another_sender_or_chunk_is_told_apart_wherever_it_stands_in_a_run) {
@@ -116,8 +143,27 @@ TEST_F(MailboxTest, one_message_of_another_sender_or_chunk_is_told_apart_whereve
       EXPECT_EQ(read(other_sender.handled), is_of_other_sender ? 1U : 0U) << place;
       EXPECT_EQ(read(sender.handled) + read(other_sender.handled), k_size);
       EXPECT_EQ(mailbox.bytes(), 0U);
+      EXPECT_EQ(handled(mailbox, 1), Numbers{});
       EXPECT_TRUE(maker.is_sole_leaseholder() && other_maker.is_sole_leaseholder()) << place;
     }
+  }
+}
+
+TEST_F(MailboxTest, its_high_water_is_its_largest_size_whatever_was_popped_in_between) {
+  for (const base::Sharing producers : {base::Sharing::one, base::Sharing::several}) {
+    Mailbox mailbox({.max_size = 30, .producers = producers});
+    std::size_t highest = 0;
+    std::size_t size = 0;
+    for (const std::size_t count : {1U, 1U, 1U, 5U, 2U, 9U, 1U, 3U, 16U, 4U}) {
+      mailbox.push_run(maker_.run(0, count));
+      size += count;
+      highest = std::max(highest, size);
+      EXPECT_EQ(mailbox.high_water(), highest);
+      size -= handled(mailbox, (count + 1) / 2).size();
+      EXPECT_EQ(mailbox.high_water(), highest);
+    }
+    EXPECT_LT(highest, 30U);
+    EXPECT_EQ(mailbox.size(), size);
   }
 }
 

@@ -107,5 +107,56 @@ TEST_P(MailboxThreads, keep_each_senders_order_the_bounds_and_the_conservation_l
   EXPECT_EQ(pool_.leased(), 0U);
 }
 
+/// One producer and a consumer that rests whenever nothing is there, each of which goes on only when the other lets it.
+void pass_all_through(MailboxOptions options, std::uint64_t seed) {
+  Mailbox mailbox(options);
+  std::atomic<int> rooms{0};
+  auto note_room = [&rooms] { ++rooms; };
+  mailbox.on_room(base::Delegate<void()>::of(note_room));
+  PeerCounters sender;
+  test::MailMaker maker(sender);
+  constexpr std::size_t kAtOnce = 8;
+  const std::vector<Mail> mails = maker.run(0, kAtOnce);
+
+  std::thread producer([&] {
+    base::Random random(seed);
+    for (std::int64_t left = kMessages; left > 0;) {
+      const auto count = std::min<std::uint64_t>(1 + random.uniform(kAtOnce), static_cast<std::uint64_t>(left));
+      const int rooms_before = rooms.load();
+      const PushResult result = mailbox.push_run(std::span(mails).first(count));
+      left -= static_cast<std::int64_t>(result.accepted);
+      while (result.blocked > 0 && rooms.load() == rooms_before) std::this_thread::yield();
+    }
+  });
+  std::array<Mail, 3> run;
+  for (std::int64_t left = kMessages; left > 0;) {
+    while (mailbox.size() == 0) std::this_thread::yield();
+    while (const std::size_t count = mailbox.pop_run(run)) {
+      EXPECT_LE(mailbox.size(), options.max_size);
+      EXPECT_LE(mailbox.bytes(), options.bytes_max);
+      mailbox.release_run(std::span(run).first(count));
+      left -= static_cast<std::int64_t>(count);
+    }
+  }
+  producer.join();
+  EXPECT_TRUE(maker.is_sole_leaseholder());
+  EXPECT_EQ(read(sender.received), kMessages);
+  EXPECT_EQ(read(sender.handled), kMessages);
+  EXPECT_EQ(mailbox.bytes(), 0U);
+  EXPECT_LE(mailbox.high_water(), options.max_size);
+}
+
+TEST(MailboxOfOneProducer, tells_it_of_room_before_its_consumer_rests) {
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  for (const std::uint32_t max_size : {1U, 2U, 3U, 20U}) {
+    for (const std::size_t bytes_max : {std::size_t{100}, std::size_t{1000}}) {
+      pass_all_through(
+          {.max_size = max_size, .bytes_max = bytes_max, .overflow = Overflow::block, .producers = base::Sharing::one},
+          seed.value());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace distflow::runtime
