@@ -79,8 +79,8 @@ class Contestant {
     options.backend = setup.other("--backend", "");
     if (setup.spins) options.spin = kSpin;
     if (setup.has("--no-spin")) options.spin = std::chrono::microseconds(0);
-    // A sender that runs far ahead of its receiver only fills memory: it is told so early.
-    options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
+    // A source that runs far ahead of its sink only fills memory: it is told so early. An echo owes every answer.
+    if (setup.role == Role::source) options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
     options.frame_size_max = static_cast<std::uint32_t>(options.send_bytes_max - 4);
     options.mailbox.max_size = static_cast<std::uint32_t>(std::atoi(setup.other("--mailbox", "4096").c_str()));
     options.mailbox.overflow = Overflow::block;
