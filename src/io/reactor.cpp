@@ -19,8 +19,12 @@ Reactor::~Reactor() {
 
 void Reactor::turn(base::Instant deadline) {
   if (std::exchange(is_left_to_watcher_, false)) is_asleep_.exchange(false, std::memory_order_seq_cst);
-  if (take_submissions() || !put_off_.empty() || is_spinning()) {
+  has_looked_in_vain_ = false;
+  if (take_submissions() || !put_off_.empty()) {
     backend_->poll(base::Instant::min());
+  } else if (is_spinning()) {
+    backend_->poll(base::Instant::min());
+    has_looked_in_vain_ = activity() == activity_seen_ && put_off_.empty();
   } else {
     poll_asleep(std::min(deadline, timers_.next_deadline()));
   }
@@ -70,11 +74,16 @@ void Reactor::leave_to_watcher() {
   if (take_submissions() || !put_off_.empty()) backend_->wake();
 }
 
+/// Rises with all that a loop is there for.
+std::uint64_t Reactor::activity() {
+  const BackendCounters& counters = backend_->counters();
+  return counters.recvs + counters.sends + counters.accepts + submissions_seen_;
+}
+
 bool Reactor::is_spinning() {
   if (options_.spin == base::Duration::zero()) return false;
-  const BackendCounters& counters = backend_->counters();
-  const std::uint64_t activity = counters.recvs + counters.sends + counters.accepts + submissions_seen_;
-  if (std::exchange(activity_seen_, activity) != activity) {
+  const std::uint64_t latest = activity();
+  if (std::exchange(activity_seen_, latest) != latest) {
     wait_ == Wait::spinning ? spin_advice_.note_found() : spin_advice_.note_slept(now() - asleep_since_);
     wait_ = Wait::spinning;
     spin_until_ = base::saturating_add(now(), spin_advice_.spin());

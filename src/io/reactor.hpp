@@ -60,8 +60,10 @@ class Reactor {
     put_off_.push_back(work);
   }
 
-  /// One turn. Waits for something to do until `deadline` at the latest.
+  /// One turn. Waits for something to do until `deadline` at the latest; or looks once for work, while it spins.
   void turn(base::Instant deadline);
+  /// Whether the last turn looked for work, found none, and did not wait.
+  [[nodiscard]] bool has_looked_in_vain() const { return has_looked_in_vain_; }
   /// Turns until stop().
   void run();
 
@@ -88,6 +90,7 @@ class Reactor {
  private:
   bool take_submissions();
   void run_put_off();
+  [[nodiscard]] std::uint64_t activity();
   bool is_spinning();
   void leave_to_watcher();
   void poll_asleep(base::Instant deadline);
@@ -100,6 +103,7 @@ class Reactor {
   base::SubmissionQueue<std::function<void()>> tasks_;
   std::uint64_t submissions_seen_ = 0;
   std::uint64_t activity_seen_ = 0;
+  bool has_looked_in_vain_ = false;
   enum class Wait : std::uint8_t { spinning, sleeping };  // for work, since the last there was
   Wait wait_ = Wait::sleeping;
   base::SpinAdvice spin_advice_;

@@ -228,7 +228,10 @@ Result<void> NodeHost::poll(base::Duration timeout) {
   if (!is_running()) return Error{Errc::shut_down, polling};
   if (!is_loop_thread() || is_in_turn_) return Error{Errc::already_running, "polling from another thread or a handler"};
   is_in_turn_ = true;
-  reactor_->turn(base::saturating_add(io::system_now(), timeout));
+  const base::Instant until = base::saturating_add(io::system_now(), timeout);
+  do {
+    reactor_->turn(until);
+  } while (reactor_->has_looked_in_vain() && reactor_->now() < until);
   is_in_turn_ = false;
   if (is_closed_) close_loop();  // a handler has shut the node down
   return {};

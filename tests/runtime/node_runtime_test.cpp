@@ -310,6 +310,18 @@ TEST_F(NodeRuntimeTest, in_caller_mode_handlers_run_on_the_thread_that_polls) {
   EXPECT_EQ(node.poll(0ms).error(), Errc::shut_down);
 }
 
+TEST_F(NodeRuntimeTest, in_caller_mode_poll_waits_for_something_to_do_also_while_it_spins) {
+  NodeRuntime node = start({.threading = Threading::caller, .spin = 60s});
+  // One that waits has been there; others had something to do.
+  bool has_waited = false;
+  for (int i = 0; i < 100 && !has_waited; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_TRUE(node.poll(20ms));
+    has_waited = std::chrono::steady_clock::now() - begin >= 20ms;
+  }
+  EXPECT_TRUE(has_waited);
+}
+
 TEST_F(NodeRuntimeTest, in_caller_mode_the_descriptor_tells_of_what_is_sent_between_polls) {
   NodeRuntime node = start({.threading = Threading::caller});
   const int fd = node.fd();
