@@ -160,6 +160,8 @@ void Directory::begin_shutdown() {
     by_id_.clear();
     by_alias_.clear();
   }
+  for (const PeerPtr& peer : departed_) peer->link->stop_lingering();
+  for (const auto& link : replaced_) link->stop_lingering();
   for (PeerPtr& peer : all) {
     Link& link = *peer->link;
     departed_.push_back(std::move(peer));

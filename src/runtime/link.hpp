@@ -67,6 +67,8 @@ class Link final : private transport::ConnectionObserver {
 
   /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
   void retire(Counter SendCounters::*reason);
+  /// After retire(), at a shutdown: does not wait for what the peer may still send.
+  void stop_lingering();
   /// Ends without waiting for the peer. Drops what is left, counted in the reason given to retire().
   void abort();
   [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }

@@ -82,8 +82,10 @@ bool Link::linger() {
   return true;
 }
 
-void Link::on_patience_over() {
-  if (asking_) return stop_asking();
+void Link::on_patience_over() { asking_ ? stop_asking() : stop_lingering(); }
+
+void Link::stop_lingering() {
+  parts_.reactor.timers().cancel(patience_timer_);
   for (const ConnectionPtr& connection : dying_) connection->finish();
 }
 

@@ -13,9 +13,8 @@
 //      little more than its own size.
 //   7. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
 //      new message is dropped instead.
-//   8. The consumer pops until nothing is there before it rests. Only then it has given back all leases, because it
-//   keeps
-//      those of the latest chunk to give back many at once, and only then it has surely told a producer of room.
+//   8. The consumer pops until nothing is there before it rests. Only then has it given back all leases, since it keeps
+//      those of the latest chunk to give back many at once; and only then has it surely told a producer of room.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
 #pragma once
 

@@ -236,10 +236,18 @@ void Node::on_peer_leave(const Peer& peer) { delivery_.tell_leave(peer.info); }
 void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
 
 void Node::on_heard(std::string_view from) {
-  // One of the two asks, so that not each moves to what the other leaves.
-  Peer* const peer = from < node_id_ ? directory_.find_id(from) : nullptr;
-  if (peer != nullptr && peer->shares_connections) peer->link->seek_carrier();
+  if (Peer* const peer = find_sharing(from); peer != nullptr && asks(*peer)) peer->link->seek_carrier();
 }
+
+/// Who has not said that it shares is sent no notice, whatever somebody says in its name.
+Peer* Node::find_sharing(std::string_view node_id) {
+  Peer* const peer = directory_.find_id(node_id);
+  return peer != nullptr && peer->shares_connections ? peer : nullptr;
+}
+
+/// Whether this node asks that peer, and not the other way round: if both did, each could move to what the other
+/// leaves.
+bool Node::asks(const Peer& peer) const { return node_id_ > peer.info.node_id; }
 
 void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) {
   using Kind = protocol::ConnectionNotice::Kind;
@@ -247,10 +255,10 @@ void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& no
     carrier->note_gone();
     return carrier->connection().finish();
   }
-  Peer* const peer = directory_.find_id(from);
+  Peer* const peer = find_sharing(from);
   if (peer == nullptr) return;
-  if (notice.kind == Kind::ask) peer->link->on_ask(notice.nonce);
-  if (notice.kind == Kind::may) peer->link->on_may(notice.nonce, carrier);
+  if (notice.kind == Kind::ask && !asks(*peer)) peer->link->on_ask(notice.nonce);
+  if (notice.kind == Kind::may && asks(*peer)) peer->link->on_may(notice.nonce, carrier);
 }
 
 void Node::ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {

@@ -133,6 +133,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   // From what others send.
   void on_heard(std::string_view from) override;
   void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) override;
+  Peer* find_sharing(std::string_view node_id);
+  [[nodiscard]] bool asks(const Peer& peer) const;
 
   [[nodiscard]] pmd::ClientOptions client_options() const;
   [[nodiscard]] protocol::Registration registration() const;

@@ -240,6 +240,20 @@ TEST_F(SharingWithPeer, one_that_leaves_is_heard_to_its_end) {
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_out == 0; }));
 }
 
+TEST_F(SharingWithPeer, a_shutdown_does_not_wait_for_one_that_has_left) {
+  introduce(kGreater);
+  node_.record_messages();
+  peer_->notify("ask 17");
+  peer_->next();
+  node_->directory().remove(kGreater);
+  peer_->next();
+  node_->begin_shutdown(base::seconds(60));
+  // Without waiting: the peer has some seconds while the node goes on.
+  for (int turns = 0; turns < 1000 && !is_readable(peer_->theirs().fd()); ++turns) turn_some(cluster_.reactor(), 1);
+  ASSERT_TRUE(is_readable(peer_->theirs().fd()));
+  EXPECT_EQ(peer_->theirs().receive(), "");
+}
+
 TEST_F(SharingWithPeer, what_is_sent_waits_for_the_answer_and_then_goes_where_the_answer_came_from) {
   introduce();
   node_.record_messages();
@@ -284,6 +298,7 @@ TEST_F(SharingWithPeer, one_that_never_answers_is_asked_once) {
 TEST_F(SharingWithPeer, one_without_the_cap_is_never_asked) {
   introduce(kLesser, false);
   node_.record_messages();
+  peer_->notify("ask 17");  // nor answered, whoever asks in its name
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
   EXPECT_TRUE(peer_->is_silent());
   send("1");
