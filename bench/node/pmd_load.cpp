@@ -78,6 +78,8 @@ class PmdLoad {
     give_up("--work takes resolve_pipelined, resolve_connection, register, heartbeat, list or fan_out");
   }
 
+  static constexpr std::uint64_t kNewAtOnce = 16'384;  // beside the others: a registry has its bound
+
   // Names of this process alone: several may load one PMD. Ids are as long as a node's own.
   static unsigned process() {
     static const auto id = static_cast<unsigned>(::getpid());
@@ -126,9 +128,14 @@ class PmdLoad {
   }
 
   std::uint64_t register_new(std::uint64_t count) {
-    const std::uint64_t ns = measure(count, window_, [this](std::uint64_t i) { return registration(entries_ + i); });
-    pmd_.pipeline(count, window_,
-                  [this](std::uint64_t i) { return protocol::unregister_request("r", node_id(entries_ + i)); });
+    std::uint64_t ns = 0;
+    for (std::uint64_t left = count; left > 0;) {
+      const std::uint64_t some = std::min(left, kNewAtOnce);
+      left -= some;
+      ns += measure(some, window_, [this](std::uint64_t i) { return registration(entries_ + i); });
+      pmd_.pipeline(some, window_,
+                    [this](std::uint64_t i) { return protocol::unregister_request("r", node_id(entries_ + i)); });
+    }
     return ns;
   }
 

@@ -107,6 +107,16 @@ TEST_F(Loads, a_swarm_gets_its_echoes_from_a_node) {
   EXPECT_TRUE(node->shutdown());
 }
 
+TEST_F(Loads, an_echo_owes_every_answer_however_many_wait_to_be_sent) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  const Responder echo(BENCH_NODE, {"echo", "--broker", broker.address()});
+  // Far more than the kernel takes of a node's answers before the swarm, which asks first, reads them.
+  const std::string said = drive("run 300\\n", BENCH_SWARM,
+                                 {"swarm", "--connections", "300", "--payload", "100000", "--broker", broker.address(),
+                                  "--connect", echo.address()});
+  EXPECT_TRUE(said.starts_with("took ")) << said;
+}
+
 TEST_F(Loads, a_pmd_is_loaded_in_each_way) {
   const Responder broker(BENCH_PMD_LOAD, {"broker"});
   for (const char* work :
