@@ -1,6 +1,8 @@
 // The contract of io::Backend, lines 7 to 10: ends, turns, wake-ups and errors. docs/reactor.md names these tests.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <limits>
 #include <thread>
 
 #include "tests/io/contract.hpp"
@@ -135,14 +137,17 @@ TEST_P(BackendContractLife, line_7_callbacks_that_close_each_others_handles_harm
 //    returns by its deadline.
 
 TEST_P(BackendContractLife, line_8_poll_returns_at_its_deadline_when_nothing_happens) {
-  const base::Instant deadline = backend_->now() + base::milliseconds(5);
-  int polls = 0;
-  while (backend_->now() < deadline) {
-    backend_->poll(deadline);
-    ++polls;
+  const auto polls_until = [this](base::Instant deadline) {
+    int polls = 0;
+    for (; backend_->now() < deadline; ++polls) backend_->poll(deadline);
+    return polls;
+  };
+  // The kernel interrupts a wait now and then, as when a ring of an earlier test goes, but not each of many.
+  int fewest = std::numeric_limits<int>::max();
+  for (int i = 0; i < 50 && fewest > 3; ++i) {
+    fewest = std::min(fewest, polls_until(backend_->now() + base::milliseconds(3)));
   }
-  // The kernel interrupts a wait now and then, on a busy machine several times. Polls that do not wait are thousands.
-  EXPECT_LE(polls, 100);
+  EXPECT_LE(fewest, 3);
 }
 
 TEST_P(BackendContractLife, line_8_poll_does_not_wait_for_a_deadline_that_has_passed) {
