@@ -77,6 +77,8 @@ struct NodeStats {
   std::size_t connections_out = 0;
   std::size_t connections_shared = 0;  ///< of connections_in: those that this node sends on, too
 
+  std::size_t connections_in_memory = 0;  ///< of both: those with shared memory
+
   std::string backend;                  ///< the I/O backend in use
   std::string backend_fallback_reason;  ///< why not the one asked for; empty when it is that one
 };

@@ -50,6 +50,12 @@ void FrameDecoder::end_run() {
   }
 }
 
+void FrameDecoder::discard_unread() {
+  DF_ASSERT(header_size_ == 0 || verdict_ != Next::need_more);
+  cursor_ = direct_end_ = slice_end_;
+  waiting_.clear();
+}
+
 std::size_t FrameDecoder::unread_size() const {
   std::size_t size = available();
   for (const Slice& slice : waiting_) size += static_cast<std::size_t>(slice.end - slice.begin);

@@ -60,6 +60,9 @@ class FrameDecoder {
     return next_slowly(out);
   }
 
+  /// Forgets what was fed and not read, between two frames: it was none of this stream's.
+  void discard_unread();
+
   /// Ends the run: keeps what is unread for later runs, and gives back whatever held the frames given.
   /// After it the caller may give up its lease of the chunk it fed. A later run begins with feed() or next().
   void end_run();

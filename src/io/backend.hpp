@@ -27,6 +27,7 @@
 #include "base/time.hpp"
 #include "io/address.hpp"
 #include "io/operation.hpp"
+#include "io/shared_memory.hpp"
 
 namespace distflow::io {
 
@@ -92,6 +93,17 @@ class Backend {
   virtual void wake() noexcept = 0;
   /// A descriptor that polls readable when poll() has something to do, from this call on; -1 where there is none.
   [[nodiscard]] virtual int pollable_fd() { return -1; }
+
+  /// Memory of `size` bytes to share with another process of this machine, and such memory of another's. An error where
+  /// the system has none.
+  virtual Result<SharedMemory> create_memory(std::size_t size) {
+    static_cast<void>(size);
+    return Error{std::make_error_code(std::errc::function_not_supported), "creating shared memory"};
+  }
+  virtual Result<SharedMemory> open_memory(std::string_view name, std::size_t size) {
+    static_cast<void>(name), static_cast<void>(size);
+    return Error{std::make_error_code(std::errc::function_not_supported), "opening shared memory"};
+  }
 
   /// Both clocks as of the last time that poll() waited: read once a turn, however many ask.
   [[nodiscard]] virtual base::Instant now() = 0;

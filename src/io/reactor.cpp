@@ -18,9 +18,12 @@ Reactor::~Reactor() {
 }
 
 void Reactor::turn(base::Instant deadline) {
-  if (std::exchange(is_left_to_watcher_, false)) is_asleep_.exchange(false, std::memory_order_seq_cst);
+  if (std::exchange(is_left_to_watcher_, false)) {
+    tell_lookouts(false);
+    is_asleep_.exchange(false, std::memory_order_seq_cst);
+  }
   has_looked_in_vain_ = false;
-  if (take_submissions() || !put_off_.empty()) {
+  if (take_work() || !put_off_.empty()) {
     backend_->poll(base::Instant::min());
   } else if (is_spinning()) {
     backend_->poll(base::Instant::min());
@@ -29,7 +32,7 @@ void Reactor::turn(base::Instant deadline) {
     poll_asleep(std::min(deadline, timers_.next_deadline()));
   }
   timers_.advance(now());
-  take_submissions();
+  take_work();
   run_put_off();
   if (is_watched_) leave_to_watcher();
 }
@@ -62,6 +65,7 @@ int Reactor::pollable_fd() {
   if (std::exchange(is_watched_, true)) return fd;
   is_left_to_watcher_ = true;
   is_asleep_.exchange(true, std::memory_order_seq_cst);
+  tell_lookouts(true);
   backend_->wake();  // there may be work from before
   return fd;
 }
@@ -71,13 +75,14 @@ int Reactor::pollable_fd() {
 void Reactor::leave_to_watcher() {
   is_left_to_watcher_ = true;
   is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
-  if (take_submissions() || !put_off_.empty()) backend_->wake();
+  tell_lookouts(true);
+  if (take_work() || !put_off_.empty()) backend_->wake();
 }
 
 /// Rises with all that a loop is there for.
 std::uint64_t Reactor::activity() {
   const BackendCounters& counters = backend_->counters();
-  return counters.recvs + counters.sends + counters.accepts + submissions_seen_;
+  return counters.recvs + counters.sends + counters.accepts + work_taken_;
 }
 
 bool Reactor::is_spinning() {
@@ -98,20 +103,47 @@ bool Reactor::is_spinning() {
 
 void Reactor::poll_asleep(base::Instant deadline) {
   is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
-  const bool has_work = take_submissions() || is_stopped();
+  tell_lookouts(true);
+  const bool has_work = take_work() || is_stopped();
   backend_->poll(has_work ? base::Instant::min() : deadline);
+  tell_lookouts(false);
   is_asleep_.exchange(false, std::memory_order_seq_cst);
 }
 
-bool Reactor::take_submissions() {
+bool Reactor::take_work() {
   bool any = drain_inbox_ && drain_inbox_();
   std::function<void()> task;
   for (std::size_t count = tasks_.size(); count > 0 && tasks_.pop(task); --count) {
     any = true;
     task();
   }
-  if (any) ++submissions_seen_;
+  any |= look_out();
+  if (any) ++work_taken_;
   return any;
+}
+
+/// Each looks once. Whoever looks may end itself, or another.
+bool Reactor::look_out() {
+  if (lookouts_.empty()) return false;
+  bool any = false;
+  base::IntrusiveList<Lookout, Lookout> waiting;
+  waiting.take(lookouts_);
+  while (!waiting.empty()) {
+    Lookout& lookout = waiting.pop_front();
+    lookouts_.push_back(lookout);
+    any |= lookout.on_look();
+  }
+  return any;
+}
+
+void Reactor::tell_lookouts(bool sleeps) {
+  base::IntrusiveList<Lookout, Lookout> waiting;
+  waiting.take(lookouts_);
+  while (!waiting.empty()) {
+    Lookout& lookout = waiting.pop_front();
+    lookouts_.push_back(lookout);
+    lookout.on_sleep(sleeps);
+  }
 }
 
 void Reactor::run_put_off() {

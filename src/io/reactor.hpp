@@ -28,6 +28,16 @@ class TurnEnd : public base::ListNode<TurnEnd> {
   base::Delegate<void()> on_turn_end;
 };
 
+/// Work that no backend tells of, as it comes through memory: looked for in each turn.
+class Lookout : public base::ListNode<Lookout> {
+ public:
+  /// Does what there is to do, within a bound, and says whether there was anything.
+  base::Delegate<bool()> on_look;
+  /// The loop is about to sleep, and looks once more before it does (true); or it has slept. Wakes it, meanwhile, come
+  /// through the backend.
+  base::Delegate<void(bool)> on_sleep;
+};
+
 struct ReactorOptions {
   /// How long the loop goes on looking for work after the last it had, before it sleeps; while that pays
   /// (base/spin_advice.hpp).
@@ -60,6 +70,9 @@ class Reactor {
     put_off_.push_back(work);
   }
 
+  /// Looks there in each turn, until the lookout is unlinked.
+  void watch(Lookout& lookout) { lookouts_.push_back(lookout); }
+
   /// One turn. Waits for something to do until `deadline` at the latest; or looks once for work, while it spins.
   void turn(base::Instant deadline);
   /// Whether the last turn looked for work, found none, and did not wait.
@@ -88,7 +101,9 @@ class Reactor {
   [[nodiscard]] std::uint64_t wake_count() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:
-  bool take_submissions();
+  bool take_work();
+  bool look_out();
+  void tell_lookouts(bool sleeps);
   void run_put_off();
   [[nodiscard]] std::uint64_t activity();
   bool is_spinning();
@@ -99,9 +114,10 @@ class Reactor {
   std::unique_ptr<Backend> backend_;
   base::TimerWheel timers_;
   base::IntrusiveList<TurnEnd, TurnEnd> put_off_;
+  base::IntrusiveList<Lookout, Lookout> lookouts_;
   base::Delegate<bool()> drain_inbox_;
   base::SubmissionQueue<std::function<void()>> tasks_;
-  std::uint64_t submissions_seen_ = 0;
+  std::uint64_t work_taken_ = 0;  // that no backend counts
   std::uint64_t activity_seen_ = 0;
   bool has_looked_in_vain_ = false;
   enum class Wait : std::uint8_t { spinning, sleeping };  // for work, since the last there was

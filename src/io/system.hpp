@@ -20,7 +20,7 @@ namespace distflow::io {
 template <class S>
 concept System = requires(S system, int fd, const Address& address, Address& peer, const ListenOptions& listening,
                           const StreamOptions& streaming, std::span<const Piece> pieces, std::size_t size, char* out,
-                          std::span<std::byte> random) {
+                          std::span<std::byte> random, std::string_view name) {
   { system.open_listener(address, listening) } -> std::same_as<Result<int>>;
   { system.open_connecting(address, streaming) } -> std::same_as<Result<int>>;
   { system.connect_outcome(fd) } -> std::same_as<Result<void>>;
@@ -36,6 +36,8 @@ concept System = requires(S system, int fd, const Address& address, Address& pee
   /// Reads and forgets what has been received, up to a bound.
   {system.discard_received(fd)};
   {system.close_fd(fd)};
+  { system.create_memory(size) } -> std::same_as<Result<SharedMemory>>;
+  { system.open_memory(name, size) } -> std::same_as<Result<SharedMemory>>;
   { system.now() } -> std::same_as<base::Instant>;
   { system.wall_ms() } -> std::same_as<base::WallMs>;
   {system.fill_random(random)};

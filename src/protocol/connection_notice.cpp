@@ -1,5 +1,8 @@
 #include "protocol/connection_notice.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
 
@@ -9,17 +12,42 @@ namespace {
 using Kind = ConnectionNotice::Kind;
 
 constexpr std::string_view kEnd = "end";
+constexpr std::string_view kMoved = "moved";
 
-constexpr std::string_view verb_of(Kind kind) { return kind == Kind::ask ? "ask " : "may "; }
+struct Verb {
+  Kind kind;
+  std::string_view text;
+};
+constexpr std::array<Verb, 5> kVerbs{{{Kind::ask, "ask "},
+                                      {Kind::may, "may "},
+                                      {Kind::memory, "memory "},
+                                      {Kind::mapped, "mapped "},
+                                      {Kind::unmapped, "unmapped "}}};
+
+std::string text_of(const ConnectionNotice& notice) {
+  const auto* const verb = std::ranges::find(kVerbs, notice.kind, &Verb::kind);
+  if (verb == kVerbs.end()) return std::string(notice.kind == Kind::end ? kEnd : kMoved);
+  std::string text = std::string(verb->text) + notice.nonce;
+  if (notice.kind == Kind::memory) text += ' ' + notice.memory_name;
+  return text;
+}
+
+bool is_sized(std::string_view text, std::size_t size_max) { return !text.empty() && text.size() <= size_max; }
+
+std::optional<ConnectionNotice> parse_rest(Kind kind, std::string_view rest) {
+  const std::size_t space = kind == Kind::memory ? rest.find(' ') : std::string_view::npos;
+  const std::string_view nonce = rest.substr(0, space);
+  const std::string_view name = space == std::string_view::npos ? "" : rest.substr(space + 1);
+  if (!is_sized(nonce, ConnectionNotice::kNonceSizeMax)) return std::nullopt;
+  if (kind == Kind::memory && !is_sized(name, ConnectionNotice::kMemoryNameSizeMax)) return std::nullopt;
+  return ConnectionNotice{.kind = kind, .nonce = std::string(nonce), .memory_name = std::string(name)};
+}
 
 std::optional<ConnectionNotice> parse(std::string_view text) {
-  if (text == kEnd) return ConnectionNotice{};
-  for (const Kind kind : {Kind::ask, Kind::may}) {
-    const std::string_view verb = verb_of(kind);
-    if (!text.starts_with(verb)) continue;
-    const std::string_view nonce = text.substr(verb.size());
-    if (nonce.empty() || nonce.size() > ConnectionNotice::kNonceSizeMax) return std::nullopt;
-    return ConnectionNotice{.kind = kind, .nonce = std::string(nonce)};
+  if (text == kEnd) return ConnectionNotice{.kind = Kind::end};
+  if (text == kMoved) return ConnectionNotice{.kind = Kind::moved};
+  for (const Verb& verb : kVerbs) {
+    if (text.starts_with(verb.text)) return parse_rest(verb.kind, text.substr(verb.text.size()));
   }
   return std::nullopt;
 }
@@ -35,8 +63,7 @@ std::string write_connection_notice(std::string_view from, std::string_view to, 
   json += R"(,"timestamp":)";
   json += std::to_string(timestamp_ms);
   json += R"(,"connection":)";
-  append_json_string(json,
-                     notice.kind == Kind::end ? std::string(kEnd) : std::string(verb_of(notice.kind)) + notice.nonce);
+  append_json_string(json, text_of(notice));
   json += '}';
   return json;
 }

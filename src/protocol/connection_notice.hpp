@@ -18,18 +18,27 @@ namespace distflow::protocol {
 
 /// The capability to share a connection: to answer on it, and to take answers there.
 inline constexpr std::string_view kSharingCap = "shared-connections";
+/// The capability to share memory with nodes of the same machine. Only beside kSharingCap.
+inline constexpr std::string_view kMemoryCap = "shared-memory";
 
 struct ConnectionNotice {
   enum class Kind : std::uint8_t {
     ask,  ///< May messages to you go where yours come from?
     may,  ///< They may, on this connection.
     end,  ///< Nothing more comes here: end the connection when you have sent what you have.
+
+    memory,    ///< Here is memory that we may share.
+    mapped,    ///< We do: what I send after this comes through it.
+    unmapped,  ///< We do not.
+    moved,     ///< What I send after this comes through the memory, too.
   };
 
   Kind kind = Kind::end;
-  std::string nonce = {};  ///< of ask and its may; 1 to kNonceSizeMax bytes
+  std::string nonce = {};        ///< of all but end and moved; 1 to kNonceSizeMax bytes without a space
+  std::string memory_name = {};  ///< of memory; 1 to kMemoryNameSizeMax bytes
 
   static constexpr std::size_t kNonceSizeMax = 64;
+  static constexpr std::size_t kMemoryNameSizeMax = 64;
 
   friend bool operator==(const ConnectionNotice&, const ConnectionNotice&) = default;
 };

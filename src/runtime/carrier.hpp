@@ -20,12 +20,14 @@ class Link;
 
 class Carrier {
  public:
-  explicit Carrier(transport::Connection& connection) : connection_(connection) {}
+  Carrier(transport::Connection& connection, bool is_near) : connection_(connection), is_near_(is_near) {}
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
   ~Carrier() { DF_ASSERT(link_ == nullptr); }
 
   [[nodiscard]] transport::Connection& connection() { return connection_; }
+  /// Whether the peer is of this machine.
+  [[nodiscard]] bool is_near() const { return is_near_; }
   [[nodiscard]] bool is_lent() const { return link_ != nullptr; }
   /// Whether a link has ever sent here: then some of it may still be queued.
   [[nodiscard]] bool was_lent() const { return counters_ != nullptr; }
@@ -54,6 +56,7 @@ class Carrier {
 
  private:
   transport::Connection& connection_;
+  const bool is_near_;
   Link* link_ = nullptr;
   SendCounters* counters_ = nullptr;
   Counter SendCounters::*drop_reason_ = nullptr;

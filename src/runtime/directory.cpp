@@ -33,6 +33,7 @@ Peer& Directory::upsert(const KnownNode& node) {
       if (has_new_alias && !info.alias.empty()) by_alias_[info.alias] = &peer;
     }
     if (has_moved) replace_link(peer);
+    peer.link->set_memory_peer(node.shares_memory);
     if (has_new_alias && !info.alias.empty()) observer_.on_binding(info.alias, &peer);
     return peer;
   }
@@ -45,6 +46,7 @@ Peer& Directory::upsert(const KnownNode& node) {
   peer.prefix = protocol::envelope_prefix(options_.self, info.node_id);
   peer.traffic = &traffic_.of(info.node_id);
   peer.link = std::make_unique<Link>(parts_, *peer.traffic, info);
+  peer.link->set_memory_peer(node.shares_memory);
   {
     const std::scoped_lock lock(mutex_);
     peers_.push_back(std::move(added));

@@ -29,6 +29,7 @@ namespace distflow::runtime {
 struct KnownNode {
   PeerInfo info;
   bool shares_connections = false;
+  bool shares_memory = false;  ///< and is of this machine
 };
 
 /// One node of the registry. Lives until it has left and its link has finished.

@@ -18,11 +18,11 @@ transport::ListenerOptions listener_options(std::uint32_t connections_max) {
 /// One connection from another node.
 class Inbound::Session final : private transport::ConnectionObserver {
  public:
-  Session(Inbound& inbound, std::size_t place)
+  Session(Inbound& inbound, std::size_t place, bool is_near)
       : place_(place),
         inbound_(inbound),
         connection_(inbound.parts_.intake.reactor, inbound.parts_.blocks, *this, inbound.parts_.limits),
-        carrier_(connection_),
+        carrier_(connection_, is_near),
         intake_(inbound.parts_.intake, connection_, &carrier_) {}
 
   void open(io::Handle stream) { connection_.open(stream); }
@@ -57,8 +57,8 @@ Inbound::~Inbound() { DF_ASSERT(is_closed()); }
 
 Result<void> Inbound::open(const io::Address& address) { return listener_.open(address); }
 
-void Inbound::on_accept(io::Handle stream, const io::Address&) {
-  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size()));
+void Inbound::on_accept(io::Handle stream, const io::Address& peer) {
+  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
   ++session_count_;
   sessions_.back()->open(stream);
 }

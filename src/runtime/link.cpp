@@ -67,6 +67,8 @@ void Link::on_dialed(Result<io::Handle> outcome) {
   waiting_since_ = base::kNever;
   backoff_.reset();
   has_asked_ = false;
+  has_offered_memory_ = false;
+  sent_on_connection_ = 0;
   ++parts_.open_count;
   connection_->open(*outcome);
 }
@@ -145,10 +147,11 @@ void Link::on_frames(Connection& connection) {
   }
 }
 
-void Link::on_sent(Connection&, std::uint32_t sent, std::uint32_t dropped) {
+void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
   add_owned(traffic_.out.written, sent);
   if (dropped > 0) add_owned(traffic_.out.*drop_reason_, dropped);
   if (seeks_carrier_) ask_if_idle();
+  if (connection_.get() == &connection && connection.is_open()) consider_memory(sent);
 }
 
 void Link::on_closed(Connection& connection, Error why) {

@@ -35,6 +35,7 @@
 #include "transport/backoff.hpp"
 #include "transport/connection.hpp"
 #include "transport/dialer.hpp"
+#include "transport/memory_lane.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::runtime {
@@ -49,6 +50,7 @@ struct LinkParts {
   transport::OutBuffer& out;  ///< for notices
   SharedIntake& intake;       ///< of what peers send on links' connections
   transport::ConnectionLimits limits;
+  transport::LanePlaces& lanes;
   base::Duration connect_deadline;
   bool writes_at_once = false;  ///< does not wait for the turn's end
   /// Called when a retired link has finished, from inside a turn.
@@ -84,6 +86,14 @@ class Link final : private transport::ConnectionObserver {
   /// From the carrier: nothing more can be sent there.
   void on_carrier_gone();
 
+  // Sharing memory: link_memory.cpp.
+
+  /// Whether the peer is of this machine and takes memory.
+  void set_memory_peer(bool may_share) { may_share_memory_ = may_share; }
+  /// What the peer says of the memory that it was offered.
+  void on_mapped(std::string_view nonce);
+  void on_unmapped(std::string_view nonce);
+
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
 
@@ -105,6 +115,10 @@ class Link final : private transport::ConnectionObserver {
   bool tell(transport::Connection& connection, const protocol::ConnectionNotice& notice);
   bool linger();
   void on_patience_over();
+
+  void consider_memory(std::uint32_t sent);
+  void offer_memory();
+  transport::Connection* offered_memory(std::string_view nonce);
 
   LinkParts& parts_;
   Traffic& traffic_;
@@ -128,6 +142,11 @@ class Link final : private transport::ConnectionObserver {
   bool seeks_carrier_ = false;  // will ask
   bool has_asked_ = false;      // on this connection: once is enough
   base::Timer patience_timer_;  // with the peer's answer, or with its end
+
+  bool may_share_memory_ = false;
+  bool has_offered_memory_ = false;       // on this connection: once is enough
+  std::uint32_t sent_on_connection_ = 0;  // messages, until memory is offered
+  std::string memory_nonce_;              // of that offer
 };
 
 }  // namespace distflow::runtime

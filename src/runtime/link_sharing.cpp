@@ -4,6 +4,7 @@
 
 #include "runtime/link.hpp"
 #include "runtime/node_id.hpp"
+#include "runtime/notice_writer.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -89,18 +90,8 @@ void Link::stop_lingering() {
   for (const ConnectionPtr& connection : dying_) connection->finish();
 }
 
-/// Queues a notice; counted as no message.
 bool Link::tell(Connection& connection, const ConnectionNotice& notice) {
-  if (parts_.out.is_open()) return false;  // inside a call that writes a message
-  parts_.out.begin_frame();
-  parts_.out.append(
-      protocol::write_connection_notice(parts_.intake.node_id, node_id_, parts_.reactor.wall_ms(), notice));
-  if (parts_.out.is_out_of_memory()) {
-    parts_.out.abandon_frame();
-    return false;
-  }
-  const transport::EncodedFrame frame = parts_.out.end_frame();
-  return connection.send({frame.chunk, frame.bytes, 0}) == transport::SendResult::queued;
+  return send_notice(parts_, connection, node_id_, notice);
 }
 
 }  // namespace distflow::runtime

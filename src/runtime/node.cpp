@@ -9,24 +9,26 @@ namespace {
 
 constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
+bool is_loopback(const std::string& host) {
+  const std::vector<io::Address> addresses = io::resolve_immediately(host, 0);
+  return !addresses.empty() && addresses.front().is_loopback();
+}
+
 KnownNode to_known_node(const protocol::NodeInfo& node) {
   return {.info = {.node_id = node.node_id,
                    .alias = node.alias.value_or(std::string()),
                    .host = node.host,
                    .port = node.port,
                    .last_heartbeat = node.last_heartbeat_ms},
-          .shares_connections = node.has_cap(protocol::kSharingCap)};
+          .shares_connections = node.has_cap(protocol::kSharingCap),
+          .shares_memory = node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) &&
+                           is_loopback(node.host)};
 }
 
 std::uint64_t random_seed(io::Backend& backend) {
   std::uint64_t seed = 0;
   backend.fill_random(std::as_writable_bytes(std::span(&seed, 1)));
   return seed;
-}
-
-bool is_loopback(const std::string& host) {
-  const std::vector<io::Address> addresses = io::resolve_immediately(host, 0);
-  return !addresses.empty() && addresses.front().is_loopback();
 }
 
 }  // namespace
@@ -46,6 +48,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
               .node_id = node_id_,
               .incomplete_bytes_max = options.incomplete_bytes_max,
               .observer = *this},
+      lanes_{.chunk = io::ReceiveChunk(parts.receive_chunks), .count_max = options.memory_connections_max},
       link_parts_{.reactor = parts.reactor,
                   .resolver = resolver_,
                   .blocks = parts.blocks,
@@ -54,6 +57,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .out = out_,
                   .intake = intake_,
                   .limits = connection_limits(),
+                  .lanes = lanes_,
                   .connect_deadline = options.connect_deadline,
                   .writes_at_once = options.write_at_once,
                   .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
@@ -104,6 +108,7 @@ protocol::Registration Node::registration() const {
   node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
   node.port = port();
   node.caps.emplace().emplace_back(protocol::kSharingCap);
+  if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
   return registration;
@@ -255,6 +260,7 @@ void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& no
     carrier->note_gone();
     return carrier->connection().finish();
   }
+  if (notice.kind > Kind::end) return on_memory_notice(from, notice, carrier);
   Peer* const peer = find_sharing(from);
   if (peer == nullptr) return;
   if (notice.kind == Kind::ask && !asks(*peer)) peer->link->on_ask(notice.nonce);
@@ -328,6 +334,7 @@ void Node::publish_gauges() {
   set(gauges_.connections_in, inbound_.session_count());
   set(gauges_.connections_out, link_parts_.open_count);
   set(gauges_.connections_shared, link_parts_.carrier_count);
+  set(gauges_.connections_in_memory, lanes_.count);
   set(gauges_.connections_accepted, inbound_.listener_counters().accepted);
   set(gauges_.connections_refused, inbound_.listener_counters().refused);
   set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
@@ -356,6 +363,7 @@ void Node::snapshot(NodeStats& stats) const {
   stats.connections_in = read(gauges_.connections_in);
   stats.connections_out = read(gauges_.connections_out);
   stats.connections_shared = read(gauges_.connections_shared);
+  stats.connections_in_memory = read(gauges_.connections_in_memory);
 }
 
 }  // namespace distflow::runtime

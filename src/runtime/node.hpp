@@ -64,6 +64,7 @@ struct NodeParts {
   io::Reactor& reactor;
   base::ChunkPool& out_chunks;  ///< outgoing frames
   base::ChunkPool& blocks;      ///< incoming frames that come in parts
+  base::ChunkPool& receive_chunks;  ///< incoming bytes
   const base::Log& log;
   TargetTable& targets;
   PmdStarter* pmd_starter = nullptr;  ///< null: a PMD is never started
@@ -75,6 +76,7 @@ struct NodeGauges {
   Counter connections_in{0};
   Counter connections_out{0};
   Counter connections_shared{0};
+  Counter connections_in_memory{0};
   Counter connections_accepted{0};
   Counter connections_refused{0};
   Counter accept_pauses{0};
@@ -135,6 +137,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) override;
   Peer* find_sharing(std::string_view node_id);
   [[nodiscard]] bool asks(const Peer& peer) const;
+  void on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier);
+  void accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier);
 
   [[nodiscard]] pmd::ClientOptions client_options() const;
   [[nodiscard]] protocol::Registration registration() const;
@@ -172,6 +176,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   TrafficTable traffic_;
   transport::OutBuffer out_;
   SharedIntake intake_;
+  transport::LanePlaces lanes_;
   LinkParts link_parts_;
   Directory directory_;
   Router router_;

@@ -82,6 +82,7 @@ Result<void> NodeHost::open_backend() {
   node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
                                            .out_chunks = *out_chunks_,
                                            .blocks = blocks_,
+                                           .receive_chunks = receive_chunks_,
                                            .log = log_,
                                            .targets = targets_,
                                            .pmd_starter = this},

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "transport/memory_lane.hpp"
+
 namespace distflow::transport {
 
 using base::Delegate;
@@ -47,13 +49,14 @@ bool Connection::take_over(Connection& unopened) {
 bool Connection::push() {
   if (state_ != State::open || queue_.is_in_flight() || !queue_.has_filled()) return false;
   flush();
-  return reactor_.backend().push(stream_);
+  return uses_lane() ? !queue_.is_in_flight() : reactor_.backend().push(stream_);
 }
 
 void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }
 
 void Connection::on_recv(const io::Received& received) {
   if (state_ != State::open) return;  // a draining connection hears nothing more
+  if (lane_ && lane_->hears) return;  // a bell: the turn looks at the lane anyway
   decoder_.feed(received.chunk, received.bytes);
   run_frames();
 }
@@ -70,6 +73,9 @@ void Connection::run_frames() {
 void Connection::on_turn_end() {
   if (is_rerun_due_) run_unread();
   flush();
+  if (!uses_lane()) return;
+  tell_lane_sent();
+  flush();  // what observers did, or the end that a draining connection has come to
 }
 
 /// Goes on with what was left unread before a pause, and then with the stream's end if that has come meanwhile.
@@ -101,9 +107,10 @@ void Connection::on_recv_end(Error why) {
   }
 }
 
-/// Nothing more comes. While paused, what came and was not read has yet to be: resume() leads back here.
+/// Nothing more comes on the stream. While paused, what came and was not read has yet to be: resume() leads back here,
+/// and so does the end of what is in shared memory.
 void Connection::follow_stream_end() {
-  if (state_ != State::open || is_paused_) return;
+  if (state_ != State::open || is_paused_ || has_unread_in_lane()) return;
   if (why_ == Errc::end_of_stream) {
     finish();
   } else {
@@ -125,23 +132,34 @@ void Connection::resume() {
 
 void Connection::flush() {
   if (queue_.is_in_flight() || state_ == State::closing) return;
+  append_last();
   if (!queue_.has_filled()) {
     if (state_ == State::draining) close(why_);
     return;
   }
-  send_op_.pieces = queue_.begin_flight();
-  reactor_.backend().send(stream_, send_op_);
-  if (!stall_timer_.is_armed()) watch_for_stall();
+  if (uses_lane() && fly_through_lane()) return;
+  if (!uses_lane()) {
+    send_op_.pieces = queue_.begin_flight();
+    reactor_.backend().send(stream_, send_op_);
+  }
+  if (!stall_timer_.is_armed() && state_ != State::closing) watch_for_stall();
 }
 
 void Connection::on_sent(Result<void> result) {
   has_flown_ = true;
+  if (lane_ && std::exchange(lane_->is_moving, false)) lane_->sends = static_cast<bool>(result);
+  end_flight();
+  if (state_ == State::closing) return;
+  if (!result) return close(result.error());
+  if (lane_ && lane_->is_bell_due) ring_bell();
+  flush();
+  if (uses_lane()) tell_at_turn_end();
+}
+
+void Connection::end_flight() {
   const std::uint32_t before = queue_.frames();
   const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
   observer_.on_sent(*this, sent, before - queue_.frames() - sent);
-  if (state_ == State::closing) return;
-  if (!result) return close(result.error());
-  flush();
 }
 
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
@@ -180,6 +198,7 @@ void Connection::close(Error why) {
 
 void Connection::on_handle_closed() {
   state_ = State::closed;
+  drop_lane_flight();
   if (const std::uint32_t dropped = queue_.drop_all(); dropped > 0) observer_.on_sent(*this, 0, dropped);
   observer_.on_closed(*this, why_);
 }

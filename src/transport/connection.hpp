@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <distflow/result.hpp>
 
@@ -25,6 +26,7 @@
 namespace distflow::transport {
 
 class Connection;
+class MemoryLane;
 
 /// Whoever a connection is for. Calls come from inside Reactor::turn().
 class ConnectionObserver {
@@ -79,6 +81,7 @@ class Connection {
     if (state_ > State::open) return SendResult::closed;
     if (!queue_.append(run)) return SendResult::full;
     if (state_ == State::open) reactor_.defer(turn_end_);
+    if (lane_ && queue_.bytes() >= kLaneFlightSize) fly_early();
     return SendResult::queued;
   }
 
@@ -103,6 +106,19 @@ class Connection {
   /// Closes now. What is queued is dropped; `why` goes to on_closed.
   void close(Error why = {Errc::canceled, "closing a connection"});
 
+  // Shared memory beside the stream (memory_lane.hpp): connection_lane.cpp.
+
+  /// Has memory from now on, and uses it in each direction once that has moved.
+  void attach(std::unique_ptr<MemoryLane> lane);
+  /// Gives up memory that no direction uses.
+  void detach();
+  /// The memory, or null.
+  [[nodiscard]] MemoryLane* lane() const { return lane_.get(); }
+  /// What is sent goes through the memory, behind `last`, the last frame of the stream.
+  void move_sending(const EncodedFrame& last);
+  /// What has been read was the last frame of the stream: more comes through the memory.
+  void move_receiving();
+
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   /// Whether open() has been called, ever.
   [[nodiscard]] bool is_opened() const { return state_ != State::unopened; }
@@ -111,6 +127,10 @@ class Connection {
   [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }
 
  private:
+  /// What is queued of so many bytes does not wait for the turn's end, where there is memory: it is copied there while
+  /// it is in the processor's nearest cache.
+  static constexpr std::size_t kLaneFlightSize = std::size_t{16} * 1024;
+
   enum class State : std::uint8_t { unopened, open, draining, closing, closed };
 
   void on_recv(const io::Received& received);
@@ -126,6 +146,24 @@ class Connection {
   void follow_stream_end();
   void note_end_of_run(framing::FrameDecoder::Next next);
   void start_recv();
+  void end_flight();
+
+  void append_last();
+  [[nodiscard]] bool uses_lane() const;
+  void fly_early();
+  bool fly_through_lane();
+  bool advance_lane_flight();
+  void land();
+  void tell_at_turn_end();
+  void tell_lane_sent();
+  void drop_lane_flight();
+  bool on_look();
+  bool receive_from_lane();
+  bool read_from_lane();
+  [[nodiscard]] bool has_unread_in_lane();
+  void on_sleep(bool sleeps);
+  void ring_bell();
+  void on_bell_sent(Result<void> result);
 
   io::Reactor& reactor_;
   ConnectionObserver& observer_;
@@ -147,6 +185,7 @@ class Connection {
   io::CloseOp close_op_;
   io::TurnEnd turn_end_;
   base::Timer stall_timer_;
+  std::unique_ptr<MemoryLane> lane_;
 };
 
 }  // namespace distflow::transport

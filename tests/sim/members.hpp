@@ -179,6 +179,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,
                                                                .out_chunks = out_chunks_,
                                                                .blocks = blocks_,
+                                                               .receive_chunks = receive_chunks_,
                                                                .log = log_,
                                                                .targets = targets_,
                                                                .pmd_starter = &starter},

@@ -28,6 +28,7 @@ constexpr Rate kRates[] = {
     {Fault::interrupted, 0.2},
     {Fault::spurious_readiness, 0.1},
     {Fault::spurious_wake, 0.1},
+    {Fault::no_memory, 0.3},
     {Fault::late_event, 0.7},
 };
 
@@ -41,6 +42,7 @@ constexpr Fault kGentle[] = {Fault::split,
                              Fault::merged,
                              Fault::short_send,
                              Fault::interrupted,
+                             Fault::no_memory,
                              Fault::late_event,
                              Fault::spurious_wake,
                              Fault::spurious_readiness,

@@ -101,6 +101,7 @@ class Cluster {
     runtime::NodeParts parts{.reactor = *reactor_,
                              .out_chunks = out_chunks_,
                              .blocks = blocks_,
+                             .receive_chunks = receive_chunks_,
                              .log = log_,
                              .targets = *targets,
                              .pmd_starter = starter};

@@ -43,6 +43,11 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     return handle;
   }
 
+  Result<SharedMemory> create_memory(std::size_t size) override { return system_.create_memory(size); }
+  Result<SharedMemory> open_memory(std::string_view name, std::size_t size) override {
+    return system_.open_memory(name, size);
+  }
+
   base::Instant now() override { return now_; }
   base::WallMs wall_ms() override { return wall_ms_; }
   void fill_random(std::span<std::byte> out) override { system_.fill_random(out); }

@@ -6,6 +6,7 @@
 
 #include "io/clock.hpp"
 #include "io/posix/platform.hpp"
+#include "io/posix/shared_memory.hpp"
 #include "io/posix/socket.hpp"
 
 namespace distflow::io::posix {
@@ -27,6 +28,10 @@ struct System {
   }
   static void discard_received(int fd) noexcept { posix::discard_received(fd); }
   static void close_fd(int fd) noexcept { posix::close_fd(fd); }
+  static Result<SharedMemory> create_memory(std::size_t size) { return platform::create_memory(size); }
+  static Result<SharedMemory> open_memory(std::string_view name, std::size_t size) {
+    return platform::open_memory(name, size);
+  }
   static base::Instant now() noexcept { return system_now(); }
   static base::WallMs wall_ms() noexcept { return system_wall_ms(); }
   static void fill_random(std::span<std::byte> out) noexcept { posix::fill_random(out); }

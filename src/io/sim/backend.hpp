@@ -57,6 +57,10 @@ class System {
   }
   void discard_received(int fd) { process_->discard_received(fd); }
   void close_fd(int fd) { process_->close_fd(fd); }
+  Result<SharedMemory> create_memory(std::size_t size) { return process_->create_memory(size); }
+  Result<SharedMemory> open_memory(std::string_view name, std::size_t size) {
+    return process_->open_memory(name, size);
+  }
   base::Instant now() { return process_->now(); }
   base::WallMs wall_ms() { return process_->wall_ms(); }
   void fill_random(std::span<std::byte> out) { process_->fill_random(out); }

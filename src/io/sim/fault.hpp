@@ -27,6 +27,7 @@ enum class Fault : std::uint8_t {
   interrupted,         ///< a call ends with EINTR
   spurious_readiness,  ///< readiness is told of, and there is none
   spurious_wake,       ///< a wait ends as if woken
+  no_memory,           ///< memory to share cannot be created, or not be opened
   late_event,          ///< an event comes for a descriptor that has been closed
 
   // Done to a process or a link by whoever drives the simulation.
@@ -46,7 +47,7 @@ enum class Fault : std::uint8_t {
   reading_pause,   ///< a node's application takes no messages for a while
 };
 
-inline constexpr std::array<std::string_view, 27> kFaultNames{
+inline constexpr std::array<std::string_view, 28> kFaultNames{
     "split",
     "merged",
     "delayed",
@@ -59,6 +60,7 @@ inline constexpr std::array<std::string_view, 27> kFaultNames{
     "interrupted",
     "spurious-readiness",
     "spurious-wake",
+    "no-memory",
     "late-event",
     "no-descriptors",
     "no-chunks",

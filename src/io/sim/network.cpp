@@ -96,6 +96,25 @@ void Network::remove_listener(const Process& process, int fd) {
 
 // ---- What processes do.
 
+/// It may be opened for as long as its creator, who must not outlive the network, has it nameable.
+SharedMemory Network::create_memory(std::uint32_t process, std::size_t size) {
+  constexpr std::align_val_t page{4096};
+  std::string name = std::to_string(process) + "/" + std::to_string(memory_count_++);
+  SharedMemory memory{
+      .bytes = {static_cast<std::byte*>(::operator new(size, page)), [](std::byte* at) { ::operator delete(at, page); }},
+      .size = size,
+      .name = name};
+  memories_.emplace(name, memory);
+  memory.nameable = {this, [name](Network* network) { network->memories_.erase(name); }};
+  return memory;
+}
+
+Result<SharedMemory> Network::open_memory(std::string_view name, std::size_t size) {
+  const auto found = memories_.find(name);
+  if (found == memories_.end() || found->second.size != size) return Error{Errc::malformed, "opening shared memory"};
+  return SharedMemory{.bytes = found->second.bytes, .size = size};
+}
+
 EndId Network::connect(Process& process, int fd, const Address& destination) {
   const auto id = static_cast<StreamId>(streams_.size());
   streams_.push_back(std::make_unique<Stream>());

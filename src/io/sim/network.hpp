@@ -14,6 +14,7 @@
 #include <memory>
 #include <queue>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "base/random.hpp"
 #include "io/operation.hpp"
 #include "io/sim/fault.hpp"
+#include "io/shared_memory.hpp"
 #include "io/sim/stream.hpp"
 
 namespace distflow::io::sim {
@@ -101,6 +103,9 @@ class Network {
   void add_listener(const Listener& listener) { listeners_.push_back(listener); }
   void remove_listener(const Process& process, int fd);
 
+  SharedMemory create_memory(std::uint32_t process, std::size_t size);
+  Result<SharedMemory> open_memory(std::string_view name, std::size_t size);
+
   EndId connect(Process& process, int fd, const Address& destination);
   [[nodiscard]] Stream& stream(StreamId id) { return *streams_[id]; }
   void accept(EndId end, Process& process, int fd);
@@ -152,6 +157,8 @@ class Network {
   std::vector<Listener> listeners_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, bool> cuts_;  // and whether something was held back there
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> connections_;
+  std::map<std::string, SharedMemory, std::less<>> memories_;  // those that can be opened
+  std::uint64_t memory_count_ = 0;                             // ever
   std::uint32_t process_count_ = 0;
   std::uint16_t next_port_ = kPortMin;
   FaultRates rates_;

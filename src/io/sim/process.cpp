@@ -238,6 +238,20 @@ void Process::close_fd(int fd) {
   socket.is_watched = false;
 }
 
+// ---- Memory.
+
+Result<SharedMemory> Process::create_memory(std::size_t size) {
+  if (is_severed_ || network_.strikes(Fault::no_memory)) return posix::error_of(ENOMEM, "creating shared memory");
+  network_.trace("p%u creates memory", id_);
+  return network_.create_memory(id_, size);
+}
+
+Result<SharedMemory> Process::open_memory(std::string_view name, std::size_t size) {
+  if (is_severed_ || network_.strikes(Fault::no_memory)) return posix::error_of(ENOMEM, "opening shared memory");
+  network_.trace("p%u opens memory", id_);
+  return network_.open_memory(name, size);
+}
+
 /// Ends what the system knows of a socket.
 void Process::sever_socket(Socket& socket, Severance how) {
   const auto end = [&](EndId id) { how == Severance::killed ? network_.close(id) : network_.silence(id); };

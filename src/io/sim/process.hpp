@@ -76,6 +76,8 @@ class Process {
   std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset);
   void discard_received(int fd);
   void close_fd(int fd);
+  Result<SharedMemory> create_memory(std::size_t size);
+  Result<SharedMemory> open_memory(std::string_view name, std::size_t size);
   [[nodiscard]] base::Instant now() const { return network_.now() + clock_ahead_; }
   [[nodiscard]] base::WallMs wall_ms() const;
   void fill_random(std::span<std::byte> out);

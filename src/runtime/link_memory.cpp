@@ -1,0 +1,64 @@
+// Link's sharing of memory with a peer of the same machine. docs/wire-protocol.md, "Sharing memory", says how each
+// direction moves.
+#include "runtime/link.hpp"
+#include "runtime/node_id.hpp"
+#include "runtime/notice_writer.hpp"
+#include "transport/memory_lane.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+using protocol::ConnectionNotice;
+using transport::Connection;
+using transport::MemoryLane;
+
+/// How many messages a connection carries before memory is worth its while.
+constexpr std::uint32_t kWorthMessages = 64;
+
+}  // namespace
+
+/// Of the link's own connection, on which `sent` messages more have left.
+void Link::consider_memory(std::uint32_t sent) {
+  if (!may_share_memory_ || has_offered_memory_) return;
+  sent_on_connection_ += sent;
+  if (sent_on_connection_ < kWorthMessages || is_retired_ || asking_ || carrier_ != nullptr) return;
+  has_offered_memory_ = true;
+  offer_memory();
+}
+
+void Link::offer_memory() {
+  memory_nonce_ = make_node_id(parts_.reactor.backend());
+  Result<std::unique_ptr<MemoryLane>> lane = MemoryLane::create(parts_.lanes, parts_.reactor.backend(), memory_nonce_);
+  if (!lane) {
+    parts_.log.write(base::LogLevel::debug, "no memory is shared with %s: %s", node_id_.c_str(),
+                     lane.error().message().c_str());
+    return;
+  }
+  const ConnectionNotice offer{
+      .kind = ConnectionNotice::Kind::memory, .nonce = memory_nonce_, .memory_name = (*lane)->name()};
+  if (!tell(*connection_, offer)) return;
+  if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
+  connection_->attach(*std::move(lane));
+}
+
+/// The connection whose memory the peer speaks of; null if there is none, or not any more.
+Connection* Link::offered_memory(std::string_view nonce) {
+  Connection* const connection = asking_ ? asking_.get() : connection_.get();
+  const bool is_it = connection != nullptr && connection->is_open() && nonce == memory_nonce_;
+  return is_it && connection->lane() != nullptr && !connection->lane()->hears ? connection : nullptr;
+}
+
+void Link::on_mapped(std::string_view nonce) {
+  Connection* const connection = offered_memory(nonce);
+  if (connection == nullptr) return;
+  connection->lane()->forget_name();
+  connection->move_receiving();
+  const auto moved = encode_notice(parts_, node_id_, {.kind = ConnectionNotice::Kind::moved});
+  if (moved) connection->move_sending(*moved);
+}
+
+void Link::on_unmapped(std::string_view nonce) {
+  if (Connection* const connection = offered_memory(nonce)) connection->detach();
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,44 @@
+// Node's sharing of memory with peers of the same machine: which link or connection a notice is for, and what becomes of
+// an offer.
+#include "runtime/carrier.hpp"
+#include "runtime/node.hpp"
+#include "runtime/notice_writer.hpp"
+
+namespace distflow::runtime {
+
+using Kind = protocol::ConnectionNotice::Kind;
+using transport::Connection;
+using transport::MemoryLane;
+
+void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) {
+  if (carrier != nullptr) {
+    Connection& connection = carrier->connection();
+    if (notice.kind == Kind::memory) accept_memory(from, notice, *carrier);
+    const bool may_move = notice.kind == Kind::moved && connection.lane() != nullptr && !connection.lane()->hears;
+    if (may_move && connection.is_open()) connection.move_receiving();
+    return;
+  }
+  Peer* const peer = find_sharing(from);
+  if (peer == nullptr) return;
+  if (notice.kind == Kind::mapped) peer->link->on_mapped(notice.nonce);
+  if (notice.kind == Kind::unmapped) peer->link->on_unmapped(notice.nonce);
+}
+
+/// Answers an offer on the connection that it came on. Only a process of this machine, which may be told of this one's
+/// memory, can make one that holds.
+void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier) {
+  Connection& connection = carrier.connection();
+  if (!carrier.is_near() || connection.lane() != nullptr || !connection.is_open()) return;
+  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.nonce);
+  const auto answer = encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
+  if (!answer) return;
+  if (!lane) {
+    parts_.log.write(base::LogLevel::debug, "memory is not shared: %s", lane.error().message().c_str());
+    connection.send({answer->chunk, answer->bytes, 0});
+    return;
+  }
+  connection.attach(*std::move(lane));
+  connection.move_sending(*answer);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,82 @@
+// Shared memory beside a connection's stream: a ring for each direction, and what each side says there of itself. Once a
+// direction has moved, its frames go through the ring, and the stream carries single bytes that wake a sleeper.
+//
+// Loop thread only. The parts of a lane; Connection is who moves them (connection_lane.cpp).
+// Use: auto lane = MemoryLane::create(places, backend, nonce); ... connection.attach(std::move(lane));
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <distflow/result.hpp>
+
+#include "base/chunk_pool.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "io/receive_chunk.hpp"
+#include "io/shared_memory.hpp"
+#include "transport/memory_ring.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::transport {
+
+/// What a node's lanes share. Must outlive them.
+struct LanePlaces {
+  io::ReceiveChunk chunk;  ///< what all of them receive into
+  std::uint32_t count_max = 0;
+  std::uint32_t count = 0;
+};
+
+/// The shared memory of a lane. docs/wire-protocol.md has its layout.
+struct LaneMemory {
+  static constexpr std::size_t kNonceSize = 16;
+
+  alignas(4096) std::array<char, kNonceSize> nonce;  ///< that whoever was offered this memory was told, too
+  std::array<RingMemory, 2> rings;                   ///< of the opener of the connection, and of its accepter
+};
+
+class MemoryLane {
+ public:
+  /// On the opener's side; the nonce has LaneMemory::kNonceSize bytes.
+  static Result<std::unique_ptr<MemoryLane>> create(LanePlaces& places, io::Backend& backend, std::string_view nonce);
+  /// On the accepter's side, by what the opener says.
+  static Result<std::unique_ptr<MemoryLane>> open(LanePlaces& places, io::Backend& backend, std::string_view name,
+                                                  std::string_view nonce);
+  ~MemoryLane() { --places_.count; }
+  MemoryLane(const MemoryLane&) = delete;
+  MemoryLane& operator=(const MemoryLane&) = delete;
+
+  /// What the accepter opens the memory by, until it has.
+  [[nodiscard]] const std::string& name() const { return memory_.name; }
+  void forget_name() { memory_.nameable.reset(); }
+
+  // For the connection.
+
+  io::ReceiveChunk& chunk() { return places_.chunk; }
+  RingWriter writer;
+  RingReader reader;
+  bool sends = false;        // what is sent goes through the ring
+  bool hears = false;        // what is received comes through the ring
+  bool is_flying = false;    // a flight of the send queue is on its way into the ring
+  bool is_moving = false;    // the stream's last frame is on its way
+  bool is_bell_due = false;  // the other side is to be woken, when the stream is free for it
+  std::uint32_t sent = 0;        // frames of flights that have ended, of which the observer has not been told
+  std::uint32_t dropped = 0;     // the same of those that never will be
+  std::size_t piece_offset = 0;  // of the flight's first piece, bytes that are in the ring
+  base::ChunkRef last_chunk;     // of the stream's last frame, while it waits for the flight before it
+  std::string_view last_frame;
+  io::SendOp bell;
+  io::Lookout lookout;
+  base::Timer memory_timer;  // while there is no chunk to receive into
+
+ private:
+  MemoryLane(LanePlaces& places, io::SharedMemory memory, RingMemory& out, RingMemory& in);
+  void on_memory_timer() {}  // the turn that it expires in looks at the lane anyway
+
+  LanePlaces& places_;
+  io::SharedMemory memory_;
+};
+
+}  // namespace distflow::transport

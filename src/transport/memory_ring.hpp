@@ -1,0 +1,80 @@
+// A ring of bytes in memory that two processes share: one writes, the other reads. Each sees the other's position there,
+// and tells there when it is about to sleep.
+//
+// Loop thread only, one on each side.
+//   1. What lies there may be changed by the other process at any time, to anything. Each side keeps its own position
+//      to itself, and believes of the other's only what can be: else the ring is broken, for good.
+//   2. Bytes are copied out before they are looked at: what has been checked cannot change.
+//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, looks whether the other sleeps.
+//      Whichever comes second sees what the other did before.
+// Use: RingWriter writer(memory); writer.write(bytes); if (writer.is_reader_to_be_woken()) ...
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace distflow::transport {
+
+/// One direction in shared memory: what each side tells the other, then the bytes.
+struct RingMemory {
+  static constexpr std::size_t kCapacity = std::size_t{2048} * 1024;  // a power of two
+
+  alignas(128) std::atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
+  alignas(128) std::atomic<std::uint64_t> taken;    ///< bytes, ever; the reader's
+  alignas(128) std::atomic<std::uint32_t> reader_sleeps;
+  alignas(128) std::atomic<std::uint32_t> writer_waits;  ///< for room
+  alignas(4096) char bytes[kCapacity];  // NOLINT(modernize-avoid-c-arrays): its layout is told to another process
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
+
+class RingWriter {
+ public:
+  explicit RingWriter(RingMemory& memory) : memory_(memory) {}
+
+  /// Copies as much as there is room for, and tells how much that was; 0 as well when the ring is broken.
+  std::size_t write(std::string_view bytes);
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
+
+  /// Whether the reader sleeps and is to be woken, for what has been written; says so once.
+  bool is_reader_to_be_woken();
+
+  /// Asks to be woken when there is room, or no longer; there may be some already.
+  void wait_for_room(bool waits) { memory_.writer_waits.store(waits ? 1 : 0, std::memory_order_seq_cst); }
+
+ private:
+  std::size_t room();
+
+  RingMemory& memory_;
+  std::uint64_t written_ = 0;
+  std::uint64_t taken_ = 0;  // as last seen
+  bool is_broken_ = false;
+};
+
+class RingReader {
+ public:
+  explicit RingReader(RingMemory& memory) : memory_(memory) {}
+
+  /// Copies what there is, up to the size of `out`, and tells how much that was; 0 as well when the ring is broken.
+  std::size_t read(std::span<char> out);
+  [[nodiscard]] bool has_unread();
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
+
+  /// Whether the writer waits for room, has half of the ring, and is to be woken; says so once.
+  bool is_writer_to_be_woken();
+
+  /// Asks to be woken when there is something to read, or no longer; there may be something already.
+  void sleep(bool sleeps) { memory_.reader_sleeps.store(sleeps ? 1 : 0, std::memory_order_seq_cst); }
+
+ private:
+  std::size_t unread();
+
+  RingMemory& memory_;
+  std::uint64_t taken_ = 0;
+  std::uint64_t written_ = 0;  // as last seen
+  bool is_broken_ = false;
+};
+
+}  // namespace distflow::transport
