@@ -113,7 +113,7 @@ class FrameDecoder {
 
   // The incomplete frame: its header as far as it came, then its body.
   std::array<char, kHeaderSize> header_{};
-  std::size_t header_size_ = 0;
+  std::uint32_t header_size_ = 0;
   std::size_t assembled_ = 0;
   base::ChunkRef block_;
 

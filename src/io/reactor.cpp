@@ -18,10 +18,8 @@ Reactor::~Reactor() {
 }
 
 void Reactor::turn(base::Instant deadline) {
-  if (std::exchange(is_left_to_watcher_, false)) {
-    tell_lookouts(false);
-    is_asleep_.exchange(false, std::memory_order_seq_cst);
-  }
+  if (std::exchange(is_left_to_watcher_, false)) is_asleep_.exchange(false, std::memory_order_seq_cst);
+  if (has_told_lookouts_) tell_lookouts(false);
   has_looked_in_vain_ = false;
   if (take_work() || !put_off_.empty()) {
     backend_->poll(base::Instant::min());
@@ -106,7 +104,6 @@ void Reactor::poll_asleep(base::Instant deadline) {
   tell_lookouts(true);
   const bool has_work = take_work() || is_stopped();
   backend_->poll(has_work ? base::Instant::min() : deadline);
-  tell_lookouts(false);
   is_asleep_.exchange(false, std::memory_order_seq_cst);
 }
 
@@ -137,6 +134,7 @@ bool Reactor::look_out() {
 }
 
 void Reactor::tell_lookouts(bool sleeps) {
+  has_told_lookouts_ = sleeps;
   base::IntrusiveList<Lookout, Lookout> waiting;
   waiting.take(lookouts_);
   while (!waiting.empty()) {

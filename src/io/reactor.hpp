@@ -33,8 +33,8 @@ class Lookout : public base::ListNode<Lookout> {
  public:
   /// Does what there is to do, within a bound, and says whether there was anything.
   base::Delegate<bool()> on_look;
-  /// The loop is about to sleep, and looks once more before it does (true); or it has slept. Wakes it, meanwhile, come
-  /// through the backend.
+  /// The loop is about to sleep, and looks once more before it does: whoever has work for it wakes it from now on,
+  /// through the backend (true). Or it has begun its next turn.
   base::Delegate<void(bool)> on_sleep;
 };
 
@@ -125,6 +125,7 @@ class Reactor {
   base::SpinAdvice spin_advice_;
   base::Instant spin_until_ = base::Instant::min();
   base::Instant asleep_since_;
+  bool has_told_lookouts_ = false;   // that the loop sleeps
   bool is_watched_ = false;          // a program sleeps on pollable_fd() between turns
   bool is_left_to_watcher_ = false;  // and may be sleeping there now
 

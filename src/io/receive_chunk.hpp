@@ -42,6 +42,9 @@ class ReceiveChunk {
     if (chunk_ && chunk_->is_sole_lease()) used_ = 0;
   }
 
+  /// Gives the chunk back; the next space() takes another.
+  void release() { chunk_.reset(); }
+
  private:
   base::ChunkPool& pool_;
   const std::size_t space_min_;

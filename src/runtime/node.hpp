@@ -64,7 +64,7 @@ struct NodeParts {
   io::Reactor& reactor;
   base::ChunkPool& out_chunks;  ///< outgoing frames
   base::ChunkPool& blocks;      ///< incoming frames that come in parts
-  base::ChunkPool& receive_chunks;  ///< incoming bytes
+  base::ChunkPool& receive_chunks;  ///< incoming bytes; the reactor's, of two chunks at least
   const base::Log& log;
   TargetTable& targets;
   PmdStarter* pmd_starter = nullptr;  ///< null: a PMD is never started

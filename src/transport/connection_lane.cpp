@@ -117,7 +117,6 @@ void Connection::tell_lane_sent() {
 void Connection::drop_lane_flight() {
   if (!lane_) return;
   lane_->lookout.unlink();
-  reactor_.timers().cancel(lane_->memory_timer);
   if (lane_->is_flying) land();
   tell_lane_sent();
 }

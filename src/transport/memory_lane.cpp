@@ -15,6 +15,11 @@ MemoryLane::MemoryLane(LanePlaces& places, io::SharedMemory memory, RingMemory& 
   ++places_.count;
 }
 
+MemoryLane::~MemoryLane() {
+  lookout.unlink();
+  if (--places_.count == 0) places_.chunk.release();
+}
+
 Result<std::unique_ptr<MemoryLane>> MemoryLane::create(LanePlaces& places, io::Backend& backend,
                                                        std::string_view nonce) {
   DF_ASSERT(nonce.size() == LaneMemory::kNonceSize);

@@ -44,7 +44,7 @@ class MemoryLane {
   /// On the accepter's side, by what the opener says.
   static Result<std::unique_ptr<MemoryLane>> open(LanePlaces& places, io::Backend& backend, std::string_view name,
                                                   std::string_view nonce);
-  ~MemoryLane() { --places_.count; }
+  ~MemoryLane();
   MemoryLane(const MemoryLane&) = delete;
   MemoryLane& operator=(const MemoryLane&) = delete;
 

@@ -201,7 +201,7 @@ NodeOptions World::node_options(std::size_t place) {
 base::ChunkPoolOptions World::receive_chunks() {
   if (!is_on(Fault::no_chunks)) return {.chunk_size = 8 * 1024, .chunk_count_max = 8};
   return {.chunk_size = std::size_t{512} << random_.uniform(4),
-          .chunk_count_max = static_cast<std::uint32_t>(1 + random_.uniform(2))};
+          .chunk_count_max = static_cast<std::uint32_t>(2 + random_.uniform(2))};
 }
 
 /// Starts the node of a place, if it has none: with the alias that the one before had.
