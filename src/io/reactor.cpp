@@ -30,7 +30,7 @@ void Reactor::turn(base::Instant deadline) {
     poll_asleep(std::min(deadline, timers_.next_deadline()));
   }
   timers_.advance(now());
-  take_work();
+  has_looked_in_vain_ &= !take_work() && put_off_.empty();
   run_put_off();
   if (is_watched_) leave_to_watcher();
 }

@@ -38,7 +38,7 @@ SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const Pa
                                  std::string_view suffix) {
   transport::EncodedFrame frame;
   const SendVerdict verdict = write_frame(out, peer.prefix, payload, suffix, parts_.options.frame_size_max, frame);
-  return verdict == SendVerdict::queued ? peer.link->send({frame.chunk, frame.bytes, 1}) : verdict;
+  return verdict == SendVerdict::queued ? peer.link->send(frame) : verdict;
 }
 
 void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {

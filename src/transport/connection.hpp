@@ -85,8 +85,6 @@ class Connection {
     return SendResult::queued;
   }
 
-  SendResult send(const EncodedFrame& frame) { return send(EncodedRun{frame.chunk, frame.bytes, 1}); }
-
   /// Takes what is queued in a connection that was never opened, behind what is queued here: all of it, or false when
   /// it is too much or this connection is closed.
   bool take_over(Connection& unopened);

@@ -20,7 +20,7 @@ namespace distflow::transport {
 
 /// One direction in shared memory: what each side tells the other, then the bytes.
 struct RingMemory {
-  static constexpr std::size_t kCapacity = std::size_t{2048} * 1024;  // a power of two
+  static constexpr std::size_t kCapacity = std::size_t{256} * 1024;  // a power of two
 
   alignas(128) std::atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
   alignas(128) std::atomic<std::uint64_t> taken;    ///< bytes, ever; the reader's

@@ -20,18 +20,16 @@
 
 namespace distflow::transport {
 
-/// A whole frame, header included, that lies in `chunk`. The lease is the buffer's, valid until its next begin_frame().
-struct EncodedFrame {
-  base::Chunk* chunk = nullptr;
-  std::string_view bytes;
-};
-
-/// Whole frames that lie side by side in `chunk`, which somebody leases for the call that this is given to.
+/// Whole frames, headers included, that lie side by side in `chunk`, which somebody leases for the call that this is
+/// given to.
 struct EncodedRun {
   base::Chunk* chunk = nullptr;
   std::string_view bytes;
-  std::uint32_t count = 0;
+  std::uint32_t count = 1;
 };
+
+/// One frame. The lease is the buffer's, valid until its next begin_frame().
+using EncodedFrame = EncodedRun;
 
 class OutBuffer {
  public:

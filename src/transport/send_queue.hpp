@@ -39,7 +39,6 @@ class SendQueue {
     if (run.bytes.size() > limits_.bytes_max - bytes() || run.count > limits_.frames_max - frames()) return false;
     return batches_->filled.append(run);
   }
-  bool append(const EncodedFrame& frame) { return append(EncodedRun{frame.chunk, frame.bytes, 1}); }
 
   /// Takes what is filled in `from`, behind what is filled here: all of it, or false when a limit would be passed or
   /// memory is exhausted. Nothing of `from` may be in flight.
