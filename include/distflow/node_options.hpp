@@ -80,9 +80,11 @@ struct NodeOptions {
   /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.
   std::size_t incomplete_bytes_max = std::size_t{256} << 20;
   std::uint32_t connections_max = 16384;  ///< connections from others
-  /// Connections to and from processes of this user on this machine that go through shared memory once they have carried
-  /// 64 messages, at most; half a MiB each. Zero: none do. Where the system has no such memory, none do either.
+  /// Connections to and from this user's processes on this machine that go through shared memory once they have carried
+  /// 64 messages, at most. Zero: none do. Where the system has no such memory, none do either.
   std::uint32_t memory_connections_max = 16;
+  /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB.
+  std::size_t memory_ring_size = std::size_t{256} << 10;
   std::uint32_t targets_max = 65536;      ///< names sent to, in all
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.

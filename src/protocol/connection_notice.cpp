@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -27,20 +28,33 @@ constexpr std::array<Verb, 5> kVerbs{{{Kind::ask, "ask "},
 std::string text_of(const ConnectionNotice& notice) {
   const auto* const verb = std::ranges::find(kVerbs, notice.kind, &Verb::kind);
   if (verb == kVerbs.end()) return std::string(notice.kind == Kind::end ? kEnd : kMoved);
-  std::string text = std::string(verb->text) + notice.nonce;
-  if (notice.kind == Kind::memory) text += ' ' + notice.memory_name;
-  return text;
+  std::string text(verb->text);
+  if (notice.kind == Kind::memory) text += std::to_string(notice.ring_size) + ' ' + notice.memory_name + ' ';
+  return text + notice.nonce;
 }
 
 bool is_sized(std::string_view text, std::size_t size_max) { return !text.empty() && text.size() <= size_max; }
 
+/// Takes the text up to the next space, and that.
+std::string_view take_word(std::string_view& text) {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
+}
+
 std::optional<ConnectionNotice> parse_rest(Kind kind, std::string_view rest) {
-  const std::size_t space = kind == Kind::memory ? rest.find(' ') : std::string_view::npos;
-  const std::string_view nonce = rest.substr(0, space);
-  const std::string_view name = space == std::string_view::npos ? "" : rest.substr(space + 1);
-  if (!is_sized(nonce, ConnectionNotice::kNonceSizeMax)) return std::nullopt;
-  if (kind == Kind::memory && !is_sized(name, ConnectionNotice::kMemoryNameSizeMax)) return std::nullopt;
-  return ConnectionNotice{.kind = kind, .nonce = std::string(nonce), .memory_name = std::string(name)};
+  ConnectionNotice notice{.kind = kind};
+  if (kind == Kind::memory) {
+    const std::string_view size = take_word(rest);
+    const char* const end = size.data() + size.size();
+    const auto [read_to, error] = std::from_chars(size.data(), end, notice.ring_size);
+    notice.memory_name = take_word(rest);
+    if (error != std::errc() || read_to != end) return std::nullopt;
+    if (!is_sized(notice.memory_name, ConnectionNotice::kMemoryNameSizeMax)) return std::nullopt;
+  }
+  if (!is_sized(rest, ConnectionNotice::kNonceSizeMax)) return std::nullopt;
+  notice.nonce = rest;
+  return notice;
 }
 
 std::optional<ConnectionNotice> parse(std::string_view text) {

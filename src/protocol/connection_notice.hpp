@@ -34,8 +34,9 @@ struct ConnectionNotice {
   };
 
   Kind kind = Kind::end;
-  std::string nonce = {};        ///< of all but end and moved; 1 to kNonceSizeMax bytes without a space
-  std::string memory_name = {};  ///< of memory; 1 to kMemoryNameSizeMax bytes
+  std::string nonce = {};        ///< of all but end and moved; 1 to kNonceSizeMax bytes
+  std::string memory_name = {};  ///< of memory; 1 to kMemoryNameSizeMax bytes without a space
+  std::uint64_t ring_size = 0;   ///< of memory: bytes of each direction
 
   static constexpr std::size_t kNonceSizeMax = 64;
   static constexpr std::size_t kMemoryNameSizeMax = 64;

@@ -34,8 +34,10 @@ void Link::offer_memory() {
                      lane.error().message().c_str());
     return;
   }
-  const ConnectionNotice offer{
-      .kind = ConnectionNotice::Kind::memory, .nonce = memory_nonce_, .memory_name = (*lane)->name()};
+  const ConnectionNotice offer{.kind = ConnectionNotice::Kind::memory,
+                               .nonce = memory_nonce_,
+                               .memory_name = (*lane)->name(),
+                               .ring_size = parts_.lanes.ring_size};
   if (!tell(*connection_, offer)) return;
   if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
   connection_->attach(*std::move(lane));

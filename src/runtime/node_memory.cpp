@@ -29,7 +29,8 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
 void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier) {
   Connection& connection = carrier.connection();
   if (!carrier.is_near() || connection.lane() != nullptr || !connection.is_open()) return;
-  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.nonce);
+  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size,
+                               notice.nonce);
   const auto answer = encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
   if (!answer) return;
   if (!lane) {

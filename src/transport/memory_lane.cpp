@@ -5,10 +5,21 @@
 #include <utility>
 
 namespace distflow::transport {
+namespace {
 
-MemoryLane::MemoryLane(LanePlaces& places, io::SharedMemory memory, RingMemory& out, RingMemory& in)
-    : writer(out),
-      reader(in),
+std::size_t memory_size(std::size_t ring_size) { return LaneHeader::kSize + 2 * ring_size; }
+
+RingMemory ring_of(const io::SharedMemory& memory, LaneHeader& header, std::size_t ring_size, std::size_t which) {
+  char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + LaneHeader::kSize + which * ring_size;
+  return {header.rings[which], {bytes, ring_size}};
+}
+
+}  // namespace
+
+MemoryLane::MemoryLane(LanePlaces& places, io::SharedMemory memory, LaneHeader& header, std::size_t ring_size,
+                       std::size_t own_ring)
+    : writer(ring_of(memory, header, ring_size, own_ring)),
+      reader(ring_of(memory, header, ring_size, 1 - own_ring)),
       memory_timer(base::Delegate<void()>::to<&MemoryLane::on_memory_timer>(*this)),
       places_(places),
       memory_(std::move(memory)) {
@@ -22,23 +33,24 @@ MemoryLane::~MemoryLane() {
 
 Result<std::unique_ptr<MemoryLane>> MemoryLane::create(LanePlaces& places, io::Backend& backend,
                                                        std::string_view nonce) {
-  DF_ASSERT(nonce.size() == LaneMemory::kNonceSize);
+  DF_ASSERT(nonce.size() == LaneHeader::kNonceSize && is_ring_size(places.ring_size));
   if (places.count >= places.count_max) return Error{Errc::queue_full, "sharing memory"};
-  Result<io::SharedMemory> memory = backend.create_memory(sizeof(LaneMemory));
+  Result<io::SharedMemory> memory = backend.create_memory(memory_size(places.ring_size));
   if (!memory) return memory.error();
-  LaneMemory& lane = *new (memory->bytes.get()) LaneMemory;
-  std::ranges::copy(nonce, lane.nonce.begin());
-  return std::unique_ptr<MemoryLane>(new MemoryLane(places, *std::move(memory), lane.rings[0], lane.rings[1]));
+  LaneHeader& header = *new (memory->bytes.get()) LaneHeader;
+  std::ranges::copy(nonce, header.nonce.begin());
+  return std::unique_ptr<MemoryLane>(new MemoryLane(places, *std::move(memory), header, places.ring_size, 0));
 }
 
 Result<std::unique_ptr<MemoryLane>> MemoryLane::open(LanePlaces& places, io::Backend& backend, std::string_view name,
-                                                     std::string_view nonce) {
+                                                     std::size_t ring_size, std::string_view nonce) {
   if (places.count >= places.count_max) return Error{Errc::queue_full, "sharing memory"};
-  Result<io::SharedMemory> memory = backend.open_memory(name, sizeof(LaneMemory));
+  if (!is_ring_size(ring_size)) return Error{Errc::malformed, "opening shared memory"};
+  Result<io::SharedMemory> memory = backend.open_memory(name, memory_size(ring_size));
   if (!memory) return memory.error();
-  auto& lane = *std::launder(reinterpret_cast<LaneMemory*>(memory->bytes.get()));
-  if (!std::ranges::equal(nonce, lane.nonce)) return Error{Errc::malformed, "opening shared memory"};
-  return std::unique_ptr<MemoryLane>(new MemoryLane(places, *std::move(memory), lane.rings[1], lane.rings[0]));
+  LaneHeader& header = *std::launder(reinterpret_cast<LaneHeader*>(memory->bytes.get()));
+  if (!std::ranges::equal(nonce, header.nonce)) return Error{Errc::malformed, "opening shared memory"};
+  return std::unique_ptr<MemoryLane>(new MemoryLane(places, *std::move(memory), header, ring_size, 1));
 }
 
 }  // namespace distflow::transport

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -22,28 +24,38 @@
 
 namespace distflow::transport {
 
+/// The first page of a lane's memory; behind it lie the bytes of the two rings. docs/wire-protocol.md says the same.
+struct LaneHeader {
+  static constexpr std::size_t kSize = 4096;
+  static constexpr std::size_t kNonceSize = 16;
+
+  alignas(128) std::array<char, kNonceSize> nonce;  ///< that whoever was offered this memory was told, too
+  std::array<RingControl, 2> rings;                 ///< of what the opener of the connection sends, and its accepter
+};
+static_assert(sizeof(LaneHeader) <= LaneHeader::kSize);
+
+/// Bytes of a ring.
+inline constexpr std::size_t kRingSizeMin = 4096;
+inline constexpr std::size_t kRingSizeMax = std::size_t{16} * 1024 * 1024;
+[[nodiscard]] constexpr bool is_ring_size(std::size_t size) {
+  return size >= kRingSizeMin && size <= kRingSizeMax && std::has_single_bit(size);
+}
+
 /// What a node's lanes share. Must outlive them.
 struct LanePlaces {
   io::ReceiveChunk chunk;  ///< what all of them receive into
+  std::size_t ring_size = kRingSizeMin;  ///< of those that are created here
   std::uint32_t count_max = 0;
   std::uint32_t count = 0;
 };
 
-/// The shared memory of a lane. docs/wire-protocol.md has its layout.
-struct LaneMemory {
-  static constexpr std::size_t kNonceSize = 16;
-
-  alignas(4096) std::array<char, kNonceSize> nonce;  ///< that whoever was offered this memory was told, too
-  std::array<RingMemory, 2> rings;                   ///< of the opener of the connection, and of its accepter
-};
-
 class MemoryLane {
  public:
-  /// On the opener's side; the nonce has LaneMemory::kNonceSize bytes.
+  /// On the opener's side; the nonce has LaneHeader::kNonceSize bytes.
   static Result<std::unique_ptr<MemoryLane>> create(LanePlaces& places, io::Backend& backend, std::string_view nonce);
   /// On the accepter's side, by what the opener says.
   static Result<std::unique_ptr<MemoryLane>> open(LanePlaces& places, io::Backend& backend, std::string_view name,
-                                                  std::string_view nonce);
+                                                  std::size_t ring_size, std::string_view nonce);
   ~MemoryLane();
   MemoryLane(const MemoryLane&) = delete;
   MemoryLane& operator=(const MemoryLane&) = delete;
@@ -72,7 +84,8 @@ class MemoryLane {
   base::Timer memory_timer;  // while there is no chunk to receive into
 
  private:
-  MemoryLane(LanePlaces& places, io::SharedMemory memory, RingMemory& out, RingMemory& in);
+  MemoryLane(LanePlaces& places, io::SharedMemory memory, LaneHeader& header, std::size_t ring_size,
+             std::size_t own_ring);
   void on_memory_timer() {}  // the turn that it expires in looks at the lane anyway
 
   LanePlaces& places_;

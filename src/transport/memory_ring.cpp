@@ -6,47 +6,49 @@
 namespace distflow::transport {
 namespace {
 
-constexpr std::size_t kCapacity = RingMemory::kCapacity;
 /// The other side sees what is copied in steps of this size, so that both copy at the same time.
 constexpr std::size_t kStep = std::size_t{16} * 1024;
 
-std::size_t place_of(std::uint64_t position) { return static_cast<std::size_t>(position % kCapacity); }
+std::size_t place_of(std::uint64_t position, std::size_t capacity) {
+  return static_cast<std::size_t>(position) & (capacity - 1);
+}
 
 }  // namespace
 
 std::size_t RingWriter::room() {
   if (is_broken_) return 0;
-  return kCapacity - static_cast<std::size_t>(written_ - taken_);
+  return memory_.bytes.size() - static_cast<std::size_t>(written_ - taken_);
 }
 
 std::size_t RingWriter::write(std::string_view bytes) {
+  const std::size_t capacity = memory_.bytes.size();
   std::size_t copied = 0;
   while (copied < bytes.size()) {
     if (room() < std::min(kStep, bytes.size() - copied)) {
-      taken_ = memory_.taken.load(std::memory_order_acquire);
-      is_broken_ |= written_ - taken_ > kCapacity;
+      taken_ = memory_.control.taken.load(std::memory_order_acquire);
+      is_broken_ |= written_ - taken_ > memory_.bytes.size();
     }
-    const std::size_t place = place_of(written_);
-    const std::size_t size = std::min({bytes.size() - copied, room(), kCapacity - place, kStep});
+    const std::size_t place = place_of(written_, capacity);
+    const std::size_t size = std::min({bytes.size() - copied, room(), capacity - place, kStep});
     if (size == 0) break;
-    std::memcpy(memory_.bytes + place, bytes.data() + copied, size);
+    std::memcpy(memory_.bytes.data() + place, bytes.data() + copied, size);
     copied += size;
     written_ += size;
-    memory_.written.store(written_, std::memory_order_release);
+    memory_.control.written.store(written_, std::memory_order_release);
   }
   return copied;
 }
 
 bool RingWriter::is_reader_to_be_woken() {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the position before the flag: invariant 3
-  return memory_.reader_sleeps.load(std::memory_order_relaxed) != 0 && memory_.reader_sleeps.exchange(0) != 0;
+  return memory_.control.reader_sleeps.load(std::memory_order_relaxed) != 0 && memory_.control.reader_sleeps.exchange(0) != 0;
 }
 
 std::size_t RingReader::unread() {
   if (is_broken_) return 0;
   if (written_ == taken_) {
-    written_ = memory_.written.load(std::memory_order_acquire);
-    is_broken_ = written_ - taken_ > kCapacity;
+    written_ = memory_.control.written.load(std::memory_order_acquire);
+    is_broken_ = written_ - taken_ > memory_.bytes.size();
     if (is_broken_) return 0;
   }
   return static_cast<std::size_t>(written_ - taken_);
@@ -55,24 +57,25 @@ std::size_t RingReader::unread() {
 bool RingReader::has_unread() { return unread() > 0; }
 
 std::size_t RingReader::read(std::span<char> out) {
+  const std::size_t capacity = memory_.bytes.size();
   std::size_t copied = 0;
   while (copied < out.size()) {
-    const std::size_t place = place_of(taken_);
-    const std::size_t size = std::min({out.size() - copied, unread(), kCapacity - place, kStep});
+    const std::size_t place = place_of(taken_, capacity);
+    const std::size_t size = std::min({out.size() - copied, unread(), capacity - place, kStep});
     if (size == 0) break;
-    std::memcpy(out.data() + copied, memory_.bytes + place, size);
+    std::memcpy(out.data() + copied, memory_.bytes.data() + place, size);
     copied += size;
     taken_ += size;
-    memory_.taken.store(taken_, std::memory_order_release);
+    memory_.control.taken.store(taken_, std::memory_order_release);
   }
   return copied;
 }
 
 bool RingReader::is_writer_to_be_woken() {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the position before the flag: invariant 3
-  if (memory_.writer_waits.load(std::memory_order_relaxed) == 0) return false;
-  const std::uint64_t left = memory_.written.load(std::memory_order_acquire) - taken_;
-  return left <= kCapacity / 2 && memory_.writer_waits.exchange(0) != 0;
+  if (memory_.control.writer_waits.load(std::memory_order_relaxed) == 0) return false;
+  const std::uint64_t left = memory_.control.written.load(std::memory_order_acquire) - taken_;
+  return left <= memory_.bytes.size() / 2 && memory_.control.writer_waits.exchange(0) != 0;
 }
 
 }  // namespace distflow::transport

@@ -18,21 +18,25 @@
 
 namespace distflow::transport {
 
-/// One direction in shared memory: what each side tells the other, then the bytes.
-struct RingMemory {
-  static constexpr std::size_t kCapacity = std::size_t{256} * 1024;  // a power of two
-
+/// What the two sides of a ring tell each other, in shared memory.
+struct RingControl {
   alignas(128) std::atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
   alignas(128) std::atomic<std::uint64_t> taken;    ///< bytes, ever; the reader's
   alignas(128) std::atomic<std::uint32_t> reader_sleeps;
   alignas(128) std::atomic<std::uint32_t> writer_waits;  ///< for room
-  alignas(4096) char bytes[kCapacity];  // NOLINT(modernize-avoid-c-arrays): its layout is told to another process
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(RingControl) == 512);
+
+/// One direction in shared memory.
+struct RingMemory {
+  RingControl& control;
+  std::span<char> bytes;  ///< a power of two
+};
 
 class RingWriter {
  public:
-  explicit RingWriter(RingMemory& memory) : memory_(memory) {}
+  explicit RingWriter(RingMemory memory) : memory_(memory) {}
 
   /// Copies as much as there is room for, and tells how much that was; 0 as well when the ring is broken.
   std::size_t write(std::string_view bytes);
@@ -42,12 +46,12 @@ class RingWriter {
   bool is_reader_to_be_woken();
 
   /// Asks to be woken when there is room, or no longer; there may be some already.
-  void wait_for_room(bool waits) { memory_.writer_waits.store(waits ? 1 : 0, std::memory_order_seq_cst); }
+  void wait_for_room(bool waits) { memory_.control.writer_waits.store(waits ? 1 : 0, std::memory_order_seq_cst); }
 
  private:
   std::size_t room();
 
-  RingMemory& memory_;
+  const RingMemory memory_;
   std::uint64_t written_ = 0;
   std::uint64_t taken_ = 0;  // as last seen
   bool is_broken_ = false;
@@ -55,7 +59,7 @@ class RingWriter {
 
 class RingReader {
  public:
-  explicit RingReader(RingMemory& memory) : memory_(memory) {}
+  explicit RingReader(RingMemory memory) : memory_(memory) {}
 
   /// Copies what there is, up to the size of `out`, and tells how much that was; 0 as well when the ring is broken.
   std::size_t read(std::span<char> out);
@@ -66,12 +70,12 @@ class RingReader {
   bool is_writer_to_be_woken();
 
   /// Asks to be woken when there is something to read, or no longer; there may be something already.
-  void sleep(bool sleeps) { memory_.reader_sleeps.store(sleeps ? 1 : 0, std::memory_order_seq_cst); }
+  void sleep(bool sleeps) { memory_.control.reader_sleeps.store(sleeps ? 1 : 0, std::memory_order_seq_cst); }
 
  private:
   std::size_t unread();
 
-  RingMemory& memory_;
+  const RingMemory memory_;
   std::uint64_t taken_ = 0;
   std::uint64_t written_ = 0;  // as last seen
   bool is_broken_ = false;

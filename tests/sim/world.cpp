@@ -193,6 +193,8 @@ NodeOptions World::node_options(std::size_t place) {
   options.send_messages_max = static_cast<std::uint32_t>(20 + random_.uniform(200));
   options.parked_messages_max = static_cast<std::uint32_t>(4 + random_.uniform(60));
   options.write_at_once = random_.chance(0.2);
+  options.memory_connections_max = random_.chance(0.2) ? 1 : 16;
+  options.memory_ring_size = std::size_t{4096} << random_.uniform(5);
   options.log = LogVerbosity::error;
   return options;
 }
