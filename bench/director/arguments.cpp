@@ -81,6 +81,7 @@ class Parser {
         ->capture_default_str()
         ->check(CLI::IsMember({"inlined", "dispatcher", "caller"}));
     command.add_option("--backend", mode.backend, "The I/O backend")->check(CLI::IsMember({"auto", "epoll", "uring"}));
+    command.add_flag("--tcp", mode.is_over_tcp, "Nodes share no memory: all messages go over TCP");
     const auto wait = [&mode](std::int64_t spins) { mode.wait = spins > 0 ? NodeWait::spinning : NodeWait::blocking; };
     command.add_flag_function("--spin,--no-spin{false}", wait,
                               "Nodes that run out of work look for more for 20 ms, or sleep at once; "

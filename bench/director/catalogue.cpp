@@ -10,6 +10,7 @@ std::vector<std::string> options_of(const NodeMode& mode, const std::string& thr
   if (!mode.backend.empty()) options.insert(options.end(), {"--backend", mode.backend});
   if (mode.wait == NodeWait::spinning) options.emplace_back("--spin");
   if (mode.wait == NodeWait::blocking) options.emplace_back("--no-spin");
+  if (mode.is_over_tcp) options.emplace_back("--tcp");
   return options;
 }
 
@@ -20,6 +21,7 @@ std::string Catalogue::name_of(const NodeMode& mode) {
   if (mode.wait == NodeWait::spinning) name += ", spinning";
   if (mode.wait == NodeWait::blocking) name += ", blocking";
   if (!mode.backend.empty()) name += ", " + mode.backend;
+  if (mode.is_over_tcp) name += ", TCP";
   return name;
 }
 

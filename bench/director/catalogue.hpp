@@ -29,6 +29,7 @@ struct NodeMode {
   std::string threading = "inlined";
   std::string backend{};  ///< empty: the library's choice
   NodeWait wait = NodeWait::usual;
+  bool is_over_tcp = false;                 ///< all messages, though the nodes could share memory
   std::string source_threading = "caller";  ///< of the sources of one way
 };
 

@@ -62,13 +62,20 @@ void compare_first(RowPlan& row) {
 
 RowPlan small_one_way(const Catalogue& catalogue) {
   const NodeMode inlined;
+  const NodeMode tcp{.is_over_tcp = true};
   const NodeMode dispatcher{.threading = "dispatcher"};
+  const NodeMode dispatcher_tcp{.threading = "dispatcher", .is_over_tcp = true};
   const std::string ours = Catalogue::name_of(inlined);
   RowPlan row = one_way(kSmall);
-  row.seats = {catalogue.node(inlined, Work::one_way, kSmall), catalogue.node(dispatcher, Work::one_way, kSmall),
-               catalogue.ready_frames(kSmall)};
+  for (const NodeMode& mode : {inlined, tcp, dispatcher, dispatcher_tcp}) {
+    row.seats.push_back(catalogue.node(mode, Work::one_way, kSmall));
+  }
+  row.seats.push_back(catalogue.ready_frames(kSmall));
   append(row.seats, catalogue.peers(Work::one_way, kSmall));
-  row.ratios = {{ours, Catalogue::kReadyFrames, at_least(0.5), {}},
+  // Limits are of TCP, and what is compared with them goes over TCP, too; against others each is as it is by default.
+  row.ratios = {{Catalogue::name_of(tcp), Catalogue::kReadyFrames, at_least(0.5), {}},
+                {Catalogue::name_of(tcp), Catalogue::kZmq, {}, {}},
+                {Catalogue::name_of(dispatcher_tcp), Catalogue::kZmq, {}, {}},
                 {ours, Catalogue::kZmq, at_least(5), {}},
                 {ours, Catalogue::kNng, at_least(40), {}},
                 {ours, Catalogue::kNats, at_least(6), {}},
@@ -79,19 +86,23 @@ RowPlan small_one_way(const Catalogue& catalogue) {
 
 RowPlan large_one_way(const Catalogue& catalogue, std::uint64_t payload, Seat limit, double target) {
   RowPlan row = one_way(payload);
-  row.ratios = {{Catalogue::name_of(NodeMode{}), limit.contestant.name, at_least(target), {}}};
-  row.seats = {catalogue.node({}, Work::one_way, payload), std::move(limit)};
+  const NodeMode tcp{.is_over_tcp = true};
+  row.ratios = {{Catalogue::name_of(tcp), limit.contestant.name, at_least(target), {}}};
+  row.seats = {catalogue.node({}, Work::one_way, payload), catalogue.node(tcp, Work::one_way, payload),
+               std::move(limit)};
   return row;
 }
 
 RowPlan small_round_trip(const Catalogue& catalogue) {
   const NodeMode usual;
-  const NodeMode spinning{.wait = NodeWait::spinning};
+  const NodeMode tcp{.is_over_tcp = true};
+  const NodeMode spinning{.wait = NodeWait::spinning, .is_over_tcp = true};
   const NodeMode blocking{.wait = NodeWait::blocking};
+  const NodeMode blocking_tcp{.wait = NodeWait::blocking, .is_over_tcp = true};
   const NodeMode dispatcher{.threading = "dispatcher"};
   const std::string ours = Catalogue::name_of(usual);
   RowPlan row = round_trip("closed loop", kSmall);
-  for (const NodeMode& mode : {usual, spinning, blocking, dispatcher}) {
+  for (const NodeMode& mode : {usual, tcp, spinning, blocking, blocking_tcp, dispatcher}) {
     row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
   }
   for (const Waits waits : kEveryWait) {
@@ -99,7 +110,9 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
   }
   append(row.seats, catalogue.peers(Work::round_trip, kSmall));
   row.ratios = {{Catalogue::name_of(spinning), Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
-                {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
+                {Catalogue::name_of(blocking_tcp), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
+                {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), {}, {}},
+                {Catalogue::name_of(tcp), Catalogue::kZmq, {}, {}},
                 {ours, Catalogue::kZmq, at_most(0.35), {}},
                 {ours, Catalogue::kNats, at_most(0.25), {}},
                 {Catalogue::name_of(dispatcher), Catalogue::kZmq, at_most(0.8), {}}};
@@ -168,8 +181,8 @@ Rows connection_rows(const Catalogue& catalogue, const NodeMode& mode, const std
 }
 
 Rows backend_rows(const Catalogue& catalogue) {
-  const NodeMode epoll{.backend = "epoll"};
-  const NodeMode uring{.backend = "uring"};
+  const NodeMode epoll{.backend = "epoll", .is_over_tcp = true};
+  const NodeMode uring{.backend = "uring", .is_over_tcp = true};
   const auto waiting = [](NodeMode mode, NodeWait wait) {
     mode.wait = wait;
     return mode;

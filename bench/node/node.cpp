@@ -1,11 +1,11 @@
 // distflow as a contestant: a node in any threading mode, on any backend, on the public API alone.
 //
-//     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--no-spin] [--checked]
-//                         [--burst BYTES]
+//     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--no-spin] [--tcp]
+//                         [--checked] [--burst BYTES]
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
-// --checked: payloads go through the grammar check, which raw_json() skips. An echo or sink that is told to end by
+// --tcp: the nodes share no memory. --checked: payloads go through the grammar check, which raw_json() skips. An echo or sink that is told to end by
 // SIGTERM leaves the registry, and no lock file.
 #include <poll.h>
 #include <unistd.h>
@@ -79,6 +79,7 @@ class Contestant {
     options.backend = setup.other("--backend", "");
     if (setup.spins) options.spin = kSpin;
     if (setup.has("--no-spin")) options.spin = std::chrono::microseconds(0);
+    if (setup.has("--tcp")) options.memory_connections_max = 0;
     // A source that runs far ahead of its sink only fills memory: it is told so early. An echo owes every answer.
     if (setup.role == Role::source) options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
     options.frame_size_max = static_cast<std::uint32_t>(options.send_bytes_max - 4);

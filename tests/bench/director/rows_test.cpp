@@ -68,6 +68,26 @@ TEST(Rows, a_node_that_spins_or_does_not_is_told_so_at_both_ends) {
   }
 }
 
+TEST(Rows, a_node_over_tcp_is_told_so_at_both_ends_and_has_a_name_of_its_own) {
+  const NodeMode tcp{.is_over_tcp = true};
+  const Seat seat = catalogue().node(tcp, Work::round_trip, 128);
+  EXPECT_TRUE(has_all(seat.contestant.driver.options, {"--tcp"}));
+  EXPECT_TRUE(has_all(seat.contestant.responder->options, {"--tcp"}));
+  EXPECT_EQ(Catalogue::name_of(tcp), "distflow, inlined, TCP");
+}
+
+TEST(Rows, what_is_held_against_a_limit_goes_over_tcp_as_the_limit_does) {
+  for (const RowPlan& row : message_rows(catalogue())) {
+    for (const RatioPlan& ratio : row.ratios) {
+      const auto is_named = [&](const Seat& seat) { return seat.contestant.name == ratio.to; };
+      const auto to = std::find_if(row.seats.begin(), row.seats.end(), is_named);
+      const bool is_limit = to != row.seats.end() && to->side == Side::limit;
+      if (!ratio.target || !is_limit || row.name.starts_with("echo")) continue;
+      EXPECT_TRUE(ratio.of.ends_with(", TCP")) << row.name << ": " << ratio.of << " / " << ratio.to;
+    }
+  }
+}
+
 TEST(Rows, one_way_to_a_node_has_a_source_that_turns_its_own_node) {
   const Seat seat = catalogue().node({.threading = "dispatcher"}, Work::one_way, 128);
   EXPECT_TRUE(has_all(seat.contestant.responder->options, {"--threading", "dispatcher"}));
@@ -98,7 +118,7 @@ TEST(Rows, against_limits_leaves_out_peers_and_rows_without_a_limit) {
   const Rows all = message_rows(catalogue());
   const Rows limits = against(Side::limit, all);
   const RowPlan& one_way = named(limits, "one way, 128 B");
-  EXPECT_EQ(one_way.seats.size(), 3U);
+  EXPECT_EQ(one_way.seats.size(), 5U);
   EXPECT_GT(named(all, "one way, 128 B").seats.size(), 7U);
   const Rows peers = against(Side::peer, all);
   EXPECT_EQ(peers.size(), 2U);
