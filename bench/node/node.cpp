@@ -5,8 +5,8 @@
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
-// --tcp: the nodes share no memory. --checked: payloads go through the grammar check, which raw_json() skips. An echo or sink that is told to end by
-// SIGTERM leaves the registry, and no lock file.
+// --tcp: the nodes share no memory. --checked: payloads go through the grammar check, which raw_json() skips. An echo
+// or sink that is told to end by SIGTERM leaves the registry, and no lock file.
 #include <poll.h>
 #include <unistd.h>
 

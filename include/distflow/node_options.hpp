@@ -85,7 +85,7 @@ struct NodeOptions {
   std::uint32_t memory_connections_max = 16;
   /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB.
   std::size_t memory_ring_size = std::size_t{256} << 10;
-  std::uint32_t targets_max = 65536;      ///< names sent to, in all
+  std::uint32_t targets_max = 65536;  ///< names sent to, in all
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
   std::string backend{};

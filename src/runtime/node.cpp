@@ -21,8 +21,8 @@ KnownNode to_known_node(const protocol::NodeInfo& node) {
                    .port = node.port,
                    .last_heartbeat = node.last_heartbeat_ms},
           .shares_connections = node.has_cap(protocol::kSharingCap),
-          .shares_memory = node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) &&
-                           is_loopback(node.host)};
+          .shares_memory =
+              node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) && is_loopback(node.host)};
 }
 
 std::uint64_t random_seed(io::Backend& backend) {

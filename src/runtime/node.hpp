@@ -62,8 +62,8 @@ class NodeObserver {
 /// What a node works with. All of it must outlive the node.
 struct NodeParts {
   io::Reactor& reactor;
-  base::ChunkPool& out_chunks;  ///< outgoing frames
-  base::ChunkPool& blocks;      ///< incoming frames that come in parts
+  base::ChunkPool& out_chunks;      ///< outgoing frames
+  base::ChunkPool& blocks;          ///< incoming frames that come in parts
   base::ChunkPool& receive_chunks;  ///< incoming bytes; the reactor's, of two chunks at least
   const base::Log& log;
   TargetTable& targets;

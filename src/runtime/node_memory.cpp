@@ -1,5 +1,5 @@
-// Node's sharing of memory with peers of the same machine: which link or connection a notice is for, and what becomes of
-// an offer.
+// Node's sharing of memory with peers of the same machine: which link or connection a notice is for, and what becomes
+// of an offer.
 #include "runtime/carrier.hpp"
 #include "runtime/node.hpp"
 #include "runtime/notice_writer.hpp"
@@ -29,9 +29,9 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
 void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier) {
   Connection& connection = carrier.connection();
   if (!carrier.is_near() || connection.lane() != nullptr || !connection.is_open()) return;
-  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size,
-                               notice.nonce);
-  const auto answer = encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
+  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size, notice.nonce);
+  const auto answer =
+      encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
   if (!answer) return;
   if (!lane) {
     parts_.log.write(base::LogLevel::debug, "memory is not shared: %s", lane.error().message().c_str());

@@ -49,7 +49,8 @@ void Connection::move_receiving() {
 /// Puts the stream's last frame behind what is filled, once there is no flight: this flight is the stream's last.
 void Connection::append_last() {
   if (!lane_ || !lane_->last_chunk) return;
-  if (!queue_.append(EncodedRun{lane_->last_chunk.get(), lane_->last_frame, 0})) return;  // full: behind the next flight
+  if (!queue_.append(EncodedRun{lane_->last_chunk.get(), lane_->last_frame, 0}))
+    return;  // full: behind the next flight
   lane_->last_chunk.reset();
   lane_->is_moving = true;
 }
@@ -87,7 +88,7 @@ bool Connection::advance_lane_flight() {
   if (send_op_.pieces.empty()) land();
   if (lane_->writer.is_broken()) {
     close({Errc::malformed, "sending through shared memory"});
-  } else if (lane_->writer.is_reader_to_be_woken()) {
+  } else if (has_moved && lane_->writer.is_reader_to_be_woken()) {
     ring_bell();
   }
   return has_moved;

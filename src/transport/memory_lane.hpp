@@ -1,5 +1,5 @@
-// Shared memory beside a connection's stream: a ring for each direction, and what each side says there of itself. Once a
-// direction has moved, its frames go through the ring, and the stream carries single bytes that wake a sleeper.
+// Shared memory beside a connection's stream: a ring for each direction, and what each side says there of itself. Once
+// a direction has moved, its frames go through the ring, and the stream carries single bytes that wake a sleeper.
 //
 // Loop thread only. The parts of a lane; Connection is who moves them (connection_lane.cpp).
 // Use: auto lane = MemoryLane::create(places, backend, nonce); ... connection.attach(std::move(lane));
@@ -43,7 +43,7 @@ inline constexpr std::size_t kRingSizeMax = std::size_t{16} * 1024 * 1024;
 
 /// What a node's lanes share. Must outlive them.
 struct LanePlaces {
-  io::ReceiveChunk chunk;  ///< what all of them receive into
+  io::ReceiveChunk chunk;                ///< what all of them receive into
   std::size_t ring_size = kRingSizeMin;  ///< of those that are created here
   std::uint32_t count_max = 0;
   std::uint32_t count = 0;
@@ -69,11 +69,11 @@ class MemoryLane {
   io::ReceiveChunk& chunk() { return places_.chunk; }
   RingWriter writer;
   RingReader reader;
-  bool sends = false;        // what is sent goes through the ring
-  bool hears = false;        // what is received comes through the ring
-  bool is_flying = false;    // a flight of the send queue is on its way into the ring
-  bool is_moving = false;    // the stream's last frame is on its way
-  bool is_bell_due = false;  // the other side is to be woken, when the stream is free for it
+  bool sends = false;            // what is sent goes through the ring
+  bool hears = false;            // what is received comes through the ring
+  bool is_flying = false;        // a flight of the send queue is on its way into the ring
+  bool is_moving = false;        // the stream's last frame is on its way
+  bool is_bell_due = false;      // the other side is to be woken, when the stream is free for it
   std::uint32_t sent = 0;        // frames of flights that have ended, of which the observer has not been told
   std::uint32_t dropped = 0;     // the same of those that never will be
   std::size_t piece_offset = 0;  // of the flight's first piece, bytes that are in the ring

@@ -40,8 +40,7 @@ std::size_t RingWriter::write(std::string_view bytes) {
 }
 
 bool RingWriter::is_reader_to_be_woken() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // the position before the flag: invariant 3
-  return memory_.control.reader_sleeps.load(std::memory_order_relaxed) != 0 && memory_.control.reader_sleeps.exchange(0) != 0;
+  return memory_.control.reader_sleeps.exchange(0, std::memory_order_seq_cst) != 0;  // pairs with sleep()
 }
 
 std::size_t RingReader::unread() {
@@ -72,10 +71,9 @@ std::size_t RingReader::read(std::span<char> out) {
 }
 
 bool RingReader::is_writer_to_be_woken() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // the position before the flag: invariant 3
-  if (memory_.control.writer_waits.load(std::memory_order_relaxed) == 0) return false;
   const std::uint64_t left = memory_.control.written.load(std::memory_order_acquire) - taken_;
-  return left <= memory_.bytes.size() / 2 && memory_.control.writer_waits.exchange(0) != 0;
+  if (left > memory_.bytes.size() / 2) return false;  // whoever goes on reading comes to this again
+  return memory_.control.writer_waits.exchange(0, std::memory_order_seq_cst) != 0;  // pairs with wait_for_room()
 }
 
 }  // namespace distflow::transport

@@ -1,12 +1,12 @@
-// A ring of bytes in memory that two processes share: one writes, the other reads. Each sees the other's position there,
-// and tells there when it is about to sleep.
+// A ring of bytes in memory that two processes share: one writes, the other reads. Each sees the other's position
+// there, and tells there when it is about to sleep.
 //
 // Loop thread only, one on each side.
 //   1. What lies there may be changed by the other process at any time, to anything. Each side keeps its own position
 //      to itself, and believes of the other's only what can be: else the ring is broken, for good.
 //   2. Bytes are copied out before they are looked at: what has been checked cannot change.
-//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, looks whether the other sleeps.
-//      Whichever comes second sees what the other did before.
+//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, asks whether the other sleeps. Both
+//      exchange one flag, so that whichever comes second sees what the other did before.
 // Use: RingWriter writer(memory); writer.write(bytes); if (writer.is_reader_to_be_woken()) ...
 #pragma once
 
@@ -46,7 +46,7 @@ class RingWriter {
   bool is_reader_to_be_woken();
 
   /// Asks to be woken when there is room, or no longer; there may be some already.
-  void wait_for_room(bool waits) { memory_.control.writer_waits.store(waits ? 1 : 0, std::memory_order_seq_cst); }
+  void wait_for_room(bool waits) { memory_.control.writer_waits.exchange(waits ? 1 : 0, std::memory_order_seq_cst); }
 
  private:
   std::size_t room();
@@ -70,7 +70,7 @@ class RingReader {
   bool is_writer_to_be_woken();
 
   /// Asks to be woken when there is something to read, or no longer; there may be something already.
-  void sleep(bool sleeps) { memory_.control.reader_sleeps.store(sleeps ? 1 : 0, std::memory_order_seq_cst); }
+  void sleep(bool sleeps) { memory_.control.reader_sleeps.exchange(sleeps ? 1 : 0, std::memory_order_seq_cst); }
 
  private:
   std::size_t unread();

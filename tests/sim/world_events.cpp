@@ -38,18 +38,9 @@ constexpr Fault kDeeds[] = {Fault::no_descriptors, Fault::no_chunks, Fault::paus
                             Fault::pmd_crash,      Fault::pmd_end,   Fault::reading_pause};
 
 /// Those under which no node may be thought dead that lives, and no message gets lost that was written to one.
-constexpr Fault kGentle[] = {Fault::split,
-                             Fault::merged,
-                             Fault::short_send,
-                             Fault::interrupted,
-                             Fault::no_memory,
-                             Fault::late_event,
-                             Fault::spurious_wake,
-                             Fault::spurious_readiness,
-                             Fault::wall_jump,
-                             Fault::crash,
-                             Fault::pmd_crash,
-                             Fault::restart,
+constexpr Fault kGentle[] = {Fault::split,      Fault::merged,     Fault::short_send,    Fault::interrupted,
+                             Fault::no_memory,  Fault::late_event, Fault::spurious_wake, Fault::spurious_readiness,
+                             Fault::wall_jump,  Fault::crash,      Fault::pmd_crash,     Fault::restart,
                              Fault::pmd_restart};
 
 /// Faults that come of others.

@@ -100,10 +100,10 @@ void Network::remove_listener(const Process& process, int fd) {
 SharedMemory Network::create_memory(std::uint32_t process, std::size_t size) {
   constexpr std::align_val_t page{4096};
   std::string name = std::to_string(process) + "/" + std::to_string(memory_count_++);
-  SharedMemory memory{
-      .bytes = {static_cast<std::byte*>(::operator new(size, page)), [](std::byte* at) { ::operator delete(at, page); }},
-      .size = size,
-      .name = name};
+  SharedMemory memory{.bytes = {static_cast<std::byte*>(::operator new(size, page)),
+                                [](std::byte* at) { ::operator delete(at, page); }},
+                      .size = size,
+                      .name = name};
   memories_.emplace(name, memory);
   memory.nameable = {this, [name](Network* network) { network->memories_.erase(name); }};
   return memory;

@@ -22,8 +22,8 @@
 #include "base/delegate.hpp"
 #include "base/random.hpp"
 #include "io/operation.hpp"
-#include "io/sim/fault.hpp"
 #include "io/shared_memory.hpp"
+#include "io/sim/fault.hpp"
 #include "io/sim/stream.hpp"
 
 namespace distflow::io::sim {
