@@ -40,7 +40,7 @@ void Link::offer_memory() {
                                .ring_size = parts_.lanes.ring_size};
   if (!tell(*connection_, offer)) return;
   if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
-  connection_->attach(*std::move(lane));
+  connection_->offer(*std::move(lane));
 }
 
 /// The connection whose memory the peer speaks of; null if there is none, or not any more.

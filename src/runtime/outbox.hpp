@@ -120,8 +120,7 @@ class Outbox {
     std::uint64_t taken = 0;
     std::size_t kept = 0;
     for (OutboxRun* run : held_) {
-      const transport::EncodedRun news =
-          taken < messages_max ? news_of(*run) : transport::EncodedRun{.chunk = nullptr, .bytes = {}, .count = 0};
+      const transport::EncodedRun news = taken < messages_max ? news_of(*run) : transport::EncodedRun{};
       if (news.count > 0) {
         take(*run, news);
         taken += news.count;

@@ -55,6 +55,7 @@ bool Connection::push() {
 void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }
 
 void Connection::on_recv(const io::Received& received) {
+  if (state_ == State::draining) note_answer();
   if (state_ != State::open) return;  // a draining connection hears nothing more
   if (lane_ && lane_->hears) return;  // a bell: the turn looks at the lane anyway
   decoder_.feed(received.chunk, received.bytes);
@@ -93,6 +94,7 @@ void Connection::note_end_of_run(FrameDecoder::Next next) {
 }
 
 void Connection::on_recv_end(Error why) {
+  if (state_ == State::draining) note_answer();
   if (state_ != State::open) return;
   if (why == Errc::canceled) {
     if (!is_paused_) start_recv();  // resumed before the pause had taken effect
@@ -134,7 +136,7 @@ void Connection::flush() {
   if (queue_.is_in_flight() || state_ == State::closing) return;
   append_last();
   if (!queue_.has_filled()) {
-    if (state_ == State::draining) close(why_);
+    if (state_ == State::draining) end_draining();
     return;
   }
   if (uses_lane() && fly_through_lane()) return;
@@ -165,6 +167,7 @@ void Connection::end_flight() {
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
 void Connection::on_stall_check() {
   if (!queue_.is_in_flight()) {
+    if (state_ == State::draining) return close(why_);
     if (queue_.is_empty()) queue_.trim();
     return;
   }
@@ -178,6 +181,13 @@ void Connection::watch_for_stall() {
   has_flown_ = false;
   stall_mark_ = send_op_.bytes_sent;
   reactor_.arm_after(stall_timer_, send_stall_max_);
+}
+
+/// All has been sent. What the peer has yet to say to memory that it was offered is waited for: a stream that is closed
+/// before it comes is reset, with all of it that is still under way.
+void Connection::end_draining() {
+  if (!awaits_answer()) return close(why_);
+  if (!stall_timer_.is_armed()) watch_for_stall();
 }
 
 void Connection::finish() {

@@ -108,6 +108,8 @@ class Connection {
 
   /// Has memory from now on, and uses it in each direction once that has moved.
   void attach(std::unique_ptr<MemoryLane> lane);
+  /// The same for memory that the peer was offered: it will answer here, be it with yes or no.
+  void offer(std::unique_ptr<MemoryLane> lane);
   /// Gives up memory that no direction uses.
   void detach();
   /// The memory, or null.
@@ -145,7 +147,10 @@ class Connection {
   void note_end_of_run(framing::FrameDecoder::Next next);
   void start_recv();
   void end_flight();
+  void end_draining();
 
+  [[nodiscard]] bool awaits_answer() const;
+  void note_answer();
   void append_last();
   [[nodiscard]] bool uses_lane() const;
   void fly_early();

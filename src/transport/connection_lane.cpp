@@ -28,6 +28,20 @@ void Connection::attach(std::unique_ptr<MemoryLane> lane) {
   reactor_.watch(lane_->lookout);
 }
 
+void Connection::offer(std::unique_ptr<MemoryLane> lane) {
+  attach(std::move(lane));
+  lane_->awaits_answer = true;
+}
+
+bool Connection::awaits_answer() const { return lane_ && lane_->awaits_answer; }
+
+/// Something has come for a connection that drains: of that peer it can only be its answer, or the stream's end.
+void Connection::note_answer() {
+  if (!awaits_answer()) return;
+  lane_->awaits_answer = false;
+  reactor_.defer(turn_end_);
+}
+
 void Connection::detach() {
   DF_ASSERT(lane_ && !lane_->sends && !lane_->hears && !lane_->is_moving && !lane_->last_chunk);
   lane_.reset();
@@ -44,6 +58,7 @@ void Connection::move_receiving() {
   DF_ASSERT(lane_ && !lane_->hears);
   decoder_.discard_unread();
   lane_->hears = true;
+  lane_->awaits_answer = false;
 }
 
 /// Puts the stream's last frame behind what is filled, once there is no flight: this flight is the stream's last.

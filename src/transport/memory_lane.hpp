@@ -69,6 +69,7 @@ class MemoryLane {
   io::ReceiveChunk& chunk() { return places_.chunk; }
   RingWriter writer;
   RingReader reader;
+  bool awaits_answer = false;    // the peer was offered this memory, and has yet to say whether it takes it
   bool sends = false;            // what is sent goes through the ring
   bool hears = false;            // what is received comes through the ring
   bool is_flying = false;        // a flight of the send queue is on its way into the ring

@@ -19,7 +19,7 @@ EncodedFrame OutBuffer::end_frame() {
   DF_ASSERT(body <= std::numeric_limits<std::uint32_t>::max());
   char* frame = chunk_->data() + frame_begin_;
   framing::write_header(frame, static_cast<std::uint32_t>(body));
-  return {chunk_.get(), {frame, framing::kHeaderSize + body}};
+  return {chunk_.get(), {frame, framing::kHeaderSize + body}, 1};
 }
 
 void OutBuffer::abandon_frame() {

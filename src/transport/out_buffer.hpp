@@ -25,7 +25,7 @@ namespace distflow::transport {
 struct EncodedRun {
   base::Chunk* chunk = nullptr;
   std::string_view bytes;
-  std::uint32_t count = 1;
+  std::uint32_t count = 0;
 };
 
 /// One frame. The lease is the buffer's, valid until its next begin_frame().
@@ -52,7 +52,7 @@ class OutBuffer {
   }
   EncodedFrame take_placed(std::size_t body_size) {
     const std::size_t size = framing::kHeaderSize + body_size;
-    const EncodedFrame frame{chunk_.get(), {chunk_->data() + used_, size}};
+    const EncodedFrame frame{chunk_.get(), {chunk_->data() + used_, size}, 1};
     used_ += size;
     return frame;
   }

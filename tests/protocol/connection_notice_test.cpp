@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "protocol/envelope.hpp"
 
 namespace distflow::protocol {
@@ -12,7 +15,18 @@ using Kind = ConnectionNotice::Kind;
 TEST(ConnectionNotice, is_an_envelope_without_a_payload_and_is_read_as_it_was_written) {
   for (const ConnectionNotice& notice : {ConnectionNotice{.kind = Kind::ask, .nonce = "0123456789abcdef"},
                                          ConnectionNotice{.kind = Kind::may, .nonce = "a \"quoted\" one"},
-                                         ConnectionNotice{.kind = Kind::end, .nonce = {}}}) {
+                                         ConnectionNotice{.kind = Kind::end, .nonce = {}},
+                                         ConnectionNotice{.kind = Kind::memory,
+                                                          .nonce = "0123456789abcdef",
+                                                          .memory_name = "123/45",
+                                                          .ring_size = 1'048'576},
+                                         ConnectionNotice{.kind = Kind::memory,
+                                                          .nonce = "one of several words",
+                                                          .memory_name = "\\\"",
+                                                          .ring_size = std::numeric_limits<std::uint64_t>::max()},
+                                         ConnectionNotice{.kind = Kind::mapped, .nonce = "0123456789abcdef"},
+                                         ConnectionNotice{.kind = Kind::unmapped, .nonce = "0123456789abcdef"},
+                                         ConnectionNotice{.kind = Kind::moved}}) {
     const std::string frame = write_connection_notice("a\"b", "c", 1'795'375'753'755, notice);
     EXPECT_EQ(read_connection_notice(frame), notice) << frame;
     Envelope envelope;
@@ -31,6 +45,15 @@ TEST(ConnectionNotice, looks_as_the_page_of_the_protocol_says) {
   EXPECT_EQ(write_connection_notice("a", "b", 7, {.kind = Kind::may, .nonce = "1f"}),
             R"({"from":"a","to":"b","timestamp":7,"connection":"may 1f"})");
   EXPECT_EQ(write_connection_notice("a", "b", 7, {}), R"({"from":"a","to":"b","timestamp":7,"connection":"end"})");
+  EXPECT_EQ(write_connection_notice("a", "b", 7,
+                                    {.kind = Kind::memory, .nonce = "1f", .memory_name = "12/3", .ring_size = 4096}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"memory 4096 12/3 1f"})");
+  EXPECT_EQ(write_connection_notice("a", "b", 7, {.kind = Kind::mapped, .nonce = "1f"}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"mapped 1f"})");
+  EXPECT_EQ(write_connection_notice("a", "b", 7, {.kind = Kind::unmapped, .nonce = "1f"}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"unmapped 1f"})");
+  EXPECT_EQ(write_connection_notice("a", "b", 7, {.kind = Kind::moved}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"moved"})");
 }
 
 TEST(ConnectionNotice, is_none_in_other_frames) {
@@ -38,7 +61,13 @@ TEST(ConnectionNotice, is_none_in_other_frames) {
        {R"({"from":"a","to":"b","timestamp":7})", R"({"connection":""})", R"({"connection":"ask"})",
         R"({"connection":"ask "})", R"({"connection":"END"})", R"({"connection":"end "})", R"({"connection":17})",
         R"({"connection":null})", R"({"connection":{"ask":"1f"}})", R"({"connection":"ask 1","connection":"ask 1"})",
-        R"(["connection"])", "", "{"}) {
+        R"(["connection"])", "", "{", R"({"connection":"memory "})", R"({"connection":"memory 4096"})",
+        R"({"connection":"memory 4096 1/2"})", R"({"connection":"memory 4096 1/2 "})",
+        R"({"connection":"memory x 1/2 n"})", R"({"connection":"memory 4096x 1/2 n"})",
+        R"({"connection":"memory -1 1/2 n"})", R"({"connection":"memory  1/2 n"})",
+        R"({"connection":"memory 4096  n"})", R"({"connection":"memory 99999999999999999999 1/2 n"})",
+        R"({"connection":"moved x"})", R"({"connection":"moved "})", R"({"connection":"mapped "})",
+        R"({"connection":"mapped"})", R"({"connection":"unmapped "})", R"({"connection":"Mapped 1f"})"}) {
     EXPECT_EQ(read_connection_notice(frame), std::nullopt) << frame;
   }
 }
@@ -47,6 +76,15 @@ TEST(ConnectionNotice, has_a_nonce_of_bounded_size) {
   const auto with = [](std::size_t size) { return R"({"connection":"may )" + std::string(size, 'n') + "\"}"; };
   EXPECT_TRUE(read_connection_notice(with(64)));
   EXPECT_FALSE(read_connection_notice(with(65)));
+}
+
+TEST(ConnectionNotice, of_memory_has_a_name_and_a_nonce_of_bounded_size) {
+  const auto with = [](std::size_t name_size, std::size_t nonce_size) {
+    return R"({"connection":"memory 4096 )" + std::string(name_size, 'm') + ' ' + std::string(nonce_size, 'n') + "\"}";
+  };
+  EXPECT_TRUE(read_connection_notice(with(64, 64)));
+  EXPECT_FALSE(read_connection_notice(with(65, 64)));
+  EXPECT_FALSE(read_connection_notice(with(64, 65)));
 }
 
 }  // namespace

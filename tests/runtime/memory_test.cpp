@@ -1,0 +1,345 @@
+// Nodes of one machine that come to share memory, and peers that offer some badly.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "framing/frame.hpp"
+#include "tests/support/cluster.hpp"
+#include "tests/support/node_frames.hpp"
+#include "tests/support/sockets.hpp"
+#include "transport/memory_lane.hpp"
+
+namespace distflow::test {
+namespace {
+
+using transport::LaneHeader;
+
+constexpr int kEnough = 100;  // messages: more than make memory worth its while
+
+/// Sends numbers, and expects those of the other in their order.
+struct Talker {
+  explicit Talker(TestNode& node_) : node(node_) { node.record_messages(); }
+  void send(std::string_view to, int count) {
+    for (int i = 0; i < count; ++i) ASSERT_EQ(node.send(to, std::to_string(sent++)), SendVerdict::queued);
+  }
+  [[nodiscard]] bool has_all_of(const Talker& other) const {
+    return node.messages.size() == static_cast<std::size_t>(other.sent);
+  }
+  void expect_order() const {
+    for (std::size_t i = 0; i < node.messages.size(); ++i) ASSERT_EQ(node.messages[i].payload, std::to_string(i));
+  }
+  [[nodiscard]] std::size_t in_memory() const { return node.stats().connections_in_memory; }
+
+  TestNode& node;
+  int sent = 0;
+};
+
+void expect_sound(TestNode& node) {
+  const NodeStats stats = node.stats();
+  EXPECT_EQ(stats.sent.accepted, stats.sent.written);
+  EXPECT_EQ(stats.malformed + stats.misrouted, 0U);
+}
+
+/// Memory of the network that is simulated, and of the machine.
+class Memory : public ::testing::TestWithParam<bool> {
+ protected:
+  Memory() : cluster_(GetParam() ? std::make_unique<SocketCluster>() : std::make_unique<Cluster>()) {}
+  Talker add(NodeOptions options) { return Talker(cluster_->add_node(std::move(options))); }
+  bool all_came(const Talker& to, const Talker& from) {
+    return cluster_->turn_until([&] { return to.has_all_of(from); });
+  }
+
+  std::unique_ptr<Cluster> cluster_;
+};
+
+INSTANTIATE_TEST_SUITE_P(of, Memory, ::testing::Bool(),
+                         [](const auto& param) { return param.param ? "the_machine" : "a_simulation"; });
+
+TEST_P(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
+  Talker ping = add({.alias = "ping"});
+  Talker pong = add({.alias = "pong"});
+  ping.send("pong", 60);
+  ASSERT_TRUE(all_came(pong, ping));
+  EXPECT_EQ(ping.in_memory(), 0U);
+  for (int round = 0; round < 50; ++round) {
+    ping.send("pong", round % 7);
+    turn_some(cluster_->reactor(), round % 3);
+  }
+  ASSERT_TRUE(all_came(pong, ping));
+  EXPECT_EQ(ping.in_memory(), 1U);
+  EXPECT_EQ(pong.in_memory(), 1U);
+  ping.send("pong", 5000);
+  ASSERT_TRUE(all_came(pong, ping));
+  pong.expect_order();
+  expect_sound(ping.node);
+}
+
+TEST_P(Memory, carries_answers_too_and_more_than_a_ring_has) {
+  Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
+  Talker pong = add({.alias = "pong", .memory_ring_size = 4096});
+  for (int round = 0; round < 200; ++round) {
+    ping.send("pong", 20);
+    pong.send("ping", 20);
+    turn_some(cluster_->reactor(), round % 4);
+  }
+  ASSERT_TRUE(all_came(pong, ping) && all_came(ping, pong));
+  EXPECT_GE(ping.in_memory(), 1U);
+  ping.expect_order();
+  pong.expect_order();
+  expect_sound(ping.node);
+  expect_sound(pong.node);
+}
+
+TEST_P(Memory, carries_messages_that_are_longer_than_a_ring) {
+  Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
+  Talker pong = add({.alias = "pong"});
+  ping.send("pong", kEnough);
+  ASSERT_TRUE(all_came(pong, ping));
+  ASSERT_EQ(ping.in_memory(), 1U);
+  const std::string large = '"' + std::string(300'000, 'x') + '"';
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(ping.node.send("pong", large), SendVerdict::queued);
+  ASSERT_TRUE(cluster_->turn_until([&] { return pong.node.messages.size() == kEnough + 10; }));
+  for (std::size_t i = kEnough; i < pong.node.messages.size(); ++i) EXPECT_EQ(pong.node.messages[i].payload, large);
+  expect_sound(ping.node);
+}
+
+TEST_P(Memory, is_not_shared_where_either_side_wants_none) {
+  for (const bool sender_wants : {true, false}) {
+    Talker ping = add({.alias = "ping", .memory_connections_max = sender_wants ? 16U : 0U});
+    Talker pong = add({.alias = "pong", .memory_connections_max = sender_wants ? 0U : 16U});
+    ping.send("pong", 3 * kEnough);
+    ASSERT_TRUE(all_came(pong, ping));
+    pong.expect_order();
+    EXPECT_EQ(ping.in_memory() + pong.in_memory(), 0U);
+    cluster_->shut_down(ping.node);
+    cluster_->shut_down(pong.node);
+  }
+}
+
+TEST_P(Memory, is_shared_on_no_more_connections_than_the_bound_allows) {
+  Talker hub = add({.alias = "hub", .memory_connections_max = 1});
+  Talker one = add({.alias = "one"});
+  Talker two = add({.alias = "two"});
+  one.send("hub", kEnough);
+  ASSERT_TRUE(all_came(hub, one));
+  two.send("hub", kEnough);
+  ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == 2 * kEnough; }));
+  two.send("hub", kEnough);
+  ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == 3 * kEnough; }));
+  EXPECT_EQ(hub.in_memory(), 1U);
+  EXPECT_EQ(one.in_memory(), 1U);
+  EXPECT_EQ(two.in_memory(), 0U) << "what was offered in vain is given up";
+  expect_sound(two.node);
+}
+
+TEST_P(Memory, has_room_again_when_a_connection_ends) {
+  Talker hub = add({.alias = "hub", .memory_connections_max = 1});
+  for (const char* name : {"one", "two"}) {
+    Talker peer = add({.alias = name});
+    const std::size_t before = hub.node.messages.size();
+    peer.send("hub", kEnough);
+    ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == before + kEnough; }));
+    ASSERT_TRUE(cluster_->turn_until([&] { return hub.in_memory() == 1; })) << name;
+    cluster_->shut_down(peer.node);
+    ASSERT_TRUE(cluster_->turn_until([&] { return hub.in_memory() == 0; })) << name;
+  }
+}
+
+TEST_P(Memory, of_a_node_that_shuts_down_is_read_to_its_end) {
+  Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
+  Talker pong = add({.alias = "pong"});
+  ping.send("pong", kEnough);
+  ASSERT_TRUE(all_came(pong, ping));
+  ASSERT_EQ(ping.in_memory(), 1U);
+  ping.send("pong", 2000);
+  EXPECT_EQ(cluster_->shut_down(ping.node).discarded_outgoing, 0U);
+  ASSERT_TRUE(all_came(pong, ping)) << pong.node.messages.size();
+  pong.expect_order();
+}
+
+TEST_P(Memory, holds_a_sender_back_for_a_mailbox_that_blocks) {
+  Talker ping = add({.alias = "ping", .send_messages_max = 500, .memory_ring_size = 4096});
+  TestNode& slow = cluster_->add_node({.alias = "slow", .mailbox = {.max_size = 4, .overflow = Overflow::block}});
+  slow.record_messages();
+  ping.send("slow", kEnough);
+  ASSERT_TRUE(cluster_->turn_until([&] { return slow.messages.size() == kEnough; }));
+  ASSERT_EQ(ping.in_memory(), 1U);
+  slow->delivery().set_message_handler({});
+  SendVerdict verdict = SendVerdict::queued;
+  for (int i = 0; i < 10'000 && verdict == SendVerdict::queued; ++i) {
+    verdict = ping.node.send("slow", std::to_string(ping.sent));
+    if (verdict == SendVerdict::queued) ++ping.sent;
+    turn_some(cluster_->reactor(), 1);
+  }
+  EXPECT_EQ(verdict, SendVerdict::queue_full);
+  slow.record_messages();
+  ASSERT_TRUE(cluster_->turn_until([&] { return slow.messages.size() == static_cast<std::size_t>(ping.sent); }));
+  for (std::size_t i = 0; i < slow.messages.size(); ++i) ASSERT_EQ(slow.messages[i].payload, std::to_string(i));
+}
+
+TEST_P(Memory, is_shared_with_oneself) {
+  Talker node = add({.alias = "node"});
+  node.send("node", 3 * kEnough);
+  ASSERT_TRUE(all_came(node, node));
+  node.send("node", kEnough);
+  ASSERT_TRUE(all_came(node, node));
+  node.expect_order();
+  EXPECT_EQ(node.in_memory(), 2U) << "both ends are its own";
+}
+
+/// A peer that opens a connection to a node, and offers memory as the test says.
+class MemoryOffered : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kRing = 4096;
+  static constexpr const char* kPeer = "0000000000000000";
+  static constexpr const char* kNonce = "0123456789abcdef";
+
+  MemoryOffered() { node_.record_messages(); }
+
+  std::string notice(const std::string& what) {
+    return R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
+           R"(","timestamp":1,"connection":")" + what + "\"}";
+  }
+  void notify(const std::string& what) { ASSERT_TRUE(socket_.send(frame_of(notice(what)))); }
+  std::string next() {
+    std::string bytes;
+    EXPECT_TRUE(cluster_.turn_until([&] {
+      while (is_readable(socket_.fd())) {
+        const std::string more = socket_.receive();
+        if (more.empty()) return true;
+        bytes += more;
+      }
+      return bytes.size() >= 4 && bytes.size() >= 4 + framing::read_header(bytes.data());
+    }));
+    return bytes.size() < 4 ? "" : bytes.substr(4, framing::read_header(bytes.data()));
+  }
+  void create() {
+    Result<io::SharedMemory> memory = cluster_.reactor().backend().create_memory(LaneHeader::kSize + 2 * kRing);
+    ASSERT_TRUE(memory);
+    memory_ = *std::move(memory);
+    header_ = new (memory_.bytes.get()) LaneHeader;
+    std::copy_n(kNonce, LaneHeader::kNonceSize, header_->nonce.begin());
+  }
+  std::string offer(const std::string& nonce = kNonce, std::size_t ring = kRing) {
+    return "memory " + std::to_string(ring) + " " + memory_.name + " " + nonce;
+  }
+  /// Puts bytes into the ring as any writer would.
+  void write(const std::string& bytes) {
+    transport::RingWriter writer({header_->rings[0], {ring(), kRing}});
+    ASSERT_EQ(writer.write(bytes), bytes.size());
+  }
+  char* ring() { return reinterpret_cast<char*>(memory_.bytes.get()) + LaneHeader::kSize; }
+  void share() {
+    create();
+    notify(offer());
+    ASSERT_NE(next().find(std::string(R"("connection":"mapped )") + kNonce), std::string::npos);
+    notify("moved");
+  }
+  std::string message(std::string_view payload) { return node_frame(kPeer, node_->node_id(), payload); }
+  bool is_closed() {
+    return cluster_.turn_until([&] { return is_readable(socket_.fd()); }) && socket_.receive().empty();
+  }
+  void expect_unmapped() {
+    EXPECT_NE(next().find(R"("connection":"unmapped )"), std::string::npos);
+    ASSERT_TRUE(socket_.send(message("\"goes on\"")));
+    ASSERT_TRUE(cluster_.turn_until([&] { return !node_.messages.empty(); }));
+    EXPECT_EQ(node_.messages.back().payload, "\"goes on\"");
+    EXPECT_EQ(node_.stats().connections_in_memory, 0U);
+  }
+
+  SocketCluster cluster_;
+  TestNode& node_ = cluster_.add_node({.alias = "node"});
+  RawSocket socket_ = RawSocket::connected_to(node_->port());
+  io::SharedMemory memory_;
+  LaneHeader* header_ = nullptr;
+};
+
+TEST_F(MemoryOffered, is_read_behind_the_last_frame_of_the_stream) {
+  share();
+  write(message("1"));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+  EXPECT_EQ(node_.stats().connections_in_memory, 1U);
+}
+
+TEST_F(MemoryOffered, bytes_of_the_stream_behind_its_last_frame_are_none_of_it) {
+  share();
+  ASSERT_TRUE(socket_.send("whatever"));
+  write(message("1"));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+  EXPECT_EQ(node_.stats().malformed, 0U);
+}
+
+TEST_F(MemoryOffered, what_is_written_just_before_the_streams_end_is_read) {
+  share();
+  turn_some(cluster_.reactor());
+  // Between the turn's look into the ring, and its poll, which finds the end.
+  io::Lookout late;
+  auto end = [&] {
+    if (socket_.fd() < 0) return false;
+    write(message("1"));
+    socket_.close();
+    return false;
+  };
+  auto ignore = [](bool) {};
+  late.on_look = base::Delegate<bool()>::of(end);
+  late.on_sleep = base::Delegate<void(bool)>::of(ignore);
+  cluster_.reactor().watch(late);
+  const bool has_come = cluster_.turn_until([&] { return node_.stats().connections_in == 0; });
+  late.unlink();
+  ASSERT_TRUE(has_come);
+  EXPECT_EQ(node_.messages.size(), 1U);
+}
+
+TEST_F(MemoryOffered, under_another_nonce_is_not_mapped) {
+  create();
+  notify(offer("fedcba9876543210"));
+  expect_unmapped();
+}
+
+TEST_F(MemoryOffered, of_another_size_is_not_mapped) {
+  create();
+  notify(offer(kNonce, 2 * kRing));
+  expect_unmapped();
+}
+
+TEST_F(MemoryOffered, under_a_name_that_leads_nowhere_is_not_mapped) {
+  memory_.name = "../../1/2";
+  notify(offer());
+  expect_unmapped();
+}
+
+TEST_F(MemoryOffered, that_never_was_cannot_be_moved_to) {
+  notify("moved");
+  notify("mapped 0123456789abcdef");
+  ASSERT_TRUE(socket_.send(message("1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+}
+
+TEST_F(MemoryOffered, with_a_position_that_cannot_be_closes_its_connection_and_no_other) {
+  share();
+  header_->rings[0].written.store(kRing + 1);
+  EXPECT_TRUE(is_closed());
+  RawSocket another = RawSocket::connected_to(node_->port());
+  ASSERT_TRUE(another.send(message("1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+  EXPECT_EQ(node_.stats().connections_in_memory, 0U);
+}
+
+TEST_F(MemoryOffered, with_a_frame_that_is_too_long_closes_its_connection) {
+  share();
+  write(announcement(0xffffffff));
+  EXPECT_TRUE(is_closed());
+  EXPECT_EQ(node_.stats().frames_too_long, 1U);
+}
+
+TEST_F(MemoryOffered, a_second_time_on_one_connection_is_ignored) {
+  share();
+  write(frame_of(notice(offer())) + message("1"));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+  turn_some(cluster_.reactor());
+  EXPECT_EQ(node_.stats().connections_in_memory, 1U);
+}
+
+}  // namespace
+}  // namespace distflow::test
