@@ -106,8 +106,8 @@ class Backend {
   }
 
   /// Both clocks as of the last time that poll() waited: read once a turn, however many ask.
-  [[nodiscard]] virtual base::Instant now() = 0;
-  [[nodiscard]] virtual base::WallMs wall_ms() = 0;
+  [[nodiscard]] base::Instant now() const { return now_; }
+  [[nodiscard]] base::WallMs wall_ms() const { return wall_ms_; }
   virtual void fill_random(std::span<std::byte> out) = 0;
 
   /// Handles that are open. A backend may be destroyed when there are none.
@@ -116,6 +116,8 @@ class Backend {
 
  protected:
   BackendCounters counters_;
+  base::Instant now_;
+  base::WallMs wall_ms_ = 0;
 };
 
 }  // namespace distflow::io

@@ -81,12 +81,12 @@ inline SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefi
                                std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
   if (payload.call != nullptr) return detail::write_by_call(out, prefix, payload, suffix, frame_size_max, frame);
   const std::string_view text = payload.text;
-  const std::size_t around = prefix.size() + suffix.size();
-  if (around > frame_size_max || text.size() > frame_size_max - around) return SendVerdict::too_large;
-  char* const place = out.try_place(around + text.size());
+  const std::size_t size = prefix.size() + text.size() + suffix.size();  // all lie in memory: it cannot overflow
+  if (size > frame_size_max) return SendVerdict::too_large;
+  char* const place = out.try_place(size);
   if (place == nullptr) return detail::write_elsewhere(out, prefix, text, suffix, frame);
   detail::copy_around(detail::copy(detail::copy_around(place, prefix), text), suffix);
-  frame = out.take_placed(around + text.size());
+  frame = out.take_placed(size);
   return SendVerdict::queued;
 }
 

@@ -39,6 +39,12 @@ std::uint32_t Connection::drop_unopened() {
   return queue_.drop_all();
 }
 
+/// What comes before open() waits for it.
+SendResult Connection::send_unopened(const EncodedRun& run) {
+  if (state_ != State::unopened) return SendResult::closed;
+  return queue_.append(run) ? SendResult::queued : SendResult::full;
+}
+
 bool Connection::take_over(Connection& unopened) {
   DF_ASSERT(unopened.state_ == State::unopened);
   if (state_ > State::open || !queue_.take_over(unopened.queue_)) return false;

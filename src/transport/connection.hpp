@@ -78,9 +78,10 @@ class Connection {
 
   /// All of the run's frames, or none.
   SendResult send(const EncodedRun& run) {
-    if (state_ > State::open) return SendResult::closed;
+    if (state_ != State::open) [[unlikely]]
+      return send_unopened(run);
     if (!queue_.append(run)) return SendResult::full;
-    if (state_ == State::open) reactor_.defer(turn_end_);
+    reactor_.defer(turn_end_);
     if (lane_ && queue_.bytes() >= kLaneFlightSize) fly_early();
     return SendResult::queued;
   }
@@ -133,6 +134,7 @@ class Connection {
 
   enum class State : std::uint8_t { unopened, open, draining, closing, closed };
 
+  SendResult send_unopened(const EncodedRun& run);
   void on_recv(const io::Received& received);
   void on_recv_end(Error why);
   void on_sent(Result<void> result);

@@ -48,8 +48,6 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     return system_.open_memory(name, size);
   }
 
-  base::Instant now() override { return now_; }
-  base::WallMs wall_ms() override { return wall_ms_; }
   void fill_random(std::span<std::byte> out) override { system_.fill_random(out); }
 
   /// Bytes of user memory that an open handle costs.
@@ -103,16 +101,16 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   }
 
   base::Duration time_to_wait(base::Instant deadline) {
-    if (!this->runnable_.empty() || deadline <= now_) return base::Duration::zero();
+    if (!this->runnable_.empty() || deadline <= this->now_) return base::Duration::zero();
     const base::Duration wait_max = this->is_out_of_chunks_ ? kStarvedWaitMax : base::Duration::max();
     if (deadline == base::kNever) return wait_max;
     read_clocks();  // callbacks may have taken their time since the last look
-    return std::clamp(deadline - now_, base::Duration::zero(), wait_max);
+    return std::clamp(deadline - this->now_, base::Duration::zero(), wait_max);
   }
 
   void read_clocks() {
-    now_ = system_.now();
-    wall_ms_ = system_.wall_ms();
+    this->now_ = system_.now();
+    this->wall_ms_ = system_.wall_ms();
   }
 
   [[no_unique_address]] S system_;
@@ -126,11 +124,8 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   static constexpr std::uint32_t kSilenceMs = 35;
 
   [[nodiscard]] std::uint32_t now_in_ms() const {
-    return static_cast<std::uint32_t>(std::chrono::duration_cast<base::milliseconds>(now_.time_since_epoch()).count());
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<base::milliseconds>(this->now_.time_since_epoch()).count());
   }
-
-  base::Instant now_;
-  base::WallMs wall_ms_ = 0;
 };
 
 }  // namespace distflow::io
