@@ -34,6 +34,33 @@ struct Expiry {
   base::Timer timer;
 };
 
+/// Has work whenever `finds` says so.
+struct Watcher {
+  explicit Watcher(std::function<bool()> finds_) : finds(std::move(finds_)) {
+    lookout.on_look = base::Delegate<bool()>::to<&Watcher::look>(*this);
+    lookout.on_sleep = base::Delegate<void(bool)>::to<&Watcher::sleep>(*this);
+  }
+  ~Watcher() { lookout.unlink(); }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  bool look() {
+    ++looks;
+    said += sleeps ? "L" : "l";
+    return finds();
+  }
+  void sleep(bool is_about_to) {
+    sleeps = is_about_to;
+    said += sleeps ? "S" : "s";
+  }
+
+  std::function<bool()> finds;
+  io::Lookout lookout;
+  int looks = 0;
+  bool sleeps = false;
+  std::string said;  // l: looked, L: looked once it was told of a sleep, S and s: told of its beginning and its end
+};
+
 class ReactorTest : public ::testing::Test {
  protected:
   void SetUp() override { open({}); }
@@ -294,6 +321,53 @@ TEST_F(ReactorTest, a_reactor_may_die_with_tasks_and_work_left) {
   reactor().defer(put_off.work);
   reactor().post([] { FAIL(); });
   reactor_.reset();
+}
+
+TEST_F(ReactorTest, a_lookout_is_told_of_a_sleep_looks_once_more_and_is_told_when_the_next_turn_begins) {
+  Watcher watcher([] { return false; });
+  reactor().watch(watcher.lookout);
+  reactor().turn(base::Instant::min());
+  EXPECT_EQ(watcher.said, "lSLL");  // before the poll, and behind it
+  reactor().turn(base::Instant::min());
+  EXPECT_EQ(watcher.said, "lSLLslSLL");
+}
+
+TEST_F(ReactorTest, a_lookout_with_work_keeps_the_loop_from_sleeping) {
+  int work = 3;
+  Watcher watcher([&] { return work > 0 && --work >= 0; });
+  reactor().watch(watcher.lookout);
+  while (work > 0) reactor().turn(base::kNever);  // or it would never return
+  EXPECT_EQ(work, 0);
+}
+
+TEST_F(ReactorTest, a_lookout_that_ends_itself_or_another_is_not_looked_at_again) {
+  Watcher third([] { return false; });
+  Watcher first([&] {
+    first.lookout.unlink();
+    third.lookout.unlink();
+    return false;
+  });
+  Watcher second([] { return false; });
+  for (Watcher* watcher : {&first, &second, &third}) reactor().watch(watcher->lookout);
+  reactor().turn(base::Instant::min());
+  EXPECT_EQ(first.looks, 1);
+  EXPECT_GT(second.looks, 1);
+  EXPECT_EQ(third.looks, 0);
+}
+
+TEST_F(ReactorTest, a_turn_that_found_work_after_its_poll_has_not_looked_in_vain) {
+  open({.spin = base::seconds(60)});
+  bool has_spun = false;
+  int looks = 0;
+  Watcher watcher([&] { return has_spun ? ++looks == 2 : true; });
+  reactor().watch(watcher.lookout);
+  reactor().turn(base::Instant::min());  // there was work: the loop spins from now on
+  has_spun = true;
+  reactor().turn(base::Instant::min());
+  EXPECT_EQ(looks, 2) << "before the poll, and behind it";
+  EXPECT_FALSE(reactor().has_looked_in_vain());
+  reactor().turn(base::Instant::min());
+  EXPECT_TRUE(reactor().has_looked_in_vain());
 }
 
 }  // namespace

@@ -169,7 +169,8 @@ TEST(MemoryRing, a_thread_gets_every_byte_that_another_one_writes_in_order) {
   std::thread writing([&] {
     std::uint64_t written = 0;
     while (written < kTotal && !ring.writer.is_broken()) {
-      std::string rest = bytes_from(written, static_cast<std::size_t>(std::min<std::uint64_t>(written % 6000 + 1, kTotal - written)));
+      std::string rest =
+          bytes_from(written, static_cast<std::size_t>(std::min<std::uint64_t>(written % 6000 + 1, kTotal - written)));
       while (!rest.empty() && !ring.writer.is_broken()) {
         const std::size_t size = ring.writer.write(rest);
         written += size;
