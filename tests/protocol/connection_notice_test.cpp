@@ -13,20 +13,18 @@ namespace {
 using Kind = ConnectionNotice::Kind;
 
 TEST(ConnectionNotice, is_an_envelope_without_a_payload_and_is_read_as_it_was_written) {
-  for (const ConnectionNotice& notice : {ConnectionNotice{.kind = Kind::ask, .nonce = "0123456789abcdef"},
-                                         ConnectionNotice{.kind = Kind::may, .nonce = "a \"quoted\" one"},
-                                         ConnectionNotice{.kind = Kind::end, .nonce = {}},
-                                         ConnectionNotice{.kind = Kind::memory,
-                                                          .nonce = "0123456789abcdef",
-                                                          .memory_name = "123/45",
-                                                          .ring_size = 1'048'576},
-                                         ConnectionNotice{.kind = Kind::memory,
-                                                          .nonce = "one of several words",
-                                                          .memory_name = "\\\"",
-                                                          .ring_size = std::numeric_limits<std::uint64_t>::max()},
-                                         ConnectionNotice{.kind = Kind::mapped, .nonce = "0123456789abcdef"},
-                                         ConnectionNotice{.kind = Kind::unmapped, .nonce = "0123456789abcdef"},
-                                         ConnectionNotice{.kind = Kind::moved}}) {
+  for (const ConnectionNotice& notice :
+       {ConnectionNotice{.kind = Kind::ask, .nonce = "0123456789abcdef"},
+        ConnectionNotice{.kind = Kind::may, .nonce = "a \"quoted\" one"},
+        ConnectionNotice{.kind = Kind::end, .nonce = {}},
+        ConnectionNotice{
+            .kind = Kind::memory, .nonce = "0123456789abcdef", .memory_name = "123/45", .ring_size = 1'048'576},
+        ConnectionNotice{.kind = Kind::memory,
+        .nonce = "one of several words",
+        .memory_name = "\\\"",
+        .ring_size = std::numeric_limits<std::uint64_t>::max()},
+        ConnectionNotice{.kind = Kind::mapped, .nonce = "0123456789abcdef"},
+        ConnectionNotice{.kind = Kind::unmapped, .nonce = "0123456789abcdef"}, ConnectionNotice{.kind = Kind::moved}}) {
     const std::string frame = write_connection_notice("a\"b", "c", 1'795'375'753'755, notice);
     EXPECT_EQ(read_connection_notice(frame), notice) << frame;
     Envelope envelope;
@@ -57,17 +55,35 @@ TEST(ConnectionNotice, looks_as_the_page_of_the_protocol_says) {
 }
 
 TEST(ConnectionNotice, is_none_in_other_frames) {
-  for (const std::string_view frame :
-       {R"({"from":"a","to":"b","timestamp":7})", R"({"connection":""})", R"({"connection":"ask"})",
-        R"({"connection":"ask "})", R"({"connection":"END"})", R"({"connection":"end "})", R"({"connection":17})",
-        R"({"connection":null})", R"({"connection":{"ask":"1f"}})", R"({"connection":"ask 1","connection":"ask 1"})",
-        R"(["connection"])", "", "{", R"({"connection":"memory "})", R"({"connection":"memory 4096"})",
-        R"({"connection":"memory 4096 1/2"})", R"({"connection":"memory 4096 1/2 "})",
-        R"({"connection":"memory x 1/2 n"})", R"({"connection":"memory 4096x 1/2 n"})",
-        R"({"connection":"memory -1 1/2 n"})", R"({"connection":"memory  1/2 n"})",
-        R"({"connection":"memory 4096  n"})", R"({"connection":"memory 99999999999999999999 1/2 n"})",
-        R"({"connection":"moved x"})", R"({"connection":"moved "})", R"({"connection":"mapped "})",
-        R"({"connection":"mapped"})", R"({"connection":"unmapped "})", R"({"connection":"Mapped 1f"})"}) {
+  for (const std::string_view frame : {R"({"from":"a","to":"b","timestamp":7})",
+                                       R"({"connection":""})",
+                                       R"({"connection":"ask"})",
+                                       R"({"connection":"ask "})",
+                                       R"({"connection":"END"})",
+                                       R"({"connection":"end "})",
+                                       R"({"connection":17})",
+                                       R"({"connection":null})",
+                                       R"({"connection":{"ask":"1f"}})",
+                                       R"({"connection":"ask 1","connection":"ask 1"})",
+                                       R"(["connection"])",
+                                       "",
+                                       "{",
+                                       R"({"connection":"memory "})",
+                                       R"({"connection":"memory 4096"})",
+                                       R"({"connection":"memory 4096 1/2"})",
+                                       R"({"connection":"memory 4096 1/2 "})",
+                                       R"({"connection":"memory x 1/2 n"})",
+                                       R"({"connection":"memory 4096x 1/2 n"})",
+                                       R"({"connection":"memory -1 1/2 n"})",
+                                       R"({"connection":"memory  1/2 n"})",
+                                       R"({"connection":"memory 4096  n"})",
+                                       R"({"connection":"memory 99999999999999999999 1/2 n"})",
+                                       R"({"connection":"moved x"})",
+                                       R"({"connection":"moved "})",
+                                       R"({"connection":"mapped "})",
+                                       R"({"connection":"mapped"})",
+                                       R"({"connection":"unmapped "})",
+                                       R"({"connection":"Mapped 1f"})"}) {
     EXPECT_EQ(read_connection_notice(frame), std::nullopt) << frame;
   }
 }

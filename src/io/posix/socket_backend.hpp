@@ -124,7 +124,8 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   static constexpr std::uint32_t kSilenceMs = 35;
 
   [[nodiscard]] std::uint32_t now_in_ms() const {
-    return static_cast<std::uint32_t>(std::chrono::duration_cast<base::milliseconds>(this->now_.time_since_epoch()).count());
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<base::milliseconds>(this->now_.time_since_epoch()).count());
   }
 };
 
