@@ -56,7 +56,9 @@ void Link::on_mapped(std::string_view nonce) {
   connection->lane()->forget_name();
   connection->move_receiving();
   const auto moved = encode_notice(parts_, node_id_, {.kind = ConnectionNotice::Kind::moved});
-  if (moved) connection->move_sending(*moved);
+  // One direction alone would have no way to wake the other side.
+  if (!moved) return connection->close({Errc::out_of_memory, "sharing memory"});
+  connection->move_sending(*moved);
 }
 
 void Link::on_unmapped(std::string_view nonce) {

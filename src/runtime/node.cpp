@@ -340,7 +340,7 @@ void Node::publish_gauges() {
   set(gauges_.connections_accepted, inbound_.listener_counters().accepted);
   set(gauges_.connections_refused, inbound_.listener_counters().refused);
   set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
-  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing);
+  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + lanes_.chunks_missing);
 }
 
 void Node::snapshot(NodeStats& stats) const {

@@ -74,7 +74,8 @@ bool Connection::uses_lane() const { return lane_ && lane_->sends; }
 
 /// From inside send(): observers are told at the turn's end.
 void Connection::fly_early() {
-  if (state_ == State::open && uses_lane() && !queue_.is_in_flight()) fly_through_lane();
+  if (state_ != State::open || !uses_lane() || queue_.is_in_flight() || fly_through_lane()) return;
+  if (!stall_timer_.is_armed() && state_ == State::open) watch_for_stall();
 }
 
 /// Puts what is filled into the ring; whether there was room for all of it.
@@ -158,7 +159,9 @@ bool Connection::read_from_lane() {
   io::ReceiveChunk& chunk = lane_->chunk();
   const std::span<char> space = chunk.space();
   if (space.empty()) {
-    if (!lane_->memory_timer.is_armed()) reactor_.arm_after(lane_->memory_timer, kMemoryPatience);
+    if (lane_->memory_timer.is_armed()) return false;
+    lane_->note_chunk_missing();
+    reactor_.arm_after(lane_->memory_timer, kMemoryPatience);
     return false;
   }
   const std::size_t size = lane_->reader.read(space.first(std::min(space.size(), kReadSize)));

@@ -47,6 +47,7 @@ struct LanePlaces {
   std::size_t ring_size = kRingSizeMin;  ///< of those that are created here
   std::uint32_t count_max = 0;
   std::uint32_t count = 0;
+  std::uint64_t chunks_missing = 0;  ///< times that receiving paused for want of a chunk
 };
 
 class MemoryLane {
@@ -67,6 +68,7 @@ class MemoryLane {
   // For the connection.
 
   io::ReceiveChunk& chunk() { return places_.chunk; }
+  void note_chunk_missing() { ++places_.chunks_missing; }
   RingWriter writer;
   RingReader reader;
   bool awaits_answer = false;    // the peer was offered this memory, and has yet to say whether it takes it
