@@ -41,22 +41,17 @@ void expect_sound(TestNode& node) {
   EXPECT_EQ(stats.malformed + stats.misrouted, 0U);
 }
 
-/// Memory of the network that is simulated, and of the machine.
-class Memory : public ::testing::TestWithParam<bool> {
+class Memory : public ::testing::Test {
  protected:
-  Memory() : cluster_(GetParam() ? std::make_unique<SocketCluster>() : std::make_unique<Cluster>()) {}
-  Talker add(NodeOptions options) { return Talker(cluster_->add_node(std::move(options))); }
+  Talker add(NodeOptions options) { return Talker(cluster_.add_node(std::move(options))); }
   bool all_came(const Talker& to, const Talker& from) {
-    return cluster_->turn_until([&] { return to.has_all_of(from); });
+    return cluster_.turn_until([&] { return to.has_all_of(from); });
   }
 
-  std::unique_ptr<Cluster> cluster_;
+  Cluster cluster_;
 };
 
-INSTANTIATE_TEST_SUITE_P(of, Memory, ::testing::Bool(),
-                         [](const auto& param) { return param.param ? "the_machine" : "a_simulation"; });
-
-TEST_P(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
+TEST_F(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
   Talker ping = add({.alias = "ping"});
   Talker pong = add({.alias = "pong"});
   ping.send("pong", 60);
@@ -64,7 +59,7 @@ TEST_P(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
   EXPECT_EQ(ping.in_memory(), 0U);
   for (int round = 0; round < 50; ++round) {
     ping.send("pong", round % 7);
-    turn_some(cluster_->reactor(), round % 3);
+    turn_some(cluster_.reactor(), round % 3);
   }
   ASSERT_TRUE(all_came(pong, ping));
   EXPECT_EQ(ping.in_memory(), 1U);
@@ -75,13 +70,13 @@ TEST_P(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
   expect_sound(ping.node);
 }
 
-TEST_P(Memory, carries_answers_too_and_more_than_a_ring_has) {
+TEST_F(Memory, carries_answers_too_and_more_than_a_ring_has) {
   Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
   Talker pong = add({.alias = "pong", .memory_ring_size = 4096});
   for (int round = 0; round < 200; ++round) {
     ping.send("pong", 20);
     pong.send("ping", 20);
-    turn_some(cluster_->reactor(), round % 4);
+    turn_some(cluster_.reactor(), round % 4);
   }
   ASSERT_TRUE(all_came(pong, ping) && all_came(ping, pong));
   EXPECT_GE(ping.in_memory(), 1U);
@@ -91,7 +86,7 @@ TEST_P(Memory, carries_answers_too_and_more_than_a_ring_has) {
   expect_sound(pong.node);
 }
 
-TEST_P(Memory, carries_messages_that_are_longer_than_a_ring) {
+TEST_F(Memory, carries_messages_that_are_longer_than_a_ring) {
   Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
   Talker pong = add({.alias = "pong"});
   ping.send("pong", kEnough);
@@ -99,12 +94,12 @@ TEST_P(Memory, carries_messages_that_are_longer_than_a_ring) {
   ASSERT_EQ(ping.in_memory(), 1U);
   const std::string large = '"' + std::string(300'000, 'x') + '"';
   for (int i = 0; i < 10; ++i) ASSERT_EQ(ping.node.send("pong", large), SendVerdict::queued);
-  ASSERT_TRUE(cluster_->turn_until([&] { return pong.node.messages.size() == kEnough + 10; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return pong.node.messages.size() == kEnough + 10; }));
   for (std::size_t i = kEnough; i < pong.node.messages.size(); ++i) EXPECT_EQ(pong.node.messages[i].payload, large);
   expect_sound(ping.node);
 }
 
-TEST_P(Memory, is_not_shared_where_either_side_wants_none) {
+TEST_F(Memory, is_not_shared_where_either_side_wants_none) {
   for (const bool sender_wants : {true, false}) {
     Talker ping = add({.alias = "ping", .memory_connections_max = sender_wants ? 16U : 0U});
     Talker pong = add({.alias = "pong", .memory_connections_max = sender_wants ? 0U : 16U});
@@ -112,73 +107,73 @@ TEST_P(Memory, is_not_shared_where_either_side_wants_none) {
     ASSERT_TRUE(all_came(pong, ping));
     pong.expect_order();
     EXPECT_EQ(ping.in_memory() + pong.in_memory(), 0U);
-    cluster_->shut_down(ping.node);
-    cluster_->shut_down(pong.node);
+    cluster_.shut_down(ping.node);
+    cluster_.shut_down(pong.node);
   }
 }
 
-TEST_P(Memory, is_shared_on_no_more_connections_than_the_bound_allows) {
+TEST_F(Memory, is_shared_on_no_more_connections_than_the_bound_allows) {
   Talker hub = add({.alias = "hub", .memory_connections_max = 1});
   Talker one = add({.alias = "one"});
   Talker two = add({.alias = "two"});
   one.send("hub", kEnough);
   ASSERT_TRUE(all_came(hub, one));
   two.send("hub", kEnough);
-  ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == 2 * kEnough; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == 2 * kEnough; }));
   two.send("hub", kEnough);
-  ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == 3 * kEnough; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == 3 * kEnough; }));
   EXPECT_EQ(hub.in_memory(), 1U);
   EXPECT_EQ(one.in_memory(), 1U);
   EXPECT_EQ(two.in_memory(), 0U) << "what was offered in vain is given up";
   expect_sound(two.node);
 }
 
-TEST_P(Memory, has_room_again_when_a_connection_ends) {
+TEST_F(Memory, has_room_again_when_a_connection_ends) {
   Talker hub = add({.alias = "hub", .memory_connections_max = 1});
   for (const char* name : {"one", "two"}) {
     Talker peer = add({.alias = name});
     const std::size_t before = hub.node.messages.size();
     peer.send("hub", kEnough);
-    ASSERT_TRUE(cluster_->turn_until([&] { return hub.node.messages.size() == before + kEnough; }));
-    ASSERT_TRUE(cluster_->turn_until([&] { return hub.in_memory() == 1; })) << name;
-    cluster_->shut_down(peer.node);
-    ASSERT_TRUE(cluster_->turn_until([&] { return hub.in_memory() == 0; })) << name;
+    ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == before + kEnough; }));
+    ASSERT_TRUE(cluster_.turn_until([&] { return hub.in_memory() == 1; })) << name;
+    cluster_.shut_down(peer.node);
+    ASSERT_TRUE(cluster_.turn_until([&] { return hub.in_memory() == 0; })) << name;
   }
 }
 
-TEST_P(Memory, of_a_node_that_shuts_down_is_read_to_its_end) {
+TEST_F(Memory, of_a_node_that_shuts_down_is_read_to_its_end) {
   Talker ping = add({.alias = "ping", .memory_ring_size = 4096});
   Talker pong = add({.alias = "pong"});
   ping.send("pong", kEnough);
   ASSERT_TRUE(all_came(pong, ping));
   ASSERT_EQ(ping.in_memory(), 1U);
   ping.send("pong", 2000);
-  EXPECT_EQ(cluster_->shut_down(ping.node).discarded_outgoing, 0U);
+  EXPECT_EQ(cluster_.shut_down(ping.node).discarded_outgoing, 0U);
   ASSERT_TRUE(all_came(pong, ping)) << pong.node.messages.size();
   pong.expect_order();
 }
 
-TEST_P(Memory, holds_a_sender_back_for_a_mailbox_that_blocks) {
+TEST_F(Memory, holds_a_sender_back_for_a_mailbox_that_blocks) {
   Talker ping = add({.alias = "ping", .send_messages_max = 500, .memory_ring_size = 4096});
-  TestNode& slow = cluster_->add_node({.alias = "slow", .mailbox = {.max_size = 4, .overflow = Overflow::block}});
+  TestNode& slow = cluster_.add_node({.alias = "slow", .mailbox = {.max_size = 4, .overflow = Overflow::block}});
   slow.record_messages();
   ping.send("slow", kEnough);
-  ASSERT_TRUE(cluster_->turn_until([&] { return slow.messages.size() == kEnough; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return slow.messages.size() == kEnough; }));
   ASSERT_EQ(ping.in_memory(), 1U);
   slow->delivery().set_message_handler({});
   SendVerdict verdict = SendVerdict::queued;
   for (int i = 0; i < 10'000 && verdict == SendVerdict::queued; ++i) {
     verdict = ping.node.send("slow", std::to_string(ping.sent));
     if (verdict == SendVerdict::queued) ++ping.sent;
-    turn_some(cluster_->reactor(), 1);
+    turn_some(cluster_.reactor(), 1);
   }
   EXPECT_EQ(verdict, SendVerdict::queue_full);
   slow.record_messages();
-  ASSERT_TRUE(cluster_->turn_until([&] { return slow.messages.size() == static_cast<std::size_t>(ping.sent); }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return slow.messages.size() == static_cast<std::size_t>(ping.sent); }));
   for (std::size_t i = 0; i < slow.messages.size(); ++i) ASSERT_EQ(slow.messages[i].payload, std::to_string(i));
 }
 
-TEST_P(Memory, is_shared_with_oneself) {
+TEST_F(Memory, is_shared_with_oneself) {
   Talker node = add({.alias = "node"});
   node.send("node", 3 * kEnough);
   ASSERT_TRUE(all_came(node, node));
