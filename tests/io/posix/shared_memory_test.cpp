@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -83,9 +84,11 @@ TEST_F(SharedMemoryTest, other_things_that_a_name_may_lead_to_are_not_opened) {
   const int file = ::mkostemp(path.data(), O_CLOEXEC);
   ASSERT_GE(file, 0);
   ASSERT_EQ(::ftruncate(file, kSize), 0);
-  for (const int fd : {pipe[0], pipe[1], file, 0}) EXPECT_FALSE(open_memory(name_of(fd), kSize)) << fd;
+  const int event = ::eventfd(0, EFD_CLOEXEC);
+  ASSERT_GE(event, 0);
+  for (const int fd : {pipe[0], pipe[1], file, event, 0}) EXPECT_FALSE(open_memory(name_of(fd), kSize)) << fd;
   ::unlink(path.c_str());
-  for (const int fd : {pipe[0], pipe[1], file}) ::close(fd);
+  for (const int fd : {pipe[0], pipe[1], file, event}) ::close(fd);
 }
 
 TEST_F(SharedMemoryTest, memory_that_could_be_taken_away_is_not_mapped) {
