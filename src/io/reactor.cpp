@@ -1,6 +1,7 @@
 #include "io/reactor.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace distflow::io {
@@ -33,6 +34,7 @@ void Reactor::turn(base::Instant deadline) {
   has_looked_in_vain_ &= !take_work() && put_off_.empty();
   run_put_off();
   if (is_watched_) leave_to_watcher();
+  if (has_looked_in_vain_) std::this_thread::yield();  // to whoever is to bring work, and may share this processor
 }
 
 void Reactor::run() {

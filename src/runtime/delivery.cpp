@@ -216,6 +216,7 @@ bool Delivery::finds_work_spinning() {
       spin_advice_.note_vain();
       return false;
     }
+    std::this_thread::yield();  // to the loop's thread, which may share this processor
   }
   spin_advice_.note_found();
   return true;
