@@ -268,17 +268,18 @@ TEST_F(MemoryOffered, bytes_of_the_stream_behind_its_last_frame_are_none_of_it) 
 TEST_F(MemoryOffered, what_is_written_just_before_the_streams_end_is_read) {
   share();
   turn_some(cluster_.reactor());
-  // Between the turn's look into the ring, and its poll, which finds the end.
+  // Between the turn's last look into the ring before its poll, and the poll, which finds the end.
   io::Lookout late;
+  bool is_about_to_sleep = false;
   auto end = [&] {
-    if (socket_.fd() < 0) return false;
+    if (socket_.fd() < 0 || !is_about_to_sleep) return false;
     write(message("1"));
     socket_.close();
     return false;
   };
-  auto ignore = [](bool) {};
+  auto note = [&](bool sleeps) { is_about_to_sleep = sleeps; };
   late.on_look = base::Delegate<bool()>::of(end);
-  late.on_sleep = base::Delegate<void(bool)>::of(ignore);
+  late.on_sleep = base::Delegate<void(bool)>::of(note);
   cluster_.reactor().watch(late);
   const bool has_come = cluster_.turn_until([&] { return node_.stats().connections_in == 0; });
   late.unlink();
