@@ -35,7 +35,8 @@ void Connection::offer(std::unique_ptr<MemoryLane> lane) {
 
 bool Connection::awaits_answer() const { return lane_ && lane_->awaits_answer; }
 
-/// Something has come for a connection that drains: of that peer it can only be its answer, or the stream's end.
+/// Something has come for a connection that drains: the answer, or the stream's end; or, where the peer sends messages
+/// here, too, one of them, and then no end of this side's would be safe from a reset.
 void Connection::note_answer() {
   if (!awaits_answer()) return;
   lane_->awaits_answer = false;

@@ -34,13 +34,39 @@ struct RingMemory {
   std::span<char> bytes;  ///< a power of two
 };
 
-class RingWriter {
+/// What both sides have: the ring, the position of their own, and the other's as last seen.
+class RingEnd {
  public:
-  explicit RingWriter(RingMemory memory) : memory_(memory) {}
+  /// Whether the other's position has been one that cannot be.
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
+
+ protected:
+  explicit RingEnd(RingMemory memory) : memory_(memory) {}
+  ~RingEnd() = default;
+
+  [[nodiscard]] std::size_t capacity() const { return memory_.bytes.size(); }
+  /// Bytes written and not taken; 0 when the ring is broken.
+  std::size_t filled() {
+    is_broken_ |= written_ - taken_ > capacity();
+    return is_broken_ ? 0 : static_cast<std::size_t>(written_ - taken_);
+  }
+  /// The bytes from a position on, up to `size_max` or the end of the memory.
+  [[nodiscard]] std::span<char> at(std::uint64_t position, std::size_t size_max) const;
+
+  const RingMemory memory_;
+  std::uint64_t written_ = 0;
+  std::uint64_t taken_ = 0;
+
+ private:
+  bool is_broken_ = false;
+};
+
+class RingWriter : public RingEnd {
+ public:
+  explicit RingWriter(RingMemory memory) : RingEnd(memory) {}
 
   /// Copies as much as there is room for, and tells how much that was; 0 as well when the ring is broken.
   std::size_t write(std::string_view bytes);
-  [[nodiscard]] bool is_broken() const { return is_broken_; }
 
   /// Whether the reader sleeps and is to be woken, for what has been written; says so once.
   bool is_reader_to_be_woken();
@@ -49,22 +75,16 @@ class RingWriter {
   void wait_for_room(bool waits) { memory_.control.writer_waits.exchange(waits ? 1 : 0, std::memory_order_seq_cst); }
 
  private:
-  std::size_t room();
-
-  const RingMemory memory_;
-  std::uint64_t written_ = 0;
-  std::uint64_t taken_ = 0;  // as last seen
-  bool is_broken_ = false;
+  std::size_t room(std::size_t wanted);
 };
 
-class RingReader {
+class RingReader : public RingEnd {
  public:
-  explicit RingReader(RingMemory memory) : memory_(memory) {}
+  explicit RingReader(RingMemory memory) : RingEnd(memory) {}
 
   /// Copies what there is, up to the size of `out`, and tells how much that was; 0 as well when the ring is broken.
   std::size_t read(std::span<char> out);
-  [[nodiscard]] bool has_unread();
-  [[nodiscard]] bool is_broken() const { return is_broken_; }
+  [[nodiscard]] bool has_unread() { return unread() > 0; }
 
   /// Whether the writer waits for room, has half of the ring, and is to be woken; says so once.
   bool is_writer_to_be_woken();
@@ -74,11 +94,6 @@ class RingReader {
 
  private:
   std::size_t unread();
-
-  const RingMemory memory_;
-  std::uint64_t taken_ = 0;
-  std::uint64_t written_ = 0;  // as last seen
-  bool is_broken_ = false;
 };
 
 }  // namespace distflow::transport

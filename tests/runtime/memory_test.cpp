@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
+#include <iterator>
+#include <new>
+#include <sstream>
 
 #include "framing/frame.hpp"
 #include "tests/support/cluster.hpp"
@@ -46,6 +48,10 @@ class Memory : public ::testing::Test {
   Talker add(NodeOptions options) { return Talker(cluster_.add_node(std::move(options))); }
   bool all_came(const Talker& to, const Talker& from) {
     return cluster_.turn_until([&] { return to.has_all_of(from); });
+  }
+
+  bool has_come(const Talker& to, std::size_t count) {
+    return cluster_.turn_until([&] { return to.node.messages.size() == count; });
   }
 
   Cluster cluster_;
@@ -94,7 +100,7 @@ TEST_F(Memory, carries_messages_that_are_longer_than_a_ring) {
   ASSERT_EQ(ping.in_memory(), 1U);
   const std::string large = '"' + std::string(300'000, 'x') + '"';
   for (int i = 0; i < 10; ++i) ASSERT_EQ(ping.node.send("pong", large), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] { return pong.node.messages.size() == kEnough + 10; }));
+  ASSERT_TRUE(has_come(pong, kEnough + 10));
   for (std::size_t i = kEnough; i < pong.node.messages.size(); ++i) EXPECT_EQ(pong.node.messages[i].payload, large);
   expect_sound(ping.node);
 }
@@ -119,9 +125,9 @@ TEST_F(Memory, is_shared_on_no_more_connections_than_the_bound_allows) {
   one.send("hub", kEnough);
   ASSERT_TRUE(all_came(hub, one));
   two.send("hub", kEnough);
-  ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == 2 * kEnough; }));
+  ASSERT_TRUE(has_come(hub, 2 * kEnough));
   two.send("hub", kEnough);
-  ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == 3 * kEnough; }));
+  ASSERT_TRUE(has_come(hub, 3 * kEnough));
   EXPECT_EQ(hub.in_memory(), 1U);
   EXPECT_EQ(one.in_memory(), 1U);
   EXPECT_EQ(two.in_memory(), 0U) << "what was offered in vain is given up";
@@ -134,7 +140,7 @@ TEST_F(Memory, has_room_again_when_a_connection_ends) {
     Talker peer = add({.alias = name});
     const std::size_t before = hub.node.messages.size();
     peer.send("hub", kEnough);
-    ASSERT_TRUE(cluster_.turn_until([&] { return hub.node.messages.size() == before + kEnough; }));
+    ASSERT_TRUE(has_come(hub, before + kEnough));
     ASSERT_TRUE(cluster_.turn_until([&] { return hub.in_memory() == 1; })) << name;
     cluster_.shut_down(peer.node);
     ASSERT_TRUE(cluster_.turn_until([&] { return hub.in_memory() == 0; })) << name;
@@ -335,6 +341,98 @@ TEST_F(MemoryOffered, a_second_time_on_one_connection_is_ignored) {
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
   turn_some(cluster_.reactor());
   EXPECT_EQ(node_.stats().connections_in_memory, 1U);
+}
+
+/// A peer that a node sends to, and that answers the node's offer as the test says.
+class MemoryAnswered : public ::testing::Test {
+ protected:
+  static constexpr const char* kPeer = "0000000000000000";
+
+  MemoryAnswered() {
+    node_->directory().upsert(
+        {.info = {.node_id = kPeer, .alias = "peer", .host = "127.0.0.1", .port = listener_.port()},
+         .shares_connections = true,
+         .shares_memory = true});
+    send(kEnough);
+    EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(listener_.fd()); }));
+    theirs_ = listener_.accept();
+    notice("memory ");
+  }
+
+  void send(int count) {
+    for (int i = 0; i < count; ++i) EXPECT_EQ(node_.send("peer", "17"), SendVerdict::queued);
+  }
+  /// What follows `verb` in the next notice that has it, split at its spaces.
+  std::vector<std::string> notice(const std::string& verb) {
+    const std::string key = R"("connection":")" + verb;
+    EXPECT_TRUE(cluster_.turn_until([&] {
+      if (is_readable(theirs_.fd())) bytes_ += theirs_.receive();
+      return bytes_.find(key) != std::string::npos && bytes_.find("\"}", bytes_.find(key)) != std::string::npos;
+    }));
+    const std::size_t begin = bytes_.find(key) + key.size();
+    std::istringstream text(bytes_.substr(begin, bytes_.find('"', begin) - begin));
+    return {std::istream_iterator<std::string>(text), {}};
+  }
+  void answer(const std::string& what) {
+    ASSERT_TRUE(theirs_.send(frame_of(R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
+                                      R"(","timestamp":1,"connection":")" + what + "\"}")));
+  }
+  /// Takes the memory that was offered.
+  LaneHeader* take() {
+    const std::vector<std::string> offer = notice("memory ");
+    ring_size_ = std::stoul(offer.at(0));
+    Result<io::SharedMemory> opened =
+        cluster_.reactor().backend().open_memory(offer.at(1), LaneHeader::kSize + 2 * ring_size_);
+    EXPECT_TRUE(opened);
+    memory_ = *std::move(opened);
+    answer("mapped " + offer.at(2));
+    notice("moved");
+    return std::launder(reinterpret_cast<LaneHeader*>(memory_.bytes.get()));
+  }
+
+  SocketCluster cluster_;
+  TestNode& node_ = cluster_.add_node({.alias = "node"});
+  RawSocket listener_ = RawSocket::listening();
+  RawSocket theirs_{-1};
+  std::string bytes_;
+  std::size_t ring_size_ = 0;
+  io::SharedMemory memory_;
+};
+
+TEST_F(MemoryAnswered, with_another_nonce_is_no_answer_and_the_stream_goes_on) {
+  answer("mapped 0123456789abcdef");
+  answer("unmapped 0123456789abcdef");
+  turn_some(cluster_.reactor());
+  EXPECT_EQ(node_.stats().connections_in_memory, 1U);
+  const std::size_t before = bytes_.size();
+  send(1);
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    if (is_readable(theirs_.fd())) bytes_ += theirs_.receive();
+    return bytes_.size() > before;
+  }));
+}
+
+TEST_F(MemoryAnswered, by_no_is_given_up_once_and_for_all) {
+  answer("unmapped " + notice("memory ").at(2));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 0; }));
+  answer("mapped " + notice("memory ").at(2));  // too late
+  turn_some(cluster_.reactor());
+  EXPECT_EQ(node_.stats().connections_in_memory, 0U);
+  EXPECT_EQ(node_.stats().connections_out, 1U);
+}
+
+TEST_F(MemoryAnswered, by_yes_is_where_messages_come_from_then_on) {
+  LaneHeader* const header = take();
+  send(1);
+  ASSERT_TRUE(cluster_.turn_until([&] { return header->rings[0].written.load() > 0; }));
+}
+
+TEST_F(MemoryAnswered, with_a_position_that_cannot_be_loses_the_connection_and_not_the_node) {
+  LaneHeader* const header = take();
+  header->rings[0].taken.store(std::uint64_t{1} << 40);  // far more than was written
+  send(10'000);                                          // more than the ring has room for
+  EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(theirs_.fd()) && theirs_.receive().empty(); }));
+  EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(listener_.fd()); })) << "the node connects anew";
 }
 
 }  // namespace
