@@ -40,6 +40,15 @@ class Delegate<R(Args...)> {
     return delegate;
   }
 
+  /// A delegate that deletes `object`, to be called once.
+  template <class Object>
+  static Delegate destroying(Object* object) {
+    Delegate delegate;
+    delegate.object_ = object;
+    delegate.function_ = [](void* self, Args...) -> R { delete static_cast<Object*>(self); };
+    return delegate;
+  }
+
   explicit operator bool() const { return function_ != nullptr; }
 
   R operator()(Args... args) const {

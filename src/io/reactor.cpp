@@ -16,6 +16,7 @@ Reactor::Reactor(std::unique_ptr<Backend> backend, ReactorOptions options)
 
 Reactor::~Reactor() {
   while (!put_off_.empty()) put_off_.pop_front();
+  destroy_ended();
 }
 
 void Reactor::turn(base::Instant deadline) {
@@ -33,6 +34,8 @@ void Reactor::turn(base::Instant deadline) {
   timers_.advance(now());
   has_looked_in_vain_ &= !take_work() && put_off_.empty();
   run_put_off();
+  if (!ended_.empty()) [[unlikely]]
+    destroy_ended();
   if (is_watched_) leave_to_watcher();
   if (has_looked_in_vain_) std::this_thread::yield();  // to whoever is to bring work, and may share this processor
 }
@@ -41,10 +44,14 @@ void Reactor::run() {
   while (!is_stopped()) turn(base::kNever);
 }
 
-bool Reactor::post(std::function<void()> task) {
+bool Reactor::post(std::function<void()>&& task) {
   if (!tasks_.push(std::move(task))) return false;
   notify();
   return true;
+}
+
+void Reactor::discard_tasks() {
+  for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }
 
 void Reactor::stop() {
@@ -143,6 +150,14 @@ void Reactor::tell_lookouts(bool sleeps) {
     Lookout& lookout = waiting.pop_front();
     lookouts_.push_back(lookout);
     lookout.on_sleep(sleeps);
+  }
+}
+
+/// An object that is destroyed may end others.
+void Reactor::destroy_ended() {
+  while (!ended_.empty()) {
+    const base::Delegate<void()> destroy = ended_.pop_front().on_turn_end;  // a copy: the member goes with its object
+    destroy();
   }
 }
 

@@ -4,6 +4,8 @@
 // Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
 //   1. A turn is: poll, expired timers, submissions, and what was put off (TurnEnd), in this order.
 //   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
+//   3. Nothing that may be on the call stack is destroyed: what ends inside a callback goes to destroy_later(), and is
+//      destroyed at the turn's end, when no callback runs.
 // Use: Reactor reactor(std::move(backend), {}); reactor.run();
 #pragma once
 
@@ -70,6 +72,17 @@ class Reactor {
     put_off_.push_back(work);
   }
 
+  /// Destroys `object` at the end of this turn, or of the next one between turns, behind all that is put off.
+  /// `member` is a part of the object that nothing else uses any more: it costs no memory, and cannot fail.
+  template <class T>
+  void destroy_later(std::unique_ptr<T> object, TurnEnd& member) {
+    member.unlink();
+    member.on_turn_end = base::Delegate<void()>::destroying(object.release());
+    ended_.push_back(member);
+  }
+  /// Destroys now what waits for the turn's end. Between turns only, where no callback of the objects is on the stack.
+  void destroy_ended();
+
   /// Looks there in each turn, until the lookout is unlinked.
   void watch(Lookout& lookout) { lookouts_.push_back(lookout); }
 
@@ -80,8 +93,10 @@ class Reactor {
   /// Turns until stop().
   void run();
 
-  /// Has the loop's thread run `task`. False, and the task dropped, when the queue is full. Any thread.
-  bool post(std::function<void()> task);
+  /// Has the loop's thread run `task`. False, and `task` untouched, when the queue is full. Any thread.
+  bool post(std::function<void()>&& task);
+  /// Destroys the tasks that wait, without running them. Loop thread, or when there is none any more.
+  void discard_tasks();
   /// Makes run() return after its turn. Any thread.
   void stop();
   /// Wakes the loop if it sleeps, so that it looks at what was submitted before. Any thread.
@@ -114,6 +129,7 @@ class Reactor {
   std::unique_ptr<Backend> backend_;
   base::TimerWheel timers_;
   base::IntrusiveList<TurnEnd, TurnEnd> put_off_;
+  base::IntrusiveList<TurnEnd, TurnEnd> ended_;  // members of objects to be destroyed
   base::IntrusiveList<Lookout, Lookout> lookouts_;
   base::Delegate<bool()> drain_inbox_;
   base::SubmissionQueue<std::function<void()>> tasks_;

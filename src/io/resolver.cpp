@@ -79,7 +79,7 @@ struct Resolver::Shared {
   /// True once `task` is posted, or there is nobody left to post it to.
   bool try_post(const std::function<void()>& task) {
     const std::scoped_lock lock(mutex);
-    return reactor == nullptr || reactor->post(task);
+    return reactor == nullptr || reactor->post(std::function<void()>(task));
   }
 };
 

@@ -177,7 +177,8 @@ void Client::on_hello_answer(const Answer&) {
 void Client::end_session(Error why) { connection_->close(why); }
 
 void Client::on_closed(transport::Connection&, Error why) {
-  connection_.reset();
+  transport::Connection& ended = *connection_;
+  ended.destroy_later(std::move(connection_));
   if (state_ == State::closing) return finish_when_idle();
   on_loss(why);
 }

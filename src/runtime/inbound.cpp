@@ -29,6 +29,10 @@ class Inbound::Session final : private transport::ConnectionObserver {
   /// What a link has queued here leaves first.
   void finish() { carrier_.was_lent() ? connection_.finish() : connection_.close(); }
   void close() { connection_.close(); }
+  static void destroy_later(std::unique_ptr<Session> session) {
+    transport::Connection& connection = session->connection_;
+    connection.destroy_later(std::move(session));
+  }
 
   std::size_t place_;
 
@@ -73,7 +77,9 @@ void Inbound::on_session_closed(Session& session, const Error& why) {
   const std::size_t place = session.place_;
   std::swap(sessions_[place], sessions_.back());
   sessions_[place]->place_ = place;
+  std::unique_ptr<Session> ended = std::move(sessions_.back());
   sessions_.pop_back();
+  Session::destroy_later(std::move(ended));
   tell_if_closed();
 }
 

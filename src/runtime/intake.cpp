@@ -119,7 +119,7 @@ bool Intake::take_notice(const framing::Frame& frame, const protocol::Envelope& 
 
 void Intake::tell_notice() {
   const std::unique_ptr<Notice> notice = std::move(notice_);
-  shared_.observer.on_notice(notice->from, notice->what, carrier_);
+  shared_.observer.on_notice(notice->from, notice->what, connection_, carrier_);
 }
 
 inline void Intake::deliver(std::span<const Mail> run) {

@@ -39,8 +39,10 @@ class IntakeObserver {
  public:
   /// A connection that can carry answers has brought a message of `from`, and none of it just before.
   virtual void on_heard(std::string_view from) = 0;
-  /// `carrier`: what the notice came on, if that can carry answers; else null.
-  virtual void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) = 0;
+  /// `from` is what the notice claims; `connection` is what it came on, and `carrier` the same if that can carry
+  /// answers, else null. A notice is believed only on the connection of the exchange that it belongs to.
+  virtual void on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
+                         const transport::Connection& connection, Carrier* carrier) = 0;
 
  protected:
   ~IntakeObserver() = default;

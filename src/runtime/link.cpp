@@ -31,19 +31,31 @@ void Link::renew_connection() {
   way_ = connection_.get();
 }
 
+/// Its own on_frames() may be on the stack, with the handler that led here.
+void Link::end_intake() {
+  if (!intake_) return;
+  io::TurnEnd& end = intake_->end;
+  parts_.reactor.destroy_later(std::move(intake_), end);
+}
+
+void Link::read_own_connection() {
+  if (!intake_) intake_ = std::make_unique<LinkIntake>(parts_.intake, *connection_);
+}
+
 /// For a way that is on its way out: what comes now waits for the next connection.
 void Link::leave_way() {
   if (carrier_ != nullptr) {
     carrier_->give_back(&SendCounters::dropped_connection_lost);
     return on_carrier_gone();
   }
-  intake_.reset();
+  end_intake();
   dying_.push_back(std::move(connection_));
   renew_connection();
 }
 
 SendVerdict Link::send(const transport::EncodedRun& run) {
-  DF_ASSERT(!is_retired_);
+  if (is_retired_) [[unlikely]]
+    return SendVerdict::shut_down;
   transport::SendResult result = way_->send(run);
   if (result == transport::SendResult::closed) [[unlikely]] {
     leave_way();
@@ -118,7 +130,7 @@ void Link::retire(Counter SendCounters::*reason) {
   }
   if (connection_->is_open()) {
     if (reason == &SendCounters::dropped_shutdown || !linger()) {
-      intake_.reset();
+      end_intake();
       connection_->finish();
     }
     dying_.push_back(std::move(connection_));
@@ -140,7 +152,7 @@ void Link::abort() {
 }
 
 void Link::on_frames(Connection& connection) {
-  if (intake_ && &intake_->connection() == &connection) return intake_->on_frames();
+  if (intake_ && &intake_->intake.connection() == &connection) return intake_->intake.on_frames();
   // Nobody was told that it may send here: what comes is nobody's.
   framing::Frame frame;
   while (connection.next_frame(frame)) {
@@ -157,15 +169,22 @@ void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dro
 void Link::on_closed(Connection& connection, Error why) {
   --parts_.open_count;
   parts_.log.write(base::LogLevel::debug, "link to %s closed: %s", node_id_.c_str(), why.message().c_str());
-  if (intake_ && &intake_->connection() == &connection) intake_.reset();
-  if (connection_.get() == &connection) return renew_connection();
+  if (intake_ && &intake_->intake.connection() == &connection) end_intake();
+  if (connection_.get() == &connection) {
+    connection.destroy_later(std::move(connection_));
+    return renew_connection();
+  }
   if (asking_.get() == &connection) {
     parts_.reactor.timers().cancel(patience_timer_);
-    const ConnectionPtr ended = std::move(asking_);
+    connection.destroy_later(std::move(asking_));
     if (!connection_->queue().is_empty()) dial();
     return;
   }
-  std::erase_if(dying_, [&connection](const auto& dying) { return dying.get() == &connection; });
+  const auto dying =
+      std::find_if(dying_.begin(), dying_.end(), [&](const ConnectionPtr& one) { return one.get() == &connection; });
+  DF_ASSERT(dying != dying_.end());
+  connection.destroy_later(std::move(*dying));
+  dying_.erase(dying);
   if (is_finished()) parts_.on_finished();
 }
 

@@ -11,6 +11,8 @@
 //   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
 //   4. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
+//   5. Any of its calls may come from inside a message handler that its own intake runs: what ends in them is destroyed
+//      at the turn's end.
 // Use: Link link(parts, traffic, peer); link.send(frame);
 #pragma once
 
@@ -40,6 +42,14 @@
 
 namespace distflow::runtime {
 
+/// What reads the messages that a peer sends on a link's own connection.
+struct LinkIntake {
+  LinkIntake(SharedIntake& shared, transport::Connection& connection) : intake(shared, connection, nullptr) {}
+
+  Intake intake;
+  io::TurnEnd end;  // for Reactor::destroy_later()
+};
+
 /// What all links of a node share. Must outlive them.
 struct LinkParts {
   io::Reactor& reactor;
@@ -47,7 +57,7 @@ struct LinkParts {
   base::ChunkPool& blocks;
   base::Random& random;
   const base::Log& log;
-  transport::OutBuffer& out;  ///< for notices
+  transport::OutBuffer& out;  ///< for notices; apart from the one for messages, which may be open in a writer's call
   SharedIntake& intake;       ///< of what peers send on links' connections
   transport::ConnectionLimits limits;
   transport::LanePlaces& lanes;
@@ -64,7 +74,7 @@ class Link final : private transport::ConnectionObserver {
   Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer);
   ~Link();
 
-  /// written, queued, or queue_full: of all the frames.
+  /// written, queued, or queue_full: of all the frames. shut_down: retired, by what wrote the message.
   SendVerdict send(const transport::EncodedRun& run);
 
   /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
@@ -90,9 +100,10 @@ class Link final : private transport::ConnectionObserver {
 
   /// Whether the peer is of this machine and takes memory.
   void set_memory_peer(bool may_share) { may_share_memory_ = may_share; }
-  /// What the peer says of the memory that it was offered.
-  void on_mapped(std::string_view nonce);
-  void on_unmapped(std::string_view nonce);
+  /// What the peer says, on `origin`, of the memory that it was offered. It is believed on that connection only:
+  /// whoever else says it, in whatever name, has not mapped it.
+  void on_mapped(const transport::Connection& origin, std::string_view nonce);
+  void on_unmapped(const transport::Connection& origin, std::string_view nonce);
 
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
@@ -102,6 +113,8 @@ class Link final : private transport::ConnectionObserver {
   void on_closed(transport::Connection& connection, Error why) override;
 
   void renew_connection();
+  void end_intake();
+  void read_own_connection();
   void leave_way();
   void dial();
   void on_dialed(Result<io::Handle> outcome);
@@ -118,17 +131,17 @@ class Link final : private transport::ConnectionObserver {
 
   void consider_memory(std::uint32_t sent);
   void offer_memory();
-  transport::Connection* offered_memory(std::string_view nonce);
+  transport::Connection* offered_memory(const transport::Connection& origin, std::string_view nonce);
 
   LinkParts& parts_;
   Traffic& traffic_;
   const std::string node_id_;
   const std::string host_;
   const std::uint16_t port_;
-  ConnectionPtr connection_;          // unopened until dialled; null once retired
-  transport::Connection* way_;        // where frames go: connection_, or the carrier's
-  std::vector<ConnectionPtr> dying_;  // on their way to on_closed
-  std::unique_ptr<Intake> intake_;    // of the connection that the peer sends on, of those above
+  ConnectionPtr connection_;            // unopened until dialled; null once retired
+  transport::Connection* way_;          // where frames go: connection_, or the carrier's
+  std::vector<ConnectionPtr> dying_;    // on their way to on_closed
+  std::unique_ptr<LinkIntake> intake_;  // of the connection that the peer sends on, of those above
   bool is_retired_ = false;
   Counter SendCounters::*drop_reason_ = &SendCounters::dropped_connection_lost;
   base::Instant waiting_since_ = base::kNever;  // when the first frame began to wait for a connection

@@ -39,19 +39,19 @@ void Link::offer_memory() {
                                .memory_name = (*lane)->name(),
                                .ring_size = parts_.lanes.ring_size};
   if (!tell(*connection_, offer)) return;
-  if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
+  read_own_connection();
   connection_->offer(*std::move(lane));
 }
 
 /// The connection whose memory the peer speaks of; null if there is none, or not any more.
-Connection* Link::offered_memory(std::string_view nonce) {
+Connection* Link::offered_memory(const Connection& origin, std::string_view nonce) {
   Connection* const connection = asking_ ? asking_.get() : connection_.get();
-  const bool is_it = connection != nullptr && connection->is_open() && nonce == memory_nonce_;
+  const bool is_it = connection == &origin && connection->is_open() && nonce == memory_nonce_;
   return is_it && connection->lane() != nullptr && !connection->lane()->hears ? connection : nullptr;
 }
 
-void Link::on_mapped(std::string_view nonce) {
-  Connection* const connection = offered_memory(nonce);
+void Link::on_mapped(const Connection& origin, std::string_view nonce) {
+  Connection* const connection = offered_memory(origin, nonce);
   if (connection == nullptr) return;
   connection->lane()->forget_name();
   connection->move_receiving();
@@ -61,8 +61,8 @@ void Link::on_mapped(std::string_view nonce) {
   connection->move_sending(*moved);
 }
 
-void Link::on_unmapped(std::string_view nonce) {
-  if (Connection* const connection = offered_memory(nonce)) connection->detach();
+void Link::on_unmapped(const Connection& origin, std::string_view nonce) {
+  if (Connection* const connection = offered_memory(origin, nonce)) connection->detach();
 }
 
 }  // namespace distflow::runtime

@@ -72,7 +72,7 @@ void Link::on_carrier_gone() {
 
 void Link::on_ask(std::string_view nonce) {
   if (is_retired_ || carrier_ != nullptr || asking_ || !is_connected()) return;
-  if (!intake_) intake_ = std::make_unique<Intake>(parts_.intake, *connection_, nullptr);
+  read_own_connection();
   tell(*connection_, {.kind = ConnectionNotice::Kind::may, .nonce = std::string(nonce)});
 }
 

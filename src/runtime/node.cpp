@@ -41,6 +41,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       node_id_(make_node_id(parts.reactor.backend())),
       resolver_(parts.reactor),
       out_(parts.out_chunks),
+      control_out_(parts.blocks),
       intake_{.reactor = parts.reactor,
               .traffic = traffic_,
               .delivery = delivery_,
@@ -56,7 +57,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .blocks = parts.blocks,
                   .random = random_,
                   .log = parts.log,
-                  .out = out_,
+                  .out = control_out_,
                   .intake = intake_,
                   .limits = connection_limits(),
                   .lanes = lanes_,
@@ -128,8 +129,8 @@ void Node::start() {
   }
   pmd::ClientObserver& self = *this;
   client_ = std::make_unique<pmd::Client>(
-      pmd::ClientParts{.reactor = parts_.reactor, .resolver = resolver_, .chunks = parts_.blocks, .out = out_}, self,
-      client_options());
+      pmd::ClientParts{.reactor = parts_.reactor, .resolver = resolver_, .chunks = parts_.blocks, .out = control_out_},
+      self, client_options());
   is_client_closed_ = false;
   client_->start();
   parts_.reactor.arm_after(start_timer_, options_.start_deadline);
@@ -256,13 +257,14 @@ Peer* Node::find_sharing(std::string_view node_id) {
 /// leaves.
 bool Node::asks(const Peer& peer) const { return node_id_ > peer.info.node_id; }
 
-void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) {
+void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
+                     const transport::Connection& connection, Carrier* carrier) {
   using Kind = protocol::ConnectionNotice::Kind;
   if (notice.kind == Kind::end && carrier != nullptr) {
     carrier->note_gone();
     return carrier->connection().finish();
   }
-  if (notice.kind > Kind::end) return on_memory_notice(from, notice, carrier);
+  if (notice.kind > Kind::end) return on_memory_notice(from, notice, connection, carrier);
   Peer* const peer = find_sharing(from);
   if (peer == nullptr) return;
   if (notice.kind == Kind::ask && !asks(*peer)) peer->link->on_ask(notice.nonce);

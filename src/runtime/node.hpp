@@ -134,10 +134,12 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
 
   // From what others send.
   void on_heard(std::string_view from) override;
-  void on_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) override;
+  void on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
+                 const transport::Connection& connection, Carrier* carrier) override;
   Peer* find_sharing(std::string_view node_id);
   [[nodiscard]] bool asks(const Peer& peer) const;
-  void on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier);
+  void on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice,
+                        const transport::Connection& connection, Carrier* carrier);
   void accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier);
 
   [[nodiscard]] pmd::ClientOptions client_options() const;
@@ -174,7 +176,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
 
   io::Resolver resolver_;
   TrafficTable traffic_;
-  transport::OutBuffer out_;
+  transport::OutBuffer out_;          // messages; open while the application's code writes one
+  transport::OutBuffer control_out_;  // notices and requests to the PMD, which such code may lead to
   SharedIntake intake_;
   transport::LanePlaces lanes_;
   LinkParts link_parts_;

@@ -10,18 +10,19 @@ using Kind = protocol::ConnectionNotice::Kind;
 using transport::Connection;
 using transport::MemoryLane;
 
-void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice, Carrier* carrier) {
+void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice,
+                            const Connection& connection, Carrier* carrier) {
   if (carrier != nullptr) {
-    Connection& connection = carrier->connection();
+    Connection& accepted = carrier->connection();
     if (notice.kind == Kind::memory) accept_memory(from, notice, *carrier);
-    const bool may_move = notice.kind == Kind::moved && connection.lane() != nullptr && !connection.lane()->hears;
-    if (may_move && connection.is_open()) connection.move_receiving();
+    const bool may_move = notice.kind == Kind::moved && accepted.lane() != nullptr && !accepted.lane()->hears;
+    if (may_move && accepted.is_open()) accepted.move_receiving();
     return;
   }
   Peer* const peer = find_sharing(from);
   if (peer == nullptr) return;
-  if (notice.kind == Kind::mapped) peer->link->on_mapped(notice.nonce);
-  if (notice.kind == Kind::unmapped) peer->link->on_unmapped(notice.nonce);
+  if (notice.kind == Kind::mapped) peer->link->on_mapped(connection, notice.nonce);
+  if (notice.kind == Kind::unmapped) peer->link->on_unmapped(connection, notice.nonce);
 }
 
 /// Answers an offer on the connection that it came on. Only a process of this machine, which may be told of this one's

@@ -4,7 +4,6 @@ namespace distflow::runtime {
 
 std::optional<transport::EncodedFrame> encode_notice(LinkParts& parts, std::string_view to,
                                                      const protocol::ConnectionNotice& notice) {
-  if (parts.out.is_open()) return std::nullopt;
   parts.out.begin_frame();
   parts.out.append(protocol::write_connection_notice(parts.intake.node_id, to, parts.reactor.wall_ms(), notice));
   if (parts.out.is_out_of_memory()) {

@@ -12,7 +12,7 @@
 
 namespace distflow::runtime {
 
-/// The frame, valid as any of the node's out buffer; nothing without memory, or inside a call that writes a message.
+/// The frame, valid as any of the node's out buffer; nothing without memory.
 [[nodiscard]] std::optional<transport::EncodedFrame> encode_notice(LinkParts& parts, std::string_view to,
                                                                    const protocol::ConnectionNotice& notice);
 

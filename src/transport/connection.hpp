@@ -8,7 +8,8 @@
 //      come once the connection drains or closes, or while it is paused.
 //   2. send() only queues. What a turn queued leaves at its end, in one send.
 //   3. Every frame that send() took is told to the observer once more, as sent or as dropped.
-//   4. on_closed is the last call to the observer. Only then, and inside it, may the connection be destroyed.
+//   4. on_closed is the last call to the observer. From then on the connection may be destroyed, but not inside one of
+//      its calls: destroy_later().
 //   5. An idle connection has no buffer.
 // Use: connection.open(stream); ... connection.send(out.end_frame());
 #pragma once
@@ -104,6 +105,13 @@ class Connection {
   void finish();
   /// Closes now. What is queued is dropped; `why` goes to on_closed.
   void close(Error why = {Errc::canceled, "closing a connection"});
+
+  /// From on_closed on: destroys `owner`, which is this connection or has it as a member, at the turn's end.
+  template <class Owner>
+  void destroy_later(std::unique_ptr<Owner> owner) {
+    DF_ASSERT(state_ == State::closed || state_ == State::unopened);
+    reactor_.destroy_later(std::move(owner), turn_end_);
+  }
 
   // Shared memory beside the stream (memory_lane.hpp): connection_lane.cpp.
 

@@ -1,24 +1,21 @@
 #include "transport/dialer.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
+
+#include "transport/stream_closer.hpp"
 
 namespace distflow::transport {
 namespace {
 
 constexpr const char* kDialing = "connecting to a host";
 
-/// A stream that nobody wants any more, on its way to be closed.
-struct Unclaimed {
-  io::CloseOp close_op;
-  void on_closed() { delete this; }
-};
-
 }  // namespace
 
 /// One connect under way. Given up, it closes its handle and then itself, whatever has become of its dialer.
 struct Dialer::Attempt {
-  explicit Attempt(Dialer& dialer) : owner(&dialer), backend(dialer.reactor_.backend()) {
+  explicit Attempt(Dialer& dialer) : owner(&dialer), reactor(dialer.reactor_) {
     connect_op.on_connect = base::Delegate<void(Result<void>)>::to<&Attempt::on_connect>(*this);
     close_op.on_closed = base::Delegate<void()>::to<&Attempt::on_closed>(*this);
   }
@@ -28,27 +25,28 @@ struct Dialer::Attempt {
     if (dialer == nullptr) return;  // given up: the close under way ends it
     dialer->attempt_ = nullptr;
     if (outcome) {
-      const io::Handle stream = handle;
-      delete this;
-      return dialer->on_attempt(stream);
+      end();
+      return dialer->on_attempt(handle);
     }
-    backend.close(handle, close_op);
+    reactor.backend().close(handle, close_op);
     dialer->on_attempt(outcome.error());
   }
 
-  void on_closed() { delete this; }
+  void on_closed() { end(); }
+  void end() { reactor.destroy_later(std::unique_ptr<Attempt>(this), turn_end); }
 
   void give_up() {
     owner->attempt_ = nullptr;
     owner = nullptr;
-    backend.close(handle, close_op);
+    reactor.backend().close(handle, close_op);
   }
 
   Dialer* owner;  // null once the outcome is told or no longer wanted
-  io::Backend& backend;
+  io::Reactor& reactor;
   io::Handle handle;
   io::ConnectOp connect_op;
   io::CloseOp close_op;
+  io::TurnEnd turn_end;
 };
 
 Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
@@ -84,10 +82,7 @@ void Dialer::cancel() {
 /// A stream that has connected, and whose outcome will not be told.
 void Dialer::close_unclaimed() {
   deliver_.unlink();
-  if (!outcome_) return;
-  auto* unclaimed = new Unclaimed;
-  unclaimed->close_op.on_closed = base::Delegate<void()>::to<&Unclaimed::on_closed>(*unclaimed);
-  reactor_.backend().close(*outcome_, unclaimed->close_op);
+  if (outcome_) close_stream(reactor_, *outcome_);
 }
 
 void Dialer::abandon_attempt() {

@@ -2,16 +2,9 @@
 
 #include <utility>
 
+#include "transport/stream_closer.hpp"
+
 namespace distflow::transport {
-namespace {
-
-/// A stream that is closed as soon as it came.
-struct Refusal {
-  io::CloseOp close_op;
-  void on_closed() { delete this; }
-};
-
-}  // namespace
 
 Listener::Listener(io::Reactor& reactor, ListenerOptions options,
                    base::Delegate<void(io::Handle, const io::Address&)> on_accept)
@@ -49,9 +42,7 @@ void Listener::on_stream(io::Handle stream, const io::Address& peer) {
 
 void Listener::refuse(io::Handle stream) {
   ++counters_.refused;
-  auto refusal = std::make_unique<Refusal>();
-  refusal->close_op.on_closed = base::Delegate<void()>::to<&Refusal::on_closed>(*refusal);
-  reactor_.backend().close(stream, refusal.release()->close_op);
+  close_stream(reactor_, stream);
 }
 
 void Listener::on_accept_end(Error) {

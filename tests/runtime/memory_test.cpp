@@ -412,6 +412,32 @@ TEST_F(MemoryAnswered, with_another_nonce_is_no_answer_and_the_stream_goes_on) {
   EXPECT_EQ(bytes_.find("moved"), std::string::npos);
 }
 
+// Another peer, whose connection the node reads as well, says yes in this one's name while half a frame has come here.
+TEST_F(MemoryAnswered, is_believed_on_the_connection_of_the_offer_and_on_no_other) {
+  const std::string nonce = notice("memory ").at(2);
+  ASSERT_TRUE(theirs_.send(std::string(2, '\0')));
+  turn_some(cluster_.reactor());
+
+  RawSocket other_listener = RawSocket::listening();
+  node_->directory().upsert(
+      {.info = {.node_id = "1111111111111111", .alias = "other", .host = "127.0.0.1", .port = other_listener.port()},
+       .shares_connections = true,
+       .shares_memory = true});
+  for (int i = 0; i < kEnough; ++i) EXPECT_EQ(node_.send("other", "17"), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 2; }));
+  RawSocket others = other_listener.accept();
+  for (const char* verb : {"mapped ", "unmapped "}) {
+    ASSERT_TRUE(others.send(frame_of(R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
+                                     R"(","timestamp":1,"connection":")" + verb + nonce + "\"}")));
+  }
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_EQ(node_.stats().connections_in_memory, 2U);
+  send(1);
+  turn_some(cluster_.reactor(), 20);
+  while (is_readable(theirs_.fd())) bytes_ += theirs_.receive();
+  EXPECT_EQ(bytes_.find("moved"), std::string::npos);
+}
+
 TEST_F(MemoryAnswered, by_no_is_given_up_once_and_for_all) {
   answer("unmapped " + notice("memory ").at(2));
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 0; }));

@@ -225,6 +225,26 @@ TEST_F(SharingWithPeer, one_that_was_not_told_that_it_may_is_not_heard_on_the_no
   EXPECT_EQ(node_.messages.back().payload, "\"asked for\"");
 }
 
+// Sixteen frames that are no message close the connection, while the message before them waits to be handed on in the
+// same batch. Its handler answers, and the link leaves the connection that is being read.
+TEST_F(SharingWithPeer, a_handler_may_answer_what_came_on_a_connection_that_has_closed_meanwhile) {
+  int handled = 0;
+  node_->delivery().set_message_handler([&](const Message& message) {
+    ++handled;
+    node_.send(message.from, "\"answer\"");
+  });
+  introduce(kGreater);
+  EXPECT_EQ(payload(peer_->next()), "\"answer\"");
+  peer_->notify("ask 0123456789abcdef");
+  EXPECT_NE(peer_->next().find("may 0123456789abcdef"), std::string::npos);
+  std::string bytes = node_frame(kGreater, node_->node_id(), "\"question\"");
+  for (int i = 0; i < 16; ++i) bytes += frame_of("");
+  ASSERT_TRUE(peer_->theirs().send(bytes));
+  ASSERT_TRUE(cluster_.turn_until([&] { return handled == 2; }));
+  peer_->accept();
+  EXPECT_EQ(payload(peer_->next()), "\"answer\"") << "on the connection after it";
+}
+
 TEST_F(SharingWithPeer, one_that_leaves_is_heard_to_its_end) {
   introduce(kGreater);
   node_.record_messages();
