@@ -1,10 +1,35 @@
 // NodeRuntime: this process as a node. Found by name, sends and receives JSON messages, sees others come and go.
 //
-// A handle: copies share the one node of the process. Any thread may use it, handlers too, unless said otherwise.
+// A handle: copies share the one node of the process.
 //   1. One node a process: a second start() gives a handle to the first, whatever its options.
 //   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits.
-//   3. After fork() a handle is inert in the child: every call says so (Errc::forked, SendVerdict::forked).
-//   4. When the last handle goes, the node shuts down.
+//   3. When the last handle goes, the node shuts down: at once on any other thread; inside a handler, or inside a function
+//      that writes a message, when that returns.
+//
+// From where each may be called. "Inside" means: in a handler, in a function that writes a message (send_with), and in the
+// destructor of what a handler holds.
+//
+//   function                threads             inside                       after shutdown        in a forked child
+//   start()                 any                 the running node, else       a new node            Errc::forked while
+//                                               Errc::already_running                              the parent's node ran
+//   send*()                 any                 yes                          shut_down             forked
+//   target()                any; a Target:      yes                          yes                   a Target that says
+//                           one at a time                                                          forked
+//   on_*()                  any                 yes; takes effect when the   drops the handler     nothing
+//                                               handler has returned
+//   discover(), stats()     any                 yes                          shut_down; the last   Errc::forked; zeros
+//                                                                            figures
+//   resolve()               any                 on the thread of poll() and  shut_down             Errc::forked
+//                                               on the I/O thread: from the
+//                                               replica alone
+//   node_id(), alias(),     any                 yes                          yes                   yes
+//   port()
+//   is_running()            any                 yes                          false                 false
+//   shutdown()              any                 returns at once, incomplete  returns the report    Errc::forked
+//   poll()                  the one of start()  Errc::already_running        turns until the end,  Errc::forked
+//                                                                            then shut_down
+//   fd(), poll_within()     the one of start(); yes                          yes                   -1, milliseconds::max()
+//                           others get -1, max
 // Use: auto node = distflow::NodeRuntime::start({.alias = "ping"});
 //      if (!node) return fail(node.error().message());
 //      node->on_message([](const distflow::Message& message) { ... });
@@ -78,7 +103,8 @@ class NodeRuntime {
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] NodeStats stats() const;
 
-  /// Threading::caller only: does what there is to do, waits up to `timeout` for some, and returns.
+  /// Threading::caller only: does what there is to do, waits up to `timeout` for some, and returns. After a shutdown()
+  /// on another thread or in a handler, it is to be called until it says Errc::shut_down: the node ends in it.
   Result<void> poll(std::chrono::milliseconds timeout);
   /// Threading::caller only: a descriptor that polls readable when poll() has something to do, but for what time
   /// brings: poll() is due poll_within() at the latest. -1 otherwise.
@@ -86,7 +112,9 @@ class NodeRuntime {
   [[nodiscard]] std::chrono::milliseconds poll_within() const;
 
   /// Sends what is queued and unregisters until `deadline`, then ends, which takes two seconds more at most; what was
-  /// left is discarded and reported.
+  /// left is discarded and reported. Handlers are let go, and with them what they hold. The report is incomplete when
+  /// this was called inside, when a handler still runs at the end of that time, or, with Threading::caller on another
+  /// thread, when nobody polls.
   Result<ShutdownReport> shutdown(std::chrono::milliseconds deadline = std::chrono::seconds(5));
   [[nodiscard]] bool is_running() const;
 

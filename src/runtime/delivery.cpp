@@ -3,6 +3,7 @@
 #include <array>
 #include <cinttypes>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -10,6 +11,8 @@
 
 namespace distflow::runtime {
 namespace {
+
+thread_local const Delivery* dispatcher_of_this_thread = nullptr;
 
 MailboxOptions mailbox_options(const MailboxLimits& limits) {
   return {.max_size = limits.max_size,
@@ -50,12 +53,23 @@ Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base:
       spin_advice_(options.spin),
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
+  run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
   mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
-  if (has_thread_) thread_ = std::thread(&Delivery::dispatch, this);
+}
+
+Result<void> Delivery::start() {
+  if (!has_thread_) return {};
+  try {
+    thread_ = std::thread(&Delivery::dispatch, this);
+  } catch (const std::system_error& error) {
+    return Error{error.code(), "starting the handlers' thread"};
+  }
+  return {};
 }
 
 Delivery::~Delivery() {
   wake_.unlink();
+  run_put_off_.unlink();
   request_stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -82,9 +96,11 @@ void Delivery::handle_directly(std::span<const Mail> run) {
 }
 
 void Delivery::handle_run(std::span<const Mail> run) {
+  is_in_handler_ = true;
   for (const Mail& mail : run) {
     guarded([&] { handler_(to_message(mail)); });
   }
+  is_in_handler_ = false;
 }
 
 template <class Call>
@@ -121,7 +137,7 @@ void Delivery::on_mailbox_room() {
 }
 
 void Delivery::run_where_handlers_run(std::function<void()> task) {
-  if (!has_thread_) return task();
+  if (!has_thread_) return is_in_handler_ ? put_off(std::move(task)) : task();
   if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
   wake_dispatcher();
 }
@@ -142,15 +158,39 @@ void Delivery::set_leave_handler(PeerHandler handler) {
 }
 
 void Delivery::tell_join(const PeerInfo& peer) {
-  run_where_handlers_run([this, peer] {
-    if (join_handler_) guarded([&] { join_handler_(peer); });
+  tell(static_cast<bool>(join_handler_), [this, peer] {
+    if (join_handler_) call_peer_handler(join_handler_, peer);
   });
 }
 
 void Delivery::tell_leave(const PeerInfo& peer) {
-  run_where_handlers_run([this, peer] {
-    if (leave_handler_) guarded([&] { leave_handler_(peer); });
+  tell(static_cast<bool>(leave_handler_), [this, peer] {
+    if (leave_handler_) call_peer_handler(leave_handler_, peer);
   });
+}
+
+void Delivery::call_peer_handler(const PeerHandler& handler, const PeerInfo& peer) {
+  is_in_handler_ = true;
+  guarded([&] { handler(peer); });
+  is_in_handler_ = false;
+}
+
+/// `has_handler` is known on the handlers' thread only.
+void Delivery::tell(bool has_handler, std::function<void()> event) {
+  if (has_thread_) return run_where_handlers_run(std::move(event));
+  if (has_handler) put_off(std::move(event));
+}
+
+void Delivery::put_off(std::function<void()> task) {
+  put_off_.push_back(std::move(task));
+  reactor_.defer(run_put_off_);
+}
+
+/// A handler may put off more, which waits for the next turn, or shut the node down: then nothing else is called.
+void Delivery::run_put_off() {
+  for (std::deque<std::function<void()>> tasks = std::exchange(put_off_, {}); !tasks.empty(); tasks.pop_front()) {
+    if (!is_stopping_.load(std::memory_order_relaxed)) tasks.front()();
+  }
 }
 
 void Delivery::request_stop() {
@@ -158,23 +198,24 @@ void Delivery::request_stop() {
   if (has_thread_) wake_dispatcher();
 }
 
-bool Delivery::join(base::Duration timeout) {
-  if (!thread_.joinable()) return true;
-  {
-    std::unique_lock lock(mutex_);
-    if (!condition_.wait_for(lock, timeout, [this] { return is_done_; })) return false;
-  }
-  thread_.join();
-  return true;
+void Delivery::join() {
+  if (thread_.joinable()) thread_.join();
 }
 
+bool Delivery::is_dispatcher_thread() const { return dispatcher_of_this_thread == this; }
+
+bool Delivery::is_any_dispatcher_thread() { return dispatcher_of_this_thread != nullptr; }
+
 void Delivery::forget_handlers() {
-  handler_ = nullptr;
-  join_handler_ = nullptr;
-  leave_handler_ = nullptr;
+  const MessageHandler handler = std::exchange(handler_, nullptr);
+  const PeerHandler join_handler = std::exchange(join_handler_, nullptr);
+  const PeerHandler leave_handler = std::exchange(leave_handler_, nullptr);
+  const std::deque<std::function<void()>> put_off = std::exchange(put_off_, {});
+  for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }
 
 void Delivery::dispatch() {
+  dispatcher_of_this_thread = this;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     const bool had_tasks = run_tasks();
     const std::size_t waiting = handler_ ? mailbox_.size() : 0;
@@ -184,9 +225,6 @@ void Delivery::dispatch() {
       wait_for_work();
     }
   }
-  const std::scoped_lock lock(mutex_);
-  is_done_ = true;
-  condition_.notify_all();
 }
 
 bool Delivery::run_tasks() {

@@ -8,12 +8,17 @@
 //   1. Messages of one sender are handled in the order in which they came, each once.
 //   2. What a handler throws ends with it: counted, logged at a bounded rate.
 //   3. Without a handler messages wait in the mailbox, under its bound and policy.
-//   4. After request_stop() no handler is begun; what waits is discarded and counted.
+//   4. After request_stop() no handler is called any more, but for the rest of the batch in hand; what waits is
+//      discarded and counted.
+//   5. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
+//      which it may change. Message handlers are called where messages are read; what they end is destroyed later
+//      (Reactor::destroy_later).
 // Use: std::size_t taken = delivery.deliver(run);
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -39,6 +44,8 @@ class Delivery {
   /// `on_room` is called on the loop's thread when a mailbox that refused messages has room again.
   Delivery(io::Reactor& reactor, const NodeOptions& options, const base::Log& log, base::Delegate<void()> on_room);
   ~Delivery();
+  /// Starts the second thread, where there is one. Errors: the system's, for want of a thread.
+  Result<void> start();
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
@@ -53,14 +60,17 @@ class Delivery {
 
   /// From now on no handler is begun. Does not wait for the one that runs.
   void request_stop();
-  /// After request_stop(): waits until no handler runs any more, at most until `timeout` has passed; false if one still
-  /// does. Not to be called by a handler. Any thread but the second.
-  bool join(base::Duration timeout);
+  /// After request_stop(): waits until the second thread has ended, for as long as the handler takes that runs there.
+  void join();
   /// Drops what waits, counted as shutdown. Only when no handler runs.
   void discard() { mailbox_.discard_all(); }
-  /// Lets go of the handlers, and with them of what they hold. Only when none runs.
+  /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
+  /// hold may call anything as it is destroyed.
   void forget_handlers();
-  [[nodiscard]] bool is_dispatcher_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+  /// Whether this is the second thread.
+  [[nodiscard]] bool is_dispatcher_thread() const;
+  /// Whether this is the second thread of any node.
+  [[nodiscard]] static bool is_any_dispatcher_thread();
 
   // Any thread.
   /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
@@ -80,6 +90,10 @@ class Delivery {
   void guarded(Call&& call);
   void note_exception(const char* what);
   void run_where_handlers_run(std::function<void()> task);
+  void tell(bool has_handler, std::function<void()> event);
+  void call_peer_handler(const PeerHandler& handler, const PeerInfo& peer);
+  void put_off(std::function<void()> task);
+  void run_put_off();
   void on_mailbox_room();
 
   void dispatch();
@@ -101,6 +115,12 @@ class Delivery {
   PeerHandler leave_handler_;
   base::RateLimit exception_log_;
 
+  // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
+  // handlers set by a handler: the one that runs must not be destroyed.
+  bool is_in_handler_ = false;
+  std::deque<std::function<void()>> put_off_;
+  io::TurnEnd run_put_off_;
+
   Counter exceptions_{0};
   Counter tasks_lost_{0};
   std::atomic<bool> is_stopping_{false};
@@ -113,7 +133,6 @@ class Delivery {
   std::mutex mutex_;
   std::condition_variable condition_;
   bool is_woken_ = false;
-  bool is_done_ = false;
   std::thread thread_;
 };
 

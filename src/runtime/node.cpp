@@ -123,6 +123,7 @@ void Node::start() {
   const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
   const Result<void> opened = address ? inbound_.open(*address) : Result<void>(address.error());
   if (!opened) return fail_start(opened.error());
+  if (const Result<void> handling = delivery_.start(); !handling) return fail_start(handling.error());
   if (!address->is_loopback()) {
     parts_.log.write(base::LogLevel::warn, "listening at %s: anyone who reaches it may send to this node",
                      inbound_.address().to_string().c_str());

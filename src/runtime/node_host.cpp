@@ -53,8 +53,10 @@ NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
       targets_(options.targets_max, instance_),
       outbox_(std::make_shared<Outbox>(out_chunks_, options.send_bytes_max)) {}
 
+/// Nobody is left who could turn the loop of a node that has none of its own.
 NodeHost::~NodeHost() {
-  if (node_ && !is_closed_) turn_until([this] { return is_closed_; }, base::kNever);
+  if (!is_closed_) turn_as_owner(base::kNever);
+  if (thread_.joinable()) thread_.detach();  // this is that thread
 }
 
 Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
@@ -62,12 +64,12 @@ Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
   Result<ProcessLock> lock = ProcessLock::acquire();
   if (!lock) return lock.error();
   std::shared_ptr<NodeHost> host(new NodeHost(options, std::move(*lock)));
-  if (Result<void> opened = host->open_backend(); !opened) return opened.error();
+  if (Result<void> opened = host->open(); !opened) return opened.error();
   if (Result<void> started = host->run_start(); !started) return started.error();
   return host;
 }
 
-Result<void> NodeHost::open_backend() {
+Result<void> NodeHost::open() {
   const Result<io::BackendKind> kind =
       options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
   if (!kind) return kind.error();
@@ -77,7 +79,7 @@ Result<void> NodeHost::open_backend() {
   backend_name_ = selected->backend->name();
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
   reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
-  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_outbox>(*this));
+  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   NodeObserver& self = *this;
   node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
                                            .out_chunks = *out_chunks_,
@@ -92,6 +94,7 @@ Result<void> NodeHost::open_backend() {
 
 /// Starts the node on its thread, or on this one, and waits for the outcome.
 Result<void> NodeHost::run_start() {
+  is_closed_ = false;
   if (options_.threading == Threading::caller) {
     loop_of_this_thread = this;
     node_->start();
@@ -125,20 +128,39 @@ void NodeHost::run_loop() {
   loop_of_this_thread = this;
   node_->start();
   turn_until([this] { return is_closed_; }, base::kNever);
-  close_loop();
+  end_loop();
 }
 
-/// After the node has closed: lets the backend finish, and says that all is over.
-void NodeHost::close_loop() {
+/// After the node has closed: lets the backend finish, waits for the handler that still runs, and lets go of all that
+/// is the application's. Others learn of the loop's end first: a handler may take for ever.
+void NodeHost::end_loop() {
   turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
-  discard_outbox();
-  node_->router().note_discarded(discarded_from_threads_);
+  phase_.store(Phase::closed, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with hand_over(): either this sees what was added ...
+  {
+    const std::scoped_lock lock(mutex_);
+    discard_outbox();
+    takes_tasks_ = false;
+    report_ = node_->shutdown_report();
+    report_->is_complete = false;
+    lock_.reset();
+  }
+  node_->delivery().join();
+  forget_application();
   loop_of_this_thread = nullptr;
-  phase_.store(Phase::closed, std::memory_order_release);
-  lock_.reset();
   const std::scoped_lock lock(mutex_);
   report_ = node_->shutdown_report();
+  is_over_ = true;
   condition_.notify_all();
+}
+
+/// Destroys what the application gave to the node. That may call the node, too.
+void NodeHost::forget_application() {
+  is_in_turn_ = true;
+  node_->delivery().discard();
+  reactor_->discard_tasks();
+  node_->delivery().forget_handlers();
+  is_in_turn_ = false;
 }
 
 template <class Done>
@@ -152,8 +174,17 @@ void NodeHost::turn_until(Done&& done, base::Instant until) {
 
 bool NodeHost::is_loop_thread() const { return loop_of_this_thread == this; }
 
+bool NodeHost::is_inside_any() { return loop_of_this_thread != nullptr || Delivery::is_any_dispatcher_thread(); }
+
+bool NodeHost::is_inside() const {
+  return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || node_->delivery().is_dispatcher_thread();
+}
+
+/// Drops the task when the loop has ended, or has no room. It may hold what is the application's: it is destroyed when
+/// the lock is no longer held.
 void NodeHost::on_loop(std::function<void()> task) {
-  if (!reactor_->post(std::move(task))) add(tasks_lost_, 1);
+  const std::scoped_lock lock(mutex_);
+  if (takes_tasks_ && !reactor_->post(std::move(task))) add(tasks_lost_, 1);
 }
 
 void NodeHost::set_message_handler(MessageHandler handler) {
@@ -184,9 +215,7 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   if (!is_running()) return Error{Errc::shut_down, resolving};
   if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
 
-  if (is_loop_thread() && (is_in_turn_ || options_.threading != Threading::caller)) {
-    return Error{Errc::node_not_found, resolving};  // cannot wait here
-  }
+  if (is_loop_thread() && is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
   auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
   std::future<Result<PeerInfo>> future = answer->get_future();
   on_loop([this, answer, text = std::string(name)] {
@@ -204,7 +233,8 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   try {
     return future.get();
   } catch (const std::future_error&) {
-    return Error{Errc::queue_full, resolving};  // the loop had no room for the question
+    // The loop had no room for the question, or has ended.
+    return Error{is_running() ? Errc::queue_full : Errc::shut_down, resolving};
   }
 }
 
@@ -226,24 +256,25 @@ Result<void> NodeHost::poll(base::Duration timeout) {
   if (is_forked()) return Error{Errc::forked, polling};
   if (options_.threading != Threading::caller)
     return Error{Errc::invalid_option, "polling a node that has its own thread"};
-  if (!is_running()) return Error{Errc::shut_down, polling};
-  if (!is_loop_thread() || is_in_turn_) return Error{Errc::already_running, "polling from another thread or a handler"};
+  if (phase_.load(std::memory_order_acquire) == Phase::closed) return Error{Errc::shut_down, polling};
+  if (!is_loop_thread() || is_inside()) return Error{Errc::already_running, "polling from another thread or a handler"};
   is_in_turn_ = true;
   const base::Instant until = base::saturating_add(io::system_now(), timeout);
   do {
     reactor_->turn(until);
   } while (reactor_->has_looked_in_vain() && reactor_->now() < until);
   is_in_turn_ = false;
-  if (is_closed_) close_loop();  // a handler has shut the node down
+  if (is_closed_) end_loop();
   return {};
 }
 
 int NodeHost::fd() const {
-  return options_.threading == Threading::caller && !is_forked() ? reactor_->pollable_fd() : -1;
+  return options_.threading == Threading::caller && !is_forked() && is_loop_thread() ? reactor_->pollable_fd() : -1;
 }
 
 std::chrono::milliseconds NodeHost::poll_within() const {
-  if (options_.threading != Threading::caller || is_forked()) return std::chrono::milliseconds::max();
+  if (options_.threading != Threading::caller || is_forked() || !is_loop_thread())
+    return std::chrono::milliseconds::max();
   const base::Instant next = reactor_->timers().next_deadline();
   if (next == base::kNever) return std::chrono::milliseconds::max();
   return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(next - io::system_now()));
@@ -251,52 +282,49 @@ std::chrono::milliseconds NodeHost::poll_within() const {
 
 Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
   if (is_forked()) return Error{Errc::forked, "shutting down"};
-  Phase expected = Phase::running;
-  if (phase_.compare_exchange_strong(expected, Phase::closing)) {
-    if (is_loop_thread()) {
-      begin_shutdown(deadline);
-    } else {
-      on_loop([this, deadline] { begin_shutdown(deadline); });
-    }
-  }
-  if ((is_loop_thread() && is_in_turn_) || node_->delivery().is_dispatcher_thread()) return ShutdownReport{};
+  ask_to_end(std::max(base::Duration::zero(), deadline));
+  if (is_inside()) return ShutdownReport{};
   return finish_shutdown(base::saturating_add(io::system_now(), deadline + kCloseSlack));
 }
 
+/// Needs no memory, and no room in a queue.
+void NodeHost::ask_to_end(base::Duration deadline) {
+  Phase expected = Phase::running;
+  if (!phase_.compare_exchange_strong(expected, Phase::closing)) return;
+  end_asked_.store(deadline, std::memory_order_relaxed);
+  if (!is_loop_thread()) return reactor_->notify();
+  end_if_asked();
+}
+
 /// What other threads had submitted by then is sent as any other; from now on they are refused.
-void NodeHost::begin_shutdown(base::Duration deadline) {
+bool NodeHost::end_if_asked() {
+  if (end_asked_.load(std::memory_order_relaxed) == kNotAsked) return false;
+  const base::Duration deadline = end_asked_.exchange(kNotAsked, std::memory_order_relaxed);
   while (drain_outbox()) {
   }
   node_->begin_shutdown(deadline);
+  return true;
 }
 
-/// Waits for the loop's end, then for the second thread's.
+/// Waits until all is over; what is not by then is left to the node's own threads.
 ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
-  const std::scoped_lock alone(shutdown_mutex_);
+  const bool is_over = wait_until_over(until);
+  std::unique_lock lock(mutex_);
+  if (!is_over) return report_.value_or(ShutdownReport{});
+  const ShutdownReport report = *report_;
+  std::thread ended = std::move(thread_);
+  lock.unlock();
+  if (ended.joinable()) ended.join();
+  return report;
+}
+
+bool NodeHost::wait_until_over(base::Instant until) {
   if (is_loop_thread()) {
     turn_until([this] { return is_closed_; }, until);
-    if (is_closed_) close_loop();
+    if (is_closed_) end_loop();
   }
   std::unique_lock lock(mutex_);
-  if (!condition_.wait_until(lock, until, [this] { return report_.has_value(); })) return {};
-  lock.unlock();
-  const bool is_joined = node_->delivery().join(std::max(base::Duration::zero(), until - io::system_now()));
-  lock.lock();
-  if (is_joined) {
-    node_->delivery().discard();
-    node_->delivery().forget_handlers();
-    report_ = node_->shutdown_report();
-  } else {
-    report_->is_complete = false;
-    keep_for_ever();  // a handler that never returns goes on using all this
-  }
-  if (thread_.joinable()) {
-    std::thread ended = std::move(thread_);
-    lock.unlock();
-    ended.join();
-    lock.lock();
-  }
-  return *report_;
+  return condition_.wait_until(lock, until, [this] { return is_over_; });
 }
 
 void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
@@ -318,9 +346,23 @@ void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
 
 void NodeHost::on_last_handle() {
   if (is_forked()) return;
-  static_cast<void>(shutdown(kDefaultShutdown));
-  if (thread_.joinable())
-    thread_.detach();  // called by a handler: the loop's thread ends by itself and keeps this alive
+  if (options_.threading == Threading::caller && !is_loop_thread()) {
+    // Nobody who could poll is left: this thread turns the loop from now on.
+    ask_to_end(kDefaultShutdown);
+    turn_as_owner(base::saturating_add(io::system_now(), kDefaultShutdown + kCloseSlack));
+  } else {
+    static_cast<void>(shutdown(kDefaultShutdown));
+  }
+  const std::scoped_lock lock(mutex_);
+  if (thread_.joinable()) thread_.detach();  // it ends by itself, and keeps this alive until then
+}
+
+/// Turns the loop of Threading::caller on this thread, which has it to itself.
+void NodeHost::turn_as_owner(base::Instant until) {
+  const NodeHost* const before = std::exchange(loop_of_this_thread, this);
+  turn_until([this] { return is_closed_; }, until);
+  if (is_closed_) end_loop();
+  loop_of_this_thread = before;
 }
 
 }  // namespace distflow::runtime

@@ -7,6 +7,11 @@
 //   1. The loop's thread is the node's own; with Threading::caller it is the one that called start().
 //   2. What a thread sends leaves in the order in which it was sent.
 //   3. After a fork the child uses and frees nothing of it.
+//   4. A call that comes from inside the node (from a handler, from what writes a message on the loop's thread, from
+//   what
+//      a handler holds as it is destroyed) never waits for the node, and never ends it: the node ends when it returns.
+//   5. No lock is held while the application's code runs.
+//   6. The host lives until its threads have ended: the loop's thread waits for the handlers' one, and holds the host.
 // Use: Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
 #pragma once
 
@@ -48,7 +53,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   /// of a host before this one.
   SendVerdict send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
                    const PayloadSource& payload);
-  [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name) { return targets_.of(name); }
+  /// Null for a name that none can have, while the table is full, and in a fork.
+  [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);
@@ -68,6 +74,12 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
   [[nodiscard]] bool is_forked() const { return fork_guard_.is_forked(); }
+  /// Whether the calling thread is inside the node: it cannot wait for it.
+  [[nodiscard]] bool is_inside() const;
+  /// Whether the calling thread belongs to a node, any.
+  [[nodiscard]] static bool is_inside_any();
+  /// Waits until a node that has been told to shut down is over; false if it is not by then.
+  bool wait_until_over(base::Instant until);
   /// Is never taken apart from now on.
   void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
   /// The application has let go of its last handle.
@@ -75,9 +87,10 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
  private:
   enum class Phase : std::uint8_t { starting, running, closing, closed };
+  static constexpr base::Duration kNotAsked{-1};
 
   explicit NodeHost(const NodeOptions& options, ProcessLock lock);
-  Result<void> open_backend();
+  Result<void> open();
   Result<void> run_start();
 
   void on_started(Result<void> outcome) override;
@@ -85,10 +98,15 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
 
   void run_loop();
-  void close_loop();
+  void end_loop();
+  void forget_application();
+  bool drain_inbox();
   bool drain_outbox();
-  void begin_shutdown(base::Duration deadline);
+  void ask_to_end(base::Duration deadline);
+  bool end_if_asked();
   void discard_outbox();
+  void discard_late();
+  SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
                      const PayloadSource& payload);
   SendVerdict submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
@@ -97,6 +115,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool is_loop_thread() const;
   void on_loop(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
+  void turn_as_owner(base::Instant until);
   template <class Done>
   void turn_until(Done&& done, base::Instant until);
 
@@ -118,21 +137,25 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::shared_ptr<Outbox> outbox_;  // shared with other threads, which may outlive this
 
   // Loop thread.
-  bool is_in_turn_ = false;
-  bool is_closed_ = false;
+  bool is_in_turn_ = false;    // or in the application's code after the last one
+  bool is_in_writer_ = false;  // of a message
+  bool is_closed_ = true;      // until it is started
   std::uint64_t discarded_from_threads_ = 0;
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};
+  std::atomic<base::Duration> end_asked_{kNotAsked};  // the deadline of a shutdown that the loop has to begin
   Counter refused_queue_full_{0};
   Counter refused_unresolved_{0};
   Counter tasks_lost_{0};
 
+  // Under mutex_, which nobody holds while the application's code runs.
   mutable std::mutex mutex_;
   std::condition_variable condition_;
-  std::optional<Result<void>> started_;   // under mutex_
-  std::optional<ShutdownReport> report_;  // under mutex_; set when the loop has ended
-  std::mutex shutdown_mutex_;             // one thread at a time waits for the end
+  std::optional<Result<void>> started_;
+  bool takes_tasks_ = true;
+  bool is_over_ = false;                  // no code of the application's runs any more
+  std::optional<ShutdownReport> report_;  // set when the loop has ended, final when all is over
   std::thread thread_;
   std::shared_ptr<NodeHost> kept_by_itself_;
 };

@@ -19,13 +19,34 @@ SendVerdict NodeHost::count(SendVerdict verdict) {
   return verdict;
 }
 
+std::shared_ptr<TargetState> NodeHost::target(std::string_view name) {
+  if (is_forked() || name.empty() || name.size() > protocol::kIdSizeMax) return nullptr;
+  return targets_.of(name);
+}
+
+/// What writes the payload may call the node: it must not be waited for then, as in a handler.
+SendVerdict NodeHost::send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload) {
+  if (payload.call == nullptr) [[likely]]
+    return node_->send(target, payload);
+  struct Inside {
+    explicit Inside(bool& is_in_writer) : is_in_writer_(is_in_writer), before_(std::exchange(is_in_writer, true)) {}
+    ~Inside() { is_in_writer_ = before_; }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    bool& is_in_writer_;
+    const bool before_;
+  };
+  const Inside inside(is_in_writer_);
+  return node_->send(target, payload);
+}
+
 SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
   std::shared_ptr<TargetState> target = targets_.of(name);
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(target, payload));
+  if (is_loop_thread()) return count(send_on_loop(target, payload));
   thread_local std::string prefix;
   std::uint64_t version = 0;
   return send(target, version, prefix, payload);
@@ -40,7 +61,7 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& 
     version = 0;
   }
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(node_->send(target, payload));
+  if (is_loop_thread()) return count(send_on_loop(target, payload));
   if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
     const std::scoped_lock lock(target->mutex);
     prefix = target->prefix;
@@ -75,11 +96,25 @@ SendVerdict NodeHost::submit_parked(OutboxLane& lane, const std::shared_ptr<Targ
 SendVerdict NodeHost::hand_over(OutboxLane::Added added) {
   if (added == OutboxLane::Added::full) return SendVerdict::queue_full;
   if (added == OutboxLane::Added::announced) reactor_->notify();
+  // ... or this sees that the loop has ended: end_loop().
+  if (phase_.load(std::memory_order_seq_cst) == Phase::closed) [[unlikely]]
+    discard_late();
   return SendVerdict::queued;
 }
 
-bool NodeHost::drain_outbox() {
+/// Counts what the loop, which has ended, did not see any more.
+void NodeHost::discard_late() {
+  const std::scoped_lock lock(mutex_);
+  discard_outbox();
+}
+
+bool NodeHost::drain_inbox() {
   node_->publish_gauges();
+  const bool is_ending = end_if_asked();
+  return drain_outbox() || is_ending;
+}
+
+bool NodeHost::drain_outbox() {
   return outbox_->drain(kMessagesPerTurn, [this](OutboxRun& run, const transport::EncodedRun& frames) {
     if (node_->is_closing()) {
       discarded_from_threads_ += frames.count;
@@ -97,6 +132,7 @@ void NodeHost::discard_outbox() {
   };
   while (outbox_->drain(kMessagesPerTurn, discard)) {
   }
+  node_->router().note_discarded(std::exchange(discarded_from_threads_, 0));
 }
 
 }  // namespace distflow::runtime

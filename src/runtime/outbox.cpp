@@ -79,7 +79,8 @@ bool OutboxLane::extend(const std::shared_ptr<TargetState>& target, std::uint64_
   if (open_ == nullptr || open_end_ != frame.bytes.data() || open_->chunk.get() != frame.chunk) return false;
   if (open_->target != target || open_->version != version) return false;
   // release: with it the loop sees the frame's bytes. acquire: what the loop let go of is this thread's to write.
-  const std::uint64_t before = open_->extent_.fetch_add(kOneFrame + frame.bytes.size(), std::memory_order_acq_rel);
+  // seq_cst: what is added after the loop's last look is found by whoever looks whether the loop has ended (NodeHost).
+  const std::uint64_t before = open_->extent_.fetch_add(kOneFrame + frame.bytes.size(), std::memory_order_seq_cst);
   DF_ASSERT(frames_of(before) < kFramesMax);
   if ((before & kReleased) == 0) return true;
   put_spare(*std::exchange(open_, nullptr));
@@ -119,6 +120,7 @@ OutboxLane::Added OutboxLane::announce(OutboxRun& run, std::uint64_t flags, std:
     put_spare(run);
     return Added::full;
   }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // as in extend()
   note_added(bytes);
   return Added::announced;
 }

@@ -80,6 +80,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
 }
 
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
+  if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
   if (parts_.reactor.now() < target->unknown_until) return SendVerdict::unresolved;
   const std::size_t size = message.payload.size();
   if (target->parked.size() >= parts_.options.parked_messages_max) return SendVerdict::unresolved;
@@ -178,6 +179,7 @@ void Router::on_patrol() {
 }
 
 std::uint64_t Router::discard() {
+  is_closed_ = true;
   std::uint64_t count = 0;
   for (const TargetPtr& target : waiting()) count += drop_parked(target, &SendCounters::dropped_shutdown);
   parts_.reactor.timers().cancel(patrol_timer_);

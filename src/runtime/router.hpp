@@ -61,7 +61,7 @@ class Router {
   /// The registry was read anew: whoever still waits is asked for again.
   void on_snapshot();
 
-  /// Drops what is parked, counted as shutdown; returns how many.
+  /// Drops what is parked, counted as shutdown; returns how many. From now on nothing is parked.
   std::uint64_t discard();
   /// Counts messages that other threads submitted too late.
   void note_discarded(std::uint64_t count);
@@ -85,6 +85,7 @@ class Router {
   EnvelopeSuffix suffix_;
   std::map<std::string_view, TargetPtr>
       waiting_;  // those with parked messages, by name: in an order that is the same in each run
+  bool is_closed_ = false;
   std::size_t parked_count_ = 0;
   std::size_t parked_bytes_ = 0;
   base::Timer patrol_timer_;  // drops what has waited too long

@@ -27,6 +27,7 @@ NodeOptions dispatcher_options() {
 class DispatcherTest : public ::testing::Test {
  protected:
   DispatcherTest() {
+    EXPECT_TRUE(delivery_.start());
     delivery_.set_message_handler([this](const Message& message) {
       is_looked_at_.wait(false);
       if (message.payload == last_) handled_.set_value();
@@ -35,7 +36,7 @@ class DispatcherTest : public ::testing::Test {
   ~DispatcherTest() override {
     let_handlers_go_on();
     delivery_.request_stop();
-    EXPECT_TRUE(delivery_.join(kPatience));
+    delivery_.join();
     delivery_.discard();
   }
 

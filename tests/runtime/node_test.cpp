@@ -234,6 +234,65 @@ TEST(Node, a_handler_may_shut_its_own_node_down) {
   EXPECT_GE(calls, 1);
 }
 
+runtime::KnownNode known(std::string node_id, std::uint16_t port) {
+  runtime::KnownNode node;
+  node.info.node_id = std::move(node_id);
+  node.info.host = "127.0.0.1";
+  node.info.port = port;
+  return node;
+}
+
+/// What a registry says that knows `node` and some others.
+std::vector<runtime::KnownNode> others_of(TestNode& node, int count) {
+  std::vector<runtime::KnownNode> nodes{known(node->node_id(), node->port())};
+  for (int i = 0; i < count; ++i) nodes.push_back(known("other" + std::to_string(i), 1));
+  return nodes;
+}
+
+TEST(Node, a_handler_of_several_joins_may_shut_the_node_down_and_no_other_handler_is_called) {
+  Cluster cluster;
+  TestNode& node = cluster.add_node({});
+  int calls = 0;
+  node->delivery().set_join_handler([&](const PeerInfo&) {
+    ++calls;
+    node->begin_shutdown(base::seconds(1));
+  });
+  node->directory().on_snapshot(others_of(node, 5), runtime::Directory::Absence::leave);
+  ASSERT_TRUE(cluster.turn_until([&] { return node.closed.has_value(); }));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Node, a_handler_of_several_leaves_may_shut_the_node_down_and_no_other_handler_is_called) {
+  Cluster cluster;
+  TestNode& node = cluster.add_node({});
+  int calls = 0;
+  node->delivery().set_leave_handler([&](const PeerInfo&) {
+    ++calls;
+    node->begin_shutdown(base::seconds(1));
+  });
+  node->directory().on_snapshot(others_of(node, 5), runtime::Directory::Absence::leave);
+  node->directory().on_snapshot(others_of(node, 0), runtime::Directory::Absence::leave);
+  ASSERT_TRUE(cluster.turn_until([&] { return node.closed.has_value(); }));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Node, a_handler_may_set_and_clear_handlers_of_each_kind) {
+  Cluster cluster;
+  TestNode& node = cluster.add_node({});
+  std::vector<std::string> handled;
+  const auto guard = std::make_shared<int>(17);
+  node->delivery().set_message_handler([&, guard](const Message& message) {
+    node->delivery().set_message_handler(nullptr);
+    node->delivery().set_message_handler([&](const Message& later) { handled.emplace_back(later.payload); });
+    EXPECT_EQ(*guard, 17) << "what the handler that runs holds";
+    handled.emplace_back(message.payload);
+  });
+  for (int i = 0; i < 3; ++i) node.send(node->node_id(), std::to_string(i));
+  ASSERT_TRUE(cluster.turn_until([&] { return handled.size() == 3; }));
+  EXPECT_EQ(handled, (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(guard.use_count(), 1) << "the first handler is gone";
+}
+
 TEST(Node, shutdown_sends_what_is_queued_first) {
   Cluster cluster;
   TestNode& ping = cluster.add_node({.alias = "ping"});
