@@ -3,33 +3,24 @@
 // A handle: copies share the one node of the process.
 //   1. One node a process: a second start() gives a handle to the first, whatever its options.
 //   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits.
-//   3. When the last handle goes, the node shuts down: at once on any other thread; inside a handler, or inside a function
+//   3. When the last handle goes, the node shuts down: at once on any other thread; inside a handler, or inside a
+//   function
 //      that writes a message, when that returns.
 //
-// From where each may be called. "Inside" means: in a handler, in a function that writes a message (send_with), and in the
-// destructor of what a handler holds.
-//
-//   function                threads             inside                       after shutdown        in a forked child
-//   start()                 any                 the running node, else       a new node            Errc::forked while
-//                                               Errc::already_running                              the parent's node ran
-//   send*()                 any                 yes                          shut_down             forked
-//   target()                any; a Target:      yes                          yes                   a Target that says
-//                           one at a time                                                          forked
-//   on_*()                  any                 yes; takes effect when the   drops the handler     nothing
-//                                               handler has returned
-//   discover(), stats()     any                 yes                          shut_down; the last   Errc::forked; zeros
-//                                                                            figures
-//   resolve()               any                 on the thread of poll() and  shut_down             Errc::forked
-//                                               on the I/O thread: from the
-//                                               replica alone
-//   node_id(), alias(),     any                 yes                          yes                   yes
-//   port()
-//   is_running()            any                 yes                          false                 false
-//   shutdown()              any                 returns at once, incomplete  returns the report    Errc::forked
-//   poll()                  the one of start()  Errc::already_running        turns until the end,  Errc::forked
-//                                                                            then shut_down
-//   fd(), poll_within()     the one of start(); yes                          yes                   -1, milliseconds::max()
-//                           others get -1, max
+// From where each may be called: threads; inside; after shutdown; in a forked child. "Inside" is in a handler, in a
+// function that writes a message (send_with), and in the destructor of what a handler holds.
+//   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
+//   send, send_with:        any; inside too; shut_down; forked.
+//   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
+//   on_message, on_peer_*:  any; inside, in effect once the handler has returned; the handler is dropped; likewise.
+//   discover:               any; inside too; shut_down; forked.
+//   resolve:                any; inside, on the I/O thread, from the replica alone; shut_down; forked.
+//   stats:                  any; inside too; the last figures; zeros.
+//   node_id, alias, port:   any; inside too; as before; as before.
+//   is_running:             any; inside too; false; false.
+//   shutdown:               any; inside it returns at once, with an incomplete report; the report; forked.
+//   poll:                   that of start(); inside: already_running; until the node has ended, then shut_down; forked.
+//   fd, poll_within:        that of start(), others get -1 and max(); inside too; as before; -1 and max().
 // Use: auto node = distflow::NodeRuntime::start({.alias = "ping"});
 //      if (!node) return fail(node.error().message());
 //      node->on_message([](const distflow::Message& message) { ... });

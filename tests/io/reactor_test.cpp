@@ -172,9 +172,36 @@ TEST_F(ReactorTest, a_full_queue_refuses_a_task_and_goes_on) {
   EXPECT_EQ(runs, 4);
 }
 
+// What it is destroyed from is one of its own calls.
+TEST_F(ReactorTest, what_ends_inside_its_own_call_is_destroyed_at_the_turns_end) {
+  struct Part {
+    explicit Part(std::string& events) : events_(events) {}
+    ~Part() { events_ += "destroyed "; }
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+    void end(io::Reactor& reactor) {
+      reactor.destroy_later(std::unique_ptr<Part>(this), end_);
+      events_ += "ended ";
+    }
+    std::string& events_;
+    io::TurnEnd end_;
+  };
+  std::string events;
+  auto* const part = new Part(events);
+  io::TurnEnd last;
+  auto note_end = [&] { events += "put off "; };
+  last.on_turn_end = base::Delegate<void()>::of(note_end);
+  reactor().post([&] {
+    part->end(reactor());
+    reactor().defer(last);
+  });
+  turn_some(reactor());
+  EXPECT_EQ(events, "ended put off destroyed ");
+}
+
 TEST_F(ReactorTest, tasks_that_post_tasks_do_not_keep_a_turn_from_ending) {
-  std::function<void()> again = [&] { reactor().post(again); };
-  reactor().post(again);
+  std::function<void()> again = [&] { reactor().post(std::function<void()>(again)); };
+  reactor().post(std::function<void()>(again));
   turn_some(reactor());
 }
 
