@@ -44,7 +44,8 @@ struct NodeOptions {
   std::string pmd_host = "127.0.0.1";
   std::uint16_t pmd_port = 4369;
   /// Start the PMD when none answers; only where pmd_host is this machine's loopback. The program distflow-pmd is what
-  /// DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH.
+  /// DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH. A set-user-ID program heeds no
+  /// environment: there it is the one beside the executable.
   bool start_pmd = true;
   /// A PMD started by this node ends after so long without any connection.
   std::chrono::milliseconds pmd_idle_exit{30'000};

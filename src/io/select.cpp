@@ -1,9 +1,9 @@
 #include "io/select.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 
+#include "base/environment.hpp"
 #include "io/readiness_backend.hpp"
 
 #if defined(__linux__)
@@ -65,7 +65,7 @@ Result<BackendKind> parse_backend_kind(std::string_view text) {
 }
 
 Result<BackendKind> backend_kind_from_environment() {
-  const char* text = std::getenv("DISTFLOW_IO");
+  const char* text = base::environment("DISTFLOW_IO");
   return text == nullptr || *text == '\0' ? BackendKind::automatic : parse_backend_kind(text);
 }
 

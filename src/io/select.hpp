@@ -19,7 +19,7 @@ enum class BackendKind { automatic, epoll, kqueue, uring };
 /// From "auto", "epoll", "kqueue", "uring"; Errc::invalid_option for any other text.
 Result<BackendKind> parse_backend_kind(std::string_view text);
 
-/// What DISTFLOW_IO asks for; automatic where it is unset or empty.
+/// What DISTFLOW_IO asks for; automatic where it is unset or empty, or not to be heeded (base/environment.hpp).
 Result<BackendKind> backend_kind_from_environment();
 
 struct SelectedBackend {

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 
+extern char** environ;
+
 namespace distflow::pmd {
 namespace {
 
@@ -78,22 +80,33 @@ bool set_descriptors(int report_fd) {
   return true;
 }
 
-[[noreturn]] void become(const char* program, char* const* arguments, int report_fd, int note_fd) {
+/// What the processes between fork and exec need to know.
+struct Plan {
+  const char* program;
+  char* const* arguments;
+  char* const* environment;
+  int report_fd;
+  int note_fd;
+};
+
+[[noreturn]] void become(const Plan& plan) {
   reset_signals();
-  if (set_descriptors(report_fd) && ::chdir("/") == 0) ::execv(program, arguments);
-  tell(note_fd, {Note::Kind::failure, errno});
+  if (set_descriptors(plan.report_fd) && ::chdir("/") == 0) {
+    ::execve(plan.program, plan.arguments, plan.environment);
+  }
+  tell(plan.note_fd, {Note::Kind::failure, errno});
   ::_exit(127);
 }
 
 /// The child: makes the grandchild, which becomes the program, and ends, so that the program is nobody's child.
-[[noreturn]] void hand_over(const char* program, char* const* arguments, int report_fd, int note_fd) {
+[[noreturn]] void hand_over(const Plan& plan) {
   ::setsid();
   const pid_t pid = ::fork();
-  if (pid == 0) become(program, arguments, report_fd, note_fd);
+  if (pid == 0) become(plan);
   if (pid < 0) {
-    tell(note_fd, {Note::Kind::failure, errno});
+    tell(plan.note_fd, {Note::Kind::failure, errno});
   } else {
-    tell(note_fd, {Note::Kind::pid, pid});
+    tell(plan.note_fd, {Note::Kind::pid, pid});
   }
   ::_exit(0);
 }
@@ -132,10 +145,12 @@ void Descriptor::reset() {
   if (const int fd = std::exchange(fd_, -1); fd >= 0) ::close(fd);
 }
 
-Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments) {
+Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments,
+                                       Environment environment) {
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  const std::array<char*, 1> no_variables{nullptr};
 
   Result<Pipe> reports = make_pipe();
   if (!reports) return reports.error();
@@ -144,7 +159,13 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
 
   const pid_t child = fork_quietly();
   if (child < 0) return system_error();
-  if (child == 0) hand_over(program.c_str(), argv.data(), reports->write.get(), notes->write.get());
+  if (child == 0) {
+    hand_over({.program = program.c_str(),
+               .arguments = argv.data(),
+               .environment = environment == Environment::empty ? no_variables.data() : environ,
+               .report_fd = reports->write.get(),
+               .note_fd = notes->write.get()});
+  }
   reports->write.reset();
   notes->write.reset();
   const Result<pid_t> pid = read_notes(notes->read.get());

@@ -4,11 +4,13 @@
 //   1. The program has a session of its own, is no child of the starter's, and works in "/".
 //   2. It has /dev/null as descriptors 0, 1 and 2, the pipe's writing end as kReportFd, and no others.
 //   3. Signals are as at a log-in: none blocked, none ignored.
-// Use: Result<DetachedProcess> process = start_detached("/usr/bin/distflow-pmd", {"--port", "4369"});
+// Use: Result<DetachedProcess> process = start_detached("/usr/bin/distflow-pmd", {"--port", "4369"},
+//                                                          Environment::of_starter);
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,7 +46,13 @@ struct DetachedProcess {
   Descriptor reports;  ///< reads what the program writes to kReportFd
 };
 
+enum class Environment : std::uint8_t {
+  of_starter,
+  empty  ///< for a starter whose own environment is not to be heeded
+};
+
 /// `program` is an absolute path. Fails with the system's error when the program cannot be executed.
-Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments);
+Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments,
+                                       Environment environment);
 
 }  // namespace distflow::pmd

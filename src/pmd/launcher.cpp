@@ -1,6 +1,7 @@
 #include "pmd/launcher.hpp"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -43,9 +43,26 @@ fs::path beside_this_executable() {
   return self.empty() ? fs::path() : self.parent_path() / kProgram;
 }
 
+/// Whether nobody but root and this program's user can have put it there, or can change it.
+bool is_trustworthy(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && (status.st_uid == 0 || status.st_uid == ::geteuid()) &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/// For a program that has more rights than its starter. The starter may have made the folder, and a hard link to the
+/// program in it: what lies beside that link is the starter's.
+Result<std::string> find_for_raised_rights() {
+  const fs::path beside = beside_this_executable();
+  if (is_program(beside) && is_trustworthy(beside) && is_trustworthy(beside.parent_path())) {
+    return absolute_text(beside);
+  }
+  return Error{Errc::pmd_not_found, "looking for distflow-pmd as a set-user-ID program, hence without environment"};
+}
+
 /// Empty when no folder of the PATH has it.
 fs::path on_the_path() {
-  const char* path = std::getenv("PATH");
+  const char* path = base::environment("PATH");
   std::string_view folders = path == nullptr ? "" : path;
   while (!folders.empty()) {
     const std::size_t end = std::min(folders.find(':'), folders.size());
@@ -110,8 +127,9 @@ Result<LaunchOutcome> parse_report(std::string_view line) {
 
 }  // namespace
 
-Result<std::string> find_pmd_program() {
-  if (const char* named = std::getenv("DISTFLOW_PMD"); named != nullptr && *named != '\0') {
+Result<std::string> find_pmd_program(base::Rights rights) {
+  if (rights == base::Rights::raised) return find_for_raised_rights();
+  if (const char* named = base::environment("DISTFLOW_PMD"); named != nullptr && *named != '\0') {
     if (!is_program(named)) return Error{Errc::pmd_not_found, "looking for the program that DISTFLOW_PMD names"};
     return absolute_text(named);
   }
@@ -121,9 +139,11 @@ Result<std::string> find_pmd_program() {
 }
 
 Result<LaunchOutcome> launch_pmd(const LaunchOptions& options) {
-  const Result<std::string> program = find_pmd_program();
+  const base::Rights rights = base::rights_of_process();
+  const Result<std::string> program = find_pmd_program(rights);
   if (!program) return program.error();
-  const Result<DetachedProcess> daemon = start_detached(*program, arguments_of(options));
+  const Environment environment = rights == base::Rights::raised ? Environment::empty : Environment::of_starter;
+  const Result<DetachedProcess> daemon = start_detached(*program, arguments_of(options), environment);
   if (!daemon) return daemon.error();
   const Result<std::string> line = read_line(daemon->reports.get(), options.timeout);
   if (!line) {

@@ -15,6 +15,7 @@
 
 #include <distflow/result.hpp>
 
+#include "base/environment.hpp"
 #include "base/time.hpp"
 
 namespace distflow::pmd {
@@ -43,6 +44,7 @@ Result<LaunchOutcome> launch_pmd(const LaunchOptions& options);
 
 /// The path of distflow-pmd: what DISTFLOW_PMD names, else beside this executable, else on the PATH.
 /// Errc::pmd_not_found when it is at none of them, or DISTFLOW_PMD names no program.
-Result<std::string> find_pmd_program();
+/// With raised rights only beside this executable, and only if no other user but root can have put it there.
+Result<std::string> find_pmd_program(base::Rights rights = base::rights_of_process());
 
 }  // namespace distflow::pmd

@@ -149,5 +149,19 @@ TEST_F(Launcher, the_program_is_looked_for_where_it_may_be) {
   }
 }
 
+TEST_F(Launcher, with_raised_rights_neither_the_environment_nor_the_path_is_heeded) {
+  write_program("exit 0");
+  EXPECT_EQ(find_pmd_program(base::Rights::of_starter).value_or(""), path("program"));
+  EXPECT_NE(find_pmd_program(base::Rights::raised).value_or(""), path("program")) << "DISTFLOW_PMD names it";
+  EXPECT_EQ(base::environment("DISTFLOW_PMD", base::Rights::raised), nullptr);
+
+  fs::rename(path("program"), path("distflow-pmd"));
+  const std::string old_path = std::getenv("PATH");
+  ::unsetenv("DISTFLOW_PMD");
+  ::setenv("PATH", folder_.c_str(), 1);
+  EXPECT_NE(find_pmd_program(base::Rights::raised).value_or(""), path("distflow-pmd")) << "the PATH leads to it";
+  ::setenv("PATH", old_path.c_str(), 1);
+}
+
 }  // namespace
 }  // namespace distflow::pmd
