@@ -9,10 +9,15 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "io/posix/owned_descriptors.hpp"
+#include "io/posix/platform.hpp"
+
 extern char** environ;
 
 namespace distflow::pmd {
 namespace {
+
+using io::posix::Descriptor;
 
 constexpr const char* kStarting = "starting a background process";
 /// Our own ends of pipes lie at or above it, clear of the descriptors that the program is given.
@@ -28,13 +33,22 @@ struct Pipe {
   Descriptor write;
 };
 
+Descriptor clear_of_given(const Descriptor& end) {
+  return Descriptor(io::posix::open_owned([&end] { return ::fcntl(end.get(), F_DUPFD_CLOEXEC, kOwnFdMin); }));
+}
+
+/// A process that somebody else starts or forks meanwhile must not have a copy of the writing end: the pipe would stay
+/// open for as long as it lives.
 Result<Pipe> make_pipe() {
-  std::array<int, 2> fds{};
-  if (::pipe(fds.data()) != 0) return system_error();
+  std::array<int, 2> fds{-1, -1};
+  {
+    const io::posix::UnforkedStep step;
+    if (!io::platform::open_pipe(fds)) return system_error();
+    for (const int fd : fds) io::posix::note_owned(fd);
+  }
   const Descriptor read(fds[0]);
   const Descriptor write(fds[1]);
-  Pipe pipe{Descriptor(::fcntl(read.get(), F_DUPFD_CLOEXEC, kOwnFdMin)),
-            Descriptor(::fcntl(write.get(), F_DUPFD_CLOEXEC, kOwnFdMin))};
+  Pipe pipe{clear_of_given(read), clear_of_given(write)};
   if (pipe.read.get() < 0 || pipe.write.get() < 0) return system_error();
   return pipe;
 }
@@ -141,10 +155,6 @@ pid_t fork_quietly() {
 
 }  // namespace
 
-void Descriptor::reset() {
-  if (const int fd = std::exchange(fd_, -1); fd >= 0) ::close(fd);
-}
-
 Result<DetachedProcess> start_detached(const std::string& program, const std::vector<std::string>& arguments,
                                        Environment environment) {
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
@@ -157,7 +167,10 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
   Result<Pipe> notes = make_pipe();
   if (!notes) return notes.error();
 
-  const pid_t child = fork_quietly();
+  const pid_t child = [&] {
+    const io::posix::KeptOverFork kept(reports->write.get(), notes->write.get());
+    return fork_quietly();
+  }();
   if (child < 0) return system_error();
   if (child == 0) {
     hand_over({.program = program.c_str(),

@@ -12,38 +12,20 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <distflow/result.hpp>
 
+#include "io/posix/descriptor.hpp"
+
 namespace distflow::pmd {
-
-/// A file descriptor and the duty to close it.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-
-  void reset();
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
 
 /// Where the program finds the pipe's writing end.
 inline constexpr int kReportFd = 3;
 
 struct DetachedProcess {
   pid_t pid = 0;
-  Descriptor reports;  ///< reads what the program writes to kReportFd
+  io::posix::Descriptor reports;  ///< reads what the program writes to kReportFd
 };
 
 enum class Environment : std::uint8_t {

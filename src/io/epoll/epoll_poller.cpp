@@ -1,7 +1,6 @@
 #include "io/epoll/epoll_poller.hpp"
 
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
 
@@ -27,11 +27,11 @@ int to_ms(base::Duration timeout) {
 }  // namespace
 
 EpollPoller::~EpollPoller() {
-  if (epoll_ >= 0) ::close(epoll_);
+  if (epoll_ >= 0) posix::close_fd(epoll_);
 }
 
 Result<void> EpollPoller::open() {
-  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_ = posix::open_owned([] { return ::epoll_create1(EPOLL_CLOEXEC); });
   if (epoll_ < 0) return posix::last_error("opening epoll");
   if (Result<void> opened = event_.open(); !opened) return opened;
   return add(event_.fd(), kWakeToken);

@@ -1,7 +1,9 @@
 // Linux's answers to io/posix/platform.hpp.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -15,6 +17,8 @@ int stream_socket(int family) noexcept { return ::socket(family, SOCK_STREAM | S
 int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept {
   return ::accept4(listener, peer, peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+bool open_pipe(std::span<int, 2> ends) noexcept { return ::pipe2(ends.data(), O_CLOEXEC) == 0; }
 
 int send_flags() noexcept { return MSG_DONTWAIT | MSG_NOSIGNAL; }
 

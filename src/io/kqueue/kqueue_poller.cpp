@@ -13,6 +13,7 @@
 #include <cerrno>
 
 #include "base/assert.hpp"
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
 
@@ -50,11 +51,11 @@ bool apply_changes(int queue, std::span<const Event> changes) noexcept {
 }  // namespace
 
 KqueuePoller::~KqueuePoller() {
-  if (queue_ >= 0) ::close(queue_);
+  if (queue_ >= 0) posix::close_owned(queue_, [this] { ::close(queue_); });
 }
 
 Result<void> KqueuePoller::open() {
-  queue_ = ::kqueue();
+  queue_ = posix::open_owned([] { return ::kqueue(); });
   if (queue_ < 0) return posix::last_error("opening a kqueue");
   ::fcntl(queue_, F_SETFD, FD_CLOEXEC);  // no fork inherits it; an exec without one would
   const std::array wake{make_wake_event(EV_ADD | EV_CLEAR)};

@@ -35,6 +35,13 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept {
   return quieten(::accept(listener, peer, peer_size));
 }
 
+// macOS has no pipe2().
+bool open_pipe(std::span<int, 2> ends) noexcept {
+  if (::pipe(ends.data()) != 0) return false;
+  for (const int fd : ends) ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // cannot fail on a descriptor just opened
+  return true;
+}
+
 int send_flags() noexcept { return MSG_DONTWAIT; }
 
 void prefer_unpaced(int) noexcept {}

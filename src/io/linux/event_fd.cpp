@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 
 namespace distflow::io {
@@ -14,7 +15,7 @@ EventFd::~EventFd() {
 }
 
 Result<void> EventFd::open() {
-  fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  fd_ = posix::open_owned([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); });
   if (fd_ < 0) return posix::last_error("opening an eventfd");
   return {};
 }

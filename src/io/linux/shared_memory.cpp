@@ -14,6 +14,7 @@
 #include <new>
 #include <optional>
 
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 
 namespace distflow::io::platform {
@@ -81,7 +82,8 @@ bool is_sealed_memory(int fd, std::size_t size) {
 
 Result<SharedMemory> create_memory(std::size_t size) noexcept {
   try {
-    const auto file = std::make_shared<Descriptor>(::memfd_create(kMemoryName, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    const auto file = std::make_shared<Descriptor>(
+        posix::open_owned([] { return ::memfd_create(kMemoryName, MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
     if (file->fd() < 0) return posix::last_error(kCreating);
     if (const int error = ::posix_fallocate(file->fd(), 0, static_cast<off_t>(size)); error != 0) {
       return posix::error_of(error, kCreating);
@@ -102,7 +104,8 @@ Result<SharedMemory> open_memory(std::string_view name, std::size_t size) noexce
   try {
     const std::optional<std::string> path = path_of(name);
     if (!path || !leads_to_memory(*path)) return Error{Errc::malformed, kOpening};
-    const Descriptor file(::open(path->c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const Descriptor file(
+        posix::open_owned([&path] { return ::open(path->c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
     if (file.fd() < 0) return posix::last_error(kOpening);
     if (!is_sealed_memory(file.fd(), size)) return Error{Errc::malformed, kOpening};
     Result<std::shared_ptr<std::byte>> bytes = map(file.fd(), size, kOpening);

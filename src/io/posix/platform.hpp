@@ -14,6 +14,8 @@ namespace distflow::io::platform {
 int stream_socket(int family) noexcept;
 /// accept(2) giving a socket like stream_socket()'s.
 int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept;
+/// A pipe that no exec inherits, its reading end first; false with errno.
+bool open_pipe(std::span<int, 2> ends) noexcept;
 /// What send calls need besides, so as neither to block nor to raise SIGPIPE.
 int send_flags() noexcept;
 /// Asks for the congestion control that does not pace on loopback; ignored where there is no choice.

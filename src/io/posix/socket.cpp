@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "io/posix/gathered_message.hpp"
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/platform.hpp"
 
 namespace distflow::io::posix {
@@ -96,7 +97,7 @@ Error last_error(const char* doing) noexcept { return error_of(errno, doing); }
 bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 Result<int> open_listener(const Address& address, const ListenOptions& options) {
-  const int fd = platform::stream_socket(system_family(address));
+  const int fd = open_owned([&address] { return platform::stream_socket(system_family(address)); });
   if (fd < 0) return last_error("opening a listening socket");
   enable(fd, SOL_SOCKET, SO_REUSEADDR);  // a port in TIME_WAIT is free to listen on
   if (address.family == Address::Family::ipv6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY);
@@ -111,7 +112,7 @@ Result<int> open_listener(const Address& address, const ListenOptions& options) 
 }
 
 Result<int> open_connecting(const Address& address, const StreamOptions& options) {
-  const int fd = platform::stream_socket(system_family(address));
+  const int fd = open_owned([&address] { return platform::stream_socket(system_family(address)); });
   if (fd < 0) return last_error("opening a socket");
   enable(fd, IPPROTO_TCP, TCP_NODELAY);
   if (options.fast_loopback && address.is_loopback()) platform::prefer_unpaced(fd);
@@ -133,7 +134,7 @@ Result<void> connect_outcome(int fd) {
 
 Result<int> accept_stream(int listener, Address& peer) {
   SocketAddress system;
-  const int fd = platform::accept_socket(listener, system.get(), &system.size);
+  const int fd = open_owned([&] { return platform::accept_socket(listener, system.get(), &system.size); });
   if (fd < 0) return last_error("accepting a connection");
   peer = from_system(system);
   return fd;
@@ -169,7 +170,7 @@ Result<Address> local_address(int fd) {
 
 void close_fd(int fd) noexcept {
   // Not tried again on EINTR: the descriptor is gone already, on Linux and the BSDs alike (close(2)).
-  ::close(fd);
+  close_owned(fd, [fd] { ::close(fd); });
 }
 
 void fill_random(std::span<std::byte> out) noexcept { platform::fill_random(out); }

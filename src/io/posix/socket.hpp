@@ -42,6 +42,7 @@ inline constexpr std::size_t kPieceCountMax = 64;
 std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset) noexcept;
 
 Result<Address> local_address(int fd);
+/// Of a descriptor that this library has opened (io/posix/owned_descriptors.hpp); nothing if it has closed it already.
 void close_fd(int fd) noexcept;
 
 void fill_random(std::span<std::byte> out) noexcept;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "io/posix/owned_descriptors.hpp"
 #include "io/uring/uring_backend.hpp"
 
 namespace distflow::io {
@@ -110,6 +111,7 @@ void UringBackend::on_recv_ended(Slot& slot, int outcome) {
 void UringBackend::on_accept(Slot& slot, const io_uring_cqe& cqe) {
   if (!has_more(cqe)) slot.accept_is_armed = false;
   if (cqe.res >= 0) {
+    posix::open_owned([&cqe] { return cqe.res; });
     if (slot.close != nullptr) {
       posix::close_fd(cqe.res);
     } else if (const Result<Handle> stream = adopt(cqe.res)) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/assert.hpp"
+#include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
 
@@ -46,7 +47,7 @@ Error failed(int negative_errno, const char* doing) { return posix::error_of(-ne
 }  // namespace
 
 Ring::~Ring() {
-  if (is_open_) io_uring_queue_exit(&ring_);
+  if (is_open_) posix::close_owned(ring_.ring_fd, [this] { io_uring_queue_exit(&ring_); });
 }
 
 Result<void> Ring::open(UringOptions options) {
@@ -57,7 +58,10 @@ Result<void> Ring::open(UringOptions options) {
     params = {};
     params.flags = kCommonFlags | candidate.flags;
     params.cq_entries = kCompletionCount;
-    outcome = io_uring_queue_init_params(options.submission_count, &ring_, &params);
+    posix::open_owned([&] {
+      outcome = io_uring_queue_init_params(options.submission_count, &ring_, &params);
+      return outcome < 0 ? outcome : ring_.ring_fd;
+    });
     if (outcome != -EINVAL) break;  // that is what a kernel says of flags that it does not know
   }
   if (outcome < 0) return failed(outcome, kSettingUp);

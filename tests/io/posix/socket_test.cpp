@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "io/posix/descriptor.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::test {
@@ -23,23 +24,23 @@ int option(int fd, int level, int name) {
 }
 
 TEST(PosixSocket, every_socket_neither_blocks_nor_survives_exec_nor_delays_small_sends) {
-  const RawSocket listener(*posix::open_listener(io::Address::ipv4_loopback(0), {}));
-  const RawSocket near(*posix::open_connecting(*posix::local_address(listener.fd()), {}));
+  const posix::Descriptor listener(*posix::open_listener(io::Address::ipv4_loopback(0), {}));
+  const posix::Descriptor near(*posix::open_connecting(*posix::local_address(listener.get()), {}));
   io::Address peer;
-  const RawSocket far(*posix::accept_stream(listener.fd(), peer));
-  for (const int fd : {listener.fd(), near.fd(), far.fd()}) {
+  const posix::Descriptor far(*posix::accept_stream(listener.get(), peer));
+  for (const int fd : {listener.get(), near.get(), far.get()}) {
     EXPECT_TRUE(has_flag(fd, F_GETFL, O_NONBLOCK));
     EXPECT_TRUE(has_flag(fd, F_GETFD, FD_CLOEXEC));
   }
-  EXPECT_NE(option(near.fd(), IPPROTO_TCP, TCP_NODELAY), 0);
-  EXPECT_NE(option(far.fd(), IPPROTO_TCP, TCP_NODELAY), 0);
-  EXPECT_EQ(peer, *posix::local_address(near.fd()));
+  EXPECT_NE(option(near.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_NE(option(far.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(peer, *posix::local_address(near.get()));
 }
 
 TEST(PosixSocket, accepting_when_nobody_is_there_would_block) {
-  const RawSocket listener(*posix::open_listener(io::Address::ipv4_loopback(0), {}));
+  const posix::Descriptor listener(*posix::open_listener(io::Address::ipv4_loopback(0), {}));
   io::Address peer;
-  const Result<int> accepted = posix::accept_stream(listener.fd(), peer);
+  const Result<int> accepted = posix::accept_stream(listener.get(), peer);
   ASSERT_FALSE(accepted);
   EXPECT_EQ(accepted.error().code, std::errc::operation_would_block);
 }
