@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -13,6 +16,8 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace distflow::pmd {
 namespace {
@@ -128,6 +133,53 @@ TEST_F(Launcher, the_daemon_inherits_no_descriptor_no_signal_mask_and_no_folder)
   EXPECT_EQ(text_of("folder"), "/\n");
   // Those of the shell's own are small numbers.
   EXPECT_EQ(text_of("fds").find(" " + std::to_string(open_one)), std::string::npos) << text_of("fds");
+}
+
+/// Has another thread fork a child in the midst of the next fork() of this process. The child lives as long as this.
+class ForkWithinFork {
+ public:
+  ForkWithinFork() {
+    EXPECT_EQ(::pipe2(life_.data(), O_CLOEXEC), 0);
+    static const int registered = ::pthread_atfork(
+        nullptr, [] { within(); }, nullptr);
+    static_cast<void>(registered);
+    armed_ = this;
+  }
+  ForkWithinFork(const ForkWithinFork&) = delete;
+  ForkWithinFork& operator=(const ForkWithinFork&) = delete;
+  ~ForkWithinFork() {
+    armed_ = nullptr;
+    ::close(life_[1]);
+    ::close(life_[0]);
+    EXPECT_GT(child_, 0);
+    ::waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  static void within() {
+    ForkWithinFork* const self = std::exchange(armed_, nullptr);
+    if (self == nullptr || self->pid_ != ::getpid()) return;
+    std::thread([self] { self->fork_one(); }).join();
+  }
+  void fork_one() {
+    child_ = ::fork();
+    if (child_ != 0) return;
+    ::close(life_[1]);
+    char unused = 0;
+    static_cast<void>(!::read(life_[0], &unused, 1));
+    ::_exit(0);
+  }
+
+  static inline ForkWithinFork* armed_ = nullptr;
+  const pid_t pid_ = ::getpid();  // the launcher's own children fork, too
+  std::array<int, 2> life_{};
+  pid_t child_ = 0;
+};
+
+TEST_F(Launcher, a_child_that_another_thread_forks_meanwhile_keeps_nobody_waiting) {
+  write_program("echo ready 4242 >&3");
+  const ForkWithinFork other;
+  EXPECT_TRUE(launch_pmd({}));
 }
 
 TEST_F(Launcher, the_program_is_looked_for_where_it_may_be) {

@@ -28,7 +28,8 @@ class RaisedRights : public ::testing::Test {
     ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
     struct statvfs system {};
     ASSERT_EQ(::statvfs(folder_.c_str(), &system), 0);
-    if ((system.f_flag & ST_NOSUID) != 0) GTEST_SKIP() << "the file system of /tmp has no set-user-ID programs (nosuid)";
+    if ((system.f_flag & ST_NOSUID) != 0)
+      GTEST_SKIP() << "the file system of /tmp has no set-user-ID programs (nosuid)";
     ::chmod(folder_.c_str(), 0755);
     fs::copy_file(DISTFLOW_FIND_PMD, path("find_pmd"));
     ASSERT_EQ(::chmod(path("find_pmd").c_str(), 04755), 0);

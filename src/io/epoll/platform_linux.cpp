@@ -1,7 +1,7 @@
 // Linux's answers to io/posix/platform.hpp.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
 

@@ -62,8 +62,7 @@ TEST(OwnedDescriptors, two_may_be_kept_over_a_fork) {
   const posix::Descriptor third = owned_null();
   {
     const posix::KeptOverFork kept(first.get(), third.get());
-    EXPECT_TRUE(
-        holds_in_child([&] { return is_open(first.get()) && !is_open(second.get()) && is_open(third.get()); }));
+    EXPECT_TRUE(holds_in_child([&] { return is_open(first.get()) && !is_open(second.get()) && is_open(third.get()); }));
   }
   EXPECT_TRUE(holds_in_child([&] { return !is_open(first.get()) && !is_open(third.get()); }));
 }
@@ -84,9 +83,10 @@ TEST(OwnedDescriptors, a_fork_in_the_midst_of_a_step_of_the_same_thread_comes_to
 template <class Turn>
 class Churn {
  public:
-  explicit Churn(Turn turn) : thread_([this, turn] {
-                                while (!is_over_) turn();
-                              }) {}
+  explicit Churn(Turn turn)
+      : thread_([this, turn] {
+          while (!is_over_) turn();
+        }) {}
   Churn(const Churn&) = delete;
   Churn& operator=(const Churn&) = delete;
   ~Churn() {
@@ -103,8 +103,7 @@ TEST(OwnedDescriptors, threads_that_open_and_close_meanwhile_leave_no_socket_and
   std::atomic<int> of_application{-1};
   // The library's are sockets here, the application's are no sockets: a child can tell them apart.
   const auto of_library = [] {
-    const posix::Descriptor socket(
-        posix::open_owned([] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
+    const posix::Descriptor socket(posix::open_owned([] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
   };
   const Churn first(of_library);
   const Churn second(of_library);
