@@ -61,7 +61,7 @@ NodeHost::~NodeHost() {
 
 Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
-  Result<ProcessLock> lock = ProcessLock::acquire();
+  Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
   if (!lock) return lock.error();
   std::shared_ptr<NodeHost> host(new NodeHost(options, std::move(*lock)));
   if (Result<void> opened = host->open(); !opened) return opened.error();

@@ -11,14 +11,20 @@
 #include <charconv>
 #include <string_view>
 
+#include "io/posix/descriptor.hpp"
+#include "io/posix/owned_descriptors.hpp"
+
 namespace distflow::runtime {
 namespace {
 
 constexpr std::string_view kBegin = "distflow-node-";
 constexpr std::string_view kEnd = ".lock";
+/// A file that is not named yet has a point and as many letters more (mkostemp(3)).
+constexpr std::size_t kUnnamedEnd = 7;
 
 /// Whose lock file has that name; 0 if it is another's name.
 int process_of(std::string_view name) {
+  if (name.size() > kUnnamedEnd && name[name.size() - kUnnamedEnd] == '.') name.remove_suffix(kUnnamedEnd);
   if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return 0;
   const char* const begin = name.data() + kBegin.size();
   const char* const end = name.data() + name.size() - kEnd.size();
@@ -36,16 +42,15 @@ bool is_file_of_this_user(int fd) {
 
 bool remove_if_free(int folder, const char* name) {
   // O_NOFOLLOW and O_NONBLOCK: all may write to the folder, and the name could be somebody's link or pipe.
-  const int fd = ::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  const io::posix::Descriptor file(io::posix::open_owned(
+      [folder, name] { return ::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); }));
+  const int fd = file.get();
   if (fd < 0) return false;
-  bool is_removed = false;
   // A process that this one does not see, in another container, may hold the lock of a file whose owner seems dead.
-  if (is_file_of_this_user(fd) && ::flock(fd, LOCK_SH | LOCK_NB) == 0) {
-    is_removed = is_file_named(fd, folder, name) && ::unlinkat(folder, name, 0) == 0;
-    ::flock(fd, LOCK_UN);  // a process forked meanwhile has the descriptor, too
+  if (is_file_of_this_user(fd) && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    return is_file_named(fd, folder, name) && ::unlinkat(folder, name, 0) == 0;
   }
-  ::close(fd);
-  return is_removed;
+  return false;
 }
 
 }  // namespace
@@ -62,9 +67,11 @@ bool is_file_named(int fd, int folder, const char* name) {
 }
 
 void remove_stale_locks(const std::string& folder) {
-  DIR* const entries = ::opendir(folder.c_str());
-  if (entries == nullptr) return;
-  const int fd = ::dirfd(entries);
+  const int fd = io::posix::open_owned(
+      [&folder] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK); });
+  if (fd < 0) return;
+  DIR* const entries = ::fdopendir(fd);
+  if (entries == nullptr) return io::posix::close_fd(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
     int removed = 0;
     for (int i = 0; i < kStaleLooksMax && removed < kStaleRemovedMax; ++i) {
@@ -75,7 +82,7 @@ void remove_stale_locks(const std::string& folder) {
     }
     ::flock(fd, LOCK_UN);
   }
-  ::closedir(entries);
+  io::posix::close_owned(fd, [entries] { ::closedir(entries); });
 }
 
 }  // namespace distflow::runtime

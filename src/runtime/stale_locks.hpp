@@ -1,9 +1,10 @@
 // Lock files that killed processes have left, removed by whoever comes next.
 //
 // Any thread; several processes may do so at the same time.
-//   1. A file is removed only if its name's process is dead, it belongs to this user, and nobody holds its lock.
-//   2. While a file is looked at its lock is held shared, and that of the folder exclusively: no two look at once, and
-//      whoever finds a file's lock taken can tell a node, which holds it exclusively, from somebody who only looks.
+//   1. A file is removed only if its name's process is dead, it belongs to this user, and nobody holds its lock. In
+//      another pid namespace the process may live all the same: then it holds the lock.
+//   2. A file is removed while its lock is held (runtime/lock_file.hpp). The folder's lock keeps others from doing the
+//      same work meanwhile.
 //   3. The work is bounded: at most kStaleLooksMax entries are read, and kStaleRemovedMax files removed. A folder whose
 //      lock somebody else holds is left to them.
 // Use: remove_stale_locks("/tmp");

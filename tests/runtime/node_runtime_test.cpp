@@ -106,7 +106,7 @@ TEST_F(NodeRuntimeTest, holds_the_lock_file_of_its_process_while_it_runs) {
   {
     const NodeRuntime node = start();
     EXPECT_TRUE(exists(path));
-    EXPECT_EQ(runtime::ProcessLock::acquire().error(), Errc::already_running);
+    EXPECT_EQ(runtime::ProcessLock::acquire(base::Log()).error(), Errc::already_running);
   }
   EXPECT_FALSE(exists(path));
 }

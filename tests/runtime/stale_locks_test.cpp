@@ -57,6 +57,14 @@ TEST_F(StaleLocks, the_file_of_a_dead_process_is_removed) {
   EXPECT_FALSE(std::filesystem::exists(dead));
 }
 
+TEST_F(StaleLocks, a_file_that_was_never_given_its_name_is_removed) {
+  const std::string dead = put(runtime::lock_file_name(kDeadProcess) + ".x7Kp2Q");
+  put(runtime::lock_file_name(::getpid()) + ".x7Kp2Q");
+  runtime::remove_stale_locks(folder_);
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_EQ(file_count(), 1) << "this process lives";
+}
+
 TEST_F(StaleLocks, the_files_of_processes_that_live_stay) {
   put_lock_of(::getpid());
   put_lock_of(1);  // another user's, most often
