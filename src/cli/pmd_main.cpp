@@ -14,6 +14,7 @@
 #include "io/resolver.hpp"
 #include "io/select.hpp"
 #include "pmd/epmd_probe.hpp"
+#include "pmd/inherited_state.hpp"
 #include "pmd/server.hpp"
 
 namespace distflow::cli {
@@ -148,6 +149,8 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
 
 int run(const PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
+  pmd::raise_soft_limits();  // each connection takes a descriptor
+  log.write(base::LogLevel::debug, "descriptors: at most %ld", ::sysconf(_SC_OPEN_MAX));
   base::ChunkPool chunks({});
   const Result<io::BackendKind> kind =
       arguments.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(arguments.backend);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -11,6 +12,7 @@
 
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/platform.hpp"
+#include "pmd/own_daemons.hpp"
 
 extern char** environ;
 
@@ -23,8 +25,8 @@ constexpr const char* kStarting = "starting a background process";
 /// Our own ends of pipes lie at or above it, clear of the descriptors that the program is given.
 constexpr int kOwnFdMin = 10;
 
-/// How many descriptors are looked at one by one, where the system has no call for all of them and no limit.
-constexpr long kFdCountMax = 1 << 16;
+/// How many descriptors are looked at one by one at most, where the system has no call for all of them.
+constexpr long kFdCountMax = io::posix::kOwnedDescriptorMax;
 
 Error system_error() { return {std::error_code(errno, std::generic_category()), kStarting}; }
 
@@ -55,7 +57,7 @@ Result<Pipe> make_pipe() {
 
 /// What the processes between fork and exec tell the starter. Smaller than PIPE_BUF: written whole or not at all.
 struct Note {
-  enum class Kind { pid, failure };
+  enum class Kind { pid, failure, kept_state };
   Kind kind;
   int value;
 };
@@ -64,22 +66,13 @@ void tell(int fd, Note note) { static_cast<void>(!::write(fd, &note, sizeof note
 
 // From here to start_detached(): between fork and exec, hence async-signal-safe calls only (signal-safety(7)).
 
-void reset_signals() {
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
 /// All descriptors above kReportFd go with the exec, whoever opened them.
 void close_others_on_exec() {
 #ifdef CLOSE_RANGE_CLOEXEC
   if (::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
 #endif
   const long limit = ::sysconf(_SC_OPEN_MAX);  // negative: there is none
-  const long count = limit < 0 ? kFdCountMax : limit;
+  const long count = limit < 0 ? kFdCountMax : std::min(limit, kFdCountMax);
   for (int fd = kReportFd + 1; fd < count; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
@@ -104,8 +97,8 @@ struct Plan {
 };
 
 [[noreturn]] void become(const Plan& plan) {
-  reset_signals();
   if (set_descriptors(plan.report_fd) && ::chdir("/") == 0) {
+    tell(plan.note_fd, {Note::Kind::kept_state, static_cast<int>(reset_inherited_state())});
     ::execve(plan.program, plan.arguments, plan.environment);
   }
   tell(plan.note_fd, {Note::Kind::failure, errno});
@@ -126,18 +119,22 @@ struct Plan {
 }
 
 /// Until the grandchild has become the program or ended: both close the pipe.
-Result<pid_t> read_notes(int fd) {
-  pid_t pid = 0;
+Result<DetachedProcess> read_notes(int fd) {
+  DetachedProcess process;
   int failure = 0;
   Note note{};
   for (;;) {
     const ssize_t size = ::read(fd, &note, sizeof note);
     if (size < 0 && errno == EINTR) continue;
     if (size != static_cast<ssize_t>(sizeof note)) break;
-    (note.kind == Note::Kind::pid ? pid : failure) = note.value;
+    switch (note.kind) {
+      case Note::Kind::pid: process.pid = note.value; break;
+      case Note::Kind::failure: failure = note.value; break;
+      case Note::Kind::kept_state: process.kept_state = static_cast<KeptState>(note.value); break;
+    }
   }
   if (failure != 0) return Error{std::error_code(failure, std::generic_category()), kStarting};
-  return pid;
+  return process;
 }
 
 /// Forks with all signals blocked, so that no handler of the starter's runs in the child.
@@ -181,11 +178,13 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
   }
   reports->write.reset();
   notes->write.reset();
-  const Result<pid_t> pid = read_notes(notes->read.get());
+  Result<DetachedProcess> process = read_notes(notes->read.get());
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  if (!pid) return pid.error();
-  return DetachedProcess{*pid, std::move(reports->read)};
+  if (!process) return process;
+  remember_own_daemon(process->pid);
+  process->reports = std::move(reports->read);
+  return process;
 }
 
 }  // namespace distflow::pmd

@@ -3,7 +3,9 @@
 // Blocking, for as long as two forks and an exec take; any thread.
 //   1. The program has a session of its own, is no child of the starter's, and works in "/".
 //   2. It has /dev/null as descriptors 0, 1 and 2, the pipe's writing end as kReportFd, and no others.
-//   3. Signals are as at a log-in: none blocked, none ignored.
+//   3. It has nothing of its starter's but the environment: signals, limits, priorities and the like are as at a log-in
+//      (pmd/inherited_state.hpp).
+//   4. Where it becomes this process's child after all, its end is heeded (pmd/own_daemons.hpp).
 // Use: Result<DetachedProcess> process = start_detached("/usr/bin/distflow-pmd", {"--port", "4369"},
 //                                                          Environment::of_starter);
 #pragma once
@@ -17,6 +19,7 @@
 #include <distflow/result.hpp>
 
 #include "io/posix/descriptor.hpp"
+#include "pmd/inherited_state.hpp"
 
 namespace distflow::pmd {
 
@@ -26,6 +29,7 @@ inline constexpr int kReportFd = 3;
 struct DetachedProcess {
   pid_t pid = 0;
   io::posix::Descriptor reports;  ///< reads what the program writes to kReportFd
+  KeptState kept_state = 0;       ///< what it has of its starter's, because the system allows no other
 };
 
 enum class Environment : std::uint8_t {

@@ -16,6 +16,7 @@
 
 #include "pmd/detached_process.hpp"
 #include "pmd/executable_path.hpp"
+#include "pmd/own_daemons.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -139,6 +140,7 @@ Result<std::string> find_pmd_program(base::Rights rights) {
 }
 
 Result<LaunchOutcome> launch_pmd(const LaunchOptions& options) {
+  reap_own_daemons();
   const base::Rights rights = base::rights_of_process();
   const Result<std::string> program = find_pmd_program(rights);
   if (!program) return program.error();
@@ -151,7 +153,10 @@ Result<LaunchOutcome> launch_pmd(const LaunchOptions& options) {
     return line.error();
   }
   Result<LaunchOutcome> outcome = parse_report(*line);
-  if (outcome && outcome->kind == LaunchOutcome::Kind::started) outcome->pid = daemon->pid;
+  if (outcome && outcome->kind == LaunchOutcome::Kind::started) {
+    outcome->pid = daemon->pid;
+    outcome->kept_state = names_of(daemon->kept_state);
+  }
   return outcome;
 }
 

@@ -2,7 +2,8 @@
 //
 // Blocking; any thread, but not a reactor's: the wait may take as long as the timeout.
 //   1. The daemon outlives whoever started it: a session of its own, no terminal, none of the starter's descriptors,
-//      signal dispositions or mask. It is no child of the starter's, so that its end leaves no zombie.
+//      limits, priorities and signals (pmd/detached_process.hpp). It is no child of the starter's; where it becomes one
+//      by the starter's being process 1, its end is waited for when the next daemon is started, or before.
 //   2. Readiness is signalled through a pipe, never waited for by time. Of any number of starters at once, one gets
 //      `started` and the others `already_running`.
 //   3. A daemon that is not ready in time is ended.
@@ -37,6 +38,8 @@ struct LaunchOutcome {
   Kind kind = Kind::started;
   std::uint16_t port = 0;
   int pid = 0;  ///< of the daemon that was started; 0 when none was
+  /// What the daemon has of its starter's, because the system allows no other: "niceness, OOM score"; most often empty.
+  std::string kept_state = {};
 };
 
 /// Errc::pmd_not_found, Errc::pmd_not_started, Errc::timed_out, or the system's error.

@@ -335,6 +335,10 @@ void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
     options.port = self->options_.pmd_port;
     options.idle_exit = self->options_.pmd_idle_exit;
     const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
+    if (outcome && !outcome->kept_state.empty()) {
+      self->log_.write(base::LogLevel::info, "the PMD started has this process's %s: it may not be reset",
+                       outcome->kept_state.c_str());
+    }
     self->on_loop([on_outcome, outcome] { on_outcome(to_start(outcome)); });
   };
   try {

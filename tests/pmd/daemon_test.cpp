@@ -1,8 +1,10 @@
 // The program distflow-pmd as a process: options, readiness, signals, exit codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -149,6 +151,34 @@ TEST(Daemon, an_address_that_is_not_this_machines_is_a_failure) {
   const ProcessResult result = run_daemon({"--port", "0", "--host", "192.0.2.1"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("192.0.2.1"));
+}
+
+/// A lower soft limit of descriptors for what is started meanwhile.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t count) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{count, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(Daemon, it_serves_more_connections_than_the_soft_limit_of_its_starter_has_descriptors) {
+  std::optional<FewDescriptors> few(24);
+  const RunningDaemon daemon;
+  few.reset();
+  std::vector<RawSocket> nodes;
+  for (int i = 0; i < 64; ++i) {
+    RawSocket& node = nodes.emplace_back(RawSocket::connected_to(daemon.port));
+    node.send(framed(request_text("list")));
+    ASSERT_EQ(receive_like(node, kNoNodes), kNoNodes) << i;
+  }
 }
 
 TEST(Daemon, ttl_and_idle_exit_take_fractions_of_seconds) {

@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -18,6 +22,9 @@
 #include <string>
 #include <thread>
 #include <utility>
+
+#include "pmd/own_daemons.hpp"
+#include "tests/support/child.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -135,6 +142,59 @@ TEST_F(Launcher, the_daemon_inherits_no_descriptor_no_signal_mask_and_no_folder)
   EXPECT_EQ(text_of("fds").find(" " + std::to_string(open_one)), std::string::npos) << text_of("fds");
 }
 
+TEST_F(Launcher, the_daemon_has_limits_priorities_processors_signals_and_umask_as_at_a_log_in) {
+  write_program("{ ulimit -Sn; ulimit -Hn; ulimit -St; umask; } > " + path("limits") + R"(
+                   grep -E 'SigIgn|Cpus_allowed:' /proc/$$/status > )" +
+                path("status") + "; cat /proc/$$/oom_score_adj > " + path("oom") + "; nice > " + path("nice") +
+                "; echo ready 1 >&3");
+  std::ostringstream processors;
+  std::string line;
+  for (std::ifstream status("/proc/self/status"); std::getline(status, line);) {
+    if (line.starts_with("Cpus_allowed:")) processors << line << '\n';
+  }
+  // What it does to itself cannot be taken back.
+  EXPECT_TRUE(test::passes_in_child([&] {
+    rlimit descriptors{};
+    ::getrlimit(RLIMIT_NOFILE, &descriptors);
+    descriptors.rlim_cur = 40;
+    ::setrlimit(RLIMIT_NOFILE, &descriptors);
+    rlimit seconds{1000, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_CPU, &seconds);
+    ::umask(077);
+    ::signal(SIGINT, SIG_IGN);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    std::ofstream("/proc/self/oom_score_adj") << "500";
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 7), 0);
+
+    const Result<LaunchOutcome> outcome = launch_pmd({});
+    ASSERT_TRUE(outcome);
+    const std::string hard = std::to_string(descriptors.rlim_max);
+    EXPECT_EQ(text_of("limits"), hard + "\n" + hard + "\nunlimited\n0022\n");
+    EXPECT_EQ(text_of("status"), "SigIgn:\t0000000000000000\n" + processors.str());
+    const bool keeps_niceness = outcome->kept_state.find("niceness") != std::string::npos;
+    EXPECT_EQ(text_of("nice"), keeps_niceness ? "7\n" : "0\n");
+    const bool keeps_score = outcome->kept_state.find("OOM score") != std::string::npos;
+    EXPECT_EQ(text_of("oom"), keeps_score ? "500\n" : "0\n");
+  }));
+}
+
+TEST_F(Launcher, what_may_not_be_reset_is_said) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give up the right to lower a niceness";
+  fs::permissions(folder_, fs::perms::all);
+  write_program("echo ready 1 >&3");
+  fs::permissions(path("program"), fs::perms::all);
+  EXPECT_TRUE(test::passes_in_child([&] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 7), 0);
+    ASSERT_EQ(::setresuid(65534, 65534, 65534), 0);
+    const Result<LaunchOutcome> outcome = launch_pmd({});
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    EXPECT_NE(outcome->kept_state.find("niceness"), std::string::npos) << outcome->kept_state;
+  }));
+}
+
 /// Has another thread fork a child in the midst of the next fork() of this process. The child lives as long as this.
 class ForkWithinFork {
  public:
@@ -213,6 +273,39 @@ TEST_F(Launcher, with_raised_rights_neither_the_environment_nor_the_path_is_heed
   ::setenv("PATH", folder_.c_str(), 1);
   EXPECT_NE(find_pmd_program(base::Rights::raised).value_or(""), path("distflow-pmd")) << "the PATH leads to it";
   ::setenv("PATH", old_path.c_str(), 1);
+}
+
+TEST_F(Launcher, a_subreaper_waits_for_the_daemon_that_it_started_and_for_nobody_else) {
+  write_program("echo ready 1 >&3; exec sleep 1000 >/dev/null 2>&1 3>&-");
+  EXPECT_TRUE(test::passes_in_child([] {
+    ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    const Result<LaunchOutcome> daemon = launch_pmd({});
+    ASSERT_TRUE(daemon);
+    const pid_t own = ::fork();
+    if (own == 0) ::_exit(7);
+    ::kill(daemon->pid, SIGKILL);
+    siginfo_t ended{};
+    for (const pid_t pid : {static_cast<pid_t>(daemon->pid), own}) {
+      ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0) << "both are children, and end";
+    }
+    reap_own_daemons();
+    EXPECT_EQ(::waitpid(daemon->pid, nullptr, WNOHANG), -1) << "it is waited for";
+    EXPECT_EQ(errno, ECHILD);
+    int status = 0;
+    EXPECT_EQ(::waitpid(own, &status, 0), own) << "the application's child is left to it";
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+  }));
+}
+
+TEST_F(Launcher, a_child_that_was_no_daemon_is_left_alone) {
+  EXPECT_TRUE(test::passes_in_child([] {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    siginfo_t ended{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+    reap_own_daemons();  // never remembered
+    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+  }));
 }
 
 }  // namespace
