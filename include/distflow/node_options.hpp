@@ -62,7 +62,8 @@ struct NodeOptions {
 
   std::chrono::milliseconds heartbeat_interval{30'000};
   std::chrono::milliseconds ttl{60'000};  ///< how long the PMD keeps a node that is silent
-  /// How long start() may take.
+  /// How long start() may take. Until then it looks for a PMD, and has one started, again and again; at once it fails
+  /// only for what no later attempt can change.
   std::chrono::milliseconds start_deadline{10'000};
   /// After the PMD was away: how long a peer may take to register again before it counts as gone.
   std::chrono::milliseconds rejoin_grace{5'000};

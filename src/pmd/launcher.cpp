@@ -139,6 +139,15 @@ Result<std::string> find_pmd_program(base::Rights rights) {
   return Error{Errc::pmd_not_found, kFinding};
 }
 
+bool is_final_launch_error(const Error& error) {
+  constexpr std::array<std::errc, 5> of_the_program{std::errc::permission_denied, std::errc::executable_format_error,
+                                                    std::errc::no_such_file_or_directory, std::errc::not_a_directory,
+                                                    std::errc::operation_not_permitted};
+  return error == Errc::pmd_not_found || std::ranges::any_of(of_the_program, [&error](std::errc code) {
+           return error.code == std::make_error_code(code);
+         });
+}
+
 Result<LaunchOutcome> launch_pmd(const LaunchOptions& options) {
   reap_own_daemons();
   const base::Rights rights = base::rights_of_process();

@@ -45,6 +45,10 @@ struct LaunchOutcome {
 /// Errc::pmd_not_found, Errc::pmd_not_started, Errc::timed_out, or the system's error.
 Result<LaunchOutcome> launch_pmd(const LaunchOptions& options);
 
+/// Whether that error of launch_pmd() will come again however often it is tried: there is no program that can be
+/// executed. All others pass: the machine was short of something, or the daemon ended before it was ready.
+[[nodiscard]] bool is_final_launch_error(const Error& error);
+
 /// The path of distflow-pmd: what DISTFLOW_PMD names, else beside this executable, else on the PATH.
 /// Errc::pmd_not_found when it is at none of them, or DISTFLOW_PMD names no program.
 /// With raised rights only beside this executable, and only if no other user but root can have put it there.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "pmd/launcher.hpp"
 #include "runtime/node_id.hpp"
 
 namespace distflow::runtime {
@@ -150,6 +151,7 @@ void Node::on_start_deadline() {
 }
 
 void Node::on_registered() {
+  heed_ended_pmd();
   was_registered_ = true;
   tell_if_started();
 }
@@ -206,15 +208,16 @@ void Node::on_pmd_shutdown() { was_pmd_told_to_end_ = true; }
 
 void Node::on_unreachable(const Error& why, std::uint32_t) {
   if (is_closing()) return;
-  last_unreachable_ = why == Errc::erlang_epmd || why == Errc::not_a_pmd || why == Errc::name_not_found
-                          ? why
-                          : Error{Errc::pmd_unreachable, "looking for a PMD"};
+  heed_ended_pmd();
+  const bool is_final = why == Errc::erlang_epmd || why == Errc::not_a_pmd || why == Errc::name_not_found;
+  last_unreachable_ = is_final ? why : Error{Errc::pmd_unreachable, "looking for a PMD"};
+  if (is_final && state_ == State::starting) return fail_start(why);
   const bool may_start = options_.start_pmd && parts_.pmd_starter != nullptr && is_loopback(options_.pmd_host);
-  if (may_start && why.code == std::errc::connection_refused) {
-    if (!was_pmd_told_to_end_) start_pmd();
-  } else if (state_ == State::starting) {
-    fail_start(last_unreachable_);
-  }
+  if (may_start && why.code == std::errc::connection_refused && !was_pmd_told_to_end_) start_pmd();
+}
+
+void Node::heed_ended_pmd() {
+  if (parts_.pmd_starter != nullptr) parts_.pmd_starter->heed_ended_pmd();
 }
 
 void Node::start_pmd() {
@@ -226,13 +229,15 @@ void Node::on_pmd_started(Result<PmdStart> outcome) {
   is_starting_pmd_ = false;
   if (is_closing()) return;
   if (outcome) {
+    pmd_failure_.reset();
     if (*outcome == PmdStart::already_running) return;  // whoever has the port, the next attempt will tell
     add_owned(gauges_.pmd_starts, 1);
     return client_->retry_now();
   }
   pmd_failure_ = outcome.error();
-  if (state_ == State::starting) return fail_start(outcome.error());
-  parts_.log.write(base::LogLevel::error, "%s", outcome.error().message().c_str());
+  const bool is_starting = state_ == State::starting;
+  if (is_starting && pmd::is_final_launch_error(outcome.error())) return fail_start(outcome.error());
+  parts_.log.write(is_starting ? base::LogLevel::info : base::LogLevel::error, "%s", outcome.error().message().c_str());
 }
 
 void Node::on_closed() {

@@ -2,12 +2,14 @@
 // simulator runs it as it is.
 //
 //     start() ──▶ [starting] ── registered ──▶ [running] ── begin_shutdown() ──▶ [closing] ──▶ [closed]
-//                     └── refused, unreachable: on_started(error) ───────────────────▲
+//                     └── refused, no PMD until the deadline: on_started(error) ─────▲
 //
 // Loop thread only, but for gauges(), directory().list() and the counters.
 //   1. on_started is told once, on_closed once and last; after on_closed the node may be destroyed.
-//   2. A node whose PMD is lost goes on; it registers again, and has the PMD started again if that is its business.
-//   3. Shutdown sends what is queued and unregisters, until its deadline; then it drops what is left, and counts it.
+//   2. Until its deadline start() tries again whatever may pass. Final are a refused registration, a host without an
+//      address, a port that something else has, and a PMD's program that is not there.
+//   3. A node whose PMD is lost goes on; it registers again, and has the PMD started again if that is its business.
+//   4. Shutdown sends what is queued and unregisters, until its deadline; then it drops what is left, and counts it.
 // Use: Node node(parts, options, observer); node.start(); ... node.begin_shutdown(5s);
 #pragma once
 
@@ -43,7 +45,10 @@ enum class PmdStart {
 /// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
 class PmdStarter {
  public:
+  /// The error is one of pmd::launch_pmd().
   virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
+  /// The PMD is away, or is another one now: one that this process had started may have ended.
+  virtual void heed_ended_pmd() {}
 
  protected:
   ~PmdStarter() = default;
@@ -147,6 +152,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
   void ask_for_target(const std::string& name);
   void start_pmd();
+  void heed_ended_pmd();
   void on_pmd_started(Result<PmdStart> outcome);
   void tell_if_started();
   void fail_start(const Error& why);

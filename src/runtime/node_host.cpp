@@ -7,6 +7,7 @@
 
 #include "io/clock.hpp"
 #include "pmd/launcher.hpp"
+#include "pmd/own_daemons.hpp"
 #include "runtime/check_options.hpp"
 
 namespace distflow::runtime {
@@ -347,6 +348,8 @@ void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
     on_loop([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
   }
 }
+
+void NodeHost::heed_ended_pmd() { pmd::reap_own_daemons(); }
 
 void NodeHost::on_last_handle() {
   if (is_forked()) return;

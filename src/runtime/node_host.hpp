@@ -96,6 +96,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void on_started(Result<void> outcome) override;
   void on_closed(const ShutdownReport& report) override;
   void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
+  void heed_ended_pmd() override;
 
   void run_loop();
   void end_loop();

@@ -99,6 +99,23 @@ TEST_F(Launcher, a_daemon_that_ends_or_says_something_else_was_not_started) {
   }
 }
 
+TEST_F(Launcher, only_a_program_that_cannot_be_executed_is_a_final_failure) {
+  for (const char* body : {"exit 1", "echo in-use >&3"}) {
+    write_program(body);
+    EXPECT_FALSE(is_final_launch_error(launch_pmd({}).error())) << body;
+  }
+  std::ofstream(path("program")) << "#!/nonexistent/interpreter\n";
+  EXPECT_TRUE(is_final_launch_error(launch_pmd({}).error()));
+  std::ofstream(path("program")) << "no program at all\n";
+  EXPECT_TRUE(is_final_launch_error(launch_pmd({}).error()));
+  fs::remove(path("program"));
+  EXPECT_TRUE(is_final_launch_error(launch_pmd({}).error()));
+  for (const std::errc passing :
+       {std::errc::too_many_files_open, std::errc::not_enough_memory, std::errc::resource_unavailable_try_again}) {
+    EXPECT_FALSE(is_final_launch_error({std::make_error_code(passing), ""}));
+  }
+}
+
 TEST_F(Launcher, a_daemon_that_is_not_ready_in_time_is_ended) {
   write_program("echo $$ > " + path("pid") + "; exec sleep 1000");
   const Result<LaunchOutcome> outcome = launch_pmd({.timeout = base::milliseconds(300)});

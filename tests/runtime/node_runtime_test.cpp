@@ -403,8 +403,10 @@ TEST(NodeRuntimeStart, without_a_pmd_and_not_to_start_one_it_fails_and_says_what
     const PmdThread gone;
     return gone.port();
   }();
-  const Result<NodeRuntime> node = NodeRuntime::start(
-      {.pmd_port = dead_port, .start_pmd = false, .backend = std::string(chosen_socket_backend().name)});
+  const Result<NodeRuntime> node = NodeRuntime::start({.pmd_port = dead_port,
+                                                       .start_pmd = false,
+                                                       .start_deadline = 100ms,
+                                                       .backend = std::string(chosen_socket_backend().name)});
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error(), Errc::pmd_unreachable);
   EXPECT_NE(node.error().message().find("distflow pmd start"), std::string::npos);
