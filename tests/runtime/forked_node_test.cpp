@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <string>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/lock_file.hpp"
@@ -46,8 +47,16 @@ class Pipe {
   std::array<int, 2> ends_{};
 };
 
+/// A loopback address of this test's own: at 127.0.0.1 another test may be given the port as soon as it is free.
+std::string own_address() {
+  static const pid_t test = ::getpid();  // asked for before the parent is forked
+  return "127." + std::to_string(test >> 16 & 255) + '.' + std::to_string(test >> 8 & 255) + '.' +
+         std::to_string((test & 255) | 2);
+}
+
 NodeOptions ghost_options(std::uint16_t pmd_port, std::uint16_t port) {
   NodeOptions options;
+  options.host = own_address();
   options.alias = "ghost";
   options.pmd_port = pmd_port;
   options.start_pmd = false;
@@ -78,6 +87,7 @@ void expect_no_ghost(End end) {
   const Pipe pmd_port;
   Pipe port;
   Pipe life;
+  static_cast<void>(own_address());
   const pid_t parent = ::fork();  // before there are threads
   if (parent == 0) run_parent(pmd_port, port, life, end);
   port.end_writing();
