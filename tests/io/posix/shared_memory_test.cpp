@@ -3,14 +3,19 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 namespace distflow::io::platform {
 namespace {
@@ -20,6 +25,18 @@ constexpr std::size_t kSize = std::size_t{64} * 1024;
 std::size_t descriptor_count() {
   const std::filesystem::directory_iterator descriptors("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(descriptors), end(descriptors)));
+}
+
+constexpr int kSealed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+constexpr unsigned kNeverExecutable = 8;  // MFD_NOEXEC_SEAL, which not every C library has yet
+
+/// Memory as create_memory() makes it; -1 where the kernel does not know one of the flags.
+int sealed_memory(unsigned more_flags = 0) {
+  const int fd = ::memfd_create("distflow", MFD_CLOEXEC | MFD_ALLOW_SEALING | more_flags);
+  if (fd < 0) return fd;
+  EXPECT_EQ(::ftruncate(fd, kSize), 0);
+  EXPECT_EQ(::fcntl(fd, F_ADD_SEALS, kSealed), 0);
+  return fd;
 }
 
 std::string name_of(int fd) { return std::to_string(::getpid()) + "/" + std::to_string(fd); }
@@ -71,8 +88,26 @@ TEST_F(SharedMemoryTest, has_a_size_that_nobody_can_change) {
 }
 
 TEST_F(SharedMemoryTest, is_not_found_under_what_is_no_name) {
-  for (const std::string name : {"", "/", "1", "1/", "/3", "x/y", "-1/3", "1/-3", "1/2/3", "../1/2", " 1/2", "1/2 ",
-                                 "99999999999999999999/1", "1/99999999999999999999", "4294967295/1"}) {
+  for (const std::string name : {"",
+                                 "/",
+                                 "1",
+                                 "1/",
+                                 "/3",
+                                 "x/y",
+                                 "-1/3",
+                                 "1/-3",
+                                 "1/2/3",
+                                 "../1/2",
+                                 " 1/2",
+                                 "1/2 ",
+                                 "99999999999999999999/1",
+                                 "1/99999999999999999999",
+                                 "4294967295/1",
+                                 "+1/3",
+                                 "0/0",
+                                 "01/3",
+                                 "1/03",
+                                 "self/3"}) {
     EXPECT_FALSE(open_memory(name, kSize)) << name;
   }
 }
@@ -101,6 +136,87 @@ TEST_F(SharedMemoryTest, memory_that_could_be_taken_away_is_not_mapped) {
   ASSERT_EQ(::fcntl(unsealed, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL), 0);
   EXPECT_TRUE(open_memory(name_of(unsealed), kSize));
   ::close(unsealed);
+}
+
+TEST_F(SharedMemoryTest, a_fifo_put_under_the_name_of_memory_at_any_moment_is_never_opened) {
+  const std::string path = ::testing::TempDir() + "distflow-fifo-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const int fifo = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+  const int memory = sealed_memory();
+  const int named = ::fcntl(memory, F_DUPFD_CLOEXEC, 0);
+  ASSERT_TRUE(reader >= 0 && fifo >= 0 && named >= 0);
+  std::atomic<bool> is_done{false};
+  std::thread other([&] {
+    while (!is_done) {
+      ::dup3(fifo, named, O_CLOEXEC);
+      ::dup3(memory, named, O_CLOEXEC);
+    }
+  });
+  const std::string name = name_of(named);
+  for (int i = 0; i < 20'000; ++i) static_cast<void>(open_memory(name, kSize));
+  is_done = true;
+  other.join();
+  // A reader is told of a writer that came and went (poll(2), POLLHUP).
+  pollfd told{.fd = reader, .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&told, 1, 0), 0) << "somebody opened the FIFO for writing";
+  for (const int fd : {reader, fifo, memory, named}) ::close(fd);
+  ::unlink(path.c_str());
+}
+
+TEST_F(SharedMemoryTest, memory_of_another_user_is_not_opened) {
+  const int memory = sealed_memory();
+  if (::fchown(memory, 65534, 65534) == 0) {
+    EXPECT_FALSE(open_memory(name_of(memory), kSize));
+    ASSERT_EQ(::fchown(memory, ::geteuid(), ::getegid()), 0);
+  }  // else only root can give it away
+  EXPECT_TRUE(open_memory(name_of(memory), kSize));
+  ::close(memory);
+}
+
+TEST_F(SharedMemoryTest, memory_with_more_seals_than_it_must_have_is_opened) {
+  const int memory = sealed_memory(kNeverExecutable);
+  if (memory < 0) GTEST_SKIP() << "a kernel before Linux 6.3";
+  EXPECT_NE(::fcntl(memory, F_GET_SEALS), kSealed);
+  EXPECT_TRUE(open_memory(name_of(memory), kSize));
+  ::close(memory);
+}
+
+TEST_F(SharedMemoryTest, memory_sealed_against_writing_is_an_error) {
+  const int memory = ::memfd_create("distflow", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  ASSERT_EQ(::ftruncate(memory, kSize), 0);
+  ASSERT_EQ(::fcntl(memory, F_ADD_SEALS, kSealed | F_SEAL_WRITE), 0);
+  EXPECT_FALSE(open_memory(name_of(memory), kSize));
+  ::close(memory);
+}
+
+TEST_F(SharedMemoryTest, is_never_executable_where_the_kernel_can_see_to_that) {
+  if (const int probe = sealed_memory(kNeverExecutable); probe < 0) {
+    GTEST_SKIP() << "a kernel before Linux 6.3";
+  } else {
+    ::close(probe);
+  }
+  struct stat status {};
+  ASSERT_EQ(::stat(("/proc/self/fd" + memory_.name.substr(memory_.name.find('/'))).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0111U, 0U);
+}
+
+/// Ends the process: 0 when memory of `size` bytes comes out as expected under a limit on the size of files.
+[[noreturn]] void create_under_file_size_limit(rlim_t limit, bool is_expected) {
+  rlimit both{};
+  ::getrlimit(RLIMIT_FSIZE, &both);
+  both.rlim_cur = limit;
+  ::setrlimit(RLIMIT_FSIZE, &both);
+  const Result<SharedMemory> created = create_memory(kSize);
+  const bool is_error_right = created || created.error().code == std::errc::file_too_large;
+  std::_Exit(static_cast<bool>(created) == is_expected && is_error_right ? 0 : 1);
+}
+
+TEST(SharedMemoryDeathTest, a_limit_on_the_size_of_files_is_an_error_and_no_signal) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(create_under_file_size_limit(0, false), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(create_under_file_size_limit(kSize - 1, false), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(create_under_file_size_limit(kSize, true), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
