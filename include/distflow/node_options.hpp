@@ -85,7 +85,8 @@ struct NodeOptions {
   /// Connections to and from this user's processes on this machine that go through shared memory once they have carried
   /// 64 messages, at most. Zero: none do. Where the system has no such memory, none do either.
   std::uint32_t memory_connections_max = 16;
-  /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB.
+  /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB. A peer that offers more is refused,
+  /// and its connection stays with the kernel.
   std::size_t memory_ring_size = std::size_t{256} << 10;
   std::uint32_t targets_max = 65536;  ///< names sent to, in all
 

@@ -30,7 +30,8 @@ void Link::offer_memory() {
   memory_nonce_ = make_node_id(parts_.reactor.backend());
   Result<std::unique_ptr<MemoryLane>> lane = MemoryLane::create(parts_.lanes, parts_.reactor.backend(), memory_nonce_);
   if (!lane) {
-    parts_.log.write(base::LogLevel::debug, "no memory is shared with %s: %s", node_id_.c_str(),
+    parts_.log.write(parts_.lanes.level_of_failure(lane.error(), base::LogLevel::warn),
+                     "no memory is shared with %s, so that messages go through the kernel: %s", node_id_.c_str(),
                      lane.error().message().c_str());
     return;
   }

@@ -35,7 +35,9 @@ void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice
       encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
   if (!answer) return;
   if (!lane) {
-    parts_.log.write(base::LogLevel::debug, "memory is not shared: %s", lane.error().message().c_str());
+    parts_.log.write(lanes_.level_of_failure(lane.error(), base::LogLevel::info),
+                     "memory that is offered cannot be used, so that messages go through the kernel: %s",
+                     lane.error().message().c_str());
     connection.send({answer->chunk, answer->bytes, 0});
     return;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace distflow::transport {
@@ -15,6 +16,12 @@ RingMemory ring_of(const io::SharedMemory& memory, LaneHeader& header, std::size
 }
 
 }  // namespace
+
+base::LogLevel LanePlaces::level_of_failure(const Error& why, base::LogLevel level) {
+  const bool is_systems = why.code.category() == std::generic_category();
+  if (!is_systems || why.code == std::errc::function_not_supported) return base::LogLevel::debug;
+  return std::exchange(has_told_failure, true) ? base::LogLevel::debug : level;
+}
 
 MemoryLane::MemoryLane(LanePlaces& places, io::SharedMemory memory, LaneHeader& header, std::size_t ring_size,
                        std::size_t own_ring)
@@ -46,6 +53,7 @@ Result<std::unique_ptr<MemoryLane>> MemoryLane::open(LanePlaces& places, io::Bac
                                                      std::size_t ring_size, std::string_view nonce) {
   if (places.count >= places.count_max) return Error{Errc::queue_full, "sharing memory"};
   if (!is_ring_size(ring_size)) return Error{Errc::malformed, "opening shared memory"};
+  if (ring_size > places.ring_size) return Error{Errc::queue_full, "sharing memory of rings larger than one's own"};
   Result<io::SharedMemory> memory = backend.open_memory(name, memory_size(ring_size));
   if (!memory) return memory.error();
   LaneHeader& header = *std::launder(reinterpret_cast<LaneHeader*>(memory->bytes.get()));

@@ -15,6 +15,7 @@
 #include <distflow/result.hpp>
 
 #include "base/chunk_pool.hpp"
+#include "base/log.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/receive_chunk.hpp"
@@ -44,10 +45,15 @@ inline constexpr std::size_t kRingSizeMax = std::size_t{16} * 1024 * 1024;
 /// What a node's lanes share. Must outlive them.
 struct LanePlaces {
   io::ReceiveChunk chunk;                ///< what all of them receive into
-  std::size_t ring_size = kRingSizeMin;  ///< of those that are created here
+  std::size_t ring_size = kRingSizeMin;  ///< of those created here; larger ones of others are refused
   std::uint32_t count_max = 0;
   std::uint32_t count = 0;
   std::uint64_t chunks_missing = 0;  ///< times that receiving paused for want of a chunk
+  bool has_told_failure = false;     ///< the log says that the system refuses memory
+
+  /// How loudly to say that there is no memory for a connection: once, where it is the system that refuses it, at
+  /// `level`. Bounds, offers that do not hold, and systems without such memory are nothing to act upon.
+  base::LogLevel level_of_failure(const Error& why, base::LogLevel level);
 };
 
 class MemoryLane {

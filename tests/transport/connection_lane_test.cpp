@@ -84,5 +84,27 @@ TEST_F(ConnectionLaneTest, no_more_lanes_are_made_than_there_are_places_for) {
   EXPECT_TRUE(MemoryLane::create(places_, backend(), "0123456789abcdef"));
 }
 
+TEST_F(ConnectionLaneTest, rings_larger_than_ones_own_are_refused) {
+  places_.count_max = 2;
+  const std::string nonce = "0123456789abcdef";
+  transport::LanePlaces larger{.chunk = io::ReceiveChunk(chunks_), .ring_size = 2 * kRing, .count_max = 1};
+  const auto offered = MemoryLane::create(larger, backend(), nonce);
+  ASSERT_TRUE(offered);
+  EXPECT_EQ(MemoryLane::open(places_, backend(), (*offered)->name(), 2 * kRing, nonce).error(), Errc::queue_full);
+  places_.ring_size = 2 * kRing;
+  EXPECT_TRUE(MemoryLane::open(places_, backend(), (*offered)->name(), 2 * kRing, nonce));
+}
+
+TEST_F(ConnectionLaneTest, that_the_system_refuses_memory_is_said_once) {
+  const Error refused{std::make_error_code(std::errc::file_too_large), "creating shared memory"};
+  const Error own_bound{Errc::queue_full, "sharing memory"};
+  const Error unknown{std::make_error_code(std::errc::function_not_supported), "creating shared memory"};
+  using base::LogLevel;
+  EXPECT_EQ(places_.level_of_failure(own_bound, LogLevel::warn), LogLevel::debug);
+  EXPECT_EQ(places_.level_of_failure(unknown, LogLevel::warn), LogLevel::debug);
+  EXPECT_EQ(places_.level_of_failure(refused, LogLevel::warn), LogLevel::warn);
+  EXPECT_EQ(places_.level_of_failure(refused, LogLevel::warn), LogLevel::debug);
+}
+
 }  // namespace
 }  // namespace distflow::test
