@@ -74,6 +74,9 @@ struct Received {
 
 /// A sequence of received bytes, in order. Terminal: on_end, with Errc::end_of_stream at the stream's end.
 struct RecvOp : Operation {
+  /// Set before it is started: on_recv keeps no lease of any chunk. Such a receive has memory of its own and does not
+  /// wait for chunks, whoever holds them.
+  bool keeps_nothing = false;
   base::Delegate<void(const Received&)> on_recv;
   base::Delegate<void(Error)> on_end;
 };

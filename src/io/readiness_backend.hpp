@@ -97,7 +97,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
 
   template <class... Parts>
   explicit ReadinessBackend(base::ChunkPool& chunks, const Parts&... parts)
-      : Base(chunks, parts...), poller_(parts...), chunk_(chunks) {}
+      : Base(chunks, parts...), poller_(parts...), chunk_(chunks), vital_chunk_(this->vital_chunks_) {}
 
   Result<void> watch(Handle handle, Slot& slot) { return poller_.add(slot.fd, slots_.token_of(handle)); }
   void unwatch(const Slot& slot) { poller_.remove(slot.fd); }
@@ -200,7 +200,8 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   void run_recv(Slot& slot) {
     for (int i = 0; slot.can_read && !slot.recv_is_canceled; ++i) {
       if (i == kRecvsPerTurn) return make_runnable(slot);
-      const std::span<char> space = chunk_.space();
+      ReceiveChunk& chunk = chunk_for(*slot.recv);
+      const std::span<char> space = chunk.space();
       if (space.empty()) return this->starve(slot);
       const std::ptrdiff_t size = system_.receive(slot.fd, space.data(), space.size());
       if (size < 0 && errno == EINTR) continue;
@@ -217,11 +218,16 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       latest_ = slots_.handle_of(slot);
       this->note_received(slot);
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;
-      slot.recv->on_recv(chunk_.take(static_cast<std::size_t>(size)));
-      chunk_.settle();
+      slot.recv->on_recv(chunk.take(static_cast<std::size_t>(size)));
+      chunk.settle();
       if (slot.close != nullptr) return;
     }
     if (slot.recv_is_canceled) finish(slot.recv).on_end({Errc::canceled, "receiving"});
+  }
+
+  /// Memory of their own for those that keep nothing; or, if somebody kept it after all, that of all.
+  ReceiveChunk& chunk_for(const RecvOp& op) {
+    return op.keeps_nothing && !vital_chunk_.space().empty() ? vital_chunk_ : chunk_;
   }
 
   void run_close(Handle handle, Slot& slot) {
@@ -231,6 +237,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
 
   P poller_;
   ReceiveChunk chunk_;
+  ReceiveChunk vital_chunk_;
   std::array<Readiness, 256> ready_;
   Handle latest_;          // received last
   bool was_idle_ = false;  // the kernel had nothing when it was last asked

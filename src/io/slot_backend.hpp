@@ -68,6 +68,9 @@ class SlotBackend : public Backend {
   [[nodiscard]] std::size_t handle_count() const override { return slots_.in_use(); }
 
  protected:
+  /// What receives that keep nothing share: used again as soon as their callbacks are done.
+  static constexpr base::ChunkPoolOptions kVitalMemory{.chunk_size = std::size_t{64} * 1024, .chunk_count_max = 1};
+
   explicit SlotBackend(base::ChunkPool& chunks) : chunks_(chunks) {}
 
   /// From now on a lease that returns to the empty pool wakes this backend. Once it can be woken.
@@ -174,6 +177,7 @@ class SlotBackend : public Backend {
   }
 
   base::ChunkPool& chunks_;
+  base::ChunkPool vital_chunks_{kVitalMemory};
   SlotTable<Slot> slots_;
   std::vector<Handle> runnable_;
   bool is_out_of_chunks_ = false;

@@ -83,6 +83,80 @@ TEST_P(BackendContractChunks, line_5_a_close_does_not_wait_for_chunks) {
   poll_some();
 }
 
+TEST_P(BackendContractChunks, line_5_a_receive_that_keeps_nothing_goes_on_when_all_chunks_are_kept) {
+  open({.chunk_size = 4096, .chunk_count_max = 1});
+  const Pair data = make_pair();
+  const Pair control = make_pair();
+  base::ChunkRef lease;
+  Receiving kept;
+  kept.on_bytes = [&](const io::Received& received) { lease = base::ChunkRef::share(received.chunk); };
+  Sending flood;
+  flood.start(*backend_, data.near, {pattern(10'000)});
+  backend_->recv(data.far, kept.op);
+  ASSERT_TRUE(until([&] { return backend_->counters().chunks_missing > 0; }));
+
+  const std::string sent = pattern(300'000);
+  Receiving receiving;
+  receiving.op.keeps_nothing = true;
+  Sending sending;
+  sending.start(*backend_, control.near, {sent});
+  backend_->recv(control.far, receiving.op);
+  ASSERT_TRUE(until([&] { return receiving.bytes.size() == sent.size(); }));
+  EXPECT_TRUE(receiving.bytes == sent);
+  finish(control.near);
+  EXPECT_TRUE(until([&] { return receiving.has_ended(); })) << "the end is heard, too";
+  EXPECT_EQ(receiving.error, Errc::end_of_stream);
+  finish(data.far);
+  lease.reset();
+  poll_some();
+}
+
+TEST_P(BackendContractChunks, line_5_a_receive_that_waits_for_a_chunk_may_be_begun_again_as_one_that_keeps_nothing) {
+  open({.chunk_size = 4096, .chunk_count_max = 1});
+  const Pair pair = make_pair();
+  const std::string sent = pattern(10'000);
+  base::ChunkRef lease;
+  Receiving receiving;
+  receiving.on_bytes = [&](const io::Received& received) {
+    if (!receiving.op.keeps_nothing && !lease) lease = base::ChunkRef::share(received.chunk);
+  };
+  receiving.on_end = [&] {
+    if (receiving.error != Errc::canceled || receiving.op.keeps_nothing) return;
+    receiving.op.keeps_nothing = true;
+    backend_->recv(pair.far, receiving.op);
+  };
+  Sending sending;
+  sending.start(*backend_, pair.near, {sent});
+  backend_->recv(pair.far, receiving.op);
+  ASSERT_TRUE(until([&] { return backend_->counters().chunks_missing > 0; }));
+  backend_->cancel_recv(pair.far);
+  EXPECT_TRUE(until([&] { return receiving.bytes.size() == sent.size(); }));
+  EXPECT_TRUE(receiving.bytes == sent);
+  finish(pair.far);
+  lease.reset();
+  poll_some();
+}
+
+TEST_P(BackendContractChunks, line_5_bytes_and_end_that_come_while_no_receive_is_under_way_are_told_by_the_next) {
+  const Pair pair = make_pair();
+  Receiving receiving;
+  backend_->recv(pair.far, receiving.op);
+  poll_some();
+  backend_->cancel_recv(pair.far);
+  ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
+  Sending sending;
+  sending.start(*backend_, pair.near, {"bell"});
+  ASSERT_TRUE(until([&] { return sending.has_ended(); }));
+  finish(pair.near);
+  poll_some();
+  EXPECT_EQ(receiving.bytes, "");
+  EXPECT_EQ(receiving.end_count, 1);
+  backend_->recv(pair.far, receiving.op);
+  ASSERT_TRUE(until([&] { return receiving.end_count == 2; }));
+  EXPECT_EQ(receiving.bytes, "bell");
+  EXPECT_EQ(receiving.error, Errc::end_of_stream);
+}
+
 TEST_P(BackendContractChunks, line_5_an_idle_stream_owns_no_chunk) {
   std::deque<Receiving> receivings;
   std::vector<io::Handle> handles;

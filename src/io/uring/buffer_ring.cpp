@@ -23,8 +23,10 @@ std::uint32_t slices_of(const base::ChunkPool& pool) {
 
 }  // namespace
 
-BufferRing::BufferRing(base::ChunkPool& pool)
+BufferRing::BufferRing(base::ChunkPool& pool, std::uint16_t group, std::uint16_t number_min)
     : pool_(pool),
+      group_(group),
+      number_min_(number_min),
       slice_count_(slices_of(pool)),
       slice_size_(pool.chunk_size() / slice_count_),
       all_(~Mask{0} >> (kSliceCountMax - slice_count_)) {}
@@ -43,7 +45,7 @@ Result<void> BufferRing::open(io_uring& ring) {
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
   registration.ring_entries = kSliceCountMax;
-  registration.bgid = kGroup;
+  registration.bgid = group_;
   const int outcome = io_uring_register_buf_ring(&ring, &registration, 0);
   if (outcome < 0) return posix::error_of(-outcome, "giving io_uring a ring of buffers (from Linux 5.19 on)");
   io_uring_buf_ring_init(entries_);
@@ -82,7 +84,7 @@ void BufferRing::give(std::uint16_t source_index) {
     const auto slice = static_cast<std::uint32_t>(std::countr_zero(source.fresh));
     source.fresh &= source.fresh - 1;
     io_uring_buf_ring_add(entries_, source.chunk->data() + offset_of(slice), static_cast<unsigned>(slice_size(slice)),
-                          static_cast<std::uint16_t>(source_index * kSliceCountMax + slice),
+                          static_cast<std::uint16_t>(number_min_ + source_index * kSliceCountMax + slice),
                           io_uring_buf_ring_mask(kSliceCountMax), unpublished_);
   }
 }
@@ -100,8 +102,9 @@ bool BufferRing::lease_source() {
 }
 
 Received BufferRing::take(std::uint16_t number, std::size_t size) {
-  Source& source = sources_[number / kSliceCountMax];
-  const std::uint32_t slice = number % kSliceCountMax;
+  const std::uint32_t index = number - number_min_;
+  Source& source = sources_[index / kSliceCountMax];
+  const std::uint32_t slice = index % kSliceCountMax;
   DF_ASSERT(source.chunk && size <= slice_size(slice));
   --with_kernel_;
   has_used_ = true;
@@ -110,7 +113,7 @@ Received BufferRing::take(std::uint16_t number, std::size_t size) {
 }
 
 bool BufferRing::is_continued(std::uint16_t number, std::size_t size, std::uint16_t next) const {
-  const std::uint32_t slice = number % kSliceCountMax;
+  const std::uint32_t slice = (number - number_min_) % kSliceCountMax;
   return next == number + 1 && slice + 1 < slice_count_ && size == slice_size(slice);
 }
 

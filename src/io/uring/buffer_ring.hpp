@@ -28,10 +28,10 @@ namespace distflow::io {
 
 class BufferRing {
  public:
-  static constexpr std::uint16_t kGroup = 0;
   static constexpr std::uint32_t kSliceCountMax = 32;
 
-  explicit BufferRing(base::ChunkPool& pool);
+  /// The kernel knows the ring as `group`. The numbers of its slices begin at `number_min`.
+  BufferRing(base::ChunkPool& pool, std::uint16_t group, std::uint16_t number_min);
   BufferRing(const BufferRing&) = delete;
   BufferRing& operator=(const BufferRing&) = delete;
   ~BufferRing();
@@ -42,6 +42,7 @@ class BufferRing {
   /// Gives the kernel what may be given; false when it has nothing to receive into, since the pool is empty.
   bool fill();
 
+  [[nodiscard]] std::uint16_t group() const { return group_; }
   /// Whether the kernel has something to receive into.
   [[nodiscard]] bool has_any() const { return with_kernel_ > 0; }
   /// Whether anything was taken since the last fill().
@@ -69,6 +70,8 @@ class BufferRing {
   bool lease_source();
 
   base::ChunkPool& pool_;
+  const std::uint16_t group_;
+  const std::uint16_t number_min_;
   const std::uint32_t slice_count_;  // of a chunk, and with the kernel at most
   const std::size_t slice_size_;     // the last one has what is left over, too
   const Mask all_;

@@ -42,7 +42,7 @@ std::size_t UringBackend::take_event(std::span<io_uring_cqe* const> cqes) {
   Slot* slot = slots_.find(tag.handle);
   if (slot == nullptr) {
     ++counters_.stale_events;
-    if (has_buffer(cqe)) buffers_.take(buffer_of(cqe), 0);
+    if (has_buffer(cqe)) buffers_of(buffer_of(cqe)).take(buffer_of(cqe), 0);
     return 1;
   }
   std::size_t count = 1;
@@ -61,7 +61,7 @@ std::size_t UringBackend::on_recv(Slot& slot, std::span<io_uring_cqe* const> cqe
   if (cqes.front()->res > 0) {
     count = hand_up(slot, cqes);
   } else if (has_buffer(*cqes.front())) {
-    buffers_.take(buffer_of(*cqes.front()), 0);
+    buffers_of(buffer_of(*cqes.front())).take(buffer_of(*cqes.front()), 0);
   }
   const io_uring_cqe& last = *cqes[count - 1];
   if (has_more(last)) return count;
@@ -73,14 +73,15 @@ std::size_t UringBackend::on_recv(Slot& slot, std::span<io_uring_cqe* const> cqe
 /// Hands the bytes of the first completion up, together with those of the next ones that follow on in the same chunk.
 std::size_t UringBackend::hand_up(Slot& slot, std::span<io_uring_cqe* const> cqes) {
   const io_uring_cqe* cqe = cqes.front();
-  const Received first = buffers_.take(buffer_of(*cqe), size_of(*cqe));
+  BufferRing& buffers = buffers_of(buffer_of(*cqe));
+  const Received first = buffers.take(buffer_of(*cqe), size_of(*cqe));
   std::size_t size = first.bytes.size();
   std::size_t count = 1;
   for (; count < cqes.size() && has_more(*cqe); ++count) {
     const io_uring_cqe* next = cqes[count];
     if (next->user_data != cqe->user_data || next->res <= 0) break;
-    if (!buffers_.is_continued(buffer_of(*cqe), size_of(*cqe), buffer_of(*next))) break;
-    size += buffers_.take(buffer_of(*next), size_of(*next)).bytes.size();
+    if (!buffers.is_continued(buffer_of(*cqe), size_of(*cqe), buffer_of(*next))) break;
+    size += buffers.take(buffer_of(*next), size_of(*next)).bytes.size();
     cqe = next;
   }
   slot.has_received = true;
@@ -154,6 +155,7 @@ void UringBackend::on_wake(const io_uring_cqe& cqe) {
 
 /// Gives the kernel memory again, and looks after those who found none.
 void UringBackend::refill() {
+  if (vital_buffers_.has_used()) vital_buffers_.fill();
   if (!buffers_.has_used() && unserved_.empty()) return;
   const bool has_buffers = buffers_.fill();
   std::stable_partition(unserved_.begin(), unserved_.end(), [this](Handle handle) {
@@ -162,7 +164,10 @@ void UringBackend::refill() {
   });
   if (!has_buffers) {
     for (const Handle handle : std::exchange(unserved_, {})) {
-      if (Slot* slot = slots_.find(handle)) starve(*slot);
+      Slot* slot = slots_.find(handle);
+      if (slot == nullptr) continue;
+      // Those that keep nothing find memory of their own.
+      slot->recv != nullptr && slot->recv->keeps_nothing ? make_runnable(*slot) : starve(*slot);
     }
   } else if (is_watched_) {
     wake();

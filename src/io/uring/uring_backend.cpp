@@ -49,6 +49,7 @@ UringBackend::~UringBackend() { forget_leases(); }
 Result<void> UringBackend::open(UringOptions options) {
   if (Result<void> opened = ring_.open(options); !opened) return opened;
   if (Result<void> opened = buffers_.open(ring_.get()); !opened) return opened;
+  if (Result<void> opened = vital_buffers_.open(ring_.get()); !opened) return opened;
   return event_.open();
 }
 
@@ -169,6 +170,13 @@ void UringBackend::arm_accept(Slot& slot) {
   slot.accept_is_armed = true;
 }
 
+/// A ring with something to receive into: for those that keep nothing their own; or, if somebody kept it after all,
+/// that of all. Null when there is nothing.
+BufferRing* UringBackend::buffers_for(const RecvOp& op) {
+  if (op.keeps_nothing && (vital_buffers_.has_any() || vital_buffers_.fill())) return &vital_buffers_;
+  return buffers_.has_any() || buffers_.fill() ? &buffers_ : nullptr;
+}
+
 /// The connect is under way already: what is missing is its outcome.
 void UringBackend::arm_connect(Slot& slot) {
   io_uring_sqe* sqe = prepare(slot);
@@ -179,14 +187,15 @@ void UringBackend::arm_connect(Slot& slot) {
 }
 
 void UringBackend::arm_recv(Slot& slot) {
-  if (slot.recv_is_armed || slot.is_starved) return;
+  if (slot.recv_is_armed || (slot.is_starved && !slot.recv->keeps_nothing)) return;
   // A receive that finds no buffer ends at once, though there be nothing to receive.
-  if (!buffers_.has_any() && !buffers_.fill()) return starve(slot);
+  const BufferRing* const buffers = buffers_for(*slot.recv);
+  if (buffers == nullptr) return starve(slot);
   io_uring_sqe* sqe = prepare(slot);
   if (sqe == nullptr) return;
   io_uring_prep_recv_multishot(sqe, slot.fd, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->buf_group = BufferRing::kGroup;
+  sqe->buf_group = buffers->group();
   tag(*sqe, slot, Kind::recv);
   slot.recv_is_armed = true;
   slot.recv_cancel_is_sent = slot.has_received = false;

@@ -66,7 +66,14 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
     static Tag of(std::uint64_t number);
   };
 
-  explicit UringBackend(base::ChunkPool& chunks) : SocketBackend(chunks), buffers_(chunks) {}
+  static constexpr std::uint16_t kGroup = 0;
+  static constexpr std::uint16_t kVitalGroup = 1;
+  static constexpr std::uint16_t kVitalNumberMin = 1U << 15U;  // what names a slice is of one ring or the other
+
+  explicit UringBackend(base::ChunkPool& chunks)
+      : SocketBackend(chunks),
+        buffers_(chunks, kGroup, 0),
+        vital_buffers_(vital_chunks_, kVitalGroup, kVitalNumberMin) {}
   Result<void> open(UringOptions options);
   void begin();
 
@@ -96,11 +103,14 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   void on_connect(Slot& slot, const io_uring_cqe& cqe);
   void on_send(Slot& slot, const io_uring_cqe& cqe);
   void on_wake(const io_uring_cqe& cqe);
+  BufferRing& buffers_of(std::uint16_t number) { return number < kVitalNumberMin ? buffers_ : vital_buffers_; }
+  BufferRing* buffers_for(const RecvOp& op);
   void refill();
   void serve_unserved();
 
   BufferRing buffers_;
-  Ring ring_;  // ends before the memory that it was given
+  BufferRing vital_buffers_;  // for receives that keep nothing
+  Ring ring_;                 // ends before the memory that it was given
   EventFd event_;
   bool wake_is_armed_ = false;
   bool has_called_back_ = false;  // in what this poll ran
