@@ -57,6 +57,7 @@ Result<T> to_part(const Answer& answer, std::optional<T> Response::*part) {
 transport::ConnectionLimits limits_of(const ClientOptions& options) {
   transport::ConnectionLimits limits;
   limits.frame_size_max = options.reply_size_max;
+  limits.keeps_nothing = true;  // the PMD is heard though messages keep all chunks
   return limits;
 }
 

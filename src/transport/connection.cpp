@@ -14,6 +14,7 @@ Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, Connection
     : reactor_(reactor),
       observer_(observer),
       send_stall_max_(limits.send_stall_max),
+      keeps_nothing_(limits.keeps_nothing),
       decoder_(limits.frame_size_max, blocks),
       queue_(limits.send),
       stall_timer_(Delegate<void()>::to<&Connection::on_stall_check>(*this)) {
@@ -58,7 +59,10 @@ bool Connection::push() {
   return uses_lane() ? !queue_.is_in_flight() : reactor_.backend().push(stream_);
 }
 
-void Connection::start_recv() { reactor_.backend().recv(stream_, recv_op_); }
+void Connection::start_recv() {
+  recv_op_.keeps_nothing = keeps_nothing_ || hears_lane();
+  reactor_.backend().recv(stream_, recv_op_);
+}
 
 void Connection::on_recv(const io::Received& received) {
   if (state_ == State::draining) note_answer();
@@ -100,14 +104,18 @@ void Connection::note_end_of_run(FrameDecoder::Next next) {
 }
 
 void Connection::on_recv_end(Error why) {
-  if (state_ == State::draining) note_answer();
-  if (state_ != State::open) return;
-  if (why == Errc::canceled) {
-    if (!is_paused_) start_recv();  // resumed before the pause had taken effect
-    return;
+  const bool has_ended = why != Errc::canceled;
+  has_ended_ |= has_ended;
+  if (state_ == State::draining) {
+    note_answer();
+    if (has_ended) return drain_no_more();
   }
+  if (state_ == State::draining || state_ == State::open) {
+    // Resumed before the pause had taken effect, or bells alone from now on, for which no pause holds.
+    if (!has_ended && (!is_paused_ || hears_lane())) start_recv();
+  }
+  if (!has_ended || state_ != State::open) return;
   why_ = why;
-  has_ended_ = true;
   if (is_rerun_due_) {
     run_unread();
   } else {
@@ -119,15 +127,20 @@ void Connection::on_recv_end(Error why) {
 /// and so does the end of what is in shared memory.
 void Connection::follow_stream_end() {
   if (state_ != State::open || is_paused_ || has_unread_in_lane()) return;
-  if (why_ == Errc::end_of_stream) {
+  if (why_ == Errc::end_of_stream && !uses_lane()) {
     finish();
   } else {
     close(why_);
   }
 }
 
+/// The peer's end has come for a connection that drains. A peer of a stream may read on; of a ring nobody does.
+void Connection::drain_no_more() {
+  if (uses_lane() && state_ == State::draining) close(why_);
+}
+
 void Connection::pause() {
-  if (state_ != State::open || std::exchange(is_paused_, true)) return;
+  if (state_ != State::open || std::exchange(is_paused_, true) || hears_lane()) return;
   reactor_.backend().cancel_recv(stream_);
 }
 
@@ -159,6 +172,7 @@ void Connection::on_sent(Result<void> result) {
   end_flight();
   if (state_ == State::closing) return;
   if (!result) return close(result.error());
+  if (has_ended_) drain_no_more();
   if (lane_ && lane_->is_bell_due) ring_bell();
   flush();
   if (uses_lane()) tell_at_turn_end();
@@ -172,21 +186,26 @@ void Connection::end_flight() {
 
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
 void Connection::on_stall_check() {
-  if (!queue_.is_in_flight()) {
-    if (state_ == State::draining) return close(why_);
+  const bool is_in_flight = queue_.is_in_flight();
+  if (!is_in_flight && state_ != State::draining) {
     if (queue_.is_empty()) queue_.trim();
     return;
   }
-  if (!has_flown_ && send_op_.bytes_sent == stall_mark_) {
-    return close({Errc::timed_out, "sending to a peer that takes nothing"});
+  const bool has_moved = is_in_flight && (has_flown_ || send_op_.bytes_sent != stall_mark_);
+  if (!has_moved && has_stalled_) {
+    return close(is_in_flight ? Error{Errc::timed_out, "sending to a peer that takes nothing"} : why_);
   }
   watch_for_stall();
+  has_stalled_ = !has_moved;
 }
 
+/// Two checks in vain end a connection. After one alone it may be this process that did not run: what the peer has done
+/// meanwhile is seen by the second.
 void Connection::watch_for_stall() {
   has_flown_ = false;
+  has_stalled_ = false;
   stall_mark_ = send_op_.bytes_sent;
-  reactor_.arm_after(stall_timer_, send_stall_max_);
+  reactor_.arm_after(stall_timer_, send_stall_max_ / 2);
 }
 
 /// All has been sent. What the peer has yet to say to memory that it was offered is waited for: a stream that is closed
@@ -201,6 +220,7 @@ void Connection::finish() {
   state_ = State::draining;
   if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
   reactor_.defer(turn_end_);
+  if (has_ended_) drain_no_more();
 }
 
 void Connection::close(Error why) {

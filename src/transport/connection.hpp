@@ -51,6 +51,8 @@ struct ConnectionLimits {
   SendLimits send = {};
   /// A peer that takes no byte for so long while there are some for it is closed with Errc::timed_out.
   base::Duration send_stall_max = base::seconds(30);
+  /// The observer keeps no lease of what it is given: it hears its peer though all chunks to receive into are kept.
+  bool keeps_nothing = false;
 };
 
 enum class SendResult { queued, full, closed };
@@ -97,7 +99,8 @@ class Connection {
   /// Before open() only: forgets what was queued, and returns how many frames that were. The observer is not told.
   std::uint32_t drop_unopened();
 
-  /// Stops receiving, so that TCP holds the peer back, until resume().
+  /// Stops receiving, so that TCP or the ring holds the peer back, until resume(). Through memory the peer's bells and
+  /// its end are heard all the same.
   void pause();
   void resume();
 
@@ -154,6 +157,7 @@ class Connection {
   void run_unread();
   void run_frames();
   void follow_stream_end();
+  void drain_no_more();
   void note_end_of_run(framing::FrameDecoder::Next next);
   void start_recv();
   void end_flight();
@@ -163,6 +167,7 @@ class Connection {
   void note_answer();
   void append_last();
   [[nodiscard]] bool uses_lane() const;
+  [[nodiscard]] bool hears_lane() const;
   void fly_early();
   bool fly_through_lane();
   bool advance_lane_flight();
@@ -187,6 +192,8 @@ class Connection {
   bool has_ended_ = false;     // receiving ended in `why_`
   bool is_rerun_due_ = false;  // resumed: what was left unread is read at the turn's end
   bool has_flown_ = false;     // a flight has ended since the last stall check
+  bool has_stalled_ = false;   // nothing moved from the last but one to the last
+  const bool keeps_nothing_;
   Error why_;
   io::Handle stream_;
   framing::FrameDecoder decoder_;

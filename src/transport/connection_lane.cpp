@@ -16,6 +16,8 @@ constexpr std::size_t kReadSize = std::size_t{64} * 1024;
 constexpr int kReadsPerLook = 8;
 /// How soon to look again for memory to receive into.
 constexpr base::Duration kMemoryPatience = base::milliseconds(100);
+/// How soon to look again for room in the ring where no bell would be heard.
+constexpr base::Duration kDeafPatience = base::milliseconds(10);
 
 }  // namespace
 
@@ -60,6 +62,7 @@ void Connection::move_receiving() {
   decoder_.discard_unread();
   lane_->hears = true;
   lane_->awaits_answer = false;
+  reactor_.backend().cancel_recv(stream_);  // begun again for bells, which need no chunk
 }
 
 /// Puts the stream's last frame behind what is filled, once there is no flight: this flight is the stream's last.
@@ -72,6 +75,7 @@ void Connection::append_last() {
 }
 
 bool Connection::uses_lane() const { return lane_ && lane_->sends; }
+bool Connection::hears_lane() const { return lane_ && lane_->hears; }
 
 /// From inside send(): observers are told at the turn's end.
 void Connection::fly_early() {
@@ -144,6 +148,9 @@ bool Connection::on_look() {
   if (lane_->is_flying && state_ != State::closing) {
     any = advance_lane_flight();
     if (any) tell_at_turn_end();
+    // Paused before its receiving has moved: the bell lies behind bytes that are not read.
+    const bool is_deaf = lane_->is_flying && is_paused_ && !lane_->hears;
+    if (is_deaf && !lane_->memory_timer.is_armed()) reactor_.arm_after(lane_->memory_timer, kDeafPatience);
   }
   return receive_from_lane() || any;
 }
