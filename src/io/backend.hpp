@@ -46,15 +46,16 @@ struct ListenOptions {
 /// What a backend counts. Monotonic; loop thread only.
 struct BackendCounters {
   std::uint64_t polls = 0;
-  std::uint64_t waits = 0;            ///< polls that asked the kernel for events
-  std::uint64_t accepts = 0;          ///< streams accepted
-  std::uint64_t recvs = 0;            ///< receives that gave bytes
-  std::uint64_t sends = 0;            ///< system calls that sent bytes, or their equivalent
-  std::uint64_t short_sends = 0;      ///< sends that the kernel took a part of
-  std::uint64_t chunks_missing = 0;   ///< times that receiving paused for want of a chunk
-  std::uint64_t buffers_missing = 0;  ///< times that the memory given to a kernel beforehand was used up
-  std::uint64_t stale_events = 0;     ///< late kernel events dropped by their generation
-  std::uint64_t wakes = 0;            ///< wake-ups seen by poll()
+  std::uint64_t waits = 0;             ///< polls that asked the kernel for events
+  std::uint64_t accepts = 0;           ///< streams accepted
+  std::uint64_t recvs = 0;             ///< receives that gave bytes
+  std::uint64_t sends = 0;             ///< system calls that sent bytes, or their equivalent
+  std::uint64_t short_sends = 0;       ///< sends that the kernel took a part of
+  std::uint64_t chunks_missing = 0;    ///< times that receiving paused for want of a chunk
+  std::uint64_t buffers_missing = 0;   ///< times that the memory given to a kernel beforehand was used up
+  std::uint64_t stale_events = 0;      ///< late kernel events dropped by their generation
+  std::uint64_t wakes = 0;             ///< wake-ups seen by poll()
+  std::uint64_t completions_lost = 0;  ///< times that a kernel had no memory to keep completions in
 };
 
 class Backend {

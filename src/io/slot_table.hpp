@@ -67,6 +67,15 @@ class SlotTable {
     return find({.slot = static_cast<std::uint32_t>(token), .generation = static_cast<std::uint32_t>(token >> 32U)});
   }
 
+  /// The handles that are in use now.
+  [[nodiscard]] std::vector<Handle> handles() const {
+    std::vector<Handle> found;
+    for (const Slot& slot : slots_) {
+      if (slot.is_in_use) found.push_back(slot.handle);
+    }
+    return found;
+  }
+
   [[nodiscard]] std::size_t in_use() const { return slots_.size() - free_.size(); }
 
  private:

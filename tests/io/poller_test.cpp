@@ -1,6 +1,7 @@
 #include "io/poller.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <map>
@@ -140,6 +141,17 @@ TYPED_TEST(PollerTest, without_descriptors_it_does_not_open_and_says_why) {
   const Result<void> opened = poller.open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, std::errc::too_many_files_open);
+}
+
+TEST(EpollPollerDeathTest, a_descriptor_that_the_program_has_closed_is_named_as_that) {
+  io::EpollPoller poller;
+  ASSERT_TRUE(poller.open());
+  const auto wait_without_descriptor = [&] {
+    ::close(poller.fd());
+    std::array<Readiness, 8> ready;
+    poller.wait(base::Duration::zero(), ready);
+  };
+  EXPECT_DEATH(wait_without_descriptor(), "waiting with epoll failed .*the program has closed a descriptor");
 }
 
 }  // namespace

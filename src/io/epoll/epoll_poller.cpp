@@ -1,6 +1,8 @@
 #include "io/epoll/epoll_poller.hpp"
 
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +10,7 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "io/posix/lost_descriptor.hpp"
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
@@ -22,6 +25,24 @@ constexpr std::uint64_t kWakeToken = std::numeric_limits<std::uint64_t>::max();
 int to_ms(base::Duration timeout) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+#if defined(SYS_epoll_pwait2)
+constexpr long kEpollPwait2 = SYS_epoll_pwait2;
+#else
+constexpr long kEpollPwait2 = 441;  // with headers before Linux 5.11; one number for all processors but Alpha
+#endif
+
+/// epoll_wait(2) with a timeout in nanoseconds. By number: glibc has the function from 2.35 on, musl has not.
+int wait_exactly(int epoll, epoll_event* events, int size, base::Duration timeout) {
+  struct {
+    std::int64_t seconds;
+    std::int64_t nanoseconds;
+  } limit{};
+  const timespec exact = posix::to_timespec(timeout);
+  limit.seconds = exact.tv_sec;
+  limit.nanoseconds = exact.tv_nsec;
+  return static_cast<int>(::syscall(kEpollPwait2, epoll, events, size, &limit, nullptr, 0));
 }
 
 }  // namespace
@@ -57,15 +78,14 @@ std::size_t EpollPoller::wait(base::Duration timeout, std::span<Readiness> out) 
   const bool is_forever = timeout == base::Duration::max();
   int count = -1;
   if (has_pwait2_ && timeout > base::Duration::zero() && !is_forever) {
-    const timespec limit = posix::to_timespec(timeout);
-    count = ::epoll_pwait2(epoll_, events.data(), size, &limit, nullptr);
+    count = wait_exactly(epoll_, events.data(), size, timeout);
     if (count < 0 && (errno == ENOSYS || errno == EPERM)) has_pwait2_ = false;  // Linux < 5.11, or a seccomp filter
   }
   if (count < 0 && (!has_pwait2_ || timeout <= base::Duration::zero() || is_forever)) {
     count =
         ::epoll_wait(epoll_, events.data(), size, is_forever ? -1 : to_ms(std::max(timeout, base::Duration::zero())));
   }
-  DF_ASSERT(count >= 0 || errno == EINTR);
+  if (count < 0 && errno != EINTR) posix::stop_without_descriptor("waiting with epoll", errno);
 
   was_woken_ = false;
   std::size_t ready = 0;

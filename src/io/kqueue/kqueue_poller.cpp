@@ -13,6 +13,7 @@
 #include <cerrno>
 
 #include "base/assert.hpp"
+#include "io/posix/lost_descriptor.hpp"
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
@@ -78,7 +79,7 @@ std::size_t KqueuePoller::wait(base::Duration timeout, std::span<Readiness> out)
   const timespec limit = posix::to_timespec(timeout);
   const bool is_forever = timeout == base::Duration::max();
   const int count = ::kevent(queue_, nullptr, 0, events.data(), size, is_forever ? nullptr : &limit);
-  DF_ASSERT(count >= 0 || errno == EINTR);
+  if (count < 0 && errno != EINTR) posix::stop_without_descriptor("waiting with kqueue", errno);
 
   was_woken_ = false;
   std::size_t ready = 0;

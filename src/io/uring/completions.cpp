@@ -153,6 +153,33 @@ void UringBackend::on_wake(const io_uring_cqe& cqe) {
   if (is_out_of_chunks_ && buffers_.fill()) resume_starved();
 }
 
+void UringBackend::make_up_for_lost_completions() {
+  ++counters_.completions_lost;
+  constexpr int entries = 16;  // each takes what the one before has ended
+  for (int i = 0; i < entries; ++i) {
+    if (io_uring_sqe* sqe = i == 0 ? ring_.next() : nullptr) {
+      io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+      io_uring_sqe_set_data64(sqe, Tag{{}, Kind::cancel}.to_number());
+    }
+    ring_.submit_and_wait(base::Duration::zero());
+    take_completions();
+  }
+  wake_is_armed_ = false;
+  for (const Handle handle : slots_.handles()) {
+    if (Slot* slot = slots_.find(handle)) end_without_completion(*slot);
+  }
+}
+
+void UringBackend::end_without_completion(Slot& slot) {
+  io_uring_cqe failed{};
+  failed.res = -ENOMEM;
+  if (std::exchange(slot.recv_is_armed, false) && slot.close == nullptr) on_recv_ended(slot, failed.res);
+  if (slot.send_is_armed) on_send(slot, failed);
+  if (slot.connect_is_armed) on_connect(slot, failed);
+  slot.accept_is_armed = false;
+  if (slot.accept != nullptr || slot.close != nullptr) make_runnable(slot);
+}
+
 /// Gives the kernel memory again, and looks after those who found none.
 void UringBackend::refill() {
   if (vital_buffers_.has_used()) vital_buffers_.fill();

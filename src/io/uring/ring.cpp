@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/assert.hpp"
+#include "io/posix/lost_descriptor.hpp"
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"
 #include "io/posix/timespec.hpp"
@@ -97,11 +100,22 @@ io_uring_sqe* Ring::next() {
   return io_uring_get_sqe(&ring_);
 }
 
-void Ring::submit() {
-  const int outcome = io_uring_submit(&ring_);
-  // Out of memory, or of room for completions: what was not taken stays in the queue, and is submitted again.
-  DF_ASSERT(outcome >= 0 || outcome == -EAGAIN || outcome == -EBUSY || outcome == -EINTR);
+/// What was not taken stays in the queue, and is submitted again: out of memory, or of room for completions.
+void Ring::note_outcome(int outcome) {
+  switch (outcome) {
+    case -ETIME:
+    case -EINTR:
+    case -EAGAIN:
+    case -EBUSY:
+    case -ENOMEM: return;
+    case -EBADR: has_lost_completions_ = true; return;  // io_uring_enter(2): no memory to keep them in
+    default: break;
+  }
+  DF_ASSERT(outcome != -EEXIST);  // this is not the thread that enabled the ring
+  if (outcome < 0) posix::stop_without_descriptor("entering io_uring", -outcome);
 }
+
+void Ring::submit() { note_outcome(io_uring_submit(&ring_)); }
 
 void Ring::submit_and_wait(base::Duration timeout) {
   int outcome = 0;
@@ -113,8 +127,9 @@ void Ring::submit_and_wait(base::Duration timeout) {
     io_uring_cqe* unused = nullptr;
     outcome = io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
   }
-  // EEXIST, which is not among these, says that this is not the thread that enabled the ring.
-  DF_ASSERT(outcome >= 0 || outcome == -ETIME || outcome == -EINTR || outcome == -EAGAIN || outcome == -EBUSY);
+  note_outcome(outcome);
+  // Without memory it has not waited. Whoever has some needs the processor to give it back.
+  if (outcome == -ENOMEM) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 std::span<io_uring_cqe*> Ring::completions(std::span<io_uring_cqe*> out) {

@@ -9,6 +9,7 @@
 #include <liburing.h>
 
 #include <span>
+#include <utility>
 
 #include <distflow/result.hpp>
 
@@ -40,6 +41,9 @@ class Ring {
   void submit_and_wait(base::Duration timeout);
   [[nodiscard]] unsigned unsubmitted() const { return io_uring_sq_ready(&ring_); }
 
+  /// Whether the kernel had to drop completions for want of memory; asked once.
+  bool take_lost_completions() { return std::exchange(has_lost_completions_, false); }
+
   /// The completions that are there, in order, at most as many as fit. They stay until advance().
   std::span<io_uring_cqe*> completions(std::span<io_uring_cqe*> out);
   void advance(std::size_t count) { io_uring_cq_advance(&ring_, static_cast<unsigned>(count)); }
@@ -51,12 +55,16 @@ class Ring {
   /// Whether `features`, which a kernel says it has (io_uring_setup(2)), are enough; else the first that is missing.
   [[nodiscard]] static Result<void> check_features(unsigned features);
 
+  /// What became of entering the kernel. Public for tests.
+  void note_outcome(int outcome);
+
  private:
   [[nodiscard]] Result<void> check_entering() const;
 
   io_uring ring_{};
   bool is_open_ = false;
   bool is_enabled_ = false;
+  bool has_lost_completions_ = false;
 };
 
 }  // namespace distflow::io

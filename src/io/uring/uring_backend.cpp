@@ -86,6 +86,7 @@ void UringBackend::poll(base::Instant deadline) {
   ring_.submit_and_wait(time_to_wait(deadline));
   read_clocks();
   take_completions();
+  if (ring_.take_lost_completions()) make_up_for_lost_completions();
 }
 
 int UringBackend::pollable_fd() {

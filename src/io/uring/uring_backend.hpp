@@ -46,6 +46,9 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   bool push(Handle stream) override;
   void poll(base::Instant deadline) override;
   void wake() noexcept override { event_.signal(); }
+  /// After the kernel has dropped completions, nobody knows which: ends everything with it, and what has no end then,
+  /// as one that failed for want of memory. Listeners, and what the kernel gave back, go on. Public for tests.
+  void make_up_for_lost_completions();
   /// The ring's descriptor: readable while there are completions, or what will give some when the loop's thread enters.
   [[nodiscard]] int pollable_fd() override;
 
@@ -105,6 +108,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   void on_wake(const io_uring_cqe& cqe);
   BufferRing& buffers_of(std::uint16_t number) { return number < kVitalNumberMin ? buffers_ : vital_buffers_; }
   BufferRing* buffers_for(const RecvOp& op);
+  void end_without_completion(Slot& slot);
   void refill();
   void serve_unserved();
 

@@ -31,6 +31,20 @@ TEST(UringRing, a_full_submission_queue_submits_and_takes_no_completion) {
   for (std::uint64_t i = 0; i < kCount; ++i) EXPECT_EQ(completions[i]->user_data, i);
 }
 
+TEST(UringRing, a_kernel_without_memory_is_asked_again_and_one_that_dropped_completions_is_told_of_once) {
+  Ring ring;
+  for (const int passing : {0, 1, -ETIME, -EINTR, -EAGAIN, -EBUSY, -ENOMEM}) ring.note_outcome(passing);
+  EXPECT_FALSE(ring.take_lost_completions());
+  ring.note_outcome(-EBADR);
+  EXPECT_TRUE(ring.take_lost_completions());
+  EXPECT_FALSE(ring.take_lost_completions());
+}
+
+TEST(UringRingDeathTest, a_descriptor_that_the_program_has_closed_is_named_as_that) {
+  Ring ring;
+  EXPECT_DEATH(ring.note_outcome(-EBADF), "entering io_uring failed .*the program has closed a descriptor");
+}
+
 TEST(UringRing, each_feature_that_a_kernel_lacks_is_named_with_the_kernel_that_has_it) {
   struct Case {
     unsigned feature;
