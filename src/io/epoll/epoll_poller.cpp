@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <limits>
 
-#include "base/assert.hpp"
 #include "io/posix/lost_descriptor.hpp"
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"

@@ -12,7 +12,6 @@
 #include <bit>
 #include <cerrno>
 
-#include "base/assert.hpp"
 #include "io/posix/lost_descriptor.hpp"
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/socket.hpp"

@@ -25,8 +25,10 @@ int quieten(int fd) noexcept {
 
 int stream_socket(int family) noexcept {
   const int fd = quieten(::socket(family, SOCK_STREAM, 0));
+#if defined(SO_NOSIGPIPE)
   const int on = 1;
   if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);  // cannot fail on a socket just opened
+#endif
   return fd;
 }
 
@@ -42,7 +44,11 @@ bool open_pipe(std::span<int, 2> ends) noexcept {
   return true;
 }
 
+#if defined(SO_NOSIGPIPE)
 int send_flags() noexcept { return MSG_DONTWAIT; }
+#else
+int send_flags() noexcept { return MSG_DONTWAIT | MSG_NOSIGNAL; }  // OpenBSD
+#endif
 
 void prefer_unpaced(int) noexcept {}
 

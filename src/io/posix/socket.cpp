@@ -78,11 +78,14 @@ Error close_with_error(int fd, const char* doing) {
 }
 
 /// Whether a connect to a free port of this machine was given that very port, and TCP let both ends be one socket
-/// (RFC 9293, 3.5: simultaneous open). It happens to who dials a dead neighbour's port again and again.
-bool is_connected_to_itself(int fd) {
+/// (RFC 9293, 3.5: simultaneous open). It happens to who dials a dead neighbour's port again and again. A socket
+/// without a peer, whose error somebody has taken or who was never connected, is an error: it must not pass for
+/// connected.
+Result<bool> is_connected_to_itself(int fd) {
   SocketAddress near;
   SocketAddress far;
-  if (::getsockname(fd, near.get(), &near.size) != 0 || ::getpeername(fd, far.get(), &far.size) != 0) return false;
+  if (::getpeername(fd, far.get(), &far.size) != 0) return last_error("connecting");
+  if (::getsockname(fd, near.get(), &near.size) != 0) return last_error("connecting");
   return from_system(near) == from_system(far);
 }
 
@@ -128,8 +131,9 @@ Result<void> connect_outcome(int fd) {
   socklen_t size = sizeof outcome;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) return last_error("connecting");
   if (outcome != 0) return error_of(outcome, "connecting");
-  if (is_connected_to_itself(fd)) return error_of(ECONNREFUSED, "connecting");
-  return {};
+  const Result<bool> is_to_itself = is_connected_to_itself(fd);
+  if (!is_to_itself) return is_to_itself.error();
+  return *is_to_itself ? Result<void>(error_of(ECONNREFUSED, "connecting")) : Result<void>();
 }
 
 Result<int> accept_stream(int listener, Address& peer) {

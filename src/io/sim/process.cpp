@@ -172,7 +172,7 @@ Result<int> Process::open_connecting(const Address& address) {
 Result<void> Process::connect_outcome(int fd) {
   if (is_severed_) return posix::error_of(ECONNRESET, "connecting");
   const Stream& stream = network_.stream(sockets_[static_cast<std::size_t>(fd)].end.stream);
-  DF_ASSERT(stream.outcome != Outcome::pending);  // a system would say "no error", and be believed
+  DF_ASSERT(stream.outcome != Outcome::pending);  // a system would call it an error
   if (stream.outcome == Outcome::refused) return posix::error_of(ECONNREFUSED, "connecting");
   return {};
 }

@@ -56,6 +56,11 @@ TEST(PosixSocket, a_socket_connected_to_itself_counts_as_refused) {
   EXPECT_EQ(outcome.error().code, std::errc::connection_refused);
 }
 
+TEST(PosixSocket, a_socket_without_a_peer_does_not_pass_for_connected) {
+  RawSocket socket;
+  EXPECT_EQ(posix::connect_outcome(socket.fd()).error().code, std::errc::not_connected);
+}
+
 TEST(PosixSocket, a_gathered_send_begins_inside_the_first_piece_and_takes_at_most_its_bound_of_pieces) {
   RawSocket listener = RawSocket::listening();
   const RawSocket near = RawSocket::connected_to(listener.port());
