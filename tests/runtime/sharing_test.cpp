@@ -1,6 +1,9 @@
 // Two nodes that come to use one connection for both directions, and peers that play along badly or not at all.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <utility>
+
 #include "framing/frame.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/node_frames.hpp"
@@ -28,26 +31,45 @@ bool share(TestNode& one, TestNode& other) {
          a.connections_in + b.connections_in == 1;
 }
 
-TEST(Sharing, nodes_that_answer_each_other_come_to_use_one_connection_and_keep_the_order) {
+/// Whether this process was kept from running between two looks for so long that a node may have given up waiting for
+/// the other's answer (250 ms).
+class StopWatch {
+ public:
+  bool was_stopped() {
+    const auto now = std::chrono::steady_clock::now();
+    was_stopped_ |= now - std::exchange(last_, now) > std::chrono::milliseconds(50);
+    return was_stopped_;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  bool was_stopped_ = false;
+};
+
+/// False when nothing can be said, since the machine was too busy.
+bool come_to_share_and_keep_the_order() {
   Cluster cluster;
   Talker ping(cluster.add_node({.alias = "ping"}));
   Talker pong(cluster.add_node({.alias = "pong"}));
+  StopWatch watch;
   for (int round = 0; round < 200; ++round) {
     ping.send_next("pong");
     if (round > 20) pong.send_next("ping");
     turn_some(cluster.reactor(), round % 4);
+    watch.was_stopped();
   }
-  ASSERT_TRUE(cluster.turn_until([&] { return share(ping.node, pong.node); }));
+  EXPECT_TRUE(cluster.turn_until([&] { return share(ping.node, pong.node) || watch.was_stopped(); }));
+  if (!share(ping.node, pong.node)) return !watch.was_stopped();
   const auto all_came = [&] {
     return pong.node.messages.size() == static_cast<std::size_t>(ping.sent) &&
            ping.node.messages.size() == static_cast<std::size_t>(pong.sent);
   };
-  ASSERT_TRUE(cluster.turn_until(all_came));
+  EXPECT_TRUE(cluster.turn_until(all_came));
   for (int round = 0; round < 200; ++round) {
     pong.send_next("ping");
     ping.send_next("pong");
   }
-  ASSERT_TRUE(cluster.turn_until(all_came));
+  EXPECT_TRUE(cluster.turn_until(all_came));
   ping.expect_order();
   pong.expect_order();
   EXPECT_TRUE(share(ping.node, pong.node));
@@ -56,6 +78,15 @@ TEST(Sharing, nodes_that_answer_each_other_come_to_use_one_connection_and_keep_t
     EXPECT_EQ(stats.sent.accepted, stats.sent.written);
     EXPECT_EQ(stats.malformed + stats.misrouted, 0u);
   }
+  return true;
+}
+
+TEST(Sharing, nodes_that_answer_each_other_come_to_use_one_connection_and_keep_the_order) {
+  constexpr int tries_max = 100;
+  for (int i = 0; i < tries_max; ++i) {
+    if (come_to_share_and_keep_the_order()) return;
+  }
+  GTEST_SKIP() << "this process was stopped again and again";
 }
 
 TEST(Sharing, begins_only_when_the_other_one_sends_too) {
