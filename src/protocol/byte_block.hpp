@@ -11,6 +11,8 @@
 #include <cstring>
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace distflow::protocol {
@@ -126,6 +128,61 @@ class Sse2Block16 {
 };
 
 using Block16 = Sse2Block16;
+
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+
+class NeonBlock16 {
+ public:
+  class Lanes {
+   public:
+    explicit Lanes(uint8x16_t lanes) : lanes_(lanes) {}
+    [[nodiscard]] std::uint32_t bits() const {
+      // Each lane keeps the bit of its place within its half; added up, a half's lanes are a byte.
+      alignas(16) static constexpr std::uint8_t k_places[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                                                1, 2, 4, 8, 16, 32, 64, 128};
+      const uint8x16_t placed = vandq_u8(lanes_, vld1q_u8(k_places));
+      return vaddv_u8(vget_low_u8(placed)) | static_cast<std::uint32_t>(vaddv_u8(vget_high_u8(placed))) << 8U;
+    }
+    [[nodiscard]] bool any() const { return vmaxvq_u8(lanes_) != 0; }
+    [[nodiscard]] bool all() const { return vminvq_u8(lanes_) != 0; }
+    friend Lanes operator|(Lanes a, Lanes b) { return Lanes(vorrq_u8(a.lanes_, b.lanes_)); }
+    friend Lanes operator&(Lanes a, Lanes b) { return Lanes(vandq_u8(a.lanes_, b.lanes_)); }
+    [[nodiscard]] Lanes but_not(Lanes other) const { return Lanes(vbicq_u8(lanes_, other.lanes_)); }
+
+   private:
+    uint8x16_t lanes_;  // each all ones or zero
+  };
+
+  explicit NeonBlock16(const char* at) : bytes_(vld1q_u8(reinterpret_cast<const std::uint8_t*>(at))) {}
+
+  [[nodiscard]] Lanes equal(char c) const { return Lanes(vceqq_u8(bytes_, all_of(c))); }
+  [[nodiscard]] Lanes masked_equal(char mask, char value) const {
+    return Lanes(vceqq_u8(vandq_u8(bytes_, all_of(mask)), all_of(value)));
+  }
+  [[nodiscard]] Lanes above(signed char c) const { return Lanes(vcgtq_s8(vreinterpretq_s8_u8(bytes_), vdupq_n_s8(c))); }
+  [[nodiscard]] Lanes at_most(unsigned char c) const { return Lanes(vcleq_u8(bytes_, vdupq_n_u8(c))); }
+  [[nodiscard]] NeonBlock16 minus(const NeonBlock16& other) const {
+    return NeonBlock16(vsubq_u8(bytes_, other.bytes_));
+  }
+  [[nodiscard]] std::uint64_t joined_digits() const {
+    // Neighbours are joined to pairs, pairs to fours, fours to eights; the first digit lies lowest.
+    static constexpr std::uint8_t k_tens[16] = {10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1};
+    static constexpr std::uint16_t k_hundreds[8] = {100, 1, 100, 1, 100, 1, 100, 1};
+    static constexpr std::uint32_t k_ten_thousands[4] = {10'000, 1, 10'000, 1};
+    const uint16x8_t pairs = vpaddlq_u8(vmulq_u8(bytes_, vld1q_u8(k_tens)));
+    const uint32x4_t fours = vpaddlq_u16(vmulq_u16(pairs, vld1q_u16(k_hundreds)));
+    const uint64x2_t eights = vpaddlq_u32(vmulq_u32(fours, vld1q_u32(k_ten_thousands)));
+    return vgetq_lane_u64(eights, 0) * 100'000'000 + vgetq_lane_u64(eights, 1);
+  }
+
+ private:
+  explicit NeonBlock16(uint8x16_t bytes) : bytes_(bytes) {}
+  static uint8x16_t all_of(char c) { return vdupq_n_u8(static_cast<std::uint8_t>(c)); }
+
+  uint8x16_t bytes_;
+};
+
+using Block16 = NeonBlock16;
 
 #else
 
