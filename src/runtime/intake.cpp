@@ -9,20 +9,29 @@
 namespace distflow::runtime {
 namespace {
 
-/// Copies a message whose ids had to be unescaped, so that all its parts lie in one chunk; null without memory.
-base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
-  const std::size_t size = envelope.from.size() + envelope.to.size() + envelope.payload.size();
-  base::Chunk* chunk = base::Chunk::allocate(size);
-  if (chunk == nullptr) return nullptr;
-  char* out = chunk->data();
+/// Copies a message's text to `out`, and gives where that ends.
+char* copy_text(std::string_view from, std::string_view to, std::string_view payload, Mail& mail, char* out) {
   const auto place = [&out](std::string_view text) {
     if (!text.empty()) std::memcpy(out, text.data(), text.size());
     return std::exchange(out, out + text.size());
   };
-  mail.from = place(envelope.from);
-  mail.to = place(envelope.to);
-  mail.payload = place(envelope.payload);
+  mail.from = place(from);
+  mail.to = place(to);
+  mail.payload = place(payload);
+  return out;
+}
+
+/// Copies a message whose ids had to be unescaped, so that all its parts lie in one chunk; null without memory.
+base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
+  const std::size_t size = envelope.from.size() + envelope.to.size() + envelope.payload.size();
+  base::Chunk* chunk = base::Chunk::allocate(size);
+  if (chunk != nullptr) copy_text(envelope.from, envelope.to, envelope.payload, mail, chunk->data());
   return chunk;
+}
+
+bool is_in_scarce_chunk(const Mail& mail) {
+  const base::ChunkPool* const home = mail.chunk->home();
+  return home != nullptr && home->is_under_pressure();
 }
 
 /// Ids are 16 bytes, nearly always: those are compared without a call.
@@ -55,7 +64,7 @@ Intake::~Intake() {
   for (const Mail& mail : refused_) {
     add(mail.sender->received, 1);
     add(mail.sender->dropped_shutdown, 1);
-    mail.chunk->release();
+    forget_refused(mail);
   }
   std::erase(shared_.blocked, this);
   shared_.incomplete_bytes -= charged_;
@@ -130,10 +139,40 @@ inline void Intake::deliver(std::span<const Mail> run) {
     shared_.blocked.push_back(this);
     connection_.pause();
   }
-  for (const Mail& mail : run.subspan(taken)) {
+  refuse(run.subspan(taken));
+}
+
+/// Keeps what the mailbox did not take.
+void Intake::refuse(std::span<const Mail> run) {
+  if (is_in_scarce_chunk(run.front()) && refuse_copies(run)) return;
+  for (const Mail& mail : run) {
+    if (mail.chunk->home() == nullptr) shared_.refused_bytes += mail.text_size;
     mail.chunk->retain();
     refused_.push_back(mail);
   }
+}
+
+/// Keeps copies, all in one chunk of their own; false where they would be too many, or there is no memory.
+bool Intake::refuse_copies(std::span<const Mail> run) {
+  std::size_t size = 0;
+  for (const Mail& mail : run) size += mail.text_size;
+  if (shared_.refused_bytes + size > shared_.incomplete_bytes_max) return false;
+  const auto chunk = base::ChunkRef::adopt(base::Chunk::allocate(size));
+  if (!chunk) return false;
+  shared_.refused_bytes += size;
+  char* out = chunk->data();
+  for (const Mail& mail : run) {
+    Mail& copy = refused_.emplace_back(mail);
+    out = copy_text(mail.from_text(), mail.to_text(), mail.payload_text(), copy, out);
+    copy.chunk = chunk.get();
+    copy.chunk->retain();
+  }
+  return true;
+}
+
+void Intake::forget_refused(const Mail& mail) {
+  if (mail.chunk->home() == nullptr) shared_.refused_bytes -= mail.text_size;
+  mail.chunk->release();
 }
 
 void Intake::on_frames() {
@@ -158,7 +197,7 @@ void Intake::on_frames() {
 /// Offers what was refused once more; reads on if all of it is taken.
 void Intake::retry() {
   const std::size_t taken = shared_.delivery.deliver(refused_);
-  for (const Mail& mail : std::span(refused_).first(taken)) mail.chunk->release();
+  for (const Mail& mail : std::span(refused_).first(taken)) forget_refused(mail);
   refused_.erase(refused_.begin(), refused_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (!refused_.empty()) return shared_.blocked.push_back(this);
   if (notice_ != nullptr) tell_notice();

@@ -3,7 +3,8 @@
 // Loop thread only.
 //   1. A frame is delivered if it is an envelope to this node; else it is counted as malformed or misrouted.
 //   2. A connection that sends kMalformedMax malformed frames is closed.
-//   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room.
+//   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room. Where
+//      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
 //   4. A notice is told when all messages before it have been delivered.
 // Use: Intake intake(shared, connection, &carrier); ... intake.on_frames();   // in the connection's on_frames
 #pragma once
@@ -61,6 +62,7 @@ struct SharedIntake {
   IntakeCounters counters{};
   std::vector<Intake*> blocked{};    // by the mailbox
   std::size_t incomplete_bytes = 0;  // that all of them keep
+  std::size_t refused_bytes = 0;     // of refused messages outside pools; none is copied beyond incomplete_bytes_max
   base::RateLimit log_limit{5, base::seconds(10)};
   // Of the run that is being read: there is one at a time.
   protocol::EnvelopeScratch scratch{};
@@ -101,6 +103,9 @@ class Intake {
   void tell_notice();
   Traffic& sender(std::string_view from);
   void deliver(std::span<const Mail> run);
+  void refuse(std::span<const Mail> run);
+  bool refuse_copies(std::span<const Mail> run);
+  void forget_refused(const Mail& mail);
   void retry();
   void charge();
   void note_malformed();
