@@ -7,10 +7,28 @@
 
 #include <cerrno>
 
-#include "base/assert.hpp"
+#include "io/posix/lost_descriptor.hpp"
 #include "io/posix/platform.hpp"
+#include "io/posix/socket.hpp"
 
 namespace distflow::io::platform {
+namespace {
+
+/// For kernels before Linux 3.17, and filters that know nothing of getrandom(2).
+void fill_from_device(std::span<std::byte> out) noexcept {
+  const int fd = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  while (fd >= 0 && !out.empty()) {
+    const ssize_t filled = ::read(fd, out.data(), out.size());
+    if (filled < 0 && errno == EINTR) continue;
+    if (filled <= 0) break;
+    out = out.subspan(static_cast<std::size_t>(filled));
+  }
+  // Names that others could guess are worse than none.
+  if (!out.empty()) posix::stop_without_descriptor("asking the system for random bytes", errno);
+  posix::close_fd(fd);
+}
+
+}  // namespace
 
 int stream_socket(int family) noexcept { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
@@ -36,10 +54,8 @@ void delay_acknowledgements(int fd) noexcept {
 void fill_random(std::span<std::byte> out) noexcept {
   while (!out.empty()) {
     const ssize_t filled = ::getrandom(out.data(), out.size(), 0);
-    if (filled < 0) {
-      DF_ASSERT(errno == EINTR);  // the only failure of getrandom(2) without flags
-      continue;
-    }
+    if (filled < 0 && errno == EINTR) continue;
+    if (filled < 0) return fill_from_device(out);
     out = out.subspan(static_cast<std::size_t>(filled));
   }
 }

@@ -90,7 +90,7 @@ Result<void> Ring::check_features(unsigned features) {
 void Ring::enable() {
   // By number: not every liburing that declares io_uring_enable_rings() exports it.
   const long outcome = ::syscall(__NR_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-  DF_ASSERT(outcome == 0);
+  if (outcome != 0) posix::stop_without_descriptor("enabling io_uring", errno);
   is_enabled_ = true;
 }
 
