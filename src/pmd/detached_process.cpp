@@ -71,8 +71,8 @@ void close_others_on_exec() {
 #ifdef CLOSE_RANGE_CLOEXEC
   if (::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
 #endif
-  const long limit = ::sysconf(_SC_OPEN_MAX);  // negative: there is none
-  const long count = limit < 0 ? kFdCountMax : std::min(limit, kFdCountMax);
+  const long limit = ::sysconf(_SC_OPEN_MAX);                                 // negative: there is none
+  const long count = limit < 0 ? kFdCountMax : std::min(limit, kFdCountMax);  // a limit may be a thousand million
   for (int fd = kReportFd + 1; fd < count; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
