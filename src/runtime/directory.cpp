@@ -23,18 +23,19 @@ Peer& Directory::upsert(const KnownNode& node) {
     Peer& peer = *found->second;
     peer.is_suspect = false;
     peer.shares_connections = node.shares_connections;
-    if (peer.info == info) return peer;
+    // Somebody else may have had the alias meanwhile, with nothing new about this peer.
+    const bool binds_alias = !info.alias.empty() && !leads_to(info.alias, peer);
+    if (peer.info == info && !binds_alias) return peer;
     const bool has_moved = peer.info.host != info.host || peer.info.port != info.port;
-    const bool has_new_alias = peer.info.alias != info.alias;
-    if (has_new_alias) unbind_alias(peer);
+    if (peer.info.alias != info.alias) unbind_alias(peer);
     {
       const std::scoped_lock lock(mutex_);
       peer.info = info;
-      if (has_new_alias && !info.alias.empty()) by_alias_[info.alias] = &peer;
+      if (binds_alias) by_alias_[info.alias] = &peer;
     }
     if (has_moved) replace_link(peer);
     peer.link->set_memory_peer(node.shares_memory);
-    if (has_new_alias && !info.alias.empty()) observer_.on_binding(info.alias, &peer);
+    if (binds_alias) observer_.on_binding(info.alias, &peer);
     return peer;
   }
 
@@ -82,12 +83,16 @@ void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
   if (!peer.is_self) observer_.on_peer_leave(peer);
 }
 
+bool Directory::leads_to(std::string_view alias, const Peer& peer) const {
+  const auto found = by_alias_.find(alias);
+  return found != by_alias_.end() && found->second == &peer;
+}
+
 void Directory::unbind_alias(const Peer& peer) {
-  const auto found = by_alias_.find(peer.info.alias);
-  if (found == by_alias_.end() || found->second != &peer) return;
+  if (!leads_to(peer.info.alias, peer)) return;
   {
     const std::scoped_lock lock(mutex_);
-    by_alias_.erase(found);
+    by_alias_.erase(by_alias_.find(peer.info.alias));
   }
   observer_.on_binding(peer.info.alias, nullptr);
 }

@@ -94,6 +94,7 @@ class Directory {
  private:
   using PeerPtr = std::unique_ptr<Peer>;
   void leave(Peer& peer, Counter SendCounters::*reason);
+  [[nodiscard]] bool leads_to(std::string_view alias, const Peer& peer) const;
   void unbind_alias(const Peer& peer);
   void replace_link(Peer& peer);
   void on_grace_over();

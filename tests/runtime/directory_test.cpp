@@ -65,6 +65,19 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
   Directory directory_{parts_, traffic_, *this, {.self = "self", .rejoin_grace = base::seconds(5)}};
 };
 
+// A PMD starts anew: another has the alias before its holder is back, and gives it up again.
+TEST_F(DirectoryTest, an_alias_that_another_had_meanwhile_leads_to_its_holder_again) {
+  const PeerInfo holder{.node_id = "holder", .alias = "pong", .host = "127.0.0.1", .port = 1};
+  const PeerInfo other{.node_id = "other", .alias = "pong", .host = "127.0.0.1", .port = 2};
+  const runtime::Peer& peer = directory_.upsert({holder});
+  directory_.upsert({other});
+  directory_.remove("other");
+  EXPECT_EQ(directory_.find("pong"), nullptr);
+  directory_.upsert({holder});
+  EXPECT_EQ(directory_.find("pong"), &peer);
+  EXPECT_EQ(directory_.find_info("pong"), holder);
+}
+
 TEST_F(DirectoryTest, a_suspect_leaves_when_its_time_is_over) {
   directory_.upsert({kPeer});
   directory_.on_snapshot({}, Directory::Absence::suspect);
