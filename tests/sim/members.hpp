@@ -185,8 +185,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
                                                                .pmd_starter = &starter},
                                             options, self);
     read_messages(true);
-    node_->delivery().set_join_handler([this](const PeerInfo& peer) { tell_peer(peer, true); });
-    node_->delivery().set_leave_handler([this](const PeerInfo& peer) { tell_peer(peer, false); });
+    hear_of_peers();
     node_->start();
   }
 
@@ -208,12 +207,25 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     touch();
     is_reading_ = reads;
     if (!reads) return node_->delivery().set_message_handler({});
-    node_->delivery().set_message_handler([this](const Message& message) {
-      ++handled_count;
-      witness_.on_message(*this, message);
+    // What it captures lies outside of it: a handler that goes on when it is gone is found.
+    node_->delivery().set_message_handler([self = std::make_shared<NodeMember*>(this)](const Message& message) {
+      NodeMember& node = **self;
+      ++node.handled_count;
+      node.witness_.on_message(node, message);
+      ++(*self)->returned_count;
     });
   }
   [[nodiscard]] bool is_reading() const { return is_reading_; }
+  void hear_of_peers() {
+    node_->delivery().set_join_handler([self = std::make_shared<NodeMember*>(this)](const PeerInfo& peer) {
+      (*self)->tell_peer(peer, true);
+      ++(*self)->returned_count;
+    });
+    node_->delivery().set_leave_handler([self = std::make_shared<NodeMember*>(this)](const PeerInfo& peer) {
+      (*self)->tell_peer(peer, false);
+      ++(*self)->returned_count;
+    });
+  }
 
   SendVerdict send(const std::string& name, std::string_view json) {
     touch();
@@ -241,8 +253,9 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
 
   std::uint64_t accepted_count = 0;  // sends whose verdict was that it is under way
   std::uint64_t handled_count = 0;
-  std::uint64_t questions = 0;  // asked of the PMD, and not answered yet
-  std::set<std::string> view;   // the peers that the application was told of
+  std::uint64_t returned_count = 0;  // handlers that have returned
+  std::uint64_t questions = 0;       // asked of the PMD, and not answered yet
+  std::set<std::string> view;        // the peers that the application was told of
   base::Instant shutdown_since{};
   base::Duration shutdown_deadline{};
   base::Duration paused_before_shutdown{};

@@ -1,6 +1,7 @@
 // Runs worlds, one a seed, and says what was found.
 //
-//   simulate [--seeds N] [--from S] [--nodes K] [--minutes M] [--chaos SECONDS] [--fault NAME]... [--trace]
+//   simulate [--seeds N] [--from S] [--nodes K] [--minutes M] [--chaos SECONDS] [--fault NAME]... [--without NAME]...
+//            [--trace]
 //
 // Ends with 1 at the first seed that fails, after printing the command that replays it; so it does when a seed ends
 // the process, or takes for ever.
@@ -50,7 +51,7 @@ int usage(const char* wrong) {
   std::fprintf(stderr, "simulate: %s\n", wrong);
   std::fputs(
       "usage: simulate [--seeds N] [--from S] [--nodes K] [--minutes M] [--chaos SECONDS] "
-      "[--fault NAME]... [--trace]\nfaults:",
+      "[--fault NAME]... [--without NAME]... [--trace]\nfaults:",
       stderr);
   for (const std::string_view name : io::sim::kFaultNames) {
     std::fprintf(stderr, " %.*s", static_cast<int>(name.size()), name.data());
@@ -79,10 +80,10 @@ const char* parse(int count, char** words, Arguments& arguments) {
       arguments.world.minutes = std::strtod(value, nullptr);
     } else if (word == "--chaos") {
       arguments.world.chaos = base::milliseconds(static_cast<std::int64_t>(std::strtod(value, nullptr) * 1e3));
-    } else if (word == "--fault") {
+    } else if (word == "--fault" || word == "--without") {
       const auto fault = io::sim::fault_of(value);
       if (!fault) return "no such fault";
-      arguments.world.forced.push_back(*fault);
+      (word == "--fault" ? arguments.world.forced : arguments.world.excluded).push_back(*fault);
     } else {
       return "no such option";
     }
@@ -97,6 +98,7 @@ std::string replay_command(const Arguments& arguments, std::uint64_t seed) {
                 static_cast<double>(arguments.world.chaos / base::milliseconds(1)) / 1e3);
   std::string command = text.data();
   for (const io::sim::Fault fault : arguments.world.forced) (command += " --fault ") += to_string(fault);
+  for (const io::sim::Fault fault : arguments.world.excluded) (command += " --without ") += to_string(fault);
   return command + " --trace";
 }
 

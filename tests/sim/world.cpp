@@ -36,9 +36,14 @@ io::sim::NetworkOptions network_options(std::uint64_t seed) {
 }  // namespace
 
 World::World(WorldOptions options)
-    : options_(std::move(options)), random_(options_.seed), network_(network_options(random_.next())) {
+    : options_(std::move(options)),
+      random_(options_.seed),
+      network_(network_options(random_.next())),
+      lies_(~options_.seed),
+      lore_{.network = network_, .pmd_port = kPmdPort} {
   if (options_.trace) network_.set_trace(base::Delegate<void(std::string_view)>::to<&World::on_trace>(*this));
   choose_faults();
+  choose_lies();
 }
 
 World::~World() {
@@ -63,6 +68,7 @@ WorldOutcome World::run() {
     set_rates();
     plan_work();
     plan_faults();
+    begin_lies();
     run_for(options_.chaos);
     calm_down();
     run_for(kSettling);
@@ -217,13 +223,14 @@ bool World::populate(std::size_t place) {
   nodes_.push_back(
       std::make_unique<NodeMember>(network_, witness, node_count_++, place, receive_chunks(), node_options(place)));
   NodeMember& node = *nodes_.back();
+  lore_.nodes.push_back({.node_id = node->node_id(), .alias = "n" + std::to_string(place), .port = node->port()});
   origins_.push_back({.process = node.process().id(), .node_id = node->node_id()});
   network_.trace("%s starts at place %zu: %s", node.label().c_str(), place, node->node_id().c_str());
   return true;
 }
 
 bool World::start_pmd_if_none() {
-  if (pmd_) return false;
+  if (pmd_ || lying_pmd_) return false;
   pmd::ServerOptions options;
   options.process_id = 1;
   pmd_ = std::make_unique<PmdMember>(network_, receive_chunks(), options);
@@ -234,7 +241,7 @@ bool World::start_pmd_if_none() {
 }
 
 void World::start_pmd_again() {
-  if (start_pmd_if_none() || !pmd_->is_ending()) return;
+  if (start_pmd_if_none() || (pmd_ && !pmd_->is_ending())) return;
   after(seconds(1), [this] { start_pmd_again(); });
 }
 
@@ -279,10 +286,15 @@ void World::on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) {
 void World::on_message(NodeMember& node, const Message& message) {
   network_.trace("%s handles %.*s", node.label().c_str(),
                  static_cast<int>(std::min<std::size_t>(60, message.payload.size())), message.payload.data());
+  if (has_liars() && is_false_payload(message.has_payload, message.payload)) {
+    if (message.to != origins_[node.number()].node_id) fail(node.label() + " has a liar's message to somebody else");
+    return act_in_handler(node);
+  }
   const Ledger::Reading reading = ledger_.read(node.number(), message.payload);
   if (!reading.wrong.empty()) return fail(reading.wrong);
   check_message(node, message, reading);
   if (!is_ending_ && random_.chance(kAnswerChance)) send_one(node, origins_[reading.sender].node_id, 20);
+  act_in_handler(node);
 }
 
 /// That the message is from who wrote it, for who has it, and in its place.
@@ -291,8 +303,9 @@ void World::check_message(const NodeMember& node, const Message& message, const 
   const std::string sender = "node" + std::to_string(reading.sender);
   const Origin& self = origins_[node.number()];
   if (message.from != origin.node_id) return fail(node.label() + " has a message of " + sender + " from somebody else");
-  if (message.to != self.node_id ||
-      (reading.name != self.node_id && reading.name != "n" + std::to_string(node.place()))) {
+  // Where names lie, only the nodeId says whose a message is.
+  const bool is_name_true = reading.name == self.node_id || reading.name == "n" + std::to_string(node.place());
+  if (message.to != self.node_id || (!is_name_true && !is_on(Fault::lying_pmd) && !is_on(Fault::lying_client))) {
     return fail(node.label() + " has a message of " + sender + " to " + std::string(reading.name));
   }
   // What was written to a connection that has broken, or was given up, may come after what the next one brings.
@@ -305,9 +318,9 @@ void World::on_peer(NodeMember& node, const std::string& peer_id, bool is_there)
   network_.trace("%s is told: %s %s", node.label().c_str(), peer_id.c_str(), is_there ? "joins" : "leaves");
   const bool is_news = is_there ? node.view.insert(peer_id).second : node.view.erase(peer_id) > 0;
   if (!is_news) fail(node.label() + (is_there ? " is told twice of a join" : " is told of a leave without a join"));
-  if (is_there || is_ending_ || !(is_gentle_ || is_settled_)) return;
-  const NodeMember* peer = find_by_id(peer_id);
+  const NodeMember* peer = is_there || is_ending_ || !(is_gentle_ || is_settled_) ? nullptr : find_by_id(peer_id);
   if (peer != nullptr && peer->is_alive()) fail(node.label() + " is told that " + peer->label() + " left, which lives");
+  act_in_handler(node);
 }
 
 void World::on_node_closed(NodeMember& node) {

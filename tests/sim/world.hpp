@@ -17,6 +17,9 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "tests/sim/lying_client.hpp"
+#include "tests/sim/lying_node.hpp"
+#include "tests/sim/lying_pmd.hpp"
 #include "tests/sim/members.hpp"
 
 namespace distflow::test {
@@ -28,6 +31,7 @@ struct WorldOptions {
   base::Duration chaos = base::seconds(15);  ///< of a round: the time in which there are work and faults
   /// Faults that every run has; the others are as the seed says.
   std::vector<io::sim::Fault> forced = {};
+  std::vector<io::sim::Fault> excluded = {};  ///< that no run has, unless others come of them
   std::function<void(std::string_view)> trace = {};
 };
 
@@ -111,6 +115,20 @@ class World final : private NodeWitness {
   base::Duration some_time(base::Duration from, base::Duration to);
   [[nodiscard]] bool is_on(Fault fault) const { return outcome_.wanted[fault]; }
 
+  // Liars, and handlers that act (world_lies.cpp).
+  void choose_lies();
+  void begin_lies();
+  void plan_lies();
+  void plan_false_pmd();
+  void have_false_pmd();
+  void let_somebody_lie();
+  void end_lies();
+  void act_in_handler(NodeMember& node);
+  [[nodiscard]] std::string some_liar();
+  [[nodiscard]] bool has_liars() const;
+  [[nodiscard]] std::uint64_t forged(const std::string& from, const std::string& to) const;
+  base::Duration some_time_of_lies(base::Duration from, base::Duration to);
+
   // What must hold (world_checks.cpp).
   void check_quiet();
   void check_places();
@@ -146,6 +164,12 @@ class World final : private NodeWitness {
     std::string node_id;
   };
   std::vector<Origin> origins_;  // by a node's number
+  // What liars and handlers do has a seed of its own: runs without them are as if there were none.
+  base::Random lies_;
+  Lore lore_;
+  std::vector<std::unique_ptr<LyingNode>> lying_nodes_;
+  std::vector<std::unique_ptr<LyingClient>> lying_clients_;
+  std::unique_ptr<LyingPmd> lying_pmd_;
   bool has_had_pmd_ = false;
   bool is_gentle_ = false;  // nothing that a node may be thought dead for, and nothing that loses a message
   bool is_calm_ = true;

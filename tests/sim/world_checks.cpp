@@ -90,8 +90,8 @@ void World::check_counters(NodeMember& node) {
   const NodeStats stats = node.stats();
   if (stats.parked_messages > 0) fail(node.label() + " still has messages parked");
   if (stats.mailbox_size > 0 || stats.mailbox_bytes > 0) fail(node.label() + " still has messages in its mailbox");
-  if (stats.malformed > 0) fail(node.label() + " found a frame malformed");
-  if (stats.misrouted > 0) fail(node.label() + " got a message for somebody else");
+  if (stats.malformed > 0 && !has_liars()) fail(node.label() + " found a frame malformed");
+  if (stats.misrouted > 0 && !has_liars()) fail(node.label() + " got a message for somebody else");
   if (stats.tasks_lost > 0) fail(node.label() + " lost a task");
   if (node.questions > 0) fail(node.label() + " has questions to the PMD without an answer");
   for (const PeerStats& peer : stats.peers) {
@@ -105,7 +105,7 @@ void World::check_counters(NodeMember& node) {
   }
 }
 
-/// Nobody gets more than was written to it; where nothing could be lost, all of it.
+/// Nobody gets more than was written to it, by the sender or in its name; where nothing could be lost, all of it.
 void World::check_pairs() {
   for (const auto& sender : nodes_) {
     for (const PeerStats& written : sender->stats().peers) {
@@ -117,8 +117,8 @@ void World::check_pairs() {
       }
       const std::string numbers = sender->label() + " wrote " + std::to_string(written.sent.written) + " messages to " +
                                   receiver->label() + ", which received " + std::to_string(received);
-      if (received > written.sent.written) fail(numbers);
-      if (is_gentle_ && received != written.sent.written) fail(numbers + ", and nothing could be lost");
+      if (received > written.sent.written + forged((*sender)->node_id(), written.node_id)) fail(numbers);
+      if (is_gentle_ && received < written.sent.written) fail(numbers + ", and nothing could be lost");
     }
   }
 }

@@ -43,6 +43,9 @@ constexpr Fault kGentle[] = {Fault::split,      Fault::merged,     Fault::short_
                              Fault::wall_jump,  Fault::crash,      Fault::pmd_crash,     Fault::restart,
                              Fault::pmd_restart};
 
+/// Those before it are chosen here; those from it on in world_lies.cpp.
+constexpr auto kFirstLie = static_cast<std::size_t>(Fault::lying_node);
+
 /// Faults that come of others.
 struct Consequence {
   Fault fault;
@@ -59,12 +62,13 @@ constexpr double kGentleChance = 0.2;
 /// Each run has a part of the faults only: what one fault always hides, another run shows.
 void World::choose_faults() {
   is_gentle_ = options_.forced.empty() && random_.chance(kGentleChance);
-  for (std::size_t i = 0; i < io::sim::kFaultCount; ++i) {
+  for (std::size_t i = 0; i < kFirstLie; ++i) {
     const auto fault = static_cast<Fault>(i);
     const bool is_allowed =
         !is_gentle_ || std::find(std::begin(kGentle), std::end(kGentle), fault) != std::end(kGentle);
     outcome_.wanted[fault] = random_.chance(kEnabledChance) && is_allowed;
   }
+  for (const Fault fault : options_.excluded) outcome_.wanted[fault] = false;
   for (const Fault fault : options_.forced) outcome_.wanted[fault] = true;
   for (const Consequence& consequence : kConsequences) {
     if (is_on(consequence.fault)) outcome_.wanted[consequence.cause] = true;
@@ -114,6 +118,11 @@ void World::do_work() {
 
 void World::send_some(NodeMember& node) {
   const std::string name = some_name();
+  if (name.starts_with("liar")) {
+    // Enough to be offered memory.
+    for (std::uint64_t i = 30 + random_.uniform(70); i > 0; --i) send_one(node, name, random_.uniform(300));
+    return;
+  }
   const std::uint64_t count = random_.chance(0.1) ? 1 + random_.uniform(60) : 1 + random_.uniform(4);
   for (std::uint64_t i = 0; i < count; ++i) {
     send_one(node, name, random_.chance(0.03) ? random_.uniform(30'000) : random_.uniform(300));
@@ -128,6 +137,7 @@ bool World::send_one(NodeMember& node, const std::string& name, std::size_t size
 
 /// An alias or a nodeId; now and then of nobody.
 std::string World::some_name() {
+  if (const std::string liar = some_liar(); !liar.empty()) return liar;
   if (random_.chance(0.03)) return "nobody" + std::to_string(random_.uniform(3));
   if (random_.chance(0.3)) {
     if (NodeMember* node = some_node()) return (*node)->node_id();
@@ -239,6 +249,7 @@ void World::later(SimMember& whose, base::Duration delay, void (*what)(SimMember
 void World::calm_down() {
   network_.trace("calm");
   is_calm_ = true;
+  end_lies();
   network_.rates() = {};
   network_.mend_all();
   for_each_member([](SimMember& member) {

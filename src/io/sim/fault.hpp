@@ -45,9 +45,19 @@ enum class Fault : std::uint8_t {
   pmd_end,         ///< the PMD is told to end
   pmd_restart,     ///< a PMD starts where one was
   reading_pause,   ///< a node's application takes no messages for a while
+
+  // Said by whoever keeps the form of the protocol and none of its rules, or done by an application in its handlers.
+  lying_node,      ///< frames of any kind, in any order, in anybody's name, on connections between nodes
+  false_answer,    ///< a question of a node's is answered wrongly, twice, late, or on another connection
+  broken_ring,     ///< what shared memory says of a ring cannot be
+  lying_client,    ///< requests to the PMD that an honest client would not make
+  takeover,        ///< somebody registers the nodeId of a node that lives
+  lying_pmd,       ///< a PMD answers wrongly, or what was not asked, and tells of what did not happen
+  busy_handler,    ///< a handler calls the node that it is called by
+  end_in_handler,  ///< a handler begins the shutdown of its own node
 };
 
-inline constexpr std::array<std::string_view, 28> kFaultNames{
+inline constexpr std::array<std::string_view, 36> kFaultNames{
     "split",
     "merged",
     "delayed",
@@ -76,6 +86,14 @@ inline constexpr std::array<std::string_view, 28> kFaultNames{
     "pmd-end",
     "pmd-restart",
     "reading-pause",
+    "lying-node",
+    "false-answer",
+    "broken-ring",
+    "lying-client",
+    "takeover",
+    "lying-pmd",
+    "busy-handler",
+    "end-in-handler",
 };
 inline constexpr std::size_t kFaultCount = kFaultNames.size();
 

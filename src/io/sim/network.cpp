@@ -6,6 +6,7 @@
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 #include "io/sim/process.hpp"
 
@@ -104,6 +105,7 @@ SharedMemory Network::create_memory(std::uint32_t process, std::size_t size) {
                                 [](std::byte* at) { ::operator delete(at, page); }},
                       .size = size,
                       .name = name};
+  std::memset(memory.bytes.get(), 0, size);  // as a system gives it
   memories_.emplace(name, memory);
   memory.nameable = {this, [name](Network* network) { network->memories_.erase(name); }};
   return memory;
@@ -145,6 +147,7 @@ std::ptrdiff_t Network::send(EndId end, std::span<const Piece> pieces, std::size
   Pipe& pipe = s.pipes[end.side];
   if (s.ends[end.side].is_reset) return fail(ECONNRESET);
   if (s.outcome != Outcome::connected) return fail(ENOTCONN);
+  if (pipe.is_ended) return fail(EPIPE);
   std::size_t room = pipe.room();
   if (room == 0) {
     pipe.writer_waits = true;
@@ -239,6 +242,13 @@ void Network::consume(EndId reader, std::size_t size) {
   if (!pipe.writer_waits || pipe.room() < pipe.capacity / 2) return;
   pipe.writer_waits = false;
   schedule_soon(Kind::room, reader.other());
+}
+
+void Network::end_sending(EndId end) {
+  Stream& s = stream(end.stream);
+  Pipe& out = s.pipes[end.side];
+  if (s.outcome != Outcome::connected || s.ends[end.side].is_reset || std::exchange(out.is_ended, true)) return;
+  schedule(std::max(now_ + s.latency, out.last_arrival), Kind::end, end.other());
 }
 
 void Network::close(EndId end) {

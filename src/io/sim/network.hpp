@@ -105,6 +105,8 @@ class Network {
 
   SharedMemory create_memory(std::uint32_t process, std::size_t size);
   Result<SharedMemory> open_memory(std::string_view name, std::size_t size);
+  /// Whatever can be opened now, by name.
+  [[nodiscard]] const auto& memories() const { return memories_; }
 
   EndId connect(Process& process, int fd, const Address& destination);
   [[nodiscard]] Stream& stream(StreamId id) { return *streams_[id]; }
@@ -115,6 +117,8 @@ class Network {
   void discard(EndId end);
   /// Whether anywhere bytes have come that their reader has not taken.
   [[nodiscard]] bool has_unread() const;
+  /// Ends what an end sends, and leaves open what it receives.
+  void end_sending(EndId end);
   /// Ends an end as a system does: with a reset if there is something unread.
   void close(EndId end);
   /// Ends an end whose machine is gone: nobody hears of it.

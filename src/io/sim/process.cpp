@@ -231,6 +231,10 @@ void Process::discard_received(int fd) {
   if (!is_severed_ && socket.kind == Socket::Kind::stream) network_.discard(socket.end);
 }
 
+void Process::end_sending(int fd) {
+  if (!is_severed_) network_.end_sending(sockets_[static_cast<std::size_t>(fd)].end);
+}
+
 void Process::close_fd(int fd) {
   Socket& socket = sockets_[static_cast<std::size_t>(fd)];
   if (!is_severed_) sever_socket(socket, Severance::killed);

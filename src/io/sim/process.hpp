@@ -75,6 +75,8 @@ class Process {
   std::ptrdiff_t receive(int fd, char* out, std::size_t size);
   std::ptrdiff_t send_gathered(int fd, std::span<const Piece> pieces, std::size_t offset);
   void discard_received(int fd);
+  /// As a system's shutdown of sending.
+  void end_sending(int fd);
   void close_fd(int fd);
   Result<SharedMemory> create_memory(std::size_t size);
   Result<SharedMemory> open_memory(std::string_view name, std::size_t size);
