@@ -3,7 +3,8 @@
 // A Log is immutable after construction; any thread may write if its sink may be called from any thread (the default
 // one may). RateLimit belongs to one thread.
 //   1. What the level excludes is not formatted.
-//   2. A line is at most kLogLineMax bytes and holds no control characters, whatever it was made from.
+//   2. A line is at most kLogLineMax bytes of UTF-8 in which everything is visible, whatever it was made from: the rest
+//      is escaped (base/escape), and what is too long is cut between two code points.
 //   3. Writing never throws, allocates nothing and reads no clock.
 // Use: log.write(LogLevel::warn, "peer %s: %s", alias, reason);
 //      if (auto suppressed = limit.admit(now)) log.write(LogLevel::warn, "... (%" PRIu64 " more)", *suppressed);
@@ -40,7 +41,7 @@ class Log {
 
   [[nodiscard]] bool is_enabled(LogLevel level) const { return level <= level_; }
 
-  /// As printf; a longer line is cut.
+  /// As printf; a longer line is cut, before it is escaped and after.
   __attribute__((format(printf, 3, 4))) void write(LogLevel level, const char* format, ...) const noexcept;
 
  private:

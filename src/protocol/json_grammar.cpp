@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/utf8.hpp"
 #include "protocol/byte_block.hpp"
 
 namespace distflow::protocol {
@@ -107,7 +108,7 @@ class Reader {
       if (peek() == '\\') {
         if (!escape()) return false;
       } else {
-        const std::size_t size = utf8_sequence_size(p_, end_);
+        const std::size_t size = base::utf8_sequence_size(p_, end_);
         if (size == 0) return false;
         p_ += size;
       }
@@ -191,23 +192,6 @@ class Reader {
 
 bool is_json(std::string_view text, LoneSurrogates lone_surrogates) noexcept {
   return Reader(text, lone_surrogates).text();
-}
-
-std::size_t utf8_sequence_size(const char* p, const char* end) noexcept {
-  const auto byte = [p](std::size_t i) { return static_cast<unsigned char>(p[i]); };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const auto left = static_cast<std::size_t>(end - p);
-  if (left < 2 || !continues(1)) return 0;
-  const unsigned char lead = byte(0);
-  if (lead >= 0xC2 && lead <= 0xDF) return 2;
-  if (left < 3 || !continues(2)) return 0;
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;   // overlong
-  if (lead == 0xED && byte(1) >= 0xA0) return 0;  // a surrogate
-  if (lead >= 0xE0 && lead <= 0xEF) return 3;
-  if (left < 4 || !continues(3)) return 0;
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;   // overlong
-  if (lead == 0xF4 && byte(1) >= 0x90) return 0;  // beyond U+10FFFF
-  return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
 }
 
 }  // namespace distflow::protocol

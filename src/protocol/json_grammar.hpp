@@ -18,7 +18,4 @@ enum class LoneSurrogates { accept, refuse };
 
 [[nodiscard]] bool is_json(std::string_view text, LoneSurrogates lone_surrogates = LoneSurrogates::accept) noexcept;
 
-/// The size of the well-formed UTF-8 sequence beyond ASCII at the head of [p, end); 0 if there is none.
-[[nodiscard]] std::size_t utf8_sequence_size(const char* p, const char* end) noexcept;
-
 }  // namespace distflow::protocol

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "protocol/json_grammar.hpp"
 #include "protocol/json_scan.hpp"
 
@@ -36,7 +37,7 @@ class StringHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Str
 bool is_utf8(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
   for (const char* p = text.data(); p != end;) {
-    const std::size_t size = static_cast<signed char>(*p) >= 0 ? 1 : utf8_sequence_size(p, end);
+    const std::size_t size = static_cast<signed char>(*p) >= 0 ? 1 : base::utf8_sequence_size(p, end);
     if (size == 0) return false;
     p += size;
   }

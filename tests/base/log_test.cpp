@@ -37,7 +37,27 @@ TEST(Log, text_from_outside_cannot_begin_a_line_or_speak_to_a_terminal) {
   Lines lines;
   const Log log(LogLevel::info, lines.sink());
   log.write(LogLevel::info, "alias %s", "x\nerror: faked\x1b[2J\x7f\xc3\xa9");
-  EXPECT_EQ(lines.lines, (std::vector<std::string>{"info: alias x?error: faked?[2J?\xc3\xa9"}));
+  EXPECT_EQ(lines.lines, (std::vector<std::string>{"info: alias x\\u{a}error: faked\\u{1b}[2J\\u{7f}\xc3\xa9"}));
+}
+
+TEST(Log, text_from_outside_is_judged_by_code_points_and_escaped) {
+  Lines lines;
+  const Log log(LogLevel::info, lines.sink());
+  log.write(LogLevel::info, "%s", "csi\u009b31m rlo\u202e ls\u2028 zw\u200b");
+  log.write(LogLevel::info, "%s",
+            "byte\x9b"
+            "31m cut\xe2\x82");
+  EXPECT_EQ(lines.lines, (std::vector<std::string>{R"(info: csi\u{9b}31m rlo\u{202e} ls\u{2028} zw\u{200b})",
+                                                   R"(info: byte\x9b31m cut\xe2\x82)"}));
+}
+
+TEST(Log, a_line_is_cut_between_code_points_and_never_within_an_escape) {
+  Lines lines;
+  const Log log(LogLevel::info, lines.sink());
+  const std::string fill(kLogLineMax - 2, 'a');
+  log.write(LogLevel::info, "%s\u20ac", fill.c_str());
+  log.write(LogLevel::info, "%s\n%s", fill.c_str(), "b");
+  EXPECT_EQ(lines.lines, (std::vector<std::string>{"info: " + fill, "info: " + fill}));
 }
 
 TEST(Log, a_line_is_cut_at_its_bound) {
