@@ -7,6 +7,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 /// Errors of distflow's own. Those of the operating system keep their errno in std::generic_category().

@@ -27,6 +27,7 @@
 
 #include <distflow/node_runtime.hpp>
 #include <distflow/result.hpp>
+#include <distflow/version.hpp>
 
 namespace distflow {
 

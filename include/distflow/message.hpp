@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 struct KeptMessage;

@@ -9,6 +9,8 @@
 #include <map>
 #include <string>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 /// What a full mailbox does.

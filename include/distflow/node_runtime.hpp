@@ -40,6 +40,7 @@
 #include <distflow/result.hpp>
 #include <distflow/send.hpp>
 #include <distflow/stats.hpp>
+#include <distflow/version.hpp>
 
 namespace distflow {
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 /// `text` as UTF-8 on one line. A code point that has no visible form of its own becomes its number, as in `\u{202e}`:

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include <distflow/error.hpp>
+#include <distflow/version.hpp>
 
 namespace distflow {
 

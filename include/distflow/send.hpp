@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 /// What became of a message. Only `written` and `queued` mean that it is under way.

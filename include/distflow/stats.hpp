@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 struct SendStats {

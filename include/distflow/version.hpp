@@ -1,0 +1,82 @@
+// The release of these headers, and what a program that includes them must have in common with the library.
+//
+// Every other public header includes this one. Values; any thread.
+//   1. A compiler in a mode before C++20 is told so, before it meets anything that it cannot read.
+//   2. A program that is compiled so that the standard library's types, or this release's, have another layout than in
+//      libdistflow.a does not link: `undefined reference to distflow::abi::built_with<...>::anchor`, with its own ways
+//      as the arguments, is the linker's way to say so. Build both with the same release of distflow, the same standard
+//      library, and the same _GLIBCXX_DEBUG and _GLIBCXX_USE_CXX11_ABI.
+#pragma once
+
+#if __cplusplus < 202002L
+#error "distflow needs C++20: compile with -std=c++20, or with target_compile_features(... cxx_std_20)"
+#endif
+
+#include <string_view>
+
+#define DISTFLOW_VERSION_MAJOR 0
+#define DISTFLOW_VERSION_MINOR 1
+#define DISTFLOW_VERSION_PATCH 0
+
+#define DISTFLOW_DETAIL_TEXT(number) #number
+#define DISTFLOW_DETAIL_VERSION(a, b, c) DISTFLOW_DETAIL_TEXT(a) "." DISTFLOW_DETAIL_TEXT(b) "." DISTFLOW_DETAIL_TEXT(c)
+
+namespace distflow {
+
+/// "0.1.0"
+inline constexpr std::string_view kVersion =
+    DISTFLOW_DETAIL_VERSION(DISTFLOW_VERSION_MAJOR, DISTFLOW_VERSION_MINOR, DISTFLOW_VERSION_PATCH);
+
+namespace abi {
+
+// NOLINTBEGIN(readability-identifier-naming): the names are for the reader of a linker's message.
+
+template <int Major, int Minor>
+struct release {};
+struct libcxx {};
+struct libstdcxx_with_new_strings {};
+struct libstdcxx_with_old_strings {};
+struct plain_containers {};
+struct debug_containers {};
+
+#if defined(_LIBCPP_VERSION)
+using standard_library = libcxx;
+#elif defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
+using standard_library = libstdcxx_with_old_strings;
+#else
+using standard_library = libstdcxx_with_new_strings;
+#endif
+
+#if defined(_GLIBCXX_DEBUG)
+using containers = debug_containers;
+#else
+using containers = plain_containers;
+#endif
+
+/// Defined in the library for the ways that it was built in, and for no others.
+template <class Release, class StandardLibrary, class Containers>
+struct built_with {
+  static const char anchor;
+};
+
+using this_way = built_with<release<DISTFLOW_VERSION_MAJOR, DISTFLOW_VERSION_MINOR>, standard_library, containers>;
+
+template <>
+const char this_way::anchor;
+
+// NOLINTEND(readability-identifier-naming)
+
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define DISTFLOW_DETAIL_RETAIN __attribute__((used, retain))
+#endif
+#endif
+#if !defined(DISTFLOW_DETAIL_RETAIN)
+#define DISTFLOW_DETAIL_RETAIN __attribute__((used))
+#endif
+
+/// Makes whoever includes this need the library's anchor: one pointer a program, which nothing reads.
+DISTFLOW_DETAIL_RETAIN inline const char* const required = &this_way::anchor;
+
+}  // namespace abi
+}  // namespace distflow
