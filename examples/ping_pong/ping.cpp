@@ -10,6 +10,9 @@
 #include <vector>
 
 #include <distflow/node_runtime.hpp>
+#include <distflow/printable.hpp>
+
+#include "options.hpp"
 
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
@@ -17,11 +20,17 @@ using namespace std::chrono_literals;
 int main(int argc, char** argv) {
   distflow::NodeOptions options{.alias = "ping", .threading = distflow::Threading::caller};
   int count = 10;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (argv[i] == std::string_view("--pmd-port"))
-      options.pmd_port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
-    if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
-    if (argv[i] == std::string_view("--count")) count = std::atoi(argv[i + 1]);
+  OptionReader reader("Usage: ping [--pmd-port PORT] [--backend NAME] [--count N] [--version]", argc, argv);
+  while (reader.next()) {
+    if (reader.is("--pmd-port")) {
+      options.pmd_port = static_cast<std::uint16_t>(reader.number(1, 65535));
+    } else if (reader.is("--backend")) {
+      options.backend = reader.value();
+    } else if (reader.is("--count")) {
+      count = reader.number(0, 1'000'000'000);
+    } else {
+      reader.refuse();
+    }
   }
   distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);
   if (!node) {
@@ -38,11 +47,13 @@ int main(int argc, char** argv) {
     return is_so();
   };
   if (!poll_until([&] { return node->resolve("pong").has_value(); })) {
-    std::fprintf(stderr, "no node 'pong' is registered at port %u; start one first\n", options.pmd_port);
+    std::fprintf(stderr, "no node 'pong' is registered; start one first\n");
     return EXIT_FAILURE;
   }
   for (const distflow::PeerInfo& peer : *node->discover()) {
-    std::printf("found %s at %s:%u\n", peer.alias.c_str(), peer.host.c_str(), peer.port);
+    // Any process may register under any name: what a terminal would take for a command is escaped.
+    std::printf("found %s at %s:%u\n", distflow::printable(peer.alias).c_str(), distflow::printable(peer.host).c_str(),
+                peer.port);
   }
   std::vector<double> round_trips_us;
   for (int i = 1; i <= count; ++i) {

@@ -9,6 +9,8 @@
 #include <distflow/json.hpp>
 #include <distflow/node_runtime.hpp>
 
+#include "options.hpp"
+
 namespace {
 
 void answer(distflow::NodeRuntime& node, const distflow::Message& message) {
@@ -23,11 +25,17 @@ void answer(distflow::NodeRuntime& node, const distflow::Message& message) {
 
 int main(int argc, char** argv) {
   distflow::NodeOptions options{.alias = "pong"};
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (argv[i] == std::string_view("--pmd-port"))
-      options.pmd_port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
-    if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
-    if (argv[i] == std::string_view("--alias")) options.alias = argv[i + 1];
+  OptionReader reader("Usage: pong [--pmd-port PORT] [--backend NAME] [--alias NAME] [--version]", argc, argv);
+  while (reader.next()) {
+    if (reader.is("--pmd-port")) {
+      options.pmd_port = static_cast<std::uint16_t>(reader.number(1, 65535));
+    } else if (reader.is("--backend")) {
+      options.backend = reader.value();
+    } else if (reader.is("--alias")) {
+      options.alias = reader.value();
+    } else {
+      reader.refuse();
+    }
   }
   // Blocked before the node starts its thread, so that they come to sigwait() below.
   sigset_t ending;

@@ -1,19 +1,27 @@
 #include "cli/arguments.hpp"
 
+#include <distflow/printable.hpp>
+#include <distflow/version.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <iostream>
+#include <sstream>
 #include <string_view>
+#include <vector>
 
 #include "cli/exit_code.hpp"
 #include "cli/report.hpp"
+#include "cli/suggestion.hpp"
+#include "pmd/pmd_address.hpp"
 
 namespace distflow::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 success, 1 the answer is no (not found, refused), 2 wrong usage, 3 the PMD can't be reached.";
+    "Exit codes: 0 success, 1 the answer is no (not found, refused), 2 wrong usage, 3 the PMD can't be reached,\n"
+    "4 the answer can't be written.\n"
+    "DISTFLOW_PMD_ADDR=HOST:PORT says where the PMD is, unless --host and --port do.";
 
 /// Durations as they are typed: seconds.
 struct StartTexts {
@@ -29,14 +37,32 @@ bool wants_json(int argc, const char* const* argv) {
   return std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
 }
 
+std::string version_line() { return "distflow " + std::string(kVersion) + "\n"; }
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> options_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
 class Parser {
  public:
   Parser() {
-    app_.set_version_flag("--version", "distflow " DISTFLOW_VERSION, "Print the version and end");
+    app_.set_version_flag("--version", "distflow " + std::string(kVersion), "Print the version and end");
     app_.footer(kExitCodes);
-    app_.require_subcommand(1);
-    pmd_.require_subcommand(1);
+    app_.require_subcommand(0, 1);
+    pmd_.require_subcommand(0, 1);
     pmd_.footer(kExitCodes);
+    version_.callback([this] { wants_version_ = true; });
     add_start();
     add_command(Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
     add_command(Command::list, "list", "List the registered nodes");
@@ -47,16 +73,18 @@ class Parser {
   }
 
   ParsedArguments parse(int argc, const char* const* argv) {
+    wants_json_ = wants_json(argc, argv);
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      if (app_.exit(error) == 0) return kExitSuccess;
-      if (wants_json(argc, argv)) std::cout << usage_error_json(error.what());
-      return kExitUsage;
+      return explain(error);
     }
+    if (wants_version_) return Report{.exit_code = kExitSuccess, .out = version_line(), .err = {}};
+    if (pmd_.parsed() && deepest() == &pmd_) return usage_error("A command is missing: one of " + listed(pmd_) + ".");
     if (ttl_->count() > 0) arguments_.ttl = from_seconds(texts_.ttl_s);
     if (idle_exit_->count() > 0) arguments_.idle_exit = from_seconds(texts_.idle_exit_s);
-    return arguments_;
+    arguments_.help = app_.help();
+    return at_the_place();
   }
 
  private:
@@ -84,10 +112,77 @@ class Parser {
         ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
   }
 
+  /// The command that was got to.
+  [[nodiscard]] const CLI::App* deepest() const {
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return app;
+  }
+
+  static std::string listed(const CLI::App& app) {
+    std::string text;
+    for (const std::string& name : commands_of(app)) text += (text.empty() ? "" : ", ") + name;
+    return text;
+  }
+
+  /// What is written where an option was left out, the variable's or the default, in its place.
+  ParsedArguments at_the_place() {
+    const CLI::App* const command = deepest();
+    const auto is_given = [command](const char* name) {
+      const CLI::Option* const option = command->get_option_no_throw(name);
+      return option != nullptr && option->count() > 0;
+    };
+    if (is_given("--host") && is_given("--port")) return arguments_;
+    const Result<pmd::PmdAddress> address = pmd::pmd_address_from_environment();
+    if (!address) return usage_error(std::string(address.error().doing) + ".");
+    if (!is_given("--host")) arguments_.host = address->host;
+    if (!is_given("--port")) arguments_.port = address->port;
+    return arguments_;
+  }
+
+  Report explain(const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    if (app_.exit(error, out, err) == 0) return {.exit_code = kExitSuccess, .out = out.str(), .err = {}};
+    // A word that is unknown is what is wrong, whatever else is missing because of it.
+    const std::vector<std::string> unknown = app_.remaining(true);
+    return usage_error(unknown.empty() ? error.what() : explain_unknown(unknown.front()));
+  }
+
+  std::string explain_unknown(const std::string& word) const {
+    const CLI::App& app = *deepest();
+    const bool is_option = word.starts_with('-');
+    std::vector<std::string> known = is_option ? options_of(app) : commands_of(app);
+    if (!is_option && known.empty()) return "Unexpected argument '" + printable(word) + "'.";
+    std::string text = std::string(is_option ? "Unknown option '" : "Unknown command '") + printable(word) + "'.";
+    const std::string path = &app == &app_ ? "" : "pmd ";
+    std::optional<std::string> meant = nearest_word(word, known);
+    if (meant && !is_option) meant = path + *meant;
+    if (&app == &app_ && !is_option) {
+      // A command of the PMD's, without the word before it.
+      if (const auto of_pmd = nearest_word(word, commands_of(pmd_)); of_pmd && !meant) meant = "pmd " + *of_pmd;
+    }
+    if (meant) text += " Did you mean '" + (is_option ? *meant : "distflow " + *meant) + "'?";
+    return text;
+  }
+
+  [[nodiscard]] Report usage_error(const std::string& message) const {
+    const CLI::App* const app = deepest();
+    const std::string path = app == &app_ ? "" : app->get_name() + " ";
+    const std::string parent = app == &app_ || app->get_parent() == &app_ ? "" : app->get_parent()->get_name() + " ";
+    Report report{.exit_code = kExitUsage, .out = {}, .err = printable(message) + "\n"};
+    report.err += "Run 'distflow " + parent + path + "--help' to see what there is.\n";
+    if (wants_json_) report.out = usage_error_json(message);
+    return report;
+  }
+
   CLI::App app_{"distflow: nodes that find each other by name and exchange messages", "distflow"};
   CLI::App& pmd_{*app_.add_subcommand("pmd", "The port mapper daemon, which knows the nodes by name")};
+  CLI::App& version_{*app_.add_subcommand("version", "Print the version and end")};
   Arguments arguments_;
   StartTexts texts_;
+  bool wants_version_ = false;
+  bool wants_json_ = false;
   CLI::Option* ttl_ = nullptr;
   CLI::Option* idle_exit_ = nullptr;
 };

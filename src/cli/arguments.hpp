@@ -10,27 +10,30 @@
 #include <variant>
 
 #include "base/time.hpp"
+#include "cli/console.hpp"
+#include "pmd/options.hpp"
 
 namespace distflow::cli {
 
-enum class Command { start, status, list, resolve, kill };
+enum class Command { overview, start, status, list, resolve, kill };
 
 struct Arguments {
-  Command command = Command::status;
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 4369;
+  Command command = Command::overview;
+  std::string host = pmd::kDefaultHost;
+  std::uint16_t port = pmd::kDefaultPort;
   bool is_json = false;
   bool is_forced = false;             ///< of kill: although nodes are registered
   std::string name;                   ///< of resolve: an alias or a nodeId
   std::optional<base::Duration> ttl;  ///< of start, as the next two
   std::optional<base::Duration> idle_exit;
   std::string log_level;
+  std::string help;  ///< of overview: what there is to type
 };
 
-/// What to run; or, when there is nothing to run (help, version, wrong usage), what to end with. What is to be said has
-/// been said then.
-using ParsedArguments = std::variant<Arguments, int>;
+/// What to run; or, when there is nothing to run (help, version, wrong usage), what to say and to end with.
+using ParsedArguments = std::variant<Arguments, Report>;
 
+/// Where --host and --port are not given, DISTFLOW_PMD_ADDR says the place; wrong usage where it cannot be read.
 ParsedArguments parse_arguments(int argc, const char* const* argv);
 
 }  // namespace distflow::cli

@@ -67,6 +67,7 @@ Report start(const Arguments& arguments) {
 
 Report run_command(const Arguments& arguments) {
   switch (arguments.command) {
+    case Command::overview: return report_overview(arguments, ask(arguments, show_status));
     case Command::start: return start(arguments);
     case Command::status: return ask(arguments, show_status);
     case Command::list: return ask(arguments, list);

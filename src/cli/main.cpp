@@ -1,16 +1,14 @@
 // distflow: the command line.
-#include <iostream>
 #include <variant>
 
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
+#include "cli/console.hpp"
 
 int main(int argc, char** argv) {
   using namespace distflow::cli;
+  prepare_console();
   const ParsedArguments parsed = parse_arguments(argc, argv);
-  if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
-  const Report report = run_command(std::get<Arguments>(parsed));
-  std::cout << report.out << std::flush;
-  std::cerr << report.err << std::flush;
-  return report.exit_code;
+  const auto* const said = std::get_if<Report>(&parsed);
+  return say("distflow", said != nullptr ? *said : run_command(std::get<Arguments>(parsed)));
 }

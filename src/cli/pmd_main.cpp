@@ -8,9 +8,14 @@
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <sstream>
 #include <string>
 
+#include <distflow/version.hpp>
+
 #include "base/log.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
 #include "io/resolver.hpp"
 #include "io/select.hpp"
 #include "pmd/epmd_probe.hpp"
@@ -20,9 +25,7 @@
 namespace distflow::cli {
 namespace {
 
-constexpr int kExitEnded = 0;
-constexpr int kExitNotStarted = 1;
-constexpr int kExitWrongUsage = 2;
+constexpr int kExitNotStarted = kExitNo;
 constexpr double kSecondsMax = 1e9;
 
 struct PmdArguments {
@@ -65,6 +68,7 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   std::string log_level = "warn";
 
   CLI::App app("The distflow port mapper daemon: nodes register with it and find each other by name.", "distflow-pmd");
+  app.set_version_flag("--version", "distflow-pmd " + std::string(kVersion), "print the version and end");
   app.add_option("--port", server.port, "port to listen at; 0 lets the system choose")->capture_default_str();
   app.add_option("--host", server.host, "address to listen at; with 127.0.0.1, ::1 too")
       ->capture_default_str()
@@ -94,7 +98,10 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitEnded : kExitWrongUsage;
+    std::ostringstream out;
+    std::ostringstream err;
+    const int exit_code = app.exit(error, out, err) == 0 ? kExitSuccess : kExitUsage;
+    return say("distflow-pmd", {.exit_code = exit_code, .out = out.str(), .err = err.str()});
   }
   server.registry.ttl_default = duration_of(ttl_seconds);
   if (*idle_exit) server.idle_exit = duration_of(idle_exit_seconds);
@@ -183,13 +190,14 @@ int run(const PmdArguments& arguments) {
   report(arguments.ready_fd, "ready", server.port());
   reactor.run();
   handle_signals(SIG_IGN);  // the backend is about to go
-  return kExitEnded;
+  return kExitSuccess;
 }
 
 }  // namespace
 }  // namespace distflow::cli
 
 int main(int argc, char** argv) try {
+  distflow::cli::prepare_console();
   distflow::cli::PmdArguments arguments;
   if (const std::optional<int> exit_code = distflow::cli::parse(argc, argv, arguments)) return *exit_code;
   return distflow::cli::run(arguments);

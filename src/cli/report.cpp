@@ -4,6 +4,9 @@
 #include <chrono>
 #include <cstdio>
 
+#include <distflow/printable.hpp>
+
+#include "base/escape.hpp"
 #include "cli/exit_code.hpp"
 #include "protocol/json_write.hpp"
 
@@ -16,15 +19,6 @@ using protocol::NodeInfo;
 // Where the years 0 and 10000 begin, in ms since the Unix epoch.
 constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
 constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
-
-/// What others have named, fit for a terminal: without control characters.
-std::string printable(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return result;
-}
 
 std::string to_place(std::string_view host, std::uint16_t port) {
   const bool is_ipv6 = host.find(':') != std::string_view::npos;
@@ -45,6 +39,11 @@ std::string same_place(const Arguments& arguments) {
   return options;
 }
 
+/// JSON that programs may read and people may look at, whatever the registry and the command line held.
+Report json_report(int exit_code, const std::string& json) {
+  return {.exit_code = exit_code, .out = base::printable_json(json) + "\n", .err = {}};
+}
+
 std::string nodes_json(const Nodes& nodes) {
   std::string json = "[";
   for (const NodeInfo& node : nodes) {
@@ -59,13 +58,14 @@ Report failure(const Arguments& arguments, int exit_code, std::string_view name,
                const std::string& remedy, const std::string& extra = "") {
   Report report{.exit_code = exit_code, .out = {}, .err = message + "\n" + remedy + "\n"};
   if (!arguments.is_json) return report;
-  report.out = R"({"error":")";
-  report.out += name;
-  report.out += R"(","message":)";
-  append_json_string(report.out, message);
-  report.out += R"(,"remedy":)";
-  append_json_string(report.out, remedy);
-  report.out += extra + "}\n";
+  std::string json = R"({"error":")";
+  json += name;
+  json += R"(","message":)";
+  append_json_string(json, message);
+  json += R"(,"remedy":)";
+  append_json_string(json, remedy);
+  json += extra + "}";
+  report.out = json_report(exit_code, json).out;
   return report;
 }
 
@@ -107,12 +107,17 @@ Report report_status(const Arguments& arguments, const Nodes& nodes, const std::
     json += R"(,"pid":)" + std::to_string(hello->pid);
     json += R"(,"startTime":)" + std::to_string(hello->start_time_ms);
   }
-  return {.exit_code = kExitSuccess, .out = json + "}\n", .err = {}};
+  return json_report(kExitSuccess, json + "}");
+}
+
+Report report_overview(const Arguments& arguments, const Report& status) {
+  std::string text =
+      status.exit_code == kExitSuccess ? "A PMD runs at " + to_place(arguments) + ".\n" + status.out : status.err;
+  return {.exit_code = kExitSuccess, .out = text + "\n" + arguments.help, .err = {}};
 }
 
 Report report_list(const Arguments& arguments, const Nodes& nodes) {
-  if (arguments.is_json)
-    return {.exit_code = kExitSuccess, .out = R"({"nodes":)" + nodes_json(nodes) + "}\n", .err = {}};
+  if (arguments.is_json) return json_report(kExitSuccess, R"({"nodes":)" + nodes_json(nodes) + "}");
   if (nodes.empty()) return {.exit_code = kExitSuccess, .out = "No nodes registered\n", .err = {}};
   std::string text = "Registered nodes:\n";
   for (const NodeInfo& node : nodes) {
@@ -125,16 +130,15 @@ Report report_list(const Arguments& arguments, const Nodes& nodes) {
 }
 
 Report report_resolved(const Arguments& arguments, const NodeInfo& node) {
-  std::string text;
   if (arguments.is_json) {
-    text = R"({"node":)";
-    protocol::append_node(text, node);
-    text += "}\n";
-  } else {
-    text = "Resolved '" + printable(arguments.name) + "':\n  Node ID: " + printable(node.node_id) +
-           "\n  Address: " + to_place(node) + "\n";
+    std::string json = R"({"node":)";
+    protocol::append_node(json, node);
+    return json_report(kExitSuccess, json + "}");
   }
-  return {.exit_code = kExitSuccess, .out = text, .err = {}};
+  return {.exit_code = kExitSuccess,
+          .out = "Resolved '" + printable(arguments.name) + "':\n  Node ID: " + printable(node.node_id) +
+                 "\n  Address: " + to_place(node) + "\n",
+          .err = {}};
 }
 
 Report report_killed(const Arguments& arguments) {
@@ -207,7 +211,7 @@ Report report_error(const Arguments& arguments, const Error& error) {
 std::string usage_error_json(std::string_view message) {
   std::string json = R"({"error":"usage","message":)";
   append_json_string(json, message);
-  return json += "}\n";
+  return json_report(kExitUsage, json + "}").out;
 }
 
 }  // namespace distflow::cli

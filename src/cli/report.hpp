@@ -1,7 +1,8 @@
 // What `distflow` says: texts for people, one JSON object for programs.
 //
 // Pure functions; any thread.
-// Use: const Report report = report_status(arguments, nodes, hello); std::cout << report.out;
+// What others have named is escaped in both (base/escape): in texts name by name, in JSON as a whole.
+// Use: return say("distflow", report_status(arguments, nodes, hello));
 #pragma once
 
 #include <optional>
@@ -12,15 +13,10 @@
 #include <distflow/result.hpp>
 
 #include "cli/arguments.hpp"
+#include "cli/console.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::cli {
-
-struct Report {
-  int exit_code = 0;
-  std::string out;  ///< for the standard output
-  std::string err;  ///< for the standard error
-};
 
 using Nodes = std::vector<protocol::NodeInfo>;
 
@@ -28,6 +24,8 @@ using Nodes = std::vector<protocol::NodeInfo>;
 Report report_status(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello);
 Report report_list(const Arguments& arguments, const Nodes& nodes);
 Report report_resolved(const Arguments& arguments, const protocol::NodeInfo& node);
+/// Of bare `distflow`: `status` in one or more lines, then the help. Always a success: it is to show the way.
+Report report_overview(const Arguments& arguments, const Report& status);
 Report report_killed(const Arguments& arguments);
 Report report_kill_refused(const Arguments& arguments, const Nodes& nodes);
 Report report_started(std::uint16_t port, int pid);
