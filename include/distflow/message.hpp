@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,7 @@ struct KeptMessage;
 
 /// Views that are valid while the handler runs.
 struct Message {
-  std::string_view from;       ///< the sender's nodeId
+  std::string_view from;       ///< the sender's nodeId; NodeRuntime::alias_of() has its alias
   std::string_view to;         ///< this node's nodeId
   std::string_view payload;    ///< one JSON value as text, as it came; empty when the sender left it out
   bool has_payload = true;     ///< false for what a TypeScript node sends as `undefined`
@@ -49,6 +50,8 @@ struct PeerInfo {
   std::string host;
   std::uint16_t port = 0;
   std::int64_t last_heartbeat = 0;  ///< ms since the Unix epoch, by the PMD's clock
+  /// What its NodeOptions::meta says: at most 32 entries of 256 bytes. Free text of a stranger's, as all names are.
+  std::map<std::string, std::string> meta{};
 
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
 };

@@ -43,11 +43,13 @@ enum class LogVerbosity { error, warn, info, debug };
 struct NodeOptions {
   std::string alias{};  ///< the name others find it by; empty for none; at most 256 bytes
 
-  std::string pmd_host = "127.0.0.1";
-  std::uint16_t pmd_port = 4369;
-  /// Start the PMD when none answers; only where pmd_host is this machine's loopback. The program distflow-pmd is what
-  /// DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH. A set-user-ID program heeds no
-  /// environment: there it is the one beside the executable.
+  /// Where the PMD is: a numeric address or a host name. Empty: what DISTFLOW_PMD_ADDR=HOST:PORT says in the
+  /// environment, else 127.0.0.1.
+  std::string pmd_host{};
+  std::uint16_t pmd_port = 0;  ///< 0: what DISTFLOW_PMD_ADDR says, else 4369
+  /// Start the PMD when none answers; only where the PMD's host is this machine's loopback. The program distflow-pmd is
+  /// what DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH. A set-user-ID program
+  /// heeds no environment: there it is the one beside the executable.
   bool start_pmd = true;
   /// A PMD started by this node ends after so long without any connection.
   std::chrono::milliseconds pmd_idle_exit{30'000};

@@ -14,6 +14,7 @@
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_message, on_peer_*:  any; inside, in effect once the handler has returned; the handler is dropped; likewise.
 //   discover:               any; inside too; shut_down; forked.
+//   alias_of:               any; inside too; empty; empty.
 //   resolve:                any; inside, on the I/O thread, from the replica alone; shut_down; forked.
 //   stats:                  any; inside too; the last figures; zeros.
 //   node_id, alias, port:   any; inside too; as before; as before.
@@ -88,6 +89,11 @@ class NodeRuntime {
   [[nodiscard]] Result<std::vector<PeerInfo>> discover();
   /// The node of that alias or nodeId. Asks the PMD when the local replica has none, except on the I/O thread.
   [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+
+  /// The alias of the node of that nodeId, as the local replica has it at present; empty when it has none, or is not
+  /// there. For a message's sender, `alias_of(message.from)`: looked up only when asked for, so that no message pays
+  /// for it. Any thread, handlers too; never waits. Empty after shutdown, and after fork.
+  [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
   [[nodiscard]] const std::string& node_id() const;
   [[nodiscard]] const std::string& alias() const;

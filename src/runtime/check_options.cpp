@@ -44,7 +44,6 @@ Result<void> check_options(const NodeOptions& options) {
   const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
   if (Result<void> checked = check_registration_options(options); !checked) return checked;
   if (options.pmd_idle_exit.count() <= 0) return invalid("pmd_idle_exit: more than 0");
-  if (options.pmd_port == 0) return invalid("pmd_port: 1 to 65535");
   if (options.mailbox.max_size == 0 || options.mailbox.max_size > kMailboxSizeMax) {
     return invalid("mailbox.max_size: 1 to 16,777,216");
   }
@@ -62,6 +61,20 @@ Result<void> check_options(const NodeOptions& options) {
   if (options.spin.count() < 0) return invalid("spin: not less than 0");
   if (!io::Address::parse(options.host, options.port)) return Error{Errc::invalid_address, "host"};
   return {};
+}
+
+NodeOptions at_pmd(NodeOptions options, const pmd::PmdAddress& address) {
+  if (options.pmd_host.empty()) options.pmd_host = address.host;
+  if (options.pmd_port == 0) options.pmd_port = address.port;
+  return options;
+}
+
+Result<NodeOptions> at_pmd_of_environment(const NodeOptions& options) {
+  // Where the options say it all, the variable is not read, and may hold anything.
+  if (!options.pmd_host.empty() && options.pmd_port != 0) return options;
+  const Result<pmd::PmdAddress> address = pmd::pmd_address_from_environment();
+  if (!address) return address.error();
+  return at_pmd(options, *address);
 }
 
 }  // namespace distflow::runtime

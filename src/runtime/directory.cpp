@@ -158,6 +158,12 @@ std::optional<PeerInfo> Directory::find_info(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string Directory::alias_of(std::string_view node_id) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = by_id_.find(node_id);
+  return found == by_id_.end() ? std::string() : found->second->info.alias;
+}
+
 void Directory::begin_shutdown() {
   parts_.reactor.timers().cancel(grace_timer_);
   std::vector<PeerPtr> all;

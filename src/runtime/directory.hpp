@@ -1,6 +1,6 @@
 // The local replica of the registry: who is there, by nodeId and by alias, and the way to each.
 //
-// The loop's thread changes it; list() and find_info() may be called by any thread.
+// The loop's thread changes it; list(), find_info(), alias_of(): any thread.
 //   1. A peer is in the replica from its join to its leave, each told once; the node itself is in it, and never told.
 //   2. While the PMD is away nobody leaves. After a snapshot of a PMD that was away, a peer that it lacks is a suspect,
 //      and leaves when it has not registered again within the grace period.
@@ -82,6 +82,8 @@ class Directory {
   /// The other nodes, in the order of their joining. Any thread.
   [[nodiscard]] std::vector<PeerInfo> list() const;
   [[nodiscard]] std::optional<PeerInfo> find_info(std::string_view name) const;
+  /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
+  [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
   /// Retires every link; what cannot be sent is counted as dropped by the shutdown.
   void begin_shutdown();

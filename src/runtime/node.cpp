@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pmd/launcher.hpp"
+#include "runtime/check_options.hpp"
 #include "runtime/node_id.hpp"
 
 namespace distflow::runtime {
@@ -20,7 +21,8 @@ KnownNode to_known_node(const protocol::NodeInfo& node) {
                    .alias = node.alias.value_or(std::string()),
                    .host = node.host,
                    .port = node.port,
-                   .last_heartbeat = node.last_heartbeat_ms},
+                   .last_heartbeat = node.last_heartbeat_ms,
+                   .meta = {node.meta.begin(), node.meta.end()}},
           .shares_connections = node.has_cap(protocol::kSharingCap),
           .shares_memory =
               node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) && is_loopback(node.host)};
@@ -36,7 +38,7 @@ std::uint64_t random_seed(io::Backend& backend) {
 
 Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
     : parts_(parts),
-      options_(options),
+      options_(at_pmd(options, {})),
       observer_(observer),
       random_(random_seed(parts.reactor.backend())),
       node_id_(make_node_id(parts.reactor.backend())),

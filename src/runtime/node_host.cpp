@@ -62,9 +62,11 @@ NodeHost::~NodeHost() {
 
 Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
+  const Result<NodeOptions> placed = at_pmd_of_environment(options);
+  if (!placed) return placed.error();
   Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
   if (!lock) return lock.error();
-  std::shared_ptr<NodeHost> host(new NodeHost(options, std::move(*lock)));
+  std::shared_ptr<NodeHost> host(new NodeHost(*placed, std::move(*lock)));
   if (Result<void> opened = host->open(); !opened) return opened.error();
   if (Result<void> started = host->run_start(); !started) return started.error();
   return host;
@@ -208,6 +210,10 @@ Result<std::vector<PeerInfo>> NodeHost::discover() const {
   if (is_forked()) return Error{Errc::forked, "discovering peers"};
   if (!is_running()) return Error{Errc::shut_down, "discovering peers"};
   return node_->directory().list();
+}
+
+std::string NodeHost::alias_of(std::string_view node_id) const {
+  return is_forked() || !is_running() ? std::string() : node_->directory().alias_of(node_id);
 }
 
 Result<PeerInfo> NodeHost::resolve(std::string_view name) {

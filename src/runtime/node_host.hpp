@@ -62,6 +62,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
   [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+  [[nodiscard]] std::string alias_of(std::string_view node_id) const;
   [[nodiscard]] const std::string& node_id() const { return node_->node_id(); }
   [[nodiscard]] const std::string& alias() const { return options_.alias; }
   [[nodiscard]] std::uint16_t port() const { return port_; }

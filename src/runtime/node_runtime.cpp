@@ -153,6 +153,7 @@ Result<ShutdownReport> NodeRuntime::shutdown(std::chrono::milliseconds deadline)
   return handle->shutdown(deadline);
 }
 
+std::string NodeRuntime::alias_of(std::string_view node_id) const { return host_->alias_of(node_id); }
 const std::string& NodeRuntime::node_id() const { return host_->node_id(); }
 const std::string& NodeRuntime::alias() const { return host_->alias(); }
 std::uint16_t NodeRuntime::port() const { return host_->port(); }
