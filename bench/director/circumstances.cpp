@@ -48,7 +48,33 @@ std::string commit_of(const std::string& folder) {
   return git.read_line(ChildProcess::Clock::now() + std::chrono::seconds(10)).value_or(kUnknown);
 }
 
+double load_average() {
+  std::ifstream file("/proc/loadavg");
+  double minute = 0;
+  file >> minute;
+  return minute;
+}
+
 }  // namespace
+
+ProcessorTimes processor_times() {
+  // "cpu  user nice system idle iowait irq softirq steal guest guest_nice"; guests are in user and nice already.
+  std::ifstream file("/proc/stat");
+  std::string cpu;
+  file >> cpu;
+  ProcessorTimes times;
+  double ticks = 0;
+  for (int i = 0; i < 8 && file >> ticks; ++i) {
+    times.total += ticks;
+    if (i == 7) times.stolen = ticks;
+  }
+  return times;
+}
+
+double steal_since(const ProcessorTimes& before) {
+  const ProcessorTimes now = processor_times();
+  return now.total > before.total ? (now.stolen - before.stolen) / (now.total - before.total) : 0;
+}
 
 std::string folder_of_this_program() {
   std::array<char, PATH_MAX> path{};
@@ -64,7 +90,9 @@ Circumstances observe_circumstances(const std::string& folder, std::string comma
           .commit = commit_of(folder),
           .kernel = kernel(),
           .cpu = cpu_model(),
-          .cores = std::thread::hardware_concurrency()};
+          .cores = std::thread::hardware_concurrency(),
+          .load_before = load_average(),
+          .times_before = processor_times()};
 }
 
 }  // namespace distflow::bench

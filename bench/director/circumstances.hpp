@@ -13,6 +13,12 @@ namespace distflow::bench {
 /// Where distflow-bench and the contestants lie.
 [[nodiscard]] std::string folder_of_this_program();
 
+/// Since the system started; zeros where it does not say.
+[[nodiscard]] ProcessorTimes processor_times();
+
+/// The share of the time from then to now that was stolen.
+[[nodiscard]] double steal_since(const ProcessorTimes& before);
+
 /// `folder` lies in the work tree whose commit is meant; "unknown" if there is none.
 [[nodiscard]] Circumstances observe_circumstances(const std::string& folder, std::string command);
 

@@ -162,6 +162,8 @@ std::string to_json(const Results& results) {
   json.member("kernel", results.circumstances.kernel);
   json.member("cpu", results.circumstances.cpu);
   json.member("cores", results.circumstances.cores);
+  json.member("load_before", results.circumstances.load_before);
+  json.member("steal", results.steal);
   json.key("settings");
   json.begin_object();
   json.member("pairs", static_cast<std::uint64_t>(results.settings.pairs));

@@ -11,6 +11,12 @@
 
 namespace distflow::bench {
 
+/// What the system says all processors have done since it started, in its ticks.
+struct ProcessorTimes {
+  double total = 0;
+  double stolen = 0;  ///< by a hypervisor, for others
+};
+
 /// Where and when a run was.
 struct Circumstances {
   std::string command{};
@@ -19,6 +25,8 @@ struct Circumstances {
   std::string kernel{};
   std::string cpu{};
   unsigned cores = 0;
+  double load_before = 0;  ///< the load average of a minute, before anything is measured
+  ProcessorTimes times_before{};
 };
 
 struct RunSettings {
@@ -31,6 +39,7 @@ struct RunSettings {
 struct Results {
   Circumstances circumstances{};
   RunSettings settings{};
+  double steal = 0;  ///< the share of the time so far that was stolen, 0 to 1
   std::vector<Row> rows{};
 };
 

@@ -100,9 +100,10 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
   const NodeMode blocking{.wait = NodeWait::blocking};
   const NodeMode blocking_tcp{.wait = NodeWait::blocking, .is_over_tcp = true};
   const NodeMode dispatcher{.threading = "dispatcher"};
+  const NodeMode dispatcher_tcp{.threading = "dispatcher", .is_over_tcp = true};
   const std::string ours = Catalogue::name_of(usual);
   RowPlan row = round_trip("closed loop", kSmall);
-  for (const NodeMode& mode : {usual, tcp, spinning, blocking, blocking_tcp, dispatcher}) {
+  for (const NodeMode& mode : {usual, tcp, spinning, blocking, blocking_tcp, dispatcher, dispatcher_tcp}) {
     row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
   }
   for (const Waits waits : kEveryWait) {
@@ -113,6 +114,7 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
                 {Catalogue::name_of(blocking_tcp), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
                 {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), {}, {}},
                 {Catalogue::name_of(tcp), Catalogue::kZmq, {}, {}},
+                {Catalogue::name_of(dispatcher_tcp), Catalogue::kZmq, {}, {}},
                 {ours, Catalogue::kZmq, at_most(0.35), {}},
                 {ours, Catalogue::kNats, at_most(0.25), {}},
                 {Catalogue::name_of(dispatcher), Catalogue::kZmq, at_most(0.8), {}}};

@@ -62,6 +62,7 @@ class Run {
       : arguments_(arguments),
         results_{.circumstances = observe_circumstances(folder_, arguments.command_line),
                  .settings = arguments.settings,
+                 .steal = 0,
                  .rows = {}} {}
 
   int go() {
@@ -91,7 +92,7 @@ class Run {
     std::cout << now.command << "\n"
               << now.date << ", commit " << now.commit << ", " << now.kernel << ", " << now.cpu << ", " << now.cores
               << " cores; " << arguments_.settings.pairs << (arguments_.settings.pairs == 1 ? " round" : " rounds")
-              << ", blocks of " << arguments_.settings.block_s << " s\n\n";
+              << ", blocks of " << arguments_.settings.block_s << " s; load " << now.load_before << " before it\n\n";
   }
 
   /// False if nobody was there to be measured.
@@ -128,6 +129,7 @@ class Run {
   bool write(const std::vector<Row>& rows) const {
     if (arguments_.json_path.empty()) return true;
     Results results = results_;
+    results.steal = steal_since(results.circumstances.times_before);
     results.rows = rows;
     std::ofstream file(arguments_.json_path);
     file << to_json(results);

@@ -1,5 +1,6 @@
 #include "bench/report/html_page.hpp"
 
+#include "bench/report/doubts.hpp"
 #include "bench/report/html_ratios.hpp"
 #include "bench/report/html_row.hpp"
 #include "bench/report/html_style.hpp"
@@ -33,7 +34,9 @@ std::string header(const Results& results) {
   html += "<dl class=\"facts\">" + fact("commit", results.commit);
   html += fact("machine", results.cpu + ", " + results.cores + " cores, " + results.kernel);
   html += fact("settings", settings_of(results));
-  return html + "<dt>command</dt><dd>" + element("code", "", results.command) + "</dd></dl></header>\n";
+  html += "<dt>command</dt><dd>" + element("code", "", results.command) + "</dd></dl>";
+  for (const std::string& doubt : doubts_of(results)) html += element("p", "doubt", doubt);
+  return html + "</header>\n";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "bench/report/format.hpp"
 #include "bench/report/html_text.hpp"
+#include "bench/report/likeness.hpp"
 #include "bench/report/palette.hpp"
 #include "bench/report/scale.hpp"
 #include "bench/report/svg_bars.hpp"
@@ -19,10 +20,6 @@ double margin_of(const Ratio& ratio) {
   const double median = std::max(ratio.figure->median, least);
   const double target = std::max(ratio.target->value, least);
   return ratio.target->is_at_least ? median / target : target / median;
-}
-
-std::string name_of(const Ratio& ratio) {
-  return ratio.is_noise() ? ratio.of + " against itself" : ratio.of + " ÷ " + ratio.to;
 }
 
 std::string target_of(const Ratio& ratio) {
@@ -49,11 +46,11 @@ Scale scale_of(const Row& row) {
   return Scale::fitting(least, greatest);
 }
 
-std::string ratio_line(const Ratio& ratio, const Scale& scale) {
+std::string ratio_line(const Row& row, const Ratio& ratio, const Scale& scale) {
   const std::string_view css_class = ratio.is_noise()    ? "bar-line noise"
                                      : is_ours(ratio.of) ? "bar-line us"
                                                          : "bar-line";
-  std::string html = "<div class=\"" + std::string(css_class) + "\">" + element("span", "name", name_of(ratio));
+  std::string html = "<div class=\"" + std::string(css_class) + "\">" + element("span", "name", shown_name(row, ratio));
   if (!ratio.figure) return html + "<span class=\"pad\"></span><span class=\"value\">lost</span></div>";
   const auto target = ratio.target ? std::optional(ratio.target->value) : std::nullopt;
   html += svg_ratio_bar(scale, *ratio.figure, target, "");
@@ -61,8 +58,8 @@ std::string ratio_line(const Ratio& ratio, const Scale& scale) {
   return html + target_of(ratio) + "</div>";
 }
 
-std::string margin_line(const Ratio& ratio, double margin_max) {
-  std::string html = "<div class=\"bar-line\">" + element("span", "name", name_of(ratio));
+std::string margin_line(const Row& row, const Ratio& ratio, double margin_max) {
+  std::string html = "<div class=\"bar-line\">" + element("span", "name", shown_name(row, ratio));
   html += svg_margin_bar(margin_of(ratio), margin_max, ratio.target->is_met ? "met" : "missed");
   return html + element("span", "value", format_ratio(ratio.figure->median)) + target_of(ratio) + "</div>";
 }
@@ -70,8 +67,8 @@ std::string margin_line(const Ratio& ratio, double margin_max) {
 /// The row's targets under its name; empty if it has none.
 std::string margin_group(const Row& row, std::size_t index, double margin_max) {
   std::string html;
-  for (const Ratio& ratio : row.ratios) {
-    if (ratio.target && ratio.figure) html += margin_line(ratio, margin_max);
+  for (const Ratio& ratio : like_for_like_first(row)) {
+    if (ratio.target && ratio.figure) html += margin_line(row, ratio, margin_max);
   }
   if (html.empty()) return html;
   return "<p class=\"group\"><a href=\"#" + row_id(index) + "\">" + escaped(row.name) + "</a></p>" + html;
@@ -90,28 +87,38 @@ std::string html_ratios(const Row& row) {
   if (scale.is_logarithmic()) html += ", logarithmic";
   html += has_target ? "; dotted: equal, solid: target</span></h3>" : "; dotted: equal</span></h3>";
   html += "<div class=\"ratios\">";
-  for (const Ratio& ratio : row.ratios) html += ratio_line(ratio, scale);
+  for (const Ratio& ratio : like_for_like_first(row)) html += ratio_line(row, ratio, scale);
   return html + "<div class=\"bar-line axis\"><span class=\"pad\"></span>" + svg_bar_axis(scale, "") + "</div></div>";
 }
 
+std::string Score::text() const { return std::to_string(met) + " of " + std::to_string(targets) + " targets met"; }
+
+Score score_of(const Results& results) {
+  Score score;
+  for (const Row& row : results.rows) {
+    for (const Ratio& ratio : row.ratios) {
+      if (!ratio.target || !ratio.figure) continue;
+      ++score.targets;
+      score.met += ratio.target->is_met ? 1 : 0;
+    }
+  }
+  return score;
+}
+
 std::string html_summary(const Results& results) {
-  std::size_t targets = 0;
-  std::size_t met = 0;
+  const Score score = score_of(results);
   double margin_max = 1.5;
   for (const Row& row : results.rows) {
     for (const Ratio& ratio : row.ratios) {
       if (!ratio.target || !ratio.figure) continue;
-      ++targets;
-      met += ratio.target->is_met ? 1 : 0;
       const double margin = margin_of(ratio);
       margin_max = std::max(margin_max, std::max(margin, 1 / margin));
     }
   }
-  if (targets == 0) return {};
+  if (score.targets == 0) return {};
   margin_max = std::min(margin_max, 20.);
-  std::string html = "<section class=\"summary\"><p class=\"score\">" + std::to_string(met) + " of " +
-                     std::to_string(targets) +
-                     " targets met</p><p class=\"how\">The line in the middle is the target; a bar to "
+  std::string html = "<section class=\"summary\"><p class=\"score\">" + score.text() +
+                     "</p><p class=\"how\">The line in the middle is the target; a bar to "
                      "the right is better than it, a bar to the left misses it. The edges are " +
                      format_tick(margin_max, "") + " times better and worse.</p><div class=\"margins\">";
   for (std::size_t i = 0; i < results.rows.size(); ++i) html += margin_group(results.rows[i], i, margin_max);

@@ -6,6 +6,7 @@
 #include "bench/report/format.hpp"
 #include "bench/report/html_ratios.hpp"
 #include "bench/report/html_text.hpp"
+#include "bench/report/likeness.hpp"
 #include "bench/report/scale.hpp"
 #include "bench/report/svg_bars.hpp"
 #include "bench/report/svg_curves.hpp"
@@ -25,7 +26,7 @@ std::string cpu_of(const Entry& entry) { return entry.cpu_ns ? format_value(*ent
 
 /// Whose ratios to the others are shown beside the bars.
 std::string whose_ratios(const Row& row) {
-  for (const Ratio& ratio : row.ratios) {
+  for (const Ratio& ratio : like_for_like_first(row)) {
     if (!ratio.is_noise() && ratio.figure) return ratio.of;
   }
   return {};
@@ -57,13 +58,14 @@ Scale scale_of(const Row& row) {
 }
 
 std::string bar_line(const Row& row, const Entry& entry, const Scale& scale, const std::string& of) {
-  std::string html = "<div class=\"" + std::string(line_class(entry)) + "\">" + element("span", "name", entry.name);
+  std::string html =
+      "<div class=\"" + std::string(line_class(entry)) + "\">" + element("span", "name", shown_name(row, entry.name));
   if (!entry.figure) return html + "<span class=\"pad\"></span><span class=\"value\">lost</span></div>";
   html += svg_bar(scale, *entry.figure, "");
   html += "<span class=\"value\">" + format_value(entry.figure->median, row.unit);
   if (const auto unit = unit_beside(row.unit); !unit.empty()) html += " " + element("span", "word", unit);
   html += "</span>" + worded("cpu", "CPU", cpu_of(entry));
-  if (!of.empty()) html += worded("versus", of + " ÷ this:", ratio_to(row, of, entry.name));
+  if (!of.empty()) html += worded("versus", shown_name(row, of) + " ÷ this:", ratio_to(row, of, entry.name));
   return html + "</div>";
 }
 
@@ -74,7 +76,7 @@ std::string bars_head(const Row& row, const Scale& scale, const std::string& of)
   std::string html = "<div class=\"bar-line head\"><span></span>";
   html += element("span", "scale", scale.is_logarithmic() ? "logarithmic" : "");
   html += element("span", "value", unit_beside(row.unit)) + element("span", "cpu", has_cpu ? "CPU time each" : "");
-  if (!of.empty()) html += element("span", "versus", of + " ÷ this");
+  if (!of.empty()) html += element("span", "versus", shown_name(row, of) + " ÷ this");
   return html + "</div>";
 }
 
@@ -83,14 +85,14 @@ std::string bars(const Row& row) {
   const std::string of = whose_ratios(row);
   std::string html = of.empty() ? "<div class=\"figures two\">" : "<div class=\"figures\">";
   html += bars_head(row, scale, of);
-  for (const Entry& entry : row.entries) html += bar_line(row, entry, scale, of);
+  for (const Entry& entry : tcp_first(row)) html += bar_line(row, entry, scale, of);
   return html + "<div class=\"bar-line axis\"><span class=\"pad\"></span>" + svg_bar_axis(scale, row.unit) +
          "</div></div>";
 }
 
 std::string table_line(const Row& row, const Entry& entry, const Palette& palette) {
   std::string html = is_ours(entry.name) ? "<tr class=\"us\"><td>" : "<tr><td>";
-  html += swatch(palette.css_class(row, entry.name)) + escaped(entry.name) + "</td>";
+  html += swatch(palette.css_class(row, entry.name)) + escaped(shown_name(row, entry.name)) + "</td>";
   if (!entry.latency) return html + "<td>lost</td></tr>";
   for (const double ns : entry.latency->named) html += element("td", "", format_digits(ns / 1000));
   return html + element("td", "", format_digits(entry.latency->max / 1000)) +
@@ -101,14 +103,14 @@ std::string percentile_table(const Row& row, const Palette& palette) {
   std::string html = "<table><tr><th>in µs</th>";
   for (const char* name : kPercentiles) html += element("th", "", name);
   html += "<th>max</th><th class=\"cpu\">CPU time each</th></tr>";
-  for (const Entry& entry : row.entries) html += table_line(row, entry, palette);
+  for (const Entry& entry : tcp_first(row)) html += table_line(row, entry, palette);
   return html + "</table>";
 }
 
 std::string keys(const Row& row, const Palette& palette) {
   std::string html = "<ul class=\"keys\">";
   for (const Entry& entry : row.entries) {
-    html += "<li>" + swatch(palette.css_class(row, entry.name)) + escaped(entry.name) + "</li>";
+    html += "<li>" + swatch(palette.css_class(row, entry.name)) + escaped(shown_name(row, entry.name)) + "</li>";
   }
   return html + "</ul>";
 }

@@ -59,6 +59,7 @@ code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; 
 .verdict { white-space: nowrap; font-size: 14px; }
 .soft { color: var(--soft); }
 .met { color: var(--met); }
+.doubt { color: var(--missed); font-weight: 600; }
 .missed { color: var(--missed); font-weight: 600; }
 
 svg { display: block; }

@@ -4,7 +4,9 @@
 #include <iostream>
 
 #include "bench/report/compare.hpp"
+#include "bench/report/doubts.hpp"
 #include "bench/report/html_page.hpp"
+#include "bench/report/html_ratios.hpp"
 #include "bench/report/results_file.hpp"
 
 namespace distflow::bench {
@@ -22,6 +24,9 @@ int run_report(const std::string& results_path, const std::string& html_path) {
     std::cerr << html_path << ": cannot be written\n";
     return kUnusableFile;
   }
+  // For whoever quotes the page, so that text and picture say the same.
+  std::cout << report::score_of(*loaded.results).text() << '\n';
+  for (const std::string& doubt : report::doubts_of(*loaded.results)) std::cout << doubt << '\n';
   return 0;
 }
 

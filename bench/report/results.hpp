@@ -86,6 +86,8 @@ struct Results {
   std::string kernel;
   std::string cpu;
   std::string cores;
+  std::optional<double> load_before;  ///< the load average of a minute when the run began
+  std::optional<double> steal;        ///< the share of the processors' time that a hypervisor kept, 0 to 1
   std::vector<std::pair<std::string, std::string>> settings;
   std::vector<Row> rows;
 };

@@ -106,6 +106,8 @@ Results read_all(const JsonPlace& root) {
   results.kernel = root.text("kernel");
   results.cpu = root.text("cpu");
   results.cores = root.text("cores");
+  results.load_before = root.number_if_any("load_before");
+  results.steal = root.number_if_any("steal");
   results.settings = root.object("settings").members();
   for (const JsonPlace& row : root.list("rows")) results.rows.push_back(read_row(row));
   return results;
