@@ -2,8 +2,17 @@
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)  # of another project's build it is that project's own affair
+endif()
+# A build that nobody has said a type of would be without optimisation, and many times slower. As a part of another build
+# this holds for our targets alone.
+get_property(is_multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT is_multi_config AND NOT CMAKE_BUILD_TYPE)
+  message(STATUS "distflow: no CMAKE_BUILD_TYPE is given; building Release")
+  set(CMAKE_BUILD_TYPE Release)
+endif()
 # Nobody puts functions of their own in the place of ours at load time. Where that is possible gcc inlines only what it
 # must; clang never asks.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -1,4 +1,5 @@
-# What `cmake --install` lays down: the archive, the public headers, the programs, and the package of find_package(distflow).
+# What `cmake --install` lays down: the archive, the public headers, the programs, and the packages by which
+# find_package(distflow) and pkg-config find them.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/distflow")
@@ -6,11 +7,15 @@ set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/distflow")
 install(TARGETS distflow EXPORT distflow-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/distflow" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-foreach(program distflow-pmd distflow-cli)
-  if(TARGET ${program})
-    install(TARGETS ${program} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  endif()
-endforeach()
+# The daemon is exported, too: distflow_deploy_pmd() copies it.
+install(TARGETS distflow-pmd EXPORT distflow-targets RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS distflow-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+
+# Behind the archive, which it changes.
+set(archive_name "${CMAKE_STATIC_LIBRARY_PREFIX}distflow${CMAKE_STATIC_LIBRARY_SUFFIX}")
+set(object_name "installed_pmd.cpp${CMAKE_CXX_OUTPUT_EXTENSION}")  # as the build has called it in the archive
+configure_file("${PROJECT_SOURCE_DIR}/cmake/InstalledPmd.cmake.in" "${PROJECT_BINARY_DIR}/InstalledPmd.cmake" @ONLY)
+install(SCRIPT "${PROJECT_BINARY_DIR}/InstalledPmd.cmake")
 
 install(EXPORT distflow-targets NAMESPACE distflow:: DESTINATION "${package_folder}")
 configure_package_config_file(
@@ -18,4 +23,24 @@ configure_package_config_file(
   INSTALL_DESTINATION "${package_folder}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/distflow-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/distflow-config.cmake" "${PROJECT_BINARY_DIR}/distflow-config-version.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/DeployPmd.cmake"
   DESTINATION "${package_folder}")
+
+# pkg-config. What a C++ compiler adds by itself is asked for by --static alone, for programs that another one links.
+set(pc_folder "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH PREFIX_FROM_PC "/${pc_folder}" "/")
+string(REGEX REPLACE "/$" "" PREFIX_FROM_PC "${PREFIX_FROM_PC}")
+set(PC_NEEDS "-pthread")
+set(PC_PRIVATE_NEEDS "-lstdc++ -lm")
+if(CMAKE_CXX_STANDARD_LIBRARIES MATCHES "c\\+\\+" OR APPLE)
+  set(PC_PRIVATE_NEEDS "-lc++")
+endif()
+if(TARGET df_uring)
+  get_filename_component(uring_folder "${DISTFLOW_uring_LIBRARY}" DIRECTORY)
+  if(NOT uring_folder IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
+    string(PREPEND PC_NEEDS "-L${uring_folder} ")
+  endif()
+  string(PREPEND PC_NEEDS "-luring ")
+endif()
+configure_file("${PROJECT_SOURCE_DIR}/cmake/distflow.pc.in" "${PROJECT_BINARY_DIR}/distflow.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/distflow.pc" DESTINATION "${pc_folder}")

@@ -48,8 +48,8 @@ struct NodeOptions {
   std::string pmd_host{};
   std::uint16_t pmd_port = 0;  ///< 0: what DISTFLOW_PMD_ADDR says, else 4369
   /// Start the PMD when none answers; only where the PMD's host is this machine's loopback. The program distflow-pmd is
-  /// what DISTFLOW_PMD says, else the one beside the executable, else the one on the PATH. A set-user-ID program
-  /// heeds no environment: there it is the one beside the executable.
+  /// what DISTFLOW_PMD says, else the one beside the executable, else the one that was installed with the library, else
+  /// the one on the PATH. A set-user-ID program heeds no environment: there it is the one beside the executable.
   bool start_pmd = true;
   /// A PMD started by this node ends after so long without any connection.
   std::chrono::milliseconds pmd_idle_exit{30'000};

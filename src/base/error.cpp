@@ -21,8 +21,8 @@ const char* message_of(Errc errc) {
     case Errc::pmd_not_started:
       return "no PMD answers and one could not be started; run 'distflow-pmd' by hand to see why";
     case Errc::pmd_not_found:
-      return "the program distflow-pmd was not found beside the executable or on the PATH; set DISTFLOW_PMD to its "
-             "path";
+      return "the program distflow-pmd was not found beside the executable, where the library was installed, or on the "
+             "PATH; set DISTFLOW_PMD to its path";
     case Errc::erlang_epmd:
       return "Erlang's epmd holds this port; use another port for distflow (option --port, pmd_port) or stop epmd";
     case Errc::not_a_pmd: return "something that is not a distflow PMD holds this port; use another port";

@@ -16,6 +16,7 @@
 
 #include "pmd/detached_process.hpp"
 #include "pmd/executable_path.hpp"
+#include "pmd/installed_pmd.hpp"
 #include "pmd/own_daemons.hpp"
 
 namespace distflow::pmd {
@@ -135,6 +136,7 @@ Result<std::string> find_pmd_program(base::Rights rights) {
     return absolute_text(named);
   }
   if (const fs::path beside = beside_this_executable(); is_program(beside)) return absolute_text(beside);
+  if (is_program(kInstalledPmd)) return std::string(kInstalledPmd);
   if (const fs::path found = on_the_path(); !found.empty()) return absolute_text(found);
   return Error{Errc::pmd_not_found, kFinding};
 }

@@ -49,9 +49,10 @@ Result<LaunchOutcome> launch_pmd(const LaunchOptions& options);
 /// executed. All others pass: the machine was short of something, or the daemon ended before it was ready.
 [[nodiscard]] bool is_final_launch_error(const Error& error);
 
-/// The path of distflow-pmd: what DISTFLOW_PMD names, else beside this executable, else on the PATH.
-/// Errc::pmd_not_found when it is at none of them, or DISTFLOW_PMD names no program.
-/// With raised rights only beside this executable, and only if no other user but root can have put it there.
+/// The path of distflow-pmd: what DISTFLOW_PMD names, else beside this executable, else where it was installed with the
+/// library (pmd/installed_pmd), else on the PATH. Errc::pmd_not_found when it is at none of them, or DISTFLOW_PMD names
+/// no program. With raised rights only beside this executable, and only if no other user but root can have put it
+/// there.
 Result<std::string> find_pmd_program(base::Rights rights = base::rights_of_process());
 
 }  // namespace distflow::pmd

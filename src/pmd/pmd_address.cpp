@@ -1,7 +1,8 @@
 #include "pmd/pmd_address.hpp"
 
 #include <charconv>
-#include <cstdlib>
+
+#include "base/environment.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -48,7 +49,7 @@ Result<PmdAddress> parse_pmd_address(std::string_view text) {
 }
 
 Result<PmdAddress> pmd_address_from_environment() {
-  const char* const text = std::getenv(kPmdAddressVariable);
+  const char* const text = base::environment(kPmdAddressVariable);
   if (text == nullptr || *text == '\0') return PmdAddress{};
   Result<PmdAddress> address = parse_pmd_address(text);
   if (address) return address;
