@@ -1,5 +1,7 @@
 #include "bench/director/arguments.hpp"
 
+#include <distflow/version.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <thread>
@@ -16,6 +18,7 @@ std::string joined(int argc, const char* const* argv) {
 class Parser {
  public:
   Parser() {
+    app_.set_version_flag("--version", "distflow-bench " + std::string(kVersion), "Print the version and end");
     app_.require_subcommand(1);
     add_latency();
     add_throughput();

@@ -2,6 +2,8 @@
 #include <array>
 #include <string_view>
 
+#include <distflow/printable.hpp>
+
 #include "bench/report/compare.hpp"
 #include "bench/report/format.hpp"
 
@@ -14,14 +16,6 @@ using Line = std::array<std::string, 6>;
 constexpr std::array<std::string_view, 6> kVerdicts{"better", "worse", "within noise", "gone", "new", "not judged"};
 
 std::string_view name_of(Verdict verdict) { return kVerdicts[static_cast<std::size_t>(verdict)]; }
-
-/// What others have named, fit for a terminal: without control characters.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
 
 /// Characters, not bytes: the micro sign has two of those.
 std::size_t width_of(std::string_view text) {

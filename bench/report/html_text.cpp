@@ -1,18 +1,20 @@
 #include "bench/report/html_text.hpp"
 
+#include <distflow/printable.hpp>
+
 namespace distflow::bench::report {
 
 std::string escaped(std::string_view text) {
   std::string result;
   result.reserve(text.size());
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&': result += "&amp;"; break;
       case '<': result += "&lt;"; break;
       case '>': result += "&gt;"; break;
       case '"': result += "&quot;"; break;
       case '\'': result += "&#39;"; break;
-      default: result += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+      default: result += c;
     }
   }
   return result;

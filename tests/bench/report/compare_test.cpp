@@ -141,7 +141,7 @@ TEST(Compare, the_table_is_aligned_and_counts_the_verdicts) {
 TEST(Compare, the_table_lets_no_control_character_through) {
   Results run = run_of(1);
   run.rows[0].name = "\x1b[31m";
-  EXPECT_THAT(comparison_text(compare(run, run)), HasSubstr("?[31m"));
+  EXPECT_THAT(comparison_text(compare(run, run)), HasSubstr("\\u{1b}[31m"));
 }
 
 TEST(Compare, the_exit_code_is_of_something_worse_or_of_a_file_that_is_unusable) {

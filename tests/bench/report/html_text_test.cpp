@@ -9,9 +9,9 @@ TEST(HtmlText, whatever_means_something_to_html_is_escaped) {
   EXPECT_EQ(escaped("<a href=\"x\" title='y'>&"), "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;");
 }
 
-TEST(HtmlText, control_characters_become_question_marks) {
-  EXPECT_EQ(escaped("a\nb\x7f"), "a?b?");
-  EXPECT_EQ(escaped(std::string_view("\0", 1)), "?");
+TEST(HtmlText, what_cannot_be_seen_is_written_as_its_number) {
+  EXPECT_EQ(escaped("a\nb\x7f\u202e"), "a\\u{a}b\\u{7f}\\u{202e}");
+  EXPECT_EQ(escaped(std::string_view("\0", 1)), "\\u{0}");
 }
 
 TEST(HtmlText, other_texts_stay_as_they_are) { EXPECT_EQ(escaped("57.3 µs, p99"), "57.3 µs, p99"); }
