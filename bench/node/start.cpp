@@ -44,7 +44,7 @@ int start_once(std::uint16_t port, const std::string& backend) {
   if (const auto ended = node->shutdown(); !ended) give_up(ended.error().message());
   const auto client = pmd::BlockingClient::create({.port = port});
   if (!client) give_up(client.error().message());
-  if (const Result<void> told = (*client)->shutdown_pmd(); !told) give_up(told.error().message());
+  if (const Result<void> told = (*client)->shutdown_pmd(protocol::Force::yes); !told) give_up(told.error().message());
   return 0;
 }
 

@@ -27,14 +27,27 @@ Report resolve(const Arguments& arguments, BlockingClient& client) {
   return node ? report_resolved(arguments, *node) : report_error(arguments, node.error());
 }
 
+/// The nodes in the way of a PMD's end, named; nothing when there are none.
+std::optional<Report> refuse_for_nodes(const Arguments& arguments, BlockingClient& client) {
+  const Result<Nodes> nodes = client.list();
+  if (!nodes) return report_error(arguments, nodes.error());
+  if (nodes->empty()) return std::nullopt;
+  return report_kill_refused(arguments, *nodes);
+}
+
 Report kill(const Arguments& arguments, BlockingClient& client) {
-  if (!arguments.is_forced) {
-    const Result<Nodes> nodes = client.list();
-    if (!nodes) return report_error(arguments, nodes.error());
-    if (!nodes->empty()) return report_kill_refused(arguments, *nodes);
+  // Our PMD refuses by itself. A TypeScript one ends whoever is registered: the nodes are looked at before, too.
+  const auto force = arguments.is_forced ? protocol::Force::yes : protocol::Force::no;
+  if (force == protocol::Force::no) {
+    if (const std::optional<Report> refused = refuse_for_nodes(arguments, client)) return *refused;
   }
   const bool ends_at_once = client.hello().has_value();  // a TypeScript one waits for its connections to end
-  if (const Result<void> told = client.shutdown_pmd(); !told) return report_error(arguments, told.error());
+  if (const Result<void> told = client.shutdown_pmd(force); !told) {
+    // A node may have registered since.
+    const bool may_be_for_nodes = told.error() == Errc::refused && force == protocol::Force::no;
+    const std::optional<Report> refused = may_be_for_nodes ? refuse_for_nodes(arguments, client) : std::nullopt;
+    return refused ? *refused : report_error(arguments, told.error());
+  }
   // So that its port is free for the next one; if it takes longer, it has been told all the same.
   if (ends_at_once) static_cast<void>(client.wait_for_end());
   return report_killed(arguments);

@@ -110,8 +110,8 @@ void Client::hello(Callback<protocol::Hello> on_answer) {
       [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_part(answer, &Response::hello)); });
 }
 
-void Client::shutdown_pmd(Callback<void> on_answer) {
-  ask(protocol::shutdown_request, AcrossLoss::fail,
+void Client::shutdown_pmd(protocol::Force force, Callback<void> on_answer) {
+  ask([force](std::string_view id) { return protocol::shutdown_request(id, force); }, AcrossLoss::fail,
       [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); });
 }
 

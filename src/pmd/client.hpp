@@ -130,8 +130,9 @@ class Client final : private transport::ConnectionObserver {
   void hello(Callback<protocol::Hello> on_answer);
   /// Ends the registration for good; Errc::node_not_found when there was none.
   void unregister(Callback<void> on_answer);
-  /// Tells the PMD to end; Errc::refused when it will not.
-  void shutdown_pmd(Callback<void> on_answer);
+  /// Tells the PMD to end; Errc::refused when it will not, because nodes are registered and `force` is no, or because
+  /// it is on another machine. A TypeScript PMD ends in any case.
+  void shutdown_pmd(protocol::Force force, Callback<void> on_answer);
 
   /// Ends the session, having unregistered first when asked to. Requests without an answer get Errc::canceled.
   void close(Unregister unregister = Unregister::no);

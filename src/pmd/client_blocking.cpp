@@ -97,8 +97,8 @@ Result<protocol::Hello> BlockingClient::hello() {
   return loop_->wait_for<protocol::Hello>([&](auto callback) { loop_->client.hello(std::move(callback)); });
 }
 
-Result<void> BlockingClient::shutdown_pmd() {
-  return loop_->wait_for<void>([&](auto callback) { loop_->client.shutdown_pmd(std::move(callback)); });
+Result<void> BlockingClient::shutdown_pmd(protocol::Force force) {
+  return loop_->wait_for<void>([&](auto callback) { loop_->client.shutdown_pmd(force, std::move(callback)); });
 }
 
 Result<void> BlockingClient::wait_for_end() {

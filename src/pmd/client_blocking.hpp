@@ -42,8 +42,8 @@ class BlockingClient {
   Result<std::vector<protocol::NodeInfo>> list();
   /// Errc::refused by a PMD that knows no hello, which is a TypeScript one.
   Result<protocol::Hello> hello();
-  /// Tells the PMD to end; Errc::refused when it will not.
-  Result<void> shutdown_pmd();
+  /// Tells the PMD to end; Errc::refused when it will not (Client::shutdown_pmd()).
+  Result<void> shutdown_pmd(protocol::Force force);
   /// Until the PMD has ended the session; Errc::timed_out when it does not.
   Result<void> wait_for_end();
 

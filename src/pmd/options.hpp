@@ -58,7 +58,7 @@ struct ServerCounters {
   std::uint64_t foreign_protocols = 0;    ///< of those, whose first bytes belong to another protocol
   std::uint64_t registrations_invalid = 0;
   std::uint64_t registrations_full = 0;  ///< refused at a bound of the registry
-  std::uint64_t shutdowns_refused = 0;   ///< asked for from another machine
+  std::uint64_t shutdowns_refused = 0;   ///< asked for from another machine, or while nodes were registered
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;

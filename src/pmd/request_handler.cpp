@@ -226,6 +226,10 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
     ++counters_.shutdowns_refused;
     return reply(session, protocol::error_response(request.raw_request_id, "Shutdown is allowed over loopback only"));
   }
+  if (const std::size_t count = registry_.size(); count > 0 && request.force == protocol::Force::no) {
+    ++counters_.shutdowns_refused;
+    return reply(session, protocol::error_response(request.raw_request_id, protocol::nodes_registered(count)));
+  }
   log_.write(base::LogLevel::info, "told to end by %s", session.peer().to_string().c_str());
   reply(session, protocol::success_response(request.raw_request_id));
   on_shutdown_();

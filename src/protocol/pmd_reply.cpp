@@ -90,6 +90,10 @@ std::string alias_in_use(std::string_view alias) {
   return text;
 }
 
+std::string nodes_registered(std::size_t count) {
+  return "Shutdown refused: " + std::to_string(count) + (count == 1 ? " node is registered" : " nodes are registered");
+}
+
 std::string success_response(std::string_view raw_request_id) {
   return response_head(raw_request_id) + R"({"success":true}})";
 }

@@ -32,6 +32,9 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 /// Alias 'x' already in use
 [[nodiscard]] std::string alias_in_use(std::string_view alias);
 
+/// Shutdown refused: 2 nodes are registered
+[[nodiscard]] std::string nodes_registered(std::size_t count);
+
 // Written by the PMD. `raw_request_id` is Request::raw_request_id; empty when the request had none. `node_json` is what
 // append_node() writes, which a PMD has ready (node_text.hpp).
 

@@ -51,6 +51,11 @@ void read_registration_into(Request& request, std::string_view payload) {
   }
 }
 
+Force read_force(std::string_view payload) {
+  const auto found = find_members(payload, std::array<std::string_view, 1>{"force"});
+  return found && (*found)[0] == "true" ? Force::yes : Force::no;
+}
+
 void read_payload_into(Request& request, std::string_view payload) {
   switch (request.type) {
     case RequestType::register_node: read_registration_into(request, payload); break;
@@ -58,9 +63,9 @@ void read_payload_into(Request& request, std::string_view payload) {
     case RequestType::heartbeat: request.name = name_in(payload, "nodeId"); break;
     case RequestType::resolve: request.name = name_in(payload, "alias"); break;
     case RequestType::hello: request.hello = read_hello(payload); break;
+    case RequestType::shutdown: request.force = read_force(payload); break;
     case RequestType::list:
     case RequestType::watch:
-    case RequestType::shutdown:
     case RequestType::unknown: break;
   }
 }
@@ -123,7 +128,9 @@ std::string heartbeat_request(std::string_view request_id, std::string_view node
 
 std::string watch_request(std::string_view request_id) { return request_json("watch", "{}", request_id); }
 
-std::string shutdown_request(std::string_view request_id) { return request_json("shutdown", "{}", request_id); }
+std::string shutdown_request(std::string_view request_id, Force force) {
+  return request_json("shutdown", force == Force::yes ? R"({"force":true})" : "{}", request_id);
+}
 
 std::string hello_request(std::string_view request_id, const Hello& hello) {
   std::string payload = R"({"version":)";

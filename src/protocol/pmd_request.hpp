@@ -27,6 +27,9 @@ enum class RequestType {
   unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
 };
 
+/// Whether a shutdown is meant although nodes are registered.
+enum class Force : bool { no, yes };
+
 /// What each side of a connection says of itself. In a request only version and caps mean something.
 struct Hello {
   std::int64_t version = 1;
@@ -51,6 +54,8 @@ struct Request {
   std::string refusal;        ///< register: "Invalid registration: <what is wrong>"; else empty.
 
   Hello hello;  ///< hello.
+
+  Force force = Force::no;  ///< shutdown: yes for `"force":true`, a key of ours.
 };
 
 /// Errc::malformed when the frame is no JSON object, or has one of the protocol's keys twice.
@@ -63,7 +68,7 @@ struct Request {
 [[nodiscard]] std::string list_request(std::string_view request_id);
 [[nodiscard]] std::string heartbeat_request(std::string_view request_id, std::string_view node_id);
 [[nodiscard]] std::string watch_request(std::string_view request_id);
-[[nodiscard]] std::string shutdown_request(std::string_view request_id);
+[[nodiscard]] std::string shutdown_request(std::string_view request_id, Force force = Force::no);
 [[nodiscard]] std::string hello_request(std::string_view request_id, const Hello& hello);
 
 /// The members of Hello that are there; the defaults for others. `json` must have passed is_json().

@@ -149,7 +149,8 @@ scenario('shutdown answers, closes every connection, and the process ends with 0
   await watcher.watch();
   const client = await stage.client(port);
   await client.register(pong);
-  assert.deepEqual(await client.request('shutdown'), {success: true});
+  assert.deepEqual(await client.request('shutdown'), {error: 'Shutdown refused: 1 node is registered'});
+  assert.deepEqual(await client.request('shutdown', {force: true}), {success: true});
   assert.deepEqual(await program.untilEnded(), {code: 0, signal: null});
   await Promise.all([idle.untilClosed(), watcher.untilClosed(), client.untilClosed()]);
 });

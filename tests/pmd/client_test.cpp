@@ -372,7 +372,7 @@ TEST_F(PmdClient, each_kind_of_request_gets_its_answer) {
   client->resolve("c", missing.callback());
   client->list(listed.callback());
   client->hello(greeted.callback());
-  client->shutdown_pmd(ended.callback());
+  client->shutdown_pmd(protocol::Force::no, ended.callback());
   ASSERT_TRUE(until([&] { return ended.count == 1; }));
   EXPECT_EQ(**found.result, node("b"));
   EXPECT_EQ(missing.result->error(), Errc::node_not_found);
@@ -459,7 +459,7 @@ TEST_F(PmdClient, across_a_loss_a_question_is_repeated_and_an_order_fails) {
   Answered<std::vector<NodeInfo>> question;
   Answered<void> order;
   client->list(question.callback());
-  client->shutdown_pmd(order.callback());
+  client->shutdown_pmd(protocol::Force::no, order.callback());
   ASSERT_TRUE(until([&] { return question.count + order.count == 2; }));
   EXPECT_EQ((**question.result).size(), 1U);
   EXPECT_EQ(order.result->error(), Errc::end_of_stream);
@@ -572,7 +572,11 @@ TEST_F(PmdClient, with_our_pmd_nodes_see_each_other_come_and_go_and_learn_of_its
   ASSERT_TRUE(until_told("leave n2") && until([&] { return other_witness.is_closed; }));
   EXPECT_FALSE(other.is_registered());
 
-  client->shutdown_pmd([](const Result<void>& told) { EXPECT_TRUE(told); });
+  Answered<void> refused;
+  client->shutdown_pmd(protocol::Force::no, refused.callback());
+  ASSERT_TRUE(until([&] { return refused.count == 1; }));
+  EXPECT_EQ(refused.result->error(), Errc::refused);
+  client->shutdown_pmd(protocol::Force::yes, [](const Result<void>& told) { EXPECT_TRUE(told); });
   ASSERT_TRUE(until_told("disconnected") && until([&] { return server.is_finished(); }));
   EXPECT_EQ(witness.count("pmd shutdown"), 1U);
   EXPECT_EQ(witness.count("leave n1"), 0U);

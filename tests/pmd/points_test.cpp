@@ -169,13 +169,31 @@ TEST_F(PmdPoints, point_10_only_loopback_peers_shut_down) {
   EXPECT_TRUE(pmd.server().is_finished());
 }
 
+TEST_F(PmdPoints, point_10_nobody_ends_a_pmd_that_nodes_are_registered_with_unless_by_force) {
+  const auto node = pmd.connect();
+  const auto asking = pmd.connect();
+  pmd.ask(node, register_text("id1", "pong"));
+  EXPECT_THAT(pmd.ask(asking, request_text("shutdown")),
+              HasSubstr(R"("error":"Shutdown refused: 1 node is registered")"));
+  pmd.ask(node, register_text("id2", "ping"));
+  for (const char* not_forced : {"{}", R"({"force":false})", R"({"force":"true"})", R"({"force":1})", "7"}) {
+    EXPECT_THAT(pmd.ask(asking, request_text("shutdown", not_forced)),
+                HasSubstr(R"("error":"Shutdown refused: 2 nodes are registered")"));
+  }
+  EXPECT_EQ(pmd.server().counters().shutdowns_refused, 6u);
+  EXPECT_THAT(pmd.ask(asking, resolve_text("pong")), HasSubstr("id1"));
+  pmd.hang_up(node);
+  EXPECT_EQ(pmd.ask(asking, request_text("shutdown")), kSuccess);
+  EXPECT_TRUE(pmd.server().is_finished());
+}
+
 TEST_F(PmdPoints, point_11_shutdown_closes_its_connections_and_ends) {
   const auto node = pmd.connect();
   const auto watcher = pmd.connect();
   const auto asking = pmd.connect();
   pmd.ask(node, register_text("id1", "pong"));
   pmd.ask(watcher, request_text("watch"));
-  EXPECT_EQ(pmd.ask(asking, request_text("shutdown")), kSuccess);
+  EXPECT_EQ(pmd.ask(asking, request_text("shutdown", R"({"force":true})")), kSuccess);
   EXPECT_TRUE(pmd.network().is_closed(node));
   EXPECT_TRUE(pmd.network().is_closed(watcher));
   EXPECT_TRUE(pmd.network().is_closed(asking));

