@@ -18,6 +18,7 @@
 #include "cli/exit_code.hpp"
 #include "io/resolver.hpp"
 #include "io/select.hpp"
+#include "pmd/client_blocking.hpp"
 #include "pmd/epmd_probe.hpp"
 #include "pmd/inherited_state.hpp"
 #include "pmd/server.hpp"
@@ -132,6 +133,28 @@ bool is_epmd_at(io::Reactor& reactor, const std::string& host, std::uint16_t por
   return verdict == pmd::ProbeVerdict::erlang_epmd;
 }
 
+/// Whether a PMD, or Erlang's epmd, answers at the port.
+bool is_answered_at(const std::string& host, std::uint16_t port) {
+  const auto client = pmd::BlockingClient::create({.host = host, .port = port, .timeout = base::milliseconds(200)});
+  if (!client) return false;
+  const Result<protocol::Hello> hello = (*client)->hello();
+  return hello || hello.error() == Errc::refused || hello.error() == Errc::erlang_epmd;
+}
+
+/// Starts the server; tries for a while where the port is taken and nobody answers. A PMD that was killed has its port
+/// until the kernel has cleared up after it, which takes up to some tenths of a second after io_uring.
+Result<void> start_in_time(io::Reactor& reactor, pmd::Server& server, const pmd::ServerOptions& options) {
+  const base::Instant give_up = base::saturating_add(reactor.now(), base::seconds(1));
+  for (bool is_last = false;;) {
+    Result<void> started = server.start();
+    if (started || !is_port_in_use(started.error()) || is_last) return started;
+    if (is_answered_at(options.host, options.port)) return started;
+    const base::Instant next_try = base::saturating_add(reactor.now(), base::milliseconds(20));
+    while (reactor.now() < next_try) reactor.turn(next_try);
+    is_last = reactor.now() >= give_up;
+  }
+}
+
 int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const Error& error) {
   const pmd::ServerOptions& options = arguments.server;
   if (!is_port_in_use(error)) {
@@ -172,7 +195,7 @@ int run(const PmdArguments& arguments) {
   }
   io::Reactor reactor(std::move(selected->backend), {});
   pmd::Server server(reactor, log, arguments.server);
-  if (const Result<void> started = server.start(); !started)
+  if (const Result<void> started = start_in_time(reactor, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());
 
   auto heed_signal = [&server] {
