@@ -1,4 +1,4 @@
-// Registrations that wait because another node still has their alias.
+// Registrations that wait because another node still has their alias, or another connection their nodeId.
 //
 // Loop thread only. Pure but for the sessions it names.
 //   1. A session has at most one claim here: it is held, so that none of its later requests overtakes the claim.
@@ -6,8 +6,11 @@
 // Use: session.hold(Session::Hold::claim); claims.park({&session, registration, id, deadline});
 #pragma once
 
+#include <iterator>
 #include <list>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "pmd/session.hpp"
 #include "protocol/pmd_node.hpp"
@@ -27,17 +30,31 @@ class Claims {
 
   [[nodiscard]] bool is_full() const { return claims_.size() >= count_max_; }
   [[nodiscard]] bool empty() const { return claims_.empty(); }
-  void park(Claim claim) { claims_.push_back(std::move(claim)); }
+  void park(Claim claim) {
+    claims_.push_back(std::move(claim));
+    by_session_[claims_.back().session] = std::prev(claims_.end());
+  }
 
   /// Forgets the claim of a session that is gone.
   void forget(const Session& session) {
-    claims_.remove_if([&](const Claim& claim) { return claim.session == &session; });
+    const auto found = by_session_.find(&session);
+    if (found == by_session_.end()) return;
+    claims_.erase(found->second);
+    by_session_.erase(found);
   }
 
-  /// Takes out, in order, each claim for which `is_settled(claim)`.
+  /// Takes out, in order, each claim for which `is_settled(claim)`, `count_max` at most. Whether it has seen them all.
   template <class IsSettled>
-  void settle(IsSettled is_settled) {
-    claims_.remove_if(is_settled);
+  bool settle(std::size_t count_max, IsSettled is_settled) {
+    for (auto place = claims_.begin(); place != claims_.end();) {
+      if (count_max == 0) return false;
+      const auto claim = place++;
+      if (!is_settled(*claim)) continue;
+      --count_max;
+      by_session_.erase(claim->session);
+      claims_.erase(claim);
+    }
+    return true;
   }
 
   [[nodiscard]] base::Instant next_deadline() const {
@@ -47,6 +64,7 @@ class Claims {
  private:
   const std::size_t count_max_;
   std::list<Claim> claims_;
+  std::unordered_map<const Session*, std::list<Claim>::iterator> by_session_;
 };
 
 }  // namespace distflow::pmd

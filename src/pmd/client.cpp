@@ -1,5 +1,6 @@
 #include "pmd/client.hpp"
 
+#include <array>
 #include <utility>
 
 #include "protocol/json_grammar.hpp"
@@ -18,11 +19,16 @@ std::string write_hello(std::string_view id) {
       id, {.version = 1, .caps = {std::string(protocol::kShutdownCap)}, .pid = 0, .start_time_ms = 0});
 }
 
-protocol::Registration with_shutdown_cap(protocol::Registration registration) {
-  if (registration.node.has_cap(protocol::kShutdownCap)) return registration;
-  if (!registration.node.caps) registration.node.caps.emplace();
-  registration.node.caps->emplace_back(protocol::kShutdownCap);
-  return registration;
+std::string random_secret(io::Backend& backend) {
+  std::array<std::byte, 16> bytes{};
+  backend.fill_random(bytes);
+  std::string text;
+  for (const std::byte byte : bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    text += digits[std::to_integer<std::size_t>(byte >> 4)];
+    text += digits[std::to_integer<std::size_t>(byte & std::byte{15})];
+  }
+  return text;
 }
 
 /// Whether a node can have this alias or nodeId, so that it is worth asking for.
@@ -70,6 +76,7 @@ Client::Client(ClientParts parts, ClientObserver& observer, ClientOptions option
       backoff_(options_.backoff),
       random_(options_.seed),
       requests_(parts.reactor, options_.request_timeout),
+      secret_(random_secret(parts.reactor.backend())),
       refusal_backoff_(options_.backoff),
       dialer_(parts.reactor, parts.resolver, {.attempt_timeout = options_.request_timeout, .stream = {}},
               Delegate<void(Result<io::Handle>)>::to<&Client::on_dialed>(*this)),
@@ -78,7 +85,7 @@ Client::Client(ClientParts parts, ClientObserver& observer, ClientOptions option
       registration_timer_(Delegate<void()>::to<&Client::on_registration_timer>(*this)),
       close_timer_(Delegate<void()>::to<&Client::hang_up>(*this)) {
   finish_.on_turn_end = Delegate<void()>::to<&Client::finish>(*this);
-  if (options_.registration) options_.registration = with_shutdown_cap(std::move(*options_.registration));
+  if (options_.registration) options_.registration = completed(std::move(*options_.registration));
 }
 
 Client::~Client() { DF_ASSERT(state_ == State::idle || state_ == State::closed); }
@@ -271,7 +278,7 @@ void Client::on_frame(std::string_view body) {
 
 void Client::set_registration(protocol::Registration registration) {
   if (is_closed()) return;
-  options_.registration = with_shutdown_cap(std::move(registration));
+  options_.registration = completed(std::move(registration));
   if (connection_) register_now();
 }
 
@@ -285,18 +292,41 @@ void Client::register_now() {
 
 void Client::on_register_answer(const Answer& answer) {
   if (--registers_unanswered_ > 0 || !options_.registration) return;  // it is another registration by now
-  if (answer->error) return on_refused(*answer->error);
+  if (answer->error) return on_refused(*answer->error, answer->holder);
   is_registered_ = true;
+  knows_registered_ = true;
   refusal_backoff_.reset();
   parts_.reactor.arm_after(registration_timer_, options_.heartbeat_interval);
   observer_.on_registered();
 }
 
-void Client::on_refused(const std::string& text) {
+protocol::Registration Client::completed(protocol::Registration registration) const {
+  if (registration.secret.empty()) registration.secret = secret_;
+  if (registration.node.has_cap(protocol::kShutdownCap)) return registration;
+  if (!registration.node.caps) registration.node.caps.emplace();
+  registration.node.caps->emplace_back(protocol::kShutdownCap);
+  return registration;
+}
+
+void Client::on_lost(const protocol::Event& event) {
+  if (!is_registered_ || event.node_id != options_.registration->node.node_id) return;
+  is_registered_ = false;
+  const Errc errc = event.reason == protocol::LossReason::expired ? Errc::timed_out : Errc::registration_refused;
+  parts_.reactor.arm_after(registration_timer_, refusal_backoff_.next(random_));
+  tell_lost({errc, "being registered with the PMD"}, event.holder ? &*event.holder : nullptr);
+}
+
+void Client::tell_lost(const Error& why, const protocol::NodeInfo* holder) {
+  if (std::exchange(knows_registered_, false)) observer_.on_registration_lost(why, holder);
+}
+
+void Client::on_refused(const std::string& text, const std::optional<protocol::NodeInfo>& holder) {
   const std::optional<std::string>& alias = options_.registration->node.alias;
   const bool is_taken = alias && text == protocol::alias_in_use(*alias);
-  const AfterRefusal next = observer_.on_registration_refused(
-      {is_taken ? Errc::alias_in_use : Errc::registration_refused, "registering with the PMD"}, text);
+  const Error why{is_taken ? Errc::alias_in_use : Errc::registration_refused, "registering with the PMD"};
+  tell_lost(why, holder ? &*holder : nullptr);
+  if (is_closed() || registers_unanswered_ > 0 || !options_.registration) return;
+  const AfterRefusal next = observer_.on_registration_refused(why, text);
   if (is_closed() || registers_unanswered_ > 0) return;  // the owner has decided otherwise meanwhile
   if (next == AfterRefusal::give_up) return forget_registration();
   parts_.reactor.arm_after(registration_timer_, refusal_backoff_.next(random_));
@@ -305,6 +335,7 @@ void Client::on_refused(const std::string& text) {
 void Client::forget_registration() {
   options_.registration.reset();
   is_registered_ = false;
+  knows_registered_ = false;
   parts_.reactor.timers().cancel(registration_timer_);
 }
 
@@ -344,6 +375,7 @@ void Client::tell_snapshot(const Response& response) {
 
 void Client::on_event(const protocol::Event& event) {
   if (is_closed() || event.kind == protocol::EventKind::unknown) return;
+  if (event.kind == protocol::EventKind::registration_lost) return on_lost(event);
   if (event.kind == protocol::EventKind::pmd_shutdown) return observer_.on_pmd_shutdown();
   switch (watch_.take(event)) {
     case ClientWatch::Verdict::pass: return;

@@ -59,6 +59,14 @@ class ClientObserver {
     static_cast<void>(error), static_cast<void>(text);
     return AfterRefusal::give_up;
   }
+  /// A registration that on_registered told of is no more, although the client has not ended it. It registers again by
+  /// itself, with backoff; on_registered tells when that has worked. Once a loss. The code of `why` is Errc::timed_out
+  /// when the PMD heard nothing of the node within its TTL, Errc::alias_in_use when another node has the alias since,
+  /// Errc::registration_refused otherwise. `holder` is who has the nodeId or the alias now, where the PMD says so; else
+  /// null.
+  virtual void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
+    static_cast<void>(why), static_cast<void>(holder);
+  }
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): whoever overrides it keeps them
   virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
@@ -85,7 +93,8 @@ class ClientObserver {
 struct ClientOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 4369;
-  /// Registered on every connection; the client adds the cap that asks for on_pmd_shutdown.
+  /// Registered on every connection; the client adds the cap that asks for on_pmd_shutdown and, unless there is one, a
+  /// secret of its own.
   std::optional<protocol::Registration> registration;
   bool is_watching = false;  ///< whether to watch on every connection
   base::Duration request_timeout = base::seconds(5);
@@ -181,7 +190,10 @@ class Client final : private transport::ConnectionObserver {
   // The registration.
   void register_now();
   void on_register_answer(const Answer& answer);
-  void on_refused(const std::string& text);
+  void on_refused(const std::string& text, const std::optional<protocol::NodeInfo>& holder);
+  void on_lost(const protocol::Event& event);
+  void tell_lost(const Error& why, const protocol::NodeInfo* holder);
+  [[nodiscard]] protocol::Registration completed(protocol::Registration registration) const;
   void on_heartbeat_answer(const Answer& answer);
   void on_registration_timer();
   void forget_registration();
@@ -211,7 +223,9 @@ class Client final : private transport::ConnectionObserver {
   ClientRequests requests_;
   ClientWatch watch_;
 
+  const std::string secret_;  // that the node is registered with, for its life
   bool is_registered_ = false;
+  bool knows_registered_ = false;           // the owner was told on_registered, and of no loss since
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way
   transport::Backoff refusal_backoff_;
 

@@ -31,11 +31,15 @@ struct ServerOptions {
   base::Duration claim_grace = base::milliseconds(250);
   std::uint32_t claim_count_max = 1024;  ///< claims waiting at once; more are refused without a wait
 
-  std::size_t watcher_backlog_max = std::size_t{1} << 20;    ///< bytes of events that a watcher may leave unread
-  std::size_t reply_backlog_pause = std::size_t{1} << 20;    ///< bytes of unread replies that end reading requests
-  std::size_t reply_backlog_max = std::size_t{64} << 20;     ///< bytes of unread replies that end the connection
-  std::size_t reply_backlog_total = std::size_t{256} << 20;  ///< the same of all connections together
-  base::Duration send_stall_max = base::seconds(30);         ///< for a peer to take no byte while there are some
+  /// Bytes of events that are kept for watchers that have not taken them, once for all of them. A watcher that leaves
+  /// more unread is disconnected.
+  std::size_t watcher_backlog_max = std::size_t{64} << 20;
+  std::size_t reply_backlog_pause = std::size_t{1} << 20;  ///< bytes of unread replies that end reading requests
+  std::size_t reply_backlog_max = std::size_t{64} << 20;   ///< bytes of unread replies that end the connection
+  /// The same of all connections together; and bytes of outdated nodes that unread answers hold, beyond which those
+  /// that have been under way longest are cut.
+  std::size_t reply_backlog_total = std::size_t{256} << 20;
+  base::Duration send_stall_max = base::seconds(30);  ///< for a peer to take no byte while there are some
 
   /// Ends by itself after so long without a connection; never when absent.
   std::optional<base::Duration> idle_exit;
@@ -57,8 +61,10 @@ struct ServerCounters {
   std::uint64_t frames_too_long = 0;      ///< connections closed for an announcement beyond the limit
   std::uint64_t foreign_protocols = 0;    ///< of those, whose first bytes belong to another protocol
   std::uint64_t registrations_invalid = 0;
-  std::uint64_t registrations_full = 0;  ///< refused at a bound of the registry
-  std::uint64_t shutdowns_refused = 0;   ///< asked for from another machine, or while nodes were registered
+  std::uint64_t registrations_full = 0;        ///< refused at a bound of the registry
+  std::uint64_t registrations_over_share = 0;  ///< refused at the bound of one connection
+  std::uint64_t registrations_lost = 0;        ///< nodeIds taken over, and expiries, that a living connection had
+  std::uint64_t shutdowns_refused = 0;         ///< asked for from another machine, or while nodes were registered
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;

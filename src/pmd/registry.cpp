@@ -12,6 +12,7 @@ namespace {
 // indices that are a quarter full at least, and one in the order of expiry.
 constexpr std::size_t kPerAllocation = 16;
 constexpr std::size_t kPerEntry = 32 + 2 * 4 * 16 + 64;
+constexpr std::size_t kPerListed = 24;  // beside its text
 
 std::size_t heap_size(const std::string& text) {
   const bool lies_inside = text.capacity() <= std::string().capacity();
@@ -21,6 +22,7 @@ std::size_t heap_size(const std::string& text) {
 /// Bytes of memory that the entry of `node` takes, with `text` in it and all that belongs to it.
 std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& text) {
   std::size_t bytes = sizeof(Registry::Entry) + kPerEntry + text.heap_size();
+  bytes += text.json().size() + kPerListed;
   bytes += heap_size(node.node_id) + heap_size(node.host);
   if (node.alias) bytes += heap_size(*node.alias);
   if (node.caps) {
@@ -30,6 +32,14 @@ std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& t
   bytes += node.meta.size() * sizeof(protocol::Meta::value_type);
   for (const auto& [key, value] : node.meta) bytes += heap_size(key) + heap_size(value);
   return bytes;
+}
+
+/// Takes as long whatever they have in common, so that nobody finds out a secret piece by piece.
+bool is_same_secret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0 && !a.empty();
 }
 
 /// The name where it stands in the text; where it is itself if it stands there with escapes only.
@@ -68,15 +78,22 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
     const Entry* holder = by_alias_.find(*registration.node.alias);
     if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
+  const OwnerId loser = entry == nullptr || entry->owner == owner ? 0 : entry->owner;
+  if (loser != 0 && !is_gone(loser) && !is_same_secret(entry->secret, registration.secret)) {
+    return {Status::node_id_in_use, entry};
+  }
   protocol::NodeInfo node = registration.node;
   node.last_heartbeat_ms = wall;
   protocol::NodeText text;
   text.write(node);
-  const std::size_t bytes = bytes_of(node, text);
-  const std::size_t bytes_left = options_.bytes_max - bytes_ + (entry == nullptr ? 0 : entry->bytes);
-  if (bytes > bytes_left || (entry == nullptr && size() >= options_.entries_max)) return {Status::full, nullptr};
+  const std::size_t bytes = bytes_of(node, text) + heap_size(registration.secret);
+  Status status = check_bounds(owner, entry, bytes);
+  if (status == Status::full || status == Status::owner_full) return {status, nullptr};
 
-  const Status status = entry == nullptr ? Status::joined : Status::replaced;
+  std::optional<Departure> departure;
+  if (loser != 0 && (entry->node.host != node.host || entry->node.port != node.port)) {
+    departure = {entry->node, ++revision_, loser};
+  }
   if (entry == nullptr) {
     entry = &entries_.emplace_back();
     entry->place = std::prev(entries_.end());
@@ -87,12 +104,18 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
   entry->text = std::move(text);
   find_keys(*entry);
   entry->owner = owner;
+  entry->secret = registration.secret;
   entry->ttl_declared = ttl_of(registration);
   entry->bytes = bytes;
   link(*entry);
   if (entry->ttl_declared) bind_ttl(*entry, *entry->ttl_declared, now);
+  if (status == Status::joined) {
+    pages_.append(entry->listed, entry->text.json());
+  } else {
+    pages_.replace(entry->listed, entry->text.json());
+  }
   ++revision_;
-  return {status, entry};
+  return {status, entry, loser, std::move(departure)};
 }
 
 std::optional<Registry::Departure> Registry::unregister(OwnerId owner, std::string_view node_id) {
@@ -109,21 +132,40 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
     entry->text.write(entry->node);
     find_keys(*entry);
   }
+  pages_.replace(entry->listed, entry->text.json());
   bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
   return true;
 }
 
-std::vector<Registry::Departure> Registry::drop_owner(OwnerId owner) {
-  std::vector<Departure> gone;
-  for (auto found = by_owner_.find(owner); found != by_owner_.end(); found = by_owner_.find(owner)) {
-    gone.push_back(remove(found->second.front()));
-  }
-  return gone;
+/// Whether an entry of so many bytes may become the owner's: joined or replaced if so.
+Registry::Status Registry::check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const {
+  const std::size_t bytes_back = replaced == nullptr ? 0 : replaced->bytes;
+  if (bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
+  if (replaced == nullptr && size() >= options_.entries_max) return Status::full;
+  const auto owned = by_owner_.find(owner);
+  const bool is_own = replaced != nullptr && replaced->owner == owner;
+  const std::size_t own_count = owned == by_owner_.end() ? 0 : owned->second.count - (is_own ? 1 : 0);
+  const std::size_t own_bytes = owned == by_owner_.end() ? 0 : owned->second.bytes - (is_own ? bytes_back : 0);
+  if (own_count >= options_.owner_entries_max) return Status::owner_full;
+  if (own_count > 0 && own_bytes + bytes > options_.owner_bytes_max) return Status::owner_full;
+  return replaced == nullptr ? Status::joined : Status::replaced;
 }
 
-std::vector<Registry::Departure> Registry::expire(base::Instant now) {
+void Registry::drop_owner(OwnerId owner) {
+  if (by_owner_.contains(owner)) gone_.insert(owner);
+}
+
+std::vector<Registry::Departure> Registry::drop_gone(std::size_t count_max) {
+  std::vector<Departure> departures;
+  while (!gone_.empty() && departures.size() < count_max) {
+    departures.push_back(remove(by_owner_.find(*gone_.begin())->second.entries.front()));
+  }
+  return departures;
+}
+
+std::vector<Registry::Departure> Registry::expire(base::Instant now, std::size_t count_max) {
   std::vector<Departure> gone;
-  while (next_expiry() <= now) gone.push_back(remove(*by_expiry_.begin()->second));
+  while (next_expiry() <= now && gone.size() < count_max) gone.push_back(remove(*by_expiry_.begin()->second));
   return gone;
 }
 
@@ -169,7 +211,10 @@ void Registry::find_keys(Entry& entry) {
 void Registry::link(Entry& entry) {
   by_node_id_.insert(entry);
   if (entry.node.alias) by_alias_.insert(entry);
-  by_owner_[entry.owner].push_back(entry);
+  Owned& owned = by_owner_[entry.owner];
+  owned.entries.push_back(entry);
+  ++owned.count;
+  owned.bytes += entry.bytes;
   bytes_ += entry.bytes;
 }
 
@@ -179,7 +224,12 @@ void Registry::unlink(Entry& entry) {
   if (entry.node.alias) by_alias_.erase(entry);
   entry.ListNode::unlink();
   const auto owned = by_owner_.find(entry.owner);
-  if (owned->second.empty()) by_owner_.erase(owned);
+  --owned->second.count;
+  owned->second.bytes -= entry.bytes;
+  if (owned->second.entries.empty()) {
+    by_owner_.erase(owned);
+    gone_.erase(entry.owner);
+  }
   bytes_ -= entry.bytes;
 }
 
@@ -195,7 +245,8 @@ void Registry::unbind_ttl(Entry& entry) {
 
 Registry::Departure Registry::remove(Entry& entry) {
   unlink(entry);
-  Departure departure{std::move(entry.node), ++revision_};
+  pages_.erase(entry.listed);
+  Departure departure{std::move(entry.node), ++revision_, entry.owner};
   entries_.erase(entry.place);
   return departure;
 }

@@ -1,12 +1,16 @@
 // The registry: which nodes there are, under which names, and whose connection each belongs to.
 //
 // Pure: no I/O and no clock, it is told the time. One thread.
-//   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing.
+//   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing. It is given
+//   up
+//      to another owner only when its own is gone, or for the secret that it was registered with.
 //   2. No two entries have the same nodeId, no two the same alias.
 //   3. A registration replaces the node's entry as a whole; the entry keeps its place in the order of registration.
 //   4. Only an entry that declared a TTL, or has sent a heartbeat since it was registered, ever expires.
-//   5. revision() rises by one with each join (a replacement is one) and each leave, and never else.
-//   6. size() <= entries_max and bytes() <= bytes_max.
+//   5. revision() rises by one with each join (a replacement is one) and each leave, and never else. A replacement by
+//      another owner at another address is a leave and a join.
+//   6. size() <= entries_max and bytes() <= bytes_max; the entries of one owner are bounded likewise.
+//   7. What an owner leaves behind is removed in parts; until then its entries are there, for anybody to take over.
 // Use: auto outcome = registry.register_node(owner, registration, now, wall); if (outcome.status == joined) ...
 #pragma once
 
@@ -14,16 +18,19 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/intrusive_list.hpp"
 #include "base/sip_hash.hpp"
 #include "base/time.hpp"
 #include "pmd/name_index.hpp"
+#include "pmd/node_pages.hpp"
 #include "protocol/node_text.hpp"
 
 namespace distflow::pmd {
@@ -34,7 +41,9 @@ using OwnerId = std::uint64_t;
 struct RegistryOptions {
   std::size_t entries_max = 131'072;
   std::size_t bytes_max = std::size_t{192} * 1024 * 1024;  ///< of memory that all entries take, with all that is theirs
-  base::Duration ttl_default = base::seconds(60);          ///< of an entry that sends heartbeats and declared none
+  std::size_t owner_entries_max = 16'384;                  ///< of one connection
+  std::size_t owner_bytes_max = std::size_t{32} * 1024 * 1024;
+  base::Duration ttl_default = base::seconds(60);  ///< of an entry that sends heartbeats and declared none
 };
 
 class Registry {
@@ -49,6 +58,8 @@ class Registry {
     protocol::NodeText text;       // the node's
     protocol::NodeInfo node;
     OwnerId owner = 0;
+    std::string secret;  // empty: none
+    NodePages::Place listed;
     std::optional<base::Duration> ttl_declared;
     std::size_t bytes = 0;  // what it counts for in Registry::bytes()
     Entries::iterator place;
@@ -56,20 +67,26 @@ class Registry {
   };
 
   enum class Status {
-    joined,        ///< There was no such node: `entry` is new.
-    replaced,      ///< There was: `entry` is what it is now.
-    alias_in_use,  ///< `entry` is another node that has the alias; nothing has changed.
-    full,          ///< A bound would be passed; nothing has changed. `entry` is null.
-  };
-  struct Outcome {
-    Status status;
-    const Entry* entry;
+    joined,          ///< There was no such node: `entry` is new.
+    replaced,        ///< There was: `entry` is what it is now.
+    alias_in_use,    ///< `entry` is another node that has the alias; nothing has changed.
+    node_id_in_use,  ///< `entry` is the node that has this nodeId, of another owner; nothing has changed.
+    full,            ///< A bound would be passed; nothing has changed. `entry` is null.
+    owner_full,      ///< The same for a bound of the owner.
   };
 
   /// A node that is gone, and the revision that its leaving made.
   struct Departure {
     protocol::NodeInfo node;
     std::uint64_t revision;
+    OwnerId owner;
+  };
+
+  struct Outcome {
+    Status status;
+    const Entry* entry;
+    OwnerId loser = 0;                        ///< that the entry was taken from; 0 when it was nobody else's
+    std::optional<Departure> departure = {};  ///< what left before this joined: another address of the same nodeId
   };
 
   /// A name that is looked up, and what resolve() finds: the node of that alias or else of that nodeId; null when there
@@ -94,10 +111,14 @@ class Registry {
   /// False when there is no such entry of this owner's.
   bool heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall);
 
-  /// The owner is gone, and its entries with it.
-  std::vector<Departure> drop_owner(OwnerId owner);
-  /// Removes what has expired by `now`.
-  std::vector<Departure> expire(base::Instant now);
+  /// The owner is gone. Its entries are removed by drop_gone().
+  void drop_owner(OwnerId owner);
+  /// Removes entries of owners that are gone, `count_max` at most; has_gone() tells whether there are more.
+  std::vector<Departure> drop_gone(std::size_t count_max);
+  [[nodiscard]] bool has_gone() const { return !gone_.empty(); }
+  [[nodiscard]] bool is_gone(OwnerId owner) const { return gone_.contains(owner); }
+  /// Removes what has expired by `now`, `count_max` at most.
+  std::vector<Departure> expire(base::Instant now, std::size_t count_max = SIZE_MAX);
   /// When expire() next has something to do; kNever when nothing can expire.
   [[nodiscard]] base::Instant next_expiry() const;
 
@@ -107,6 +128,10 @@ class Registry {
   /// registered or removed in between. `alias_or_node_id` must outlive the look-up.
   [[nodiscard]] LookUp begin_look_up(std::string_view alias_or_node_id) const;
   void resolve(std::span<LookUp> look_ups) const;
+  /// The text of all nodes, in the order of registration.
+  [[nodiscard]] std::shared_ptr<const NodeSnapshot> snapshot() { return pages_.snapshot(); }
+  /// Bytes of memory that only snapshots hold.
+  [[nodiscard]] std::size_t outdated_bytes() const { return pages_.outdated_bytes(); }
   /// In the order of registration.
   [[nodiscard]] const Entries& entries() const { return entries_; }
 
@@ -118,10 +143,15 @@ class Registry {
   [[nodiscard]] bool invariants() const;
 
  private:
-  using Owned = base::IntrusiveList<Entry, Entry>;
+  struct Owned {
+    base::IntrusiveList<Entry, Entry> entries;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+  };
 
   [[nodiscard]] const Entry* find(const HashedName& name) const;
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
+  [[nodiscard]] Status check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const;
   static void find_keys(Entry& entry);
   void link(Entry& entry);
   void unlink(Entry& entry);
@@ -134,7 +164,9 @@ class Registry {
   Entries entries_;
   NameIndex<Entry, &Entry::node_id_key> by_node_id_;
   NameIndex<Entry, &Entry::alias_key> by_alias_;
-  std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries have no list
+  NodePages pages_;
+  std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries are not in it
+  std::unordered_set<OwnerId> gone_;             // owners that have entries left
   std::multimap<base::Instant, Entry*> by_expiry_;
   std::uint64_t revision_ = 0;
   std::size_t bytes_ = 0;

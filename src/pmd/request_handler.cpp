@@ -23,12 +23,16 @@ base::SipKey random_key(io::Backend& backend) {
   return key;
 }
 
+/// Leaves, and claims answered, that a turn has time for.
+constexpr std::size_t kLeavesPerTurn = 128;
+constexpr std::size_t kClaimsPerTurn = 128;
+
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
 
 }  // namespace
 
 RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options,
-                               ServerCounters& counters, Delegate<void()> on_shutdown)
+                               ServerCounters& counters, Streams& streams, Delegate<void()> on_shutdown)
     : reactor_(reactor),
       log_(log),
       options_(options),
@@ -38,14 +42,21 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
       chunks_(kOutChunks),
       replies_(chunks_),
       events_(chunks_),
+      streams_(streams),
       registry_(options.registry, random_key(reactor.backend())),
+      watchers_(reactor, options, counters),
       claims_(options.claim_count_max),
       claim_timer_(Delegate<void()>::to<&RequestHandler::on_claim_timer>(*this)),
       expiry_timer_(Delegate<void()>::to<&RequestHandler::on_expiry_timer>(*this)) {
   grant_claims_.on_turn_end = Delegate<void()>::to<&RequestHandler::grant_claims>(*this);
+  leaves_left_ = kLeavesPerTurn;
+  go_on_removing_.on_turn_end = Delegate<void()>::to<&RequestHandler::go_on_removing>(*this);
 }
 
-RequestHandler::~RequestHandler() { grant_claims_.unlink(); }
+RequestHandler::~RequestHandler() {
+  grant_claims_.unlink();
+  go_on_removing_.unlink();
+}
 
 void RequestHandler::on_request(Session& session, std::string_view frame) {
   Result<protocol::Request> request = protocol::parse_request(frame);
@@ -56,7 +67,7 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
     case RequestType::register_node: return on_register(session, *request);
     case RequestType::unregister: return on_unregister(session, *request);
     case RequestType::resolve: return on_resolve(session, *request);
-    case RequestType::list: return reply(session, listed(*request));
+    case RequestType::list: return on_list(session, *request);
     case RequestType::heartbeat: return on_heartbeat(session, *request);
     case RequestType::watch: return on_watch(session, *request);
     case RequestType::shutdown: return on_shutdown(session, *request);
@@ -71,7 +82,9 @@ void RequestHandler::on_run_end(Session& session) { answer_look_ups(session); }
 void RequestHandler::on_session_closed(Session& session) {
   watchers_.remove(session);
   claims_.forget(session);
-  tell_leaves(registry_.drop_owner(session.id()));
+  told_of_loss_.erase(session.id());
+  registry_.drop_owner(session.id());
+  if (registry_.has_gone() && !is_stopped_) remove_gone();
 }
 
 void RequestHandler::announce_shutdown(Session& session) {
@@ -79,7 +92,7 @@ void RequestHandler::announce_shutdown(Session& session) {
   events_.begin_frame();
   events_.append(protocol::pmd_shutdown_event());
   if (events_.is_out_of_memory()) return events_.abandon_frame();
-  session.send_event(events_.end_frame());
+  session.send(events_.end_frame());
 }
 
 void RequestHandler::stop() {
@@ -87,6 +100,7 @@ void RequestHandler::stop() {
   reactor_.timers().cancel(claim_timer_);
   reactor_.timers().cancel(expiry_timer_);
   grant_claims_.unlink();
+  go_on_removing_.unlink();
 }
 
 void RequestHandler::on_malformed(Session& session) {
@@ -102,9 +116,10 @@ void RequestHandler::on_register(Session& session, const protocol::Request& requ
     ++counters_.registrations_invalid;
     return reply(session, protocol::error_response(request.raw_request_id, request.refusal));
   }
-  if (try_register(session, request.registration, request.raw_request_id)) return;
-  if (!may_wait(session, request.registration)) {
-    return refuse_claim(session, request.registration, request.raw_request_id);
+  const Registry::Entry* holder = try_register(session, request.registration, request.raw_request_id);
+  if (holder == nullptr) return;
+  if (!may_wait(session, *holder)) {
+    return refuse_claim(session, request.registration, request.raw_request_id, *holder);
   }
   session.hold(Session::Hold::claim);
   ++counters_.claims_parked;
@@ -113,54 +128,72 @@ void RequestHandler::on_register(Session& session, const protocol::Request& requ
   claims_.park({&session, request.registration, std::string(request.raw_request_id), deadline});
 }
 
-bool RequestHandler::try_register(Session& session, const protocol::Registration& registration,
-                                  std::string_view raw_request_id) {
+const Registry::Entry* RequestHandler::try_register(Session& session, const protocol::Registration& registration,
+                                                    std::string_view raw_request_id) {
   const Registry::Outcome outcome =
       registry_.register_node(session.id(), registration, reactor_.now(), reactor_.wall_ms());
   switch (outcome.status) {
-    case Registry::Status::alias_in_use: return false;
+    case Registry::Status::alias_in_use:
+    case Registry::Status::node_id_in_use: return outcome.entry;
     case Registry::Status::full:
       ++counters_.registrations_full;
       reply(session, protocol::error_response(raw_request_id, "Registry is full"));
-      return true;
+      break;
+    case Registry::Status::owner_full:
+      ++counters_.registrations_over_share;
+      reply(session, protocol::error_response(raw_request_id, "Too many nodes on one connection"));
+      break;
     case Registry::Status::joined:
-    case Registry::Status::replaced: break;
+    case Registry::Status::replaced: welcome(session, registration, raw_request_id, outcome); break;
   }
+  return nullptr;
+}
+
+void RequestHandler::welcome(Session& session, const protocol::Registration& registration,
+                             std::string_view raw_request_id, const Registry::Outcome& outcome) {
   session.wants_shutdown_event = registration.node.has_cap(protocol::kShutdownCap);
+  if (!registration.secret.empty()) told_of_loss_[session.id()] = &session;
   reply(session, protocol::success_response(raw_request_id));
+  if (outcome.departure) tell_leaves({*outcome.departure});
   tell_join(*outcome.entry);
+  if (outcome.loser != 0) {
+    tell_loss(outcome.loser, registration.node.node_id, protocol::LossReason::replaced, &outcome.entry->node);
+  }
   arm_expiry();
   // A replaced entry may have given up an alias that somebody waits for.
   if (outcome.status == Registry::Status::replaced && !claims_.empty()) reactor_.defer(grant_claims_);
-  return true;
 }
 
-/// Whether it makes sense, and costs little, to wait for the alias. A holder on the same connection would wait, too.
-bool RequestHandler::may_wait(const Session& session, const protocol::Registration& registration) const {
-  const Registry::Entry* holder = registry_.resolve(*registration.node.alias);
-  return holder->owner != session.id() && !claims_.is_full() && session.unread_size() <= kUnreadBehindClaimMax;
+/// Whether it makes sense, and costs little, to wait for the name. A holder on the same connection would wait, too.
+bool RequestHandler::may_wait(const Session& session, const Registry::Entry& holder) const {
+  return holder.owner != session.id() && !claims_.is_full() && session.unread_size() <= kUnreadBehindClaimMax;
 }
 
 void RequestHandler::refuse_claim(Session& session, const protocol::Registration& registration,
-                                  std::string_view raw_request_id) {
+                                  std::string_view raw_request_id, const Registry::Entry& holder) {
   ++counters_.claims_refused;
-  const Registry::Entry* holder = registry_.resolve(*registration.node.alias);
-  reply(session, protocol::alias_in_use_response(raw_request_id, holder->node));
+  const bool has_node_id = holder.node.node_id == registration.node.node_id;
+  const std::string error =
+      has_node_id ? protocol::node_id_in_use(holder.node.node_id) : protocol::alias_in_use(*holder.node.alias);
+  reply(session, protocol::name_in_use_response(raw_request_id, error, holder.node));
 }
 
-/// Grants the claims whose alias is free by now, and refuses those whose deadline is not after `refused_until`.
+/// Grants the claims whose name is free by now, and refuses those whose deadline is not after `refused_until`. What is
+/// too much for a turn is granted in the next, and refused by the timer.
 void RequestHandler::settle_claims(base::Instant refused_until) {
-  claims_.settle([&](const Claim& claim) {
-    if (try_register(*claim.session, claim.registration, claim.raw_request_id)) {
+  const bool has_seen_all = claims_.settle(kClaimsPerTurn, [&](const Claim& claim) {
+    const Registry::Entry* holder = try_register(*claim.session, claim.registration, claim.raw_request_id);
+    if (holder == nullptr) {
       ++counters_.claims_granted;
     } else if (claim.deadline <= refused_until) {
-      refuse_claim(*claim.session, claim.registration, claim.raw_request_id);
+      refuse_claim(*claim.session, claim.registration, claim.raw_request_id, *holder);
     } else {
       return false;
     }
     claim.session->release(Session::Hold::claim);
     return true;
   });
+  if (!has_seen_all) reactor_.defer(grant_claims_);
 }
 
 void RequestHandler::grant_claims() { settle_claims(base::Instant::min()); }
@@ -201,10 +234,17 @@ void RequestHandler::answer_look_ups(Session& session) {
   });
 }
 
-std::string RequestHandler::listed(const protocol::Request& request) const {
-  auto response = protocol::NodesResponse::to_list(request.raw_request_id);
-  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.text.json());
-  return std::move(response).finish();
+void RequestHandler::on_list(Session& session, const protocol::Request& request) {
+  reply_nodes(session, protocol::list_response_head(request.raw_request_id));
+}
+
+void RequestHandler::reply_nodes(Session& session, std::string_view head) {
+  // Each answer that is unread holds the pages as they were. Who has been about it longest makes room.
+  while (!streams_.empty() && registry_.outdated_bytes() > options_.reply_backlog_total) {
+    ++counters_.slow_readers;
+    streams_.oldest().close({Errc::queue_full, "answering a peer that does not read"});
+  }
+  session.reply_nodes(head, registry_.snapshot());
 }
 
 void RequestHandler::on_heartbeat(Session& session, const protocol::Request& request) {
@@ -215,9 +255,7 @@ void RequestHandler::on_heartbeat(Session& session, const protocol::Request& req
 }
 
 void RequestHandler::on_watch(Session& session, const protocol::Request& request) {
-  auto response = protocol::NodesResponse::to_watch(request.raw_request_id, registry_.revision());
-  for (const Registry::Entry& entry : registry_.entries()) response.add(entry.text.json());
-  reply(session, std::move(response).finish());
+  reply_nodes(session, protocol::watch_response_head(request.raw_request_id, registry_.revision()));
   watchers_.add(session);
 }
 
@@ -262,11 +300,42 @@ void RequestHandler::on_expiry_timer() {
     ++counters_.stalls;
     no_expiry_before_ = base::saturating_add(now, options_.stall_grace);
   } else {
-    expired = registry_.expire(now);
+    expired = registry_.expire(now, kLeavesPerTurn);
+    no_expiry_before_ = now;  // what is left is not late because of that
     counters_.expiries += expired.size();
   }
   arm_expiry();
   tell_leaves(expired);
+  for (const Registry::Departure& gone : expired) {
+    tell_loss(gone.owner, gone.node.node_id, protocol::LossReason::expired, nullptr);
+  }
+}
+
+/// Over turns: a connection may have had many nodes, and many connections may end at once.
+void RequestHandler::remove_gone() {
+  const std::vector<Registry::Departure> departures = registry_.drop_gone(leaves_left_);
+  leaves_left_ -= departures.size();
+  tell_leaves(departures);
+  reactor_.defer(go_on_removing_);
+}
+
+void RequestHandler::go_on_removing() {
+  leaves_left_ = kLeavesPerTurn;
+  if (registry_.has_gone()) remove_gone();
+}
+
+/// Tells whoever registered the node that it is not any more. A session that registered without a secret does not know
+/// the event.
+void RequestHandler::tell_loss(OwnerId owner, std::string_view node_id, protocol::LossReason reason,
+                               const protocol::NodeInfo* holder) {
+  if (is_stopped_) return;
+  const auto found = told_of_loss_.find(owner);
+  if (found == told_of_loss_.end()) return;
+  ++counters_.registrations_lost;
+  events_.begin_frame();
+  events_.append(protocol::registration_lost_event(node_id, reason, holder));
+  if (events_.is_out_of_memory()) return events_.abandon_frame();
+  found->second->send(events_.end_frame());
 }
 
 void RequestHandler::reply(Session& session, std::string_view body) {
@@ -308,7 +377,7 @@ void RequestHandler::tell(std::string_view event) {
     return watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
   }
   ++counters_.events;
-  watchers_.broadcast(events_.end_frame());
+  watchers_.tell(events_.end_frame());
 }
 
 }  // namespace distflow::pmd

@@ -40,7 +40,8 @@ Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options
       log_(log),
       options_(std::move(options)),
       blocks_(kBlocks),
-      handler_(reactor, log, options_, counters_, Delegate<void()>::to<&Server::begin_shutdown>(*this)),
+      streams_(reactor),
+      handler_(reactor, log, options_, counters_, streams_, Delegate<void()>::to<&Server::begin_shutdown>(*this)),
       idle_timer_(Delegate<void()>::to<&Server::on_idle>(*this)),
       shutdown_timer_(Delegate<void()>::to<&Server::on_shutdown_deadline>(*this)),
       peer_lines_(20, base::seconds(10)) {}
@@ -84,7 +85,7 @@ Result<void> Server::listen(const io::Address& address) {
 }
 
 void Server::on_accept(io::Handle stream, const io::Address& peer, transport::Listener& listener) {
-  const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_};
+  const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_};
   SessionHost& host = *this;
   auto session = std::make_unique<Session>(parts, host, ++last_id_, listener, peer);
   session->open(stream);
@@ -101,6 +102,8 @@ void Server::on_accept(io::Handle stream, const io::Address& peer, transport::Li
 void Server::on_request(Session& session, std::string_view frame) { handler_.on_request(session, frame); }
 
 void Server::on_run_end(Session& session) { handler_.on_run_end(session); }
+
+void Server::on_sent(Session& session) { handler_.on_sent(session); }
 
 void Server::on_session_closed(Session& session, Error why) {
   if (why == Errc::frame_too_long) {

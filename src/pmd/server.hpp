@@ -30,7 +30,7 @@ class Server final : private SessionHost {
   Server& operator=(const Server&) = delete;
 
   /// Begins to listen. The system's EADDRINUSE when another has the port; Errc::invalid_address for a host that is no
-  /// numeric address. To be called once.
+  /// numeric address. May be called again when it has failed.
   Result<void> start();
   /// The port listened at.
   [[nodiscard]] std::uint16_t port() const;
@@ -53,6 +53,7 @@ class Server final : private SessionHost {
   void on_accept(io::Handle stream, const io::Address& peer, transport::Listener& listener);
   void on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
+  void on_sent(Session& session) override;
   void on_session_closed(Session& session, Error why) override;
   void on_entrance_closed();
   void on_idle();
@@ -69,6 +70,7 @@ class Server final : private SessionHost {
   ServerCounters counters_;
   base::ChunkPool blocks_;
   std::size_t reply_backlog_ = 0;
+  Streams streams_;
   RequestHandler handler_;
   std::vector<std::unique_ptr<Entrance>> entrances_;
   std::size_t entrances_open_ = 0;

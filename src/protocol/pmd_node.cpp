@@ -9,12 +9,12 @@
 namespace distflow::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKeys = {"nodeId",        "alias", "host", "port",
-                                                   "lastHeartbeat", "caps",  "meta", "ttl"};
+constexpr std::array<std::string_view, 9> kKeys = {"nodeId", "alias", "host", "port",  "lastHeartbeat",
+                                                   "caps",   "meta",  "ttl",  "secret"};
 
 /// The members of a node, as slices.
 struct Fields {
-  explicit Fields(const std::array<std::string_view, 8>& values)
+  explicit Fields(const std::array<std::string_view, 9>& values)
       : node_id(values[0]),
         alias(values[1]),
         host(values[2]),
@@ -22,9 +22,10 @@ struct Fields {
         last_heartbeat(values[4]),
         caps(values[5]),
         meta(values[6]),
-        ttl(values[7]) {}
+        ttl(values[7]),
+        secret(values[8]) {}
 
-  std::string_view node_id, alias, host, port, last_heartbeat, caps, meta, ttl;
+  std::string_view node_id, alias, host, port, last_heartbeat, caps, meta, ttl, secret;
 };
 
 bool means_none(std::string_view alias) { return alias.empty() || alias == "null" || alias == R"("")"; }
@@ -102,6 +103,10 @@ void append_registration(std::string& out, const Registration& registration) {
     append_json_integer(out, *registration.ttl_ms);
   }
   append_extras(out, registration.node);
+  if (!registration.secret.empty()) {
+    out += R"(,"secret":)";
+    append_json_string(out, registration.secret);
+  }
   out += '}';
 }
 
@@ -161,6 +166,11 @@ std::variant<Registration, std::string_view> read_registration(std::string_view 
     auto meta = read_meta(fields.meta);
     if (!meta) return "meta is not an object of at most 32 strings of at most 256 bytes";
     node.meta = std::move(*meta);
+  }
+  if (!fields.secret.empty()) {
+    auto secret = read_name(fields.secret, kSecretSizeMax);
+    if (!secret) return "secret is not a string of 1 to 128 bytes";
+    registration.secret = std::move(*secret);
   }
   return registration;
 }

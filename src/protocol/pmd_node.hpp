@@ -22,6 +22,7 @@ inline constexpr std::size_t kCapCountMax = 32;
 inline constexpr std::size_t kCapSizeMax = 64;
 /// The capability that asks to be told when the PMD was told to end.
 inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
+inline constexpr std::size_t kSecretSizeMax = 128;
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;
 
@@ -45,6 +46,8 @@ struct NodeInfo {
 struct Registration {
   NodeInfo node;                            ///< Without last_heartbeat_ms.
   std::optional<std::int64_t> ttl_ms = {};  ///< Positive.
+  /// Who repeats it may register the nodeId anew from another connection. At most kSecretSizeMax bytes; empty: none.
+  std::string secret = {};
 
   friend bool operator==(const Registration&, const Registration&) = default;
 };

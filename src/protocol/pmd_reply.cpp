@@ -45,16 +45,17 @@ std::optional<std::vector<NodeInfo>> read_nodes(std::string_view json) {
 }
 
 bool read_response(std::string_view request_id, std::string_view payload, Response& response) {
-  constexpr std::array<std::string_view, 6> keys = {"success", "error", "node", "nodes", "rev", "version"};
+  constexpr std::array<std::string_view, 7> keys = {"success", "error", "node", "nodes", "rev", "version", "holder"};
   const auto found = find_members(payload, keys);
   if (!found) return false;
-  const auto& [success, error, node, nodes, rev, version] = *found;
+  const auto& [success, error, node, nodes, rev, version, holder] = *found;
   response.request_id = decode_string(request_id).value_or("");
   response.success = success == "true";
   response.error = decode_string(error);
   response.node = read_node(node);
   response.nodes = read_nodes(nodes);
   response.rev = read_rev(rev);
+  response.holder = read_node(holder);
   if (!version.empty()) response.hello = read_hello(payload);
   return true;
 }
@@ -63,16 +64,24 @@ EventKind kind_of(std::string_view json) {
   const auto name = decode_string(json);
   if (name == "peer:join") return EventKind::join;
   if (name == "peer:leave") return EventKind::leave;
+  if (name == "registration:lost") return EventKind::registration_lost;
   return name == "pmd:shutdown" ? EventKind::pmd_shutdown : EventKind::unknown;
 }
 
 bool read_event(std::string_view payload, Event& event) {
-  const auto found = find_members(payload, std::array<std::string_view, 3>{"event", "peer", "rev"});
+  const auto found =
+      find_members(payload, std::array<std::string_view, 6>{"event", "peer", "rev", "nodeId", "reason", "holder"});
   if (!found) return false;
-  const auto& [name, peer, rev] = *found;
+  const auto& [name, peer, rev, node_id, reason, holder] = *found;
   event.kind = kind_of(name);
   event.rev = read_rev(rev);
   if (event.kind == EventKind::pmd_shutdown) return true;
+  if (event.kind == EventKind::registration_lost) {
+    event.node_id = decode_string(node_id).value_or("");
+    event.reason = decode_string(reason) == "replaced" ? LossReason::replaced : LossReason::expired;
+    event.holder = read_node(holder);
+    return true;
+  }
   if (auto node = read_node(peer)) {
     event.peer = std::move(*node);
   } else {
@@ -86,6 +95,13 @@ bool read_event(std::string_view payload, Event& event) {
 std::string alias_in_use(std::string_view alias) {
   std::string text = "Alias '";
   text += alias;
+  text += "' already in use";
+  return text;
+}
+
+std::string node_id_in_use(std::string_view node_id) {
+  std::string text = "Node '";
+  text += node_id;
   text += "' already in use";
   return text;
 }
@@ -104,9 +120,9 @@ std::string error_response(std::string_view raw_request_id, std::string_view err
   return json += "}}";
 }
 
-std::string alias_in_use_response(std::string_view raw_request_id, const NodeInfo& holder) {
+std::string name_in_use_response(std::string_view raw_request_id, std::string_view error, const NodeInfo& holder) {
   std::string json = response_head(raw_request_id) + R"({"error":)";
-  append_json_string(json, alias_in_use(*holder.alias));
+  append_json_string(json, error);
   json += R"(,"holder":)";
   append_node(json, holder);
   return json += "}}";
@@ -131,14 +147,14 @@ std::string hello_response(std::string_view raw_request_id, const Hello& hello) 
   return json += "}}";
 }
 
-NodesResponse NodesResponse::to_list(std::string_view raw_request_id) {
-  return NodesResponse(response_head(raw_request_id) + R"({"nodes":[)");
+std::string list_response_head(std::string_view raw_request_id) {
+  return response_head(raw_request_id) + R"({"nodes":[)";
 }
 
-NodesResponse NodesResponse::to_watch(std::string_view raw_request_id, std::uint64_t rev) {
+std::string watch_response_head(std::string_view raw_request_id, std::uint64_t rev) {
   std::string json = response_head(raw_request_id) + R"({"success":true,"rev":)";
   append_rev(json, rev);
-  return NodesResponse(json += R"(,"nodes":[)");
+  return json += R"(,"nodes":[)";
 }
 
 void NodesResponse::add(std::string_view node_json) {
@@ -147,7 +163,7 @@ void NodesResponse::add(std::string_view node_json) {
   json_ += node_json;
 }
 
-std::string NodesResponse::finish() && { return std::move(json_ += "]}}"); }
+std::string NodesResponse::finish() && { return std::move(json_ += kNodesResponseTail); }
 
 std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev) {
   DF_ASSERT(kind == EventKind::join || kind == EventKind::leave);
@@ -157,6 +173,17 @@ std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev) 
   append_node(json, peer);
   json += R"(,"rev":)";
   append_rev(json, rev);
+  return json += "}}";
+}
+
+std::string registration_lost_event(std::string_view node_id, LossReason reason, const NodeInfo* holder) {
+  std::string json = R"({"type":"event","payload":{"event":"registration:lost","nodeId":)";
+  append_json_string(json, node_id);
+  json += reason == LossReason::replaced ? R"(,"reason":"replaced")" : R"(,"reason":"expired")";
+  if (holder != nullptr) {
+    json += R"(,"holder":)";
+    append_node(json, *holder);
+  }
   return json += "}}";
 }
 

@@ -32,6 +32,8 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 /// Alias 'x' already in use
 [[nodiscard]] std::string alias_in_use(std::string_view alias);
 
+/// Node 'x' already in use
+[[nodiscard]] std::string node_id_in_use(std::string_view node_id);
 /// Shutdown refused: 2 nodes are registered
 [[nodiscard]] std::string nodes_registered(std::size_t count);
 
@@ -40,21 +42,30 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 
 [[nodiscard]] std::string success_response(std::string_view raw_request_id);
 [[nodiscard]] std::string error_response(std::string_view raw_request_id, std::string_view error);
-/// The refusal of an alias, with the node that has it: `"holder"` is a key of ours.
-[[nodiscard]] std::string alias_in_use_response(std::string_view raw_request_id, const NodeInfo& holder);
+/// The refusal of a name, as in alias_in_use(), with the node that has it: `"holder"` is a key of ours.
+[[nodiscard]] std::string name_in_use_response(std::string_view raw_request_id, std::string_view error,
+                                               const NodeInfo& holder);
 [[nodiscard]] std::string node_response(std::string_view raw_request_id, std::string_view node_json);
 [[nodiscard]] std::string hello_response(std::string_view raw_request_id, const Hello& hello);
 
-/// The responses that hold many nodes, one by one in order of registration, from wherever they lie:
+/// A response that holds many nodes, as it goes on the wire around them: head, nodes separated by commas, tail. `rev`
+/// is the registry's revision that the nodes are the state of.
+[[nodiscard]] std::string list_response_head(std::string_view raw_request_id);
+[[nodiscard]] std::string watch_response_head(std::string_view raw_request_id, std::uint64_t rev);
+inline constexpr std::string_view kNodesResponseTail = "]}}";
+
+/// The same put together, where all nodes are at hand:
 ///   NodesResponse response = NodesResponse::to_list(id);
 ///   for (...) response.add(node);
 ///   send(std::move(response).finish());
 class NodesResponse {
  public:
-  [[nodiscard]] static NodesResponse to_list(std::string_view raw_request_id);
-
-  /// `rev` is the registry's revision that the nodes are the state of.
-  [[nodiscard]] static NodesResponse to_watch(std::string_view raw_request_id, std::uint64_t rev);
+  [[nodiscard]] static NodesResponse to_list(std::string_view raw_request_id) {
+    return NodesResponse(list_response_head(raw_request_id));
+  }
+  [[nodiscard]] static NodesResponse to_watch(std::string_view raw_request_id, std::uint64_t rev) {
+    return NodesResponse(watch_response_head(raw_request_id, rev));
+  }
 
   void add(std::string_view node_json);
   [[nodiscard]] std::string finish() &&;
@@ -69,12 +80,22 @@ class NodesResponse {
 enum class EventKind {
   join,
   leave,
-  pmd_shutdown,  ///< The PMD was told to end, and is not to be started again.
-  unknown,       ///< An event of a later version, or without a usable node: to be passed over.
+  registration_lost,  ///< A registration that came over this connection is no more, although nobody took it off.
+  pmd_shutdown,       ///< The PMD was told to end, and is not to be started again.
+  unknown,            ///< An event of a later version, or without a usable node: to be passed over.
 };
 
 /// `kind` is join or leave; `rev` is the revision that the change led to.
 [[nodiscard]] std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev);
+
+/// Why a registration is lost.
+enum class LossReason {
+  expired,   ///< No heartbeat came within the TTL.
+  replaced,  ///< The nodeId was registered again over another connection, with the same secret.
+};
+
+/// Only for connections whose registration had a secret. `holder` is who has the nodeId now; null: nobody.
+[[nodiscard]] std::string registration_lost_event(std::string_view node_id, LossReason reason, const NodeInfo* holder);
 
 /// Only for connections whose caps ask for it: a TypeScript client does not know it.
 [[nodiscard]] std::string pmd_shutdown_event();
@@ -88,13 +109,17 @@ struct Response {
   std::optional<NodeInfo> node;                ///< To resolve.
   std::optional<std::vector<NodeInfo>> nodes;  ///< To list, and to watch by our PMD; unusable ones are left out.
   std::optional<std::uint64_t> rev;            ///< To watch, by our PMD.
+  std::optional<NodeInfo> holder;              ///< To a refused register, by our PMD: who has the name.
   std::optional<Hello> hello;                  ///< To hello, by our PMD.
 };
 
 struct Event {
   EventKind kind = EventKind::unknown;
-  NodeInfo peer;                     ///< Of join and leave.
-  std::optional<std::uint64_t> rev;  ///< Of our PMD.
+  NodeInfo peer;                            ///< Of join and leave.
+  std::string node_id;                      ///< Of registration_lost: which.
+  LossReason reason = LossReason::expired;  ///< Of registration_lost.
+  std::optional<NodeInfo> holder;           ///< Of registration_lost: who has the nodeId now.
+  std::optional<std::uint64_t> rev;         ///< Of our PMD.
 };
 
 using Reply = std::variant<Response, Event>;

@@ -10,16 +10,22 @@
 namespace distflow::transport {
 namespace {
 
-/// How many whole frames the first `bytes` bytes of the pieces are.
+/// How many whole frames the first `bytes` bytes of the pieces are. A frame may go on over pieces.
 std::uint32_t count_frames(std::span<const io::Piece> pieces, std::size_t bytes) {
   std::uint32_t count = 0;
+  std::size_t rest = 0;  // of the frame that goes on in the next piece
   for (io::Piece piece : pieces) {
     while (!piece.empty()) {
-      const std::size_t size = framing::kHeaderSize + framing::read_header(piece.data());
-      if (size > bytes) return count;
-      bytes -= size;
-      piece.remove_prefix(size);
-      ++count;
+      if (rest == 0) {
+        if (piece.size() < framing::kHeaderSize) return count;
+        rest = framing::kHeaderSize + framing::read_header(piece.data());
+        if (rest > bytes) return count;
+        bytes -= rest;
+      }
+      const std::size_t here = std::min(rest, piece.size());
+      piece.remove_prefix(here);
+      rest -= here;
+      if (rest == 0) ++count;
     }
   }
   return count;

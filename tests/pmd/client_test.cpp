@@ -43,6 +43,10 @@ class Witness : public ClientObserver {
     if (when_refused) when_refused();
     return after_refusal;
   }
+  void on_registration_lost(const Error& why, const NodeInfo* holder) override {
+    refusal = why;
+    note("lost to " + (holder == nullptr ? "nobody" : holder->node_id));
+  }
   void on_snapshot(std::vector<NodeInfo> nodes) override {
     std::string text = "snapshot:";
     for (const NodeInfo& each : nodes) text += " " + each.node_id;
@@ -379,6 +383,60 @@ TEST_F(PmdClient, each_kind_of_request_gets_its_answer) {
   EXPECT_EQ(**listed.result, pmd.nodes);
   EXPECT_EQ(greeted.result->error(), Errc::refused);
   EXPECT_TRUE(*ended.result);
+}
+
+TEST_F(PmdClient, the_secret_of_a_registration_is_the_same_in_each_and_no_other_clients) {
+  std::vector<std::string> secrets;
+  pmd.script = [&](const Request& request) {
+    if (request.type == RequestType::register_node) secrets.push_back(request.registration.secret);
+    pmd.answer_like_typescript(request);
+  };
+  options.registration = registration("n1");
+  start();
+  ASSERT_TRUE(until_told("registered"));
+  pmd.hang_up();
+  ASSERT_TRUE(until([&] { return secrets.size() == 2; }));
+  client->set_registration(registration("n1"));
+  ASSERT_TRUE(until([&] { return secrets.size() == 3; }));
+  EXPECT_EQ(secrets[0].size(), 32U);
+  EXPECT_EQ(secrets[1], secrets[0]);
+  EXPECT_EQ(secrets[2], secrets[0]);
+}
+
+TEST_F(PmdClient, a_registration_that_the_pmd_says_is_lost_is_told_of_and_made_again) {
+  options.registration = registration("n1");
+  start();
+  ASSERT_TRUE(until_told("registered"));
+  pmd.send(protocol::registration_lost_event("another", protocol::LossReason::expired, nullptr));
+  pmd.send(protocol::registration_lost_event("n1", protocol::LossReason::expired, nullptr));
+  ASSERT_TRUE(until_told("lost to nobody"));
+  EXPECT_EQ(witness.refusal, Errc::timed_out);
+  ASSERT_TRUE(until([&] { return witness.count("registered") == 2; }));
+  const NodeInfo twin = node("n1");
+  pmd.send(protocol::registration_lost_event("n1", protocol::LossReason::replaced, &twin));
+  ASSERT_TRUE(until_told("lost to n1"));
+  ASSERT_TRUE(until([&] { return witness.count("registered") == 3; }));
+}
+
+TEST_F(PmdClient, a_node_whose_alias_was_taken_while_it_was_away_is_told_once_who_has_it) {
+  bool is_taken = false;
+  pmd.script = [&](const Request& request) {
+    if (!is_taken || request.type != RequestType::register_node) return pmd.answer_like_typescript(request);
+    NodeInfo holder = node("thief");
+    holder.alias = "alias-of-n1";
+    pmd.send(protocol::name_in_use_response(request.raw_request_id, protocol::alias_in_use("alias-of-n1"), holder));
+  };
+  witness.after_refusal = AfterRefusal::retry;
+  options.registration = registration("n1");
+  start();
+  ASSERT_TRUE(until_told("registered"));
+  is_taken = true;
+  pmd.hang_up();
+  ASSERT_TRUE(until([&] { return witness.count("refused: Alias 'alias-of-n1' already in use") == 3; }));
+  EXPECT_EQ(witness.count("lost to thief"), 1U);
+  EXPECT_EQ(witness.refusal, Errc::alias_in_use);
+  is_taken = false;
+  ASSERT_TRUE(until([&] { return witness.count("registered") == 2; }));
 }
 
 TEST_F(PmdClient, unregister_ends_the_registration_for_good) {

@@ -86,8 +86,9 @@ TEST_F(PmdPoints, point_2_a_node_that_declared_a_ttl_expires_without_heartbeats)
 TEST_F(PmdPoints, point_3_the_entry_belongs_to_the_connection_that_registered_it_last) {
   const auto old_connection = pmd.connect();
   const auto new_connection = pmd.connect();
-  pmd.ask(old_connection, register_text("id1", "pong"));
-  EXPECT_EQ(pmd.ask(new_connection, register_text("id1", "pong")), kSuccess);
+  const std::string registration = register_text("id1", "pong", R"(,"secret":"s")");
+  pmd.ask(old_connection, registration);
+  EXPECT_EQ(pmd.ask(new_connection, registration), kSuccess);
   pmd.hang_up(old_connection);
   EXPECT_THAT(pmd.ask(new_connection, resolve_text("pong")), HasSubstr("id1"));
   EXPECT_EQ(pmd.server().counters().leaves, 0u);

@@ -31,6 +31,30 @@ protocol::Registration node_with_ttl(const std::string& node_id, std::int64_t tt
   return registration;
 }
 
+protocol::Registration with_secret(protocol::Registration registration, const std::string& secret) {
+  registration.secret = secret;
+  return registration;
+}
+
+/// All at once of what a server does over turns.
+std::vector<Registry::Departure> drop(Registry& registry, OwnerId owner) {
+  registry.drop_owner(owner);
+  return registry.drop_gone(SIZE_MAX);
+}
+
+/// The inside of the array that a list answers with.
+std::string text_of(const NodeSnapshot& snapshot) {
+  std::string text;
+  for (const auto& page : snapshot.pages) text.append(page->chunk->data(), page->size);
+  return text.empty() ? text : text.substr(1);
+}
+
+std::string text_of(const Registry::Entries& entries) {
+  std::string text;
+  for (const Registry::Entry& entry : entries) (text += text.empty() ? "" : ",") += entry.text.json();
+  return text;
+}
+
 class RegistryTest : public ::testing::Test {
  protected:
   ~RegistryTest() override { EXPECT_TRUE(registry.invariants()); }
@@ -108,19 +132,85 @@ TEST_F(RegistryTest, a_registration_replaces_the_entry_as_a_whole_and_keeps_its_
 }
 
 TEST_F(RegistryTest, an_entry_moves_to_the_owner_that_registers_it_and_the_end_of_the_old_one_changes_nothing) {
-  add(1, node("id1", "pong"));
-  EXPECT_EQ(add(2, node("id1", "pong")), Status::replaced);
-  EXPECT_TRUE(registry.drop_owner(1).empty());
+  add(1, with_secret(node("id1", "pong"), "s"));
+  EXPECT_EQ(add(2, with_secret(node("id1", "pong"), "s")), Status::replaced);
+  EXPECT_TRUE(drop(registry, 1).empty());
   EXPECT_EQ(resolve("pong"), "id1");
-  EXPECT_EQ(registry.drop_owner(2).size(), 1u);
+  EXPECT_EQ(drop(registry, 2).size(), 1u);
   EXPECT_EQ(resolve("pong"), "(nothing)");
+}
+
+TEST_F(RegistryTest, a_node_id_of_a_living_owner_is_given_up_only_for_the_secret_that_it_was_registered_with) {
+  add(1, node("plain", "a"));
+  add(1, with_secret(node("id1", "pong"), "secret"));
+  for (const char* wrong : {"", "secre", "secret2", "Secret"}) {
+    const Registry::Outcome outcome = registry.register_node(2, with_secret(node("id1", "mine"), wrong), kStart, kWall);
+    EXPECT_EQ(outcome.status, Status::node_id_in_use) << wrong;
+    EXPECT_EQ(outcome.entry->owner, 1u);
+  }
+  EXPECT_EQ(add(2, node("plain")), Status::node_id_in_use) << "nobody has the secret of a node without one";
+  EXPECT_EQ(registry.revision(), 2u);
+  EXPECT_EQ(add(1, node("plain", "b")), Status::replaced) << "the same owner needs none";
+  EXPECT_EQ(add(2, with_secret(node("id1", "pong"), "secret")), Status::replaced);
+  EXPECT_EQ(registry.resolve("id1")->owner, 2u);
+}
+
+TEST_F(RegistryTest, what_an_owner_that_is_gone_has_left_is_anybodys) {
+  add(1, with_secret(node("id1", "pong"), "secret"));
+  add(1, node("id2", "ping"));
+  registry.drop_owner(1);
+  const Registry::Outcome outcome = registry.register_node(2, node("id1", "pong"), kStart, kWall);
+  EXPECT_EQ(outcome.status, Status::replaced);
+  EXPECT_EQ(outcome.loser, 1u);
+  EXPECT_EQ(registry.drop_gone(SIZE_MAX).size(), 1u);
+  EXPECT_FALSE(registry.has_gone());
+  EXPECT_EQ(listed(), "id1 ");
+}
+
+TEST_F(RegistryTest, a_node_id_that_moves_to_another_address_leaves_and_joins) {
+  add(1, with_secret(node("id1", "pong"), "s"));
+  protocol::Registration moved = with_secret(node("id1", "pong"), "s");
+  moved.node.port = 1;
+  const Registry::Outcome outcome = registry.register_node(2, moved, kStart, kWall);
+  ASSERT_TRUE(outcome.departure);
+  EXPECT_EQ(outcome.departure->node.port, 45401);
+  EXPECT_EQ(outcome.departure->revision, 2u);
+  EXPECT_EQ(registry.revision(), 3u);
+  EXPECT_FALSE(registry.register_node(3, moved, kStart, kWall).departure) << "the address is the same";
+}
+
+TEST_F(RegistryTest, what_an_owner_leaves_and_what_expires_goes_in_parts) {
+  for (const char* id : {"id1", "id2", "id3"}) add(1, node_with_ttl(id, 100));
+  EXPECT_EQ(registry.expire(kStart + base::seconds(1), 1).size(), 1u);
+  registry.drop_owner(1);
+  EXPECT_EQ(registry.drop_gone(1).size(), 1u);
+  EXPECT_TRUE(registry.has_gone());
+  EXPECT_EQ(registry.drop_gone(5).size(), 1u);
+  EXPECT_FALSE(registry.has_gone());
+}
+
+TEST(RegistryShare, one_owner_cannot_fill_the_registry) {
+  Registry registry({.owner_entries_max = 2, .owner_bytes_max = 4000}, kKey);
+  const auto add = [&](OwnerId owner, const protocol::Registration& registration) {
+    return registry.register_node(owner, registration, kStart, kWall).status;
+  };
+  EXPECT_EQ(add(1, node("id1")), Status::joined);
+  EXPECT_EQ(add(1, node("id2")), Status::joined);
+  EXPECT_EQ(add(1, node("id3")), Status::owner_full);
+  EXPECT_EQ(add(1, node("id2", "other")), Status::replaced);
+  EXPECT_EQ(add(2, node("id3")), Status::joined);
+  protocol::Registration large = node("id4");
+  large.node.meta.assign(32, {std::string(200, 'k'), "v"});
+  EXPECT_EQ(add(2, large), Status::owner_full);
+  EXPECT_EQ(add(3, large), Status::joined) << "one node is always within the bytes of a share";
+  EXPECT_TRUE(registry.invariants());
 }
 
 TEST_F(RegistryTest, the_end_of_an_owner_takes_all_that_is_its_own_and_nothing_else) {
   add(1, node("id1", "a"));
   add(2, node("id2", "b"));
   add(1, node("id3", "c"));
-  const auto gone = registry.drop_owner(1);
+  const auto gone = drop(registry, 1);
   ASSERT_EQ(gone.size(), 2u);
   EXPECT_EQ(gone[0].node.node_id, "id1");
   EXPECT_EQ(gone[0].revision, 4u);
@@ -199,7 +289,8 @@ TEST_F(RegistryTest, beyond_the_bound_of_bytes_a_registration_is_refused_and_the
   EXPECT_EQ(resolve("small"), "id1");
 }
 
-// An entry's texts are in it twice: as they are, and as JSON, where a control character takes six bytes.
+// An entry's texts are in it three times: as they are, as JSON, and as JSON to be listed; there a control character
+// takes six bytes.
 TEST_F(RegistryTest, an_entry_counts_with_its_fixed_part_its_texts_and_its_json) {
   add(1, node("id1"));
   const std::size_t fixed = registry.bytes();
@@ -207,8 +298,8 @@ TEST_F(RegistryTest, an_entry_counts_with_its_fixed_part_its_texts_and_its_json)
   protocol::Registration with_meta = node("id1");
   with_meta.node.meta.emplace_back("key", std::string(200, '\x01'));
   add(1, with_meta);
-  EXPECT_GE(registry.bytes(), fixed + 200 + 200 * 6);
-  EXPECT_LE(registry.bytes(), fixed + 200 + 200 * 6 + 400);
+  EXPECT_GE(registry.bytes(), fixed + 200 + 2 * 200 * 6);
+  EXPECT_LE(registry.bytes(), fixed + 200 + 2 * 200 * 6 + 500);
   add(1, node("id1"));
   EXPECT_EQ(registry.bytes(), fixed);
   registry.unregister(1, "id1");
@@ -241,7 +332,7 @@ TEST_F(RegistryTest, look_ups_that_are_made_together_find_what_each_finds_alone)
 class NaiveRegistry {
  public:
   struct Node {
-    std::string node_id, alias;
+    std::string node_id, alias, secret;
     OwnerId owner;
     bool is_bound;
     std::int64_t ttl_ms;
@@ -258,9 +349,13 @@ class NaiveRegistry {
         return Status::alias_in_use;
       }
     }
+    if (same != nodes.end() && same->owner != owner) {
+      if (same->secret.empty() || same->secret != registration.secret) return Status::node_id_in_use;
+    }
     if (same == nodes.end() && nodes.size() == kEntriesMax) return Status::full;
     const std::int64_t ttl_ms = registration.ttl_ms.value_or(0);
-    const Node made{registration.node.node_id, alias, owner, ttl_ms > 0, ttl_ms, now + base::milliseconds(ttl_ms)};
+    const Node made{registration.node.node_id,       alias, registration.secret, owner, ttl_ms > 0, ttl_ms,
+                    now + base::milliseconds(ttl_ms)};
     ++revision;
     if (same != nodes.end()) {
       *same = made;
@@ -300,7 +395,7 @@ class NaiveRegistry {
   std::uint64_t revision = 0;
 };
 
-void expect_equal(const Registry& registry, const NaiveRegistry& naive) {
+void expect_equal(Registry& registry, const NaiveRegistry& naive) {
   ASSERT_TRUE(registry.invariants());
   ASSERT_EQ(registry.revision(), naive.revision);
   ASSERT_EQ(registry.size(), naive.nodes.size());
@@ -310,6 +405,7 @@ void expect_equal(const Registry& registry, const NaiveRegistry& naive) {
     ASSERT_EQ(entry.node.alias.value_or(""), expected->alias);
     ASSERT_EQ(entry.owner, (expected++)->owner);
   }
+  ASSERT_EQ(text_of(*registry.snapshot()), text_of(registry.entries()));
 }
 
 void run_random_operations(std::uint64_t seed) {
@@ -332,6 +428,7 @@ void run_random_operations(std::uint64_t seed) {
       case 1:
       case 2: {
         protocol::Registration registration = node(name, random.chance(0.8) ? any_name() : "");
+        if (random.chance(0.7)) registration.secret = random.chance(0.8) ? "s" : "t";
         if (random.chance(0.3)) registration.ttl_ms = 1 + static_cast<std::int64_t>(random.uniform(400));
         const Status status = registry.register_node(owner, registration, now, kWall).status;
         ASSERT_EQ(status, naive.add(owner, registration, now));
@@ -346,8 +443,7 @@ void run_random_operations(std::uint64_t seed) {
       case 4: ASSERT_EQ(registry.heartbeat(owner, name, now, kWall), naive.heartbeat(owner, name, now)); break;
       case 5:
         if (!random.chance(0.2)) break;
-        ASSERT_EQ(registry.drop_owner(owner).size(),
-                  naive.remove([&](const auto& each) { return each.owner == owner; }));
+        ASSERT_EQ(drop(registry, owner).size(), naive.remove([&](const auto& each) { return each.owner == owner; }));
         break;
       case 6:
         ASSERT_EQ(registry.expire(now).size(),

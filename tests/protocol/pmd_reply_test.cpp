@@ -53,7 +53,7 @@ TEST(PmdReply, the_texts_that_typescript_clients_compare_are_byte_exact) {
 }
 
 TEST(PmdReply, the_refusal_of_an_alias_names_its_holder_in_a_key_of_ours) {
-  const std::string frame = alias_in_use_response(R"("r")", pong());
+  const std::string frame = name_in_use_response(R"("r")", alias_in_use("pong"), pong());
   EXPECT_EQ(frame, R"({"type":"response","requestId":"r","payload":{"error":"Alias 'pong' already in use","holder":)"
                    R"({"nodeId":"775bfab11e654f63","alias":"pong","host":"localhost","port":45401,)"
                    R"("lastHeartbeat":1795374131949}}})");

@@ -1,0 +1,274 @@
+// That no request, no end of a connection and no crowd of watchers keeps a turn busy, and what unread answers hold.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "protocol/pmd_reply.hpp"
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+std::string padded(int i) { return "node" + std::to_string(i) + std::string(200, 'x'); }
+
+class PmdPacing : public ::testing::Test {
+ protected:
+  void start(ServerOptions options = {}) {
+    pmd.emplace(std::move(options));
+    ASSERT_TRUE(pmd->start());
+  }
+  MemoryPmd::PeerId with_nodes(int count) {
+    const auto peer = pmd->connect();
+    std::string burst;
+    for (int i = 0; i < count; ++i) burst += framed(register_text("id" + std::to_string(i), padded(i)));
+    pmd->network().write(peer, burst);
+    while (pmd->server().registry().size() < static_cast<std::size_t>(count)) pmd->turn();
+    pmd->turn();
+    EXPECT_THAT(pmd->receive(peer), SizeIs(count));
+    return peer;
+  }
+  [[nodiscard]] const ServerCounters& counters() { return pmd->server().counters(); }
+
+  std::optional<MemoryPmd> pmd;
+};
+
+TEST_F(PmdPacing, the_end_of_a_connection_with_many_nodes_cuts_no_watcher_that_reads) {
+  ServerOptions options;
+  options.watcher_backlog_max = 200'000;  // less than half of the events
+  start(options);
+  const auto many = with_nodes(1500);
+  const auto watcher = pmd->connect();
+  pmd->ask(watcher, request_text("watch"));
+  pmd->network().end(many);
+  std::size_t told = 0;
+  for (int turns = 0; turns < 100 && told < 1500; ++turns) {
+    pmd->turn();
+    told += pmd->receive(watcher).size();
+  }
+  EXPECT_EQ(told, 1500u);
+  EXPECT_FALSE(pmd->network().is_closed(watcher));
+  EXPECT_EQ(counters().slow_watchers, 0u);
+  EXPECT_EQ(counters().leaves, 1500u);
+}
+
+TEST_F(PmdPacing, leaves_are_spread_over_turns_and_a_look_up_comes_in_between) {
+  start();
+  const auto many = with_nodes(3000);
+  const auto honest = pmd->connect();
+  pmd->ask(honest, register_text("honest", "honest"));
+  pmd->network().end(many);
+  EXPECT_THAT(pmd->ask(honest, resolve_text("honest")), HasSubstr("honest"));
+  EXPECT_GT(pmd->server().registry().size(), 1u) << "not all of them have left by then";
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_EQ(pmd->server().registry().size(), 1u);
+}
+
+TEST_F(PmdPacing, a_node_that_is_about_to_leave_with_its_connection_may_register_at_once) {
+  start();
+  const auto many = with_nodes(3000);
+  const auto again = pmd->connect();
+  pmd->network().end(many);
+  EXPECT_EQ(pmd->ask(again, register_text("id2999", padded(2999))), kSuccess);
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_EQ(pmd->server().registry().size(), 1u);
+  EXPECT_THAT(pmd->ask(again, resolve_text(padded(2999))), HasSubstr("id2999"));
+}
+
+TEST_F(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_cost_nothing) {
+  start();
+  std::vector<MemoryPmd::PeerId> deaf;
+  for (int i = 0; i < 2000; ++i) {
+    deaf.push_back(pmd->network().connect());
+    pmd->network().write(deaf.back(), framed(request_text("watch")));
+  }
+  const auto watcher = pmd->connect();
+  pmd->ask(watcher, request_text("watch"));
+  for (const auto each : deaf) pmd->network().set_window(each, 0);
+  const auto node = pmd->connect();
+  pmd->ask(node, register_text("id1", "pong"));
+  EXPECT_LT(counters().events_queued, 2001u) << "more than some turns have time for";
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_THAT(pmd->receive(watcher), SizeIs(1));
+  EXPECT_EQ(counters().events_queued, 2001u);
+  EXPECT_EQ(counters().slow_watchers, 0u);
+}
+
+TEST_F(PmdPacing, a_list_is_as_of_its_request_whatever_changes_while_it_is_sent) {
+  start();
+  const auto many = with_nodes(1000);
+  const auto peer = pmd->connect();
+  const std::string whole = pmd->ask(peer, request_text("list"));
+  EXPECT_THAT(whole, HasSubstr(padded(999)));
+  pmd->network().set_window(peer, 10'000);
+  pmd->send(peer, request_text("list"));
+  pmd->send(peer, resolve_text(padded(1)));
+  for (int i = 0; i < 1000; i += 2) pmd->send(many, unregister_text("id" + std::to_string(i)));
+  EXPECT_EQ(pmd->server().registry().size(), 500u);
+  EXPECT_GT(pmd->server().registry().outdated_bytes(), 0u);
+  pmd->network().set_window(peer, 10'000'000);
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_THAT(pmd->receive(peer), ElementsAre(whole, HasSubstr("id1")));
+  EXPECT_EQ(pmd->server().registry().outdated_bytes(), 0u);
+}
+
+TEST_F(PmdPacing, many_lists_that_nobody_reads_share_their_nodes) {
+  start();
+  with_nodes(2000);
+  std::vector<MemoryPmd::PeerId> deaf;
+  for (int i = 0; i < 100; ++i) {
+    deaf.push_back(pmd->connect());
+    pmd->network().set_window(deaf.back(), 0);
+    pmd->send(deaf.back(), request_text("list"));
+  }
+  EXPECT_EQ(pmd->server().registry().outdated_bytes(), 0u);
+  const auto honest = pmd->connect();
+  EXPECT_THAT(pmd->ask(honest, resolve_text(padded(7))), HasSubstr("id7"));
+  EXPECT_EQ(counters().slow_readers, 0u);
+}
+
+TEST_F(PmdPacing, lists_of_many_revisions_that_nobody_reads_are_cut_at_the_total_the_oldest_first) {
+  ServerOptions options;
+  options.reply_backlog_total = 1'000'000;
+  start(options);
+  const auto many = with_nodes(1000);  // about 300 KB of text
+  std::vector<MemoryPmd::PeerId> deaf;
+  for (int i = 0; i < 20; ++i) {
+    deaf.push_back(pmd->connect());
+    pmd->network().set_window(deaf.back(), 0);
+    pmd->send(deaf.back(), request_text("list"));
+    for (int k = 0; k < 1000; k += 20) pmd->send(many, register_text("id" + std::to_string(k), padded(k)));
+    EXPECT_LE(pmd->server().registry().outdated_bytes(), 2'000'000u);
+  }
+  EXPECT_GT(counters().slow_readers, 0u);
+  EXPECT_TRUE(pmd->network().is_closed(deaf.front()));
+  EXPECT_FALSE(pmd->network().is_closed(deaf.back()));
+  const auto reader = pmd->connect();
+  EXPECT_THAT(pmd->ask(reader, request_text("list")), HasSubstr(padded(999)));
+}
+
+TEST_F(PmdPacing, who_has_asked_and_ended_its_stream_gets_the_whole_list) {
+  start();
+  with_nodes(1000);
+  const auto peer = pmd->connect();
+  pmd->network().set_window(peer, 1000);
+  pmd->send(peer, request_text("list"));
+  pmd->network().end(peer);
+  pmd->turn();
+  pmd->network().set_window(peer, 10'000'000);
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_THAT(pmd->receive(peer), ElementsAre(HasSubstr(padded(999))));
+  EXPECT_TRUE(pmd->network().is_closed(peer));
+}
+
+TEST_F(PmdPacing, a_watcher_gets_what_changes_while_its_nodes_are_sent_behind_them) {
+  start();
+  with_nodes(1000);
+  const auto watcher = pmd->connect();
+  pmd->network().set_window(watcher, 1000);
+  pmd->send(watcher, request_text("watch"));
+  const auto node = pmd->connect();
+  pmd->ask(node, register_text("late", "late"));
+  pmd->network().set_window(watcher, 10'000'000);
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr(R"("rev":1000)"), HasSubstr(R"("rev":1001)")));
+}
+
+TEST_F(PmdPacing, one_connection_cannot_fill_the_registry) {
+  ServerOptions options;
+  options.registry.owner_entries_max = 2;
+  start(options);
+  const auto peer = with_nodes(2);
+  EXPECT_THAT(pmd->ask(peer, register_text("id3", "c")), HasSubstr(R"("error":"Too many nodes on one connection")"));
+  EXPECT_EQ(counters().registrations_over_share, 1u);
+  EXPECT_EQ(pmd->ask(pmd->connect(), register_text("id3", "c")), kSuccess);
+}
+
+TEST_F(PmdPacing, of_a_flood_of_requests_a_turn_handles_some_and_all_are_answered) {
+  start();
+  const auto flood = pmd->connect();
+  std::string burst;
+  for (int i = 0; i < 5000; ++i) burst += framed(heartbeat_text("nobody"));
+  pmd->network().write(flood, burst);
+  const auto honest = pmd->connect();
+  EXPECT_NE(pmd->ask(honest, request_text("hello")), "");
+  EXPECT_LT(counters().requests, 5000u);
+  for (int turns = 0; turns < 20; ++turns) pmd->turn();
+  EXPECT_THAT(pmd->receive(flood), SizeIs(5000));
+}
+
+// Whose nodeId it is.
+
+std::string with_secret(const std::string& node_id, const std::string& secret, int port = 45401) {
+  return request_text("register", R"({"nodeId":")" + node_id + R"(","host":"localhost","port":)" +
+                                      std::to_string(port) + R"(,"secret":")" + secret + R"("})");
+}
+
+TEST_F(PmdPacing, a_node_id_of_a_living_connection_is_given_to_nobody_else) {
+  start();
+  const auto node = pmd->connect();
+  const auto thief = pmd->connect();
+  EXPECT_EQ(pmd->ask(node, with_secret("id1", "s3cret")), kSuccess);
+  for (const std::string& attempt : {register_text("id1", "mine"), with_secret("id1", "guess")}) {
+    pmd->send(thief, attempt);
+    EXPECT_THAT(pmd->receive(thief), IsEmpty()) << "it waits for the holder to go";
+    pmd->advance(base::milliseconds(300));
+    EXPECT_THAT(pmd->receive(thief), ElementsAre(HasSubstr(R"("error":"Node 'id1' already in use","holder":{)")));
+  }
+  EXPECT_EQ(counters().claims_refused, 2u);
+  EXPECT_THAT(pmd->ask(thief, resolve_text("id1")), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(pmd->ask(thief, request_text("list")), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(pmd->ask(thief, request_text("watch")), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(pmd->log(), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(pmd->receive(node), IsEmpty());
+}
+
+TEST_F(PmdPacing, a_node_id_without_a_secret_waits_for_the_end_of_its_connection) {
+  start();
+  const auto before = pmd->connect();
+  const auto after = pmd->connect();
+  EXPECT_EQ(pmd->ask(before, register_text("id1", "pong")), kSuccess);
+  pmd->send(after, register_text("id1", "pong"));
+  EXPECT_THAT(pmd->receive(after), IsEmpty());
+  pmd->hang_up(before);
+  EXPECT_THAT(pmd->receive(after), ElementsAre(kSuccess));
+  EXPECT_THAT(pmd->ask(after, resolve_text("pong")), HasSubstr("id1"));
+}
+
+TEST_F(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) {
+  start();
+  const auto watcher = pmd->connect();
+  const auto first = pmd->connect();
+  const auto second = pmd->connect();
+  pmd->ask(first, with_secret("id1", "s"));
+  pmd->ask(watcher, request_text("watch"));
+  EXPECT_EQ(pmd->ask(second, with_secret("id1", "s", 1)), kSuccess);
+  EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr("peer:leave"), HasSubstr("peer:join")));
+  EXPECT_THAT(pmd->receive(first),
+              ElementsAre(HasSubstr(R"({"event":"registration:lost","nodeId":"id1","reason":"replaced","holder":{)")));
+  EXPECT_EQ(counters().registrations_lost, 1u);
+}
+
+TEST_F(PmdPacing, who_is_forgotten_for_want_of_heartbeats_is_told_if_it_knows_the_event) {
+  start();
+  const auto ours = pmd->connect();
+  const auto typescript = pmd->connect();
+  pmd->ask(ours, request_text("register", R"({"nodeId":"id1","host":"localhost","port":1,"ttl":1000,"secret":"s"})"));
+  pmd->ask(typescript, request_text("register", R"({"nodeId":"id2","host":"localhost","port":1,"ttl":1000})"));
+  pmd->advance(base::seconds(2));
+  EXPECT_THAT(pmd->receive(ours),
+              ElementsAre(HasSubstr(R"({"event":"registration:lost","nodeId":"id1","reason":"expired"})")));
+  EXPECT_THAT(pmd->receive(typescript), IsEmpty());
+}
+
+}  // namespace
+}  // namespace distflow::pmd
