@@ -5,13 +5,18 @@
 //   1. At most max_size() messages are inside, from the reservation of their place until their pop is complete.
 //   2. A push takes less than it was given only if, at a moment of the call, the rest found no room.
 //   3. One producer's messages leave in the order in which they came.
-//   4. A thread that stalls inside a call may hide messages or room from the other side; it blocks no other call.
+//   4. A thread that stalls inside a push may hide messages that came after it; it blocks no other call.
+//   5. Where several threads pop, one that stalls inside a pop holds nothing: neither messages nor room.
 //
 // Each side is a turnstile: `entered` is how far its threads have reserved places, `left` how far all of them are done.
 // Producers may enter up to what poppers have left, plus max_size; poppers up to what producers have left.
 //
 //        poppers.left <= poppers.entered <= producers.left <= producers.entered <= poppers.left + max_size
 //   free |  being popped  |     waiting     |  being pushed  | free
+//
+// Where several threads pop, none of them reserves. Each copies the oldest messages, then moves `left` on with a
+// compare-exchange. If that fails, another thread has popped meanwhile, the copy may be torn, and it is made anew. So
+// the copy may run beside a push to the same places, and both of them copy by words, atomically.
 //
 // Use: BoundedQueue<Mail> queue({.max_size = 1000}); accepted = queue.push_run(run, n); n = queue.pop_run(run, 32);
 #pragma once
@@ -26,6 +31,7 @@
 #include <type_traits>
 
 #include "base/assert.hpp"
+#include "base/std_atomics.hpp"
 
 namespace distflow::base {
 
@@ -36,12 +42,6 @@ struct BoundedQueueOptions {
   std::uint32_t max_size = 1000;  ///< 1 to 2^30
   Sharing producers = Sharing::several;
   Sharing poppers = Sharing::several;
-};
-
-/// What the queue's atomics are; a schedule checker puts its own here.
-struct StdAtomics {
-  template <class T>
-  using Atomic = std::atomic<T>;
 };
 
 namespace detail {
@@ -99,14 +99,46 @@ class Turnstile {
     }
   }
 
-  /// How far this side may enter, as of the last look at the opposite one. Acquire, as in room().
+  /// What the calling thread may take if nobody moves on before it claims that. Reserves nothing.
+  struct Glimpse {
+    Passage passage;
+    std::uint64_t left;  // the word that the claim expects
+  };
+  Glimpse glimpse(std::uint32_t wanted, const Turnstile& opposite, std::uint32_t lead) {
+    // acquire: the look at the limit stays behind this one, and this side's limit is no older than its place.
+    const std::uint64_t left = left_.load(std::memory_order_acquire);
+    const std::uint32_t first = place_of(left);
+    return {{first, std::min(wanted, room(first, wanted, opposite, lead))}, left};
+  }
+  /// Moves this side beyond the places that were glimpsed; false if another thread has moved it.
+  bool claim(const Glimpse& glimpse) {
+    const Passage passage = glimpse.passage;
+    const std::uint64_t next = pack(passage.first + passage.size, runs_of(glimpse.left) + 1);
+    std::uint64_t expected = glimpse.left;
+    // release: pairs with room()'s acquire; the places are read before they change sides. The count of runs makes the
+    // word differ although places recur.
+    return left_.compare_exchange_strong(expected, next, std::memory_order_release, std::memory_order_relaxed);
+  }
+  [[nodiscard]] Sharing sharing() const { return sharing_; }
+
+  /// How far this side may enter, as of the latest look at the opposite one. Acquire, as in room().
   [[nodiscard]] std::uint32_t limit() const { return limit_.load(std::memory_order_acquire); }
 
   /// Looks at the opposite side; returns how far this one may enter.
   std::uint32_t look(const Turnstile& opposite, std::uint32_t lead) {
     const std::uint32_t limit = opposite.left() + lead;
-    limit_.store(limit, std::memory_order_release);
-    return limit;
+    if (sharing_ == Sharing::one) {
+      limit_.store(limit, std::memory_order_release);
+      return limit;
+    }
+    // Another thread may have looked later, and stored its look earlier: the larger one stays.
+    std::uint32_t latest = limit_.load(std::memory_order_acquire);
+    while (open_until(latest, limit) > 0) {
+      if (limit_.compare_exchange_weak(latest, limit, std::memory_order_release, std::memory_order_acquire)) {
+        return limit;
+      }
+    }
+    return latest;
   }
 
   [[nodiscard]] std::uint32_t entered() const { return place_of(entered_.load(std::memory_order_acquire)); }
@@ -140,6 +172,32 @@ class Turnstile {
   alignas(64) typename Atomics::template Atomic<std::uint64_t> left_{0};
 };
 
+/// Messages copied by words, each of them atomically. relaxed: whether the whole copy is one message, and which, is
+/// settled by the turnstiles.
+template <class T, class Atomics>
+struct Words {
+  using Word = std::conditional_t<alignof(T) % sizeof(std::uint64_t) == 0, std::uint64_t, unsigned char>;
+  static constexpr std::size_t kCount = sizeof(T) / sizeof(Word);
+
+  static void store(T& place, const T& item) {
+    const auto* from = reinterpret_cast<const unsigned char*>(&item);
+    auto* to = reinterpret_cast<Word*>(&place);
+    for (std::size_t i = 0; i < kCount; ++i) {
+      Word word;
+      std::memcpy(&word, from + i * sizeof word, sizeof word);
+      Atomics::store_word(to + i, word);
+    }
+  }
+  static void load(const T& place, T& item) {
+    const auto* from = reinterpret_cast<const Word*>(&place);
+    auto* to = reinterpret_cast<unsigned char*>(&item);
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const Word word = Atomics::load_word(from + i);
+      std::memcpy(to + i * sizeof word, &word, sizeof word);
+    }
+  }
+};
+
 }  // namespace detail
 
 template <class T, class Atomics = StdAtomics>
@@ -164,12 +222,16 @@ class BoundedQueue {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(n, max_size_));
     const auto passage = producers_.enter(wanted, poppers_, max_size_);
     if (passage.size == 0) return 0;
-    if (passage.size == 1) {
-      places_[passage.first & mask_] = *items;
+    if (poppers_.sharing() == Sharing::several) [[unlikely]] {
+      push_words(passage, items);
+    } else if (passage.size == 1) {
+      T& place = places_[passage.first & mask_];
+      Atomics::note_write(&place, 1);
+      place = *items;
     } else {
       const std::uint32_t until_wrap = this->until_wrap(passage);
-      copy(&places_[passage.first & mask_], items, until_wrap);
-      copy(&places_[0], items + until_wrap, passage.size - until_wrap);
+      copy_in(&places_[passage.first & mask_], items, until_wrap);
+      copy_in(&places_[0], items + until_wrap, passage.size - until_wrap);
     }
     producers_.leave(passage);
     return passage.size;
@@ -178,14 +240,18 @@ class BoundedQueue {
   /// Moves the oldest messages to `out`, at most `max`; returns how many.
   std::size_t pop_run(T* out, std::size_t max) {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(max, max_size_));
+    if (poppers_.sharing() == Sharing::several) [[unlikely]]
+      return pop_words(out, wanted);
     const auto passage = poppers_.enter(wanted, producers_, 0);
     if (passage.size == 0) return 0;
     if (passage.size == 1) {
-      *out = places_[passage.first & mask_];
+      const T& place = places_[passage.first & mask_];
+      Atomics::note_read(&place, 1);
+      *out = place;
     } else {
       const std::uint32_t until_wrap = this->until_wrap(passage);
-      copy(out, &places_[passage.first & mask_], until_wrap);
-      copy(out + until_wrap, &places_[0], passage.size - until_wrap);
+      copy_out(out, &places_[passage.first & mask_], until_wrap);
+      copy_out(out + until_wrap, &places_[0], passage.size - until_wrap);
     }
     poppers_.leave(passage);
     return passage.size;
@@ -209,6 +275,7 @@ class BoundedQueue {
   // Distances between places stay within 31 bits, whatever wraps.
   static constexpr std::uint32_t kMaxSizeLimit = std::uint32_t{1} << 30;
   using Passage = typename detail::Turnstile<Atomics>::Passage;
+  using Words = detail::Words<T, Atomics>;
 
   /// How many are inside if producers may enter up to `limit`, which was looked at before.
   [[nodiscard]] std::size_t size_within(std::uint32_t limit) const {
@@ -218,8 +285,29 @@ class BoundedQueue {
   [[nodiscard]] std::uint32_t until_wrap(Passage passage) const {
     return std::min(passage.size, mask_ + 1 - (passage.first & mask_));
   }
-  static void copy(T* to, const T* from, std::uint32_t n) {
-    if (n > 0) std::memcpy(to, from, n * sizeof(T));
+  static void copy_in(T* to, const T* from, std::uint32_t n) {
+    if (n == 0) return;
+    Atomics::note_write(to, n);
+    std::memcpy(to, from, n * sizeof(T));
+  }
+  static void copy_out(T* to, const T* from, std::uint32_t n) {
+    if (n == 0) return;
+    Atomics::note_read(from, n);
+    std::memcpy(to, from, n * sizeof(T));
+  }
+
+  [[gnu::noinline]] void push_words(Passage passage, const T* items) {
+    for (std::uint32_t i = 0; i < passage.size; ++i) Words::store(places_[(passage.first + i) & mask_], items[i]);
+  }
+
+  [[gnu::noinline]] std::size_t pop_words(T* out, std::uint32_t wanted) {
+    for (;;) {
+      const auto glimpse = poppers_.glimpse(wanted, producers_, 0);
+      const Passage passage = glimpse.passage;
+      if (passage.size == 0) return 0;
+      for (std::uint32_t i = 0; i < passage.size; ++i) Words::load(places_[(passage.first + i) & mask_], out[i]);
+      if (poppers_.claim(glimpse)) return passage.size;
+    }
   }
 
   const std::uint32_t max_size_;

@@ -16,9 +16,10 @@
 
 namespace distflow::runtime {
 
-class ByteBudget {
+template <class Atomics>
+class BasicByteBudget {
  public:
-  explicit ByteBudget(std::size_t max, base::Sharing reservers = base::Sharing::several)
+  explicit BasicByteBudget(std::size_t max, base::Sharing reservers = base::Sharing::several)
       : max_(max), reservers_(reservers) {
     DF_ASSERT(max > 0);
   }
@@ -64,6 +65,8 @@ class ByteBudget {
   [[nodiscard]] std::size_t max() const { return max_; }
 
  private:
+  using Word = typename Atomics::template Atomic<std::uint64_t>;
+
   /// An old look at what was given back leaves less room than there is, never more; an old one at what was reserved
   /// may lie behind it, and is found out by the exchange.
   [[nodiscard]] std::size_t open(std::uint64_t reserved, std::uint64_t given_back) const {
@@ -74,9 +77,11 @@ class ByteBudget {
   const base::Sharing reservers_;
   // Each has its writers, and the two are kept apart: those who reserve seldom look at what was given back. That only
   // grows, and never beyond what is reserved.
-  alignas(64) std::atomic<std::uint64_t> reserved_{0};
-  std::atomic<std::uint64_t> given_back_seen_{0};
-  alignas(64) std::atomic<std::uint64_t> given_back_{0};
+  alignas(64) Word reserved_{0};
+  Word given_back_seen_{0};
+  alignas(64) Word given_back_{0};
 };
+
+using ByteBudget = BasicByteBudget<base::StdAtomics>;
 
 }  // namespace distflow::runtime

@@ -11,8 +11,10 @@
 //      discard_all() has it.
 //   6. A message whose chunk comes from a pool under pressure is copied out of it, memory allowing, so that it pins
 //      little more than its own size.
-//   7. With drop_oldest what cannot be had at once, because another thread stalls in the queue, is not waited for: the
-//      new message is dropped instead.
+//   7. With drop_oldest an old message is dropped only if that makes room. A consumer that stalls while it pops holds
+//   no
+//      room. Where dropping all that waits would not suffice, because the bytes are those of messages being handled, or
+//      where the oldest cannot be had at once, because another producer stalls, the new message is dropped instead.
 //   8. The consumer pops until nothing is there before it rests. Only then has it given back all leases, since it keeps
 //      those of the latest chunk to give back many at once; and only then has it surely told a producer of room.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
@@ -60,16 +62,17 @@ struct MailboxCounters {
   Counter dropped_shutdown{0};
 };
 
-class Mailbox {
+template <class Atomics>
+class BasicMailbox {
  public:
-  explicit Mailbox(MailboxOptions options);
+  explicit BasicMailbox(MailboxOptions options);
   /// Discards what is inside.
-  ~Mailbox();
-  Mailbox(const Mailbox&) = delete;
-  Mailbox& operator=(const Mailbox&) = delete;
+  ~BasicMailbox();
+  BasicMailbox(const BasicMailbox&) = delete;
+  BasicMailbox& operator=(const BasicMailbox&) = delete;
 
   /// Offers messages, oldest first. Takes a lease of each one's chunk that is accepted.
-  PushResult push_run(std::span<const Mail> run);
+  [[gnu::flatten]] PushResult push_run(std::span<const Mail> run);
 
   /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run().
   /// When it finds nothing it gives back what leases the consumer kept.
@@ -77,7 +80,7 @@ class Mailbox {
 
   /// Counts popped messages as handled, and gives back their charge and, at the latest when pop_run() finds nothing or
   /// messages of another chunk, their leases.
-  void release_run(std::span<const Mail> run);
+  [[gnu::flatten]] void release_run(std::span<const Mail> run);
 
   /// Drops all that is inside, counted as shutdown; returns how many.
   std::size_t discard_all();
@@ -110,13 +113,15 @@ class Mailbox {
   std::size_t enqueue(std::span<const Mail> batch, std::size_t charge);
   [[gnu::noinline]] void take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge);
   [[gnu::noinline]] std::size_t enqueue_copies(std::span<const Mail> batch, std::size_t charge);
-  bool evict(std::size_t wanted);
+  std::uint64_t being_handled_when_popped();
+  bool evict(std::span<const Mail> rest);
   void drop_newest(std::span<const Mail> mails, PushResult& result);
   void note_size();
   void count_pushed(Counter& counter, std::uint64_t n) const;
   void take_back_pushed(Counter& counter, std::uint64_t n) const;
 
   // What the consumer does.
+  [[gnu::noinline]] std::size_t pop_contended(std::span<Mail> out);
   template <class Count>
   void retire(std::span<const Mail> mails, Count count);
   void keep_leases(base::Chunk& chunk, std::uint32_t count);
@@ -127,13 +132,24 @@ class Mailbox {
 
   const MailboxOptions options_;
   base::Delegate<void()> on_room_;
-  base::BoundedQueue<Mail> queue_;
-  ByteBudget budget_;
+  base::BoundedQueue<Mail, Atomics> queue_;
+  BasicByteBudget<Atomics> budget_;
   MailboxCounters counters_;
-  alignas(64) std::atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
+  alignas(64) typename Atomics::template Atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
   // Of the consumer alone.
   alignas(64) Kept kept_;
   bool is_settled_ = true;  // nothing was handled since pop_run() found nothing
+  // With drop_oldest: the charge of what the consumer has popped and not released. For producers: or, while it pops,
+  // which pop that is.
+  static constexpr std::uint64_t kPopping = std::uint64_t{1} << 63;
+  std::uint64_t popped_charge_ = 0;
+  std::uint64_t pops_ = 0;
+  typename Atomics::template Atomic<std::uint64_t> being_handled_{0};
+  // Of producers.
+  typename Atomics::template Atomic<std::uint64_t> stalled_pop_{0};
 };
+
+using Mailbox = BasicMailbox<base::StdAtomics>;
+extern template class BasicMailbox<base::StdAtomics>;
 
 }  // namespace distflow::runtime

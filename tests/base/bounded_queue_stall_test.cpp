@@ -4,49 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/bounded_queue.hpp"
+#include "tests/base/stalling_atomics.hpp"
 
 namespace distflow::base {
 namespace {
 
-/// Runs `intrusion` before the `at`-th atomic operation from now on, once.
-struct Stall {
-  static inline int at = -1;
-  static inline std::function<void()> intrusion;
-
-  static void pass() {
-    if (at >= 0 && at-- == 0) intrusion();
-  }
-};
-
-struct StallingAtomics {
-  template <class T>
-  class Atomic {
-   public:
-    Atomic(T value) : value_(value) {}  // NOLINT(google-explicit-constructor): as std::atomic
-    T load(std::memory_order order) const {
-      Stall::pass();
-      return value_.load(order);
-    }
-    void store(T value, std::memory_order order) {
-      Stall::pass();
-      value_.store(value, order);
-    }
-    bool compare_exchange_weak(T& expected, T value, std::memory_order success, std::memory_order failure) {
-      Stall::pass();
-      return value_.compare_exchange_strong(expected, value, success, failure);
-    }
-
-   private:
-    std::atomic<T> value_;
-  };
-};
+using test::Stall;
+using test::StallingAtomics;
 
 constexpr std::uint32_t kMaxSize = 3;
 
