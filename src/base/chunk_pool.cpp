@@ -1,20 +1,14 @@
 #include "base/chunk_pool.hpp"
 
-#include <concurrentqueue.h>
-
 #include <new>
 
 #include "base/assert.hpp"
 
 namespace distflow::base {
 
-struct ChunkPool::FreeList {
-  moodycamel::ConcurrentQueue<Chunk*> chunks;
-};
-
-Chunk* Chunk::allocate(std::size_t capacity, ChunkPool* home) {
+Chunk* Chunk::allocate(std::size_t capacity, ChunkPool* home, std::uint32_t slot) {
   void* memory = ::operator new (sizeof(Chunk) + capacity, std::align_val_t{64}, std::nothrow);
-  return memory == nullptr ? nullptr : new (memory) Chunk(capacity, home);
+  return memory == nullptr ? nullptr : new (memory) Chunk(capacity, home, slot);
 }
 
 void Chunk::free() {
@@ -34,44 +28,42 @@ void Chunk::release(std::uint32_t count) {
   }
 }
 
-ChunkPool::ChunkPool(ChunkPoolOptions options) : options_(options), free_(std::make_unique<FreeList>()) {
+ChunkPool::ChunkPool(ChunkPoolOptions options)
+    : options_(options), free_(options.chunk_count_max), chunks_(std::make_unique<Chunk*[]>(options.chunk_count_max)) {
   DF_ASSERT(options.chunk_size > 0);
-  DF_ASSERT(options.chunk_count_max > 0);
 }
 
 ChunkPool::~ChunkPool() {
   DF_ASSERT(leased() == 0);
-  Chunk* chunk = nullptr;
-  while (free_->chunks.try_dequeue(chunk)) chunk->free();
+  for (std::uint32_t i = 0; i < options_.chunk_count_max; ++i) {
+    if (chunks_[i] != nullptr) chunks_[i]->free();
+  }
 }
 
 ChunkRef ChunkPool::try_lease() {
-  if (ChunkRef chunk = take()) return chunk;
-  exhausted_.fetch_add(1, std::memory_order_relaxed);
-  // seq_cst pairs with take_back(): either the releaser sees the flag, or this second look sees the chunk.
-  is_starving_.store(true, std::memory_order_seq_cst);
-  return take();
-}
-
-ChunkRef ChunkPool::take() {
-  // The count is taken first, so that the bound holds whatever other threads do meanwhile.
-  if (leased_.fetch_add(1, std::memory_order_seq_cst) < options_.chunk_count_max) {
-    Chunk* chunk = nullptr;
-    if (free_->chunks.try_dequeue(chunk)) {
-      chunk->leases_.store(1, std::memory_order_relaxed);
-      return ChunkRef::adopt(chunk);
-    }
-    chunk = Chunk::allocate(options_.chunk_size, this);
-    if (chunk != nullptr) return ChunkRef::adopt(chunk);
+  const std::uint32_t slot = free_.take();
+  if (slot == 0) {
+    exhausted_.fetch_add(1, std::memory_order_relaxed);
+    return {};
   }
-  leased_.fetch_sub(1, std::memory_order_seq_cst);
-  return {};
+  Chunk*& chunk = chunks_[slot - 1];
+  if (chunk == nullptr) {
+    chunk = Chunk::allocate(options_.chunk_size, this, slot);
+    if (chunk == nullptr) {
+      exhausted_.fetch_add(1, std::memory_order_relaxed);
+      free_.put_unused(slot);
+      return {};
+    }
+  } else {
+    chunk->leases_.store(1, std::memory_order_relaxed);
+  }
+  leased_.fetch_add(1, std::memory_order_relaxed);
+  return ChunkRef::adopt(chunk);
 }
 
 void ChunkPool::take_back(Chunk& chunk) {
-  free_->chunks.enqueue(&chunk);
-  leased_.fetch_sub(1, std::memory_order_seq_cst);
-  if (is_starving_.load(std::memory_order_seq_cst) && is_starving_.exchange(false)) tell_available();
+  leased_.fetch_sub(1, std::memory_order_relaxed);
+  if (free_.put(chunk.slot_)) tell_available();
 }
 
 void ChunkPool::on_available(Delegate<void()> callback) {

@@ -4,7 +4,7 @@
 // lease. Leasing and releasing are lock-free and may happen on any thread; filling a chunk is its
 // leaseholder's business.
 //   1. leased() <= chunk_count_max, always.
-//   2. A chunk is either in the pool or has at least one lease.
+//   2. A chunk is either in the pool or has at least one lease. A pool has no more chunks than chunk_count_max.
 //   3. Every chunk is back before its pool dies (asserted).
 // Use: ChunkRef chunk = pool.try_lease(); if (chunk) use(chunk->data(), chunk->capacity());
 #pragma once
@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/delegate.hpp"
+#include "base/slot_stack.hpp"
 
 namespace distflow::base {
 
@@ -41,14 +42,15 @@ class Chunk {
   [[nodiscard]] ChunkPool* home() const { return home_; }
 
   /// A chunk of its own, outside any pool, with one lease; null when memory is exhausted.
-  static Chunk* allocate(std::size_t capacity, ChunkPool* home = nullptr);
+  static Chunk* allocate(std::size_t capacity, ChunkPool* home = nullptr, std::uint32_t slot = 0);
 
  private:
   friend class ChunkPool;
-  Chunk(std::size_t capacity, ChunkPool* home) : capacity_(capacity), home_(home) {}
+  Chunk(std::size_t capacity, ChunkPool* home, std::uint32_t slot) : slot_(slot), capacity_(capacity), home_(home) {}
   void free();
 
   std::atomic<std::uint32_t> leases_{1};
+  const std::uint32_t slot_;  // in its pool
   const std::size_t capacity_;
   ChunkPool* const home_;
 };
@@ -107,7 +109,7 @@ class ChunkPool {
   [[nodiscard]] std::size_t chunk_size() const { return options_.chunk_size; }
   [[nodiscard]] std::uint32_t chunk_count_max() const { return options_.chunk_count_max; }
   [[nodiscard]] std::uint32_t leased() const { return leased_.load(std::memory_order_relaxed); }
-  /// How often try_lease() found nothing at first.
+  /// How often try_lease() found nothing.
   [[nodiscard]] std::uint64_t exhausted_count() const { return exhausted_.load(std::memory_order_relaxed); }
 
   /// Whether more than half of the chunks are out, so that what pins one ought to be copied out of it.
@@ -119,18 +121,16 @@ class ChunkPool {
 
  private:
   friend class Chunk;
-  struct FreeList;
-  ChunkRef take();
   void take_back(Chunk& chunk);
   void tell_available();
 
   const ChunkPoolOptions options_;
   std::mutex on_available_mutex_;  // taken only when a lease returns to a pool that was found empty
   Delegate<void()> on_available_;
-  std::unique_ptr<FreeList> free_;
-  std::atomic<std::uint32_t> leased_{0};
+  SlotStack<> free_;
+  const std::unique_ptr<Chunk*[]> chunks_;  // by slot; null until one is wanted there. Of whoever has the slot
+  std::atomic<std::uint32_t> leased_{0};    // raised after a slot is taken, lowered before it is put back
   std::atomic<std::uint64_t> exhausted_{0};
-  std::atomic<bool> is_starving_{false};
 };
 
 }  // namespace distflow::base

@@ -20,7 +20,7 @@ Reactor::~Reactor() {
 }
 
 void Reactor::turn(base::Instant deadline) {
-  if (std::exchange(is_left_to_watcher_, false)) is_asleep_.exchange(false, std::memory_order_seq_cst);
+  if (std::exchange(is_left_to_watcher_, false)) sleep_.retract();
   if (has_told_lookouts_) tell_lookouts(false);
   has_looked_in_vain_ = false;
   if (take_work() || !put_off_.empty()) {
@@ -60,9 +60,7 @@ void Reactor::stop() {
 }
 
 void Reactor::notify() {
-  // A read-modify-write on both sides (here and in poll_asleep): whichever comes second in the order of is_asleep_ sees
-  // what the other one did before. Either the loop finds the submission, or this call finds the loop asleep.
-  if (!is_asleep_.exchange(false, std::memory_order_seq_cst)) return;
+  if (!sleep_.take()) return;
   wakes_.fetch_add(1, std::memory_order_relaxed);
   backend_->wake();
 }
@@ -71,7 +69,7 @@ int Reactor::pollable_fd() {
   const int fd = backend_->pollable_fd();
   if (std::exchange(is_watched_, true)) return fd;
   is_left_to_watcher_ = true;
-  is_asleep_.exchange(true, std::memory_order_seq_cst);
+  sleep_.announce();
   tell_lookouts(true);
   backend_->wake();  // there may be work from before
   return fd;
@@ -81,7 +79,7 @@ int Reactor::pollable_fd() {
 /// readable.
 void Reactor::leave_to_watcher() {
   is_left_to_watcher_ = true;
-  is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
+  sleep_.announce();
   tell_lookouts(true);
   if (take_work() || !put_off_.empty()) backend_->wake();
 }
@@ -109,11 +107,11 @@ bool Reactor::is_spinning() {
 }
 
 void Reactor::poll_asleep(base::Instant deadline) {
-  is_asleep_.exchange(true, std::memory_order_seq_cst);  // pairs with notify()
+  sleep_.announce();
   tell_lookouts(true);
   const bool has_work = take_work() || is_stopped();
   backend_->poll(has_work ? base::Instant::min() : deadline);
-  is_asleep_.exchange(false, std::memory_order_seq_cst);
+  sleep_.retract();
 }
 
 bool Reactor::take_work() {

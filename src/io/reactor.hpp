@@ -16,6 +16,7 @@
 
 #include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
+#include "base/sleep_flag.hpp"
 #include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "base/time.hpp"
@@ -146,7 +147,7 @@ class Reactor {
   bool is_left_to_watcher_ = false;  // and may be sleeping there now
 
   // Any thread.
-  alignas(64) std::atomic<bool> is_asleep_{false};
+  alignas(64) base::SleepFlag<> sleep_;
   std::atomic<bool> is_stopped_{false};
   std::atomic<std::uint64_t> wakes_{0};
 };

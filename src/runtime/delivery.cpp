@@ -54,6 +54,7 @@ Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base:
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
+  room_.on_turn_end = on_room_;
   mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
 }
 
@@ -70,6 +71,7 @@ Result<void> Delivery::start() {
 Delivery::~Delivery() {
   wake_.unlink();
   run_put_off_.unlink();
+  room_.unlink();
   request_stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -133,7 +135,14 @@ void Delivery::drain_mailbox() {
 
 /// Called in the middle of giving messages back, maybe on the second thread: what it leads to waits for a turn.
 void Delivery::on_mailbox_room() {
-  if (!reactor_.post([this] { on_room_(); })) add(tasks_lost_, 1);
+  if (!has_thread_) return reactor_.defer(room_);
+  owes_room_ = true;
+  tell_room_owed();
+}
+
+/// The second thread tries until the loop has room for the task: without it a peer that was held up stays so.
+void Delivery::tell_room_owed() {
+  if (owes_room_) owes_room_ = !reactor_.post([this] { on_room_(); });
 }
 
 void Delivery::run_where_handlers_run(std::function<void()> task) {
@@ -217,10 +226,13 @@ void Delivery::forget_handlers() {
 void Delivery::dispatch() {
   dispatcher_of_this_thread = this;
   while (!is_stopping_.load(std::memory_order_acquire)) {
+    tell_room_owed();
     const bool had_tasks = run_tasks();
     const std::size_t waiting = handler_ ? mailbox_.size() : 0;
     if (waiting > 0) {
       drain_mailbox();
+    } else if (owes_room_) {
+      std::this_thread::yield();  // to the loop's thread, which has a full queue of tasks
     } else if (!had_tasks && !finds_work_spinning()) {
       wait_for_work();
     }
@@ -234,8 +246,7 @@ bool Delivery::run_tasks() {
 }
 
 void Delivery::wake_dispatcher() {
-  // Read-modify-writes on both sides, as in Reactor::notify(): either the thread finds the work, or it is found asleep.
-  if (!is_asleep_.exchange(false, std::memory_order_seq_cst)) return;
+  if (!sleep_.take()) return;
   const std::scoped_lock lock(mutex_);
   is_woken_ = true;
   condition_.notify_all();
@@ -261,13 +272,13 @@ bool Delivery::finds_work_spinning() {
 }
 
 void Delivery::wait_for_work() {
-  is_asleep_.exchange(true, std::memory_order_seq_cst);
+  sleep_.announce();
   const bool is_needed = has_work();
   const base::Instant since = io::system_now();
   std::unique_lock lock(mutex_);
   if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
   is_woken_ = false;
-  is_asleep_.store(false, std::memory_order_relaxed);
+  sleep_.retract();
   spin_advice_.note_slept(io::system_now() - since);
 }
 

@@ -29,6 +29,7 @@
 #include <distflow/node_options.hpp>
 
 #include "base/log.hpp"
+#include "base/sleep_flag.hpp"
 #include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
@@ -74,7 +75,7 @@ class Delivery {
 
   // Any thread.
   /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
-  [[nodiscard]] bool is_dispatcher_asleep() const { return is_asleep_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_dispatcher_asleep() const { return sleep_.seems_announced(); }
   [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
@@ -95,6 +96,7 @@ class Delivery {
   void put_off(std::function<void()> task);
   void run_put_off();
   void on_mailbox_room();
+  void tell_room_owed();
 
   void dispatch();
   bool run_tasks();
@@ -128,8 +130,10 @@ class Delivery {
   // The second thread, and how it is woken.
   base::SpinAdvice spin_advice_;
   io::TurnEnd wake_;
+  io::TurnEnd room_;  // without a second thread: tells of room
   base::SubmissionQueue<std::function<void()>> tasks_;
-  std::atomic<bool> is_asleep_{false};
+  base::SleepFlag<> sleep_;
+  bool owes_room_ = false;  // the loop has yet to be told of room in the mailbox
   std::mutex mutex_;
   std::condition_variable condition_;
   bool is_woken_ = false;

@@ -31,6 +31,7 @@
 #include "base/bounded_queue.hpp"
 #include "base/chunk_pool.hpp"
 #include "base/delegate.hpp"
+#include "base/sleep_flag.hpp"
 #include "runtime/byte_budget.hpp"
 #include "runtime/counters.hpp"
 #include "runtime/mail.hpp"
@@ -135,7 +136,7 @@ class BasicMailbox {
   base::BoundedQueue<Mail, Atomics> queue_;
   BasicByteBudget<Atomics> budget_;
   MailboxCounters counters_;
-  alignas(64) typename Atomics::template Atomic<std::uint32_t> is_blocking_{0};  // 1: a producer was left with messages
+  alignas(64) base::SleepFlag<Atomics> waiting_;  // announced: a producer was left with messages
   // Of the consumer alone.
   alignas(64) Kept kept_;
   bool is_settled_ = true;  // nothing was handled since pop_run() found nothing

@@ -138,9 +138,8 @@ PushResult BasicMailbox<Atomics>::push_rest(std::span<const Mail> run, std::size
     return result;
   }
   // Offered once more after the announcement: the consumer either sees that before it rests, or had made its room
-  // before it. Both sides exchange the flag, here and in settle(), with acquire and release, so that one of the two
-  // comes first.
-  is_blocking_.exchange(1, std::memory_order_acq_rel);
+  // before it (base/sleep_flag.hpp; here it is the producer that waits).
+  waiting_.announce();
   result.blocked = run.size() - offer(run, result);
   return result;
 }
@@ -364,23 +363,22 @@ void BasicMailbox<Atomics>::settle() {
   is_settled_ = true;
   give_kept_leases_back();
   if (options_.overflow != Overflow::block) return;
-  // An exchange of the flag for itself: see push_rest(). Told whatever size and bytes are: all that was popped is
-  // released, and what else is charged belongs to a push that is about to find room or to take it back.
-  if (is_blocking_.fetch_add(0, std::memory_order_acq_rel) == 1) tell_room();
+  // Told whatever size and bytes are: all that was popped is released, and what else is charged belongs to a push that
+  // is about to find room or to take it back.
+  if (waiting_.is_announced()) tell_room();
 }
 
 /// While the consumer goes on. Without a locked instruction: may overlook a producer that is just being left with
 /// messages, which settle() does not.
 template <class Atomics>
 void BasicMailbox<Atomics>::tell_room_at_half() {
-  if (is_blocking_.load(std::memory_order_acquire) == 0) return;
+  if (!waiting_.seems_announced()) return;
   if (size() <= options_.max_size / 2 && bytes() <= options_.bytes_max / 2) tell_room();
 }
 
 template <class Atomics>
 void BasicMailbox<Atomics>::tell_room() {
-  is_blocking_.store(0, std::memory_order_release);
-  if (on_room_) on_room_();
+  if (waiting_.take() && on_room_) on_room_();
 }
 
 /// For a producer. Only pushes make the size grow, so that the largest is seen behind one.

@@ -6,20 +6,6 @@
 #include "base/assert.hpp"
 
 namespace distflow::runtime {
-namespace {
-
-// The word of a run's extent: bytes in 40 bits, frames in 22, then the flags.
-constexpr std::uint64_t kOneFrame = std::uint64_t{1} << 40;
-constexpr std::uint64_t kSealed = std::uint64_t{1} << 62;  // set by the lane: no frame follows
-constexpr std::uint64_t kReleased = std::uint64_t{1}
-                                    << 63;  // set by the loop, which has done with it: it is the lane's
-constexpr std::uint32_t kFramesMax = (std::uint32_t{1} << 22) - 1;
-
-std::uint64_t bytes_of(std::uint64_t extent) { return extent & (kOneFrame - 1); }
-std::uint32_t frames_of(std::uint64_t extent) { return static_cast<std::uint32_t>(extent >> 40) & kFramesMax; }
-
-}  // namespace
-
 void OutboxRun::clear() {
   target.reset();
   chunk.reset();
@@ -27,7 +13,7 @@ void OutboxRun::clear() {
 }
 
 void OutboxLane::prepare() {
-  if (open_ != nullptr && (open_->extent_.load(std::memory_order_acquire) & kReleased) != 0) {
+  if (open_ != nullptr && open_->extent_.is_released()) {
     put_spare(*std::exchange(open_, nullptr));
   }
 }
@@ -47,7 +33,7 @@ OutboxLane::Added OutboxLane::add(const std::shared_ptr<TargetState>& target, st
   run->version = version;
   run->chunk = base::ChunkRef::share(*frame.chunk);
   run->begin_ = frame.bytes.data();
-  const Added added = announce(*run, 0, frame.bytes.size());
+  const Added added = announce(*run, false, frame.bytes.size());
   if (added == Added::full) return added;
   open_ = run;
   open_end_ = frame.bytes.data() + frame.bytes.size();
@@ -63,7 +49,7 @@ OutboxLane::Added OutboxLane::add_parked(const std::shared_ptr<TargetState>& tar
   if (run == nullptr) return Added::full;
   run->target = target;
   run->parked = std::move(parked);
-  return announce(*run, kSealed, size);
+  return announce(*run, true, size);
 }
 
 /// Whether the lane's bounds allow one more message.
@@ -78,11 +64,7 @@ bool OutboxLane::extend(const std::shared_ptr<TargetState>& target, std::uint64_
                         const transport::EncodedFrame& frame) {
   if (open_ == nullptr || open_end_ != frame.bytes.data() || open_->chunk.get() != frame.chunk) return false;
   if (open_->target != target || open_->version != version) return false;
-  // release: with it the loop sees the frame's bytes. acquire: what the loop let go of is this thread's to write.
-  // seq_cst: what is added after the loop's last look is found by whoever looks whether the loop has ended (NodeHost).
-  const std::uint64_t before = open_->extent_.fetch_add(kOneFrame + frame.bytes.size(), std::memory_order_seq_cst);
-  DF_ASSERT(frames_of(before) < kFramesMax);
-  if ((before & kReleased) == 0) return true;
+  if (open_->extent_.extend(frame.bytes.size())) return true;
   put_spare(*std::exchange(open_, nullptr));
   return false;
 }
@@ -91,7 +73,7 @@ bool OutboxLane::extend(const std::shared_ptr<TargetState>& target, std::uint64_
 void OutboxLane::seal() {
   if (open_ == nullptr) return;
   OutboxRun& run = *std::exchange(open_, nullptr);
-  if ((run.extent_.fetch_or(kSealed, std::memory_order_acq_rel) & kReleased) != 0) put_spare(run);
+  if (!run.extent_.seal()) put_spare(run);
 }
 
 /// A run to fill; null without memory.
@@ -112,10 +94,10 @@ void OutboxLane::put_spare(OutboxRun& run) {
   run.next_ = std::exchange(spare_, &run);
 }
 
-OutboxLane::Added OutboxLane::announce(OutboxRun& run, std::uint64_t flags, std::size_t bytes) {
+OutboxLane::Added OutboxLane::announce(OutboxRun& run, bool is_sealed, std::size_t bytes) {
   run.taken_bytes_ = 0;
   run.taken_frames_ = 0;
-  run.extent_.store(kOneFrame + bytes + flags, std::memory_order_relaxed);  // the queue passes it on
+  run.extent_.open(bytes, is_sealed);  // the queue passes it on
   if (!outbox_.announced_.push(&run)) {
     put_spare(run);
     return Added::full;
@@ -171,6 +153,7 @@ OutboxLane* Outbox::lane_of_this_thread(const std::shared_ptr<Outbox>& outbox) {
 
 OutboxLane* Outbox::borrow_lane() {
   const std::scoped_lock lock(mutex_);
+  collect_returned();
   if (!idle_.empty()) {
     OutboxLane* const lane = idle_.back();
     idle_.pop_back();
@@ -185,12 +168,32 @@ OutboxLane* Outbox::borrow_lane() {
   return lanes_.back().get();
 }
 
+std::size_t Outbox::lane_count() {
+  const std::scoped_lock lock(mutex_);
+  return lanes_.size();
+}
+
+/// At a thread's end. Waits for no lock.
 void Outbox::return_lane(OutboxLane& lane) {
+  // A fork's child has a copy of the lane; what it pins is gone with the process, and locks on the way there may be
+  // held by threads that are not.
+  if (fork_guard_.is_forked()) return;
   // Announcements of different threads may overtake each other: what the next thread adds must not go into this one's.
   lane.seal();
-  // Only tried: in a fork's child the lock may be held by a thread that is not there.
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (lock) idle_.push_back(&lane);
+  lane.out.give_memory_back();
+  lane.next_returned_ = returned_.load(std::memory_order_relaxed);
+  // release: the next thread has the lane as this one left it.
+  while (!returned_.compare_exchange_weak(lane.next_returned_, &lane, std::memory_order_release,
+                                          std::memory_order_relaxed)) {
+  }
+}
+
+/// Takes the lanes of ended threads into idle_, which has room for all. Under the lock.
+void Outbox::collect_returned() {
+  for (OutboxLane* lane = returned_.exchange(nullptr, std::memory_order_acquire); lane != nullptr;) {
+    idle_.push_back(lane);
+    lane = lane->next_returned_;
+  }
 }
 
 void Outbox::hold_announced() {
@@ -209,9 +212,9 @@ void Outbox::hold_announced() {
 
 /// What was added to the run since it was last asked; what was, counts as taken.
 transport::EncodedRun Outbox::news_of(OutboxRun& run) {
-  const std::uint64_t extent = run.extent_.load(std::memory_order_acquire);
-  const std::uint32_t count = frames_of(extent) - run.taken_frames_;
-  const std::size_t size = bytes_of(extent) - run.taken_bytes_;
+  const auto extent = run.extent_.look();
+  const std::uint32_t count = extent.frames - run.taken_frames_;
+  const std::size_t size = extent.bytes - run.taken_bytes_;
   if (count == 0) return {};
   transport::EncodedRun news{.chunk = run.chunk.get(), .bytes = {}, .count = count};
   if (run.parked == nullptr) news.bytes = {run.begin_ + run.taken_bytes_, size};
@@ -223,15 +226,9 @@ transport::EncodedRun Outbox::news_of(OutboxRun& run) {
 
 /// Gives up a run in which nothing is new; false when something has been added meanwhile.
 bool Outbox::let_go(OutboxRun& run) {
-  std::uint64_t extent = run.extent_.load(std::memory_order_acquire);
-  if (frames_of(extent) != run.taken_frames_) return false;
-  if ((extent & kSealed) != 0) {
-    run.lane_->give_back(run);
-    return true;
-  }
-  // release: the loop has done with the run. If a frame or the seal has come, it is looked at once more.
-  return run.extent_.compare_exchange_strong(extent, extent | kReleased, std::memory_order_acq_rel,
-                                             std::memory_order_relaxed);
+  const LetGo outcome = run.extent_.let_go(run.taken_frames_);
+  if (outcome == LetGo::sealed) run.lane_->give_back(run);
+  return outcome != LetGo::kept;
 }
 
 }  // namespace distflow::runtime

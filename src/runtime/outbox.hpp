@@ -10,7 +10,11 @@
 //   1. What one thread adds is taken in the order in which it was added.
 //   2. drain() says false only when it holds no run: whatever is added from then on is announced.
 //   3. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
-//   4. A lane and its runs belong to the outbox; when a thread ends, one to come has its lane, and none of its runs.
+//   4. A lane and its runs belong to the outbox; when a thread ends, one to come has its lane, and none of its runs. So
+//      there are never more lanes than threads that had one at the same time.
+//   5. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
+//   back
+//      when it ends.
 // Use: OutboxLane* lane = Outbox::lane_of_this_thread(outbox); if (lane->add(...) == Added::announced) notify();
 #pragma once
 
@@ -22,7 +26,9 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/submission_queue.hpp"
+#include "runtime/fork_guard.hpp"
 #include "runtime/frame_writer.hpp"
+#include "runtime/run_extent.hpp"
 #include "runtime/target_table.hpp"
 #include "transport/out_buffer.hpp"
 
@@ -52,7 +58,7 @@ class OutboxRun {
   const char* begin_ = nullptr;
   std::size_t taken_bytes_ = 0;
   std::uint32_t taken_frames_ = 0;
-  alignas(64) std::atomic<std::uint64_t> extent_{0};  // bytes, frames and two flags in one word
+  alignas(64) RunExtent<> extent_;
 };
 
 /// One thread's way into the outbox.
@@ -60,7 +66,7 @@ class OutboxLane {
  public:
   enum class Added { held, announced, full };
 
-  OutboxLane(Outbox& outbox, base::ChunkPool& pool) : out(pool), outbox_(outbox) {}
+  OutboxLane(Outbox& outbox, base::ChunkPool& pool) : out(pool, transport::FirstChunk::small), outbox_(outbox) {}
   OutboxLane(const OutboxLane&) = delete;
   OutboxLane& operator=(const OutboxLane&) = delete;
 
@@ -81,7 +87,7 @@ class OutboxLane {
   void seal();
   OutboxRun* take_spare();
   void put_spare(OutboxRun& run);
-  Added announce(OutboxRun& run, std::uint64_t flags, std::size_t bytes);
+  Added announce(OutboxRun& run, bool is_sealed, std::size_t bytes);
   void note_added(std::size_t bytes);
 
   // The loop's thread.
@@ -95,6 +101,7 @@ class OutboxLane {
   std::vector<std::unique_ptr<OutboxRun>> all_;
   std::uint64_t added_ = 0;
   std::uint64_t added_bytes_ = 0;
+  OutboxLane* next_returned_ = nullptr;  // in the outbox's list of lanes whose threads have ended
   alignas(64) std::atomic<OutboxRun*> returned_{nullptr};
   std::atomic<std::uint64_t> taken_{0};
   std::atomic<std::uint64_t> taken_bytes_{0};
@@ -110,6 +117,9 @@ class Outbox {
 
   /// The calling thread's lane in `outbox`, which it keeps alive until it ends or has another; null without memory.
   static OutboxLane* lane_of_this_thread(const std::shared_ptr<Outbox>& outbox);
+
+  /// How many lanes have been made: as many as threads have had one at the same time. Any thread.
+  [[nodiscard]] std::size_t lane_count();
 
   /// Calls `take(run, frames)` with what is new in each run, up to about `messages_max` messages; `frames` is empty
   /// when the message is `run.parked`. Says whether there was anything, or still is.
@@ -139,6 +149,7 @@ class Outbox {
 
   OutboxLane* borrow_lane();
   void return_lane(OutboxLane& lane);
+  void collect_returned();
   void hold_announced();
   transport::EncodedRun news_of(OutboxRun& run);
   bool let_go(OutboxRun& run);
@@ -148,9 +159,11 @@ class Outbox {
   base::SubmissionQueue<OutboxRun*> announced_;
   std::vector<OutboxRun*> held_;  // the loop's thread
 
-  std::mutex mutex_;  // taken when a thread sends for the first time, and when it ends
+  const ForkGuard fork_guard_;
+  std::mutex mutex_;  // taken when a thread sends for the first time
   std::vector<std::unique_ptr<OutboxLane>> lanes_;
   std::vector<OutboxLane*> idle_;
+  std::atomic<OutboxLane*> returned_{nullptr};  // not in idle_ yet; a list, so that a thread's end waits for no lock
 };
 
 }  // namespace distflow::runtime

@@ -6,7 +6,8 @@
 namespace distflow::transport {
 namespace {
 
-// The least that is allocated while the pool is out: room for a few small frames, and not much for one of them to pin.
+// The least that is allocated outside the pool, at first or while that is out: room for a few small frames, and not
+// much for one of them to pin.
 constexpr std::size_t kOwnChunkSizeMin = 4096;
 
 }  // namespace
@@ -33,9 +34,10 @@ bool OutBuffer::move_to_larger(std::size_t size) {
   const std::size_t written = chunk_ ? used_ - frame_begin_ : 0;
   const std::size_t needed = written + size;
   base::ChunkRef larger;
-  if (needed <= pool_.chunk_size()) larger = pool_.try_lease();
-  // A pool that is out, or a frame too large for it: memory outside the pool, doubling as the frame grows.
   const std::size_t least = std::min(kOwnChunkSizeMin, pool_.chunk_size());
+  const bool is_small = first_ == FirstChunk::small && !chunk_ && needed <= least;
+  if (needed <= pool_.chunk_size() && !is_small) larger = pool_.try_lease();
+  // A pool that is out, or a frame too large for it: memory outside the pool, doubling as the frame grows.
   if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(std::max({needed, 2 * written, least})));
   if (!larger) {
     is_out_of_memory_ = true;

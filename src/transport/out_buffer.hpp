@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/chunk_pool.hpp"
 #include "framing/frame.hpp"
 
@@ -31,10 +32,13 @@ struct EncodedRun {
 /// One frame. The lease is the buffer's, valid until its next begin_frame().
 using EncodedFrame = EncodedRun;
 
+/// What a buffer begins with: a chunk of the pool, or a small one outside it, until that is too small for what waits.
+enum class FirstChunk : std::uint8_t { of_pool, small };
+
 class OutBuffer {
  public:
   /// `pool` gives the chunks and must outlive the buffer. Frames too large for one get memory of their own.
-  explicit OutBuffer(base::ChunkPool& pool) : pool_(pool) {}
+  explicit OutBuffer(base::ChunkPool& pool, FirstChunk first = FirstChunk::of_pool) : pool_(pool), first_(first) {}
   OutBuffer(const OutBuffer&) = delete;
   OutBuffer& operator=(const OutBuffer&) = delete;
 
@@ -101,10 +105,19 @@ class OutBuffer {
   /// Forgets the frame under way.
   void abandon_frame();
 
+  /// Gives up its lease of the chunk, and begins anew with the next frame. Not while a frame is under way.
+  void give_memory_back() {
+    DF_ASSERT(!is_open_);
+    chunk_.reset();
+    used_ = 0;
+    is_oversized_ = false;
+  }
+
  private:
   bool move_to_larger(std::size_t size);
 
   base::ChunkPool& pool_;
+  const FirstChunk first_;
   base::ChunkRef chunk_;
   std::size_t used_ = 0;
   std::size_t frame_begin_ = 0;

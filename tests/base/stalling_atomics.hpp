@@ -44,6 +44,7 @@ struct StallingAtomics {
   template <class T>
   class Atomic {
    public:
+    Atomic() : Atomic(T{}) {}
     Atomic(T value) : value_(value) {}  // NOLINT(google-explicit-constructor): as std::atomic
     T load(std::memory_order order) const {
       Stall::pass();

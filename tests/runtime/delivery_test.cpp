@@ -80,6 +80,43 @@ TEST_F(DispatcherTest, from_half_full_on_messages_are_handled_without_waiting_fo
   EXPECT_TRUE(are_handled());
 }
 
+TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_task) {
+  NodeOptions options = dispatcher_options();
+  options.mailbox.overflow = Overflow::block;
+  base::ChunkPool chunks({.chunk_size = 4096, .chunk_count_max = 2});
+  io::Reactor reactor(std::make_unique<test::MemoryBackend>(chunks), {.task_count_max = 1});
+  const base::Log log(base::LogLevel::error);
+  PeerCounters sender;
+  test::MailMaker maker(sender);
+  bool is_told = false;
+  auto note_room = [&is_told] { is_told = true; };
+  std::atomic<bool> may_go_on{false};
+  {
+    Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
+    delivery.set_message_handler([&may_go_on](const Message&) { may_go_on.wait(false); });
+    const std::vector<Mail> mails = maker.run(0, kMailboxSize * 2);
+    std::size_t delivered = 0;
+    while (delivered < kMailboxSize * 2) {
+      const std::size_t taken = delivery.deliver(std::span(mails).subspan(delivered));
+      delivered += taken;
+      if (taken == 0) break;
+    }
+    ASSERT_LT(delivered, kMailboxSize * 2) << "the mailbox refused none";
+    ASSERT_TRUE(reactor.post([] {}));
+    ASSERT_FALSE(reactor.post([] {})) << "the loop has room for another task";
+    may_go_on = true;
+    may_go_on.notify_all();
+    // All are handled before the loop has room again.
+    while (read(sender.handled) < delivered) std::this_thread::yield();
+    while (!delivery.is_dispatcher_asleep() && !is_told && delivery.tasks_lost() == 0) reactor.turn(reactor.now());
+    reactor.turn(reactor.now());
+    EXPECT_TRUE(is_told);
+    delivery.request_stop();
+    EXPECT_TRUE(delivery.join(kPatience));
+    delivery.discard();
+  }
+}
+
 TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <string>
 #include <thread>
 #include <vector>
@@ -143,12 +144,52 @@ TEST_F(OutboxTest, bytes_are_bounded_but_a_single_large_message_passes) {
 }
 
 TEST_F(OutboxTest, what_was_taken_and_let_go_pins_no_more_than_the_chunk_being_filled) {
+  add(std::string(3000, 'x'));
+  add(std::string(3000, 'x'));
+  EXPECT_EQ(pool_->leased(), 1U);
   for (int i = 0; i < 1000; ++i) {
+    while (!drain().empty()) {
+    }
     add(std::string(100, 'x'));
+  }
+  EXPECT_EQ(pool_->leased(), 1U);
+}
+
+TEST_F(OutboxTest, a_thread_that_sends_little_at_a_time_takes_nothing_from_the_pool) {
+  for (int i = 0; i < 1000; ++i) {
+    add(std::string(1000, 'x'));
     while (!drain().empty()) {
     }
   }
-  EXPECT_EQ(pool_->leased(), 1U);
+  EXPECT_EQ(pool_->leased(), 0U);
+}
+
+TEST_F(OutboxTest, a_thread_that_ends_pins_no_chunk_once_its_frames_are_taken) {
+  std::thread([&] {
+    for (int i = 0; i < 3; ++i) add(std::string(3000, 'x'));
+  }).join();
+  EXPECT_GT(pool_->leased(), 0U);
+  while (!drain().empty()) {
+  }
+  EXPECT_EQ(pool_->leased(), 0U);
+}
+
+TEST_F(OutboxTest, no_lane_is_lost_when_threads_begin_and_end_together) {
+  constexpr std::size_t kAtOnce = 16;
+  for (int round = 0; round < 200; ++round) {
+    std::barrier all_have_one(std::ptrdiff_t{kAtOnce});
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      threads.emplace_back([&] {
+        add("x");
+        all_have_one.arrive_and_wait();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    while (!drain().empty()) {
+    }
+  }
+  EXPECT_LE(outbox_->lane_count(), kAtOnce);
 }
 
 TEST_F(OutboxTest, a_thread_gets_the_lane_of_one_that_has_ended) {

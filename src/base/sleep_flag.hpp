@@ -1,0 +1,45 @@
+// How a thread that sleeps is woken by those that have work for it, and never for nothing; also between processes.
+//
+//     the sleeper: announce(); has it work? if not: sleep.        a waker: hands over work; if (take()) wake the
+//     sleeper. when it is awake: retract().
+//
+// All calls: any thread; one of them sleeps.
+//   1. Work handed over before take() is seen by the look after announce(), or take() says that the sleeper announced
+//      itself and is to be woken.
+//   2. Of several wakers one is told to wake it.
+//
+// The proof: every call that changes the flag is an exchange, which acquires and releases. Exchanges of one flag have
+// an order, and none falls out of it. Each sees all that was done before those that came earlier, since between them
+// are exchanges only, of which each passes on what it has seen. If take() comes later than announce(), it finds the
+// flag set, or another take() has found it, and that one wakes. If it comes earlier, announce() has seen what was done
+// before it, and so has the look that follows. A plain store to the flag would break the order: what came before it
+// would not be passed on. Use: flag.announce(); if (!has_work()) sleep(); flag.retract();   ...   submit(work); if
+// (flag.take()) wake();
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/std_atomics.hpp"
+
+namespace distflow::base {
+
+template <class Atomics = StdAtomics>
+class SleepFlag {
+ public:
+  /// The sleeper is about to sleep, and looks for work once more before it does.
+  void announce() { flag_.exchange(1, std::memory_order_acq_rel); }
+  /// The sleeper is awake.
+  void retract() { flag_.exchange(0, std::memory_order_acq_rel); }
+  /// For who has handed work over: whether the sleeper is to be woken. Says so once for each announcement.
+  bool take() { return flag_.exchange(0, std::memory_order_acq_rel) != 0; }
+  /// As take() does, whether there is an announcement, and leaves it.
+  [[nodiscard]] bool is_announced() { return flag_.fetch_add(0, std::memory_order_acq_rel) != 0; }
+  /// Cheaper, and maybe out of date.
+  [[nodiscard]] bool seems_announced() const { return flag_.load(std::memory_order_acquire) != 0; }
+
+ private:
+  typename Atomics::template Atomic<std::uint32_t> flag_{0};
+};
+
+}  // namespace distflow::base
