@@ -61,8 +61,8 @@ class RunExtent {
     if (frames_of(word) != frames_taken) return LetGo::kept;
     if ((word & kSealed) != 0) return LetGo::sealed;
     // release: the loop has done with the run. If a frame or the seal has come, it is looked at once more.
-    const bool is_done = word_.compare_exchange_strong(word, word | kReleased, std::memory_order_acq_rel,
-                                                       std::memory_order_relaxed);
+    const bool is_done =
+        word_.compare_exchange_strong(word, word | kReleased, std::memory_order_acq_rel, std::memory_order_relaxed);
     return is_done ? LetGo::released : LetGo::kept;
   }
 

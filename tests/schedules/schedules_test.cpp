@@ -1,0 +1,174 @@
+// Each lock-free class in many schedules, by chance and exhaustively, and with each of its orders made weaker.
+//
+// DISTFLOW_SCHEDULES says how many schedules by chance each subject has; DISTFLOW_SEED where they begin.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+
+#include "tests/base/seed.hpp"
+#include "tests/schedules/subjects.hpp"
+
+namespace distflow::test {
+
+const std::vector<Subject>& subjects() {
+  static const std::vector<Subject> all = [] {
+    std::vector<Subject> subjects = base_subjects();
+    for (Subject& subject : runtime_subjects()) subjects.push_back(std::move(subject));
+    return subjects;
+  }();
+  return all;
+}
+
+namespace {
+
+std::uint64_t schedule_count() {
+  const char* given = std::getenv("DISTFLOW_SCHEDULES");
+  return given == nullptr ? 100'000 : std::strtoull(given, nullptr, 10);
+}
+
+class Schedules : public ::testing::TestWithParam<Subject> {};
+
+INSTANTIATE_TEST_SUITE_P(Of, Schedules, ::testing::ValuesIn(subjects()),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST_P(Schedules, chosen_by_chance_all_hold) {
+  const Seed seed;
+  for (std::uint64_t i = 0; i < schedule_count(); ++i) {
+    RandomChooser chooser(seed.value() + i);
+    const std::string failure = GetParam().run(chooser, nullptr);
+    ASSERT_EQ(failure, "") << "schedule " << i << "; replay: DISTFLOW_SEED=" << seed.value() + i;
+  }
+}
+
+TEST_P(Schedules, with_up_to_two_departures_all_hold) {
+  ExhaustiveChooser chooser(2);
+  std::uint64_t count = 0;
+  do {
+    const std::string failure = GetParam().run(chooser, nullptr);
+    ASSERT_EQ(failure, "") << "schedule " << count;
+    ++count;
+  } while (chooser.advance());
+  RecordProperty("schedules", std::to_string(count));
+}
+
+TEST(WrongProtocols, are_found_each) {
+  for (const Subject& subject : wrong_subjects()) {
+    std::string what;
+    std::uint64_t count = 0;
+    for (; what.empty() && count < 100'000; ++count) {
+      RandomChooser chooser(count);
+      what = subject.run(chooser, nullptr);
+    }
+    EXPECT_NE(what, "") << subject.name << ": not found";
+    std::printf("%-40s %6llu  %s\n", subject.name, static_cast<unsigned long long>(count), what.c_str());
+  }
+}
+
+/// Orders that are stronger than any subject shows. They stay: each is cheap, and has its reason beside it in the code.
+const std::set<std::string> kStrongerThanShown = {
+    // Keep a look at the other side behind one at the own, so that a refusal is true of one moment: no subject asks for
+    // that.
+    "bounded_queue.hpp enter: load without acquire 1",
+    "bounded_queue.hpp enter: compare_exchange without acquire 1",
+    "bounded_queue.hpp enter: compare_exchange without release 1",
+    "bounded_queue.hpp entered: load without acquire 1",
+    "bounded_queue.hpp glimpse: load without acquire 1",
+    "bounded_queue.hpp leave: load without acquire 2",
+    "bounded_queue.hpp leave: compare_exchange without acquire 1",
+    // Keeps the loads of words before the claim. In the model no load returns a value of the future, so that they are.
+    "bounded_queue.hpp claim: compare_exchange without release 1",
+    // Pass on what another operation passes on as well: the positions of the turnstiles.
+    "bounded_queue.hpp limit: load without acquire 1",
+    "bounded_queue.hpp look: store without release 1",
+    // Keep a refusal for lack of bytes true of one moment; what lies in messages is passed on by the queue.
+    "byte_budget.hpp cancel: exchange without release 1",
+    "byte_budget.hpp cancel: store without release 1",
+    "byte_budget.hpp give_back: store without release 1",
+    "byte_budget.hpp try_reserve: load without acquire 1",
+    "byte_budget.hpp try_reserve: compare_exchange without acquire 1",
+    "byte_budget.hpp try_reserve: compare_exchange without release 1",
+    "byte_budget.hpp try_reserve: store without release 1",
+    "byte_budget.hpp used: load without acquire 1",
+    "byte_budget.hpp used: load without acquire 2",
+    // Bound how much is evicted in vain beside a pop under way; no subject counts that.
+    "mailbox_parts.hpp being_handled_when_popped: load without acquire 1",
+    "mailbox_parts.hpp being_handled_when_popped: load without acquire 2",
+    "mailbox_parts.hpp pop_contended: store without release 1",
+    "mailbox_parts.hpp retire: store without release 1",
+    // The run is passed on by look() and extend(), whichever comes next.
+    "run_extent.hpp let_go: load without acquire 1",
+    "run_extent.hpp let_go: compare_exchange without acquire 1",
+    // Parts of the proof in sleep_flag.hpp for work that the sleeper hands to its wakers; those of the subjects take
+    // none.
+    "sleep_flag.hpp announce: exchange without release 1",
+    "sleep_flag.hpp is_announced: exchange without acquire 1",
+    "sleep_flag.hpp retract: exchange without acquire 1",
+    "sleep_flag.hpp retract: exchange without release 1",
+    "sleep_flag.hpp seems_announced: load without acquire 1",
+    "sleep_flag.hpp take: exchange without acquire 1",
+    // For what is done before a take() that finds nothing, and seen by who is told; a bell passes nothing on.
+    "slot_stack.hpp push: compare_exchange without acquire 1",
+    "slot_stack.hpp take: compare_exchange without acquire 1",
+    "slot_stack.hpp take: compare_exchange without release 1",
+};
+
+std::string text(const Weakening& weakening) {
+  return weakening.site.function + ": " + weakening.site.operation + " without " +
+         (weakening.drops_acquire ? "acquire" : "release");
+}
+
+/// Until it is found in one of the subjects that come by; 0: not found.
+std::uint64_t schedules_until_found(const Weakening& weakening, const std::set<std::size_t>& in, std::string& what) {
+  constexpr std::uint64_t kMax = 3000;
+  for (std::uint64_t i = 0; i < kMax; ++i) {
+    for (const std::size_t subject : in) {
+      RandomChooser chooser(i);
+      what = subjects()[subject].run(chooser, &weakening);
+      if (!what.empty()) {
+        what = std::string(subjects()[subject].name) + ": " + what;
+        return i + 1;
+      }
+    }
+  }
+  return 0;
+}
+
+/// By operation: the subjects that come by it.
+std::map<Site, std::set<std::size_t>> all_sites() {
+  std::map<Site, std::set<std::size_t>> all;
+  for (std::size_t subject = 0; subject < subjects().size(); ++subject) {
+    std::map<Site, std::uint64_t> sites;
+    Schedule::sites = &sites;
+    for (std::uint64_t i = 0; i < 300; ++i) {
+      RandomChooser chooser(i);
+      EXPECT_EQ(subjects()[subject].run(chooser, nullptr), "");
+    }
+    Schedule::sites = nullptr;
+    for (const auto& site : sites) all[site.first].insert(subject);
+  }
+  return all;
+}
+
+TEST(WeakenedOrders, are_found_each_but_those_known_to_be_stronger_than_any_subject_shows) {
+  std::map<std::string, int> ordinals;  // of operations of one function, kind and order: lines move, these stay
+  for (const auto& [site, in] : all_sites()) {
+    for (const bool drops_acquire : {true, false}) {
+      if (drops_acquire ? !has_acquire(site.order) : !has_release(site.order)) continue;
+      const Weakening weakening{site, drops_acquire};
+      const std::string name = text(weakening);
+      const std::string numbered = name + " " + std::to_string(++ordinals[name]);
+      std::string what;
+      const std::uint64_t found = schedules_until_found(weakening, in, what);
+      EXPECT_TRUE(found > 0 || kStrongerThanShown.contains(numbered)) << numbered << " is not found";
+      std::printf("%-62s %6s  %s\n", numbered.c_str(), found == 0 ? "-" : std::to_string(found).c_str(), what.c_str());
+      std::fflush(stdout);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace distflow::test

@@ -1,0 +1,162 @@
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/sleep_flag.hpp"
+#include "runtime/mailbox_parts.hpp"
+#include "runtime/run_extent.hpp"
+#include "tests/runtime/mail_maker.hpp"
+#include "tests/schedules/model_atomics.hpp"
+#include "tests/schedules/subjects.hpp"
+
+namespace distflow::test {
+namespace {
+
+using runtime::Mail;
+constexpr std::size_t kMessages = 6;
+
+/// A producer, and a consumer that sleeps when nothing is there.
+class MailboxWorld {
+ public:
+  MailboxWorld(Overflow overflow, base::Sharing producers)
+      : mailbox_({.max_size = 2, .overflow = overflow, .producers = producers}) {
+    mailbox_.on_room(base::Delegate<void()>::to<&MailboxWorld::tell_room>(*this));
+  }
+
+  std::vector<std::function<void()>> threads() {
+    return {[this] { produce(); }, [this] { consume(); }};
+  }
+  void check_end() {
+    check(runtime::read(sender_.received) == kMessages, "a message is not counted as received");
+    check(runtime::read(sender_.handled) == handled_, "another number is counted as handled");
+    check(runtime::read(sender_.handled) + sender_.dropped() == kMessages, "a message is lost, or is there twice");
+    check(mailbox_.bytes() == 0 && mailbox_.size() == 0, "something is left");
+    check(maker_.is_sole_leaseholder(), "a lease is kept");
+  }
+
+ private:
+  void tell_room() { room_.ring(); }
+
+  void produce() {
+    for (std::size_t sent = 0; sent < kMessages;) {
+      const std::size_t size = std::min<std::size_t>(sent % 2 + 1, kMessages - sent);
+      const runtime::PushResult result = mailbox_.push_run(std::span(mails_).subspan(sent, size));
+      sent += size - result.blocked;
+      if (asleep_.take()) work_.ring();
+      if (result.blocked > 0) Schedule::current()->wait(room_);
+    }
+    has_produced_.store(1, std::memory_order_release);
+    if (asleep_.take()) work_.ring();
+  }
+  bool drain() {
+    std::array<Mail, 2> run;
+    bool any = false;
+    while (const std::size_t count = mailbox_.pop_run(run)) {
+      any = true;
+      for (std::size_t i = 0; i < count; ++i) {
+        check(run[i].timestamp > last_, "messages come in another order");
+        last_ = run[i].timestamp;
+      }
+      handled_ += count;
+      mailbox_.release_run(std::span(run).first(count));
+    }
+    return any;
+  }
+  void consume() {
+    for (;;) {
+      const bool is_last = has_produced_.load(std::memory_order_acquire) != 0;
+      if (drain()) continue;
+      if (is_last) return;
+      asleep_.announce();
+      if (mailbox_.size() == 0 && has_produced_.load(std::memory_order_relaxed) == 0) {
+        Schedule::current()->wait(work_);
+      } else {
+        Schedule::current()->yield();  // to the producer, which may be in the middle of its push
+      }
+      asleep_.retract();
+    }
+  }
+
+  runtime::PeerCounters sender_;
+  MailMaker maker_{sender_};
+  std::vector<Mail> mails_ = maker_.run(0, kMessages);
+  runtime::BasicMailbox<ModelAtomics> mailbox_;
+  base::SleepFlag<ModelAtomics> asleep_;
+  ModelAtomics::Atomic<int> has_produced_;
+  Bell room_;
+  Bell work_;
+  std::int64_t last_ = -1;
+  std::size_t handled_ = 0;
+};
+
+/// A lane that fills one run, and the loop, which takes from it and sleeps when it holds none.
+class RunWorld {
+ public:
+  std::vector<std::function<void()>> threads() {
+    return {[this] { add_all(); }, [this] { take_all(); }};
+  }
+  void check_end() { check(taken_all_ == kFrames, "a frame is lost, or taken twice"); }
+
+ private:
+  static constexpr std::uint32_t kFrames = 4;
+
+  void announce() {
+    extent_.open(1, false);
+    announced_.store(announced_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    if (asleep_.take()) bell_.ring();
+  }
+  void add_all() {
+    for (std::uint32_t i = 0; i < kFrames; ++i) {
+      ModelAtomics::note_write(&frames_[i], 1);
+      if (i > 0 && extent_.extend(1)) continue;
+      ModelAtomics::note_write(&run_, 1);  // it is the lane's to write, and begins anew
+      announce();
+    }
+  }
+  void take_all() {
+    for (int seen = 0; taken_all_ < kFrames;) {
+      if (announced_.load(std::memory_order_acquire) > seen) {
+        ++seen;
+        take_until_let_go();
+        continue;
+      }
+      asleep_.announce();
+      if (announced_.load(std::memory_order_acquire) <= seen) Schedule::current()->wait(bell_);
+      asleep_.retract();
+    }
+  }
+  void take_until_let_go() {
+    std::uint32_t taken = 0;
+    do {
+      ModelAtomics::note_read(&run_, 1);
+      const auto extent = extent_.look();
+      check(extent.frames == extent.bytes, "the counts of frames and bytes do not belong together");
+      for (; taken < extent.frames; ++taken) ModelAtomics::note_read(&frames_[taken_all_++], 1);
+    } while (extent_.let_go(taken) == runtime::LetGo::kept);
+  }
+
+  runtime::RunExtent<ModelAtomics> extent_;
+  ModelAtomics::Atomic<int> announced_;
+  base::SleepFlag<ModelAtomics> asleep_;
+  Bell bell_;
+  std::array<int, kFrames> frames_{};
+  int run_ = 0;
+  std::uint32_t taken_all_ = 0;
+};
+
+}  // namespace
+
+std::vector<Subject> runtime_subjects() {
+  const auto mailbox = [](Overflow overflow, base::Sharing producers) {
+    return [=](Chooser& chooser, const Weakening* weakening) {
+      return run_world<MailboxWorld>(chooser, weakening, overflow, producers);
+    };
+  };
+  return {{"run_of_frames",
+           [](Chooser& chooser, const Weakening* weakening) { return run_world<RunWorld>(chooser, weakening); }},
+          {"mailbox_that_blocks", mailbox(Overflow::block, base::Sharing::one)},
+          {"mailbox_that_drops_the_oldest", mailbox(Overflow::drop_oldest, base::Sharing::one)},
+          {"mailbox_that_drops_the_newest", mailbox(Overflow::drop_newest, base::Sharing::several)}};
+}
+
+}  // namespace distflow::test
