@@ -76,7 +76,7 @@ std::string LyingPmd::some_response(std::string_view raw_request_id) {
     case 0: return protocol::success_response(raw_request_id);
     case 1: return protocol::error_response(raw_request_id, protocol::kNodeNotFound);
     case 2: return protocol::error_response(raw_request_id, protocol::kUnknownMessageType);
-    case 3: return protocol::alias_in_use_response(raw_request_id, some_info());
+    case 3: return protocol::name_in_use_response(raw_request_id, protocol::alias_in_use("n1"), some_info());
     case 4: return protocol::node_response(raw_request_id, json_of(some_info()));
     case 5: return some_nodes(raw_request_id, "list");
     case 6: return some_nodes(raw_request_id, "watch");
