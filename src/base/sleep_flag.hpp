@@ -28,13 +28,13 @@ template <class Atomics = StdAtomics>
 class SleepFlag {
  public:
   /// The sleeper is about to sleep, and looks for work once more before it does.
-  void announce() { flag_.exchange(1, std::memory_order_acq_rel); }
+  void announce() { flag_.exchange(1, std::memory_order_seq_cst); }
   /// The sleeper is awake.
-  void retract() { flag_.exchange(0, std::memory_order_acq_rel); }
+  void retract() { flag_.exchange(0, std::memory_order_seq_cst); }
   /// For who has handed work over: whether the sleeper is to be woken. Says so once for each announcement.
-  bool take() { return flag_.exchange(0, std::memory_order_acq_rel) != 0; }
+  bool take() { return flag_.exchange(0, std::memory_order_seq_cst) != 0; }
   /// As take() does, whether there is an announcement, and leaves it.
-  [[nodiscard]] bool is_announced() { return flag_.fetch_add(0, std::memory_order_acq_rel) != 0; }
+  [[nodiscard]] bool is_announced() { return flag_.fetch_add(0, std::memory_order_seq_cst) != 0; }
   /// Cheaper, and maybe out of date.
   [[nodiscard]] bool seems_announced() const { return flag_.load(std::memory_order_acquire) != 0; }
 

@@ -93,6 +93,7 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
   std::atomic<bool> may_go_on{false};
   {
     Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
+    ASSERT_TRUE(delivery.start());
     delivery.set_message_handler([&may_go_on](const Message&) { may_go_on.wait(false); });
     const std::vector<Mail> mails = maker.run(0, kMailboxSize * 2);
     std::size_t delivered = 0;
@@ -112,8 +113,6 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
     reactor.turn(reactor.now());
     EXPECT_TRUE(is_told);
     delivery.request_stop();
-    EXPECT_TRUE(delivery.join(kPatience));
-    delivery.discard();
   }
 }
 
