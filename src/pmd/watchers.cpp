@@ -43,7 +43,10 @@ void Watchers::tell(const transport::EncodedFrame& event) {
 }
 
 void Watchers::on_sent(Session& session) {
-  if (session.watcher_index != Session::kNotWatching) give(session);
+  if (session.watcher_index == Session::kNotWatching || !log_.is_behind(session.event_cursor)) return;
+  // Not at once: thousands may have taken what they had in one turn.
+  unvisited_ = sessions_.size();
+  reactor_.defer(go_on_);
 }
 
 void Watchers::disconnect_all(Error why) {
@@ -60,9 +63,10 @@ void Watchers::give(Session& session) {
   }
   if (session.unsent_size() >= unsent_max_) return;
   gifts_left_ -= gifts_left_ > 0 ? 1 : 0;
-  while (session.unsent_size() < unsent_max_ && log_.is_behind(cursor)) {
+  while (session.unsent_size() < unsent_max_ && log_.is_behind(cursor) && bytes_left_ > 0) {
     const transport::EncodedRun run = log_.take(cursor);
     counters_.events_queued += run.count;
+    bytes_left_ -= std::min(bytes_left_, run.bytes.size());
     if (!session.send_events(run)) return;
   }
 }
@@ -70,12 +74,13 @@ void Watchers::give(Session& session) {
 void Watchers::go_on() {
   gifts_left_ = kGiftsPerTurn;
   visits_left_ = kVisitsPerTurn;
+  bytes_left_ = kBytesPerTurn;
   give_some();
   if (unvisited_ > 0) reactor_.defer(go_on_);
 }
 
 void Watchers::give_some() {
-  while (unvisited_ > 0 && gifts_left_ > 0 && visits_left_ > 0) {
+  while (unvisited_ > 0 && gifts_left_ > 0 && visits_left_ > 0 && bytes_left_ > 0) {
     if (next_ >= sessions_.size()) next_ = 0;
     --unvisited_;
     --visits_left_;

@@ -5,7 +5,7 @@
 //   2. A session gets every event after it was added, once, in order; never inside another answer.
 //   3. An event is encoded once; what each watcher's queue holds is a slice of the log. A watcher has at most
 //      kUnsentMax bytes of events in its queue; the rest waits in the log, which all share.
-//   4. A turn gives events to at most kGiftsPerTurn watchers, twice, beside those that have just taken what they had.
+//   4. A turn gives events to at most kGiftsPerTurn watchers and kBytesPerTurn bytes of them, twice.
 //   5. A watcher is cut off when what it has not taken no longer fits the log: that takes many turns, in each of which
 //      the kernel could take more for it.
 // Use: watchers.add(session); ... watchers.tell(out.end_frame()); ... watchers.on_sent(session);
@@ -41,8 +41,9 @@ class Watchers {
 
  private:
   static constexpr std::size_t kUnsentMax = std::size_t{256} * 1024;
-  static constexpr std::size_t kGiftsPerTurn = 128;
+  static constexpr std::size_t kGiftsPerTurn = 32;
   static constexpr std::size_t kVisitsPerTurn = 4096;
+  static constexpr std::size_t kBytesPerTurn = std::size_t{512} * 1024;  // the kernel copies them
 
   void give(Session& session);
   void go_on();
@@ -57,6 +58,7 @@ class Watchers {
   std::size_t unvisited_ = 0;  // since the last event
   std::size_t gifts_left_ = kGiftsPerTurn;
   std::size_t visits_left_ = kVisitsPerTurn;
+  std::size_t bytes_left_ = kBytesPerTurn;
   io::TurnEnd go_on_;
 };
 
