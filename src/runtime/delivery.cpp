@@ -146,7 +146,7 @@ void Delivery::tell_room_owed() {
 }
 
 void Delivery::run_where_handlers_run(std::function<void()> task) {
-  if (!has_thread_) return is_in_handler_ ? put_off(std::move(task)) : task();
+  if (!has_thread_) return is_in_handler_ || !put_off_.empty() ? put_off(std::move(task)) : task();
   if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
   wake_dispatcher();
 }
