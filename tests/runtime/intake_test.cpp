@@ -63,7 +63,8 @@ class IntakeTest : public ::testing::Test, private runtime::IntakeObserver {
   }
 
   void on_heard(std::string_view) override {}
-  void on_notice(std::string_view, const protocol::ConnectionNotice&, runtime::Carrier*) override {}
+  void on_notice(std::string_view, const protocol::ConnectionNotice&, const transport::Connection&,
+                 runtime::Carrier*) override {}
   void on_room() { shared_.on_room(); }
 
   void send_one_each() {
