@@ -32,15 +32,15 @@ scenario('registration under another alias replaces the entry as a whole', {need
   assert.equal((await client.resolve('old')).nodeId, 'b');
 });
 
-scenario('an entry belongs to the connection that registered it last', {needs}, async (stage) => {
+scenario('an entry belongs to the connection that registered it last, by its secret', {needs}, async (stage) => {
   const {port} = await stage.pmd();
   const watcher = await stage.client(port);
   await watcher.watch();
   const first = await stage.client(port);
   await first.register(nodeOf('bystander', 'bystander'));
-  await first.register(nodeOf('a', 'alpha'));
+  await first.register(nodeOf('a', 'alpha', {secret: 'its own'}));
   const second = await stage.client(port);
-  await second.register(nodeOf('a', 'alpha'));
+  await second.register(nodeOf('a', 'alpha', {secret: 'its own'}));
   await first.close();
   await watcher.nextEvent('peer:leave', 'bystander');
   assert.deepEqual(idsOf(await watcher.list()), ['a']);
@@ -48,6 +48,16 @@ scenario('an entry belongs to the connection that registered it last', {needs}, 
   assert.deepEqual(leaves, [], 'a never left');
   await second.close();
   await watcher.nextEvent('peer:leave', 'a');
+});
+
+scenario('a nodeId that a living connection holds is refused to whoever does not know its secret', {needs}, async (stage) => {
+  const {port} = await stage.pmd();
+  const owner = await stage.client(port);
+  await owner.register(nodeOf('a', 'alpha'));
+  const stranger = await stage.client(port);
+  await assert.rejects(stranger.register(nodeOf('a', 'alpha')), /already in use/);
+  await owner.close();
+  await stranger.register(nodeOf('a', 'alpha'));
 });
 
 scenario('only the owning connection may unregister a node', {needs}, async (stage) => {

@@ -65,10 +65,13 @@ scenario('our PMD gives the first release what it accepts', {needs}, async (stag
   compare(heard, left, differences);
 });
 
-scenario('our PMD gives the latest release what it accepts, and ends when told to', {needs}, async (stage) => {
+scenario('our PMD gives the latest release what it accepts, and ends when told to once no node is registered', {needs}, async (stage) => {
   const {program, port} = await stage.pmd();
-  const differences = {1: watchReply, 3: event, 4: watchReply, 7: event};
+  // A node is registered when the recording tells the PMD to end: ours refuses that without force.
+  const refusal = {instead: '{"type":"response","requestId":"req_1","payload":{"error":"Shutdown refused: 1 node is registered"}}'};
+  const differences = {1: watchReply, 3: event, 4: watchReply, 7: event, 12: refusal};
   const {heard, left} = await replay(readRecording('typescript-latest.log'), () => stage.connection(port));
   compare(heard, left, differences);
+  await (await stage.client(port)).shutdown();
   assert.deepEqual(await program.untilEnded(), {code: 0, signal: null});
 });
