@@ -1,0 +1,153 @@
+// An application for the matrix of calls: a node whose handlers, or whose captured objects, call everything there is.
+//
+// The test's thread and the one that handlers run on. An action that ends the handle may be the last thing that touches
+// it: the test's thread leaves `node` alone while a handler may drop it.
+// Use: auto app = std::make_shared<App>(action, event, count); app->start(options); app->set_handlers(); ...
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <distflow/node_runtime.hpp>
+
+#include "tests/support/loop.hpp"
+
+namespace distflow::test {
+
+inline constexpr const char* kEventPayload = "\"event\"";
+inline constexpr const char* kOtherPayload = "\"other\"";
+
+enum class Event : std::uint8_t { message, join, leave };
+inline const char* to_string(Event event) {
+  return event == Event::message ? "message" : event == Event::join ? "join" : "leave";
+}
+
+class App;
+
+/// A public call, or some that belong together, as an application makes them where it should not matter.
+struct Action {
+  enum class Outcome : std::uint8_t {
+    goes_on,     ///< each event acts
+    may_stop,    ///< the node or the handler may be gone after the first
+    drops,       ///< and so is the last handle
+    throws_too,  ///< goes on, but is nothing for a destructor
+  };
+  const char* name;
+  void (*perform)(App& app);
+  Outcome outcome = Outcome::goes_on;
+};
+
+class App : public std::enable_shared_from_this<App> {
+ public:
+  App(const Action& action, Event event, int count) : action_(action), event_(event), count_(count) {}
+
+  bool start(const NodeOptions& options) {
+    Result<NodeRuntime> started = NodeRuntime::start(options);
+    EXPECT_TRUE(started) << started.error().message();
+    if (!started) return false;
+    is_polled_ = options.threading == Threading::caller;
+    alias = options.alias;
+    node = *std::move(started);
+    return true;
+  }
+
+  // Each holds this, and through it the node.
+  [[nodiscard]] std::function<void(const Message&)> message_handler() {
+    return [self = shared_from_this()](const Message& message) {
+      if (message.payload == kEventPayload) return self->on_event(Event::message);
+      ++self->others;
+    };
+  }
+  [[nodiscard]] std::function<void(const PeerInfo&)> peer_handler(Event event) {
+    return [self = shared_from_this(), event](const PeerInfo&) { self->on_event(event); };
+  }
+  void set_handlers() {
+    node->on_message(message_handler());
+    node->on_peer_join(peer_handler(Event::join));
+    node->on_peer_leave(peer_handler(Event::leave));
+  }
+
+  /// Until `done()`, which other threads bring about: turns the loop where that is the caller's.
+  template <class Done>
+  bool wait_for(Done done) {
+    const auto turn = [this] {
+      if (is_polled_ && node) {
+        static_cast<void>(node->poll(std::chrono::milliseconds(5)));
+      } else {
+        std::this_thread::yield();
+      }
+    };
+    return turn_until(turn, done);
+  }
+
+  /// Counts what the node must have accepted.
+  SendVerdict counted(SendVerdict verdict) {
+    if (is_under_way(verdict)) ++accepted;
+    return verdict;
+  }
+  void perform() { action_.perform(*this); }
+  [[nodiscard]] std::string unknown_name() { return "nobody" + std::to_string(++unknown_names_); }
+  [[nodiscard]] bool has_acted() const {
+    const bool is_one_enough =
+        action_.outcome == Action::Outcome::may_stop || action_.outcome == Action::Outcome::drops;
+    return acted >= (is_one_enough ? 1 : count_);
+  }
+
+  std::optional<NodeRuntime> node;
+  std::string alias;
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<bool> is_released{false};  // the test's thread no longer uses `node`
+  std::atomic<int> acted{0};             // events
+  std::atomic<int> others{0};            // messages
+
+ private:
+  void on_event(Event event) {
+    if (event != event_) return;
+    struct Acted {
+      App& app;
+      ~Acted() { ++app.acted; }
+    };
+    const Acted acted_at_the_end{*this};
+    if (node) perform();
+  }
+
+  const Action action_;
+  const Event event_;
+  const int count_;
+  bool is_polled_ = false;
+  std::atomic<int> unknown_names_{0};
+};
+
+/// What a handler has captured: acts as it is destroyed, and may hold the node until then.
+struct Guard {
+  Guard(std::shared_ptr<App> of, bool holds_node) : app(std::move(of)) {
+    if (holds_node) own = app->node;
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  ~Guard() {
+    while (!app->is_released) std::this_thread::yield();  // the call that brought this about has returned
+    if (app->node) {
+      app->perform();
+    } else {
+      static_cast<void>(
+          NodeRuntime::start({.pmd_port = 1, .start_pmd = false, .start_deadline = std::chrono::milliseconds(1)}));
+    }
+    ++app->acted;
+  }
+
+  std::shared_ptr<App> app;
+  std::optional<NodeRuntime> own;
+};
+
+}  // namespace distflow::test

@@ -1,0 +1,49 @@
+// A PMD and a peer on a thread of their own, for tests of the process's one node.
+//
+// Any thread.
+// Use: ClusterThread others({.alias = "peer"}); NodeRuntime::start({.pmd_port = others.pmd_port(), ...});
+//      others.send("self", "1", 3);
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "tests/support/cluster.hpp"
+
+namespace distflow::test {
+
+class ClusterThread {
+ public:
+  explicit ClusterThread(NodeOptions peer) : peer_(cluster_.add_node(std::move(peer))) {
+    thread_ = std::thread([this] {
+      while (!is_over_) cluster_.reactor().turn(base::kNever);
+    });
+  }
+  ~ClusterThread() {
+    post([this] { is_over_ = true; });
+    thread_.join();
+  }
+  ClusterThread(const ClusterThread&) = delete;
+  ClusterThread& operator=(const ClusterThread&) = delete;
+
+  [[nodiscard]] std::uint16_t pmd_port() const { return cluster_.pmd_port(); }
+
+  /// The peer sends `count` messages, which leave together.
+  void send(const std::string& to, const std::string& json, int count) {
+    post([this, to, json, count] {
+      for (int i = 0; i < count; ++i) EXPECT_EQ(peer_.send(to, json), SendVerdict::queued);
+    });
+  }
+
+ private:
+  void post(std::function<void()> task) { EXPECT_TRUE(cluster_.reactor().post(std::move(task))); }
+
+  SocketCluster cluster_;
+  TestNode& peer_;
+  bool is_over_ = false;  // the thread's own, once it runs
+  std::thread thread_;
+};
+
+}  // namespace distflow::test
