@@ -208,10 +208,11 @@ void Connection::watch_for_stall() {
   reactor_.arm_after(stall_timer_, send_stall_max_ / 2);
 }
 
-/// All has been sent. What the peer has yet to say to memory that it was offered is waited for: a stream that is closed
+/// All has been sent. What the peer has yet to say to memory that it was offered is waited for, unless its end of the
+/// stream has come, and with it all that it will say: a stream that is closed
 /// before it comes is reset, with all of it that is still under way.
 void Connection::end_draining() {
-  if (!awaits_answer()) return close(why_);
+  if (!awaits_answer() || has_ended_) return close(why_);
   if (!stall_timer_.is_armed()) watch_for_stall();
 }
 

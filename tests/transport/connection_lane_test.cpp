@@ -76,6 +76,16 @@ TEST_F(ConnectionLaneTest, a_finished_connection_that_offered_memory_ends_with_t
   ASSERT_TRUE(until_closed());
 }
 
+TEST_F(ConnectionLaneTest, a_connection_that_offered_memory_waits_for_no_answer_behind_the_end_of_the_stream) {
+  connect({.send_stall_max = base::seconds(3600)});
+  Result<std::unique_ptr<MemoryLane>> lane = MemoryLane::create(places_, backend(), "0123456789abcdef");
+  ASSERT_TRUE(lane);
+  connection_->offer(*std::move(lane));
+  peer_.end_sending();
+  ASSERT_TRUE(until_closed());
+  EXPECT_EQ(*observer_->closed, Errc::end_of_stream);
+}
+
 TEST_F(ConnectionLaneTest, no_more_lanes_are_made_than_there_are_places_for) {
   Result<std::unique_ptr<MemoryLane>> lane = MemoryLane::create(places_, backend(), "0123456789abcdef");
   ASSERT_TRUE(lane);
