@@ -167,13 +167,13 @@ void Delivery::set_leave_handler(PeerHandler handler) {
 }
 
 void Delivery::tell_join(const PeerInfo& peer) {
-  tell(static_cast<bool>(join_handler_), [this, peer] {
+  tell(join_handler_, [this, peer] {
     if (join_handler_) call_peer_handler(join_handler_, peer);
   });
 }
 
 void Delivery::tell_leave(const PeerInfo& peer) {
-  tell(static_cast<bool>(leave_handler_), [this, peer] {
+  tell(leave_handler_, [this, peer] {
     if (leave_handler_) call_peer_handler(leave_handler_, peer);
   });
 }
@@ -184,10 +184,10 @@ void Delivery::call_peer_handler(const PeerHandler& handler, const PeerInfo& pee
   is_in_handler_ = false;
 }
 
-/// `has_handler` is known on the handlers' thread only.
-void Delivery::tell(bool has_handler, std::function<void()> event) {
+/// With a second thread `handler` is that one's: nothing of it may be looked at here.
+void Delivery::tell(const PeerHandler& handler, std::function<void()> event) {
   if (has_thread_) return run_where_handlers_run(std::move(event));
-  if (has_handler) put_off(std::move(event));
+  if (handler) put_off(std::move(event));
 }
 
 void Delivery::put_off(std::function<void()> task) {

@@ -91,7 +91,7 @@ class Delivery {
   void guarded(Call&& call);
   void note_exception(const char* what);
   void run_where_handlers_run(std::function<void()> task);
-  void tell(bool has_handler, std::function<void()> event);
+  void tell(const PeerHandler& handler, std::function<void()> event);
   void call_peer_handler(const PeerHandler& handler, const PeerInfo& peer);
   void put_off(std::function<void()> task);
   void run_put_off();
