@@ -2,7 +2,10 @@
 //
 // A handle: copies share the one node of the process.
 //   1. One node a process: a second start() gives a handle to the first, whatever its options.
-//   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits.
+//   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits. Without memory a
+//   call
+//      says so (Errc::out_of_memory, SendVerdict::out_of_memory) or gives nothing (a Target without a name, stats() of
+//      zeros; a handler is not set), which is counted in stats().
 //   3. When the last handle goes, the node shuts down: at once on any other thread; inside a handler, or inside a
 //   function
 //      that writes a message, when that returns.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "protocol/envelope.hpp"
 
@@ -55,6 +56,7 @@ class StringWriter final : public PayloadWriter {
  public:
   explicit StringWriter(std::string& text) : PayloadWriter(&grow), text_(text) {}
   [[nodiscard]] bool is_refused() const { return is_refused_; }
+  [[nodiscard]] bool is_out_of_memory() const { return is_out_of_memory_; }
   void settle() {
     if (cursor_ != nullptr) text_.resize(static_cast<std::size_t>(cursor_ - text_.data()));
   }
@@ -63,12 +65,19 @@ class StringWriter final : public PayloadWriter {
   static void grow(PayloadWriter& writer, std::size_t size) {
     auto& self = static_cast<StringWriter&>(writer);
     const std::size_t used = self.cursor_ == nullptr ? 0 : static_cast<std::size_t>(self.cursor_ - self.text_.data());
-    self.text_.resize(std::max(used + size, 2 * self.text_.size()));
+    try {
+      self.text_.resize(std::max(used + size, 2 * self.text_.size()));
+    } catch (const std::bad_alloc&) {  // inside the application's code, which is told by a null pointer
+      self.is_out_of_memory_ = true;
+      self.end_ = self.cursor_;
+      return;
+    }
     self.cursor_ = self.text_.data() + used;
     self.end_ = self.text_.data() + self.text_.size();
   }
 
   std::string& text_;
+  bool is_out_of_memory_ = false;
 };
 
 /// The end of a frame that was begun, be it good or not.
@@ -126,6 +135,7 @@ SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_ma
   StringWriter writer(text);
   payload.call(payload.callable, writer);
   writer.settle();
+  if (writer.is_out_of_memory()) return SendVerdict::out_of_memory;
   if (writer.is_refused()) return SendVerdict::invalid_json;
   return text.size() > frame_size_max ? SendVerdict::too_large : SendVerdict::queued;
 }

@@ -1,6 +1,7 @@
 #include "runtime/link.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace distflow::runtime {
@@ -70,7 +71,13 @@ SendVerdict Link::send(const transport::EncodedRun& run) {
 void Link::dial() {
   if (waiting_since_ == base::kNever) waiting_since_ = parts_.reactor.now();
   if (dialer_.is_dialing() || retry_timer_.is_armed()) return;
-  dialer_.dial(host_, port_);
+  try {
+    dialer_.dial(host_, port_);
+  } catch (const std::bad_alloc&) {
+    // What is to be sent has been taken: it waits, as for a peer that cannot be reached.
+    dialer_.cancel();
+    parts_.reactor.arm_after(retry_timer_, backoff_.next(parts_.random));
+  }
 }
 
 void Link::on_dialed(Result<io::Handle> outcome) {

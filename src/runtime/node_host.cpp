@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -108,6 +109,9 @@ Result<void> NodeHost::run_start() {
     } catch (const std::system_error& error) {
       is_closed_ = true;
       return Error{error.code(), "starting the I/O thread"};
+    } catch (const std::bad_alloc&) {
+      is_closed_ = true;
+      return Error{Errc::out_of_memory, "starting the I/O thread"};
     }
     std::unique_lock lock(mutex_);
     condition_.wait(lock, [this] { return started_.has_value(); });
@@ -252,6 +256,7 @@ NodeStats NodeHost::stats() const {
   stats.refused_queue_full = read(refused_queue_full_);
   stats.refused_unresolved = read(refused_unresolved_);
   stats.tasks_lost += read(tasks_lost_);
+  stats.calls_out_of_memory = read(out_of_memory_);
   stats.wakes = reactor_->wake_count();
   stats.backend = backend_name_;
   stats.backend_fallback_reason = fallback_reason_;

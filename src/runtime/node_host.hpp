@@ -83,6 +83,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   bool wait_until_over(base::Instant until);
   /// Is never taken apart from now on.
   void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
+  /// A public call has ended for want of memory.
+  void note_out_of_memory() { add(out_of_memory_, 1); }
   /// The application has let go of its last handle.
   void on_last_handle();
 
@@ -150,6 +152,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   Counter refused_queue_full_{0};
   Counter refused_unresolved_{0};
   Counter tasks_lost_{0};
+  Counter out_of_memory_{0};
 
   // Under mutex_, which nobody holds while the application's code runs.
   mutable std::mutex mutex_;

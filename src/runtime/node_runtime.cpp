@@ -1,6 +1,7 @@
 #include <distflow/node_runtime.hpp>
 
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -36,6 +37,43 @@ std::shared_ptr<NodeHost> make_handle(std::shared_ptr<NodeHost> host) {
           }};
 }
 
+/// What every public function that may allocate runs in: where memory ends, so does the call, with `otherwise`. What it
+/// calls has done all of its work then, or none.
+template <class T, class Call>
+T unless_out_of_memory(NodeHost& host, T otherwise, Call&& call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    host.note_out_of_memory();
+    return otherwise;
+  }
+}
+
+/// The same for what writes a message in place: that is the application's, and what it throws passes through.
+struct WatchedWriter {
+  static void write(void* self, PayloadWriter& out) {
+    auto& watched = *static_cast<WatchedWriter*>(self);
+    watched.is_inside = true;
+    watched.call(watched.callable, out);
+    watched.is_inside = false;
+  }
+
+  void (*call)(void* callable, PayloadWriter& out);
+  void* callable;
+  bool is_inside = false;
+};
+
+template <class Send>
+SendVerdict send_unless_out_of_memory(NodeHost& host, WatchedWriter& writer, Send&& send) {
+  try {
+    return send(PayloadSource{.text = {}, .call = &WatchedWriter::write, .callable = &writer});
+  } catch (const std::bad_alloc&) {
+    if (writer.is_inside) throw;
+    host.note_out_of_memory();
+    return SendVerdict::out_of_memory;
+  }
+}
+
 }  // namespace
 
 const char* to_string(SendVerdict verdict) {
@@ -54,7 +92,7 @@ const char* to_string(SendVerdict verdict) {
   return "unknown";
 }
 
-Result<NodeRuntime> NodeRuntime::start(const NodeOptions& options) {
+Result<NodeRuntime> NodeRuntime::start(const NodeOptions& options) try {
   constexpr const char* starting = "starting a node";
   Singleton& one = singleton();
   std::unique_lock lock(one.mutex, std::defer_lock);
@@ -81,15 +119,18 @@ Result<NodeRuntime> NodeRuntime::start(const NodeOptions& options) {
   std::shared_ptr<NodeHost> handle = make_handle(std::move(*host));
   one.handle = handle;
   return NodeRuntime(std::move(handle));
+} catch (const std::bad_alloc&) {
+  return Error{Errc::out_of_memory, "starting a node"};
 }
 
 SendVerdict NodeRuntime::send(std::string_view target, std::string_view json) {
   if (!protocol::is_json(json)) return SendVerdict::invalid_json;
-  return host_->send(target, PayloadSource{.text = json});
+  return send(target, raw_json(json));
 }
 
 SendVerdict NodeRuntime::send(std::string_view target, RawJson json) {
-  return host_->send(target, PayloadSource{.text = json.text});
+  return unless_out_of_memory(*host_, SendVerdict::out_of_memory,
+                              [&] { return host_->send(target, PayloadSource{.text = json.text}); });
 }
 
 SendVerdict NodeRuntime::send(Target& target, std::string_view json) {
@@ -98,49 +139,68 @@ SendVerdict NodeRuntime::send(Target& target, std::string_view json) {
 }
 
 SendVerdict NodeRuntime::send(Target& target, RawJson json) {
-  if (target.state_ == nullptr) [[unlikely]]
-    target.state_ = host_->target(target.name_);
-  return host_->send(target.state_, target.version_, target.prefix_, PayloadSource{.text = json.text});
+  return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) [[unlikely]]
+      target.state_ = host_->target(target.name_);
+    return host_->send(target.state_, target.version_, target.prefix_, PayloadSource{.text = json.text});
+  });
 }
 
 SendVerdict NodeRuntime::send_written(std::string_view target, WriteCall call, void* callable) {
   const std::shared_ptr<NodeHost> handle = host_;  // the writer may drop the application's last one
-  return handle->send(target, PayloadSource{.text = {}, .call = call, .callable = callable});
+  WatchedWriter writer{call, callable};
+  return send_unless_out_of_memory(*handle, writer,
+                                   [&](const PayloadSource& payload) { return handle->send(target, payload); });
 }
 
 SendVerdict NodeRuntime::send_written(Target& target, WriteCall call, void* callable) {
   const std::shared_ptr<NodeHost> handle = host_;
-  if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
-  return handle->send(target.state_, target.version_, target.prefix_,
-                      PayloadSource{.text = {}, .call = call, .callable = callable});
+  WatchedWriter writer{call, callable};
+  return send_unless_out_of_memory(*handle, writer, [&](const PayloadSource& payload) {
+    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
+    return handle->send(target.state_, target.version_, target.prefix_, payload);
+  });
 }
 
 Target NodeRuntime::target(std::string_view name) {
-  Target target;
-  target.name_ = name;
-  target.state_ = host_->target(name);
-  return target;
+  return unless_out_of_memory(*host_, Target(), [&] {
+    Target target;
+    target.name_ = name;
+    target.state_ = host_->target(name);
+    return target;
+  });
 }
 
+// What is already shut down lets go of a handler in the call that sets it, and its captures may drop the application's
+// last handle: as a writer, and as a handler that poll() calls.
+
 void NodeRuntime::on_message(std::function<void(const Message&)> handler) {
-  host_->set_message_handler(std::move(handler));
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_message_handler(std::move(handler)), true; });
 }
 
 void NodeRuntime::on_peer_join(std::function<void(const PeerInfo&)> handler) {
-  host_->set_join_handler(std::move(handler));
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_join_handler(std::move(handler)), true; });
 }
 
 void NodeRuntime::on_peer_leave(std::function<void(const PeerInfo&)> handler) {
-  host_->set_leave_handler(std::move(handler));
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_leave_handler(std::move(handler)), true; });
 }
 
-Result<std::vector<PeerInfo>> NodeRuntime::discover() { return host_->discover(); }
+Result<std::vector<PeerInfo>> NodeRuntime::discover() {
+  using Peers = Result<std::vector<PeerInfo>>;
+  return unless_out_of_memory(*host_, Peers(Error{Errc::out_of_memory, "discovering peers"}),
+                              [&] { return host_->discover(); });
+}
 
 // With Threading::caller these three turn the loop: a handler may drop the application's last handle meanwhile.
 
 Result<PeerInfo> NodeRuntime::resolve(std::string_view name) {
   const std::shared_ptr<NodeHost> handle = host_;
-  return handle->resolve(name);
+  return unless_out_of_memory(*handle, Result<PeerInfo>(Error{Errc::out_of_memory, "resolving a name"}),
+                              [&] { return handle->resolve(name); });
 }
 
 Result<void> NodeRuntime::poll(std::chrono::milliseconds timeout) {
@@ -157,7 +217,9 @@ std::string NodeRuntime::alias_of(std::string_view node_id) const { return host_
 const std::string& NodeRuntime::node_id() const { return host_->node_id(); }
 const std::string& NodeRuntime::alias() const { return host_->alias(); }
 std::uint16_t NodeRuntime::port() const { return host_->port(); }
-NodeStats NodeRuntime::stats() const { return host_->stats(); }
+NodeStats NodeRuntime::stats() const {
+  return unless_out_of_memory(*host_, NodeStats(), [&] { return host_->stats(); });
+}
 int NodeRuntime::fd() const { return host_->fd(); }
 std::chrono::milliseconds NodeRuntime::poll_within() const { return host_->poll_within(); }
 bool NodeRuntime::is_running() const { return !host_->is_forked() && host_->is_running(); }

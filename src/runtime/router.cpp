@@ -1,5 +1,6 @@
 #include "runtime/router.hpp"
 
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -85,21 +86,29 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   const std::size_t size = message.payload.size();
   if (target->parked.size() >= parts_.options.parked_messages_max) return SendVerdict::unresolved;
   if (size > parts_.options.parked_bytes_max - parked_bytes_) return SendVerdict::unresolved;
+  // What may run out of memory comes before what is to be kept: the message is parked by all of this, or by nothing. A
+  // name that waits with no message is forgotten by the patrol.
   if (target->parked.empty()) {
     target->parked_since = parts_.reactor.now();
     waiting_.emplace(target->name, target);
     if (!patrol_timer_.is_armed()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
   }
+  ask_for(*target);
   target->parked.push_back(std::move(message));
   ++parked_count_;
   parked_bytes_ += size;
-  ask_for(*target);
   return SendVerdict::queued;
 }
 
 void Router::ask_for(TargetState& target) {
-  if (std::exchange(target.is_asking, true)) return;
-  parts_.ask(target.name);
+  if (target.is_asking) return;
+  target.is_asking = true;  // before: the answer may come at once
+  try {
+    parts_.ask(target.name);
+  } catch (const std::bad_alloc&) {
+    target.is_asking = false;
+    throw;
+  }
 }
 
 void Router::on_answer(const std::string& name, Answer answer) {
@@ -154,7 +163,6 @@ std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters:
 }
 
 void Router::forget_parked(const TargetPtr& target) {
-  if (target->parked.empty()) return;
   parked_count_ -= target->parked.size();
   for (const ParkedMessage& message : target->parked) parked_bytes_ -= message.payload.size();
   target->parked.clear();

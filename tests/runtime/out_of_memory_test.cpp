@@ -1,0 +1,151 @@
+// Each public call, with each of its allocations failing once: a verdict or an error, never an exception, and the node
+// goes on. Only the calling thread's allocations fail; with Threading::caller that is the loop's, too.
+#include <distflow/node_runtime.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <functional>
+#include <new>
+#include <optional>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/failing_allocations.hpp"
+#include "tests/support/loop.hpp"
+#include "tests/support/pmd_thread.hpp"
+
+namespace distflow::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kLongName = "a name that is too long to be kept in a string itself";
+
+class OutOfMemory : public ::testing::TestWithParam<Threading> {
+ protected:
+  OutOfMemory() : node_(start()) {}
+  ~OutOfMemory() override {
+    std::printf("%d points\n", points_);
+    RecordProperty("points", points_);
+    EXPECT_TRUE(node_->shutdown()->is_complete);
+    const SendStats sent = node_->stats().sent;
+    EXPECT_EQ(sent.accepted, accepted_);
+    EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
+    node_.reset();
+    EXPECT_TRUE(start().shutdown()->is_complete) << "a healthy node after it";
+  }
+
+  NodeOptions options() {
+    return {.alias = "self",
+            .pmd_port = pmd_.port(),
+            .start_pmd = false,
+            .threading = GetParam(),
+            .backend = std::string(chosen_socket_backend().name)};
+  }
+  NodeRuntime start() {
+    Result<NodeRuntime> node = NodeRuntime::start(options());
+    EXPECT_TRUE(node) << node.error().message();
+    return *std::move(node);
+  }
+
+  /// Fails one allocation after the other, until there is none left to fail. `call` says whether it has succeeded.
+  void sweep(const char* name, const std::function<bool()>& call) {
+    SCOPED_TRACE(name);
+    for (std::size_t n = 0;; ++n) {
+      bool is_done = false;
+      bool has_failed = false;
+      {
+        const FailingAllocation nth(n);
+        EXPECT_NO_THROW(is_done = call()) << "allocation " << n;
+        has_failed = nth.has_failed();
+      }
+      ++points_;
+      if (has_failed) continue;
+      EXPECT_TRUE(is_done);
+      return;
+    }
+  }
+  bool is_sent(SendVerdict verdict) {
+    if (is_under_way(verdict)) ++accepted_;
+    return is_under_way(verdict);
+  }
+  [[nodiscard]] std::string fresh_name() { return std::string(kLongName) + std::to_string(++names_); }
+
+  PmdThread pmd_;
+  std::optional<NodeRuntime> node_;
+  std::uint64_t accepted_ = 0;
+  int points_ = 0;
+  int names_ = 0;
+};
+
+TEST_P(OutOfMemory, sending_gives_a_verdict) {
+  const std::string payload = '"' + std::string(1000, 'x') + '"';
+  std::string name = fresh_name();
+  sweep("send to an unknown name", [&] { return is_sent(node_->send(name, payload)); });
+  name = fresh_name();
+  sweep("send what is known to be JSON", [&] { return is_sent(node_->send(name, raw_json(payload))); });
+  name = fresh_name();
+  sweep("send what is written in place", [&] {
+    return is_sent(node_->send_with(name, [&](PayloadWriter& out) { out.append(payload); }));
+  });
+  name = fresh_name();
+  Target target = node_->target(name);
+  sweep("send to a target", [&] { return is_sent(node_->send(target, payload)); });
+  ASSERT_TRUE(node_->resolve("self"));
+  sweep("send to itself", [&] { return is_sent(node_->send("self", payload)); });
+  Target self = node_->target("self");
+  sweep("send to a target that is known", [&] { return is_sent(node_->send(self, payload)); });
+  EXPECT_GT(node_->stats().calls_out_of_memory, 0U);
+}
+
+TEST_P(OutOfMemory, asking_gives_an_error_or_nothing) {
+  const std::string name = fresh_name();
+  sweep("target", [&] { return node_->target(name).name() == name; });
+  sweep("discover", [&] { return static_cast<bool>(node_->discover()); });
+  sweep("stats", [&] { return node_->stats().pmd_connections == 1; });
+  sweep("resolve itself", [&] { return static_cast<bool>(node_->resolve("self")); });
+}
+
+TEST_P(OutOfMemory, a_handler_is_set_or_it_is_counted) {
+  std::atomic<int> count{0};
+  sweep("on_message", [&] {
+    const std::uint64_t before = node_->stats().calls_out_of_memory;
+    node_->on_message([&count](const Message&) { ++count; });
+    return node_->stats().calls_out_of_memory == before;
+  });
+  sweep("on_peer_join", [&] { return node_->on_peer_join([](const PeerInfo&) {}), true; });
+  sweep("on_peer_leave", [&] { return node_->on_peer_leave([](const PeerInfo&) {}), true; });
+  ASSERT_TRUE(is_sent(node_->send("self", "1")));
+  const auto turn = [&] { static_cast<void>(node_->poll(5ms)); };
+  EXPECT_TRUE(turn_until(turn, [&] { return count == 1; })) << "the last one is set";
+}
+
+TEST_P(OutOfMemory, what_writes_a_message_may_throw_it_by_itself) {
+  EXPECT_THROW(node_->send_with("self", [](PayloadWriter&) { throw std::bad_alloc(); }), std::bad_alloc);
+}
+
+// On this thread; the loop's own is another one's.
+TEST_P(OutOfMemory, starting_gives_an_error) {
+  if (GetParam() == Threading::caller) GTEST_SKIP() << "its loop runs here, and what fails in it is the loop's";
+  EXPECT_TRUE(node_->shutdown()->is_complete);
+  const NodeOptions options = this->options();
+  std::optional<NodeRuntime> started;
+  sweep("start", [&] {
+    const Result<NodeRuntime> node = NodeRuntime::start(options);
+    if (node) started = *node;
+    EXPECT_TRUE(node || node.error() == Errc::out_of_memory) << node.error().message();
+    return static_cast<bool>(node);
+  });
+  node_ = started;
+}
+
+constexpr Threading kModes[] = {Threading::inlined, Threading::dispatcher, Threading::caller};
+INSTANTIATE_TEST_SUITE_P(modes, OutOfMemory, ::testing::ValuesIn(kModes), [](const auto& mode) {
+  return std::string(mode.param == Threading::inlined      ? "inlined"
+                     : mode.param == Threading::dispatcher ? "dispatcher"
+                                                           : "caller");
+});
+
+}  // namespace
+}  // namespace distflow::test
