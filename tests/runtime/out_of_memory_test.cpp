@@ -86,9 +86,8 @@ TEST_P(OutOfMemory, sending_gives_a_verdict) {
   name = fresh_name();
   sweep("send what is known to be JSON", [&] { return is_sent(node_->send(name, raw_json(payload))); });
   name = fresh_name();
-  sweep("send what is written in place", [&] {
-    return is_sent(node_->send_with(name, [&](PayloadWriter& out) { out.append(payload); }));
-  });
+  sweep("send what is written in place",
+        [&] { return is_sent(node_->send_with(name, [&](PayloadWriter& out) { out.append(payload); })); });
   name = fresh_name();
   Target target = node_->target(name);
   sweep("send to a target", [&] { return is_sent(node_->send(target, payload)); });
