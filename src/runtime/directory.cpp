@@ -23,6 +23,7 @@ Peer& Directory::upsert(const KnownNode& node) {
     Peer& peer = *found->second;
     peer.is_suspect = false;
     peer.shares_connections = node.shares_connections;
+    peer.shares_memory = node.shares_memory;
     // Somebody else may have had the alias meanwhile, with nothing new about this peer.
     const bool binds_alias = !info.alias.empty() && !leads_to(info.alias, peer);
     if (peer.info == info && !binds_alias) return peer;
@@ -44,6 +45,7 @@ Peer& Directory::upsert(const KnownNode& node) {
   peer.info = info;
   peer.is_self = info.node_id == options_.self;
   peer.shares_connections = node.shares_connections;
+  peer.shares_memory = node.shares_memory;
   peer.prefix = protocol::envelope_prefix(options_.self, info.node_id);
   peer.traffic = &traffic_.of(info.node_id);
   peer.link = std::make_unique<Link>(parts_, *peer.traffic, info);

@@ -41,6 +41,8 @@ struct Peer {
   bool is_self = false;
   bool is_suspect = false;
   bool shares_connections = false;
+  bool shares_memory = false;
+  std::shared_ptr<const void> memory_place{};  ///< held by each connection whose memory this peer has offered
 };
 
 class DirectoryObserver {

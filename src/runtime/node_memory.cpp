@@ -10,6 +10,20 @@ using Kind = protocol::ConnectionNotice::Kind;
 using transport::Connection;
 using transport::MemoryLane;
 
+namespace {
+
+/// Of the connections of one peer, those that may have memory which it has offered. It has one, and those before it may
+/// not have ended yet.
+constexpr long kMemoryOfOnePeerMax = 4;
+
+/// Whether the offer is of a peer that has said in the registry that it shares memory on this machine, and does not
+/// have its share already. All others could fill the node's places.
+bool may_offer(const Peer* peer) {
+  return peer != nullptr && peer->shares_memory && peer->memory_place.use_count() <= kMemoryOfOnePeerMax;
+}
+
+}  // namespace
+
 void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice,
                             const Connection& connection, Carrier* carrier) {
   if (carrier != nullptr) {
@@ -30,7 +44,12 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
 void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier) {
   Connection& connection = carrier.connection();
   if (!carrier.is_near() || connection.lane() != nullptr || !connection.is_open()) return;
-  auto lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size, notice.nonce);
+  Peer* const peer = directory_.find_id(from);
+  Result<std::unique_ptr<MemoryLane>> lane =
+      Error{Errc::refused, "sharing memory with a stranger, or more than a share"};
+  if (may_offer(peer)) {
+    lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size, notice.nonce);
+  }
   const auto answer =
       encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
   if (!answer) return;
@@ -41,6 +60,8 @@ void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice
     connection.send({answer->chunk, answer->bytes, 0});
     return;
   }
+  if (peer->memory_place == nullptr) peer->memory_place = std::make_shared<const int>();
+  (*lane)->hold(peer->memory_place);
   connection.attach(*std::move(lane));
   connection.move_sending(*answer);
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include <distflow/result.hpp>
 
@@ -71,6 +72,9 @@ class MemoryLane {
   [[nodiscard]] const std::string& name() const { return memory_.name; }
   void forget_name() { memory_.nameable.reset(); }
 
+  /// Holds `place` for as long as the lane lives: whoever gives it counts its holders.
+  void hold(std::shared_ptr<const void> place) { place_ = std::move(place); }
+
   // For the connection.
 
   io::ReceiveChunk& chunk() { return places_.chunk; }
@@ -98,6 +102,7 @@ class MemoryLane {
   void on_memory_timer() {}  // the turn that it expires in looks at the lane anyway
 
   LanePlaces& places_;
+  std::shared_ptr<const void> place_;
   io::SharedMemory memory_;
 };
 

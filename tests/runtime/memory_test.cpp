@@ -196,7 +196,19 @@ class MemoryOffered : public ::testing::Test {
   static constexpr const char* kPeer = "0000000000000000";
   static constexpr const char* kNonce = "0123456789abcdef";
 
-  MemoryOffered() { node_.record_messages(); }
+  MemoryOffered() {
+    node_.record_messages();
+    register_peer(true);
+  }
+  void register_peer(bool shares_memory) {
+    runtime::KnownNode peer;
+    peer.info.node_id = kPeer;
+    peer.info.host = "127.0.0.1";
+    peer.info.port = 1;
+    peer.shares_connections = true;
+    peer.shares_memory = shares_memory;
+    node_->directory().upsert(peer);
+  }
 
   std::string notice(const std::string& what) {
     return R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
@@ -333,6 +345,33 @@ TEST_F(MemoryOffered, with_a_frame_that_is_too_long_closes_its_connection) {
   write(announcement(0xffffffff));
   EXPECT_TRUE(is_closed());
   EXPECT_EQ(node_.stats().frames_too_long, 1U);
+}
+
+TEST_F(MemoryOffered, by_a_stranger_or_by_one_that_does_not_share_it_is_not_mapped) {
+  create();
+  register_peer(false);
+  notify(offer());
+  expect_unmapped();
+  node_->directory().remove(kPeer);
+  notify(offer());
+  expect_unmapped();
+}
+
+TEST_F(MemoryOffered, by_one_peer_is_mapped_on_a_few_of_its_connections_and_again_when_one_has_ended) {
+  std::vector<RawSocket> sockets;
+  std::vector<io::SharedMemory> memories;
+  const auto offer_on_another = [&] {
+    sockets.push_back(std::exchange(socket_, RawSocket::connected_to(node_->port())));
+    create();
+    memories.push_back(memory_);
+    notify(offer());
+    return next();
+  };
+  for (int i = 0; i < 4; ++i) ASSERT_NE(offer_on_another().find(R"("connection":"mapped )"), std::string::npos) << i;
+  EXPECT_NE(offer_on_another().find(R"("connection":"unmapped )"), std::string::npos) << "the fifth";
+  sockets.clear();
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 0; }));
+  EXPECT_NE(offer_on_another().find(R"("connection":"mapped )"), std::string::npos);
 }
 
 TEST_F(MemoryOffered, a_second_time_on_one_connection_is_ignored) {
