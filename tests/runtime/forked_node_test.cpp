@@ -71,11 +71,14 @@ enum class End { killed, orderly };
 [[noreturn]] void run_parent(const Pipe& pmd_port, const Pipe& port, Pipe& life, End end) {
   Result<NodeRuntime> node = NodeRuntime::start(ghost_options(pmd_port.take(), 0));
   if (!node) ::_exit(1);
+  const Pipe is_forked;
   if (::fork() == 0) {
+    is_forked.put(1);  // what is done in a child as it is forked is done by now
     life.end_writing();
     static_cast<void>(life.take());
     ::_exit(0);
   }
+  static_cast<void>(is_forked.take());
   life.end_writing();
   if (end == End::orderly && !node->shutdown()) ::_exit(1);
   port.put(node->port());
