@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <distflow/error.hpp>
+
 #include <distflow/version.hpp>
 
 namespace distflow {
@@ -54,6 +56,18 @@ struct PeerInfo {
   std::map<std::string, std::string> meta{};
 
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
+};
+
+/// This node's registration with the PMD was lost, or is back. Without it others do not find the node; messages between
+/// those who know each other go on. The node registers again by itself, with backoff.
+struct RegistrationChange {
+  bool is_registered = false;
+  /// Why it was lost: Errc::timed_out when no heartbeat came within the TTL, Errc::alias_in_use when another node has
+  /// the alias, Errc::registration_refused when another has the nodeId or the PMD says no; else how the session with
+  /// the PMD ended.
+  Error why{};
+  /// Who has the alias or the nodeId now; its node_id is empty where that is not known.
+  PeerInfo holder{};
 };
 
 }  // namespace distflow

@@ -15,7 +15,7 @@
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
-//   on_message, on_peer_*:  any; inside, in effect once the handler has returned; the handler is dropped; likewise.
+//   on_*:                   any; inside, in effect once the handler has returned; the handler is dropped; likewise.
 //   discover:               any; inside too; shut_down; forked.
 //   alias_of:               any; inside too; empty; empty.
 //   resolve:                any; inside, on the I/O thread, from the replica alone; shut_down; forked.
@@ -87,6 +87,8 @@ class NodeRuntime {
   void on_peer_join(std::function<void(const PeerInfo&)> handler);
   /// Called for each node that leaves after the call.
   void on_peer_leave(std::function<void(const PeerInfo&)> handler);
+  /// Called when this node loses its registration, and when it has it again. NodeStats::is_registered says how it is.
+  void on_registration(std::function<void(const RegistrationChange&)> handler);
 
   /// The other nodes of the registry, in order of their registration.
   [[nodiscard]] Result<std::vector<PeerInfo>> discover();

@@ -68,6 +68,8 @@ struct NodeStats {
   std::uint64_t accept_pauses = 0;        ///< times that accepting paused for want of descriptors
   std::uint64_t chunks_missing = 0;       ///< times that receiving paused for want of memory
   std::uint64_t wakes = 0;                ///< times that a thread woke the I/O thread
+  bool is_registered = false;             ///< with the PMD, as far as this node knows
+  std::uint64_t registrations_lost = 0;   ///< times that it was registered and is no more
   std::uint64_t pmd_connections = 0;      ///< sessions with the PMD so far
   std::uint64_t pmd_starts = 0;           ///< times that this node started a PMD
 

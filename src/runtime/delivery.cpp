@@ -166,28 +166,26 @@ void Delivery::set_leave_handler(PeerHandler handler) {
   run_where_handlers_run([this, handler = std::move(handler)]() mutable { leave_handler_ = std::move(handler); });
 }
 
-void Delivery::tell_join(const PeerInfo& peer) {
-  tell(join_handler_, [this, peer] {
-    if (join_handler_) call_peer_handler(join_handler_, peer);
-  });
+void Delivery::set_registration_handler(RegistrationHandler handler) {
+  run_where_handlers_run(
+      [this, handler = std::move(handler)]() mutable { registration_handler_ = std::move(handler); });
 }
 
-void Delivery::tell_leave(const PeerInfo& peer) {
-  tell(leave_handler_, [this, peer] {
-    if (leave_handler_) call_peer_handler(leave_handler_, peer);
-  });
-}
+void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
+void Delivery::tell_leave(const PeerInfo& peer) { tell(&Delivery::leave_handler_, peer); }
+void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
 
-void Delivery::call_peer_handler(const PeerHandler& handler, const PeerInfo& peer) {
-  is_in_handler_ = true;
-  guarded([&] { handler(peer); });
-  is_in_handler_ = false;
-}
-
-/// With a second thread `handler` is that one's: nothing of it may be looked at here.
-void Delivery::tell(const PeerHandler& handler, std::function<void()> event) {
-  if (has_thread_) return run_where_handlers_run(std::move(event));
-  if (handler) put_off(std::move(event));
+/// With a second thread the handler is that one's: nothing of it may be looked at here.
+template <class Event>
+void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Event& event) {
+  if (!has_thread_ && !(this->*handler)) return;
+  auto call = [this, handler, event] {
+    if (!(this->*handler)) return;
+    is_in_handler_ = true;
+    guarded([&] { (this->*handler)(event); });
+    is_in_handler_ = false;
+  };
+  has_thread_ ? run_where_handlers_run(std::move(call)) : put_off(std::move(call));
 }
 
 void Delivery::put_off(std::function<void()> task) {
@@ -219,6 +217,7 @@ void Delivery::forget_handlers() {
   const MessageHandler handler = std::exchange(handler_, nullptr);
   const PeerHandler join_handler = std::exchange(join_handler_, nullptr);
   const PeerHandler leave_handler = std::exchange(leave_handler_, nullptr);
+  const RegistrationHandler registration_handler = std::exchange(registration_handler_, nullptr);
   const std::deque<std::function<void()>> put_off = std::exchange(put_off_, {});
   for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }

@@ -39,6 +39,7 @@ namespace distflow::runtime {
 
 using MessageHandler = std::function<void(const Message&)>;
 using PeerHandler = std::function<void(const PeerInfo&)>;
+using RegistrationHandler = std::function<void(const RegistrationChange&)>;
 
 class Delivery {
  public:
@@ -56,8 +57,10 @@ class Delivery {
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);
   void set_leave_handler(PeerHandler handler);
+  void set_registration_handler(RegistrationHandler handler);
   void tell_join(const PeerInfo& peer);
   void tell_leave(const PeerInfo& peer);
+  void tell_registration(const RegistrationChange& change);
 
   /// From now on no handler is begun. Does not wait for the one that runs.
   void request_stop();
@@ -91,8 +94,8 @@ class Delivery {
   void guarded(Call&& call);
   void note_exception(const char* what);
   void run_where_handlers_run(std::function<void()> task);
-  void tell(const PeerHandler& handler, std::function<void()> event);
-  void call_peer_handler(const PeerHandler& handler, const PeerInfo& peer);
+  template <class Event>
+  void tell(std::function<void(const Event&)> Delivery::*handler, const Event& event);
   void put_off(std::function<void()> task);
   void run_put_off();
   void on_mailbox_room();
@@ -115,6 +118,7 @@ class Delivery {
   MessageHandler handler_;
   PeerHandler join_handler_;
   PeerHandler leave_handler_;
+  RegistrationHandler registration_handler_;
   base::RateLimit exception_log_;
 
   // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and

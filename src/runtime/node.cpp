@@ -155,7 +155,28 @@ void Node::on_start_deadline() {
 void Node::on_registered() {
   heed_ended_pmd();
   was_registered_ = true;
+  if (!std::exchange(is_registered_, true) && state_ == State::running) {
+    parts_.log.write(base::LogLevel::warn, "this node is registered again");
+    delivery_.tell_registration({.is_registered = true});
+  }
   tell_if_started();
+}
+
+void Node::on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
+  note_registration_lost(why, holder);
+}
+
+/// Once a loss, whoever tells of it first: the PMD, or the end of the session with it.
+void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
+  if (!std::exchange(is_registered_, false) || is_closing()) return;
+  add_owned(gauges_.registrations_lost, 1);
+  if (state_ != State::running) return;
+  RegistrationChange change{.is_registered = false, .why = why};
+  if (holder != nullptr) change.holder = to_known_node(*holder).info;
+  parts_.log.write(base::LogLevel::warn, "this node is not registered any more (%s)%s%s; registering again",
+                   why.message().c_str(), holder != nullptr ? "; the name is held by node " : "",
+                   change.holder.node_id.c_str());
+  delivery_.tell_registration(change);
 }
 
 /// Started is who is registered and knows who else is there.
@@ -201,6 +222,7 @@ void Node::on_leave(const protocol::NodeInfo& node) {
 
 void Node::on_disconnected(const Error& why) {
   was_disconnected_ = true;
+  note_registration_lost(why, nullptr);
   if (!is_closing()) {
     parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", why.message().c_str());
   }
@@ -343,6 +365,7 @@ ShutdownReport Node::shutdown_report() const {
 void Node::publish_gauges() {
   const auto set = [](Counter& gauge, std::uint64_t value) { gauge.store(value, std::memory_order_relaxed); };
   set(gauges_.parked, router_.parked_count());
+  set(gauges_.is_registered, is_registered_ ? 1 : 0);
   set(gauges_.connections_in, inbound_.session_count());
   set(gauges_.connections_out, link_parts_.open_count);
   set(gauges_.connections_shared, link_parts_.carrier_count);
@@ -365,6 +388,8 @@ void Node::snapshot(NodeStats& stats) const {
   stats.connections_refused = read(gauges_.connections_refused);
   stats.accept_pauses = read(gauges_.accept_pauses);
   stats.chunks_missing = read(gauges_.chunks_missing);
+  stats.is_registered = read(gauges_.is_registered) != 0;
+  stats.registrations_lost = read(gauges_.registrations_lost);
   stats.pmd_connections = read(gauges_.pmd_connections);
   stats.pmd_starts = read(gauges_.pmd_starts);
   stats.mailbox_size = delivery_.mailbox().size();

@@ -86,6 +86,8 @@ struct NodeGauges {
   Counter connections_refused{0};
   Counter accept_pauses{0};
   Counter chunks_missing{0};
+  Counter is_registered{0};
+  Counter registrations_lost{0};
   Counter pmd_connections{0};
   Counter pmd_starts{0};
 };
@@ -123,6 +125,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
 
   // From the PMD.
   void on_registered() override;
+  void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) override;
   pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text) override;
   void on_snapshot(std::vector<protocol::NodeInfo> nodes) override;
   void on_join(const protocol::NodeInfo& node) override;
@@ -155,6 +158,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void heed_ended_pmd();
   void on_pmd_started(Result<PmdStart> outcome);
   void tell_if_started();
+  void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
   void fail_start(const Error& why);
   void on_start_deadline();
   void on_mailbox_room() { intake_.on_room(); }
@@ -176,6 +180,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   bool was_disconnected_ = false;  // since the last snapshot
   bool is_client_closed_ = true;
   bool was_registered_ = false;
+  bool is_registered_ = false;  // as the application has been told
   bool has_snapshot_ = false;
   std::optional<Error> pmd_failure_;  // why the PMD could not be started, the last time it was tried
   Error last_unreachable_;

@@ -210,6 +210,13 @@ void NodeHost::set_leave_handler(PeerHandler handler) {
   on_loop([this, handler = std::move(handler)]() mutable { node_->delivery().set_leave_handler(std::move(handler)); });
 }
 
+void NodeHost::set_registration_handler(RegistrationHandler handler) {
+  if (is_forked()) return;
+  on_loop([this, handler = std::move(handler)]() mutable {
+    node_->delivery().set_registration_handler(std::move(handler));
+  });
+}
+
 Result<std::vector<PeerInfo>> NodeHost::discover() const {
   if (is_forked()) return Error{Errc::forked, "discovering peers"};
   if (!is_running()) return Error{Errc::shut_down, "discovering peers"};

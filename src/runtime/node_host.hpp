@@ -59,6 +59,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);
   void set_leave_handler(PeerHandler handler);
+  void set_registration_handler(RegistrationHandler handler);
 
   [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
   [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);

@@ -189,6 +189,11 @@ void NodeRuntime::on_peer_leave(std::function<void(const PeerInfo&)> handler) {
   unless_out_of_memory(*handle, false, [&] { return handle->set_leave_handler(std::move(handler)), true; });
 }
 
+void NodeRuntime::on_registration(std::function<void(const RegistrationChange&)> handler) {
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_registration_handler(std::move(handler)), true; });
+}
+
 Result<std::vector<PeerInfo>> NodeRuntime::discover() {
   using Peers = Result<std::vector<PeerInfo>>;
   return unless_out_of_memory(*host_, Peers(Error{Errc::out_of_memory, "discovering peers"}),

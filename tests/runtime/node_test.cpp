@@ -412,6 +412,29 @@ TEST(NodePoints, point_19_a_pmd_that_restarts_disturbs_nobody) {
   EXPECT_TRUE(ping.joined.empty());
 }
 
+TEST(Node, that_loses_its_registration_says_so_once_and_again_when_it_is_back) {
+  Cluster cluster;
+  TestNode& node = cluster.add_node({.alias = "node"});
+  std::vector<RegistrationChange> changes;
+  node->delivery().set_registration_handler([&](const RegistrationChange& change) { changes.push_back(change); });
+  ASSERT_TRUE(cluster.turn_until([&] { return node.stats().is_registered; }));
+  EXPECT_TRUE(changes.empty()) << "the first registration is what start() waits for";
+
+  cluster.stop_pmd();
+  ASSERT_TRUE(cluster.turn_until([&] { return !changes.empty(); }));
+  EXPECT_FALSE(changes.back().is_registered);
+  EXPECT_TRUE(changes.back().why.code) << "a reason";
+  turn_some(cluster.reactor(), 20);
+  EXPECT_EQ(changes.size(), 1U);
+  EXPECT_FALSE(node.stats().is_registered);
+  EXPECT_EQ(node.stats().registrations_lost, 1U);
+
+  cluster.start_pmd();
+  ASSERT_TRUE(cluster.turn_until([&] { return changes.size() == 2; }));
+  EXPECT_TRUE(changes.back().is_registered);
+  EXPECT_TRUE(cluster.turn_until([&] { return node.stats().is_registered; }));
+}
+
 TEST(NodePoints, point_19_who_does_not_come_back_leaves_after_the_grace_period) {
   Cluster cluster;
   TestNode& ping = cluster.add_node({.alias = "ping", .rejoin_grace = std::chrono::milliseconds(50)});
