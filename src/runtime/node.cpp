@@ -1,5 +1,7 @@
 #include "runtime/node.hpp"
 
+#include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "pmd/launcher.hpp"
@@ -9,6 +11,9 @@
 namespace distflow::runtime {
 namespace {
 
+/// How long start() tries to have its port, and how often.
+constexpr base::Duration kPortPatience = base::seconds(1);
+constexpr base::Duration kPortRetry = base::milliseconds(20);
 constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
 bool is_loopback(const std::string& host) {
@@ -81,6 +86,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                 .limits = connection_limits(),
                 .connections_max = options.connections_max,
                 .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
+      listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
   reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
@@ -123,10 +129,21 @@ protocol::Registration Node::registration() const {
 void Node::start() {
   DF_ASSERT(state_ == State::idle);
   state_ = State::starting;
+  if (const Result<void> handling = delivery_.start(); !handling) return fail_start(handling.error());
+  listen_until_ =
+      base::saturating_add(parts_.reactor.now(), std::min<base::Duration>(kPortPatience, options_.start_deadline));
+  listen();
+}
+
+/// The kernel may hold a killed process's port for some time, with io_uring for tens of milliseconds.
+void Node::listen() {
   const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
   const Result<void> opened = address ? inbound_.open(*address) : Result<void>(address.error());
+  const bool is_taken = !opened && opened.error().code == std::make_error_code(std::errc::address_in_use);
+  if (is_taken && options_.port != 0 && parts_.reactor.now() < listen_until_) {
+    return parts_.reactor.arm_after(listen_timer_, kPortRetry);
+  }
   if (!opened) return fail_start(opened.error());
-  if (const Result<void> handling = delivery_.start(); !handling) return fail_start(handling.error());
   if (!address->is_loopback()) {
     parts_.log.write(base::LogLevel::warn, "listening at %s: anyone who reaches it may send to this node",
                      inbound_.address().to_string().c_str());
@@ -320,6 +337,7 @@ void Node::ask_for_target(const std::string& name) {
 void Node::begin_shutdown(base::Duration deadline) {
   if (is_closing() || state_ == State::idle) return;
   state_ = State::closing;
+  parts_.reactor.timers().cancel(listen_timer_);
   parts_.reactor.timers().cancel(start_timer_);
   parts_.reactor.arm_after(shutdown_timer_, deadline);
   if (client_) client_->close(pmd::Unregister::yes);

@@ -160,6 +160,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void tell_if_started();
   void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
   void fail_start(const Error& why);
+  void listen();
   void on_start_deadline();
   void on_mailbox_room() { intake_.on_room(); }
   void on_link_finished();
@@ -199,6 +200,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   std::unique_ptr<pmd::Client> client_;
   NodeGauges gauges_;
 
+  base::Instant listen_until_;
+  base::Timer listen_timer_;
   base::Timer start_timer_;
   base::Timer shutdown_timer_;
   io::TurnEnd reap_;

@@ -69,6 +69,8 @@ Result<void> Ring::open(UringOptions options) {
   }
   if (outcome < 0) return failed(outcome, kSettingUp);
   is_open_ = true;
+  // A forked child that had the mapping would hold the ring, and with it what the parent's listener is bound to.
+  if (const int kept = io_uring_ring_dontfork(&ring_); kept < 0) return failed(kept, "keeping io_uring from children");
   if (Result<void> allowed = check_entering(); !allowed) return allowed;
   return check_features(params.features);
 }
