@@ -14,12 +14,14 @@
 
 #include <string_view>
 
+// NOLINTBEGIN(readability-identifier-naming): macros that programs see have the library's name
 #define DISTFLOW_VERSION_MAJOR 0
 #define DISTFLOW_VERSION_MINOR 1
 #define DISTFLOW_VERSION_PATCH 0
 
 #define DISTFLOW_DETAIL_TEXT(number) #number
 #define DISTFLOW_DETAIL_VERSION(a, b, c) DISTFLOW_DETAIL_TEXT(a) "." DISTFLOW_DETAIL_TEXT(b) "." DISTFLOW_DETAIL_TEXT(c)
+// NOLINTEND(readability-identifier-naming)
 
 namespace distflow {
 
@@ -66,6 +68,7 @@ const char this_way::anchor;
 
 // NOLINTEND(readability-identifier-naming)
 
+// NOLINTBEGIN(readability-identifier-naming): as above
 #if defined(__has_attribute)
 #if __has_attribute(retain)
 #define DISTFLOW_DETAIL_RETAIN __attribute__((used, retain))
@@ -74,9 +77,11 @@ const char this_way::anchor;
 #if !defined(DISTFLOW_DETAIL_RETAIN)
 #define DISTFLOW_DETAIL_RETAIN __attribute__((used))
 #endif
+// NOLINTEND(readability-identifier-naming)
 
 /// Makes whoever includes this need the library's anchor: one pointer a program, which nothing reads.
-DISTFLOW_DETAIL_RETAIN inline const char* const required = &this_way::anchor;
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): an address, which the linker knows
+DISTFLOW_DETAIL_RETAIN inline const char* const kRequired = &this_way::anchor;
 
 }  // namespace abi
 }  // namespace distflow

@@ -14,7 +14,7 @@
 #include "io/posix/platform.hpp"
 #include "pmd/own_daemons.hpp"
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): glibc declares it, macOS does not
 
 namespace distflow::pmd {
 namespace {
