@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstring>
-#include <source_location>
 #include <type_traits>
 
 #include "tests/schedules/schedule.hpp"
@@ -14,7 +13,7 @@
 namespace distflow::test {
 
 struct ModelAtomics {
-  using Where = std::source_location;
+  using Where = SourcePlace;
 
   template <class T>
   class Atomic {

@@ -19,7 +19,7 @@ char* stack_of(std::size_t thread, std::size_t size) {
 }
 
 /// The names of the file and of the function alone, without folders, class, types and parameters.
-std::string name_of(const std::source_location& where) {
+std::string name_of(const SourcePlace& where) {
   std::string_view file = where.file_name();
   file = file.substr(file.find_last_of('/') + 1);
   std::string_view function = where.function_name();
@@ -137,7 +137,7 @@ void Schedule::yield() {
 }
 
 /// At each operation: others may go on first. Returns the order, weakened if it is this one's turn.
-std::memory_order Schedule::pass(const char* operation, std::memory_order order, const std::source_location& where) {
+std::memory_order Schedule::pass(const char* operation, std::memory_order order, const SourcePlace& where) {
   if (running_ == 0) return order;
   if (++operations_ > kOperationsMax) fail("no end after many operations");
   switch_point(false);
@@ -152,21 +152,19 @@ std::memory_order Schedule::pass(const char* operation, std::memory_order order,
   return order;
 }
 
-std::uint64_t Schedule::load(Location& location, std::memory_order order, const std::source_location& where) {
+std::uint64_t Schedule::load(Location& location, std::memory_order order, const SourcePlace& where) {
   order = pass("load", order, where);
   const std::size_t age = running_ == 0 ? 0 : chooser_.pick(location.choices(clock(), order));
   return location.load(age, running_, clock(), order);
 }
 
-void Schedule::store(Location& location, std::uint64_t value, std::memory_order order,
-                     const std::source_location& where) {
+void Schedule::store(Location& location, std::uint64_t value, std::memory_order order, const SourcePlace& where) {
   order = pass("store", order, where);
   location.store(value, running_, clock(), order);
 }
 
 bool Schedule::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t value, bool may_fail,
-                                std::memory_order success, std::memory_order failure,
-                                const std::source_location& where) {
+                                std::memory_order success, std::memory_order failure, const SourcePlace& where) {
   success = pass("compare_exchange", success, where);
   // A failure is a load, which may return an older store, as long as it is another value.
   const std::size_t age = running_ == 0 ? 0 : chooser_.pick(location.choices(clock(), failure));

@@ -16,13 +16,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "tests/schedules/chooser.hpp"
 #include "tests/schedules/memory_model.hpp"
+#include "tests/schedules/source_place.hpp"
 
 namespace distflow::test {
 
@@ -72,19 +72,18 @@ class Schedule {
 
   // For ModelAtomics.
   [[nodiscard]] Location make_location(std::uint64_t value) { return Location(value, running_, clock()); }
-  std::uint64_t load(Location& location, std::memory_order order, const std::source_location& where);
-  void store(Location& location, std::uint64_t value, std::memory_order order, const std::source_location& where);
+  std::uint64_t load(Location& location, std::memory_order order, const SourcePlace& where);
+  void store(Location& location, std::uint64_t value, std::memory_order order, const SourcePlace& where);
   /// `change` makes the new value of the latest one; returns the latter.
   template <class Change>
-  std::uint64_t exchange(Location& location, std::memory_order order, const std::source_location& where,
-                         Change change) {
+  std::uint64_t exchange(Location& location, std::memory_order order, const SourcePlace& where, Change change) {
     order = pass("exchange", order, where);
     const std::uint64_t before = location.latest();
     location.exchange(change(before), running_, clock(), order);
     return before;
   }
   bool compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t value, bool may_fail,
-                        std::memory_order success, std::memory_order failure, const std::source_location& where);
+                        std::memory_order success, std::memory_order failure, const SourcePlace& where);
   Location& word(const void* address);
   void note(const void* address, bool writes);
 
@@ -104,7 +103,7 @@ class Schedule {
 
   static void enter();
   Clock& clock() { return threads_[running_].clock; }
-  std::memory_order pass(const char* operation, std::memory_order order, const std::source_location& where);
+  std::memory_order pass(const char* operation, std::memory_order order, const SourcePlace& where);
   void switch_point(bool is_voluntary);
   void switch_to(std::size_t thread);
   [[noreturn]] void fail(std::string what);

@@ -47,7 +47,7 @@ class QueueWorld {
  private:
   void push(std::size_t producer) {
     std::uint64_t next = producer * 100 + 1;
-    for (const std::size_t size : {2, 1, 2}) {
+    for (const std::size_t size : {2U, 1U, 2U}) {
       const std::array<std::uint64_t, 2> run = {next, next + 1};
       const std::size_t done = queue_.push_run(run.data(), size);
       pushed_.insert(pushed_.end(), run.begin(), run.begin() + static_cast<std::ptrdiff_t>(done));
@@ -56,7 +56,7 @@ class QueueWorld {
   }
   void pop() {
     std::array<std::uint64_t, 2> last{};
-    for (const std::size_t size : {1, 2, 2}) {
+    for (const std::size_t size : {1U, 2U, 2U}) {
       std::array<std::uint64_t, 2> run{};
       const std::size_t count = queue_.pop_run(run.data(), size);
       check(queue_.size() <= 2, "more is inside than the bound");
