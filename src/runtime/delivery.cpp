@@ -69,11 +69,12 @@ Result<void> Delivery::start() {
 }
 
 Delivery::~Delivery() {
+  request_stop();
+  if (thread_.joinable()) thread_.join();
+  mailbox_.discard_all();  // tells of room, which puts off work
   wake_.unlink();
   run_put_off_.unlink();
   room_.unlink();
-  request_stop();
-  if (thread_.joinable()) thread_.join();
 }
 
 std::size_t Delivery::deliver(std::span<const Mail> run) {

@@ -116,6 +116,26 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
   }
 }
 
+// The mailbox tells of room as it is emptied, to a part of the delivery that must be there still.
+TEST(Delivery, that_is_destroyed_while_a_producer_is_held_up_leaves_nothing_put_off) {
+  NodeOptions options;
+  options.mailbox.max_size = 4;
+  options.mailbox.overflow = Overflow::block;
+  base::ChunkPool chunks({.chunk_size = 4096, .chunk_count_max = 2});
+  io::Reactor reactor(std::make_unique<test::MemoryBackend>(chunks), {});
+  const base::Log log(base::LogLevel::error);
+  PeerCounters sender;
+  test::MailMaker maker(sender);
+  bool is_told = false;
+  auto note_room = [&is_told] { is_told = true; };
+  {
+    Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
+    EXPECT_EQ(delivery.deliver(maker.run(0, 5)), 4U);
+  }
+  reactor.turn(reactor.now());
+  EXPECT_FALSE(is_told);
+}
+
 TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }
 
 }  // namespace
