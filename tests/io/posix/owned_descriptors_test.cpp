@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
+#include <utility>
 
 #include "io/posix/descriptor.hpp"
 #include "tests/support/forked.hpp"
@@ -100,7 +102,10 @@ class Churn {
 };
 
 TEST(OwnedDescriptors, threads_that_open_and_close_meanwhile_leave_no_socket_and_lose_no_file_in_a_child) {
-  std::atomic<int> of_application{-1};
+  // Set while the application has its descriptor open. fork() copies the descriptors before the memory: what is said of
+  // them may not change in between.
+  std::mutex unforked;
+  int of_application = -1;
   // The library's are sockets here, the application's are no sockets: a child can tell them apart.
   const auto of_library = [] {
     const posix::Descriptor socket(posix::open_owned([] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
@@ -108,14 +113,18 @@ TEST(OwnedDescriptors, threads_that_open_and_close_meanwhile_leave_no_socket_and
   const Churn first(of_library);
   const Churn second(of_library);
   const Churn third([&] {
-    const int fd = open_null();
-    of_application = fd;
-    of_application = -1;  // before it is closed: what a child finds here is open
-    ::close(fd);
+    {
+      const std::scoped_lock lock(unforked);
+      of_application = open_null();
+    }
+    std::this_thread::yield();
+    const std::scoped_lock lock(unforked);
+    ::close(std::exchange(of_application, -1));
   });
   for (int i = 0; i < 100; ++i) {
+    const std::scoped_lock lock(unforked);
     EXPECT_TRUE(holds_in_child([&] {
-      if (const int fd = of_application; fd >= 0 && !is_open(fd)) return false;
+      if (of_application >= 0 && !is_open(of_application)) return false;
       for (int fd = 0; fd < kDescriptorsLooked; ++fd) {
         struct stat status {};
         if (::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)) return false;
