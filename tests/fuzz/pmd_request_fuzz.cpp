@@ -87,7 +87,8 @@ void play(Script& script, test::MemoryPmd& pmd) {
   pmd.server().begin_shutdown();
   pmd.advance(base::milliseconds(1100));
   DF_ASSERT(pmd.server().is_finished());
-  DF_ASSERT(pmd.server().registry().size() == 0);
+  // Leaves are spread over turns, and a PMD that ends does not go on with them: what is left there goes with it.
+  DF_ASSERT(pmd.server().registry().invariants());
   DF_ASSERT(pmd.server().counters().joins >= pmd.server().counters().leaves);
 }
 
