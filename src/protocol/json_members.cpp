@@ -55,14 +55,16 @@ std::optional<std::string_view> plain_text(std::string_view slice) noexcept {
   return slice.substr(1, slice.size() - 2);
 }
 
-/// False when the slice is no string. The text may hold the second half of a surrogate pair alone, encoded.
+/// False when the slice is no string, or its text would not be valid UTF-8.
 bool unescape(std::string_view slice, std::string& text) {
   if (!is_quoted(slice)) return false;
   rapidjson::MemoryStream stream(slice.data(), slice.size());
   StringHandler handler(text);
   rapidjson::Reader reader;
   // rapidjson takes a NUL for the end of the text; only the end is one.
-  return !reader.Parse<kParseFlags>(stream, handler).IsError() && stream.Tell() == slice.size();
+  const bool parsed = !reader.Parse<kParseFlags>(stream, handler).IsError() && stream.Tell() == slice.size();
+  // It refuses the first half of a surrogate pair alone, but encodes the second half alone.
+  return parsed && is_utf8(text);
 }
 
 /// Reads one object from its beginning to its end. Each member function moves past what it is named after, or says no.
@@ -150,8 +152,7 @@ bool find_members(std::string_view object, std::span<const std::string_view> key
 std::optional<std::string> decode_string(std::string_view slice) {
   if (const auto plain = plain_text(slice)) return std::string(*plain);
   std::string text;
-  // rapidjson refuses the first half of a surrogate pair alone, but encodes the second half alone.
-  if (!unescape(slice, text) || !is_utf8(text)) return std::nullopt;
+  if (!unescape(slice, text)) return std::nullopt;
   return text;
 }
 

@@ -28,7 +28,8 @@ using OnMember = std::function<bool(std::string_view key, std::string_view value
 /// Takes the slice of an element; false ends the reading.
 using OnElement = std::function<bool(std::string_view element)>;
 
-/// False when `object` is anything but one object, with white space around it at most, or the callback said false.
+/// False when `object` is anything but one object, with white space around it at most, has a key whose text would not
+/// be valid UTF-8, or the callback said false.
 [[nodiscard]] bool for_each_member(std::string_view object, const OnMember& on_member);
 
 /// False when `array` is no array, or the callback said false. `array` must have passed is_json().

@@ -30,6 +30,12 @@ TEST(JsonMembers, each_value_is_given_as_it_is_written_without_white_space_aroun
 
 TEST(JsonMembers, keys_are_unescaped) { EXPECT_THAT(*members(R"({"\u0061\n":1})"), ElementsAre("a\n=1")); }
 
+TEST(JsonMembers, a_key_with_either_half_of_a_surrogate_pair_alone_is_refused_as_a_string_is) {
+  EXPECT_FALSE(members(R"({"\ud83d":1})"));
+  EXPECT_FALSE(members(R"({"\udda5":1})"));
+  EXPECT_THAT(*members(R"({"\ud83d\ude00":1})"), ElementsAre("\xF0\x9F\x98\x80=1"));
+}
+
 TEST(JsonMembers, a_value_cannot_join_with_what_follows_it) {
   for (const char* object : {R"({"a":"b".5})", R"({"a":1"b"})", R"({"a":1 2})", R"({"a":[]5,"b":1})", R"({"a":"b""c"})",
                              R"({"a":tru"e"})"}) {
