@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "io/posix/peer_owner.hpp"
+
 namespace distflow::io {
 namespace {
 
@@ -70,6 +72,13 @@ TEST(PeerOwner, where_the_system_does_not_say_only_loopback_addresses_are_local)
 TEST(PeerOwner, a_system_without_the_question_knows_no_owner) {
   NoPeerOwnerLookup none;
   EXPECT_EQ(none.owner_of_peer(0).status(), OwnerStatus::cannot_ask);
+}
+
+TEST(PeerOwner, what_is_no_connection_has_no_owner_on_any_system) {
+  const base::Log log;
+  const auto lookup = platform::make_peer_owner_lookup(log);
+  EXPECT_FALSE(lookup->owner_of_peer(-1).is_known());
+  EXPECT_FALSE(lookup->owner_of_peer(0).is_known());
 }
 
 }  // namespace

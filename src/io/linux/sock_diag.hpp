@@ -19,6 +19,7 @@
 //   4. Its uid is not the overflow uid. That stands for every user who has no number in the caller's user namespace.
 //   5. IPv4 addresses that are mapped to IPv6 are compared as IPv4: a connection from an IPv4 peer to a dual-stack
 //      listener is IPv6 at one end and IPv4 at the other, and the kernel gives it as either.
+// The socket of a peer that has bound it to an interface (SO_BINDTODEVICE) is not found, and so has no owner.
 // One more trap lies in the time between the connection and the question; io/linux/peer_owner.hpp has it.
 #pragma once
 
