@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/delegate.hpp"
+
 namespace distflow::runtime {
 
 using Counter = std::atomic<std::uint64_t>;
@@ -26,10 +28,15 @@ struct PeerCounters {
   alignas(64) Counter received{0};    ///< offered to the mailbox, and not left with the caller by `block`
   Counter dropped_mailbox_newest{0};  ///< found the mailbox full
   Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
+  /// Told of messages that are dropped, where they are counted and on that thread. Set before the first message comes.
+  base::Delegate<void(Counter PeerCounters::*reason, std::uint64_t count)> on_drop{};
   // The one who handles them.
   alignas(64) Counter handled{0};  ///< released after the handler had them
   Counter dropped_shutdown{0};     ///< waited when the mailbox was discarded
 
+  void tell_drop(Counter PeerCounters::*reason, std::uint64_t count) const {
+    if (on_drop) on_drop(reason, count);
+  }
   [[nodiscard]] std::uint64_t dropped() const {
     return read(dropped_mailbox_newest) + read(dropped_mailbox_oldest) + read(dropped_shutdown);
   }

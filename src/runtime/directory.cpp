@@ -166,6 +166,14 @@ std::string Directory::alias_of(std::string_view node_id) const {
   return found == by_id_.end() ? std::string() : found->second->info.alias;
 }
 
+std::string_view Directory::alias_on_loop(std::string_view node_id) const {
+  if (const auto found = by_id_.find(node_id); found != by_id_.end()) return found->second->info.alias;
+  for (const PeerPtr& peer : departed_) {
+    if (peer->info.node_id == node_id) return peer->info.alias;
+  }
+  return {};
+}
+
 void Directory::begin_shutdown() {
   parts_.reactor.timers().cancel(grace_timer_);
   std::vector<PeerPtr> all;

@@ -62,6 +62,9 @@ struct DirectoryOptions {
 };
 
 class Directory {
+ private:
+  using PeerPtr = std::unique_ptr<Peer>;
+
  public:
   enum class Absence { leave, suspect };
 
@@ -87,6 +90,16 @@ class Directory {
   /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
+  /// Calls `visit(info)` for each of the other nodes, in the order of their joining. Loop thread only.
+  template <class Visit>
+  void for_each_other(Visit visit) const {
+    for (const PeerPtr& peer : peers_) {
+      if (!peer->is_self) visit(peer->info);
+    }
+  }
+  /// Also of a node that has left and whose link has not finished; empty when there is none. Loop thread only.
+  [[nodiscard]] std::string_view alias_on_loop(std::string_view node_id) const;
+
   /// Retires every link; what cannot be sent is counted as dropped by the shutdown.
   void begin_shutdown();
   /// Gives up on the links that have not finished.
@@ -96,7 +109,6 @@ class Directory {
   void reap();
 
  private:
-  using PeerPtr = std::unique_ptr<Peer>;
   void leave(Peer& peer, Counter SendCounters::*reason);
   [[nodiscard]] bool leads_to(std::string_view alias, const Peer& peer) const;
   void unbind_alias(const Peer& peer);

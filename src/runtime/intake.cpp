@@ -64,6 +64,7 @@ Intake::~Intake() {
   for (const Mail& mail : refused_) {
     add(mail.sender->received, 1);
     add(mail.sender->dropped_shutdown, 1);
+    mail.sender->tell_drop(&PeerCounters::dropped_shutdown, 1);
     forget_refused(mail);
   }
   std::erase(shared_.blocked, this);
@@ -88,7 +89,7 @@ inline bool Intake::read(const framing::Frame& frame, Mail& mail) {
     return false;
   }
   if (!is_same_id(envelope.to, shared_.node_id)) {
-    add_owned(shared_.counters.misrouted, 1);
+    note_misrouted(envelope);
     return false;
   }
   if (!envelope.has_payload && take_notice(frame, envelope)) return false;
@@ -212,6 +213,15 @@ void Intake::charge() {
   if (shared_.incomplete_bytes <= shared_.incomplete_bytes_max || charged == 0) return;
   add_owned(shared_.counters.overflowed, 1);
   connection_.close({Errc::out_of_memory, "receiving incomplete messages"});
+}
+
+void Intake::note_misrouted(const protocol::Envelope& envelope) {
+  add_owned(shared_.counters.misrouted, 1);
+  if (std::exchange(has_misrouted_, true) || !shared_.log_limit.admit(shared_.reactor.now())) return;
+  const auto size = [](std::string_view id) { return static_cast<int>(id.size()); };
+  shared_.log.write(base::LogLevel::warn,
+                    "a message of node %.*s is dropped, for it is for node %.*s; stats() counts more as misrouted",
+                    size(envelope.from), envelope.from.data(), size(envelope.to), envelope.to.data());
 }
 
 void Intake::note_malformed() {

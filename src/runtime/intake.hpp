@@ -108,6 +108,7 @@ class Intake {
   void forget_refused(const Mail& mail);
   void retry();
   void charge();
+  [[gnu::noinline]] void note_misrouted(const protocol::Envelope& envelope);
   void note_malformed();
 
   SharedIntake& shared_;
@@ -116,6 +117,7 @@ class Intake {
   Traffic* sender_ = nullptr;
   std::string sender_id_;
   std::uint32_t malformed_ = 0;
+  bool has_misrouted_ = false;
   std::size_t charged_ = 0;
   std::vector<Mail> refused_;       // by a blocking mailbox; one lease each
   std::unique_ptr<Notice> notice_;  // read, and not told yet

@@ -108,17 +108,15 @@ void Link::on_last_dialed(Result<io::Handle> outcome) {
 void Link::on_unreachable(const Error& why) {
   const base::Instant now = parts_.reactor.now();
   if (now - waiting_since_ >= parts_.connect_deadline) {
-    parts_.log.write(base::LogLevel::warn, "peer %s at %s:%u cannot be reached (%s); what waited for it is dropped",
-                     node_id_.c_str(), host_.c_str(), port_, why.message().c_str());
-    drop_waiting(&SendCounters::dropped_unreachable);
-    return;
+    const Attempt attempt{.host = host_, .port = port_, .why = why};
+    return drop_waiting(&SendCounters::dropped_unreachable, &attempt);
   }
   parts_.reactor.arm_after(retry_timer_, backoff_.next(parts_.random));
 }
 
-void Link::drop_waiting(Counter SendCounters::*reason) {
+void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   waiting_since_ = base::kNever;
-  add_owned(traffic_.out.*reason, connection_->drop_unopened());
+  traffic_.note_dropped(reason, connection_->drop_unopened(), attempt);
 }
 
 void Link::retire(Counter SendCounters::*reason) {
@@ -168,7 +166,7 @@ void Link::on_frames(Connection& connection) {
 
 void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
   add_owned(traffic_.out.written, sent);
-  if (dropped > 0) add_owned(traffic_.out.*drop_reason_, dropped);
+  if (dropped > 0) traffic_.note_dropped(drop_reason_, dropped);
   if (seeks_carrier_) ask_if_idle();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(sent);
 }

@@ -120,7 +120,7 @@ class Link final : private transport::ConnectionObserver {
   void on_dialed(Result<io::Handle> outcome);
   void on_last_dialed(Result<io::Handle> outcome);
   void on_unreachable(const Error& why);
-  void drop_waiting(Counter SendCounters::*reason);
+  void drop_waiting(Counter SendCounters::*reason, const Attempt* attempt = nullptr);
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }
 
   void ask_if_idle();

@@ -40,7 +40,7 @@ void Link::ask_if_idle() {
 void Link::on_may(std::string_view nonce, Carrier* carrier) {
   if (!asking_ || nonce != nonce_ || carrier == nullptr || carrier->is_lent()) return;
   if (!carrier->connection().is_open() || !carrier->connection().take_over(*connection_)) return;
-  carrier->lend(*this, traffic_.out);
+  carrier->lend(*this, traffic_);
   ++parts_.carrier_count;
   carrier_ = carrier;
   way_ = &carrier->connection();

@@ -293,7 +293,9 @@ bool BasicMailbox<Atomics>::evict(std::span<const Mail> rest) {
   std::size_t charge = 0;
   mailbox_detail::for_each_alike(std::span(oldest).first(count),
                                  [&charge](std::span<const Mail> alike, std::size_t alike_charge) {
-                                   add(alike.front().sender->dropped_mailbox_oldest, alike.size());
+                                   PeerCounters& sender = *alike.front().sender;
+                                   add(sender.dropped_mailbox_oldest, alike.size());
+                                   sender.tell_drop(&PeerCounters::dropped_mailbox_oldest, alike.size());
                                    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
                                    charge += alike_charge;
                                  });
@@ -308,6 +310,7 @@ void BasicMailbox<Atomics>::drop_newest(std::span<const Mail> mails, PushResult&
     PeerCounters& sender = *alike.front().sender;
     count_pushed(sender.received, alike.size());
     add(sender.dropped_mailbox_newest, alike.size());
+    sender.tell_drop(&PeerCounters::dropped_mailbox_newest, alike.size());
   });
   add(counters_.dropped_newest, mails.size());
   result.dropped += mails.size();

@@ -48,6 +48,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       random_(random_seed(parts.reactor.backend())),
       node_id_(make_node_id(parts.reactor.backend())),
       resolver_(parts.reactor),
+      drops_(parts.log, parts.reactor, directory_),
+      traffic_(&drops_),
       out_(parts.out_chunks),
       control_out_(parts.blocks),
       intake_{.reactor = parts.reactor,
@@ -77,6 +79,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .directory = directory_,
                .targets = parts.targets,
                .traffic = traffic_,
+               .drops = drops_,
                .out = out_,
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
@@ -337,6 +340,7 @@ void Node::ask_for_target(const std::string& name) {
 void Node::begin_shutdown(base::Duration deadline) {
   if (is_closing() || state_ == State::idle) return;
   state_ = State::closing;
+  drops_.begin_shutdown();
   parts_.reactor.timers().cancel(listen_timer_);
   parts_.reactor.timers().cancel(start_timer_);
   parts_.reactor.arm_after(shutdown_timer_, deadline);

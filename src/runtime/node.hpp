@@ -29,6 +29,7 @@
 #include "pmd/client.hpp"
 #include "runtime/delivery.hpp"
 #include "runtime/directory.hpp"
+#include "runtime/drop_log.hpp"
 #include "runtime/inbound.hpp"
 #include "runtime/link.hpp"
 #include "runtime/router.hpp"
@@ -187,6 +188,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   Error last_unreachable_;
 
   io::Resolver resolver_;
+  DropLog drops_;
   TrafficTable traffic_;
   transport::OutBuffer out_;          // messages; open while the application's code writes one
   transport::OutBuffer control_out_;  // notices and requests to the PMD, which such code may lead to

@@ -1,6 +1,7 @@
 #include "runtime/node_host.hpp"
 
 #include <algorithm>
+#include <cinttypes>
 #include <future>
 #include <new>
 #include <system_error>
@@ -155,8 +156,13 @@ void NodeHost::end_loop() {
   node_->delivery().join();
   forget_application();
   loop_of_this_thread = nullptr;
+  const ShutdownReport report = node_->shutdown_report();
+  if (report.discarded_outgoing + report.discarded_incoming > 0) {
+    log_.write(base::LogLevel::warn, "shut down with %" PRIu64 " messages not sent and %" PRIu64 " not handled",
+               report.discarded_outgoing, report.discarded_incoming);
+  }
   const std::scoped_lock lock(mutex_);
-  report_ = node_->shutdown_report();
+  report_ = report;
   is_over_ = true;
   condition_.notify_all();
 }

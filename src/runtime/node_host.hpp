@@ -109,7 +109,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   bool drain_outbox();
   void ask_to_end(base::Duration deadline);
   bool end_if_asked();
-  void discard_outbox();
+  std::uint64_t discard_outbox();
   void discard_late();
   SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
@@ -157,6 +157,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   // Under mutex_, which nobody holds while the application's code runs.
   mutable std::mutex mutex_;
+  bool has_told_late_ = false;  // of messages that were sent while the loop ended
   std::condition_variable condition_;
   std::optional<Result<void>> started_;
   bool takes_tasks_ = true;

@@ -1,4 +1,5 @@
 // NodeHost's sending: from the loop's thread straight to the router, from others through the outbox.
+#include <cinttypes>
 #include <optional>
 #include <utility>
 
@@ -105,7 +106,13 @@ SendVerdict NodeHost::hand_over(OutboxLane::Added added) {
 /// Counts what the loop, which has ended, did not see any more.
 void NodeHost::discard_late() {
   const std::scoped_lock lock(mutex_);
-  discard_outbox();
+  const std::uint64_t discarded = discard_outbox();
+  if (discarded == 0 || std::exchange(has_told_late_, true)) return;
+  log_.write(base::LogLevel::warn,
+             "%" PRIu64
+             " messages dropped: another thread sent them while the node ended; "
+             "stats() counts more as dropped_shutdown",
+             discarded);
 }
 
 bool NodeHost::drain_inbox() {
@@ -126,13 +133,15 @@ bool NodeHost::drain_outbox() {
   });
 }
 
-void NodeHost::discard_outbox() {
+std::uint64_t NodeHost::discard_outbox() {
   const auto discard = [this](const OutboxRun&, const transport::EncodedRun& frames) {
     discarded_from_threads_ += frames.count;
   };
   while (outbox_->drain(kMessagesPerTurn, discard)) {
   }
-  node_->router().note_discarded(std::exchange(discarded_from_threads_, 0));
+  const std::uint64_t discarded = std::exchange(discarded_from_threads_, 0);
+  node_->router().note_discarded(discarded);
+  return discarded;
 }
 
 }  // namespace distflow::runtime

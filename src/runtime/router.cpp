@@ -47,9 +47,11 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   const bool is_current = target->peer != nullptr && target->version.load(std::memory_order_relaxed) == version;
   if (is_current && is_under_way(target->peer->link->send(run))) return;
   if (is_current && run.count > 1) return send_one_by_one(target, version, run);
-  SendCounters& counters = target->peer != nullptr ? target->peer->traffic->out : parts_.traffic.unresolved().out;
-  add_owned(counters.accepted, run.count);
-  add_owned(is_current ? counters.dropped_queue_full : counters.dropped_peer_left, run.count);
+  Traffic& traffic = target->peer != nullptr ? *target->peer->traffic : parts_.traffic.unresolved();
+  add_owned(traffic.out.accepted, run.count);
+  if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
+  add_owned(traffic.out.dropped_peer_left, run.count);
+  parts_.drops.tell_unresolved(*target, NoPeer::left, run.count);
 }
 
 /// For a queue with room for a part of the run only.
@@ -66,26 +68,28 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
     if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
   }
   SendVerdict verdict = SendVerdict::unresolved;
-  SendCounters* counters = &parts_.traffic.unresolved().out;
+  Traffic* traffic = &parts_.traffic.unresolved();
   if (target->peer != nullptr) {
     EnvelopeSuffix suffix;
-    counters = &target->peer->traffic->out;
+    traffic = target->peer->traffic;
     verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
   } else {
     verdict = park(target, std::move(message));
   }
   if (is_under_way(verdict)) return;
   // Its verdict was given on the other thread, as queued.
-  add_owned(counters->accepted, 1);
-  add_owned(verdict == SendVerdict::unresolved ? counters->dropped_unresolved : counters->dropped_queue_full, 1);
+  add_owned(traffic->out.accepted, 1);
+  if (verdict == SendVerdict::unresolved) return add_owned(traffic->out.dropped_unresolved, 1);  // told by park()
+  traffic->note_dropped(&SendCounters::dropped_queue_full, 1);
 }
 
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
-  if (parts_.reactor.now() < target->unknown_until) return SendVerdict::unresolved;
+  if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
   const std::size_t size = message.payload.size();
-  if (target->parked.size() >= parts_.options.parked_messages_max) return SendVerdict::unresolved;
-  if (size > parts_.options.parked_bytes_max - parked_bytes_) return SendVerdict::unresolved;
+  const bool has_room = target->parked.size() < parts_.options.parked_messages_max &&
+                        size <= parts_.options.parked_bytes_max - parked_bytes_;
+  if (!has_room) return refuse(*target, NoPeer::too_many);
   // What may run out of memory comes before what is to be kept: the message is parked by all of this, or by nothing. A
   // name that waits with no message is forgotten by the patrol.
   if (target->parked.empty()) {
@@ -98,6 +102,11 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   ++parked_count_;
   parked_bytes_ += size;
   return SendVerdict::queued;
+}
+
+SendVerdict Router::refuse(TargetState& target, NoPeer why) {
+  parts_.drops.tell_unresolved(target, why, 1);
+  return SendVerdict::unresolved;
 }
 
 void Router::ask_for(TargetState& target) {
@@ -117,6 +126,7 @@ void Router::on_answer(const std::string& name, Answer answer) {
   target->is_asking = false;
   if (answer == Answer::not_found && target->peer == nullptr) {
     target->unknown_until = parts_.reactor.now() + kUnknownFor;
+    parts_.drops.tell_unresolved(*target, NoPeer::unknown, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
   }
 }
@@ -143,13 +153,13 @@ void Router::bind(const TargetPtr& target, Peer* peer) {
 }
 
 void Router::flush_parked(const TargetPtr& target) {
-  SendCounters& unresolved = parts_.traffic.unresolved().out;
   for (const ParkedMessage& message : target->parked) {
     EnvelopeSuffix suffix;
     const SendVerdict verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
     if (is_under_way(verdict)) continue;
-    add_owned(unresolved.accepted, 1);
-    add_owned(unresolved.dropped_queue_full, 1);
+    add_owned(parts_.traffic.unresolved().out.accepted, 1);
+    add_owned(parts_.traffic.unresolved().out.dropped_queue_full, 1);
+    parts_.drops.tell_sent(*target->peer->traffic, &SendCounters::dropped_queue_full, 1, nullptr);
   }
   forget_parked(target);
 }
@@ -181,7 +191,9 @@ void Router::on_patrol() {
   const base::Instant now = parts_.reactor.now();
   const base::Duration patience = parts_.options.connect_deadline;
   for (const TargetPtr& target : waiting()) {
-    if (now - target->parked_since >= patience) drop_parked(target, &SendCounters::dropped_unresolved);
+    if (now - target->parked_since < patience) continue;
+    parts_.drops.tell_unresolved(*target, NoPeer::unanswered, target->parked.size());
+    drop_parked(target, &SendCounters::dropped_unresolved);
   }
   if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
 }

@@ -20,6 +20,7 @@
 
 #include "io/reactor.hpp"
 #include "runtime/directory.hpp"
+#include "runtime/drop_log.hpp"
 #include "runtime/frame_writer.hpp"
 #include "runtime/target_table.hpp"
 #include "runtime/traffic.hpp"
@@ -36,6 +37,7 @@ struct RouterParts {
   Directory& directory;
   TargetTable& targets;
   TrafficTable& traffic;
+  DropLog& drops;
   transport::OutBuffer& out;
   const NodeOptions& options;
   Asker ask;
@@ -75,6 +77,7 @@ class Router {
   SendVerdict park(const TargetPtr& target, ParkedMessage message);
   void flush_parked(const TargetPtr& target);
   std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
+  SendVerdict refuse(TargetState& target, NoPeer why);
   void ask_for(TargetState& target);
   void bind(const TargetPtr& target, Peer* peer);
   void forget_parked(const TargetPtr& target);

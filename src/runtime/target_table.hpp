@@ -46,6 +46,7 @@ struct TargetState {
   Peer* peer = nullptr;
   std::vector<ParkedMessage> parked;
   bool is_asking = false;
+  std::uint16_t told = 0;  // of the drop log
   base::Instant parked_since = base::kNever;
   base::Instant unknown_until = base::Instant::min();  // the PMD has said that there is no such node
 

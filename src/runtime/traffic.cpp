@@ -43,9 +43,18 @@ ReceiveStats snapshot(const PeerCounters& counters) {
           .dropped_shutdown = read(counters.dropped_shutdown)};
 }
 
-TrafficTable::TrafficTable() {
+TrafficTable::TrafficTable(DropLog* drops) : drops_(drops) {
   others_.node_id = "(others)";
   unresolved_.node_id = "(unresolved)";
+  tell_drops_of(others_);
+  tell_drops_of(unresolved_);
+}
+
+void TrafficTable::tell_drops_of(Traffic& traffic) const {
+  if (drops_ == nullptr) return;
+  traffic.drops = drops_;
+  traffic.in.on_drop =
+      base::Delegate<void(Counter PeerCounters::*, std::uint64_t)>::to<&Traffic::on_received_dropped>(traffic);
 }
 
 Traffic& TrafficTable::of(std::string_view node_id) {
@@ -53,6 +62,7 @@ Traffic& TrafficTable::of(std::string_view node_id) {
   if (by_id_.size() == kPeersMax) return others_;
   auto traffic = std::make_unique<Traffic>();
   traffic->node_id = node_id;
+  tell_drops_of(*traffic);
   Traffic& added = *traffic;
   by_id_.emplace(node_id, &added);
   const std::scoped_lock lock(mutex_);

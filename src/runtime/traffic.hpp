@@ -17,6 +17,7 @@
 
 #include "base/string_map.hpp"
 #include "runtime/counters.hpp"
+#include "runtime/drop_log.hpp"
 
 namespace distflow::runtime {
 
@@ -38,6 +39,17 @@ struct Traffic {
   std::string node_id;
   SendCounters out;
   PeerCounters in;
+  DropLog* drops = nullptr;  ///< null: nothing is said of drops
+  std::uint16_t told = 0;    ///< of the drop log
+
+  /// Counts `count` messages to that peer as dropped, and says so. Loop thread only, like all of this but the counters.
+  void note_dropped(Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt = nullptr) {
+    add_owned(out.*reason, count);
+    if (drops != nullptr) drops->tell_sent(*this, reason, count, attempt);
+  }
+  void on_received_dropped(Counter PeerCounters::*reason, std::uint64_t count) {
+    drops->tell_received(*this, reason, count);
+  }
 };
 
 [[nodiscard]] ReceiveStats snapshot(const PeerCounters& counters);
@@ -46,7 +58,8 @@ class TrafficTable {
  public:
   static constexpr std::size_t kPeersMax = 4096;
 
-  TrafficTable();
+  /// `drops` is told of all that is dropped, and must outlive the table; null: nobody is.
+  explicit TrafficTable(DropLog* drops = nullptr);
 
   /// The counters of that node; those of "(others)" beyond kPeersMax. Loop thread only.
   Traffic& of(std::string_view node_id);
@@ -57,6 +70,9 @@ class TrafficTable {
   void snapshot(NodeStats& stats) const;
 
  private:
+  void tell_drops_of(Traffic& traffic) const;
+
+  DropLog* const drops_;
   mutable std::mutex mutex_;  // for adding to `all_` and walking it
   std::vector<std::unique_ptr<Traffic>> all_;
   base::StringMap<Traffic*> by_id_;  // loop thread only

@@ -68,8 +68,9 @@ class Cluster {
  public:
   using MakeBackend = std::unique_ptr<io::Backend> (*)(base::ChunkPool& chunks);
 
-  explicit Cluster(pmd::ServerOptions pmd_options = {}, MakeBackend make = &make_backend)
-      : pmd_options_(std::move(pmd_options)) {
+  explicit Cluster(pmd::ServerOptions pmd_options = {}, MakeBackend make = &make_backend,
+                   base::LogLevel log_level = base::LogLevel::error)
+      : log_(log_level, base::LogSink::to<&Cluster::on_line>(*this)), pmd_options_(std::move(pmd_options)) {
     reactor_ = std::make_unique<io::Reactor>(make(receive_chunks_), io::ReactorOptions{});
     pmd_options_.port = 0;
     start_pmd();
@@ -139,8 +140,27 @@ class Cluster {
   [[nodiscard]] pmd::Server& pmd() { return *pmd_; }
   [[nodiscard]] std::uint16_t pmd_port() const { return pmd_port_; }
 
+  /// What all of them have logged, each line as "warn: ...".
+  [[nodiscard]] const std::vector<std::string>& log_lines() const { return log_lines_; }
+  /// How many lines have both texts.
+  [[nodiscard]] std::size_t count_lines(std::string_view text, std::string_view also = "") const {
+    return static_cast<std::size_t>(std::count_if(log_lines_.begin(), log_lines_.end(), [&](const std::string& line) {
+      return line.find(text) != std::string::npos && line.find(also) != std::string::npos;
+    }));
+  }
+  [[nodiscard]] std::string log_text() const {
+    std::string text;
+    for (const std::string& line : log_lines_) (text += line) += '\n';
+    return text;
+  }
+
  private:
-  base::Log log_{base::LogLevel::error};
+  void on_line(base::LogLevel level, std::string_view line) {
+    log_lines_.push_back(std::string(base::to_string(level)) + ": " + std::string(line));
+  }
+
+  std::vector<std::string> log_lines_;
+  base::Log log_;
   base::ChunkPool receive_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
   base::ChunkPool out_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
   base::ChunkPool blocks_{{.chunk_size = 16 * 1024, .chunk_count_max = 1024}};
@@ -153,7 +173,8 @@ class Cluster {
 
 /// A cluster that sockets outside of it can reach.
 struct SocketCluster : Cluster {
-  SocketCluster() : Cluster({}, &make_socket_backend) {}
+  explicit SocketCluster(base::LogLevel log_level = base::LogLevel::error)
+      : Cluster({}, &make_socket_backend, log_level) {}
 };
 
 }  // namespace distflow::test
