@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include <distflow/version.hpp>
 
@@ -30,6 +31,7 @@ enum class Errc {
   pmd_not_found,         ///< The distflow-pmd program was not found.
   erlang_epmd,           ///< Erlang's epmd answers on the port, not a PMD.
   not_a_pmd,             ///< Something else than a PMD answers on the port.
+  pmd_silent,            ///< Something listens on the port, and does not answer.
   already_running,       ///< Another holder, in this process, has the lock or name.
   shut_down,             ///< The node has been shut down.
   forked,                ///< The handle was carried over a fork() and is inert in the child.
@@ -53,6 +55,21 @@ struct Error {
 
   friend bool operator==(const Error& a, const Error& b) { return a.code == b.code; }
   friend bool operator==(const Error& a, Errc b) { return a.code == make_error_code(b); }
+};
+
+/// Why something could not be started, and what that was about: places, paths, names, in `detail`.
+///
+/// Error itself is small and trivially copyable, so that each call can give one. Starting happens once, and its errors
+/// are for a person. It converts to an Error, which says less.
+struct StartError : Error {
+  std::string detail{};  ///< for example "PMD at 127.0.0.1:4369"; empty where there is nothing to add
+
+  StartError() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): any error can be why something did not start
+  StartError(Error error, std::string about = {}) : Error(error), detail(std::move(about)) {}
+
+  /// "<doing>: <message of code> (<detail>)". Names that others have chosen are escaped as by printable().
+  [[nodiscard]] std::string message() const;
 };
 
 }  // namespace distflow

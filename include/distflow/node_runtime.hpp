@@ -1,7 +1,8 @@
 // NodeRuntime: this process as a node. Found by name, sends and receives JSON messages, sees others come and go.
 //
 // A handle: copies share the one node of the process.
-//   1. One node a process: a second start() gives a handle to the first, whatever its options.
+//   1. One node a process: a second start() gives a handle to the first, whatever its options. Those that it sets and
+//      the running node does not have are named in a warning.
 //   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits. Without memory a
 //   call
 //      says so (Errc::out_of_memory, SendVerdict::out_of_memory) or gives nothing (a Target without a name, stats() of
@@ -55,10 +56,11 @@ class NodeHost;
 class NodeRuntime {
  public:
   /// Starts the node, and the PMD if none answers; returns when it is registered.
-  /// Errors: alias_in_use, registration_refused, pmd_unreachable, pmd_not_found, pmd_not_started, erlang_epmd,
-  /// not_a_pmd, name_not_found, invalid_option, invalid_address, timed_out, already_running, forked, and those of the
-  /// system for the address to listen on.
-  static Result<NodeRuntime> start(const NodeOptions& options = {});
+  /// Errors: alias_in_use, registration_refused, pmd_unreachable, pmd_silent, pmd_not_found, pmd_not_started,
+  /// erlang_epmd, not_a_pmd, name_not_found, invalid_option, invalid_address, timed_out, already_running, forked, and
+  /// those of the system for the address to listen on and for what the process lacks, such as descriptors. Their
+  /// message() names the place: host and port of the PMD, who holds the alias, where the PMD's program was looked for.
+  static Result<NodeRuntime, StartError> start(const NodeOptions& options = {});
 
   /// Sends one JSON value to an alias or a nodeId. The grammar of `json` is checked. Never blocks.
   SendVerdict send(std::string_view target, std::string_view json);

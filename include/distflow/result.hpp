@@ -1,6 +1,7 @@
 // Result<T>: a value or an Error. The member names are those of std::expected (C++23).
 //
-// A value; any thread. Reading the value of a failed Result stops the process.
+// A value; any thread. Reading the value of a failed Result stops the process. Result<T, E> has an error that says more
+// than Error does, and is derived from it; it converts to a Result<T>.
 #pragma once
 
 #include <cstdlib>
@@ -14,11 +15,24 @@
 
 namespace distflow {
 
-template <class T>
+template <class T, class E = Error>
+class Result;
+
+/// Errors that Result<T, E> can be made from besides E.
+template <class F, class E>
+concept OtherError = std::is_base_of_v<Error, F> && !std::is_same_v<F, E> && std::is_convertible_v<F, E>;
+
+template <class T, class E>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, error) {}         // NOLINT(google-explicit-constructor)
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  template <OtherError<E> F>
+  Result(F error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  template <OtherError<E> F>
+  Result(Result<T, F> other)  // NOLINT(google-explicit-constructor)
+      : state_(other ? State(std::in_place_index<0>, *std::move(other))
+                     : State(std::in_place_index<1>, other.error())) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -35,8 +49,8 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
 
   /// Stops the process when there is a value.
-  [[nodiscard]] const Error& error() const {
-    const Error* error = std::get_if<1>(&state_);
+  [[nodiscard]] const E& error() const {
+    const E* error = std::get_if<1>(&state_);
     if (error == nullptr) std::abort();
     return *error;
   }
@@ -47,32 +61,40 @@ class [[nodiscard]] Result {
   }
 
  private:
+  using State = std::variant<T, E>;
+
   T& checked() {
     T* value = std::get_if<0>(&state_);
     if (value == nullptr) std::abort();
     return *value;
   }
 
-  std::variant<T, Error> state_;
+  State state_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <class E>
+class [[nodiscard]] Result<void, E> {
  public:
   Result() = default;
-  Result(Error error) : error_(error), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  Result(E error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  template <OtherError<E> F>
+  Result(F error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  template <OtherError<E> F>
+  Result(const Result<void, F>& other) {  // NOLINT(google-explicit-constructor)
+    if (!other) *this = Result(other.error());
+  }
 
   [[nodiscard]] bool has_value() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// Stops the process when there is no error.
-  [[nodiscard]] const Error& error() const {
+  [[nodiscard]] const E& error() const {
     if (!failed_) std::abort();
     return error_;
   }
 
  private:
-  Error error_;
+  E error_{};
   bool failed_ = false;
 };
 

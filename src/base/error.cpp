@@ -1,4 +1,5 @@
 #include <distflow/error.hpp>
+#include <distflow/printable.hpp>
 
 namespace distflow {
 namespace {
@@ -26,6 +27,8 @@ const char* message_of(Errc errc) {
     case Errc::erlang_epmd:
       return "Erlang's epmd holds this port; use another port for distflow (option --port, pmd_port) or stop epmd";
     case Errc::not_a_pmd: return "something that is not a distflow PMD holds this port; use another port";
+    case Errc::pmd_silent:
+      return "something listens there and does not answer; it is no PMD, or one that is stopped or overloaded";
     case Errc::already_running: return "already running in this process";
     case Errc::shut_down: return "the node has been shut down";
     case Errc::forked: return "this handle was carried over a fork; start a node in the child after exec";
@@ -54,6 +57,11 @@ std::error_code make_error_code(Errc errc) noexcept { return {static_cast<int>(e
 std::string Error::message() const {
   if (*doing == '\0') return code.message();
   return std::string(doing) + ": " + code.message();
+}
+
+std::string StartError::message() const {
+  const std::string text = Error::message();
+  return detail.empty() ? text : text + " (" + printable(detail) + ")";
 }
 
 }  // namespace distflow
