@@ -85,7 +85,7 @@ class Contestant {
     options.frame_size_max = static_cast<std::uint32_t>(options.send_bytes_max - 4);
     options.mailbox.max_size = static_cast<std::uint32_t>(std::atoi(setup.other("--mailbox", "4096").c_str()));
     options.mailbox.overflow = Overflow::block;
-    Result<NodeRuntime> started = NodeRuntime::start(options);
+    auto started = NodeRuntime::start(options);
     if (!started) give_up(started.error().message());
     node_.emplace(*std::move(started));
   }

@@ -35,7 +35,7 @@ int start_once(std::uint16_t port, const std::string& backend) {
   options.pmd_idle_exit = std::chrono::seconds(1);  // should this process not come to telling it to end
   options.backend = backend;
   const std::uint64_t begin = monotonic_ns();
-  Result<NodeRuntime> node = NodeRuntime::start(options);
+  auto node = NodeRuntime::start(options);
   const std::uint64_t took = monotonic_ns() - begin;
   if (!node) give_up(node.error().message());
   if (node->stats().pmd_starts != 1) give_up("the node did not start the PMD itself");

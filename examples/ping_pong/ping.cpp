@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
       reader.refuse();
     }
   }
-  distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);
+  auto node = distflow::NodeRuntime::start(options);
   if (!node) {
     std::fprintf(stderr, "ping cannot start: %s\n", node.error().message().c_str());
     return EXIT_FAILURE;

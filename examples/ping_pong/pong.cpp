@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_BLOCK, &ending, nullptr);
 
-  distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);
+  auto node = distflow::NodeRuntime::start(options);
   if (!node) {
     std::fprintf(stderr, "pong cannot start: %s\n", node.error().message().c_str());
     return EXIT_FAILURE;

@@ -41,6 +41,11 @@ std::vector<Address> resolve_immediately(const std::string& host, std::uint16_t 
   return numeric ? std::vector<Address>{*numeric} : std::vector<Address>{};
 }
 
+bool is_loopback_host(const std::string& host) {
+  const std::vector<Address> addresses = resolve_immediately(host, 0);
+  return !addresses.empty() && addresses.front().is_loopback();
+}
+
 Result<std::vector<Address>> resolve_blocking(const std::string& host, std::uint16_t port) {
   if (std::vector<Address> known = resolve_immediately(host, port); !known.empty()) return known;
   // A name ends at a NUL for the system, and "good.example\0.evil.example" is no name.

@@ -26,6 +26,9 @@ Result<std::vector<Address>> resolve_blocking(const std::string& host, std::uint
 /// The addresses of a host that needs no look-up: numeric, or "localhost" (RFC 6761). Empty for any other.
 std::vector<Address> resolve_immediately(const std::string& host, std::uint16_t port);
 
+/// Whether `host` is this machine's loopback, as far as is known without a look-up.
+bool is_loopback_host(const std::string& host);
+
 class Resolver {
  public:
   static constexpr std::size_t kLookupsMax = 16;

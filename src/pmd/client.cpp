@@ -13,6 +13,7 @@ using base::Delegate;
 using protocol::Response;
 
 constexpr const char* kAsking = "asking the PMD";
+constexpr const char* kAwaiting = "waiting for the PMD's first answer";
 
 std::string write_hello(std::string_view id) {
   return protocol::hello_request(
@@ -182,6 +183,11 @@ void Client::on_hello_answer(const Answer&) {
   backoff_.reset();
 }
 
+std::optional<Error> Client::silence() const {
+  const bool is_silent = state_ == State::greeting || (state_ == State::probing && why_lost_ == Errc::timed_out);
+  return is_silent ? std::optional(Error{Errc::pmd_silent, kAwaiting}) : std::nullopt;
+}
+
 void Client::end_session(Error why) { connection_->close(why); }
 
 void Client::on_closed(transport::Connection&, Error why) {
@@ -209,8 +215,8 @@ void Client::on_loss(Error why) {
 
 void Client::on_probed(ProbeVerdict verdict) {
   if (state_ == State::closing) return finish_when_idle();
-  const bool is_epmd = verdict == ProbeVerdict::erlang_epmd;
-  on_attempt_failed(is_epmd ? Error{Errc::erlang_epmd, "connecting to the PMD"} : why_lost_);
+  if (verdict == ProbeVerdict::erlang_epmd) return on_attempt_failed({Errc::erlang_epmd, "connecting to the PMD"});
+  on_attempt_failed(why_lost_ == Errc::timed_out ? Error{Errc::pmd_silent, kAwaiting} : why_lost_);
 }
 
 void Client::on_attempt_failed(Error why) {
@@ -326,7 +332,7 @@ void Client::on_refused(const std::string& text, const std::optional<protocol::N
   const Error why{is_taken ? Errc::alias_in_use : Errc::registration_refused, "registering with the PMD"};
   tell_lost(why, holder ? &*holder : nullptr);
   if (is_closed() || registers_unanswered_ > 0 || !options_.registration) return;
-  const AfterRefusal next = observer_.on_registration_refused(why, text);
+  const AfterRefusal next = observer_.on_registration_refused(why, text, holder ? &*holder : nullptr);
   if (is_closed() || registers_unanswered_ > 0) return;  // the owner has decided otherwise meanwhile
   if (next == AfterRefusal::give_up) return forget_registration();
   parts_.reactor.arm_after(registration_timer_, refusal_backoff_.next(random_));

@@ -54,9 +54,11 @@ class ClientObserver {
  public:
   /// The PMD took the registration. Comes anew after each new session, and each set_registration().
   virtual void on_registered() {}
-  /// The PMD refused it, saying `text`. The code is Errc::alias_in_use or Errc::registration_refused.
-  virtual AfterRefusal on_registration_refused(const Error& error, std::string_view text) {
-    static_cast<void>(error), static_cast<void>(text);
+  /// The PMD refused it, saying `text`. The code is Errc::alias_in_use or Errc::registration_refused. `holder` is who
+  /// has the nodeId or the alias, where the PMD says so; else null.
+  virtual AfterRefusal on_registration_refused(const Error& error, std::string_view text,
+                                               const protocol::NodeInfo* holder) {
+    static_cast<void>(error), static_cast<void>(text), static_cast<void>(holder);
     return AfterRefusal::give_up;
   }
   /// A registration that on_registered told of is no more, although the client has not ended it. It registers again by
@@ -78,8 +80,9 @@ class ClientObserver {
   /// The PMD says that it was told to end; on_disconnected follows. It ought not to be started again.
   virtual void on_pmd_shutdown() {}
   /// The `attempts`-th attempt in a row at a session failed; the next one follows the backoff, or retry_now(). The code
-  /// is the system's (ECONNREFUSED and the like), Errc::name_not_found, Errc::timed_out, Errc::erlang_epmd,
-  /// Errc::not_a_pmd, or Errc::end_of_stream for a connection that ended before its first answer.
+  /// is the system's (ECONNREFUSED and the like), Errc::name_not_found, Errc::timed_out for no connection in time,
+  /// Errc::pmd_silent for one without an answer, Errc::erlang_epmd, Errc::not_a_pmd, or Errc::end_of_stream for a
+  /// connection that ended before its first answer.
   virtual void on_unreachable(const Error& why, std::uint32_t attempts) {
     static_cast<void>(why), static_cast<void>(attempts);
   }
@@ -147,6 +150,8 @@ class Client final : private transport::ConnectionObserver {
   void close(Unregister unregister = Unregister::no);
 
   [[nodiscard]] bool is_in_session() const { return state_ == State::in_session; }
+  /// Errc::pmd_silent while there is a connection on which nothing has been answered yet.
+  [[nodiscard]] std::optional<Error> silence() const;
   /// After close(Unregister::yes) it tells whether the PMD has confirmed: false then.
   [[nodiscard]] bool is_registered() const { return is_registered_; }
   [[nodiscard]] std::uint16_t port() const { return options_.port; }

@@ -50,7 +50,7 @@ struct BlockingClient::Loop final : ClientObserver {
     }
     if (failure) return *failure;
     if (*answer) return **answer;
-    return Error{Errc::timed_out, kConnecting};
+    return client.silence().value_or(Error{Errc::timed_out, kConnecting});
   }
 
   const base::Duration timeout;

@@ -141,6 +141,22 @@ Result<std::string> find_pmd_program(base::Rights rights) {
   return Error{Errc::pmd_not_found, kFinding};
 }
 
+std::string places_of_pmd_program(base::Rights rights) {
+  constexpr std::size_t path_shown_max = 400;
+  if (const char* named = base::environment("DISTFLOW_PMD");
+      rights == base::Rights::of_starter && named != nullptr && *named != '\0') {
+    return "DISTFLOW_PMD=" + std::string(named);
+  }
+  const fs::path beside = beside_this_executable();
+  std::string places = beside.empty() ? "beside the executable, whose path is not known" : beside.string();
+  if (rights == base::Rights::raised) return places;
+  if (*kInstalledPmd != '\0') places += ", " + std::string(kInstalledPmd);
+  const char* path = base::environment("PATH");
+  const std::string_view folders = path == nullptr ? "" : path;
+  places += ", and in the PATH " + std::string(folders.substr(0, path_shown_max));
+  return folders.size() > path_shown_max ? places + "..." : places;
+}
+
 bool is_final_launch_error(const Error& error) {
   constexpr std::array<std::errc, 5> of_the_program{std::errc::permission_denied, std::errc::executable_format_error,
                                                     std::errc::no_such_file_or_directory, std::errc::not_a_directory,

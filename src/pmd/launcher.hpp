@@ -55,4 +55,8 @@ Result<LaunchOutcome> launch_pmd(const LaunchOptions& options);
 /// there.
 Result<std::string> find_pmd_program(base::Rights rights = base::rights_of_process());
 
+/// Where find_pmd_program() looks, for a person: "/opt/app/distflow-pmd, /usr/local/bin/distflow-pmd, and in the PATH
+/// /usr/bin:/bin". A long PATH is cut.
+std::string places_of_pmd_program(base::Rights rights = base::rights_of_process());
+
 }  // namespace distflow::pmd

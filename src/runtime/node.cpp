@@ -4,22 +4,11 @@
 #include <system_error>
 #include <utility>
 
-#include "pmd/launcher.hpp"
 #include "runtime/check_options.hpp"
 #include "runtime/node_id.hpp"
 
 namespace distflow::runtime {
 namespace {
-
-/// How long start() tries to have its port, and how often.
-constexpr base::Duration kPortPatience = base::seconds(1);
-constexpr base::Duration kPortRetry = base::milliseconds(20);
-constexpr base::Duration kCloseTimeout = base::milliseconds(500);
-
-bool is_loopback(const std::string& host) {
-  const std::vector<io::Address> addresses = io::resolve_immediately(host, 0);
-  return !addresses.empty() && addresses.front().is_loopback();
-}
 
 KnownNode to_known_node(const protocol::NodeInfo& node) {
   return {.info = {.node_id = node.node_id,
@@ -29,8 +18,8 @@ KnownNode to_known_node(const protocol::NodeInfo& node) {
                    .last_heartbeat = node.last_heartbeat_ms,
                    .meta = {node.meta.begin(), node.meta.end()}},
           .shares_connections = node.has_cap(protocol::kSharingCap),
-          .shares_memory =
-              node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) && is_loopback(node.host)};
+          .shares_memory = node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) &&
+                           io::is_loopback_host(node.host)};
 }
 
 std::uint64_t random_seed(io::Backend& backend) {
@@ -129,49 +118,6 @@ protocol::Registration Node::registration() const {
   return registration;
 }
 
-void Node::start() {
-  DF_ASSERT(state_ == State::idle);
-  state_ = State::starting;
-  if (const Result<void> handling = delivery_.start(); !handling) return fail_start(handling.error());
-  listen_until_ =
-      base::saturating_add(parts_.reactor.now(), std::min<base::Duration>(kPortPatience, options_.start_deadline));
-  listen();
-}
-
-/// The kernel may hold a killed process's port for some time, with io_uring for tens of milliseconds.
-void Node::listen() {
-  const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
-  const Result<void> opened = address ? inbound_.open(*address) : Result<void>(address.error());
-  const bool is_taken = !opened && opened.error().code == std::make_error_code(std::errc::address_in_use);
-  if (is_taken && options_.port != 0 && parts_.reactor.now() < listen_until_) {
-    return parts_.reactor.arm_after(listen_timer_, kPortRetry);
-  }
-  if (!opened) return fail_start(opened.error());
-  if (!address->is_loopback()) {
-    parts_.log.write(base::LogLevel::warn, "listening at %s: anyone who reaches it may send to this node",
-                     inbound_.address().to_string().c_str());
-  }
-  pmd::ClientObserver& self = *this;
-  client_ = std::make_unique<pmd::Client>(
-      pmd::ClientParts{.reactor = parts_.reactor, .resolver = resolver_, .chunks = parts_.blocks, .out = control_out_},
-      self, client_options());
-  is_client_closed_ = false;
-  client_->start();
-  parts_.reactor.arm_after(start_timer_, options_.start_deadline);
-}
-
-void Node::fail_start(const Error& why) {
-  if (std::exchange(is_start_told_, true)) return;
-  begin_shutdown(kCloseTimeout);
-  observer_.on_started(why);
-}
-
-void Node::on_start_deadline() {
-  if (state_ != State::starting) return;
-  fail_start(pmd_failure_.value_or(last_unreachable_.code ? last_unreachable_
-                                                          : Error{Errc::timed_out, "registering with the PMD"}));
-}
-
 void Node::on_registered() {
   heed_ended_pmd();
   was_registered_ = true;
@@ -197,25 +143,6 @@ void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* ho
                    why.message().c_str(), holder != nullptr ? "; the name is held by node " : "",
                    change.holder.node_id.c_str());
   delivery_.tell_registration(change);
-}
-
-/// Started is who is registered and knows who else is there.
-void Node::tell_if_started() {
-  if (state_ != State::starting || !was_registered_ || !has_snapshot_) return;
-  state_ = State::running;
-  is_start_told_ = true;
-  parts_.reactor.timers().cancel(start_timer_);
-  observer_.on_started({});
-}
-
-pmd::AfterRefusal Node::on_registration_refused(const Error& error, std::string_view text) {
-  if (state_ == State::starting) {
-    fail_start(error);
-    return pmd::AfterRefusal::give_up;
-  }
-  parts_.log.write(base::LogLevel::error, "the PMD refuses to register this node again: %.*s",
-                   static_cast<int>(text.size()), text.data());
-  return pmd::AfterRefusal::retry;
 }
 
 void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
@@ -249,40 +176,6 @@ void Node::on_disconnected(const Error& why) {
 }
 
 void Node::on_pmd_shutdown() { was_pmd_told_to_end_ = true; }
-
-void Node::on_unreachable(const Error& why, std::uint32_t) {
-  if (is_closing()) return;
-  heed_ended_pmd();
-  const bool is_final = why == Errc::erlang_epmd || why == Errc::not_a_pmd || why == Errc::name_not_found;
-  last_unreachable_ = is_final ? why : Error{Errc::pmd_unreachable, "looking for a PMD"};
-  if (is_final && state_ == State::starting) return fail_start(why);
-  const bool may_start = options_.start_pmd && parts_.pmd_starter != nullptr && is_loopback(options_.pmd_host);
-  if (may_start && why.code == std::errc::connection_refused && !was_pmd_told_to_end_) start_pmd();
-}
-
-void Node::heed_ended_pmd() {
-  if (parts_.pmd_starter != nullptr) parts_.pmd_starter->heed_ended_pmd();
-}
-
-void Node::start_pmd() {
-  if (std::exchange(is_starting_pmd_, true)) return;
-  parts_.pmd_starter->start_pmd([this](Result<PmdStart> outcome) { on_pmd_started(outcome); });
-}
-
-void Node::on_pmd_started(Result<PmdStart> outcome) {
-  is_starting_pmd_ = false;
-  if (is_closing()) return;
-  if (outcome) {
-    pmd_failure_.reset();
-    if (*outcome == PmdStart::already_running) return;  // whoever has the port, the next attempt will tell
-    add_owned(gauges_.pmd_starts, 1);
-    return client_->retry_now();
-  }
-  pmd_failure_ = outcome.error();
-  const bool is_starting = state_ == State::starting;
-  if (is_starting && pmd::is_final_launch_error(outcome.error())) return fail_start(outcome.error());
-  parts_.log.write(is_starting ? base::LogLevel::info : base::LogLevel::error, "%s", outcome.error().message().c_str());
-}
 
 void Node::on_closed() {
   is_client_closed_ = true;

@@ -58,7 +58,7 @@ class PmdStarter {
 class NodeObserver {
  public:
   /// The node is registered, or will not be: then it closes by itself.
-  virtual void on_started(Result<void> outcome) = 0;
+  virtual void on_started(Result<void, StartError> outcome) = 0;
   virtual void on_closed(const ShutdownReport& report) = 0;
 
  protected:
@@ -123,11 +123,13 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
 
  private:
   enum class State : std::uint8_t { idle, starting, running, closing, closed };
+  static constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
   // From the PMD.
   void on_registered() override;
   void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) override;
-  pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text) override;
+  pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text,
+                                            const protocol::NodeInfo* holder) override;
   void on_snapshot(std::vector<protocol::NodeInfo> nodes) override;
   void on_join(const protocol::NodeInfo& node) override;
   void on_leave(const protocol::NodeInfo& node) override;
@@ -155,14 +157,16 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
   void ask_for_target(const std::string& name);
+  void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
+  // The start, and the way to a PMD: node_start.cpp.
+  void listen();
+  void fail_start(const StartError& why);
+  void on_start_deadline();
+  void tell_if_started();
   void start_pmd();
   void heed_ended_pmd();
   void on_pmd_started(Result<PmdStart> outcome);
-  void tell_if_started();
-  void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
-  void fail_start(const Error& why);
-  void listen();
-  void on_start_deadline();
+
   void on_mailbox_room() { intake_.on_room(); }
   void on_link_finished();
   void on_reap();
@@ -184,8 +188,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   bool was_registered_ = false;
   bool is_registered_ = false;  // as the application has been told
   bool has_snapshot_ = false;
-  std::optional<Error> pmd_failure_;  // why the PMD could not be started, the last time it was tried
-  Error last_unreachable_;
+  std::optional<StartError> pmd_failure_;       // why the PMD could not be started, the last time it was tried
+  std::optional<StartError> last_unreachable_;  // why it could not be reached
 
   io::Resolver resolver_;
   DropLog drops_;

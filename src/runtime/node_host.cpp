@@ -62,24 +62,24 @@ NodeHost::~NodeHost() {
   if (thread_.joinable()) thread_.detach();  // this is that thread
 }
 
-Result<std::shared_ptr<NodeHost>> NodeHost::start(const NodeOptions& options) {
+Result<std::shared_ptr<NodeHost>, StartError> NodeHost::start(const NodeOptions& options) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
   const Result<NodeOptions> placed = at_pmd_of_environment(options);
   if (!placed) return placed.error();
   Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
   if (!lock) return lock.error();
   std::shared_ptr<NodeHost> host(new NodeHost(*placed, std::move(*lock)));
-  if (Result<void> opened = host->open(); !opened) return opened.error();
-  if (Result<void> started = host->run_start(); !started) return started.error();
+  if (Result<void, StartError> opened = host->open(); !opened) return opened.error();
+  if (Result<void, StartError> started = host->run_start(); !started) return started.error();
   return host;
 }
 
-Result<void> NodeHost::open() {
+Result<void, StartError> NodeHost::open() {
   const Result<io::BackendKind> kind =
       options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
   if (!kind) return kind.error();
   Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
-  if (!selected) return selected.error();
+  if (!selected) return own_failure(selected.error(), {});
   fallback_reason_ = selected->fallback_reason;
   backend_name_ = selected->backend->name();
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
@@ -98,7 +98,7 @@ Result<void> NodeHost::open() {
 }
 
 /// Starts the node on its thread, or on this one, and waits for the outcome.
-Result<void> NodeHost::run_start() {
+Result<void, StartError> NodeHost::run_start() {
   is_closed_ = false;
   if (options_.threading == Threading::caller) {
     loop_of_this_thread = this;

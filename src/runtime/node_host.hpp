@@ -43,7 +43,7 @@ namespace distflow::runtime {
 class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
  public:
   /// Returns when the node is registered, or with the reason why it is not.
-  static Result<std::shared_ptr<NodeHost>> start(const NodeOptions& options);
+  static Result<std::shared_ptr<NodeHost>, StartError> start(const NodeOptions& options);
   ~NodeHost();
   NodeHost(const NodeHost&) = delete;
   NodeHost& operator=(const NodeHost&) = delete;
@@ -94,10 +94,10 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   static constexpr base::Duration kNotAsked{-1};
 
   explicit NodeHost(const NodeOptions& options, ProcessLock lock);
-  Result<void> open();
-  Result<void> run_start();
+  Result<void, StartError> open();
+  Result<void, StartError> run_start();
 
-  void on_started(Result<void> outcome) override;
+  void on_started(Result<void, StartError> outcome) override;
   void on_closed(const ShutdownReport& report) override;
   void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
   void heed_ended_pmd() override;
@@ -159,7 +159,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   mutable std::mutex mutex_;
   bool has_told_late_ = false;  // of messages that were sent while the loop ended
   std::condition_variable condition_;
-  std::optional<Result<void>> started_;
+  std::optional<Result<void, StartError>> started_;
   bool takes_tasks_ = true;
   bool is_over_ = false;                  // no code of the application's runs any more
   std::optional<ShutdownReport> report_;  // set when the loop has ended, final when all is over

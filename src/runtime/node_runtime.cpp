@@ -92,7 +92,7 @@ const char* to_string(SendVerdict verdict) {
   return "unknown";
 }
 
-Result<NodeRuntime> NodeRuntime::start(const NodeOptions& options) try {
+Result<NodeRuntime, StartError> NodeRuntime::start(const NodeOptions& options) try {
   constexpr const char* starting = "starting a node";
   Singleton& one = singleton();
   std::unique_lock lock(one.mutex, std::defer_lock);
@@ -113,7 +113,7 @@ Result<NodeRuntime> NodeRuntime::start(const NodeOptions& options) try {
       return Error{Errc::already_running, starting};
     }
   }
-  Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
+  Result<std::shared_ptr<NodeHost>, StartError> host = NodeHost::start(options);
   if (!host) return host.error();
   one.host = *host;
   std::shared_ptr<NodeHost> handle = make_handle(std::move(*host));

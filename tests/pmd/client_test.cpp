@@ -37,8 +37,9 @@ protocol::Registration registration(std::string id) { return {.node = node(std::
 class Witness : public ClientObserver {
  public:
   void on_registered() override { note("registered"); }
-  AfterRefusal on_registration_refused(const Error& error, std::string_view text) override {
+  AfterRefusal on_registration_refused(const Error& error, std::string_view text, const NodeInfo* holder) override {
     refusal = error;
+    if (holder != nullptr) note("held by " + holder->node_id);
     note("refused: " + std::string(text));
     if (when_refused) when_refused();
     return after_refusal;

@@ -261,7 +261,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   base::Duration paused_before_shutdown{};
 
  private:
-  void on_started(Result<void> outcome) override {
+  void on_started(Result<void, StartError> outcome) override {
     network_.trace("%s %s", label_.c_str(), outcome ? "is registered" : outcome.error().message().c_str());
     if (state_ == State::starting) state_ = outcome ? State::running : State::closing;
   }

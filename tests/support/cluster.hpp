@@ -53,11 +53,11 @@ class TestNode final : private runtime::NodeObserver {
   std::vector<KeptMessage> messages;
   std::vector<std::string> joined;
   std::vector<std::string> left;
-  std::optional<Result<void>> started;
+  std::optional<Result<void, StartError>> started;
   std::optional<ShutdownReport> closed;
 
  private:
-  void on_started(Result<void> outcome) override { started = outcome; }
+  void on_started(Result<void, StartError> outcome) override { started = outcome; }
   void on_closed(const ShutdownReport& report) override { closed = report; }
 
   std::unique_ptr<runtime::TargetTable> targets_;

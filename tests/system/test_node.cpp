@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     if (argv[i] == std::string_view("--backend")) options.backend = argv[i + 1];
   }
   std::signal(SIGTERM, [](int) { is_told_to_end = 1; });
-  distflow::Result<distflow::NodeRuntime> node = distflow::NodeRuntime::start(options);
+  auto node = distflow::NodeRuntime::start(options);
   if (!node) {
     std::fprintf(stderr, "%s\n", node.error().message().c_str());
     return EXIT_FAILURE;
