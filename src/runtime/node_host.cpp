@@ -11,6 +11,8 @@
 #include "pmd/launcher.hpp"
 #include "pmd/own_daemons.hpp"
 #include "runtime/check_options.hpp"
+#include "runtime/option_differences.hpp"
+#include "runtime/start_errors.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -122,7 +124,17 @@ Result<void, StartError> NodeHost::run_start() {
   return *started_;
 }
 
-void NodeHost::on_started(Result<void> outcome) {
+void NodeHost::note_other_options(const NodeOptions& options) {
+  if (!log_.is_enabled(base::LogLevel::warn)) return;
+  const std::string names = differing_options(options, options_);
+  if (names.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  if (!other_options_log_.admit(io::system_now())) return;
+  log_.write(base::LogLevel::warn, "start() was called again with another %s: the running node \"%s\" keeps its own",
+             names.c_str(), options_.alias.c_str());
+}
+
+void NodeHost::on_started(Result<void, StartError> outcome) {
   port_ = node_->port();
   if (outcome) phase_.store(Phase::running, std::memory_order_release);
   const std::scoped_lock lock(mutex_);

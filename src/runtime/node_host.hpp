@@ -84,6 +84,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   bool wait_until_over(base::Instant until);
   /// Is never taken apart from now on.
   void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
+  /// Says in the log that a second start() had other options, if it had, and that they are not heeded. At most
+  /// kOtherOptionsLines in ten seconds.
+  void note_other_options(const NodeOptions& options);
   /// A public call has ended for want of memory.
   void note_out_of_memory() { add(out_of_memory_, 1); }
   /// The application has let go of its last handle.
@@ -92,6 +95,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
  private:
   enum class Phase : std::uint8_t { starting, running, closing, closed };
   static constexpr base::Duration kNotAsked{-1};
+  static constexpr std::uint32_t kOtherOptionsLines = 5;
 
   explicit NodeHost(const NodeOptions& options, ProcessLock lock);
   Result<void, StartError> open();
@@ -158,6 +162,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   // Under mutex_, which nobody holds while the application's code runs.
   mutable std::mutex mutex_;
   bool has_told_late_ = false;  // of messages that were sent while the loop ended
+  base::RateLimit other_options_log_{kOtherOptionsLines, base::seconds(10)};
   std::condition_variable condition_;
   std::optional<Result<void, StartError>> started_;
   bool takes_tasks_ = true;

@@ -104,7 +104,10 @@ Result<NodeRuntime, StartError> NodeRuntime::start(const NodeOptions& options) t
   }
   if (std::shared_ptr<NodeHost> existing = one.handle.lock()) {
     if (existing->is_forked()) return Error{Errc::forked, starting};
-    if (existing->is_running()) return NodeRuntime(std::move(existing));
+    if (existing->is_running()) {
+      existing->note_other_options(options);
+      return NodeRuntime(std::move(existing));
+    }
   }
   // One that was shut down by a handler may still be ending.
   if (const std::shared_ptr<NodeHost> ending = one.host.lock(); ending != nullptr && !ending->is_forked()) {
