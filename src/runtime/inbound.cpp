@@ -34,6 +34,8 @@ class Inbound::Session final : private transport::ConnectionObserver {
     connection.destroy_later(std::move(session));
   }
 
+  [[nodiscard]] const std::string& last_sender() const { return intake_.last_sender(); }
+
   std::size_t place_;
 
  private:
@@ -64,6 +66,9 @@ Result<void> Inbound::open(const io::Address& address) { return listener_.open(a
 void Inbound::on_accept(io::Handle stream, const io::Address& peer) {
   sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
   ++session_count_;
+  if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
+    parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is open", peer.to_string().c_str());
+  }
   sessions_.back()->open(stream);
 }
 
@@ -71,6 +76,10 @@ void Inbound::on_session_closed(Session& session, const Error& why) {
   if (why == Errc::frame_too_long) {
     add_owned(counters_.frames_too_long, 1);
     parts_.intake.warn("a connection was closed", why);
+  } else if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
+    const std::string& sender = session.last_sender();
+    parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is closed: %s",
+                            sender.empty() ? "nobody known" : sender.c_str(), why.message().c_str());
   }
   listener_.release_place();
   --session_count_;

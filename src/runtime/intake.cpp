@@ -212,7 +212,9 @@ void Intake::charge() {
   charged_ = charged;
   if (shared_.incomplete_bytes <= shared_.incomplete_bytes_max || charged == 0) return;
   add_owned(shared_.counters.overflowed, 1);
-  connection_.close({Errc::out_of_memory, "receiving incomplete messages"});
+  const Error too_much{Errc::out_of_memory, "receiving incomplete messages"};
+  shared_.warn("a connection was closed", too_much);
+  connection_.close(too_much);
 }
 
 void Intake::note_misrouted(const protocol::Envelope& envelope) {

@@ -87,6 +87,8 @@ class Intake {
 
   void on_frames();
   [[nodiscard]] const transport::Connection& connection() const { return connection_; }
+  /// The nodeId that the last message claims to be of; empty before the first one.
+  [[nodiscard]] const std::string& last_sender() const { return sender_id_; }
 
  private:
   friend SharedIntake;

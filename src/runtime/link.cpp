@@ -89,6 +89,7 @@ void Link::on_dialed(Result<io::Handle> outcome) {
   has_offered_memory_ = false;
   sent_on_connection_ = 0;
   ++parts_.open_count;
+  parts_.log.write(base::LogLevel::debug, "connected to node %s at %s:%u", node_id_.c_str(), host_.c_str(), port_);
   connection_->open(*outcome);
 }
 
@@ -110,6 +111,10 @@ void Link::on_unreachable(const Error& why) {
   if (now - waiting_since_ >= parts_.connect_deadline) {
     const Attempt attempt{.host = host_, .port = port_, .why = why};
     return drop_waiting(&SendCounters::dropped_unreachable, &attempt);
+  }
+  if (parts_.log.is_enabled(base::LogLevel::debug)) {
+    parts_.log.write(base::LogLevel::debug, "node %s at %s:%u cannot be reached yet (%s)", node_id_.c_str(),
+                     host_.c_str(), port_, why.message().c_str());
   }
   parts_.reactor.arm_after(retry_timer_, backoff_.next(parts_.random));
 }
@@ -173,7 +178,10 @@ void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dro
 
 void Link::on_closed(Connection& connection, Error why) {
   --parts_.open_count;
-  parts_.log.write(base::LogLevel::debug, "link to %s closed: %s", node_id_.c_str(), why.message().c_str());
+  if (parts_.log.is_enabled(base::LogLevel::debug)) {
+    parts_.log.write(base::LogLevel::debug, "the connection to node %s is closed: %s", node_id_.c_str(),
+                     why.message().c_str());
+  }
   if (intake_ && &intake_->intake.connection() == &connection) end_intake();
   if (connection_.get() == &connection) {
     connection.destroy_later(std::move(connection_));

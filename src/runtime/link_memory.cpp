@@ -42,6 +42,7 @@ void Link::offer_memory() {
   if (!tell(*connection_, offer)) return;
   read_own_connection();
   connection_->offer(*std::move(lane));
+  parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }
 
 /// The connection whose memory the peer speaks of; null if there is none, or not any more.
@@ -60,10 +61,14 @@ void Link::on_mapped(const Connection& origin, std::string_view nonce) {
   // One direction alone would have no way to wake the other side.
   if (!moved) return connection->close({Errc::out_of_memory, "sharing memory"});
   connection->move_sending(*moved);
+  parts_.log.write(base::LogLevel::debug, "memory is shared with node %s, which has mapped it", node_id_.c_str());
 }
 
 void Link::on_unmapped(const Connection& origin, std::string_view nonce) {
-  if (Connection* const connection = offered_memory(origin, nonce)) connection->detach();
+  Connection* const connection = offered_memory(origin, nonce);
+  if (connection == nullptr) return;
+  connection->detach();
+  parts_.log.write(base::LogLevel::debug, "node %s does not take the memory that it was offered", node_id_.c_str());
 }
 
 }  // namespace distflow::runtime

@@ -47,6 +47,7 @@ void Link::on_may(std::string_view nonce, Carrier* carrier) {
   parts_.reactor.timers().cancel(patience_timer_);
   asking_->finish();
   dying_.push_back(std::move(asking_));
+  parts_.log.write(base::LogLevel::debug, "node %s is sent to on the connection that it has opened", node_id_.c_str());
 }
 
 /// What waited for an answer leaves where it would have left without asking.
@@ -68,6 +69,7 @@ void Link::on_carrier_gone() {
   --parts_.carrier_count;
   carrier_ = nullptr;
   way_ = connection_.get();
+  parts_.log.write(base::LogLevel::debug, "node %s is not sent to on its own connection any more", node_id_.c_str());
 }
 
 void Link::on_ask(std::string_view nonce) {

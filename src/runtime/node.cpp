@@ -121,6 +121,8 @@ protocol::Registration Node::registration() const {
 void Node::on_registered() {
   heed_ended_pmd();
   was_registered_ = true;
+  parts_.log.write(base::LogLevel::debug, "node %s is registered with the PMD at %s:%u", node_id_.c_str(),
+                   options_.pmd_host.c_str(), options_.pmd_port);
   if (!std::exchange(is_registered_, true) && state_ == State::running) {
     parts_.log.write(base::LogLevel::warn, "this node is registered again");
     delivery_.tell_registration({.is_registered = true});
@@ -170,7 +172,7 @@ void Node::on_leave(const protocol::NodeInfo& node) {
 void Node::on_disconnected(const Error& why) {
   was_disconnected_ = true;
   note_registration_lost(why, nullptr);
-  if (!is_closing()) {
+  if (!is_closing() && parts_.log.is_enabled(base::LogLevel::info)) {
     parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", why.message().c_str());
   }
 }
@@ -233,6 +235,7 @@ void Node::ask_for_target(const std::string& name) {
 void Node::begin_shutdown(base::Duration deadline) {
   if (is_closing() || state_ == State::idle) return;
   state_ = State::closing;
+  parts_.log.write(base::LogLevel::debug, "node %s shuts down", node_id_.c_str());
   drops_.begin_shutdown();
   parts_.reactor.timers().cancel(listen_timer_);
   parts_.reactor.timers().cancel(start_timer_);
@@ -264,6 +267,7 @@ void Node::check_closed() {
 void Node::deliver_closed() {
   if (!is_client_closed_ || !inbound_.is_closed() || !directory_.is_finished()) return;
   state_ = State::closed;
+  parts_.log.write(base::LogLevel::debug, "node %s has closed", node_id_.c_str());
   parts_.reactor.timers().cancel(shutdown_timer_);
   observer_.on_closed(shutdown_report());
 }

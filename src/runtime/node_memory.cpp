@@ -64,6 +64,7 @@ void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice
   (*lane)->hold(peer->memory_place);
   connection.attach(*std::move(lane));
   connection.move_sending(*answer);
+  parts_.log.write(base::LogLevel::debug, "memory of node %.*s is mapped", static_cast<int>(from.size()), from.data());
 }
 
 }  // namespace distflow::runtime
