@@ -71,7 +71,7 @@ Report start(const Arguments& arguments) {
                                                               .ttl = arguments.ttl,
                                                               .idle_exit = arguments.idle_exit,
                                                               .log_level = arguments.log_level});
-  if (!outcome) return report_launch_error(arguments, outcome.error());
+  if (!outcome) return report_launch_error(arguments, outcome.error(), pmd::places_of_pmd_program());
   if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(outcome->port, outcome->pid);
   return ask(arguments, describe_holder);
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <system_error>
 
 #include <distflow/printable.hpp>
 
@@ -23,6 +24,10 @@ constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
 std::string to_place(std::string_view host, std::uint16_t port) {
   const bool is_ipv6 = host.find(':') != std::string_view::npos;
   return (is_ipv6 ? "[" + printable(host) + "]" : printable(host)) + ":" + std::to_string(port);
+}
+
+bool lacks_descriptors(const Error& error) {
+  return error.code == std::errc::too_many_files_open || error.code == std::errc::too_many_files_open_in_system;
 }
 
 std::string to_place(const NodeInfo& node) { return to_place(node.host, node.port); }
@@ -168,10 +173,11 @@ Report report_running_already(const Arguments& arguments) {
                      "', or start another one with --port on another port.");
 }
 
-Report report_launch_error(const Arguments& arguments, const Error& error) {
+Report report_launch_error(const Arguments& arguments, const Error& error, const std::string& places) {
   const std::string by_hand = "Run 'distflow-pmd" + same_place(arguments) + "' by hand to see why.";
   if (error == Errc::pmd_not_found)
-    return unreachable(arguments, "pmd_not_found", "The program distflow-pmd was not found: " + error.message() + ".",
+    return unreachable(arguments, "pmd_not_found",
+                       "The program distflow-pmd was not found at " + printable(places) + ".",
                        "Set DISTFLOW_PMD to its path, or put it beside distflow or on the PATH.");
   if (error == Errc::timed_out)
     return unreachable(arguments, "timed_out", "distflow-pmd was started but did not become ready in time.", by_hand);
@@ -196,6 +202,12 @@ Report report_error(const Arguments& arguments, const Error& error) {
   if (error == Errc::not_a_pmd)
     return unreachable(arguments, "not_a_pmd", "Something answers at " + place + " that is not a distflow PMD.",
                        elsewhere);
+  if (error == Errc::pmd_silent)
+    return unreachable(arguments, "pmd_silent", "Something listens at " + place + " and does not answer.",
+                       "It is a PMD that is stopped or overloaded, or another program: see what has that port.");
+  if (lacks_descriptors(error))
+    return unreachable(arguments, "out_of_descriptors", "No descriptor is left to ask the PMD at " + place + " with.",
+                       "Raise the limit of open files (ulimit -n), or close some.");
   if (error == Errc::timed_out)
     return unreachable(arguments, "timed_out", "No answer came from " + place + " in time.",
                        "Look whether the PMD is stopped or overloaded, or give another place with --host and --port.");

@@ -31,7 +31,8 @@ Report report_kill_refused(const Arguments& arguments, const Nodes& nodes);
 Report report_started(std::uint16_t port, int pid);
 Report report_running_already(const Arguments& arguments);
 /// Why a PMD could not be started.
-Report report_launch_error(const Arguments& arguments, const Error& error);
+/// `places`: where the program was looked for.
+Report report_launch_error(const Arguments& arguments, const Error& error, const std::string& places);
 /// What came of asking one.
 Report report_error(const Arguments& arguments, const Error& error);
 

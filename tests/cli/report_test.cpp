@@ -35,5 +35,21 @@ TEST(Report, a_node_without_an_alias_is_listed_by_its_id) {
             "    Last heartbeat: 1970-01-01T00:00:00.000Z\n");
 }
 
+TEST(Report, what_listens_and_is_silent_and_a_want_of_descriptors_are_told_from_no_pmd) {
+  const Arguments arguments{.host = "127.0.0.1", .port = 7};
+  EXPECT_EQ(report_error(arguments, {Errc::pmd_silent, "asking"}).err.find("Something listens at 127.0.0.1:7 and"), 0U);
+  EXPECT_EQ(
+      report_error(arguments, {std::make_error_code(std::errc::too_many_files_open), "asking"}).err.find("No descr"),
+      0U);
+  EXPECT_EQ(report_error(arguments, {std::make_error_code(std::errc::connection_refused), "asking"})
+                .err.find("No PMD can be reached at 127.0.0.1:7: "),
+            0U);
+}
+
+TEST(Report, the_places_where_a_missing_program_was_looked_for_are_named) {
+  const Report report = report_launch_error({}, {Errc::pmd_not_found, "looking"}, "/one/pmd, and in the PATH /two");
+  EXPECT_NE(report.err.find("was not found at /one/pmd, and in the PATH /two."), std::string::npos) << report.err;
+}
+
 }  // namespace
 }  // namespace distflow::cli

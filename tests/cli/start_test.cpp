@@ -71,7 +71,7 @@ TEST(CliStart, says_what_to_do_when_there_is_no_daemon_to_start) {
   const std::uint16_t port = free_port();
   const ProcessResult missing = run_cli({"start"}, port, {"DISTFLOW_PMD=/no/such/program"});
   EXPECT_EQ(missing.exit_code, 3);
-  EXPECT_THAT(missing.err, HasSubstr("DISTFLOW_PMD"));
+  EXPECT_THAT(missing.err, HasSubstr("was not found at DISTFLOW_PMD=/no/such/program."));
 
   const ProcessResult useless = run_cli({"start"}, port, {"DISTFLOW_PMD=/bin/true"});
   EXPECT_EQ(useless.exit_code, 3);

@@ -278,6 +278,18 @@ TEST_F(Launcher, the_program_is_looked_for_where_it_may_be) {
   }
 }
 
+TEST_F(Launcher, the_places_where_the_program_is_looked_for_are_named) {
+  ::unsetenv("DISTFLOW_PMD");
+  const std::string usual = places_of_pmd_program(base::Rights::of_starter);
+  EXPECT_EQ(usual.find(fs::read_symlink("/proc/self/exe").parent_path().string() + "/distflow-pmd, "), 0U) << usual;
+  EXPECT_NE(usual.find("and in the PATH "), std::string::npos) << usual;
+  ::setenv("DISTFLOW_PMD", "/nowhere/pmd", 1);
+  EXPECT_EQ(places_of_pmd_program(base::Rights::of_starter), "DISTFLOW_PMD=/nowhere/pmd");
+  const std::string raised = places_of_pmd_program(base::Rights::raised);
+  EXPECT_EQ(raised.find("/nowhere"), std::string::npos) << raised;
+  EXPECT_EQ(raised.find("PATH"), std::string::npos) << raised;
+}
+
 TEST_F(Launcher, with_raised_rights_neither_the_environment_nor_the_path_is_heeded) {
   write_program("exit 0");
   EXPECT_EQ(find_pmd_program(base::Rights::of_starter).value_or(""), path("program"));
