@@ -36,7 +36,9 @@ TEST(Report, a_node_without_an_alias_is_listed_by_its_id) {
 }
 
 TEST(Report, what_listens_and_is_silent_and_a_want_of_descriptors_are_told_from_no_pmd) {
-  const Arguments arguments{.host = "127.0.0.1", .port = 7};
+  Arguments arguments;
+  arguments.host = "127.0.0.1";
+  arguments.port = 7;
   EXPECT_EQ(report_error(arguments, {Errc::pmd_silent, "asking"}).err.find("Something listens at 127.0.0.1:7 and"), 0U);
   EXPECT_EQ(
       report_error(arguments, {std::make_error_code(std::errc::too_many_files_open), "asking"}).err.find("No descr"),

@@ -552,7 +552,7 @@ TEST_F(PmdClient, a_hello_without_an_answer_fails_the_attempt) {
   pmd.script = say_nothing;
   start();
   ASSERT_TRUE(until_told("unreachable 1"));
-  EXPECT_EQ(witness.last_error, Errc::timed_out);
+  EXPECT_EQ(witness.last_error, Errc::pmd_silent);
 }
 
 TEST_F(PmdClient, point_15_an_erlang_epmd_is_recognised) {
