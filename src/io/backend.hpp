@@ -16,6 +16,8 @@
 //   9. What any thread did before wake() is seen by the next poll(). wake() may be called by any thread or signal
 //      handler.
 //  10. An error is a code and a static string that says what was being done.
+//  11. Memory is asked for where a handle is opened: listen() and connect() fail without, and an accepted stream is
+//      closed again. No other operation needs any.
 #pragma once
 
 #include <cstddef>
@@ -87,6 +89,10 @@ class Backend {
   /// Ends the handle, on which nothing may be started from now on. Unsent pieces are dropped; what the kernel has
   /// taken, it still delivers, unless the peer goes on sending: TCP answers that with a reset.
   virtual void close(Handle handle, CloseOp& op) = 0;
+
+  /// The same with nobody to tell, without memory of the caller's: for a stream that nobody wants, or that there is no
+  /// memory to do anything with.
+  virtual void discard(Handle handle) = 0;
 
   /// Runs what is enqueued, then waits for events until `deadline` unless callbacks have run already. Not to be called
   /// from inside a callback.

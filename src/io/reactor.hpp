@@ -6,6 +6,11 @@
 //   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
 //   3. Nothing that may be on the call stack is destroyed: what ends inside a callback goes to destroy_later(), and is
 //      destroyed at the turn's end, when no callback runs.
+//   4. No callback throws: not an operation's, a timer's, a task's, nor one of what is put off. What it does that may
+//      need memory it does inside has_memory_for(). Where there is none its owner gives up what the callback was for,
+//      so that the other side learns of it and both can begin anew: a connection is closed, an accepted stream too, a
+//      dial fails, what changed in the registry is read again, an optional speed-up is left out. What cannot be given
+//      up (ends, answers that are owed, leases) has its memory from when it was begun.
 // Use: Reactor reactor(std::move(backend), {}); reactor.run();
 #pragma once
 
@@ -13,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 
 #include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
@@ -98,6 +104,21 @@ class Reactor {
   bool post(std::function<void()>&& task);
   /// Destroys the tasks that wait, without running them. Loop thread, or when there is none any more.
   void discard_tasks();
+  /// Runs `call`, which may run out of memory; false, and counted, if it has.
+  template <class Call>
+  [[nodiscard]] bool has_memory_for(Call&& call) {
+    try {
+      call();
+      return true;
+    } catch (const std::bad_alloc&) {
+      note_out_of_memory();
+      return false;
+    }
+  }
+  void note_out_of_memory() { out_of_memory_.fetch_add(1, std::memory_order_relaxed); }
+  /// How often a callback has run out of memory. Any thread.
+  [[nodiscard]] std::uint64_t out_of_memory_count() const { return out_of_memory_.load(std::memory_order_relaxed); }
+
   /// Makes run() return after its turn. Any thread.
   void stop();
   /// Wakes the loop if it sleeps, so that it looks at what was submitted before. Any thread.
@@ -150,6 +171,7 @@ class Reactor {
   alignas(64) base::SleepFlag<> sleep_;
   std::atomic<bool> is_stopped_{false};
   std::atomic<std::uint64_t> wakes_{0};
+  std::atomic<std::uint64_t> out_of_memory_{0};
 };
 
 }  // namespace distflow::io

@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -53,7 +55,10 @@ Result<std::vector<Address>> resolve_blocking(const std::string& host, std::uint
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return Error{Errc::name_not_found, kResolving};
+  const int outcome = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  if (outcome == EAI_MEMORY) return Error{Errc::out_of_memory, kResolving};
+  if (outcome == EAI_SYSTEM) return Error{std::error_code(errno, std::generic_category()), kResolving};
+  if (outcome != 0) return Error{Errc::name_not_found, kResolving};
   std::vector<Address> addresses;
   for (const addrinfo* info = list; info != nullptr; info = info->ai_next) {
     if (Address address; to_address(*info, port, address)) addresses.push_back(address);
@@ -82,11 +87,21 @@ struct Resolver::Shared {
   }
 
   /// True once `task` is posted, or there is nobody left to post it to.
-  bool try_post(const std::function<void()>& task) {
+  bool try_post(std::function<void()>& task) {
     const std::scoped_lock lock(mutex);
-    return reactor == nullptr || reactor->post(std::function<void()>(task));
+    return reactor == nullptr || reactor->post(std::move(task));
   }
 };
+
+/// The look-up, and with its outcome the task for the loop, which needs no more memory; none without memory.
+std::function<void()> Resolver::look_up(const std::shared_ptr<Shared>& shared, const std::string& host,
+                                        std::uint16_t port, const Callback& callback) try {
+  return [shared, callback, addresses = resolve_blocking(host, port)]() mutable {
+    if (shared->reactor != nullptr) callback(std::move(addresses));
+  };
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
 
 Resolver::Resolver(Reactor& reactor) : shared_(std::make_shared<Shared>()) { shared_->reactor = &reactor; }
 
@@ -104,17 +119,19 @@ Result<void> Resolver::start_lookup(const std::string& host, std::uint16_t port,
   if (!shared_->begin_lookup()) return Error{Errc::queue_full, kResolving};
   try {
     std::thread([shared = shared_, host, port, callback] {
-      const Result<std::vector<Address>> addresses = resolve_blocking(host, port);
-      const auto deliver = [shared, callback, addresses] {
-        if (shared->reactor != nullptr) callback(addresses);
-      };
-      // The loop has more tasks than it may hold: this thread has time, and the answer must not be lost.
-      while (!shared->try_post(deliver)) std::this_thread::sleep_for(base::milliseconds(1));
+      // There is no memory, or the loop has more tasks than it may hold: this thread has time, and the answer must not
+      // be lost.
+      std::function<void()> task;
+      while (!(task = look_up(shared, host, port, callback))) std::this_thread::sleep_for(base::milliseconds(1));
+      while (!shared->try_post(task)) std::this_thread::sleep_for(base::milliseconds(1));
       shared->end_lookup();
     }).detach();
   } catch (const std::system_error& error) {  // no thread to be had
     shared_->end_lookup();
     return Error{error.code(), kResolving};
+  } catch (const std::bad_alloc&) {
+    shared_->end_lookup();
+    return Error{Errc::out_of_memory, kResolving};
   }
   return {};
 }

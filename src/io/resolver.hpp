@@ -45,6 +45,8 @@ class Resolver {
 
  private:
   struct Shared;
+  static std::function<void()> look_up(const std::shared_ptr<Shared>& shared, const std::string& host,
+                                       std::uint16_t port, const Callback& callback);
   Result<void> start_lookup(const std::string& host, std::uint16_t port, const Callback& callback);
   std::shared_ptr<Shared> shared_;
 };

@@ -5,15 +5,19 @@
 //   1. A slot is on the runnable list at most once; it is there whenever an operation of it might make progress.
 //   2. A slot is freed in free_closed() alone, which no callback can reach: what runs a slot may go on using it.
 //   3. A slot is on the starved list at most once, and there only while receiving waits for a chunk.
+//   4. Memory is asked for in open_slot() alone: an operation is started, run and ended without.
 // Use: derive, give run(Handle, Slot&), and call run_runnable() from poll(). Slot derives from OperationSlot.
 #pragma once
 
 #include <cstddef>
+#include <new>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "base/chunk_pool.hpp"
+#include "base/room.hpp"
 #include "io/backend.hpp"
 #include "io/slot_table.hpp"
 
@@ -65,6 +69,13 @@ class SlotBackend : public Backend {
     start(slot, slot.close, op);
   }
 
+  void discard(Handle handle) override {
+    Slot& slot = slots_.at(handle);
+    DF_ASSERT(slot.close == nullptr);
+    slot.close = &of_nobody_;
+    make_runnable(slot);
+  }
+
   [[nodiscard]] std::size_t handle_count() const override { return slots_.in_use(); }
 
  protected:
@@ -80,6 +91,23 @@ class SlotBackend : public Backend {
     DF_ASSERT(slots_.in_use() == 0);
     chunks_.on_available({});
   }
+
+  /// A new slot, and room for it on every list that it may come to; none without memory.
+  std::optional<Handle> open_slot() {
+    try {
+      // A list may still name slots that were freed since, beside each that is in use.
+      const std::size_t count = slots_.size() + 1;
+      for (std::vector<Handle>* list : {&runnable_, &running_, &starved_, &resumed_}) {
+        base::make_room(*list, list->size() + count);
+      }
+      static_cast<Derived&>(*this).make_room(count);
+      return slots_.allocate();
+    } catch (const std::bad_alloc&) {
+      return std::nullopt;
+    }
+  }
+  /// For a derived class with lists of its own. May throw std::bad_alloc.
+  void make_room(std::size_t slot_count) { static_cast<void>(slot_count); }
 
   template <class Op>
   void start(Slot& slot, Op*& place, Op& op) {
@@ -108,6 +136,7 @@ class SlotBackend : public Backend {
 
   /// The end of a handle whose other operations have ended.
   void free_closed(Handle handle, Slot& slot) {
+    if (slot.close == &of_nobody_) return slots_.free(handle);
     CloseOp& op = finish(slot.close);
     slots_.free(handle);
     op.on_closed();
@@ -123,7 +152,8 @@ class SlotBackend : public Backend {
   bool run_runnable() {
     if (runnable_.empty()) return false;
     running_.swap(runnable_);
-    for (const Handle handle : running_) {
+    for (std::size_t i = 0; i < running_.size(); ++i) {  // a slot opened meanwhile may move the list
+      const Handle handle = running_[i];
       if (Slot* slot = slots_.find(handle)) {
         slot->is_runnable = false;
         static_cast<Derived&>(*this).run(handle, *slot);
@@ -168,12 +198,14 @@ class SlotBackend : public Backend {
 
   void resume_starved() {
     is_out_of_chunks_ = false;
-    for (const Handle handle : std::exchange(starved_, {})) {
+    resumed_.swap(starved_);
+    for (const Handle handle : resumed_) {
       if (Slot* slot = slots_.find(handle)) {
         slot->is_starved = false;
         make_runnable(*slot);
       }
     }
+    resumed_.clear();
   }
 
   base::ChunkPool& chunks_;
@@ -186,6 +218,8 @@ class SlotBackend : public Backend {
  private:
   std::vector<Handle> running_;  // the runnable list while it is walked; kept for its memory
   std::vector<Handle> starved_;
+  std::vector<Handle> resumed_;    // the starved list while it is walked
+  CloseOp of_nobody_;              // never started: marks the close of a handle that was discarded
   bool has_skipped_wait_ = false;  // the last poll ran callbacks and did not ask the kernel
 };
 

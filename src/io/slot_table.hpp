@@ -4,13 +4,16 @@
 // Loop thread only. Slot derives from SlotBase and is default constructible.
 //   1. A slot stays where it is as long as the table lives.
 //   2. find() gives null for every handle but the one given out last for its slot.
+//   3. allocate() may throw std::bad_alloc, and then changes nothing. Nothing else allocates.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <vector>
 
 #include "base/assert.hpp"
+#include "base/room.hpp"
 #include "io/operation.hpp"
 
 namespace distflow::io {
@@ -25,6 +28,7 @@ class SlotTable {
  public:
   Handle allocate() {
     if (free_.empty()) {
+      base::make_room(free_, slots_.size() + 1);
       slots_.emplace_back();
       slots_.back().handle = {.slot = static_cast<std::uint32_t>(slots_.size() - 1), .generation = 0};
       free_.push_back(slots_.back().handle.slot);
@@ -67,15 +71,16 @@ class SlotTable {
     return find({.slot = static_cast<std::uint32_t>(token), .generation = static_cast<std::uint32_t>(token >> 32U)});
   }
 
-  /// The handles that are in use now.
-  [[nodiscard]] std::vector<Handle> handles() const {
-    std::vector<Handle> found;
-    for (const Slot& slot : slots_) {
-      if (slot.is_in_use) found.push_back(slot.handle);
+  /// Calls `visit(slot)` for each slot that is in use, those that are allocated meanwhile perhaps. It may free any.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].is_in_use) visit(slots_[i]);
     }
-    return found;
   }
 
+  /// The slots that have ever been in use at a time.
+  [[nodiscard]] std::size_t size() const { return slots_.size(); }
   [[nodiscard]] std::size_t in_use() const { return slots_.size() - free_.size(); }
 
  private:

@@ -88,6 +88,10 @@ class BackendContract : public ::testing::TestWithParam<BackendMaker> {
     std::erase(open_, handle);
     backend_->close(handle, closing.op);
   }
+  void discard(io::Handle handle) {
+    std::erase(open_, handle);
+    backend_->discard(handle);
+  }
   void finish(io::Handle handle) {
     Closing closing;
     close(handle, closing);

@@ -350,5 +350,22 @@ TEST_P(BackendContractLife, line_10_sending_to_a_peer_that_is_gone_ends_in_an_er
   EXPECT_STREQ(sending.outcome.error().doing, "sending");
 }
 
+// 11. Memory is asked for where a handle is opened. No other operation needs any.
+
+TEST_P(BackendContractLife, line_11_a_handle_that_is_discarded_ends_as_one_that_is_closed_with_nobody_told) {
+  const Pair pair = make_pair();
+  const std::size_t count = backend_->handle_count();
+  Receiving near;
+  Receiving far;
+  backend_->recv(pair.near, near.op);
+  backend_->recv(pair.far, far.op);
+  discard(pair.near);
+  EXPECT_FALSE(near.has_ended()) << "nothing is called back before poll()";
+  ASSERT_TRUE(until([&] { return near.has_ended() && far.has_ended(); }));
+  EXPECT_EQ(near.error, Errc::canceled);
+  EXPECT_EQ(far.error, Errc::end_of_stream);
+  EXPECT_TRUE(until([&] { return backend_->handle_count() == count - 1; }));
+}
+
 }  // namespace
 }  // namespace distflow::test

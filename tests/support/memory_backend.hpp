@@ -93,6 +93,7 @@ class MemoryBackend : public io::Backend {
   }
   void cancel_recv(io::Handle handle) override { at(handle).recv_is_canceled = true; }
   void close(io::Handle handle, io::CloseOp& op) override { start(at(handle).close, op); }
+  void discard(io::Handle handle) override { at(handle).is_discarded = true; }
 
   void poll(base::Instant) override {
     ++counters_.polls;
@@ -122,6 +123,7 @@ class MemoryBackend : public io::Backend {
     Peer* peer = nullptr;  // a stream's
     bool recv_is_canceled = false;
     std::size_t piece_offset = 0;
+    bool is_discarded = false;
     io::AcceptOp* accept = nullptr;
     io::RecvOp* recv = nullptr;
     io::SendOp* send = nullptr;
@@ -170,7 +172,7 @@ class MemoryBackend : public io::Backend {
     if (slot.accept != nullptr && slot.close == nullptr) run_accept(slot);
     if (slot.send != nullptr && slot.close == nullptr) run_send(slot);
     if (slot.recv != nullptr && slot.close == nullptr) run_recv(slot);
-    if (slot.close != nullptr) run_close(index);
+    if (slot.close != nullptr || slot.is_discarded) run_close(index);
   }
 
   void run_accept(Slot& slot) {
@@ -231,7 +233,7 @@ class MemoryBackend : public io::Backend {
     if (slot.peer != nullptr) slot.peer->is_closed = true;
     slot.is_open = false;
     free_slots_.push_back(static_cast<std::uint32_t>(index));
-    finish(slot.close).on_closed();
+    if (slot.close != nullptr) finish(slot.close).on_closed();
   }
 
   base::ChunkPool& chunks_;

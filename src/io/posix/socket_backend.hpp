@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "io/posix/system.hpp"
@@ -62,7 +63,12 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   }
 
   Result<Handle> adopt(int fd) {
-    const Handle handle = this->slots_.allocate();
+    const std::optional<Handle> opened = this->open_slot();
+    if (!opened) {
+      system_.close_fd(fd);
+      return Error{Errc::out_of_memory, "opening a socket"};
+    }
+    const Handle handle = *opened;
     Slot& slot = this->slots_.at(handle);
     slot.fd = fd;
     if (Result<void> watched = static_cast<Derived&>(*this).watch(handle, slot); !watched) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -93,7 +94,13 @@ bool BufferRing::lease_source() {
   base::ChunkRef chunk = pool_.try_lease();
   if (!chunk) return false;
   auto place = std::find_if(sources_.begin(), sources_.end(), [](const Source& source) { return !source.chunk; });
-  if (place == sources_.end()) place = sources_.emplace(place);
+  if (place == sources_.end()) {
+    try {
+      place = sources_.emplace(place);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
   place->chunk = std::move(chunk);
   place->fresh = all_;
   place->used = 0;

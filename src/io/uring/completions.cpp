@@ -165,9 +165,7 @@ void UringBackend::make_up_for_lost_completions() {
     take_completions();
   }
   wake_is_armed_ = false;
-  for (const Handle handle : slots_.handles()) {
-    if (Slot* slot = slots_.find(handle)) end_without_completion(*slot);
-  }
+  slots_.for_each([this](Slot& slot) { end_without_completion(slot); });
 }
 
 void UringBackend::end_without_completion(Slot& slot) {
@@ -190,12 +188,14 @@ void UringBackend::refill() {
     return slot != nullptr && !slot->has_received;
   });
   if (!has_buffers) {
-    for (const Handle handle : std::exchange(unserved_, {})) {
+    serving_.swap(unserved_);
+    for (const Handle handle : serving_) {
       Slot* slot = slots_.find(handle);
       if (slot == nullptr) continue;
       // Those that keep nothing find memory of their own.
       slot->recv != nullptr && slot->recv->keeps_nothing ? make_runnable(*slot) : starve(*slot);
     }
+    serving_.clear();
   } else if (is_watched_) {
     wake();
   }

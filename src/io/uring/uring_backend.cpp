@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <new>
 
 namespace distflow::io {
 namespace {
@@ -101,6 +102,10 @@ int UringBackend::pollable_fd() {
 Result<void> UringBackend::watch(Handle handle, Slot&) {
   if (handle.slot > kSlotMax) return posix::error_of(EMFILE, "naming a socket for io_uring");
   return {};
+}
+
+void UringBackend::make_room(std::size_t slot_count) {
+  for (std::vector<Handle>* list : {&unserved_, &serving_}) base::make_room(*list, list->size() + slot_count);
 }
 
 // Submitting.
@@ -206,11 +211,13 @@ void UringBackend::arm_send(Slot& slot) {
   io_uring_sqe* sqe = prepare(slot);
   if (sqe == nullptr) return;
   const std::span<const Piece> pieces = slot.send->pieces;
-  if (pieces.size() == 1) {
+  // Without memory to gather pieces in they are sent one by one.
+  posix::GatheredMessage* const message = pieces.size() == 1 ? nullptr : next_message();
+  if (message == nullptr) {
     const Piece rest = pieces.front().substr(slot.piece_offset);
     io_uring_prep_send(sqe, slot.fd, rest.data(), rest.size(), MSG_NOSIGNAL);
   } else {
-    io_uring_prep_sendmsg(sqe, slot.fd, &next_message().gather(pieces, slot.piece_offset), MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, slot.fd, &message->gather(pieces, slot.piece_offset), MSG_NOSIGNAL);
   }
   if (slot.is_full) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   tag(*sqe, slot, Kind::send);
@@ -226,16 +233,21 @@ void UringBackend::arm_wake() {
   wake_is_armed_ = true;
 }
 
-/// Stays as it is until it has been submitted; there are at most as many as the submission queue holds.
-posix::GatheredMessage& UringBackend::next_message() {
-  if (message_count_ == messages_.size()) messages_.emplace_back();
-  return messages_[message_count_++];
+/// Stays as it is until it has been submitted; there are at most as many as the submission queue holds. Null without
+/// memory.
+posix::GatheredMessage* UringBackend::next_message() {
+  try {
+    if (message_count_ == messages_.size()) messages_.emplace_back();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  return &messages_[message_count_++];
 }
 
 /// Those that found no buffer go before whatever else wants to receive.
 void UringBackend::serve_unserved() {
   serving_.swap(unserved_);
-  for (const Handle handle : serving_) {
+  for (const Handle handle : serving_) {  // nothing is called back here, so that no slot is opened
     Slot* slot = slots_.find(handle);
     if (slot != nullptr && slot->recv != nullptr && !slot->recv_is_canceled && slot->close == nullptr) arm_recv(*slot);
   }

@@ -82,6 +82,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
 
   Result<void> watch(Handle handle, Slot& slot);
   static void unwatch(const Slot&) {}
+  void make_room(std::size_t slot_count);
   void run(Handle handle, Slot& slot);
   void run_send(Slot& slot);
   void run_recv(Slot& slot);
@@ -94,7 +95,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   void arm_recv(Slot& slot);
   void arm_send(Slot& slot);
   void arm_wake();
-  posix::GatheredMessage& next_message();
+  posix::GatheredMessage* next_message();
 
   void take_completions();
   /// Takes the first completions, which are one event; how many they were.
@@ -119,7 +120,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   bool wake_is_armed_ = false;
   bool has_called_back_ = false;  // in what this poll ran
   std::vector<Handle> unserved_;  // found the ring of buffers empty, those that got nothing first
-  std::vector<Handle> serving_;   // the same while they are served; kept for its memory
+  std::vector<Handle> serving_;   // the same while they are served, or given up
   std::deque<posix::GatheredMessage> messages_;
   std::size_t message_count_ = 0;  // not submitted yet, at most
 };
