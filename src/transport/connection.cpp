@@ -75,7 +75,10 @@ void Connection::on_recv(const io::Received& received) {
 void Connection::run_frames() {
   if (!is_paused_) {
     is_rerun_due_ = false;
-    observer_.on_frames(*this);
+    if (!reactor_.has_memory_for([this] { observer_.on_frames(*this); })) [[unlikely]] {
+      why_ = {Errc::out_of_memory, "taking what has come"};
+      has_failed_ = true;
+    }
   }
   decoder_.end_run();
   if (std::exchange(has_failed_, false)) close(why_);

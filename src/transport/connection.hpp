@@ -11,6 +11,9 @@
 //   4. on_closed is the last call to the observer. From then on the connection may be destroyed, but not inside one of
 //      its calls: destroy_later().
 //   5. An idle connection has no buffer.
+//   6. An observer that runs out of memory in on_frames() has its connection closed, with Errc::out_of_memory. Its
+//   other
+//      calls must not throw.
 // Use: connection.open(stream); ... connection.send(out.end_frame());
 #pragma once
 
@@ -134,6 +137,7 @@ class Connection {
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   /// Whether open() has been called, ever.
   [[nodiscard]] bool is_opened() const { return state_ != State::unopened; }
+  [[nodiscard]] bool is_closed() const { return state_ == State::closed; }
   [[nodiscard]] bool is_paused() const { return is_paused_; }
   [[nodiscard]] const SendQueue& queue() const { return queue_; }
   [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <utility>
-
-#include "transport/stream_closer.hpp"
 
 namespace distflow::transport {
 namespace {
@@ -65,11 +64,14 @@ Dialer::~Dialer() { cancel(); }
 void Dialer::dial(const std::string& host, std::uint16_t port) {
   DF_ASSERT(!is_dialing_);
   is_dialing_ = true;
-  dial_mark_ = std::make_shared<int>();
-  resolver_.resolve(host, port,
-                    [this, mark = std::weak_ptr<int>(dial_mark_)](Result<std::vector<io::Address>> addresses) {
-                      if (!mark.expired()) on_resolved(std::move(addresses));
-                    });
+  const auto resolve = [&] {
+    dial_mark_ = std::make_shared<int>();
+    resolver_.resolve(host, port,
+                      [this, mark = std::weak_ptr<int>(dial_mark_)](Result<std::vector<io::Address>> addresses) {
+                        if (!mark.expired()) on_resolved(std::move(addresses));
+                      });
+  };
+  if (!reactor_.has_memory_for(resolve)) end(Error{Errc::out_of_memory, kDialing});
 }
 
 void Dialer::cancel() {
@@ -82,7 +84,7 @@ void Dialer::cancel() {
 /// A stream that has connected, and whose outcome will not be told.
 void Dialer::close_unclaimed() {
   deliver_.unlink();
-  if (outcome_) close_stream(reactor_, *outcome_);
+  if (outcome_) reactor_.backend().discard(*outcome_);
 }
 
 void Dialer::abandon_attempt() {
@@ -100,7 +102,11 @@ void Dialer::on_resolved(Result<std::vector<io::Address>> addresses) {
 void Dialer::try_next() {
   const io::Address address = addresses_.back();
   addresses_.pop_back();
-  auto attempt = std::make_unique<Attempt>(*this);
+  std::unique_ptr<Attempt> attempt(new (std::nothrow) Attempt(*this));
+  if (!attempt) {
+    reactor_.note_out_of_memory();
+    return end(Error{Errc::out_of_memory, kDialing});
+  }
   const Result<io::Handle> handle = reactor_.backend().connect(address, options_.stream, attempt->connect_op);
   if (!handle) return on_attempt(handle.error());
   attempt->handle = *handle;

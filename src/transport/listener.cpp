@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "transport/stream_closer.hpp"
-
 namespace distflow::transport {
 
 Listener::Listener(io::Reactor& reactor, ListenerOptions options,
@@ -36,13 +34,16 @@ void Listener::start_accept() { reactor_.backend().accept(handle_, accept_op_); 
 void Listener::on_stream(io::Handle stream, const io::Address& peer) {
   if (connection_count_ == options_.connection_count_max) return refuse(stream);
   ++connection_count_;
+  if (!reactor_.has_memory_for([&] { on_accept_(stream, peer); })) {
+    --connection_count_;
+    return refuse(stream);
+  }
   ++counters_.accepted;
-  on_accept_(stream, peer);
 }
 
 void Listener::refuse(io::Handle stream) {
   ++counters_.refused;
-  close_stream(reactor_, stream);
+  reactor_.backend().discard(stream);
 }
 
 void Listener::on_accept_end(Error) {
