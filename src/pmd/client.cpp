@@ -1,6 +1,7 @@
 #include "pmd/client.hpp"
 
 #include <array>
+#include <new>
 #include <utility>
 
 #include "protocol/json_grammar.hpp"
@@ -14,6 +15,8 @@ using protocol::Response;
 
 constexpr const char* kAsking = "asking the PMD";
 constexpr const char* kAwaiting = "waiting for the PMD's first answer";
+/// How long after a lack of memory the registry is read again.
+constexpr base::Duration kReadAgainAfter = base::milliseconds(100);
 
 std::string write_hello(std::string_view id) {
   return protocol::hello_request(
@@ -84,6 +87,7 @@ Client::Client(ClientParts parts, ClientObserver& observer, ClientOptions option
       probe_(parts.reactor, parts.resolver, Delegate<void(ProbeVerdict)>::to<&Client::on_probed>(*this)),
       dial_timer_(Delegate<void()>::to<&Client::dial>(*this)),
       registration_timer_(Delegate<void()>::to<&Client::on_registration_timer>(*this)),
+      watch_timer_(Delegate<void()>::to<&Client::watch_again>(*this)),
       close_timer_(Delegate<void()>::to<&Client::hang_up>(*this)) {
   finish_.on_turn_end = Delegate<void()>::to<&Client::finish>(*this);
   if (options_.registration) options_.registration = completed(std::move(*options_.registration));
@@ -139,18 +143,23 @@ void Client::close(Unregister unregister) {
   state_ = State::closing;
   parts_.reactor.timers().cancel(dial_timer_);
   parts_.reactor.timers().cancel(registration_timer_);
+  parts_.reactor.timers().cancel(watch_timer_);
   requests_.fail_all({Errc::canceled, "closing the session with the PMD"});
   dialer_.cancel();
   probe_.cancel();
   if (!connection_) return finish_when_idle();
   parts_.reactor.arm_after(close_timer_, options_.close_timeout);
   if (!says_goodbye) return connection_->finish();
-  post([this](std::string_view id) { return protocol::unregister_request(id, options_.registration->node.node_id); },
-       AcrossLoss::forget,
-       [this](const Answer& answer) {
-         if (answer && answer->success) is_registered_ = false;
-         hang_up();
-       });
+  const auto say_goodbye = [this] {
+    post([this](std::string_view id) { return protocol::unregister_request(id, options_.registration->node.node_id); },
+         AcrossLoss::forget,
+         [this](const Answer& answer) {
+           if (answer && answer->success) is_registered_ = false;
+           hang_up();
+         });
+  };
+  // The end of the connection says the same.
+  if (!parts_.reactor.has_memory_for(say_goodbye)) hang_up();
 }
 
 // ---- The way into a session and out of it.
@@ -162,11 +171,22 @@ void Client::dial() {
 
 void Client::on_dialed(Result<io::Handle> outcome) {
   if (!outcome) return on_attempt_failed(outcome.error());
-  state_ = State::greeting;
   transport::ConnectionObserver& self = *this;
-  connection_ = std::make_unique<transport::Connection>(parts_.reactor, parts_.chunks, self, limits_of(options_));
+  connection_.reset(new (std::nothrow) transport::Connection(parts_.reactor, parts_.chunks, self, limits_of(options_)));
+  if (!connection_) {
+    parts_.reactor.note_out_of_memory();
+    parts_.reactor.backend().discard(*outcome);
+    return on_attempt_failed({Errc::out_of_memory, "connecting to the PMD"});
+  }
+  state_ = State::greeting;
   connection_->open(*outcome);
-  greet();
+  in_session_or_end_it([this] { greet(); });
+}
+
+/// What a session cannot do without is done, or the session ends and the next one begins anew.
+template <class Call>
+void Client::in_session_or_end_it(Call&& call) {
+  if (!parts_.reactor.has_memory_for(call)) end_session({Errc::out_of_memory, kAsking});
 }
 
 void Client::greet() {
@@ -199,6 +219,7 @@ void Client::on_closed(transport::Connection&, Error why) {
 
 void Client::on_loss(Error why) {
   parts_.reactor.timers().cancel(registration_timer_);
+  parts_.reactor.timers().cancel(watch_timer_);
   is_registered_ = false;
   registers_unanswered_ = 0;
   watch_.end();
@@ -207,6 +228,7 @@ void Client::on_loss(Error why) {
     wait_to_dial();
     return observer_.on_disconnected(why);
   }
+  if (why == Errc::out_of_memory) return on_attempt_failed(why);
   if (why == Errc::malformed || why == Errc::frame_too_long) return on_attempt_failed({Errc::not_a_pmd, why.doing});
   state_ = State::probing;
   why_lost_ = why;
@@ -346,11 +368,13 @@ void Client::forget_registration() {
 }
 
 void Client::on_registration_timer() {
-  if (!is_registered_) return register_now();
-  parts_.reactor.arm_after(registration_timer_, options_.heartbeat_interval);
-  ask_for_session(
-      [this](std::string_view id) { return protocol::heartbeat_request(id, options_.registration->node.node_id); },
-      &Client::on_heartbeat_answer);
+  in_session_or_end_it([this] {
+    if (!is_registered_) return register_now();
+    parts_.reactor.arm_after(registration_timer_, options_.heartbeat_interval);
+    ask_for_session(
+        [this](std::string_view id) { return protocol::heartbeat_request(id, options_.registration->node.node_id); },
+        &Client::on_heartbeat_answer);
+  });
 }
 
 void Client::on_heartbeat_answer(const Answer& answer) {
@@ -376,13 +400,24 @@ void Client::on_list_answer(const Answer& answer) {
 }
 
 void Client::tell_snapshot(const Response& response) {
-  observer_.on_snapshot(watch_.complete(*response.nodes, response.rev));
+  const auto tell = [&] { observer_.on_snapshot(watch_.complete(*response.nodes, response.rev)); };
+  if (!parts_.reactor.has_memory_for(tell)) parts_.reactor.arm_after(watch_timer_, kReadAgainAfter);
+}
+
+void Client::watch_again() {
+  in_session_or_end_it([this] { watch_now(); });
 }
 
 void Client::on_event(const protocol::Event& event) {
   if (is_closed() || event.kind == protocol::EventKind::unknown) return;
   if (event.kind == protocol::EventKind::registration_lost) return on_lost(event);
   if (event.kind == protocol::EventKind::pmd_shutdown) return observer_.on_pmd_shutdown();
+  if (!parts_.reactor.has_memory_for([&] { tell_change(event); })) {
+    parts_.reactor.arm_after(watch_timer_, kReadAgainAfter);
+  }
+}
+
+void Client::tell_change(const protocol::Event& event) {
   switch (watch_.take(event)) {
     case ClientWatch::Verdict::pass: return;
     case ClientWatch::Verdict::missed: return watch_now();

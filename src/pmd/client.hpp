@@ -12,7 +12,8 @@
 //   3. Every request has exactly one answer, within its timeout, from inside a later turn. One made while there is no
 //      session waits for one.
 //   4. Each on_snapshot holds everything up to it: joins and leaves told before are contained in it, those told after
-//      come on top. An event missed, as its `rev` tells, leads to a new snapshot.
+//      come on top. An event missed, as its `rev` tells, leads to a new snapshot; so does one, or a snapshot, that the
+//      observer had no memory for, a little later.
 //   5. on_closed is the last call, comes within the close timeout, and never from inside close(). Only then may the
 //      client be destroyed, in on_closed itself too.
 // Use: Client client({reactor, resolver, chunks, out}, observer, options); client.start(); ... client.close();
@@ -50,6 +51,7 @@ enum class AfterRefusal {
 };
 
 /// Whoever a client is for. Calls come from inside Reactor::turn(); any member of the client may be called from them.
+/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part. No other may.
 class ClientObserver {
  public:
   /// The PMD took the registration. Comes anew after each new session, and each set_registration().
@@ -208,6 +210,10 @@ class Client final : private transport::ConnectionObserver {
   void on_watch_answer(const Answer& answer);
   void on_list_answer(const Answer& answer);
   void tell_snapshot(const protocol::Response& response);
+  void tell_change(const protocol::Event& event);
+  void watch_again();
+  template <class Call>
+  void in_session_or_end_it(Call&& call);
 
   // The end.
   [[nodiscard]] bool is_closed() const { return state_ == State::closing || state_ == State::closed; }
@@ -238,6 +244,7 @@ class Client final : private transport::ConnectionObserver {
   EpmdProbe probe_;
   base::Timer dial_timer_;
   base::Timer registration_timer_;  // the next heartbeat, or the next try after a refusal
+  base::Timer watch_timer_;         // to ask for all nodes again
   base::Timer close_timer_;
   io::TurnEnd finish_;
 };

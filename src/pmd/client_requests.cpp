@@ -1,6 +1,8 @@
 #include "pmd/client_requests.hpp"
 
 #include <charconv>
+#include <iterator>
+#include <utility>
 
 namespace distflow::pmd {
 namespace {
@@ -37,16 +39,24 @@ PendingRequest& ClientRequests::add(RequestId id, PendingRequest request) {
 }
 
 void ClientRequests::refuse(OnAnswer on_answer, Error why) {
-  owed_.emplace_back(std::move(on_answer), why);
+  owed_.emplace(next_id(), PendingRequest{.text = {}, .on_answer = std::move(on_answer), .why = why});
   reactor_.defer(deliver_);
+}
+
+/// Takes the request off the table, to be answered at the turn's end. Gives what is behind it.
+ClientRequests::Pending::iterator ClientRequests::owe(Pending::iterator request, Error why) {
+  const auto next = std::next(request);
+  request->second.why = why;
+  owed_.insert(pending_.extract(request));
+  reactor_.defer(deliver_);
+  return next;
 }
 
 void ClientRequests::answer(RequestId id, const Answer& response) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
-  const PendingRequest request = std::move(found->second);
-  pending_.erase(found);
-  request.on_answer(response);
+  const Pending::node_type request = pending_.extract(found);
+  tell(request.mapped(), response);
 }
 
 void ClientRequests::on_loss(Error why) {
@@ -59,14 +69,13 @@ void ClientRequests::on_loss(Error why) {
       ++place;
       continue;
     }
-    if (request.across_loss == AcrossLoss::fail) refuse(std::move(request.on_answer), why);
-    place = pending_.erase(place);
+    place = request.across_loss == AcrossLoss::fail ? owe(place, why) : pending_.erase(place);
   }
 }
 
 void ClientRequests::fail_all(Error why) {
-  for (auto& [id, request] : std::exchange(pending_, {})) {
-    if (request.across_loss != AcrossLoss::forget) refuse(std::move(request.on_answer), why);
+  for (auto place = pending_.begin(); place != pending_.end();) {
+    place = place->second.across_loss == AcrossLoss::forget ? pending_.erase(place) : owe(place, why);
   }
 }
 
@@ -83,7 +92,14 @@ void ClientRequests::arm_timer() {
 }
 
 void ClientRequests::deliver_owed() {
-  for (auto& [on_answer, why] : std::exchange(owed_, {})) on_answer(why);
+  Pending owed;  // what is refused meanwhile belongs to the next turn
+  owed.swap(owed_);
+  for (const auto& [id, request] : owed) tell(request, request.why);
+}
+
+void ClientRequests::tell(const PendingRequest& request, const Answer& answer) {
+  if (reactor_.has_memory_for([&] { request.on_answer(answer); })) return;
+  request.on_answer(Error{Errc::out_of_memory, "taking an answer of the PMD"});
 }
 
 }  // namespace distflow::pmd

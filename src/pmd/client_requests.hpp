@@ -4,6 +4,9 @@
 //   1. A request gets one answer, the PMD's or an error, from inside a later turn; but one marked `forget` may vanish.
 //      It is off the table before its callback runs, which may make further requests.
 //   2. Ids are never used twice, so that an answer that comes too late meets nothing.
+//   3. add() and refuse() may throw std::bad_alloc, and have done nothing then. Answering needs no memory of the
+//   table's.
+//      A callback that runs out of it is called once more, with Errc::out_of_memory, for which it must need none.
 // Use: RequestId id = requests.next_id(); requests.add(id, {...}); ... requests.answer(id, response);
 #pragma once
 
@@ -15,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <distflow/result.hpp>
 
@@ -45,6 +47,7 @@ struct PendingRequest {
   std::function<void(const Answer&)> on_answer;
   bool is_sent = false;
   base::Instant deadline{};
+  Error why{};  ///< the answer, once it is owed
 };
 
 class ClientRequests {
@@ -84,14 +87,16 @@ class ClientRequests {
   using Pending = std::map<RequestId, PendingRequest>;  // in order of their deadlines, too: all have the same timeout
 
   void on_timeout();
+  Pending::iterator owe(Pending::iterator request, Error why);
   void deliver_owed();
+  void tell(const PendingRequest& request, const Answer& answer);
   void arm_timer();
 
   io::Reactor& reactor_;
   const base::Duration timeout_;
   RequestId last_id_ = 0;
   Pending pending_;
-  std::vector<std::pair<OnAnswer, Error>> owed_;
+  Pending owed_;  // in the order of the requests
   base::Timer timer_;
   io::TurnEnd deliver_;
 };

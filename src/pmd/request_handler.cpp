@@ -89,8 +89,9 @@ void RequestHandler::on_session_closed(Session& session) {
 
 void RequestHandler::announce_shutdown(Session& session) {
   if (!session.wants_shutdown_event) return;
+  const std::string text = protocol::pmd_shutdown_event();
   events_.begin_frame();
-  events_.append(protocol::pmd_shutdown_event());
+  events_.append(text);
   if (events_.is_out_of_memory()) return events_.abandon_frame();
   session.send(events_.end_frame());
 }
@@ -332,8 +333,9 @@ void RequestHandler::tell_loss(OwnerId owner, std::string_view node_id, protocol
   const auto found = told_of_loss_.find(owner);
   if (found == told_of_loss_.end()) return;
   ++counters_.registrations_lost;
+  const std::string text = protocol::registration_lost_event(node_id, reason, holder);
   events_.begin_frame();
-  events_.append(protocol::registration_lost_event(node_id, reason, holder));
+  events_.append(text);
   if (events_.is_out_of_memory()) return events_.abandon_frame();
   found->second->send(events_.end_frame());
 }

@@ -88,14 +88,16 @@ void Server::on_accept(io::Handle stream, const io::Address& peer, transport::Li
   const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_};
   SessionHost& host = *this;
   auto session = std::make_unique<Session>(parts, host, ++last_id_, listener, peer);
-  session->open(stream);
-  if (sessions_.size() >= options_.connection_count_max || state_ != State::serving) {
+  const bool is_refused = sessions_.size() >= options_.connection_count_max || state_ != State::serving;
+  Session& added = *session;
+  sessions_.emplace(last_id_, std::move(session));  // may throw, and the stream is the caller's until it is opened
+  added.open(stream);
+  if (is_refused) {
     ++counters_.connections_refused;
-    session->close({Errc::queue_full, "accepting one connection more"});
+    added.close({Errc::queue_full, "accepting one connection more"});
   } else {
     ++counters_.connections_accepted;
   }
-  sessions_.emplace(last_id_, std::move(session));
   reactor_.timers().cancel(idle_timer_);
 }
 
