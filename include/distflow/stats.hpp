@@ -59,8 +59,9 @@ struct NodeStats {
   std::uint64_t malformed = 0;               ///< frames received that are no message
   std::uint64_t misrouted = 0;               ///< messages received that are for another nodeId
   std::uint64_t connections_overflowed = 0;  ///< connections closed at incomplete_bytes_max
-  std::uint64_t tasks_lost = 0;              ///< peer events and calls for which the queue between threads had no room
+  std::uint64_t tasks_lost = 0;              ///< peer events and calls for which there was no room, or no memory
   std::uint64_t calls_out_of_memory = 0;     ///< calls that ended for want of memory, but for sends to known names
+  std::uint64_t events_out_of_memory = 0;    ///< what came or fell due and was given up for want of memory
   std::uint64_t frames_too_long = 0;         ///< connections closed for an announcement beyond frame_size_max
   std::uint64_t handler_exceptions = 0;      ///< handlers that threw
   std::uint64_t connections_accepted = 0;

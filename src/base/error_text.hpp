@@ -13,8 +13,9 @@ namespace distflow::base {
 
 class ErrorText {
  public:
-  /// Without memory for the message it is what was being done.
-  explicit ErrorText(const Error& error) noexcept : without_memory_(error.doing) {
+  /// Of an Error, or of one that says more. Without memory for the message it is what was being done.
+  template <class AnyError>
+  explicit ErrorText(const AnyError& error) noexcept : without_memory_(error.doing) {
     try {
       text_ = error.message();
     } catch (const std::bad_alloc&) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cinttypes>
 #include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -64,6 +65,8 @@ Result<void> Delivery::start() {
     thread_ = std::thread(&Delivery::dispatch, this);
   } catch (const std::system_error& error) {
     return Error{error.code(), "starting the handlers' thread"};
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::out_of_memory, "starting the handlers' thread"};
   }
   return {};
 }
@@ -147,38 +150,45 @@ void Delivery::tell_room_owed() {
 }
 
 void Delivery::run_where_handlers_run(std::function<void()> task) {
-  if (!has_thread_) return is_in_handler_ || !put_off_.empty() ? put_off(std::move(task)) : task();
-  if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
-  wake_dispatcher();
+  if (has_thread_) {
+    if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
+    return wake_dispatcher();
+  }
+  if (!is_in_handler_ && put_off_.empty()) return task();
+  if (!reactor_.has_memory_for([&] { put_off(std::move(task)); })) add(tasks_lost_, 1);
 }
 
-void Delivery::set_message_handler(MessageHandler handler) {
-  run_where_handlers_run([this, handler = std::move(handler)]() mutable {
+std::function<void()> Delivery::setting(MessageHandler handler) {
+  return [this, handler = std::move(handler)]() mutable {
     handler_ = std::move(handler);
     drain_mailbox();
-  });
+  };
 }
 
-void Delivery::set_join_handler(PeerHandler handler) {
-  run_where_handlers_run([this, handler = std::move(handler)]() mutable { join_handler_ = std::move(handler); });
+std::function<void()> Delivery::setting_join(PeerHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { join_handler_ = std::move(handler); };
 }
 
-void Delivery::set_leave_handler(PeerHandler handler) {
-  run_where_handlers_run([this, handler = std::move(handler)]() mutable { leave_handler_ = std::move(handler); });
+std::function<void()> Delivery::setting_leave(PeerHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { leave_handler_ = std::move(handler); };
 }
 
-void Delivery::set_registration_handler(RegistrationHandler handler) {
-  run_where_handlers_run(
-      [this, handler = std::move(handler)]() mutable { registration_handler_ = std::move(handler); });
+std::function<void()> Delivery::setting(RegistrationHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { registration_handler_ = std::move(handler); };
 }
 
 void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
 void Delivery::tell_leave(const PeerInfo& peer) { tell(&Delivery::leave_handler_, peer); }
 void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
 
-/// With a second thread the handler is that one's: nothing of it may be looked at here.
 template <class Event>
 void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Event& event) {
+  if (!reactor_.has_memory_for([&] { begin_telling(handler, event); })) add(tasks_lost_, 1);
+}
+
+/// With a second thread the handler is that one's: nothing of it may be looked at here.
+template <class Event>
+void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Event& event) {
   if (!has_thread_ && !(this->*handler)) return;
   auto call = [this, handler, event] {
     if (!(this->*handler)) return;
@@ -196,8 +206,11 @@ void Delivery::put_off(std::function<void()> task) {
 
 /// A handler may put off more, which waits for the next turn, or shut the node down: then nothing else is called.
 void Delivery::run_put_off() {
-  for (std::deque<std::function<void()>> tasks = std::exchange(put_off_, {}); !tasks.empty(); tasks.pop_front()) {
-    if (!is_stopping_.load(std::memory_order_relaxed)) tasks.front()();
+  std::vector<std::function<void()>> tasks;
+  tasks.swap(put_off_);
+  for (std::function<void()>& task : tasks) {
+    if (!is_stopping_.load(std::memory_order_relaxed)) task();
+    task = nullptr;
   }
 }
 
@@ -219,7 +232,7 @@ void Delivery::forget_handlers() {
   const PeerHandler join_handler = std::exchange(join_handler_, nullptr);
   const PeerHandler leave_handler = std::exchange(leave_handler_, nullptr);
   const RegistrationHandler registration_handler = std::exchange(registration_handler_, nullptr);
-  const std::deque<std::function<void()>> put_off = std::exchange(put_off_, {});
+  const std::vector<std::function<void()>> put_off = std::exchange(put_off_, {});
   for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }
 

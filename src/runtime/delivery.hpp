@@ -10,7 +10,8 @@
 //   3. Without a handler messages wait in the mailbox, under its bound and policy.
 //   4. After request_stop() no handler is called any more, but for the rest of the batch in hand; what waits is
 //      discarded and counted.
-//   5. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
+//   5. Nothing that the loop calls throws. A peer event or a task that there is no memory for is counted as lost.
+//   6. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
 //      which it may change. Message handlers are called where messages are read; what they end is destroyed later
 //      (Reactor::destroy_later).
 // Use: std::size_t taken = delivery.deliver(run);
@@ -18,12 +19,13 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <distflow/message.hpp>
 #include <distflow/node_options.hpp>
@@ -54,10 +56,17 @@ class Delivery {
   /// Takes the run, or, where the mailbox blocks, its first messages; returns how many. Leases are the caller's.
   std::size_t deliver(std::span<const Mail> run);
 
-  void set_message_handler(MessageHandler handler);
-  void set_join_handler(PeerHandler handler);
-  void set_leave_handler(PeerHandler handler);
-  void set_registration_handler(RegistrationHandler handler);
+  void set_message_handler(MessageHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
+  void set_join_handler(PeerHandler handler) { run_where_handlers_run(setting_join(std::move(handler))); }
+  void set_leave_handler(PeerHandler handler) { run_where_handlers_run(setting_leave(std::move(handler))); }
+  void set_registration_handler(RegistrationHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
+  /// The task that sets a handler, for run_where_handlers_run(). May throw std::bad_alloc. Any thread.
+  [[nodiscard]] std::function<void()> setting(MessageHandler handler);
+  [[nodiscard]] std::function<void()> setting_join(PeerHandler handler);
+  [[nodiscard]] std::function<void()> setting_leave(PeerHandler handler);
+  [[nodiscard]] std::function<void()> setting(RegistrationHandler handler);
+  /// Runs the task on the thread that handlers run on, now or later.
+  void run_where_handlers_run(std::function<void()> task);
   void tell_join(const PeerInfo& peer);
   void tell_leave(const PeerInfo& peer);
   void tell_registration(const RegistrationChange& change);
@@ -93,9 +102,10 @@ class Delivery {
   template <class Call>
   void guarded(Call&& call);
   void note_exception(const char* what);
-  void run_where_handlers_run(std::function<void()> task);
   template <class Event>
   void tell(std::function<void(const Event&)> Delivery::*handler, const Event& event);
+  template <class Event>
+  void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Event& event);
   void put_off(std::function<void()> task);
   void run_put_off();
   void on_mailbox_room();
@@ -124,7 +134,7 @@ class Delivery {
   // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
   // handlers set by a handler: the one that runs must not be destroyed.
   bool is_in_handler_ = false;
-  std::deque<std::function<void()>> put_off_;
+  std::vector<std::function<void()>> put_off_;
   io::TurnEnd run_put_off_;
 
   Counter exceptions_{0};

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/room.hpp"
 #include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
@@ -19,47 +20,83 @@ Directory::~Directory() = default;
 
 Peer& Directory::upsert(const KnownNode& node) {
   const PeerInfo& info = node.info;
-  if (const auto found = by_id_.find(info.node_id); found != by_id_.end()) {
-    Peer& peer = *found->second;
-    peer.is_suspect = false;
-    peer.shares_connections = node.shares_connections;
-    peer.shares_memory = node.shares_memory;
-    // Somebody else may have had the alias meanwhile, with nothing new about this peer.
-    const bool binds_alias = !info.alias.empty() && !leads_to(info.alias, peer);
-    if (peer.info == info && !binds_alias) return peer;
-    const bool has_moved = peer.info.host != info.host || peer.info.port != info.port;
-    if (peer.info.alias != info.alias) unbind_alias(peer);
-    {
-      const std::scoped_lock lock(mutex_);
-      peer.info = info;
-      if (binds_alias) by_alias_[info.alias] = &peer;
-    }
-    if (has_moved) replace_link(peer);
-    peer.link->set_memory_peer(node.shares_memory);
-    if (binds_alias) observer_.on_binding(info.alias, &peer);
-    return peer;
-  }
+  const auto found = by_id_.find(info.node_id);
+  Peer& peer = found == by_id_.end() ? add(node) : *found->second;
+  // Somebody else may have had the alias meanwhile, with nothing new about this peer.
+  if (peer.info != info || (!info.alias.empty() && !leads_to(info.alias, peer))) change(peer, info);
+  peer.is_suspect = false;
+  peer.shares_connections = node.shares_connections;
+  peer.shares_memory = node.shares_memory;
+  peer.link->set_memory_peer(node.shares_memory);
+  return peer;
+}
 
+/// The place of a name in an index, made before anything changes. May throw.
+Directory::Names::node_type Directory::prepare(Names& names, const std::string& name, Peer& peer) {
+  Names made;
+  made.emplace(name, &peer);
+  const std::size_t count = names.size() + 1;
+  if (static_cast<float>(count) > names.max_load_factor() * static_cast<float>(names.bucket_count())) {
+    const std::scoped_lock lock(mutex_);
+    names.reserve(2 * count);
+  }
+  return made.extract(made.begin());
+}
+
+/// Has the name lead to the peer that it was prepared for.
+void Directory::bind(Names& names, Names::node_type&& prepared) {
+  if (prepared.empty()) return;
+  const auto outcome = names.insert(std::move(prepared));
+  if (!outcome.inserted) outcome.position->second = outcome.node.mapped();
+}
+
+Peer& Directory::add(const KnownNode& node) {
+  const PeerInfo& info = node.info;
   auto added = std::make_unique<Peer>();
   Peer& peer = *added;
   peer.info = info;
   peer.is_self = info.node_id == options_.self;
-  peer.shares_connections = node.shares_connections;
-  peer.shares_memory = node.shares_memory;
   peer.prefix = protocol::envelope_prefix(options_.self, info.node_id);
   peer.traffic = &traffic_.of(info.node_id);
   peer.link = std::make_unique<Link>(parts_, *peer.traffic, info);
-  peer.link->set_memory_peer(node.shares_memory);
+  Names::node_type id = prepare(by_id_, info.node_id, peer);
+  Names::node_type alias;
+  if (!info.alias.empty()) alias = prepare(by_alias_, info.alias, peer);
+  base::make_room(departed_, departed_.size() + peers_.size() + 1);  // for its leave, and for everybody's
   {
     const std::scoped_lock lock(mutex_);
     peers_.push_back(std::move(added));
-    by_id_[info.node_id] = &peer;
-    if (!info.alias.empty()) by_alias_[info.alias] = &peer;
+    bind(by_id_, std::move(id));
+    bind(by_alias_, std::move(alias));
   }
   observer_.on_binding(info.node_id, &peer);
   if (!info.alias.empty()) observer_.on_binding(info.alias, &peer);
   if (!peer.is_self) observer_.on_peer_join(peer);
   return peer;
+}
+
+void Directory::change(Peer& peer, const PeerInfo& info) {
+  PeerInfo changed = info;
+  const bool binds_alias = !info.alias.empty() && !leads_to(info.alias, peer);
+  Names::node_type alias;
+  if (binds_alias) alias = prepare(by_alias_, info.alias, peer);
+  std::unique_ptr<Link> link;
+  if (peer.info.host != info.host || peer.info.port != info.port) {
+    link = std::make_unique<Link>(parts_, *peer.traffic, info);
+    base::make_room(replaced_, replaced_.size() + 1);
+  }
+  if (peer.info.alias != info.alias) unbind_alias(peer);
+  {
+    const std::scoped_lock lock(mutex_);
+    std::swap(peer.info, changed);
+    bind(by_alias_, std::move(alias));
+  }
+  if (link) {
+    link.swap(peer.link);
+    link->retire(&SendCounters::dropped_peer_left);
+    replaced_.push_back(std::move(link));
+  }
+  if (binds_alias) observer_.on_binding(info.alias, &peer);
 }
 
 void Directory::remove(std::string_view node_id) {
@@ -99,12 +136,6 @@ void Directory::unbind_alias(const Peer& peer) {
   observer_.on_binding(peer.info.alias, nullptr);
 }
 
-void Directory::replace_link(Peer& peer) {
-  std::unique_ptr<Link> old = std::exchange(peer.link, std::make_unique<Link>(parts_, *peer.traffic, peer.info));
-  old->retire(&SendCounters::dropped_peer_left);
-  replaced_.push_back(std::move(old));
-}
-
 void Directory::on_snapshot(std::span<const KnownNode> nodes, Absence absence) {
   std::unordered_set<std::string_view> present;
   for (const KnownNode& node : nodes) present.insert(node.info.node_id);
@@ -120,17 +151,20 @@ void Directory::on_snapshot(std::span<const KnownNode> nodes, Absence absence) {
       leave(*peer, &SendCounters::dropped_peer_left);
     }
   }
-  for (const KnownNode& node : nodes) upsert(node);
   // Anew after each loss: a peer that had registered again has to do so once more.
   if (has_suspects) parts_.reactor.arm_after(grace_timer_, options_.rejoin_grace);
+  for (const KnownNode& node : nodes) upsert(node);
 }
 
 void Directory::on_grace_over() {
-  std::vector<Peer*> gone;
-  for (const PeerPtr& peer : peers_) {
-    if (peer->is_suspect) gone.push_back(peer.get());
+  for (std::size_t i = 0; i < peers_.size();) {
+    Peer& peer = *peers_[i];
+    if (!peer.is_suspect) {
+      ++i;
+    } else {
+      leave(peer, &SendCounters::dropped_peer_left);  // takes it out
+    }
   }
-  for (Peer* peer : gone) leave(*peer, &SendCounters::dropped_peer_left);
 }
 
 Peer* Directory::find(std::string_view name) {

@@ -5,6 +5,8 @@
 //   2. While the PMD is away nobody leaves. After a snapshot of a PMD that was away, a peer that it lacks is a suspect,
 //      and leaves when it has not registered again within the grace period.
 //   3. An alias leads to the peer that registered it last.
+//   4. upsert() and on_snapshot() may throw std::bad_alloc. Each peer has changed then as a whole or not at all, and a
+//      later snapshot makes up for the rest. Nothing else needs memory.
 // Use: directory.on_snapshot(nodes, Directory::Absence::suspect); Peer* peer = directory.find("pong");
 #pragma once
 
@@ -109,10 +111,14 @@ class Directory {
   void reap();
 
  private:
+  using Names = base::StringMap<Peer*>;
+  Names::node_type prepare(Names& names, const std::string& name, Peer& peer);
+  static void bind(Names& names, Names::node_type&& prepared);
+  Peer& add(const KnownNode& node);
+  void change(Peer& peer, const PeerInfo& info);
   void leave(Peer& peer, Counter SendCounters::*reason);
   [[nodiscard]] bool leads_to(std::string_view alias, const Peer& peer) const;
   void unbind_alias(const Peer& peer);
-  void replace_link(Peer& peer);
   void on_grace_over();
 
   LinkParts& parts_;
@@ -122,8 +128,8 @@ class Directory {
 
   mutable std::mutex mutex_;    // held by the loop's thread to change the three below, by others to read them
   std::vector<PeerPtr> peers_;  // in order of joining
-  base::StringMap<Peer*> by_id_;
-  base::StringMap<Peer*> by_alias_;
+  Names by_id_;
+  Names by_alias_;
 
   std::vector<PeerPtr> departed_;
   std::vector<std::unique_ptr<Link>> replaced_;

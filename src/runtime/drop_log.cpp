@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "base/error_text.hpp"
 #include "runtime/directory.hpp"
 #include "runtime/target_table.hpp"
 #include "runtime/traffic.hpp"
@@ -67,7 +68,7 @@ ShortText describe(const Attempt& attempt) {
   text.append(":");
   text.append(std::to_string(attempt.port));
   try {
-    const std::string why = attempt.why.message();
+    const base::ErrorText why(attempt.why);
     text.append(" (");
     text.append(why);
     text.append(")");

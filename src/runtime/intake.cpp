@@ -6,6 +6,9 @@
 #include <functional>
 #include <utility>
 
+#include "base/error_text.hpp"
+#include "base/room.hpp"
+
 namespace distflow::runtime {
 namespace {
 
@@ -51,12 +54,20 @@ bool lies_in(std::string_view whole, std::string_view part) {
 }  // namespace
 
 void SharedIntake::on_room() {
-  for (Intake* intake : std::exchange(blocked, {})) intake->retry();
+  const std::size_t count = blocked.size();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Intake* const intake = blocked[i];
+    if (!intake->retry()) blocked[kept++] = intake;
+  }
+  blocked.erase(blocked.begin() + static_cast<std::ptrdiff_t>(kept),
+                blocked.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void SharedIntake::warn(const char* text, const Error& why) {
   if (const auto more = log_limit.admit(reactor.now())) {
-    log.write(base::LogLevel::warn, "%s (%s); %" PRIu64 " more were not logged", text, why.message().c_str(), *more);
+    log.write(base::LogLevel::warn, "%s (%s); %" PRIu64 " more were not logged", text, base::ErrorText(why).c_str(),
+              *more);
   }
 }
 
@@ -68,6 +79,7 @@ Intake::~Intake() {
     forget_refused(mail);
   }
   std::erase(shared_.blocked, this);
+  shared_.copies.clear();  // of a run that ran out of memory; none is read now
   shared_.incomplete_bytes -= charged_;
 }
 
@@ -145,6 +157,7 @@ inline void Intake::deliver(std::span<const Mail> run) {
 
 /// Keeps what the mailbox did not take.
 void Intake::refuse(std::span<const Mail> run) {
+  base::make_room(refused_, refused_.size() + run.size());
   if (is_in_scarce_chunk(run.front()) && refuse_copies(run)) return;
   for (const Mail& mail : run) {
     if (mail.chunk->home() == nullptr) shared_.refused_bytes += mail.text_size;
@@ -195,14 +208,17 @@ void Intake::on_frames() {
   charge();
 }
 
-/// Offers what was refused once more; reads on if all of it is taken.
-void Intake::retry() {
+/// Offers what was refused once more; if all of it is taken, reads on, and says so.
+bool Intake::retry() {
   const std::size_t taken = shared_.delivery.deliver(refused_);
   for (const Mail& mail : std::span(refused_).first(taken)) forget_refused(mail);
   refused_.erase(refused_.begin(), refused_.begin() + static_cast<std::ptrdiff_t>(taken));
-  if (!refused_.empty()) return shared_.blocked.push_back(this);
-  if (notice_ != nullptr) tell_notice();
+  if (!refused_.empty()) return false;
+  if (notice_ != nullptr && !shared_.reactor.has_memory_for([this] { tell_notice(); })) {
+    connection_.close({Errc::out_of_memory, "taking a notice"});
+  }
   connection_.resume();
+  return true;
 }
 
 /// Keeps account of what the run before has left incomplete.

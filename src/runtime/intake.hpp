@@ -5,7 +5,8 @@
 //   2. A connection that sends kMalformedMax malformed frames is closed.
 //   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room. Where
 //      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
-//   4. A notice is told when all messages before it have been delivered.
+//   4. on_frames() may throw std::bad_alloc: its connection is closed then, and what was not delivered is lost with it.
+//   5. A notice is told when all messages before it have been delivered.
 // Use: Intake intake(shared, connection, &carrier); ... intake.on_frames();   // in the connection's on_frames
 #pragma once
 
@@ -108,7 +109,7 @@ class Intake {
   void refuse(std::span<const Mail> run);
   bool refuse_copies(std::span<const Mail> run);
   void forget_refused(const Mail& mail);
-  void retry();
+  bool retry();
   void charge();
   [[gnu::noinline]] void note_misrouted(const protocol::Envelope& envelope);
   void note_malformed();

@@ -1,8 +1,10 @@
 #include "runtime/link.hpp"
 
 #include <algorithm>
-#include <new>
 #include <utility>
+
+#include "base/error_text.hpp"
+#include "base/room.hpp"
 
 namespace distflow::runtime {
 
@@ -17,7 +19,7 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
       dialer_(parts.reactor, parts.resolver, {}, base::Delegate<void(Result<io::Handle>)>::to<&Link::on_dialed>(*this)),
       retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)),
       patience_timer_(base::Delegate<void()>::to<&Link::on_patience_over>(*this)) {
-  renew_connection();
+  send_on(make_connection());
 }
 
 Link::~Link() {
@@ -26,10 +28,27 @@ Link::~Link() {
   DF_ASSERT(carrier_ == nullptr && !asking_);
 }
 
-void Link::renew_connection() {
+/// A connection that is not opened yet, and room among the dying for it and for those before it. May throw.
+Link::ConnectionPtr Link::make_connection() {
+  constexpr std::size_t connections_max = 3;  // this one, the one it replaces, and one that asks
+  base::make_room(dying_, dying_.size() + connections_max);
   transport::ConnectionObserver& self = *this;
-  connection_ = std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
+  return std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
+}
+
+void Link::send_on(ConnectionPtr fresh) {
+  connection_ = std::move(fresh);
   way_ = connection_.get();
+}
+
+/// Lets go of the own connection, which is open or was.
+void Link::let_die() {
+  if (connection_->is_closed()) {
+    Connection& closed = *connection_;
+    closed.destroy_later(std::move(connection_));
+  } else {
+    dying_.push_back(std::move(connection_));
+  }
 }
 
 /// Its own on_frames() may be on the stack, with the handler that led here.
@@ -49,9 +68,10 @@ void Link::leave_way() {
     carrier_->give_back(&SendCounters::dropped_connection_lost);
     return on_carrier_gone();
   }
+  ConnectionPtr fresh = make_connection();
   end_intake();
-  dying_.push_back(std::move(connection_));
-  renew_connection();
+  let_die();
+  send_on(std::move(fresh));
 }
 
 SendVerdict Link::send(const transport::EncodedRun& run) {
@@ -70,14 +90,7 @@ SendVerdict Link::send(const transport::EncodedRun& run) {
 
 void Link::dial() {
   if (waiting_since_ == base::kNever) waiting_since_ = parts_.reactor.now();
-  if (dialer_.is_dialing() || retry_timer_.is_armed()) return;
-  try {
-    dialer_.dial(host_, port_);
-  } catch (const std::bad_alloc&) {
-    // What is to be sent has been taken: it waits, as for a peer that cannot be reached.
-    dialer_.cancel();
-    parts_.reactor.arm_after(retry_timer_, backoff_.next(parts_.random));
-  }
+  if (!dialer_.is_dialing() && !retry_timer_.is_armed()) dialer_.dial(host_, port_);
 }
 
 void Link::on_dialed(Result<io::Handle> outcome) {
@@ -114,7 +127,7 @@ void Link::on_unreachable(const Error& why) {
   }
   if (parts_.log.is_enabled(base::LogLevel::debug)) {
     parts_.log.write(base::LogLevel::debug, "node %s at %s:%u cannot be reached yet (%s)", node_id_.c_str(),
-                     host_.c_str(), port_, why.message().c_str());
+                     host_.c_str(), port_, base::ErrorText(why).c_str());
   }
   parts_.reactor.arm_after(retry_timer_, backoff_.next(parts_.random));
 }
@@ -148,7 +161,7 @@ void Link::retire(Counter SendCounters::*reason) {
     drop_waiting(reason);
     connection_.reset();
   } else {
-    dying_.push_back(std::move(connection_));
+    let_die();
   }
   if (is_finished()) parts_.on_finished();
 }
@@ -180,12 +193,15 @@ void Link::on_closed(Connection& connection, Error why) {
   --parts_.open_count;
   if (parts_.log.is_enabled(base::LogLevel::debug)) {
     parts_.log.write(base::LogLevel::debug, "the connection to node %s is closed: %s", node_id_.c_str(),
-                     why.message().c_str());
+                     base::ErrorText(why).c_str());
   }
   if (intake_ && &intake_->intake.connection() == &connection) end_intake();
   if (connection_.get() == &connection) {
-    connection.destroy_later(std::move(connection_));
-    return renew_connection();
+    ConnectionPtr fresh;
+    // Without memory it stays, closed, until there is something to send.
+    if (!parts_.reactor.has_memory_for([&] { fresh = make_connection(); })) return;
+    let_die();
+    return send_on(std::move(fresh));
   }
   if (asking_.get() == &connection) {
     parts_.reactor.timers().cancel(patience_timer_);

@@ -11,7 +11,10 @@
 //   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
 //   4. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
-//   5. Any of its calls may come from inside a message handler that its own intake runs: what ends in them is destroyed
+//   5. send() may throw std::bad_alloc, and has taken nothing then. Without memory for sharing a connection or memory
+//   the
+//      link goes on as for a peer that does not.
+//   6. Any of its calls may come from inside a message handler that its own intake runs: what ends in them is destroyed
 //      at the turn's end.
 // Use: Link link(parts, traffic, peer); link.send(frame);
 #pragma once
@@ -112,7 +115,9 @@ class Link final : private transport::ConnectionObserver {
   void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
   void on_closed(transport::Connection& connection, Error why) override;
 
-  void renew_connection();
+  ConnectionPtr make_connection();
+  void send_on(ConnectionPtr fresh);
+  void let_die();
   void end_intake();
   void read_own_connection();
   void leave_way();
@@ -124,6 +129,7 @@ class Link final : private transport::ConnectionObserver {
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }
 
   void ask_if_idle();
+  void ask();
   void stop_asking();
   bool tell(transport::Connection& connection, const protocol::ConnectionNotice& notice);
   bool linger();

@@ -1,5 +1,6 @@
 // Link's sharing of memory with a peer of the same machine. docs/wire-protocol.md, "Sharing memory", says how each
 // direction moves.
+#include "base/error_text.hpp"
 #include "runtime/link.hpp"
 #include "runtime/node_id.hpp"
 #include "runtime/notice_writer.hpp"
@@ -23,7 +24,7 @@ void Link::consider_memory(std::uint32_t sent) {
   sent_on_connection_ += sent;
   if (sent_on_connection_ < kWorthMessages || is_retired_ || asking_ || carrier_ != nullptr) return;
   has_offered_memory_ = true;
-  offer_memory();
+  static_cast<void>(parts_.reactor.has_memory_for([this] { offer_memory(); }));
 }
 
 void Link::offer_memory() {
@@ -32,15 +33,15 @@ void Link::offer_memory() {
   if (!lane) {
     parts_.log.write(parts_.lanes.level_of_failure(lane.error(), base::LogLevel::warn),
                      "no memory is shared with %s, so that messages go through the kernel: %s", node_id_.c_str(),
-                     lane.error().message().c_str());
+                     base::ErrorText(lane.error()).c_str());
     return;
   }
   const ConnectionNotice offer{.kind = ConnectionNotice::Kind::memory,
                                .nonce = memory_nonce_,
                                .memory_name = (*lane)->name(),
                                .ring_size = parts_.lanes.ring_size};
-  if (!tell(*connection_, offer)) return;
   read_own_connection();
+  if (!tell(*connection_, offer)) return;
   connection_->offer(*std::move(lane));
   parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }

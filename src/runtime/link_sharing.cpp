@@ -30,10 +30,15 @@ void Link::ask_if_idle() {
   if (!seeks_carrier_ || !is_connected() || !connection_->queue().is_empty()) return;
   seeks_carrier_ = false;
   has_asked_ = true;
+  static_cast<void>(parts_.reactor.has_memory_for([this] { ask(); }));
+}
+
+void Link::ask() {
   nonce_ = make_node_id(parts_.reactor.backend());
+  ConnectionPtr fresh = make_connection();
   if (!tell(*connection_, {.kind = ConnectionNotice::Kind::ask, .nonce = nonce_})) return;
   asking_ = std::move(connection_);
-  renew_connection();
+  send_on(std::move(fresh));
   parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
 }
 
@@ -53,15 +58,10 @@ void Link::on_may(std::string_view nonce, Carrier* carrier) {
 /// What waited for an answer leaves where it would have left without asking.
 void Link::stop_asking() {
   parts_.reactor.timers().cancel(patience_timer_);
-  const ConnectionPtr waiting = std::exchange(connection_, std::move(asking_));
-  way_ = connection_.get();
-  if (connection_->take_over(*waiting)) return;
-  // It is closing, or its peer takes nothing.
-  connection_->finish();
-  dying_.push_back(std::move(connection_));
-  renew_connection();
-  const bool is_taken = connection_->take_over(*waiting);
-  DF_ASSERT(is_taken);
+  if (asking_->take_over(*connection_)) return send_on(std::move(asking_));
+  // It is closing, or its peer takes nothing, or there is no memory.
+  asking_->finish();
+  dying_.push_back(std::move(asking_));
   if (!is_retired_ && !connection_->queue().is_empty()) dial();
 }
 
@@ -80,7 +80,10 @@ void Link::on_ask(std::string_view nonce) {
 
 /// The peer may have sent here what has not come yet: the connection stays until it has ended it.
 bool Link::linger() {
-  if (!intake_ || !tell(*connection_, {.kind = ConnectionNotice::Kind::end, .nonce = {}})) return false;
+  if (!intake_) return false;
+  bool is_told = false;
+  const auto tell_end = [&] { is_told = tell(*connection_, {.kind = ConnectionNotice::Kind::end, .nonce = {}}); };
+  if (!parts_.reactor.has_memory_for(tell_end) || !is_told) return false;
   parts_.reactor.arm_after(patience_timer_, kEndPatience);
   return true;
 }

@@ -1,9 +1,11 @@
 #include "runtime/node.hpp"
 
 #include <algorithm>
+#include <cinttypes>
 #include <system_error>
 #include <utility>
 
+#include "base/error_text.hpp"
 #include "runtime/check_options.hpp"
 #include "runtime/node_id.hpp"
 
@@ -139,25 +141,29 @@ void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* ho
   if (!std::exchange(is_registered_, false) || is_closing()) return;
   add_owned(gauges_.registrations_lost, 1);
   if (state_ != State::running) return;
-  RegistrationChange change{.is_registered = false, .why = why};
-  if (holder != nullptr) change.holder = to_known_node(*holder).info;
   parts_.log.write(base::LogLevel::warn, "this node is not registered any more (%s)%s%s; registering again",
-                   why.message().c_str(), holder != nullptr ? "; the name is held by node " : "",
-                   change.holder.node_id.c_str());
+                   base::ErrorText(why).c_str(), holder != nullptr ? "; the name is held by node " : "",
+                   holder != nullptr ? holder->node_id.c_str() : "");
+  RegistrationChange change{.is_registered = false, .why = why};
+  if (holder != nullptr) {
+    // Without memory the loss is told without its holder.
+    static_cast<void>(parts_.reactor.has_memory_for([&] { change.holder = to_known_node(*holder).info; }));
+  }
   delivery_.tell_registration(change);
 }
 
 void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
-  add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
   if (is_closing()) return;
   std::vector<KnownNode> known;
   known.reserve(nodes.size());
   for (const protocol::NodeInfo& node : nodes) known.push_back(to_known_node(node));
   using Absence = Directory::Absence;
-  directory_.on_snapshot(known, std::exchange(was_disconnected_, false) ? Absence::suspect : Absence::leave);
+  directory_.on_snapshot(known, was_disconnected_ ? Absence::suspect : Absence::leave);
+  router_.on_snapshot();
+  add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
+  was_disconnected_ = false;  // all of it is taken: what throws before this is read again
   was_pmd_told_to_end_ = false;
   has_snapshot_ = true;
-  router_.on_snapshot();
   tell_if_started();
 }
 
@@ -173,7 +179,7 @@ void Node::on_disconnected(const Error& why) {
   was_disconnected_ = true;
   note_registration_lost(why, nullptr);
   if (!is_closing() && parts_.log.is_enabled(base::LogLevel::info)) {
-    parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", why.message().c_str());
+    parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", base::ErrorText(why).c_str());
   }
 }
 
@@ -274,7 +280,7 @@ void Node::deliver_closed() {
 
 ShutdownReport Node::shutdown_report() const {
   NodeStats stats;
-  traffic_.snapshot(stats);
+  traffic_.add_up(stats);
   return {.is_complete = true,
           .is_unregistered = was_registered_ && !client_->is_registered(),
           .discarded_outgoing = stats.sent.dropped_shutdown,
@@ -282,6 +288,8 @@ ShutdownReport Node::shutdown_report() const {
 }
 
 void Node::publish_gauges() {
+  if (const std::uint64_t count = parts_.reactor.out_of_memory_count(); count != out_of_memory_seen_) [[unlikely]]
+    tell_out_of_memory(count);
   const auto set = [](Counter& gauge, std::uint64_t value) { gauge.store(value, std::memory_order_relaxed); };
   set(gauges_.parked, router_.parked_count());
   set(gauges_.is_registered, is_registered_ ? 1 : 0);
@@ -293,6 +301,13 @@ void Node::publish_gauges() {
   set(gauges_.connections_refused, inbound_.listener_counters().refused);
   set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
   set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + lanes_.chunks_missing);
+}
+
+/// What it was is seen where it was given up: a connection that closes, a peer that is told of later.
+void Node::tell_out_of_memory(std::uint64_t count) {
+  if (!out_of_memory_log_.admit(parts_.reactor.now())) return;
+  parts_.log.write(base::LogLevel::error, "out of memory: what this node had to do was given up %" PRIu64 " times",
+                   count - std::exchange(out_of_memory_seen_, count));
 }
 
 void Node::snapshot(NodeStats& stats) const {

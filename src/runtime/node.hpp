@@ -46,7 +46,7 @@ enum class PmdStart {
 /// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
 class PmdStarter {
  public:
-  /// The error is one of pmd::launch_pmd().
+  /// The error is one of pmd::launch_pmd(). May throw std::bad_alloc, and has started nothing then.
   virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
   /// The PMD is away, or is another one now: one that this process had started may have ended.
   virtual void heed_ended_pmd() {}
@@ -160,7 +160,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
   // The start, and the way to a PMD: node_start.cpp.
   void listen();
-  void fail_start(const StartError& why);
+  void try_to_listen();
+  void fail_start(StartError why);
   void on_start_deadline();
   void tell_if_started();
   void start_pmd();
@@ -172,6 +173,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void on_reap();
   void on_shutdown_deadline();
   void check_closed();
+  void tell_out_of_memory(std::uint64_t count);
   void deliver_closed();
 
   NodeParts parts_;
@@ -205,6 +207,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   Inbound inbound_;
   std::unique_ptr<pmd::Client> client_;
   NodeGauges gauges_;
+  std::uint64_t out_of_memory_seen_ = 0;
+  base::RateLimit out_of_memory_log_{1, base::seconds(10)};
 
   base::Instant listen_until_;
   base::Timer listen_timer_;

@@ -44,6 +44,17 @@ Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
   return outcome->kind == pmd::LaunchOutcome::Kind::started ? PmdStart::started : PmdStart::already_running;
 }
 
+/// Makes a task of what `make` gives; false without memory.
+template <class Make>
+bool has_made(std::function<void()>& task, Make&& make) {
+  try {
+    task = make();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
@@ -81,7 +92,7 @@ Result<void, StartError> NodeHost::open() {
       options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
   if (!kind) return kind.error();
   Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
-  if (!selected) return own_failure(selected.error(), {});
+  if (!selected) return own_failure(selected.error());
   fallback_reason_ = selected->fallback_reason;
   backend_name_ = selected->backend->name();
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
@@ -121,7 +132,7 @@ Result<void, StartError> NodeHost::run_start() {
   }
   if (*started_) return {};
   finish_shutdown(io::system_now() + kCloseSlack);
-  return *started_;
+  return *std::move(started_);
 }
 
 void NodeHost::note_other_options(const NodeOptions& options) {
@@ -138,7 +149,7 @@ void NodeHost::on_started(Result<void, StartError> outcome) {
   port_ = node_->port();
   if (outcome) phase_.store(Phase::running, std::memory_order_release);
   const std::scoped_lock lock(mutex_);
-  started_ = outcome;
+  started_ = std::move(outcome);
   condition_.notify_all();
 }
 
@@ -212,27 +223,24 @@ void NodeHost::on_loop(std::function<void()> task) {
   if (takes_tasks_ && !reactor_->post(std::move(task))) add(tasks_lost_, 1);
 }
 
+void NodeHost::run_where_handlers_run(std::function<void()> task) {
+  on_loop([this, task = std::move(task)]() mutable { node_->delivery().run_where_handlers_run(std::move(task)); });
+}
+
 void NodeHost::set_message_handler(MessageHandler handler) {
-  if (is_forked()) return;
-  on_loop(
-      [this, handler = std::move(handler)]() mutable { node_->delivery().set_message_handler(std::move(handler)); });
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
 }
 
 void NodeHost::set_join_handler(PeerHandler handler) {
-  if (is_forked()) return;
-  on_loop([this, handler = std::move(handler)]() mutable { node_->delivery().set_join_handler(std::move(handler)); });
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting_join(std::move(handler)));
 }
 
 void NodeHost::set_leave_handler(PeerHandler handler) {
-  if (is_forked()) return;
-  on_loop([this, handler = std::move(handler)]() mutable { node_->delivery().set_leave_handler(std::move(handler)); });
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting_leave(std::move(handler)));
 }
 
 void NodeHost::set_registration_handler(RegistrationHandler handler) {
-  if (is_forked()) return;
-  on_loop([this, handler = std::move(handler)]() mutable {
-    node_->delivery().set_registration_handler(std::move(handler));
-  });
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
 }
 
 Result<std::vector<PeerInfo>> NodeHost::discover() const {
@@ -256,7 +264,10 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   std::future<Result<PeerInfo>> future = answer->get_future();
   on_loop([this, answer, text = std::string(name)] {
     if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
-    node_->ask_pmd(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+    const auto ask = [&] {
+      node_->ask_pmd(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+    };
+    if (!reactor_->has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
   });
   const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   const base::Instant until = io::system_now() + kResolveTimeout;
@@ -282,6 +293,7 @@ NodeStats NodeHost::stats() const {
   stats.refused_unresolved = read(refused_unresolved_);
   stats.tasks_lost += read(tasks_lost_);
   stats.calls_out_of_memory = read(out_of_memory_);
+  stats.events_out_of_memory = reactor_->out_of_memory_count();
   stats.wakes = reactor_->wake_count();
   stats.backend = backend_name_;
   stats.backend_fallback_reason = fallback_reason_;
@@ -367,22 +379,35 @@ bool NodeHost::wait_until_over(base::Instant until) {
 void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
   // Launching blocks for as long as the daemon takes to be ready: on a thread of its own, which keeps this alive.
   const auto launch = [self = shared_from_this(), on_outcome] {
-    pmd::LaunchOptions options;
-    options.host = self->options_.pmd_host;
-    options.port = self->options_.pmd_port;
-    options.idle_exit = self->options_.pmd_idle_exit;
-    const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
-    if (outcome && !outcome->kept_state.empty()) {
-      self->log_.write(base::LogLevel::info, "the PMD started has this process's %s: it may not be reset",
-                       outcome->kept_state.c_str());
+    const Result<PmdStart> outcome = self->launch_pmd();
+    // This thread has time, and without the outcome no PMD would be started again.
+    std::function<void()> task;
+    while (!has_made(task, [&] { return [on_outcome, outcome] { on_outcome(outcome); }; })) {
+      std::this_thread::sleep_for(base::milliseconds(1));
     }
-    self->on_loop([on_outcome, outcome] { on_outcome(to_start(outcome)); });
+    self->on_loop(std::move(task));
   };
   try {
     std::thread(launch).detach();
   } catch (const std::system_error& error) {
     on_loop([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
   }
+}
+
+/// On the thread for that.
+Result<PmdStart> NodeHost::launch_pmd() const try {
+  pmd::LaunchOptions options;
+  options.host = options_.pmd_host;
+  options.port = options_.pmd_port;
+  options.idle_exit = options_.pmd_idle_exit;
+  const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
+  if (outcome && !outcome->kept_state.empty()) {
+    log_.write(base::LogLevel::info, "the PMD started has this process's %s: it may not be reset",
+               outcome->kept_state.c_str());
+  }
+  return to_start(outcome);
+} catch (const std::bad_alloc&) {
+  return Error{Errc::out_of_memory, "starting a PMD"};
 }
 
 void NodeHost::heed_ended_pmd() { pmd::reap_own_daemons(); }

@@ -105,6 +105,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void on_closed(const ShutdownReport& report) override;
   void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
   void heed_ended_pmd() override;
+  [[nodiscard]] Result<PmdStart> launch_pmd() const;
 
   void run_loop();
   void end_loop();
@@ -123,6 +124,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict count(SendVerdict verdict);
   [[nodiscard]] bool is_loop_thread() const;
   void on_loop(std::function<void()> task);
+  void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
   void turn_as_owner(base::Instant until);
   template <class Done>

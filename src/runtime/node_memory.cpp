@@ -1,5 +1,6 @@
 // Node's sharing of memory with peers of the same machine: which link or connection a notice is for, and what becomes
 // of an offer.
+#include "base/error_text.hpp"
 #include "runtime/carrier.hpp"
 #include "runtime/node.hpp"
 #include "runtime/notice_writer.hpp"
@@ -56,7 +57,7 @@ void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice
   if (!lane) {
     parts_.log.write(lanes_.level_of_failure(lane.error(), base::LogLevel::info),
                      "memory that is offered cannot be used, so that messages go through the kernel: %s",
-                     lane.error().message().c_str());
+                     base::ErrorText(lane.error()).c_str());
     connection.send({answer->chunk, answer->bytes, 0});
     return;
   }

@@ -221,7 +221,9 @@ Result<ShutdownReport> NodeRuntime::shutdown(std::chrono::milliseconds deadline)
   return handle->shutdown(deadline);
 }
 
-std::string NodeRuntime::alias_of(std::string_view node_id) const { return host_->alias_of(node_id); }
+std::string NodeRuntime::alias_of(std::string_view node_id) const {
+  return unless_out_of_memory(*host_, std::string(), [&] { return host_->alias_of(node_id); });
+}
 const std::string& NodeRuntime::node_id() const { return host_->node_id(); }
 const std::string& NodeRuntime::alias() const { return host_->alias(); }
 std::uint16_t NodeRuntime::port() const { return host_->port(); }

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/error_text.hpp"
 #include "pmd/launcher.hpp"
 #include "runtime/node.hpp"
 #include "runtime/start_errors.hpp"
@@ -27,8 +28,13 @@ void Node::start() {
   listen();
 }
 
-/// The kernel may hold a killed process's port for some time, with io_uring for tens of milliseconds.
 void Node::listen() {
+  if (parts_.reactor.has_memory_for([this] { try_to_listen(); })) return;
+  fail_start(Error{Errc::out_of_memory, "starting a node"});
+}
+
+/// The kernel may hold a killed process's port for some time, with io_uring for tens of milliseconds.
+void Node::try_to_listen() {
   const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
   const Result<void> opened = address ? inbound_.open(*address) : Result<void>(address.error());
   const bool is_taken = !opened && opened.error().code == std::make_error_code(std::errc::address_in_use);
@@ -53,13 +59,13 @@ void Node::listen() {
   parts_.reactor.arm_after(start_timer_, options_.start_deadline);
 }
 
-void Node::fail_start(const StartError& why) {
+void Node::fail_start(StartError why) {
   if (std::exchange(is_start_told_, true)) return;
   if (parts_.log.is_enabled(LogLevel::debug)) {
-    parts_.log.write(LogLevel::debug, "node %s does not start: %s", node_id_.c_str(), why.message().c_str());
+    parts_.log.write(LogLevel::debug, "node %s does not start: %s", node_id_.c_str(), base::ErrorText(why).c_str());
   }
   begin_shutdown(kCloseTimeout);
-  observer_.on_started(why);
+  observer_.on_started(std::move(why));
 }
 
 /// What is so now says more than what was tried before.
@@ -68,8 +74,8 @@ void Node::on_start_deadline() {
   if (const std::optional<Error> silence = client_->silence()) {
     return fail_start(unreachable_pmd(*silence, options_));
   }
-  if (pmd_failure_) return fail_start(*pmd_failure_);
-  fail_start(last_unreachable_.value_or(unanswered_registration(options_)));
+  if (pmd_failure_) return fail_start(*std::move(pmd_failure_));
+  fail_start(last_unreachable_ ? *std::move(last_unreachable_) : unanswered_registration(options_));
 }
 
 /// Started is who is registered and knows who else is there.
@@ -99,10 +105,10 @@ void Node::on_unreachable(const Error& why, std::uint32_t attempts) {
   last_unreachable_ = unreachable_pmd(why, options_);
   if (parts_.log.is_enabled(LogLevel::debug)) {
     parts_.log.write(LogLevel::debug, "attempt %u to reach a PMD failed: %s", attempts,
-                     last_unreachable_->message().c_str());
+                     base::ErrorText(*last_unreachable_).c_str());
   }
   const bool is_final = why == Errc::erlang_epmd || why == Errc::not_a_pmd || why == Errc::name_not_found;
-  if (is_final && state_ == State::starting) return fail_start(*last_unreachable_);
+  if (is_final && state_ == State::starting) return fail_start(*std::move(last_unreachable_));
   const bool may_start = options_.start_pmd && parts_.pmd_starter != nullptr && io::is_loopback_host(options_.pmd_host);
   if (may_start && why.code == std::errc::connection_refused && !was_pmd_told_to_end_) start_pmd();
 }
@@ -114,7 +120,10 @@ void Node::heed_ended_pmd() {
 void Node::start_pmd() {
   if (std::exchange(is_starting_pmd_, true)) return;
   parts_.log.write(LogLevel::debug, "starting a PMD at %s:%u", options_.pmd_host.c_str(), options_.pmd_port);
-  parts_.pmd_starter->start_pmd([this](Result<PmdStart> outcome) { on_pmd_started(outcome); });
+  const auto start = [this] {
+    parts_.pmd_starter->start_pmd([this](Result<PmdStart> outcome) { on_pmd_started(outcome); });
+  };
+  if (!parts_.reactor.has_memory_for(start)) on_pmd_started(Error{Errc::out_of_memory, "starting a PMD"});
 }
 
 void Node::on_pmd_started(Result<PmdStart> outcome) {
@@ -130,8 +139,8 @@ void Node::on_pmd_started(Result<PmdStart> outcome) {
   }
   pmd_failure_ = unstarted_pmd(outcome.error(), options_);
   const bool is_starting = state_ == State::starting;
-  if (is_starting && pmd::is_final_launch_error(outcome.error())) return fail_start(*pmd_failure_);
-  parts_.log.write(is_starting ? LogLevel::info : LogLevel::error, "%s", pmd_failure_->message().c_str());
+  if (is_starting && pmd::is_final_launch_error(outcome.error())) return fail_start(*std::move(pmd_failure_));
+  parts_.log.write(is_starting ? LogLevel::info : LogLevel::error, "%s", base::ErrorText(*pmd_failure_).c_str());
 }
 
 }  // namespace distflow::runtime

@@ -4,8 +4,9 @@ namespace distflow::runtime {
 
 std::optional<transport::EncodedFrame> encode_notice(LinkParts& parts, std::string_view to,
                                                      const protocol::ConnectionNotice& notice) {
+  const std::string text = protocol::write_connection_notice(parts.intake.node_id, to, parts.reactor.wall_ms(), notice);
   parts.out.begin_frame();
-  parts.out.append(protocol::write_connection_notice(parts.intake.node_id, to, parts.reactor.wall_ms(), notice));
+  parts.out.append(text);
   if (parts.out.is_out_of_memory()) {
     parts.out.abandon_frame();
     return std::nullopt;

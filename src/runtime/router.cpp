@@ -45,7 +45,9 @@ SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const Pa
 void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
   // Addressed to who had the name then: to whoever has it now it would be misrouted.
   const bool is_current = target->peer != nullptr && target->version.load(std::memory_order_relaxed) == version;
-  if (is_current && is_under_way(target->peer->link->send(run))) return;
+  SendVerdict verdict = SendVerdict::queue_full;
+  const auto send = [&] { verdict = target->peer->link->send(run); };
+  if (is_current && parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
   if (is_current && run.count > 1) return send_one_by_one(target, version, run);
   Traffic& traffic = target->peer != nullptr ? *target->peer->traffic : parts_.traffic.unresolved();
   add_owned(traffic.out.accepted, run.count);
@@ -64,19 +66,21 @@ void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, con
 }
 
 void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
-  if (target->peer == nullptr) {
-    if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
-  }
-  SendVerdict verdict = SendVerdict::unresolved;
+  SendVerdict verdict = SendVerdict::out_of_memory;
   Traffic* traffic = &parts_.traffic.unresolved();
-  if (target->peer != nullptr) {
-    EnvelopeSuffix suffix;
-    traffic = target->peer->traffic;
-    verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
-  } else {
-    verdict = park(target, std::move(message));
-  }
-  if (is_under_way(verdict)) return;
+  const auto send = [&] {
+    if (target->peer == nullptr) {
+      if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
+    }
+    if (target->peer != nullptr) {
+      EnvelopeSuffix suffix;
+      traffic = target->peer->traffic;
+      verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
+    } else {
+      verdict = park(target, std::move(message));
+    }
+  };
+  if (parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
   // Its verdict was given on the other thread, as queued.
   add_owned(traffic->out.accepted, 1);
   if (verdict == SendVerdict::unresolved) return add_owned(traffic->out.dropped_unresolved, 1);  // told by park()
@@ -142,41 +146,65 @@ void Router::on_snapshot() {
 }
 
 void Router::on_binding(std::string_view name, Peer* peer) {
-  if (const TargetPtr target = parts_.targets.find(name)) bind(target, peer);
+  const TargetPtr target = parts_.targets.find(name);
+  if (target == nullptr) return;
+  // Without memory the name is as unknown as before, until it is sent to again or the patrol comes.
+  static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
 }
 
+/// Has the name lead to the peer, or to nobody if it throws.
 void Router::bind(const TargetPtr& target, Peer* peer) {
   target->peer = peer;
-  // What is parked goes first: only then may other threads encode for it by themselves.
-  if (peer != nullptr) flush_parked(target);
-  target->publish(peer != nullptr ? std::string_view(peer->prefix) : std::string_view());
+  if (peer == nullptr) return target->publish({});
+  try {
+    // What is parked goes first: only then may other threads encode for it by themselves.
+    flush_parked(target);
+    target->publish(peer->prefix);
+  } catch (const std::bad_alloc&) {
+    target->peer = nullptr;
+    target->publish({});
+    throw;
+  }
 }
 
 void Router::flush_parked(const TargetPtr& target) {
-  for (const ParkedMessage& message : target->parked) {
-    EnvelopeSuffix suffix;
-    const SendVerdict verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
-    if (is_under_way(verdict)) continue;
-    add_owned(parts_.traffic.unresolved().out.accepted, 1);
-    add_owned(parts_.traffic.unresolved().out.dropped_queue_full, 1);
-    parts_.drops.tell_sent(*target->peer->traffic, &SendCounters::dropped_queue_full, 1, nullptr);
+  SendCounters& unresolved = parts_.traffic.unresolved().out;
+  std::size_t count = 0;
+  const auto send_all = [&] {
+    for (; count < target->parked.size(); ++count) {
+      const ParkedMessage& message = target->parked[count];
+      EnvelopeSuffix suffix;
+      const SendVerdict verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
+      if (is_under_way(verdict)) continue;
+      add_owned(unresolved.accepted, 1);
+      add_owned(unresolved.dropped_queue_full, 1);
+      parts_.drops.tell_sent(*target->peer->traffic, &SendCounters::dropped_queue_full, 1, nullptr);
+    }
+  };
+  try {
+    send_all();
+  } catch (const std::bad_alloc&) {
+    forget_parked(target, count);
+    throw;
   }
-  forget_parked(target);
+  forget_parked(target, count);
 }
 
 std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters::*reason) {
   const std::uint64_t count = target->parked.size();
   add_owned(parts_.traffic.unresolved().out.accepted, count);
   add_owned(parts_.traffic.unresolved().out.*reason, count);
-  forget_parked(target);
+  forget_parked(target, target->parked.size());
   return count;
 }
 
-void Router::forget_parked(const TargetPtr& target) {
-  parked_count_ -= target->parked.size();
-  for (const ParkedMessage& message : target->parked) parked_bytes_ -= message.payload.size();
-  target->parked.clear();
-  waiting_.erase(target->name);
+/// Of the messages parked, the first `count`.
+void Router::forget_parked(const TargetPtr& target, std::size_t count) {
+  parked_count_ -= count;
+  const auto end = target->parked.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto message = target->parked.begin(); message != end; ++message) parked_bytes_ -= message->payload.size();
+  target->parked.erase(target->parked.begin(), end);
+  if (target->parked.empty()) waiting_.erase(target->name);
 }
 
 /// A copy: what is done to one changes the set.
@@ -190,8 +218,12 @@ std::vector<TargetPtr> Router::waiting() const {
 void Router::on_patrol() {
   const base::Instant now = parts_.reactor.now();
   const base::Duration patience = parts_.options.connect_deadline;
-  for (const TargetPtr& target : waiting()) {
-    if (now - target->parked_since < patience) continue;
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    const TargetPtr target = (next++)->second;  // what is done to it may take it out, and no other
+    if (Peer* peer = parts_.directory.find(target->name)) {
+      static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
+    }
+    if (target->parked.empty() || now - target->parked_since < patience) continue;
     parts_.drops.tell_unresolved(*target, NoPeer::unanswered, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
   }
@@ -201,7 +233,10 @@ void Router::on_patrol() {
 std::uint64_t Router::discard() {
   is_closed_ = true;
   std::uint64_t count = 0;
-  for (const TargetPtr& target : waiting()) count += drop_parked(target, &SendCounters::dropped_shutdown);
+  while (!waiting_.empty()) {
+    const TargetPtr target = waiting_.begin()->second;
+    count += drop_parked(target, &SendCounters::dropped_shutdown);
+  }
   parts_.reactor.timers().cancel(patrol_timer_);
   return count;
 }

@@ -80,7 +80,7 @@ class Router {
   SendVerdict refuse(TargetState& target, NoPeer why);
   void ask_for(TargetState& target);
   void bind(const TargetPtr& target, Peer* peer);
-  void forget_parked(const TargetPtr& target);
+  void forget_parked(const TargetPtr& target, std::size_t count);
   [[nodiscard]] std::vector<TargetPtr> waiting() const;
   void on_patrol();
 

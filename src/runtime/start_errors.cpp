@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -42,43 +43,66 @@ const char* reason_not_to_start(const NodeOptions& options) {
   return io::is_loopback_host(options.pmd_host) ? "" : "; a PMD of another machine is not started from here";
 }
 
+/// `why`, and what make_text() says of it; `why` alone where there is no memory for that.
+template <class MakeText>
+StartError with_text(const Error& why, MakeText make_text) noexcept {
+  try {
+    return {why, make_text()};
+  } catch (const std::bad_alloc&) {
+    return {why};
+  }
+}
+
+std::string own_advice(const Error& why, std::string about) {
+  if (!lacks_descriptors(why)) return about;
+  return about + (about.empty() ? "" : "; ") + "raise the limit of open files (ulimit -n), or close some";
+}
+
 }  // namespace
 
-StartError own_failure(const Error& why, std::string about) {
-  if (!lacks_descriptors(why)) return {why, std::move(about)};
-  return {why, about + (about.empty() ? "" : "; ") + "raise the limit of open files (ulimit -n), or close some"};
+StartError own_failure(const Error& why) noexcept {
+  return with_text(why, [&] { return own_advice(why, ""); });
 }
 
-StartError unreachable_pmd(const Error& why, const NodeOptions& options) {
-  if (is_own_failure(why)) return own_failure({why.code, kLooking}, pmd_at(options));
+StartError unreachable_pmd(const Error& why, const NodeOptions& options) noexcept {
+  if (is_own_failure(why)) {
+    return with_text({why.code, kLooking}, [&] { return own_advice(why, pmd_at(options)); });
+  }
   constexpr std::array<Errc, 4> of_the_other_side{Errc::pmd_silent, Errc::erlang_epmd, Errc::not_a_pmd,
                                                   Errc::name_not_found};
-  if (std::ranges::any_of(of_the_other_side, [&](Errc code) { return why == code; })) return {why, pmd_at(options)};
-  return {Error{Errc::pmd_unreachable, kLooking},
-          pmd_at(options) + "; the last attempt: " + why.message() + reason_not_to_start(options)};
+  if (std::ranges::any_of(of_the_other_side, [&](Errc code) { return why == code; })) {
+    return with_text(why, [&] { return pmd_at(options); });
+  }
+  return with_text({Errc::pmd_unreachable, kLooking}, [&] {
+    return pmd_at(options) + "; the last attempt: " + why.message() + reason_not_to_start(options);
+  });
 }
 
-StartError unanswered_registration(const NodeOptions& options) {
-  return {Error{Errc::timed_out, "registering with the PMD"}, pmd_at(options)};
+StartError unanswered_registration(const NodeOptions& options) noexcept {
+  return with_text({Errc::timed_out, "registering with the PMD"}, [&] { return pmd_at(options); });
 }
 
-StartError unstarted_pmd(const Error& why, const NodeOptions& options) {
-  const Result<std::string> program = pmd::find_pmd_program();
-  return own_failure(why, pmd_at(options) + (program && why != Errc::pmd_not_found
-                                                 ? "; the program is " + *program
-                                                 : "; looked for the program at " + pmd::places_of_pmd_program()));
+StartError unstarted_pmd(const Error& why, const NodeOptions& options) noexcept {
+  return with_text(why, [&] {
+    const Result<std::string> program = pmd::find_pmd_program();
+    return own_advice(why, pmd_at(options) + (program && why != Errc::pmd_not_found
+                                                  ? "; the program is " + *program
+                                                  : "; looked for the program at " + pmd::places_of_pmd_program()));
+  });
 }
 
 StartError refused_registration(const Error& why, std::string_view text, const protocol::NodeInfo* holder,
-                                const NodeOptions& options) {
-  if (why != Errc::alias_in_use) return {why, pmd_at(options) + " says: " + std::string(text)};
-  std::string about = pmd_at(options) + "; alias \"" + options.alias + "\"";
-  if (holder != nullptr) about += " is held by node " + holder->node_id + " at " + place(holder->host, holder->port);
-  return {why, about};
+                                const NodeOptions& options) noexcept {
+  return with_text(why, [&] {
+    if (why != Errc::alias_in_use) return pmd_at(options) + " says: " + std::string(text);
+    std::string about = pmd_at(options) + "; alias \"" + options.alias + "\"";
+    if (holder != nullptr) about += " is held by node " + holder->node_id + " at " + place(holder->host, holder->port);
+    return about;
+  });
 }
 
-StartError unusable_address(const Error& why, const NodeOptions& options) {
-  return own_failure(why, place(options.host, options.port));
+StartError unusable_address(const Error& why, const NodeOptions& options) noexcept {
+  return with_text(why, [&] { return own_advice(why, place(options.host, options.port)); });
 }
 
 }  // namespace distflow::runtime

@@ -1,7 +1,8 @@
 // Why a node does not start, in words that name the place: host and port, who holds the alias, where the PMD's program
 // was looked for.
 //
-// Any thread; pure, but for what asks the environment and the file system where a program is.
+// Any thread; pure, except that the environment and the file system are asked where a program is. Without memory for
+// the words, an error is its code alone.
 // Use: return fail_start(unreachable_pmd(why, options));
 #pragma once
 
@@ -15,19 +16,19 @@
 namespace distflow::runtime {
 
 /// What this process lacks or is not allowed, with what can be done about it where that is known.
-StartError own_failure(const Error& why, std::string about);
+StartError own_failure(const Error& why) noexcept;
 
 /// Of an attempt to reach the PMD. The code says apart: Errc::pmd_silent, erlang_epmd, not_a_pmd, name_not_found, what
 /// this process lacks (descriptors, memory, permission), and Errc::pmd_unreachable for all else.
-StartError unreachable_pmd(const Error& why, const NodeOptions& options);
+StartError unreachable_pmd(const Error& why, const NodeOptions& options) noexcept;
 /// Of a PMD that answers, and has not registered the node in time.
-StartError unanswered_registration(const NodeOptions& options);
+StartError unanswered_registration(const NodeOptions& options) noexcept;
 /// Of an attempt to start a PMD.
-StartError unstarted_pmd(const Error& why, const NodeOptions& options);
+StartError unstarted_pmd(const Error& why, const NodeOptions& options) noexcept;
 /// Of a registration. `text` is what the PMD says; `holder` who has the alias, null if it does not say.
 StartError refused_registration(const Error& why, std::string_view text, const protocol::NodeInfo* holder,
-                                const NodeOptions& options);
+                                const NodeOptions& options) noexcept;
 /// Of the address that the node listens at.
-StartError unusable_address(const Error& why, const NodeOptions& options);
+StartError unusable_address(const Error& why, const NodeOptions& options) noexcept;
 
 }  // namespace distflow::runtime

@@ -1,5 +1,7 @@
 #include "runtime/traffic.hpp"
 
+#include "base/room.hpp"
+
 namespace distflow::runtime {
 namespace {
 
@@ -64,10 +66,22 @@ Traffic& TrafficTable::of(std::string_view node_id) {
   traffic->node_id = node_id;
   tell_drops_of(*traffic);
   Traffic& added = *traffic;
-  by_id_.emplace(node_id, &added);
   const std::scoped_lock lock(mutex_);
+  base::make_room(all_, all_.size() + 1);
+  by_id_.emplace(node_id, &added);
   all_.push_back(std::move(traffic));
   return added;
+}
+
+void TrafficTable::add_up(NodeStats& stats) const {
+  const auto take = [&stats](const Traffic& traffic) {
+    accumulate(stats.sent, traffic.out.snapshot());
+    accumulate(stats.received, runtime::snapshot(traffic.in));
+  };
+  const std::scoped_lock lock(mutex_);
+  for (const auto& traffic : all_) take(*traffic);
+  take(others_);
+  take(unresolved_);
 }
 
 void TrafficTable::snapshot(NodeStats& stats) const {

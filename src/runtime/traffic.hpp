@@ -61,13 +61,15 @@ class TrafficTable {
   /// `drops` is told of all that is dropped, and must outlive the table; null: nobody is.
   explicit TrafficTable(DropLog* drops = nullptr);
 
-  /// The counters of that node; those of "(others)" beyond kPeersMax. Loop thread only.
+  /// The counters of that node; those of "(others)" beyond kPeersMax. May throw std::bad_alloc. Loop thread only.
   Traffic& of(std::string_view node_id);
   /// Of messages whose peer is not known yet.
   Traffic& unresolved() { return unresolved_; }
 
   /// All peers' counters, and their sums. Any thread.
   void snapshot(NodeStats& stats) const;
+  /// Their sums alone, without memory. Any thread.
+  void add_up(NodeStats& stats) const;
 
  private:
   void tell_drops_of(Traffic& traffic) const;
