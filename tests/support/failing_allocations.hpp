@@ -1,6 +1,6 @@
-// Makes allocations of the calling thread fail, in a program that links failing_allocations.cpp.
+// Makes allocations fail, in a program that links failing_allocations.cpp.
 //
-// Each thread has its own. Operator new throws, or gives null where it is asked not to throw.
+// Operator new throws, or gives null where it is asked not to throw; malloc() gives null where this program calls it.
 // Use: for (std::size_t n = 0;; ++n) { FailingAllocation nth(n); call(); if (!nth.has_failed()) break; }
 #pragma once
 
@@ -8,6 +8,7 @@
 
 namespace distflow::test {
 
+/// Of the calling thread. Each thread has its own.
 class FailingAllocation {
  public:
   /// After `count` more that succeed one fails; those behind it succeed.
@@ -17,6 +18,30 @@ class FailingAllocation {
   FailingAllocation& operator=(const FailingAllocation&) = delete;
 
   [[nodiscard]] bool has_failed() const;
+};
+
+/// Of all threads together that are not spared. One at a time; any thread.
+class FailingAnywhere {
+ public:
+  /// After `count` more that succeed `failures` of them fail; those behind them succeed.
+  explicit FailingAnywhere(std::size_t count, std::size_t failures = 1);
+  ~FailingAnywhere();
+  FailingAnywhere(const FailingAnywhere&) = delete;
+  FailingAnywhere& operator=(const FailingAnywhere&) = delete;
+
+  [[nodiscard]] bool has_failed() const;
+};
+
+/// What the calling thread allocates is spared by FailingAnywhere for as long as this lives, or is not.
+class Sparing {
+ public:
+  explicit Sparing(bool is_spared = true);
+  ~Sparing();
+  Sparing(const Sparing&) = delete;
+  Sparing& operator=(const Sparing&) = delete;
+
+ private:
+  const bool before_;
 };
 
 }  // namespace distflow::test
