@@ -174,7 +174,7 @@ void Session::release(Hold why) {
   if (holds_ == 0) connection_.resume();
 }
 
-void Session::on_frames(transport::Connection& connection) {
+void Session::on_frames(transport::Connection& connection) noexcept {
   framing::Frame frame;
   std::uint32_t left = kRequestsPerRun;
   while (left > 0 && connection.next_frame(frame)) {

@@ -110,7 +110,8 @@ class Session final : public base::ListNode<StreamsByAge>,
   [[nodiscard]] const char* foreign_protocol() const { return foreign_protocol_; }
 
  private:
-  void on_frames(transport::Connection& connection) override;
+  /// Ends the process without memory: the registry may have changed in part.
+  void on_frames(transport::Connection& connection) noexcept override;
   void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
   void on_closed(transport::Connection& connection, Error why) override;
   /// A reply that is not queued yet: a frame, or the head of one with nodes, its end behind it.
