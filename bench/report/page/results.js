@@ -92,8 +92,10 @@ const resultsFile = (() => {
     return {median: place.number('median'), low: place.number('low'), high: place.number('high')};
   }
 
+  // A point without a value is left out: what was measured there is no number.
   function points(place, name) {
-    const all = place.list(name, kValuesMax).map((element) => element.pair());
+    const all = place.list(name, kValuesMax).filter(({value}) => !Array.isArray(value) || value[1] !== null)
+      .map((element) => element.pair());
     return all.sort(([x], [other]) => x - other);
   }
 
