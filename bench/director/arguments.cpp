@@ -37,8 +37,6 @@ class Parser {
     const auto add_path = [](CLI::App& command, const char* name, std::string& path, const char* description) {
       command.add_option(name, path, description)->required();
     };
-    add_path(report_, "RESULTS", report_arguments_.results_path, "A file that --json has written");
-    add_path(report_, "PAGE", report_arguments_.html_path, "The file of HTML to write");
     add_path(compare_, "OLD", compare_arguments_.old_path, "A file that --json has written");
     add_path(compare_, "NEW", compare_arguments_.new_path, "A later one");
   }
@@ -49,7 +47,6 @@ class Parser {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error);
     }
-    if (report_.parsed()) return report_arguments_;
     if (compare_.parsed()) return compare_arguments_;
     arguments_.command_line = joined(argc, argv);
     // Two processes on one processor would wait for each other, wherever they are put.
@@ -122,11 +119,9 @@ class Parser {
 
   CLI::App app_{"distflow beside the machine's limits and its peers: interleaved, with confidence intervals",
                 "distflow-bench"};
-  CLI::App& report_{*app_.add_subcommand("report", "Make a page of a results file")};
   CLI::App& compare_{
       *app_.add_subcommand("compare", "What became better or worse beyond noise; ends with 1 if anything is worse")};
   Arguments arguments_;
-  ReportArguments report_arguments_;
   CompareArguments compare_arguments_;
 };
 

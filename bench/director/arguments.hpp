@@ -38,12 +38,6 @@ struct Arguments {
   std::string json_path{};  ///< empty: no results file
 };
 
-/// From a results file to a page.
-struct ReportArguments {
-  std::string results_path;
-  std::string html_path;
-};
-
 /// From one results file to another.
 struct CompareArguments {
   std::string old_path;
@@ -52,7 +46,7 @@ struct CompareArguments {
 
 /// What to do; or, when there is nothing to do (help, wrong usage), what to end with. What is to be said has been said
 /// then.
-using ParsedArguments = std::variant<Arguments, ReportArguments, CompareArguments, int>;
+using ParsedArguments = std::variant<Arguments, CompareArguments, int>;
 
 ParsedArguments parse_arguments(int argc, const char* const* argv);
 

@@ -5,7 +5,7 @@
 
 #include "bench/director/arguments.hpp"
 #include "bench/director/run.hpp"
-#include "bench/report/report.hpp"
+#include "bench/report/run_compare.hpp"
 
 namespace {
 
@@ -16,9 +16,6 @@ constexpr int kFailed = 3;  // by a fault that is neither a contestant's nor a f
 int main(int argc, char** argv) try {
   using namespace distflow::bench;
   const ParsedArguments parsed = parse_arguments(argc, argv);
-  if (const auto* report = std::get_if<ReportArguments>(&parsed)) {
-    return run_report(report->results_path, report->html_path);
-  }
   if (const auto* compare = std::get_if<CompareArguments>(&parsed)) {
     return run_compare(compare->old_path, compare->new_path);
   }

@@ -77,8 +77,6 @@ std::string format_tick(double value, std::string_view unit) {
   return with(text, step.name);
 }
 
-std::string format_ratio(double value) { return format_digits(value) + "×"; }
-
 std::string format_change(double fraction) {
   const std::string text = format_fixed(fraction * 100, 1) + " %";
   if (text == "-0.0 %") return "0.0 %";

@@ -21,7 +21,6 @@ namespace distflow::bench::report {
 /// A value on an axis: "10 k", "500 ns", without digits that say nothing.
 [[nodiscard]] std::string format_tick(double value, std::string_view unit);
 
-[[nodiscard]] std::string format_ratio(double value);
 /// "+3.2 %", "-0.4 %".
 [[nodiscard]] std::string format_change(double fraction);
 

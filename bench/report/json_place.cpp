@@ -60,21 +60,6 @@ double JsonPlace::as_number() const {
 
 double JsonPlace::number(const char* name) const { return member(name).as_number(); }
 
-std::optional<double> JsonPlace::number_if_any(const char* name) const {
-  if (!has(name)) return std::nullopt;
-  return number(name);
-}
-
-bool JsonPlace::truth(const char* name) const {
-  const JsonPlace place = member(name);
-  if (place.value_ == nullptr) return false;
-  if (!place.value_->IsBool()) {
-    place.complain("is neither true nor false");
-    return false;
-  }
-  return place.value_->GetBool();
-}
-
 JsonPlace JsonPlace::object(const char* name) const {
   JsonPlace place = member(name);
   if (place.value_ != nullptr && !place.value_->IsObject()) {
@@ -112,9 +97,10 @@ std::optional<std::pair<double, double>> JsonPlace::pair() const {
     complain("is not a pair");
     return std::nullopt;
   }
+  if ((*value_)[1].IsNull()) return std::nullopt;
+  const JsonPlace first(&(*value_)[0], path_ + "[0]", problem_);
   const JsonPlace second(&(*value_)[1], path_ + "[1]", problem_);
-  if (second.is_null()) return std::nullopt;
-  return std::pair{JsonPlace(&(*value_)[0], path_ + "[0]", problem_).as_number(), second.as_number()};
+  return std::pair{first.as_number(), second.as_number()};
 }
 
 }  // namespace distflow::bench::report

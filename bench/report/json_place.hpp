@@ -25,17 +25,14 @@ class JsonPlace {
   // What the object here must have.
   [[nodiscard]] std::string text(const char* name) const;
   [[nodiscard]] double number(const char* name) const;
-  [[nodiscard]] bool truth(const char* name) const;
   [[nodiscard]] JsonPlace object(const char* name) const;
   [[nodiscard]] std::vector<JsonPlace> list(const char* name) const;
 
+  /// Not null, either.
   [[nodiscard]] bool has(const char* name) const;
-  /// Nothing if it is null or absent.
-  [[nodiscard]] std::optional<double> number_if_any(const char* name) const;
   /// The members of the object here, as texts.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> members() const;
 
-  [[nodiscard]] bool is_null() const { return value_ == nullptr || value_->IsNull(); }
   /// The array here has `[a, b]`; nothing if `b` is null.
   [[nodiscard]] std::optional<std::pair<double, double>> pair() const;
 

@@ -29,38 +29,18 @@ Points read_points(const JsonPlace& place, const char* name) {
   return points;
 }
 
-Percentiles read_latency(const JsonPlace& place) {
-  Percentiles latency{
-      place.number("count"), {}, place.number("max"), place.number("mean"), read_points(place, "curve")};
-  for (const char* name : kPercentiles) latency.named.push_back(place.number(name));
-  return latency;
-}
-
 Entry read_entry(const JsonPlace& place, Kind kind) {
   Entry entry;
   entry.name = place.text("name");
-  entry.cpu_ns = place.number_if_any("cpu_ns");
   if (kind == Kind::growth) {
     entry.points = read_points(place, "points");
-    if (place.has("memory")) entry.memory = read_points(place, "memory");
-    return entry;
+  } else {
+    entry.figure = read_interval(place);
   }
-  for (const JsonPlace& value : place.list("values")) ++(value.is_null() ? entry.lost : entry.rounds);
-  entry.lost = std::max(entry.lost, static_cast<std::size_t>(std::max(0., place.number_if_any("lost").value_or(0))));
-  entry.figure = read_interval(place);
-  // Percentiles need at least one block that came through.
-  if (kind == Kind::latency && entry.figure) entry.latency = read_latency(place.object("latency"));
   return entry;
 }
 
-Ratio read_ratio(const JsonPlace& place) {
-  Ratio ratio{place.text("of"), place.text("to"), read_interval(place), std::nullopt};
-  if (!place.has("target")) return ratio;
-  const std::string sense = place.text("sense");
-  if (sense != "at least" && sense != "at most") place.complain("has a sense that is neither 'at least' nor 'at most'");
-  ratio.target = Target{place.number("target"), sense == "at least", place.has("met") && place.truth("met")};
-  return ratio;
-}
+Ratio read_ratio(const JsonPlace& place) { return {place.text("of"), place.text("to"), read_interval(place)}; }
 
 Kind read_kind(const JsonPlace& place) {
   const std::string kind = place.text("kind");
@@ -93,14 +73,9 @@ Results read_all(const JsonPlace& root) {
     root.complain("has the format '" + format + "', and not '" + std::string(kResultsFormat) + "'");
     return results;
   }
-  results.command = root.text("command");
-  results.date = root.text("date");
-  results.commit = root.text("commit");
   results.kernel = root.text("kernel");
   results.cpu = root.text("cpu");
   results.cores = root.text("cores");
-  results.load_before = root.number_if_any("load_before");
-  results.steal = root.number_if_any("steal");
   results.settings = root.object("settings").members();
   for (const JsonPlace& row : root.list("rows")) results.rows.push_back(read_row(row));
   return results;

@@ -1,4 +1,4 @@
-// Reads results files: what `distflow-bench ... --json FILE` writes.
+// Reads results files (docs/results.md), as far as two runs are compared by them.
 //
 // Pure but for the file; any thread.
 //

@@ -43,10 +43,7 @@ TEST(Arguments, say_how_nodes_wait_or_leave_it_to_them) {
   EXPECT_EQ(wait({"throughput", "--no-spin"}), NodeWait::blocking);
 }
 
-TEST(Arguments, of_report_and_compare_are_files) {
-  const auto report = std::get<ReportArguments>(parse({"report", "run.json", "run.html"}));
-  EXPECT_EQ(report.results_path, "run.json");
-  EXPECT_EQ(report.html_path, "run.html");
+TEST(Arguments, of_compare_are_files) {
   const auto compare = std::get<CompareArguments>(parse({"compare", "old.json", "new.json"}));
   EXPECT_EQ(compare.old_path, "old.json");
   EXPECT_EQ(compare.new_path, "new.json");

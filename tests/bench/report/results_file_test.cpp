@@ -32,11 +32,8 @@ TEST(ResultsFile, the_sample_is_read_with_all_its_rows) {
   const Row& row = loaded.results->rows[0];
   EXPECT_EQ(row.name, "one way, 128 B");
   EXPECT_EQ(row.entries.size(), 7U);
-  EXPECT_EQ(row.entries[4].lost, 1U);
-  EXPECT_EQ(row.entries[4].rounds, 9U);
   EXPECT_TRUE(row.ratios.back().is_noise());
-  EXPECT_EQ(loaded.results->rows[2].entries[0].latency->named.size(), 5U);
-  EXPECT_EQ(loaded.results->rows[6].entries[0].memory.size(), 5U);
+  EXPECT_EQ(loaded.results->rows[6].entries[0].points.size(), 5U);
 }
 
 TEST(ResultsFile, settings_are_kept_as_they_are_written) {
@@ -77,8 +74,8 @@ TEST(ResultsFile, a_missing_member_is_told_by_its_path) {
 TEST(ResultsFile, a_member_of_another_type_is_told_by_its_path) {
   EXPECT_EQ(problem_of(throughput_with(R"({"name":[],"values":[],"median":1,"low":1,"high":1})")),
             "rows[0].entries[0].name is not a text");
-  EXPECT_EQ(problem_of(throughput_with(R"({"name":"a","values":{},"median":1,"low":1,"high":1})")),
-            "rows[0].entries[0].values is not an array");
+  EXPECT_EQ(problem_of(with_rows(R"({"name":"r","kind":"throughput","unit":"ns","better":"lower","entries":{}})")),
+            "rows[0].entries is not an array");
   EXPECT_EQ(problem_of(throughput_with("7")), "rows[0].entries[0] is not an object");
   EXPECT_EQ(problem_of(with_rows(R"({"name":"r","kind":"other"})")), "rows[0] is of an unknown kind: 'other'");
 }
@@ -105,17 +102,7 @@ TEST(ResultsFile, an_entry_all_of_whose_blocks_were_lost_has_no_figure) {
         parse_results(throughput_with(R"({"name":"a","values":[null,null])" + std::string(figure) + "}"));
     ASSERT_TRUE(loaded.results) << loaded.problem;
     EXPECT_FALSE(loaded.results->rows[0].entries[0].figure);
-    EXPECT_EQ(loaded.results->rows[0].entries[0].lost, 2U);
   }
-}
-
-TEST(ResultsFile, a_target_has_a_sense) {
-  const std::string ratio = R"({"of":"a","to":"b","median":1,"low":1,"high":1,"target":2,"met":false,"sense":)";
-  const Loaded loaded = parse_results(throughput_with("", ratio + "\"at most\"}"));
-  ASSERT_TRUE(loaded.results) << loaded.problem;
-  EXPECT_FALSE(loaded.results->rows[0].ratios[0].target->is_at_least);
-  EXPECT_EQ(problem_of(throughput_with("", ratio + "\"about\"}")),
-            "rows[0].ratios[0] has a sense that is neither 'at least' nor 'at most'");
 }
 
 TEST(ResultsFile, a_file_that_cannot_be_read_is_named) {
