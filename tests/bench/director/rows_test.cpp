@@ -1,9 +1,14 @@
 #include "bench/director/rows.hpp"
 
 #include <gtest/gtest.h>
+#include <rapidjson/document.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <set>
+#include <string>
 
 #include "bench/director/part_rows.hpp"
 
@@ -43,6 +48,34 @@ TEST(Rows, every_ratio_is_of_contestants_of_its_row_and_no_two_have_one_name) {
     for (const RatioPlan& ratio : row.ratios) {
       EXPECT_TRUE(names.count(ratio.of)) << row.name << ": " << ratio.of;
       EXPECT_TRUE(ratio.to_value || names.count(ratio.to)) << row.name << ": " << ratio.to;
+    }
+  }
+}
+
+/// The contestants of each row that a results file may have.
+std::map<std::string, std::set<std::string>> names_in_files() {
+  Rows rows = all_rows();
+  for (const RowPlan& row : latency_rows(catalogue(), {.rate = 50'000})) rows.push_back(row);
+  std::map<std::string, std::set<std::string>> names;
+  for (const RowPlan& row : rows) {
+    for (const Seat& seat : row.seats) {
+      names[row.name].insert(seat.contestant.name);
+      if (row.point) names[row.point->growth].insert(seat.contestant.name);
+    }
+  }
+  return names;
+}
+
+TEST(Rows, and_contestants_of_the_example_that_the_pages_tests_use_are_those_of_the_director) {
+  std::ifstream file(DISTFLOW_REPORT_SAMPLE);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  rapidjson::Document example;
+  ASSERT_FALSE(example.Parse(text.c_str()).HasParseError());
+  std::map<std::string, std::set<std::string>> names = names_in_files();
+  for (const auto& row : example["rows"].GetArray()) {
+    ASSERT_TRUE(names.count(row["name"].GetString())) << row["name"].GetString();
+    for (const auto& entry : row["entries"].GetArray()) {
+      EXPECT_TRUE(names[row["name"].GetString()].count(entry["name"].GetString())) << entry["name"].GetString();
     }
   }
 }

@@ -28,12 +28,13 @@ std::string problem_of(const std::string& text) {
 TEST(ResultsFile, the_sample_is_read_with_all_its_rows) {
   const Loaded loaded = load_results(DISTFLOW_REPORT_SAMPLE);
   ASSERT_TRUE(loaded.results) << loaded.problem;
-  ASSERT_EQ(loaded.results->rows.size(), 8U);
+  ASSERT_EQ(loaded.results->rows.size(), 10U);
   const Row& row = loaded.results->rows[0];
   EXPECT_EQ(row.name, "one way, 128 B");
-  EXPECT_EQ(row.entries.size(), 7U);
+  EXPECT_EQ(row.entries.size(), 10U);
+  EXPECT_FALSE(row.entries.back().figure);
   EXPECT_TRUE(row.ratios.back().is_noise());
-  EXPECT_EQ(loaded.results->rows[6].entries[0].points.size(), 5U);
+  EXPECT_EQ(loaded.results->rows[8].entries[0].points.size(), 5U);
 }
 
 TEST(ResultsFile, settings_are_kept_as_they_are_written) {
