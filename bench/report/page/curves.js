@@ -11,7 +11,7 @@ const curves = (() => {
   const kFootHeight = 30;  // of those below the x axis
   const kNear = 40;       // pixels from the pointer to the line that is named, at most
   const kDecades = 4;     // of the percentile axis: p90 is at one, p99.99 at four
-  const kMaximumAt = 4.55;  // the maximum is no percentile: it has a place of its own behind them
+  const kMaximumAt = 4.75;  // the maximum is no percentile: it stands behind them, with room for both labels
   const kPercentileTicks = [[50, '50'], [90, '90'], [99, '99'], [99.9, '99.9'], [99.99, '99.99'], [100, 'max']];
 
   const pending = [];  // charts whose place is made and which are not drawn yet

@@ -68,6 +68,6 @@ const likeness = (() => {
     return row.ratios.find((other) => other.of === ratio.of + kOverTcp && other.to === ratio.to) ?? null;
   }
 
-  return {isOurs, isLimit, isNoise, isThroughMemory, siblingOverTcp, shownName, ratioName, likeForLikeFirst, tcpFirst,
-          likeForLike};
+  return {isOurs, isLimit, isNoise, isMemoryAgainstTcp, siblingOverTcp, shownName, ratioName, likeForLikeFirst,
+          tcpFirst, likeForLike};
 })();

@@ -84,7 +84,8 @@ const rows = (() => {
   function ratios(row) {
     if (row.ratios.length === 0) return [];
     const heads = ['ratio', 'median of the rounds', '95 % interval'].map((head) => dom.element('th', '', head));
-    return [dom.element('h3', '', 'Ratios, like for like first'),
+    const isMixed = row.ratios.some((ratio) => likeness.isMemoryAgainstTcp(row, ratio));
+    return [dom.element('h3', '', isMixed ? 'Ratios, like for like first' : 'Ratios'),
             dom.element('table', 'ratios', dom.element('tr', 'heads', ...heads),
                         ...likeness.likeForLikeFirst(row).map((ratio) => ratioLine(row, ratio)))];
   }

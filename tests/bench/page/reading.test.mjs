@@ -126,6 +126,19 @@ scenario('at 400 pixels nothing is wider than the window, and no text is cut off
   assert.ok(found.charts.length > 0 && found.charts.every((width) => width > 300), found.charts.join());
 });
 
+scenario('labels of an axis do not touch at 400 pixels', async (stage) => {
+  const page = await stage.open(example(), {width: 400});
+  const touching = await page.evaluate(() => curves.drawn.flatMap(({plot}) => {
+    const [axis] = plot.axes;
+    plot.ctx.font = axis.font[0];
+    const labels = axis._splits.map((value, i) => ({text: axis._values[i], middle: plot.valToPos(value, 'x', true)}))
+      .filter(({text}) => text).map((label) => ({...label, half: plot.ctx.measureText(label.text).width / 2}));
+    return labels.slice(1).filter((label, i) => label.middle - label.half < labels[i].middle + labels[i].half + 4)
+      .map(({text}) => text);
+  }));
+  assert.deepEqual(touching, []);
+});
+
 scenario('the box with values stays within 400 pixels', async (stage) => {
   const page = await stage.open(example(), {width: 400});
   const {y} = await middleOf(page, '#row-1 .bar-line');
