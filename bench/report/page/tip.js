@@ -9,6 +9,7 @@ const tip = (() => {
   box.id = 'tip';
   box.setAttribute('role', 'status');
   box.hidden = true;
+  let showFocused = null;  // shows the box again beside what the keyboard has come to
 
   // The first line is the heading. x and y are of the window; the box stays within it.
   function show(lines, x, y) {
@@ -26,19 +27,33 @@ const tip = (() => {
     box.hidden = true;
   }
 
-  // By pointer, by finger and by keyboard.
+  // By pointer, by finger and by keyboard. A finger leaves as soon as it is lifted, and the click comes after that.
   function attach(target, linesOf) {
+    const showAtPointer = ({clientX, clientY}) => show(linesOf(), clientX, clientY);
     target.tabIndex = 0;
-    target.addEventListener('pointermove', (event) => show(linesOf(), event.clientX, event.clientY));
+    target.addEventListener('pointermove', showAtPointer);
     target.addEventListener('pointerleave', hide);
+    target.addEventListener('click', showAtPointer);
     target.addEventListener('focus', () => {
-      const {left, bottom} = target.getBoundingClientRect();
-      show(linesOf(), left, bottom - kGap);
+      if (!target.matches(':focus-visible')) return;  // a pointer has brought the focus
+      showFocused = () => {
+        const {left, bottom} = target.getBoundingClientRect();
+        show(linesOf(), left, bottom - kGap);
+      };
+      showFocused();
     });
-    target.addEventListener('blur', hide);
+    target.addEventListener('blur', () => {
+      showFocused = null;
+      hide();
+    });
   }
 
-  document.addEventListener('keydown', ({key}) => { if (key === 'Escape') hide(); });
-  document.addEventListener('scroll', hide, {passive: true});
+  document.addEventListener('keydown', ({key}) => {
+    if (key !== 'Escape') return;
+    showFocused = null;
+    hide();
+  });
+  // To come to what has the focus, the browser may scroll after the box has been shown: it moves along.
+  document.addEventListener('scroll', () => showFocused ? showFocused() : hide(), {passive: true});
   return {attach, show, hide};
 })();

@@ -75,8 +75,8 @@ scenario('a point of a growth that is pointed at shows its x and its value', asy
   assert.deepEqual(await tipOf(page), ['distflow, inlined', '1 k connections: 380 k messages/s']);
 });
 
-scenario('values are reached by keyboard, and Escape puts them away', async (stage) => {
-  const page = await stage.open();
+scenario('values are reached by keyboard, also beyond the window, and Escape puts them away', async (stage) => {
+  const page = await stage.open(example(), {height: 500});
   const press = async (key) => {
     for (const type of ['keyDown', 'keyUp']) await page.send('Input.dispatchKeyEvent', {type, key, code: key});
     await page.settle();
@@ -85,7 +85,30 @@ scenario('values are reached by keyboard, and Escape puts them away', async (sta
   assert.match((await tipOf(page)).join(' '), /^distflow, inlined, TCP median 24\.2 M/);
   await press('Tab');
   assert.match((await tipOf(page)).join(' '), /^distflow, inlined, TCP median 6\.39 µs/);
+  const bars = ['distflow, inlined, TCP', 'distflow, inlined, memory', 'distflow, dispatcher, TCP'];
+  for (const name of ['distflow, inlined', 'distflow', ...bars]) {
+    await press('Tab');
+    assert.equal((await tipOf(page))?.[0], name);
+  }
+  assert.ok(await page.evaluate(() => window.scrollY > 0), 'all was within the window');
   await press('Escape');
+  assert.equal(await tipOf(page), null);
+});
+
+scenario('a finger that taps a bar sees its values, and they go when it taps elsewhere', async (stage) => {
+  const page = await stage.open(example(), {width: 400});
+  const tap = async ({x, y}) => {
+    await page.send('Input.dispatchTouchEvent', {type: 'touchStart', touchPoints: [{x, y}]});
+    await page.send('Input.dispatchTouchEvent', {type: 'touchEnd', touchPoints: []});
+    await page.settle();
+  };
+  await page.send('Emulation.setTouchEmulationEnabled', {enabled: true});
+  const bar = await middleOf(page, '#row-1 .bar-line');
+  await tap(bar);
+  assert.equal((await tipOf(page))?.[0], 'distflow, inlined, TCP');
+  const {left, top} = await page.evaluate(() => document.querySelector('#row-1 h2').getBoundingClientRect().toJSON());
+  assert.ok(top > 0);
+  await tap({x: left + 5, y: top + 5});
   assert.equal(await tipOf(page), null);
 });
 
