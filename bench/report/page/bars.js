@@ -21,7 +21,7 @@ const bars = (() => {
       const least = entry.values.reduce((one, other) => Math.min(one, other));
       const greatest = entry.values.reduce((one, other) => Math.max(one, other));
       const range = `${format.value(least, row.unit)} to ${format.quantity(greatest, row.unit)}`;
-      lines.push(`${entry.values.length} rounds, ${range}`);
+      lines.push(`${entry.values.length} ${entry.values.length === 1 ? 'round' : 'rounds'}, ${range}`);
     }
     if (entry.cpuNs !== null) lines.push(`CPU time ${format.value(entry.cpuNs, 'ns')} each`);
     return lines;

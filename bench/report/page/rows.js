@@ -19,7 +19,7 @@ const rows = (() => {
     }
     const rounds = row.entries.reduce((most, {values}) => Math.max(most, values.length), 0);
     return `${row.isHigherBetter ? 'Longer' : 'Shorter'} is better. A bar ends at the median of ${rounds} ` +
-           'interleaved rounds; its whisker is the 95 % interval of the median.';
+           `interleaved ${rounds === 1 ? 'round' : 'rounds'}; its whisker is the 95 % interval of the median.`;
   }
 
   function named(row, name, colours) {

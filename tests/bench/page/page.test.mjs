@@ -42,9 +42,9 @@ scenario('four absolute numbers come first and the targets last', async (stage) 
   assert.deepEqual(order, ['header', 'numbers', ...rows, 'targets', 'footer']);
   const numbers = (await texts(page, '.number')).map((number) => number.split(/\s*\n\s*/).join(' | '));
   assert.deepEqual(numbers, [
-    'one way, 128 B | 24.2 M messages/s | distflow, inlined, TCP | 31.1 M messages/s through shared memory',
+    'one way, 128 B | 24.2 M | messages/s | distflow, inlined, TCP | 31.1 M messages/s through shared memory',
     'round trip, closed loop, 128 B | 6.39 µs | distflow, inlined, TCP | 1.39 µs through shared memory',
-    'echo, 1000 connections | 385 k messages/s | distflow, inlined',
+    'echo, 1000 connections | 385 k | messages/s | distflow, inlined',
     'a node\'s start with no PMD running, to registered | 2.63 ms | distflow',
   ]);
 });
