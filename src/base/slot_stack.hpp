@@ -5,7 +5,8 @@
 //   2. take() finds nothing only if no slot was free at a moment of the call. Whoever gives one back next is told, in
 //      the very operation that gives it back.
 //   3. What a thread did before it gave a slot back is seen by the one that takes it.
-//   4. The slot given back last is taken first: what belongs to it is still in a cache.
+//   4. Whoever is told that one is wanted has what was done before the take() that found nothing.
+//   5. The slot given back last is taken first: what belongs to it is still in a cache.
 //
 // All of it is one word, so that "none is free" and "somebody wants one" change together: the top of the stack, whether
 // somebody found nothing, and a tag. The tag makes each word differ, so that a compare-exchange never takes a stack
@@ -46,8 +47,9 @@ class SlotStack {
       const std::uint64_t next = top == 0
                                      ? changed(head, 0) | kWanted
                                      : changed(head, below(top).load(std::memory_order_relaxed)) | (head & kWanted);
-      // release: whoever puts a slot back and is told has what was done before this call.
-      if (head_.compare_exchange_weak(head, next, std::memory_order_acq_rel, std::memory_order_acquire)) return top;
+      // release: whoever puts a slot back and is told has what was done before this call. No acquire: no word comes
+      // twice, so that what is replaced is what was loaded, and acquired there.
+      if (head_.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_acquire)) return top;
     }
   }
 

@@ -58,12 +58,13 @@ class RunExtent {
   }
   /// Lets go of a run of which `frames_taken` frames have been taken.
   LetGo let_go(std::uint32_t frames_taken) {
+    // acquire: what the lane did with the run before it sealed it.
     std::uint64_t word = word_.load(std::memory_order_acquire);
     if (frames_of(word) != frames_taken) return LetGo::kept;
     if ((word & kSealed) != 0) return LetGo::sealed;
     // release: the loop has done with the run. If a frame or the seal has come, it is looked at once more.
     const bool is_done =
-        word_.compare_exchange_strong(word, word | kReleased, std::memory_order_acq_rel, std::memory_order_relaxed);
+        word_.compare_exchange_strong(word, word | kReleased, std::memory_order_release, std::memory_order_relaxed);
     return is_done ? LetGo::released : LetGo::kept;
   }
 

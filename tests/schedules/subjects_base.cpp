@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <utility>
 
 #include "base/bounded_queue.hpp"
 #include "base/sleep_flag.hpp"
@@ -118,6 +120,40 @@ class SleepWorld {
   std::array<int, 2> done_{};
 };
 
+/// Each call of a flag is to have what was done before all earlier ones, whoever made them.
+class FlagOrderWorld {
+ public:
+  std::vector<std::function<void()>> threads() {
+    const auto sleep_twice = [this] {
+      for (int round = 0; round < 2; ++round) {
+        call([this] { flag_.announce(); });
+        call([this] { (void)flag_.is_announced(); });
+        call([this] { flag_.retract(); });
+      }
+    };
+    const auto take_twice = [this] {
+      for (int round = 0; round < 2; ++round) call([this] { (void)flag_.take(); });
+    };
+    return {sleep_twice, take_twice, [this] { call([this] { (void)flag_.is_announced(); }); }};
+  }
+  void check_end() {}
+
+ private:
+  template <class Call>
+  void call(Call&& call) {
+    const std::size_t own = begun_++;
+    ModelAtomics::note_write(&before_[own], 1);
+    call();
+    for (const std::size_t earlier : order_) ModelAtomics::note_read(&before_[earlier], 1);
+    order_.push_back(own);
+  }
+
+  base::SleepFlag<ModelAtomics> flag_;
+  std::array<int, 16> before_{};  // by call: stands for what its thread did before it
+  std::size_t begun_ = 0;
+  std::vector<std::size_t> order_;  // of the calls, as their exchanges came
+};
+
 /// A flag whose end of sleep is a plain store: it breaks the chain of exchanges.
 class FlagWithStore {
  public:
@@ -172,19 +208,29 @@ class SlotWorld {
   void use(std::size_t thread) {
     for (int round = 0; round < 2; ++round) {
       std::uint32_t slot = 0;
-      while ((slot = slots_.take()) == 0) Schedule::current()->wait(bells_[thread]);
+      while ((slot = take(thread)) == 0) Schedule::current()->wait(bells_[thread]);
       check(!is_taken_[slot], "a slot is taken twice");
       is_taken_[slot] = true;
       ModelAtomics::note_write(&contents_[slot], 1);
       Schedule::current()->yield();
       is_taken_[slot] = false;
       if (slots_.put(slot)) {
+        for (const int* before : std::exchange(in_vain_, {})) ModelAtomics::note_read(before, 1);
         for (Bell& bell : bells_) bell.ring();
       }
     }
   }
+  std::uint32_t take(std::size_t thread) {
+    int& before = before_[thread].emplace_back();
+    ModelAtomics::note_write(&before, 1);
+    const std::uint32_t slot = slots_.take();
+    if (slot == 0) in_vain_.push_back(&before);
+    return slot;
+  }
 
   Slots slots_;
+  std::array<std::deque<int>, 3> before_;  // by thread and attempt: stands for what was done before it
+  std::vector<const int*> in_vain_;        // of attempts that found nothing, since somebody was last told
   std::array<Bell, 3> bells_;
   std::array<int, 4> contents_{};
   std::array<bool, 4> is_taken_{};
@@ -211,6 +257,8 @@ std::vector<Subject> base_subjects() {
            [](Chooser& chooser, const Weakening* weakening) {
              return run_world<SleepWorld<base::SleepFlag<ModelAtomics>>>(chooser, weakening);
            }},
+          {"order_of_a_sleep_flags_calls",
+           [](Chooser& chooser, const Weakening* weakening) { return run_world<FlagOrderWorld>(chooser, weakening); }},
           {"one_slot", slots(1)},
           {"two_slots", slots(2)}};
 }

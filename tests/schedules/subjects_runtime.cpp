@@ -89,7 +89,7 @@ class MailboxWorld {
   std::size_t handled_ = 0;
 };
 
-/// A lane that fills one run, and the loop, which takes from it and sleeps when it holds none.
+/// A lane that fills runs one after the other, and the loop, which takes from them and sleeps when it holds none.
 class RunWorld {
  public:
   std::vector<std::function<void()>> threads() {
@@ -98,26 +98,47 @@ class RunWorld {
   void check_end() { check(taken_all_ == kFrames, "a frame is lost, or taken twice"); }
 
  private:
-  static constexpr std::uint32_t kFrames = 4;
+  static constexpr std::uint32_t kFrames = 5;
+  static constexpr std::uint32_t kFramesOfRun = 3;
+  struct Run {
+    runtime::RunExtent<ModelAtomics> extent;
+    int rest = 0;  // stands for what else is in a run
+  };
 
-  void announce() {
-    extent_.open(1, false);
+  // The lane.
+  void announce(std::size_t run) {
+    ModelAtomics::note_write(&runs_[run].rest, 1);  // it is the lane's to write, and begins anew
+    runs_[run].extent.open(1, false);
+    announced_runs_.push_back(run);
     announced_.store(announced_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     if (asleep_.take()) bell_.ring();
   }
   void add_all() {
+    bool is_open = false;
     for (std::uint32_t i = 0; i < kFrames; ++i) {
+      const std::size_t run = i / kFramesOfRun;
+      Run& open = runs_[run];
+      if (is_open && open.extent.is_released()) {
+        ModelAtomics::note_write(&open.rest, 1);
+        is_open = false;
+      }
       ModelAtomics::note_write(&frames_[i], 1);
-      if (i > 0 && extent_.extend(1)) continue;
-      ModelAtomics::note_write(&run_, 1);  // it is the lane's to write, and begins anew
-      announce();
+      if (is_open) ModelAtomics::note_read(&open.rest, 1);
+      if (!is_open || !open.extent.extend(1)) announce(run);
+      is_open = true;
+      if ((i + 1) % kFramesOfRun == 0 || i + 1 == kFrames) {
+        ModelAtomics::note_read(&open.rest, 1);
+        if (!open.extent.seal()) ModelAtomics::note_write(&open.rest, 1);
+        is_open = false;
+      }
     }
   }
+
+  // The loop.
   void take_all() {
     for (int seen = 0; taken_all_ < kFrames;) {
       if (announced_.load(std::memory_order_acquire) > seen) {
-        ++seen;
-        take_until_let_go();
+        take_until_let_go(runs_[announced_runs_[static_cast<std::size_t>(seen++)]]);
         continue;
       }
       asleep_.announce();
@@ -125,22 +146,24 @@ class RunWorld {
       asleep_.retract();
     }
   }
-  void take_until_let_go() {
+  void take_until_let_go(Run& run) {
     std::uint32_t taken = 0;
+    runtime::LetGo outcome{};
     do {
-      ModelAtomics::note_read(&run_, 1);
-      const auto extent = extent_.look();
+      ModelAtomics::note_read(&run.rest, 1);
+      const auto extent = run.extent.look();
       check(extent.frames == extent.bytes, "the counts of frames and bytes do not belong together");
       for (; taken < extent.frames; ++taken) ModelAtomics::note_read(&frames_[taken_all_++], 1);
-    } while (extent_.let_go(taken) == runtime::LetGo::kept);
+    } while ((outcome = run.extent.let_go(taken)) == runtime::LetGo::kept);
+    if (outcome == runtime::LetGo::sealed) ModelAtomics::note_write(&run.rest, 1);
   }
 
-  runtime::RunExtent<ModelAtomics> extent_;
+  std::array<Run, 2> runs_;
+  std::vector<std::size_t> announced_runs_;
   ModelAtomics::Atomic<int> announced_;
   base::SleepFlag<ModelAtomics> asleep_;
   Bell bell_;
   std::array<int, kFrames> frames_{};
-  int run_ = 0;
   std::uint32_t taken_all_ = 0;
 };
 
@@ -152,7 +175,7 @@ std::vector<Subject> runtime_subjects() {
       return run_world<MailboxWorld>(chooser, weakening, overflow, producers);
     };
   };
-  return {{"run_of_frames",
+  return {{"runs_of_frames",
            [](Chooser& chooser, const Weakening* weakening) { return run_world<RunWorld>(chooser, weakening); }},
           {"mailbox_that_blocks", mailbox(Overflow::block, base::Sharing::one)},
           {"mailbox_that_drops_the_oldest", mailbox(Overflow::drop_oldest, base::Sharing::one)},
