@@ -71,8 +71,9 @@ class Turnstile {
         return {first, size};
       }
       const std::uint64_t next = pack(first + size, runs_of(entered) + 1);
-      // acq_rel: pairs with the acquire above and in leave(), which must see every run that entered before.
-      if (entered_.compare_exchange_weak(entered, next, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      // release: who sees the new word has this thread's look at the limit. The count of runs makes the word differ
+      // from each one before, so that what is replaced is what was loaded, and acquired there.
+      if (entered_.compare_exchange_weak(entered, next, std::memory_order_release, std::memory_order_acquire)) {
         return {first, size};
       }
     }
@@ -85,15 +86,18 @@ class Turnstile {
       left_.store(pack(passage.first + passage.size, 0), std::memory_order_release);
       return;
     }
-    // acquire: whoever counted itself here before has its entry seen by the look at `entered` below.
+    // acquire: whoever counted itself here before has its entry seen by the look at `entered` below, and has its copy
+    // passed on by the exchange.
     std::uint64_t left = left_.load(std::memory_order_acquire);
     for (;;) {
-      const std::uint64_t entered = entered_.load(std::memory_order_acquire);
+      // relaxed: it is of use only if all runs that it counts have counted themselves in `left`.
+      const std::uint64_t entered = entered_.load(std::memory_order_relaxed);
       const std::uint32_t runs = runs_of(left) + 1;
       // The last run that is inside moves the place for all of them; the others only count themselves out.
       const std::uint32_t place = runs == runs_of(entered) ? place_of(entered) : place_of(left);
       // release: as above; the exchanges on `left_` are one release sequence, so that it carries all runs' copies.
-      if (left_.compare_exchange_weak(left, pack(place, runs), std::memory_order_acq_rel, std::memory_order_acquire)) {
+      // No acquire: what is replaced is what was loaded, since no word comes twice.
+      if (left_.compare_exchange_weak(left, pack(place, runs), std::memory_order_release, std::memory_order_acquire)) {
         return;
       }
     }
@@ -121,14 +125,14 @@ class Turnstile {
   }
   [[nodiscard]] Sharing sharing() const { return sharing_; }
 
-  /// How far this side may enter, as of the latest look at the opposite one. Acquire, as in room().
-  [[nodiscard]] std::uint32_t limit() const { return limit_.load(std::memory_order_acquire); }
+  /// How far this side may enter, as of a look at the opposite one. relaxed: for size_beyond(), which looks again.
+  [[nodiscard]] std::uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
   /// Looks at the opposite side; returns how far this one may enter.
   std::uint32_t look(const Turnstile& opposite, std::uint32_t lead) {
     const std::uint32_t limit = opposite.left() + lead;
     if (sharing_ == Sharing::one) {
-      limit_.store(limit, std::memory_order_release);
+      limit_.store(limit, std::memory_order_relaxed);  // no other thread looks at it
       return limit;
     }
     // Another thread may have looked later, and stored its look earlier: the larger one stays.
@@ -141,7 +145,8 @@ class Turnstile {
     return latest;
   }
 
-  [[nodiscard]] std::uint32_t entered() const { return place_of(entered_.load(std::memory_order_acquire)); }
+  /// relaxed: a look at the other side, if it is to be an earlier one, comes first and acquires.
+  [[nodiscard]] std::uint32_t entered() const { return place_of(entered_.load(std::memory_order_relaxed)); }
   [[nodiscard]] std::uint32_t left() const { return place_of(left_.load(std::memory_order_acquire)); }
 
  private:
@@ -195,6 +200,10 @@ struct Words {
       const Word word = Atomics::load_word(from + i);
       std::memcpy(to + i * sizeof word, &word, sizeof word);
     }
+  }
+  static void note_believed(const T& place) {
+    const auto* words = reinterpret_cast<const Word*>(&place);
+    for (std::size_t i = 0; i < kCount; ++i) Atomics::note_believed(words + i);
   }
 };
 
@@ -264,8 +273,8 @@ class BoundedQueue {
   }
   [[nodiscard]] std::size_t max_size() const { return max_size_; }
 
-  /// For a producer: the size, or something between it and `known` if it is no more than that. What was popped is
-  /// looked at only if the last look leaves more than `known`.
+  /// For a producer: the size if it is more than `known`, else something that is no more. What was popped is looked at
+  /// only if the last look leaves more than `known`, or lies beyond what this thread knows to be pushed.
   [[nodiscard]] std::size_t size_beyond(std::size_t known) {
     const std::size_t size = size_within(producers_.limit());
     return size <= known ? size : size_within(producers_.look(poppers_, max_size_));
@@ -306,7 +315,9 @@ class BoundedQueue {
       const Passage passage = glimpse.passage;
       if (passage.size == 0) return 0;
       for (std::uint32_t i = 0; i < passage.size; ++i) Words::load(places_[(passage.first + i) & mask_], out[i]);
-      if (poppers_.claim(glimpse)) return passage.size;
+      if (!poppers_.claim(glimpse)) continue;
+      for (std::uint32_t i = 0; i < passage.size; ++i) Words::note_believed(places_[(passage.first + i) & mask_]);
+      return passage.size;
     }
   }
 

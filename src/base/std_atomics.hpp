@@ -27,6 +27,9 @@ struct StdAtomics {
   static void store_word(Word* word, Word value) {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
   }
+  /// Called when what load_word() has returned is believed: no store_word() may come before that load any more.
+  template <class Word>
+  static void note_believed(const Word* /*word*/) {}
 
   /// Called before `n` objects are read or written that no other thread may write meanwhile. Nothing here; a test finds
   /// out whether that is so.

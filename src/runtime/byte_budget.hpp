@@ -25,41 +25,44 @@ class BasicByteBudget {
   }
 
   bool try_reserve(std::size_t bytes) {
-    // acquire, here and in the exchange: keeps the look at what was given back behind this one, so that a refusal is
-    // true of the moment of this one. What was given back orders nothing else.
+    // acquire, here and where the exchange fails: keeps the look at what was given back behind this one, so that a
+    // refusal is true of the moment of this one. release: passes that look on to who reserves next. What is given back
+    // orders nothing else, hence a look at it is relaxed.
     std::uint64_t reserved = reserved_.load(std::memory_order_acquire);
     do {
       if (bytes > open(reserved, given_back_seen_.load(std::memory_order_relaxed))) {
-        const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
+        const std::uint64_t given_back = given_back_.load(std::memory_order_relaxed);
         given_back_seen_.store(given_back, std::memory_order_relaxed);
         if (bytes > open(reserved, given_back)) return false;
       }
       if (reservers_ == base::Sharing::one) {
-        reserved_.store(reserved + bytes, std::memory_order_release);
+        reserved_.store(reserved + bytes, std::memory_order_relaxed);
         return true;
       }
-    } while (!reserved_.compare_exchange_weak(reserved, reserved + bytes, std::memory_order_acq_rel,
+    } while (!reserved_.compare_exchange_weak(reserved, reserved + bytes, std::memory_order_release,
                                               std::memory_order_acquire));
     return true;
   }
 
   /// Takes back a part of what was reserved and that nobody gives back.
   void cancel(std::size_t bytes) {
-    // release, here and below: whoever finds the room finds what was done before it was given.
+    // relaxed: a smaller sum refuses nobody, whatever is known of what was given back.
     if (reservers_ == base::Sharing::one) {
-      reserved_.store(reserved_.load(std::memory_order_relaxed) - bytes, std::memory_order_release);
+      reserved_.store(reserved_.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
     } else {
-      reserved_.fetch_sub(bytes, std::memory_order_release);
+      reserved_.fetch_sub(bytes, std::memory_order_relaxed);
     }
   }
 
+  /// release: pairs with used(). The caller has what it gives back from who reserved it.
   void give_back(std::size_t bytes) {
     given_back_.store(given_back_.load(std::memory_order_relaxed) + bytes, std::memory_order_release);
   }
 
   [[nodiscard]] std::size_t used() const {
+    // acquire: what was reserved is then no less than what was given back of it.
     const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
-    return std::min<std::uint64_t>(reserved_.load(std::memory_order_acquire) - given_back, max_);
+    return std::min<std::uint64_t>(reserved_.load(std::memory_order_relaxed) - given_back, max_);
   }
   [[nodiscard]] std::size_t room() const { return max_ - used(); }
   [[nodiscard]] std::size_t max() const { return max_; }

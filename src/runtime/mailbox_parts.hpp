@@ -245,7 +245,7 @@ void BasicMailbox<Atomics>::retire(std::span<const Mail> mails, Count count) {
   budget_.give_back(charge);
   if (options_.overflow == Overflow::drop_oldest) {
     popped_charge_ -= charge;
-    being_handled_.store(popped_charge_, std::memory_order_release);
+    being_handled_.store(popped_charge_, std::memory_order_relaxed);
   }
   is_settled_ = false;
 }
@@ -265,13 +265,14 @@ void BasicMailbox<Atomics>::give_kept_leases_back() {
 
 /// The charge that no eviction can free. A pop under way is left its time: an eviction in the midst of it has it copy
 /// anew, and a producer that is faster than the consumer would let it have nothing. One that stalls is not waited for,
-/// and once found to stall not again.
+/// and once found to stall not again. relaxed, here and where it is written: it passes nothing on. An old value lets
+/// one eviction more be tried, or one less; what room there is, the budget and the queue say.
 template <class Atomics>
 std::uint64_t BasicMailbox<Atomics>::being_handled_when_popped() {
-  const std::uint64_t first = being_handled_.load(std::memory_order_acquire);
+  const std::uint64_t first = being_handled_.load(std::memory_order_relaxed);
   if ((first & kPopping) == 0 || first == stalled_pop_.load(std::memory_order_relaxed)) return first;
   for (int looks = 0; looks < Atomics::kPatience; ++looks) {
-    const std::uint64_t now = being_handled_.load(std::memory_order_acquire);
+    const std::uint64_t now = being_handled_.load(std::memory_order_relaxed);
     if (now != first) return now;
   }
   stalled_pop_.store(first, std::memory_order_relaxed);
@@ -336,7 +337,7 @@ std::size_t BasicMailbox<Atomics>::pop_contended(std::span<Mail> out) {
   const std::size_t count = queue_.pop_run(out.data(), out.size());
   mailbox_detail::for_each_alike(out.first(count),
                                  [this](std::span<const Mail>, std::size_t charge) { popped_charge_ += charge; });
-  being_handled_.store(popped_charge_, std::memory_order_release);
+  being_handled_.store(popped_charge_, std::memory_order_relaxed);
   return count;
 }
 

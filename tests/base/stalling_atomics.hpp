@@ -94,6 +94,8 @@ struct StallingAtomics {
     Stall::pass();
     *word = value;
   }
+  template <class Word>
+  static void note_believed(const Word* /*word*/) {}
   template <class T>
   static void note_read(const T* /*first*/, std::size_t /*n*/) {
     Stall::pass();

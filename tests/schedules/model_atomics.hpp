@@ -79,13 +79,15 @@ struct ModelAtomics {
 
   template <class Word>
   static Word load_word(const Word* word, Where where = Where::current()) {
-    Schedule& here = *Schedule::current();
-    return static_cast<Word>(here.load(here.word(word), std::memory_order_relaxed, where));
+    return static_cast<Word>(Schedule::current()->load_word(word, where));
   }
   template <class Word>
   static void store_word(Word* word, Word value, Where where = Where::current()) {
-    Schedule& here = *Schedule::current();
-    here.store(here.word(word), value, std::memory_order_relaxed, where);
+    Schedule::current()->store_word(word, value, where);
+  }
+  template <class Word>
+  static void note_believed(const Word* word) {
+    Schedule::current()->note_believed(word);
   }
   template <class T>
   static void note_read(const T* first, std::size_t n) {

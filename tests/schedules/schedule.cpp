@@ -141,6 +141,10 @@ std::memory_order Schedule::pass(const char* operation, std::memory_order order,
   if (running_ == 0) return order;
   if (++operations_ > kOperationsMax) fail("no end after many operations");
   switch_point(false);
+  return order_at(operation, order, where);
+}
+
+std::memory_order Schedule::order_at(const char* operation, std::memory_order order, const SourcePlace& where) const {
   const bool is_under_test = std::string_view(where.file_name()).find("src/") != std::string_view::npos;
   if (sites != nullptr && is_under_test) {
     ++(*sites)[{name_of(where), operation, where.line(), order}];
@@ -166,6 +170,7 @@ void Schedule::store(Location& location, std::uint64_t value, std::memory_order 
 bool Schedule::compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t value, bool may_fail,
                                 std::memory_order success, std::memory_order failure, const SourcePlace& where) {
   success = pass("compare_exchange", success, where);
+  if (running_ != 0) failure = order_at("failed compare_exchange", failure, where);
   // A failure is a load, which may return an older store, as long as it is another value.
   const std::size_t age = running_ == 0 ? 0 : chooser_.pick(location.choices(clock(), failure));
   const bool is_latest = location.latest() == expected;
@@ -182,7 +187,31 @@ bool Schedule::compare_exchange(Location& location, std::uint64_t& expected, std
   return false;
 }
 
-Location& Schedule::word(const void* address) { return words_.try_emplace(address, make_location(0)).first->second; }
+Schedule::Word& Schedule::word(const void* address) {
+  return words_.try_emplace(address, Word{make_location(0), {}, {}}).first->second;
+}
+
+std::uint64_t Schedule::load_word(const void* address, const SourcePlace& where) {
+  Word& word = this->word(address);
+  const std::uint64_t value = load(word.location, std::memory_order_relaxed, where);
+  word.loaded.at[running_] = clock().at[running_];
+  return value;
+}
+
+/// Here no load returns a value of the future, as a relaxed one may. So a store is refused that could be such a value:
+/// one that did not happen after each load that was believed.
+void Schedule::store_word(const void* address, std::uint64_t value, const SourcePlace& where) {
+  Word& word = this->word(address);
+  store(word.location, value, std::memory_order_relaxed, where);
+  for (std::size_t i = 0; i < kThreadsMax && running_ != 0; ++i) {
+    if (word.believed.at[i] > clock().at[i]) fail("a word is overwritten that another thread may read only later");
+  }
+}
+
+void Schedule::note_believed(const void* address) {
+  Word& word = this->word(address);
+  word.believed.at[running_] = word.loaded.at[running_];
+}
 
 void Schedule::note(const void* address, bool writes) {
   PlainAccesses& accesses = plain_[address];

@@ -84,7 +84,9 @@ class Schedule {
   }
   bool compare_exchange(Location& location, std::uint64_t& expected, std::uint64_t value, bool may_fail,
                         std::memory_order success, std::memory_order failure, const SourcePlace& where);
-  Location& word(const void* address);
+  std::uint64_t load_word(const void* address, const SourcePlace& where);
+  void store_word(const void* address, std::uint64_t value, const SourcePlace& where);
+  void note_believed(const void* address);
   void note(const void* address, bool writes);
 
   /// The sites that any schedule has come by, if this is set.
@@ -98,12 +100,19 @@ class Schedule {
     Bell* waits_for = nullptr;
     bool has_ended = true;
   };
+  struct Word {
+    Location location;
+    Clock loaded;    // by thread: when it loaded this last
+    Clock believed;  // the same of those loads whose value was believed
+  };
   static constexpr std::size_t kStackSize = std::size_t{64} * 1024;
   static constexpr std::uint64_t kOperationsMax = 20000;
 
   static void enter();
   Clock& clock() { return threads_[running_].clock; }
+  Word& word(const void* address);
   std::memory_order pass(const char* operation, std::memory_order order, const SourcePlace& where);
+  std::memory_order order_at(const char* operation, std::memory_order order, const SourcePlace& where) const;
   void switch_point(bool is_voluntary);
   void switch_to(std::size_t thread);
   [[noreturn]] void fail(std::string what);
@@ -115,7 +124,7 @@ class Schedule {
   std::size_t running_ = 0;
   std::uint64_t operations_ = 0;
   std::string failure_;
-  std::unordered_map<const void*, Location> words_;
+  std::unordered_map<const void*, Word> words_;
   std::unordered_map<const void*, PlainAccesses> plain_;
 };
 

@@ -16,8 +16,10 @@ namespace distflow::test {
 
 const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
-    std::vector<Subject> subjects = base_subjects();
-    for (Subject& subject : runtime_subjects()) subjects.push_back(std::move(subject));
+    std::vector<Subject> subjects;
+    for (const auto& some : {base_subjects(), room_subjects(), runtime_subjects()}) {
+      subjects.insert(subjects.end(), some.begin(), some.end());
+    }
     return subjects;
   }();
   return all;
@@ -68,54 +70,6 @@ TEST(WrongProtocols, are_found_each) {
   }
 }
 
-/// Orders that are stronger than any subject shows. They stay: each is cheap, and has its reason beside it in the code.
-const std::set<std::string> kStrongerThanShown = {
-    // Keep a look at the other side behind one at the own, so that a refusal is true of one moment: no subject asks for
-    // that.
-    "bounded_queue.hpp enter: load without acquire 1",
-    "bounded_queue.hpp enter: compare_exchange without acquire 1",
-    "bounded_queue.hpp enter: compare_exchange without release 1",
-    "bounded_queue.hpp entered: load without acquire 1",
-    "bounded_queue.hpp glimpse: load without acquire 1",
-    "bounded_queue.hpp leave: load without acquire 2",
-    "bounded_queue.hpp leave: compare_exchange without acquire 1",
-    // Keeps the loads of words before the claim. In the model no load returns a value of the future, so that they are.
-    "bounded_queue.hpp claim: compare_exchange without release 1",
-    // Pass on what another operation passes on as well: the positions of the turnstiles.
-    "bounded_queue.hpp limit: load without acquire 1",
-    "bounded_queue.hpp look: store without release 1",
-    // Keep a refusal for lack of bytes true of one moment; what lies in messages is passed on by the queue.
-    "byte_budget.hpp cancel: exchange without release 1",
-    "byte_budget.hpp cancel: store without release 1",
-    "byte_budget.hpp give_back: store without release 1",
-    "byte_budget.hpp try_reserve: load without acquire 1",
-    "byte_budget.hpp try_reserve: compare_exchange without acquire 1",
-    "byte_budget.hpp try_reserve: compare_exchange without release 1",
-    "byte_budget.hpp try_reserve: store without release 1",
-    "byte_budget.hpp used: load without acquire 1",
-    "byte_budget.hpp used: load without acquire 2",
-    // Bound how much is evicted in vain beside a pop under way; no subject counts that.
-    "mailbox_parts.hpp being_handled_when_popped: load without acquire 1",
-    "mailbox_parts.hpp being_handled_when_popped: load without acquire 2",
-    "mailbox_parts.hpp pop_contended: store without release 1",
-    "mailbox_parts.hpp retire: store without release 1",
-    // The run is passed on by look() and extend(), whichever comes next.
-    "run_extent.hpp let_go: load without acquire 1",
-    "run_extent.hpp let_go: compare_exchange without acquire 1",
-    // Parts of the proof in sleep_flag.hpp for work that the sleeper hands to its wakers; those of the subjects take
-    // none.
-    "sleep_flag.hpp announce: exchange without release 1",
-    "sleep_flag.hpp is_announced: exchange without acquire 1",
-    "sleep_flag.hpp retract: exchange without acquire 1",
-    "sleep_flag.hpp retract: exchange without release 1",
-    "sleep_flag.hpp seems_announced: load without acquire 1",
-    "sleep_flag.hpp take: exchange without acquire 1",
-    // For what is done before a take() that finds nothing, and seen by who is told; a bell passes nothing on.
-    "slot_stack.hpp push: compare_exchange without acquire 1",
-    "slot_stack.hpp take: compare_exchange without acquire 1",
-    "slot_stack.hpp take: compare_exchange without release 1",
-};
-
 std::string text(const Weakening& weakening) {
   return weakening.site.function + ": " + weakening.site.operation + " without " +
          (weakening.drops_acquire ? "acquire" : "release");
@@ -123,7 +77,7 @@ std::string text(const Weakening& weakening) {
 
 /// Until it is found in one of the subjects that come by; 0: not found.
 std::uint64_t schedules_until_found(const Weakening& weakening, const std::set<std::size_t>& in, std::string& what) {
-  constexpr std::uint64_t kMax = 3000;
+  constexpr std::uint64_t kMax = 20'000;
   for (std::uint64_t i = 0; i < kMax; ++i) {
     for (const std::size_t subject : in) {
       RandomChooser chooser(i);
@@ -153,7 +107,8 @@ std::map<Site, std::set<std::size_t>> all_sites() {
   return all;
 }
 
-TEST(WeakenedOrders, are_found_each_but_those_known_to_be_stronger_than_any_subject_shows) {
+/// So no order is stronger than what the classes promise needs.
+TEST(WeakenedOrders, are_found_each) {
   std::map<std::string, int> ordinals;  // of operations of one function, kind and order: lines move, these stay
   for (const auto& [site, in] : all_sites()) {
     for (const bool drops_acquire : {true, false}) {
@@ -163,7 +118,7 @@ TEST(WeakenedOrders, are_found_each_but_those_known_to_be_stronger_than_any_subj
       const std::string numbered = name + " " + std::to_string(++ordinals[name]);
       std::string what;
       const std::uint64_t found = schedules_until_found(weakening, in, what);
-      EXPECT_TRUE(found > 0 || kStrongerThanShown.contains(numbered)) << numbered << " is not found";
+      EXPECT_GT(found, 0U) << numbered << " is not found";
       std::printf("%-62s %6s  %s\n", numbered.c_str(), found == 0 ? "-" : std::to_string(found).c_str(), what.c_str());
       std::fflush(stdout);
     }

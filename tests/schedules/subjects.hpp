@@ -21,8 +21,9 @@ struct Subject {
 
 const std::vector<Subject>& subjects();
 
-/// The subjects of subjects_base.cpp and subjects_runtime.cpp.
+/// The subjects of the files of these names.
 std::vector<Subject> base_subjects();
+std::vector<Subject> room_subjects();
 std::vector<Subject> runtime_subjects();
 /// Protocols that are wrong whatever their orders, as the ones beside them once were.
 std::vector<Subject> wrong_subjects();
