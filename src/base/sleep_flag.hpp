@@ -32,6 +32,8 @@ class SleepFlag {
   void announce() { flag_.exchange(1, std::memory_order_seq_cst); }
   /// The sleeper is awake.
   void retract() { flag_.exchange(0, std::memory_order_seq_cst); }
+  /// One of these two.
+  void tell(bool sleeps) { flag_.exchange(sleeps ? 1 : 0, std::memory_order_seq_cst); }
   /// For who has handed work over: whether the sleeper is to be woken. Says so once for each announcement.
   bool take() { return flag_.exchange(0, std::memory_order_seq_cst) != 0; }
   /// As take() does, whether there is an announcement, and leaves it.

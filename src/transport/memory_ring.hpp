@@ -5,8 +5,8 @@
 //   1. What lies there may be changed by the other process at any time, to anything. Each side keeps its own position
 //      to itself, and believes of the other's only what can be: else the ring is broken, for good.
 //   2. Bytes are copied out before they are looked at: what has been checked cannot change.
-//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, asks whether the other sleeps. Both
-//      exchange one flag, so that whichever comes second sees what the other did before.
+//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, asks whether the other sleeps
+//      (base/sleep_flag.hpp). Of those two whichever comes second sees what the other did before.
 // Use: RingWriter writer(memory); writer.write(bytes); if (writer.is_reader_to_be_woken()) ...
 #pragma once
 
@@ -16,32 +16,40 @@
 #include <span>
 #include <string_view>
 
+#include "base/sleep_flag.hpp"
+#include "base/std_atomics.hpp"
+
 namespace distflow::transport {
 
 /// What the two sides of a ring tell each other, in shared memory.
-struct RingControl {
-  alignas(128) std::atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
-  alignas(128) std::atomic<std::uint64_t> taken;    ///< bytes, ever; the reader's
-  alignas(128) std::atomic<std::uint32_t> reader_sleeps;
-  alignas(128) std::atomic<std::uint32_t> writer_waits;  ///< for room
+template <class Atomics>
+struct BasicRingControl {
+  alignas(128) typename Atomics::template Atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
+  alignas(128) typename Atomics::template Atomic<std::uint64_t> taken;    ///< bytes, ever; the reader's
+  alignas(128) base::SleepFlag<Atomics> reader_sleeps;
+  alignas(128) base::SleepFlag<Atomics> writer_waits;  ///< for room
 };
+using RingControl = BasicRingControl<base::StdAtomics>;
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
-static_assert(sizeof(RingControl) == 512);
+static_assert(sizeof(RingControl) == 512 && sizeof(base::SleepFlag<>) == sizeof(std::uint32_t));
 
 /// One direction in shared memory.
-struct RingMemory {
-  RingControl& control;
+template <class Atomics>
+struct BasicRingMemory {
+  BasicRingControl<Atomics>& control;
   std::span<char> bytes;  ///< a power of two
 };
+using RingMemory = BasicRingMemory<base::StdAtomics>;
 
 /// What both sides have: the ring, the position of their own, and the other's as last seen.
+template <class Atomics>
 class RingEnd {
  public:
   /// Whether the other's position has been one that cannot be.
   [[nodiscard]] bool is_broken() const { return is_broken_; }
 
  protected:
-  explicit RingEnd(RingMemory memory) : memory_(memory) {}
+  explicit RingEnd(BasicRingMemory<Atomics> memory) : memory_(memory) {}
   ~RingEnd() = default;
 
   [[nodiscard]] std::size_t capacity() const { return memory_.bytes.size(); }
@@ -53,7 +61,7 @@ class RingEnd {
   /// The bytes from a position on, up to `size_max` or the end of the memory.
   [[nodiscard]] std::span<char> at(std::uint64_t position, std::size_t size_max) const;
 
-  const RingMemory memory_;
+  const BasicRingMemory<Atomics> memory_;
   std::uint64_t written_ = 0;
   std::uint64_t taken_ = 0;
 
@@ -61,9 +69,10 @@ class RingEnd {
   bool is_broken_ = false;
 };
 
-class RingWriter : public RingEnd {
+template <class Atomics>
+class BasicRingWriter : public RingEnd<Atomics> {
  public:
-  explicit RingWriter(RingMemory memory) : RingEnd(memory) {}
+  explicit BasicRingWriter(BasicRingMemory<Atomics> memory) : RingEnd<Atomics>(memory) {}
 
   /// Copies as much as there is room for, and tells how much that was; 0 as well when the ring is broken.
   std::size_t write(std::string_view bytes);
@@ -72,15 +81,20 @@ class RingWriter : public RingEnd {
   bool is_reader_to_be_woken();
 
   /// Asks to be woken when there is room, or no longer; there may be some already.
-  void wait_for_room(bool waits) { memory_.control.writer_waits.exchange(waits ? 1 : 0, std::memory_order_seq_cst); }
+  void wait_for_room(bool waits) { memory_.control.writer_waits.tell(waits); }
 
  private:
+  using RingEnd<Atomics>::memory_;
+  using RingEnd<Atomics>::written_;
+  using RingEnd<Atomics>::taken_;
+
   std::size_t room(std::size_t wanted);
 };
 
-class RingReader : public RingEnd {
+template <class Atomics>
+class BasicRingReader : public RingEnd<Atomics> {
  public:
-  explicit RingReader(RingMemory memory) : RingEnd(memory) {}
+  explicit BasicRingReader(BasicRingMemory<Atomics> memory) : RingEnd<Atomics>(memory) {}
 
   /// Copies what there is, up to the size of `out`, and tells how much that was; 0 as well when the ring is broken.
   std::size_t read(std::span<char> out);
@@ -90,10 +104,20 @@ class RingReader : public RingEnd {
   bool is_writer_to_be_woken();
 
   /// Asks to be woken when there is something to read, or no longer; there may be something already.
-  void sleep(bool sleeps) { memory_.control.reader_sleeps.exchange(sleeps ? 1 : 0, std::memory_order_seq_cst); }
+  void sleep(bool sleeps) { memory_.control.reader_sleeps.tell(sleeps); }
 
  private:
+  using RingEnd<Atomics>::memory_;
+  using RingEnd<Atomics>::written_;
+  using RingEnd<Atomics>::taken_;
+
   std::size_t unread();
 };
+
+using RingWriter = BasicRingWriter<base::StdAtomics>;
+using RingReader = BasicRingReader<base::StdAtomics>;
+extern template class RingEnd<base::StdAtomics>;
+extern template class BasicRingWriter<base::StdAtomics>;
+extern template class BasicRingReader<base::StdAtomics>;
 
 }  // namespace distflow::transport

@@ -25,6 +25,7 @@ const std::vector<Subject>& subjects();
 std::vector<Subject> base_subjects();
 std::vector<Subject> room_subjects();
 std::vector<Subject> runtime_subjects();
+std::vector<Subject> transport_subjects();
 /// Protocols that are wrong whatever their orders, as the ones beside them once were.
 std::vector<Subject> wrong_subjects();
 

@@ -129,6 +129,8 @@ class FlagOrderWorld {
         call([this] { flag_.announce(); });
         call([this] { (void)flag_.is_announced(); });
         call([this] { flag_.retract(); });
+        call([this] { flag_.tell(true); });
+        call([this] { flag_.tell(false); });
       }
     };
     const auto take_twice = [this] {

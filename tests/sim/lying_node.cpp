@@ -281,7 +281,7 @@ void LyingNode::write_in_ring(NodeTalk& talk) {
   // Takes what came, so that the node goes on.
   transport::RingControl& incoming = ring_of(shared.memory, shared.ring_size, 1 - shared.own).control;
   incoming.taken.store(incoming.written.load());
-  if (incoming.writer_waits.exchange(0) != 0) say_bytes(talk, std::string_view("\0", 1));
+  if (incoming.writer_waits.take()) say_bytes(talk, std::string_view("\0", 1));
 }
 
 void LyingNode::break_ring(NodeTalk& talk) {
