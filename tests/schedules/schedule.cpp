@@ -76,13 +76,14 @@ void Schedule::enter() {
   schedule.switch_point(true);
 }
 
+/// Those that can go on, the next one first: threads that all yield take turns, if nothing else is chosen.
 std::vector<std::size_t> Schedule::others() const {
   std::vector<std::size_t> others;
-  for (std::size_t i = 1; i < threads_.size(); ++i) {
+  const std::size_t count = threads_.size() - 1;
+  for (std::size_t step = 1; step < count; ++step) {
+    const std::size_t i = 1 + (running_ - 1 + step) % count;
     const Thread& thread = threads_[i];
-    if (i != running_ && !thread.has_ended && (thread.waits_for == nullptr || thread.waits_for->is_rung_)) {
-      others.push_back(i);
-    }
+    if (!thread.has_ended && (thread.waits_for == nullptr || thread.waits_for->is_rung_)) others.push_back(i);
   }
   return others;
 }

@@ -58,7 +58,9 @@ TEST_P(Schedules, with_up_to_two_departures_all_hold) {
 }
 
 TEST(WrongProtocols, are_found_each) {
-  for (const Subject& subject : wrong_subjects()) {
+  std::vector<Subject> wrong = wrong_base_subjects();
+  for (Subject& subject : wrong_runtime_subjects()) wrong.push_back(std::move(subject));
+  for (const Subject& subject : wrong) {
     std::string what;
     std::uint64_t count = 0;
     for (; what.empty() && count < 100'000; ++count) {

@@ -27,7 +27,8 @@ std::vector<Subject> room_subjects();
 std::vector<Subject> runtime_subjects();
 std::vector<Subject> transport_subjects();
 /// Protocols that are wrong whatever their orders, as the ones beside them once were.
-std::vector<Subject> wrong_subjects();
+std::vector<Subject> wrong_base_subjects();
+std::vector<Subject> wrong_runtime_subjects();
 
 /// A schedule of `World`, which has threads() and check_end(). One that has failed may be in any state, and is kept.
 template <class World, class... Arguments>

@@ -265,7 +265,7 @@ std::vector<Subject> base_subjects() {
           {"two_slots", slots(2)}};
 }
 
-std::vector<Subject> wrong_subjects() {
+std::vector<Subject> wrong_base_subjects() {
   return {{"a_flag_with_a_plain_store",
            [](Chooser& chooser, const Weakening*) { return run_world<SleepWorld<FlagWithStore>>(chooser, nullptr); }},
           {"a_pool_that_counts_before_it_looks",

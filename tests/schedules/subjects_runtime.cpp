@@ -89,6 +89,100 @@ class MailboxWorld {
   std::size_t handled_ = 0;
 };
 
+/// The loop, which is told of room in the mailbox by a task, and the second thread, which has that task run: as in
+/// Delivery. Another thread's task leaves the loop's queue no room at times.
+template <bool kTriesAgain>
+class RoomTaskWorld {
+ public:
+  RoomTaskWorld() { mailbox_.on_room(base::Delegate<void()>::to<&RoomTaskWorld::on_room>(*this)); }
+
+  std::vector<std::function<void()>> threads() {
+    return {[this] { produce(); }, [this] { consume(); }, [this] { post(kOther); }};
+  }
+  void check_end() { check(handled_ == kMessages, "a message is lost, or is there twice"); }
+
+ private:
+  static constexpr int kRoom = 1;
+  static constexpr int kOther = 2;
+
+  // Any thread.
+  bool post(int task) {
+    if (tasks_.push_run(&task, 1) == 0) return false;
+    if (loop_asleep_.take()) loop_bell_.ring();
+    return true;
+  }
+
+  // The loop.
+  void produce() {
+    for (std::size_t sent = 0; sent < kMessages;) {
+      const runtime::PushResult result = mailbox_.push_run(std::span(mails_).subspan(sent));
+      sent = kMessages - result.blocked;
+      if (asleep_.take()) work_.ring();
+      while (result.blocked > 0 && !run_task()) {
+      }
+    }
+    has_produced_.store(1, std::memory_order_release);
+    if (asleep_.take()) work_.ring();
+  }
+  /// Waits for one; whether it says that there is room.
+  bool run_task() {
+    int task = 0;
+    while (tasks_.pop_run(&task, 1) == 0) {
+      loop_asleep_.announce();
+      tasks_.size() == 0 ? Schedule::current()->wait(loop_bell_) : Schedule::current()->yield();
+      loop_asleep_.retract();
+    }
+    return task == kRoom;
+  }
+
+  // The second thread.
+  void on_room() {
+    owes_room_ = true;
+    tell_room_owed();
+  }
+  void tell_room_owed() {
+    if (owes_room_) owes_room_ = !post(kRoom) && kTriesAgain;
+  }
+  void consume() {
+    for (;;) {
+      tell_room_owed();
+      const bool is_last = has_produced_.load(std::memory_order_acquire) != 0;
+      if (drain()) continue;
+      if (is_last) return;
+      if (owes_room_) {
+        Schedule::current()->yield();
+        continue;
+      }
+      asleep_.announce();
+      const bool is_idle = mailbox_.size() == 0 && has_produced_.load(std::memory_order_relaxed) == 0;
+      is_idle ? Schedule::current()->wait(work_) : Schedule::current()->yield();  // a push may be under way
+      asleep_.retract();
+    }
+  }
+  bool drain() {
+    std::array<Mail, 2> run;
+    const std::size_t count = mailbox_.pop_run(run);
+    if (count == 0) return false;
+    handled_ += count;
+    mailbox_.release_run(std::span(run).first(count));
+    return true;
+  }
+
+  runtime::PeerCounters sender_;
+  MailMaker maker_{sender_};
+  std::vector<Mail> mails_ = maker_.run(0, kMessages);
+  runtime::BasicMailbox<ModelAtomics> mailbox_{
+      {.max_size = 2, .overflow = Overflow::block, .producers = base::Sharing::one}};
+  base::BoundedQueue<int, ModelAtomics> tasks_{{.max_size = 1, .poppers = base::Sharing::one}};
+  base::SleepFlag<ModelAtomics> loop_asleep_;
+  base::SleepFlag<ModelAtomics> asleep_;
+  ModelAtomics::Atomic<int> has_produced_;
+  Bell loop_bell_;
+  Bell work_;
+  bool owes_room_ = false;
+  std::size_t handled_ = 0;
+};
+
 /// A lane that fills runs one after the other, and the loop, which takes from them and sleeps when it holds none.
 class RunWorld {
  public:
@@ -175,11 +269,19 @@ std::vector<Subject> runtime_subjects() {
       return run_world<MailboxWorld>(chooser, weakening, overflow, producers);
     };
   };
-  return {{"runs_of_frames",
-           [](Chooser& chooser, const Weakening* weakening) { return run_world<RunWorld>(chooser, weakening); }},
-          {"mailbox_that_blocks", mailbox(Overflow::block, base::Sharing::one)},
-          {"mailbox_that_drops_the_oldest", mailbox(Overflow::drop_oldest, base::Sharing::one)},
-          {"mailbox_that_drops_the_newest", mailbox(Overflow::drop_newest, base::Sharing::several)}};
+  return {
+      {"runs_of_frames",
+       [](Chooser& chooser, const Weakening* weakening) { return run_world<RunWorld>(chooser, weakening); }},
+      {"room_told_by_a_task_although_tasks_are_many",
+       [](Chooser& chooser, const Weakening* weakening) { return run_world<RoomTaskWorld<true>>(chooser, weakening); }},
+      {"mailbox_that_blocks", mailbox(Overflow::block, base::Sharing::one)},
+      {"mailbox_that_drops_the_oldest", mailbox(Overflow::drop_oldest, base::Sharing::one)},
+      {"mailbox_that_drops_the_newest", mailbox(Overflow::drop_newest, base::Sharing::several)}};
+}
+
+std::vector<Subject> wrong_runtime_subjects() {
+  return {{"room_told_by_a_task_that_may_be_refused",
+           [](Chooser& chooser, const Weakening*) { return run_world<RoomTaskWorld<false>>(chooser, nullptr); }}};
 }
 
 }  // namespace distflow::test
