@@ -31,10 +31,11 @@ gather_headers() {
 
 # write_tools BIN TARGET: CMake wants one program a tool. Two of its options this zig does not know: -fPIE, which says no
 # more than -fPIC, and what asks the linker for its version. zig's version stands there for compiler caches, which go by
-# the content.
+# the content; where this checkout lies does not, so that what another one compiled is found again.
 write_tools() {
   local bin=$1 target=$2 tool arguments
   mkdir -p "$bin"
+  ln -sfn "$zig" "$bin/zig"
   for tool in cc c++ ar ranlib; do
     arguments=$tool
     case $tool in cc | c++) arguments="$tool -target $target" ;; esac
@@ -49,7 +50,7 @@ for argument; do
   esac
   set -- "\$@" "\$argument"
 done
-exec "$zig" $arguments "\$@"
+exec "\${0%/*}/zig" $arguments "\$@"
 TOOL
     chmod +x "$bin/$tool"
   done

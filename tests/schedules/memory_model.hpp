@@ -7,7 +7,8 @@
 //      acquire has read. An exchange passes on what the store that it replaces did.
 //   3. Plain objects: two accesses, one of them a write, of which none happened before the other, are a race.
 // Stores take effect in the order in which the schedule makes them, so that no load returns a value of the future. That
-// leaves executions out which the standard allows; none is in that it forbids.
+// leaves executions out which the standard allows; none is in that it forbids. For words of objects, where it matters,
+// Schedule::store_word() refuses what could be such a value.
 // Use: see schedule.hpp, which calls this.
 #pragma once
 
