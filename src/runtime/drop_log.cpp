@@ -70,7 +70,7 @@ ShortText describe(const Attempt& attempt) {
   try {
     const base::ErrorText why(attempt.why);
     text.append(" (");
-    text.append(why);
+    text.append(why.c_str());
     text.append(")");
   } catch (const std::bad_alloc&) {  // the line says the rest
   }
