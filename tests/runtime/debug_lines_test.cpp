@@ -83,7 +83,7 @@ TEST(DebugLines, memory_that_a_peer_does_not_take_is_told) {
 TEST(DebugLines, a_pmd_that_cannot_be_reached_is_told_attempt_by_attempt) {
   Cluster cluster({}, &make_backend, LogLevel::debug);
   cluster.stop_pmd();
-  TestNode& node = cluster.add_node({.alias = "lonely", .start_deadline = std::chrono::milliseconds(50)});
+  TestNode& node = cluster.add_node({.alias = "lonely", .start_deadline = std::chrono::seconds(1)});
   EXPECT_FALSE(*node.started);
   EXPECT_TRUE(came_in_order(cluster, {"attempt 1 to reach a PMD failed: looking for a PMD: ",
                                       "node " + node->node_id() + " does not start: "}));

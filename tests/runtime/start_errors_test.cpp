@@ -41,7 +41,7 @@ std::string at(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port);
 
 TEST(StartErrors, where_nothing_listens_it_names_the_place_and_what_the_system_says) {
   const SilentPort nobody;
-  const Started node = start_at(nobody.port(), {.start_pmd = false, .start_deadline = 50ms});
+  const Started node = start_at(nobody.port(), {.start_pmd = false, .start_deadline = 1s});
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error(), Errc::pmd_unreachable);
   EXPECT_THAT(node.error().message(),
@@ -52,7 +52,7 @@ TEST(StartErrors, where_nothing_listens_it_names_the_place_and_what_the_system_s
 
 TEST(StartErrors, what_listens_and_does_not_speak_is_told_from_no_pmd) {
   const RawSocket silent = RawSocket::listening();
-  const Started node = start_at(silent.port(), {.start_deadline = 50ms});
+  const Started node = start_at(silent.port(), {.start_deadline = 1s});
   ASSERT_FALSE(node);
   EXPECT_EQ(node.error(), Errc::pmd_silent);
   EXPECT_THAT(node.error().message(), AllOf(HasSubstr("something listens there and does not answer"),
@@ -84,7 +84,7 @@ TEST(StartErrors, without_descriptors_it_says_so_wherever_they_run_out) {
       ::close(first_free);
       const rlimit few{static_cast<rlim_t>(first_free) + more, static_cast<rlim_t>(first_free) + more};
       ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-      const Started node = start_at(nobody.port(), {.start_pmd = false, .start_deadline = 20ms});
+      const Started node = start_at(nobody.port(), {.start_pmd = false, .start_deadline = 1s});
       ASSERT_FALSE(node);
       if (node.error() == Errc::pmd_unreachable) {
         ASSERT_EQ(::write(enough[1], "y", 1), 1);
@@ -187,7 +187,7 @@ TEST(StartErrors, a_host_of_another_machine_is_told_with_why_no_pmd_is_started_t
   SocketCluster cluster;
   NoProgram starter(Error{Errc::pmd_not_started, "not to be asked"});
   // Of no interface: the system refuses to connect there, or nothing answers.
-  TestNode& node = cluster.add_node({.pmd_host = "::ffff:0.0.0.1", .start_deadline = 50ms}, &starter);
+  TestNode& node = cluster.add_node({.pmd_host = "::ffff:0.0.0.1", .start_deadline = 1s}, &starter);
   ASSERT_FALSE(*node.started);
   EXPECT_THAT(node.started->error().message(), HasSubstr("[::ffff:0.0.0.1]:" + std::to_string(cluster.pmd_port())));
 }
