@@ -31,8 +31,10 @@ class Claims {
   [[nodiscard]] bool is_full() const { return claims_.size() >= count_max_; }
   [[nodiscard]] bool empty() const { return claims_.empty(); }
   void park(Claim claim) {
-    claims_.push_back(std::move(claim));
-    by_session_[claims_.back().session] = std::prev(claims_.end());
+    std::list<Claim> added;
+    added.push_back(std::move(claim));
+    by_session_[added.back().session] = added.begin();  // may throw
+    claims_.splice(claims_.end(), added);
   }
 
   /// Forgets the claim of a session that is gone.

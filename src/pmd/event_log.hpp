@@ -47,8 +47,8 @@ class EventLog {
     if (!is_lost(cursor)) --at(cursor.segment).readers;
     if (--readers_ > 0) return forget_taken();
     first_ += segments_.size();
-    segments_.clear();
-    segments_.emplace_back();
+    while (segments_.size() > 1) segments_.pop_front();
+    segments_.front() = Segment{};  // in the memory of the last one
     bytes_ = 0;
   }
 

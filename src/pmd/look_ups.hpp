@@ -30,6 +30,9 @@ class LookUps {
     ++count_;
   }
 
+  /// Forgets them.
+  void clear() { count_ = 0; }
+
   /// `answer(raw_request_id, entry)` for each: a const Registry::Entry*, null when there is no such node.
   template <class Answer>
   void answer(const Registry& registry, Answer answer) {

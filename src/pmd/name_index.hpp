@@ -54,8 +54,13 @@ class NameIndex {
   /// Has the memory come that a search for the name begins with.
   void prefetch(const HashedName& name) const { __builtin_prefetch(&slots_[home(name.hash)]); }
 
-  void insert(Entry& entry) {
+  /// Room for one more, so that the next insert() needs no memory. May throw std::bad_alloc.
+  void make_room() {
     if (2 * (size_ + 1) > slots_.size()) grow();
+  }
+
+  void insert(Entry& entry) {
+    make_room();
     ++size_;
     put({hash_(entry.*kName), &entry});
   }
@@ -97,7 +102,8 @@ class NameIndex {
   }
 
   void grow() {
-    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
+    std::vector<Slot> old(2 * slots_.size());
+    old.swap(slots_);
     for (const Slot& slot : old) {
       if (slot.entry != nullptr) put(slot);
     }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/room.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -52,30 +53,50 @@ NodePages::NodePages() = default;
 NodePages::~NodePages() = default;
 
 void NodePages::append(Place& place, std::string_view text) {
-  if (pages_.empty() || pages_.back().size() + text.size() + 1 > kPageSize) {
-    pages_.emplace_back();
-    pages_.back().self = std::prev(pages_.end());
-  }
-  Page& page = pages_.back();
-  place = {&page, static_cast<std::uint32_t>(page.slots.size())};
+  Pages fresh;
+  if (pages_.empty() || pages_.back().size() + text.size() + 1 > kPageSize) fresh.emplace_back();
+  Page& page = fresh.empty() ? pages_.back() : fresh.back();
+  const std::size_t slot = page.slots.size();
   page.slots.push_back({&place, 0});
+  try {
+    edit(page, slot, text);
+  } catch (const std::bad_alloc&) {
+    page.slots.pop_back();
+    throw;
+  }
+  place = {&page, static_cast<std::uint32_t>(slot)};
   ++page.nodes;
-  edit(page, place.slot, text);
+  if (fresh.empty()) return;
+  page.self = fresh.begin();
+  pages_.splice(pages_.end(), fresh);
 }
 
 void NodePages::replace(Place& place, std::string_view text) {
   edit(*place.page, place.slot, text);
-  if (place.page->size() > kPageSize && place.page->nodes > 1) split(*place.page);
+  if (place.page->size() <= kPageSize || place.page->nodes == 1) return;
+  try {
+    split(*place.page);
+  } catch (const std::bad_alloc&) {  // it is split the next time
+  }
 }
 
 void NodePages::erase(Place& place) {
-  Page& page = *std::exchange(place.page, nullptr);
-  edit(page, place.slot, {});
+  Page& page = *place.page;
+  if (page.nodes > 1) {
+    edit(page, place.slot, {});
+  } else {
+    snapshot_.reset();  // the page goes with its last node
+  }
+  place.page = nullptr;
   page.slots[place.slot].place = nullptr;
   --page.nodes;
   if (page.nodes == 0) return remove(page);
   if (page.slots.size() > 2 * page.nodes + kGapsMax) forget_gaps(page);
-  if (page.size() < kPageSize / 8) merge_around(page);
+  if (page.size() >= kPageSize / 8) return;
+  try {
+    merge_around(page);
+  } catch (const std::bad_alloc&) {  // it stays small
+  }
 }
 
 /// Has `text` stand in the slot, behind a comma; nothing at all when it is empty.
@@ -106,7 +127,12 @@ void NodePages::edit(Page& page, std::size_t slot, std::string_view text) {
 void NodePages::split(Page& page) {
   const auto behind = pages_.emplace(std::next(page.self));
   behind->self = behind;
-  move_slots(page, page.slots.size() / 2, *behind);
+  try {
+    move_slots(page, page.slots.size() / 2, *behind);
+  } catch (const std::bad_alloc&) {
+    pages_.erase(behind);
+    throw;
+  }
   for (Page* half : {&page, &*behind}) {
     if (half->nodes == 0) {
       remove(*half);
@@ -133,6 +159,7 @@ void NodePages::move_slots(Page& from, std::size_t first, Page& to) {
   const std::size_t moved = from.size() - at;
   const std::shared_ptr<PageText> source = from.text;
   const std::shared_ptr<PageText> before = to.text;
+  base::make_room(to.slots, to.slots.size() + from.slots.size() - first);
   std::shared_ptr<PageText> joined = make_text(to.size() + moved);
   if (before) std::memcpy(joined->chunk->data(), before->chunk->data(), before->size);
   std::memcpy(joined->chunk->data() + to.size(), source->chunk->data() + at, moved);

@@ -54,6 +54,7 @@ class NodePages {
   NodePages(const NodePages&) = delete;
   NodePages& operator=(const NodePages&) = delete;
 
+  // Without memory these three throw std::bad_alloc, and have changed nothing.
   void append(Place& place, std::string_view text);
   void replace(Place& place, std::string_view text);
   void erase(Place& place);

@@ -1,9 +1,11 @@
 #include "pmd/registry.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/room.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -69,6 +71,7 @@ std::optional<base::Duration> ttl_of(const protocol::Registration& registration)
 
 Registry::~Registry() {
   for (Entry& entry : entries_) entry.unlink();
+  while (!gone_.empty()) gone_.pop_front();
 }
 
 Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
@@ -90,29 +93,50 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
   Status status = check_bounds(owner, entry, bytes);
   if (status == Status::full || status == Status::owner_full) return {status, nullptr};
 
+  // All that may run out of memory comes first, and what others see of it last.
+  std::string secret = registration.secret;
   std::optional<Departure> departure;
   if (loser != 0 && (entry->node.host != node.host || entry->node.port != node.port)) {
-    departure = {entry->node, ++revision_, loser};
+    departure = {entry->node, 0, loser};
   }
+  by_node_id_.make_room();
+  by_alias_.make_room();
+  const std::optional<base::Duration> ttl = ttl_of(registration);
+  Expiries expiry;
+  if (ttl) expiry.emplace(base::saturating_add(now, *ttl), nullptr);
+  Entries fresh;
+  if (entry == nullptr) fresh.emplace_back();
+  const auto owned = by_owner_.try_emplace(owner).first;
+  try {
+    if (entry == nullptr) {
+      pages_.append(fresh.back().listed, text.json());
+    } else {
+      pages_.replace(entry->listed, text.json());
+    }
+  } catch (const std::bad_alloc&) {
+    if (owned->second.entries.empty()) by_owner_.erase(owned);
+    throw;
+  }
+
+  if (departure) departure->revision = ++revision_;
   if (entry == nullptr) {
-    entry = &entries_.emplace_back();
+    entries_.splice(entries_.end(), fresh);
+    entry = &entries_.back();
     entry->place = std::prev(entries_.end());
   } else {
-    unlink(*entry);
+    unlink(*entry, owner);
   }
   entry->node = std::move(node);
   entry->text = std::move(text);
   find_keys(*entry);
   entry->owner = owner;
-  entry->secret = registration.secret;
-  entry->ttl_declared = ttl_of(registration);
+  entry->secret = std::move(secret);
+  entry->ttl_declared = ttl;
   entry->bytes = bytes;
-  link(*entry);
-  if (entry->ttl_declared) bind_ttl(*entry, *entry->ttl_declared, now);
-  if (status == Status::joined) {
-    pages_.append(entry->listed, entry->text.json());
-  } else {
-    pages_.replace(entry->listed, entry->text.json());
+  link(*entry, owned->second);
+  if (ttl) {
+    expiry.begin()->second = entry;
+    entry->expiry = by_expiry_.insert(expiry.extract(expiry.begin()));
   }
   ++revision_;
   return {status, entry, loser, std::move(departure)};
@@ -129,7 +153,9 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
   if (entry == nullptr) return false;
   entry->node.last_heartbeat_ms = wall;
   if (!entry->text.write_heartbeat(wall)) {
-    entry->text.write(entry->node);
+    protocol::NodeText text;
+    text.write(entry->node);
+    entry->text = std::move(text);
     find_keys(*entry);
   }
   pages_.replace(entry->listed, entry->text.json());
@@ -152,20 +178,33 @@ Registry::Status Registry::check_bounds(OwnerId owner, const Entry* replaced, st
 }
 
 void Registry::drop_owner(OwnerId owner) {
-  if (by_owner_.contains(owner)) gone_.insert(owner);
+  const auto owned = by_owner_.find(owner);
+  if (owned != by_owner_.end() && !is_gone(owner)) gone_.push_back(owned->second);
 }
 
 std::vector<Registry::Departure> Registry::drop_gone(std::size_t count_max) {
   std::vector<Departure> departures;
-  while (!gone_.empty() && departures.size() < count_max) {
-    departures.push_back(remove(by_owner_.find(*gone_.begin())->second.entries.front()));
+  try {
+    while (!gone_.empty() && departures.size() < count_max) {
+      base::make_room(departures, departures.size() + 1);
+      departures.push_back(remove(gone_.front().entries.front()));
+    }
+  } catch (const std::bad_alloc&) {
+    if (departures.empty()) throw;
   }
   return departures;
 }
 
 std::vector<Registry::Departure> Registry::expire(base::Instant now, std::size_t count_max) {
   std::vector<Departure> gone;
-  while (next_expiry() <= now && gone.size() < count_max) gone.push_back(remove(*by_expiry_.begin()->second));
+  try {
+    while (next_expiry() <= now && gone.size() < count_max) {
+      base::make_room(gone, gone.size() + 1);
+      gone.push_back(remove(*by_expiry_.begin()->second));
+    }
+  } catch (const std::bad_alloc&) {
+    if (gone.empty()) throw;
+  }
   return gone;
 }
 
@@ -208,17 +247,17 @@ void Registry::find_keys(Entry& entry) {
 }
 
 /// Makes the entry known under its names and to its owner.
-void Registry::link(Entry& entry) {
+void Registry::link(Entry& entry, Owned& owned) {
   by_node_id_.insert(entry);
   if (entry.node.alias) by_alias_.insert(entry);
-  Owned& owned = by_owner_[entry.owner];
   owned.entries.push_back(entry);
   ++owned.count;
   owned.bytes += entry.bytes;
   bytes_ += entry.bytes;
 }
 
-void Registry::unlink(Entry& entry) {
+/// What its owner has is kept if it is the next one's, too.
+void Registry::unlink(Entry& entry, OwnerId next_owner) {
   unbind_ttl(entry);
   by_node_id_.erase(entry);
   if (entry.node.alias) by_alias_.erase(entry);
@@ -226,16 +265,22 @@ void Registry::unlink(Entry& entry) {
   const auto owned = by_owner_.find(entry.owner);
   --owned->second.count;
   owned->second.bytes -= entry.bytes;
-  if (owned->second.entries.empty()) {
+  if (owned->second.entries.empty() && entry.owner != next_owner) {
+    owned->second.ListNode::unlink();
     by_owner_.erase(owned);
-    gone_.erase(entry.owner);
   }
   bytes_ -= entry.bytes;
 }
 
 void Registry::bind_ttl(Entry& entry, base::Duration ttl, base::Instant now) {
-  unbind_ttl(entry);
-  entry.expiry = by_expiry_.emplace(base::saturating_add(now, ttl), &entry);
+  const base::Instant at = base::saturating_add(now, ttl);
+  if (!entry.expiry) {
+    entry.expiry = by_expiry_.emplace(at, &entry);
+    return;
+  }
+  Expiries::node_type place = by_expiry_.extract(*entry.expiry);
+  place.key() = at;
+  entry.expiry = by_expiry_.insert(std::move(place));
 }
 
 void Registry::unbind_ttl(Entry& entry) {
@@ -244,8 +289,8 @@ void Registry::unbind_ttl(Entry& entry) {
 }
 
 Registry::Departure Registry::remove(Entry& entry) {
+  pages_.erase(entry.listed);  // may throw
   unlink(entry);
-  pages_.erase(entry.listed);
   Departure departure{std::move(entry.node), ++revision_, entry.owner};
   entries_.erase(entry.place);
   return departure;

@@ -23,7 +23,6 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/intrusive_list.hpp"
@@ -46,10 +45,13 @@ struct RegistryOptions {
   base::Duration ttl_default = base::seconds(60);  ///< of an entry that sends heartbeats and declared none
 };
 
+/// Whatever changes it may throw std::bad_alloc, and has changed nothing then; but for expire() and drop_gone(), which
+/// give what they have done, if anything.
 class Registry {
  public:
   struct Entry;
   using Entries = std::list<Entry>;
+  using Expiries = std::multimap<base::Instant, Entry*>;
 
   /// What a look-up reads comes first, and close together.
   struct Entry : base::ListNode<Entry> {
@@ -63,7 +65,7 @@ class Registry {
     std::optional<base::Duration> ttl_declared;
     std::size_t bytes = 0;  // what it counts for in Registry::bytes()
     Entries::iterator place;
-    std::optional<std::multimap<base::Instant, Entry*>::iterator> expiry;
+    std::optional<Expiries::iterator> expiry;
   };
 
   enum class Status {
@@ -116,7 +118,10 @@ class Registry {
   /// Removes entries of owners that are gone, `count_max` at most; has_gone() tells whether there are more.
   std::vector<Departure> drop_gone(std::size_t count_max);
   [[nodiscard]] bool has_gone() const { return !gone_.empty(); }
-  [[nodiscard]] bool is_gone(OwnerId owner) const { return gone_.contains(owner); }
+  [[nodiscard]] bool is_gone(OwnerId owner) const {
+    const auto owned = by_owner_.find(owner);
+    return owned != by_owner_.end() && owned->second.ListNode::is_linked();
+  }
   /// Removes what has expired by `now`, `count_max` at most.
   std::vector<Departure> expire(base::Instant now, std::size_t count_max = SIZE_MAX);
   /// When expire() next has something to do; kNever when nothing can expire.
@@ -143,7 +148,7 @@ class Registry {
   [[nodiscard]] bool invariants() const;
 
  private:
-  struct Owned {
+  struct Owned : base::ListNode<Owned> {
     base::IntrusiveList<Entry, Entry> entries;
     std::size_t count = 0;
     std::size_t bytes = 0;
@@ -153,8 +158,8 @@ class Registry {
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
   [[nodiscard]] Status check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const;
   static void find_keys(Entry& entry);
-  void link(Entry& entry);
-  void unlink(Entry& entry);
+  void link(Entry& entry, Owned& owned);
+  void unlink(Entry& entry, OwnerId next_owner = 0);
   void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
   void unbind_ttl(Entry& entry);
   Departure remove(Entry& entry);
@@ -166,8 +171,8 @@ class Registry {
   NameIndex<Entry, &Entry::alias_key> by_alias_;
   NodePages pages_;
   std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries are not in it
-  std::unordered_set<OwnerId> gone_;             // owners that have entries left
-  std::multimap<base::Instant, Entry*> by_expiry_;
+  base::IntrusiveList<Owned, Owned> gone_;       // of owners that have entries left
+  Expiries by_expiry_;
   std::uint64_t revision_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -26,6 +26,8 @@ base::SipKey random_key(io::Backend& backend) {
 /// Leaves, and claims answered, that a turn has time for.
 constexpr std::size_t kLeavesPerTurn = 128;
 constexpr std::size_t kClaimsPerTurn = 128;
+/// How soon to try again what there was no memory for.
+constexpr base::Duration kAgainAfter = base::milliseconds(10);
 
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
 
@@ -89,11 +91,14 @@ void RequestHandler::on_session_closed(Session& session) {
 
 void RequestHandler::announce_shutdown(Session& session) {
   if (!session.wants_shutdown_event) return;
-  const std::string text = protocol::pmd_shutdown_event();
-  events_.begin_frame();
-  events_.append(text);
-  if (events_.is_out_of_memory()) return events_.abandon_frame();
-  session.send(events_.end_frame());
+  // Without memory the connection's end has to do.
+  static_cast<void>(reactor_.has_memory_for([&] {
+    const std::string text = protocol::pmd_shutdown_event();
+    events_.begin_frame();
+    events_.append(text);
+    if (events_.is_out_of_memory()) return events_.abandon_frame();
+    session.send(events_.end_frame());
+  }));
 }
 
 void RequestHandler::stop() {
@@ -197,7 +202,10 @@ void RequestHandler::settle_claims(base::Instant refused_until) {
   if (!has_seen_all) reactor_.defer(grant_claims_);
 }
 
-void RequestHandler::grant_claims() { settle_claims(base::Instant::min()); }
+void RequestHandler::grant_claims() {
+  if (!reactor_.has_memory_for([this] { settle_claims(base::Instant::min()); }))
+    arm_claims(reactor_.now() + kAgainAfter);
+}
 
 void RequestHandler::arm_claims(base::Instant at) {
   claims_armed_at_ = at;
@@ -211,16 +219,23 @@ void RequestHandler::on_claim_timer() {
     grant_claims();
     if (!claims_.empty()) arm_claims(base::saturating_add(now, options_.claim_grace));
   } else {
-    settle_claims(now);
-    if (!claims_.empty()) arm_claims(claims_.next_deadline());
+    const bool had_memory = reactor_.has_memory_for([&] { settle_claims(now); });
+    if (!claims_.empty()) arm_claims(had_memory ? claims_.next_deadline() : now + kAgainAfter);
   }
 }
 
 void RequestHandler::on_unregister(Session& session, const protocol::Request& request) {
+  // Once the node is gone others have to be told, whatever becomes of the answer.
+  const std::string success = protocol::success_response(request.raw_request_id);
+  std::vector<Registry::Departure> departures;
+  departures.reserve(1);
   std::optional<Registry::Departure> departure = registry_.unregister(session.id(), request.name);
   if (!departure) return reply(session, protocol::error_response(request.raw_request_id, protocol::kNodeNotFound));
-  reply(session, protocol::success_response(request.raw_request_id));
-  tell_leaves({*std::move(departure)});
+  departures.push_back(*std::move(departure));
+  if (!reactor_.has_memory_for([&] { reply(session, success); })) {
+    session.close({Errc::out_of_memory, "writing a reply"});
+  }
+  tell_leaves(departures);
 }
 
 void RequestHandler::on_resolve(Session& session, protocol::Request& request) {
@@ -301,8 +316,8 @@ void RequestHandler::on_expiry_timer() {
     ++counters_.stalls;
     no_expiry_before_ = base::saturating_add(now, options_.stall_grace);
   } else {
-    expired = registry_.expire(now, kLeavesPerTurn);
-    no_expiry_before_ = now;  // what is left is not late because of that
+    const bool had_memory = reactor_.has_memory_for([&] { expired = registry_.expire(now, kLeavesPerTurn); });
+    no_expiry_before_ = had_memory ? now : now + kAgainAfter;  // what is left is not late because of that
     counters_.expiries += expired.size();
   }
   arm_expiry();
@@ -314,7 +329,8 @@ void RequestHandler::on_expiry_timer() {
 
 /// Over turns: a connection may have had many nodes, and many connections may end at once.
 void RequestHandler::remove_gone() {
-  const std::vector<Registry::Departure> departures = registry_.drop_gone(leaves_left_);
+  std::vector<Registry::Departure> departures;
+  static_cast<void>(reactor_.has_memory_for([&] { departures = registry_.drop_gone(leaves_left_); }));
   leaves_left_ -= departures.size();
   tell_leaves(departures);
   reactor_.defer(go_on_removing_);
@@ -333,11 +349,16 @@ void RequestHandler::tell_loss(OwnerId owner, std::string_view node_id, protocol
   const auto found = told_of_loss_.find(owner);
   if (found == told_of_loss_.end()) return;
   ++counters_.registrations_lost;
-  const std::string text = protocol::registration_lost_event(node_id, reason, holder);
-  events_.begin_frame();
-  events_.append(text);
-  if (events_.is_out_of_memory()) return events_.abandon_frame();
-  found->second->send(events_.end_frame());
+  Session& loser = *found->second;
+  const auto tell_it = [&] {
+    const std::string text = protocol::registration_lost_event(node_id, reason, holder);
+    events_.begin_frame();
+    events_.append(text);
+    if (events_.is_out_of_memory()) return events_.abandon_frame();
+    loser.send(events_.end_frame());
+  };
+  // It has to learn of it: by the end of its connection, if there is no memory to say more.
+  if (!reactor_.has_memory_for(tell_it)) loser.close({Errc::out_of_memory, "telling of a registration that is lost"});
 }
 
 void RequestHandler::reply(Session& session, std::string_view body) {
@@ -353,7 +374,16 @@ void RequestHandler::reply(Session& session, std::string_view body) {
 
 void RequestHandler::tell_join(const Registry::Entry& entry) {
   ++counters_.joins;
-  if (watchers_.size() > 0) tell(protocol::peer_event(protocol::EventKind::join, entry.node, registry_.revision()));
+  if (watchers_.size() == 0) return;
+  tell_or_disconnect([&] { tell(protocol::peer_event(protocol::EventKind::join, entry.node, registry_.revision())); });
+}
+
+/// A watcher that missed an event would never know: its connection ends, and it asks again.
+template <class Call>
+void RequestHandler::tell_or_disconnect(Call&& call) {
+  if (reactor_.has_memory_for(call)) return;
+  ++counters_.out_of_memory;
+  watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
 }
 
 void RequestHandler::tell_leaves(const std::vector<Registry::Departure>& departures) {
@@ -363,9 +393,11 @@ void RequestHandler::tell_leaves(const std::vector<Registry::Departure>& departu
   arm_expiry();
   if (!claims_.empty()) reactor_.defer(grant_claims_);
   if (watchers_.size() == 0) return;
-  for (const Registry::Departure& gone : departures) {
-    tell(protocol::peer_event(protocol::EventKind::leave, gone.node, gone.revision));
-  }
+  tell_or_disconnect([&] {
+    for (const Registry::Departure& gone : departures) {
+      tell(protocol::peer_event(protocol::EventKind::leave, gone.node, gone.revision));
+    }
+  });
 }
 
 /// Written once, whatever the number of watchers.

@@ -39,6 +39,7 @@ class RequestHandler {
   /// `frame` must last until on_run_end(), which answers what has not been answered yet.
   void on_request(Session& session, std::string_view frame);
   void on_run_end(Session& session);
+  void on_run_lost() { look_ups_.clear(); }
   /// The peer has taken something that was sent.
   void on_sent(Session& session) { watchers_.on_sent(session); }
   /// The session is gone: so are its nodes, its watch, its claim.
@@ -87,6 +88,8 @@ class RequestHandler {
   void tell_join(const Registry::Entry& entry);
   void tell_leaves(const std::vector<Registry::Departure>& departures);
   void tell(std::string_view event);
+  template <class Call>
+  void tell_or_disconnect(Call&& call);
 
   io::Reactor& reactor_;
   const base::Log& log_;

@@ -105,6 +105,8 @@ void Server::on_request(Session& session, std::string_view frame) { handler_.on_
 
 void Server::on_run_end(Session& session) { handler_.on_run_end(session); }
 
+void Server::on_run_lost(Session&) { handler_.on_run_lost(); }
+
 void Server::on_sent(Session& session) { handler_.on_sent(session); }
 
 void Server::on_session_closed(Session& session, Error why) {
@@ -112,7 +114,7 @@ void Server::on_session_closed(Session& session, Error why) {
     ++counters_.frames_too_long;
     if (session.foreign_protocol() != nullptr) ++counters_.foreign_protocols;
   }
-  log_end(session, why);
+  static_cast<void>(reactor_.has_memory_for([&] { log_end(session, why); }));
   handler_.on_session_closed(session);
   session.listener().release_place();
   sessions_.erase(session.id());

@@ -53,6 +53,7 @@ class Server final : private SessionHost {
   void on_accept(io::Handle stream, const io::Address& peer, transport::Listener& listener);
   void on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
+  void on_run_lost(Session& session) override;
   void on_sent(Session& session) override;
   void on_session_closed(Session& session, Error why) override;
   void on_entrance_closed();

@@ -174,7 +174,14 @@ void Session::release(Hold why) {
   if (holds_ == 0) connection_.resume();
 }
 
-void Session::on_frames(transport::Connection& connection) noexcept {
+void Session::on_frames(transport::Connection& connection) {
+  if (parts_.reactor.has_memory_for([&] { handle_requests(connection); })) return;
+  ++parts_.counters.out_of_memory;
+  host_.on_run_lost(*this);
+  close({Errc::out_of_memory, "handling requests"});
+}
+
+void Session::handle_requests(transport::Connection& connection) {
   framing::Frame frame;
   std::uint32_t left = kRequestsPerRun;
   while (left > 0 && connection.next_frame(frame)) {

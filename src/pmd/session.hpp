@@ -12,7 +12,10 @@
 //   are
 //      read, nor is the end of the stream, until all of it is queued.
 //   5. A run handles at most kRequestsPerRun requests; the rest of it is left to a later turn.
-//   6. on_session_closed is the last call to the host, and comes once.
+//   6. on_request() and on_run_end() may throw std::bad_alloc: the connection is closed, and counted. The host's other
+//   calls
+//      must not throw.
+//   7. on_session_closed is the last call to the host, and comes once.
 // Use: session.open(stream); ... session.reply(frame);
 #pragma once
 
@@ -39,6 +42,8 @@ class SessionHost {
   virtual void on_request(Session& session, std::string_view frame) = 0;
   /// All requests that have come have been told of.
   virtual void on_run_end(Session& session) = 0;
+  /// The same after one that ran out of memory: what it asked and was not answered is not to be answered any more.
+  virtual void on_run_lost(Session& session) = 0;
   /// The peer has taken something that was sent.
   virtual void on_sent(Session& session) = 0;
   /// The connection is closed, because of `why`. The session may be destroyed now.
@@ -110,8 +115,8 @@ class Session final : public base::ListNode<StreamsByAge>,
   [[nodiscard]] const char* foreign_protocol() const { return foreign_protocol_; }
 
  private:
-  /// Ends the process without memory: the registry may have changed in part.
-  void on_frames(transport::Connection& connection) noexcept override;
+  void on_frames(transport::Connection& connection) override;
+  void handle_requests(transport::Connection& connection);
   void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
   void on_closed(transport::Connection& connection, Error why) override;
   /// A reply that is not queued yet: a frame, or the head of one with nodes, its end behind it.

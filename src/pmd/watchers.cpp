@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/room.hpp"
+
 namespace distflow::pmd {
 
 Watchers::Watchers(io::Reactor& reactor, const ServerOptions& options, ServerCounters& counters)
@@ -18,6 +20,7 @@ void Watchers::add(Session& session) {
     session.event_cursor = log_.join();
     return log_.leave(before);
   }
+  base::make_room(sessions_, sessions_.size() + 1);
   session.event_cursor = log_.join();
   session.watcher_index = sessions_.size();
   sessions_.push_back(&session);

@@ -1,0 +1,69 @@
+// A PMD with each of the allocations of its thread failing once, while nodes come and go: it closes a connection at
+// most, and what it tells of who is there stays true. The nodes are on a thread that is spared.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "tests/support/failing_allocations.hpp"
+#include "tests/support/others.hpp"
+#include "tests/support/pmd_thread.hpp"
+
+namespace distflow::test {
+namespace {
+
+class PmdWithoutMemory : public ::testing::Test {
+ protected:
+  TestNode& add_node(Cluster& cluster, const std::string& alias) {
+    NodeOptions options;
+    options.alias = alias + ", with a name that is too long to be kept in a string itself";
+    options.pmd_port = pmd_.port();
+    options.start_pmd = false;
+    options.meta = {{"what", std::string(200, 'x')}};
+
+    options.rejoin_grace = base::milliseconds(100);
+    options.log = LogVerbosity::error;
+    return cluster.add_node(options);
+  }
+  static bool sees(Cluster& cluster, TestNode& node, std::size_t count) {
+    return cluster.turn_until([&] { return node->directory().list().size() == count; });
+  }
+
+  /// Nodes come, see each other, and go.
+  void live(Cluster& cluster) {
+    TestNode& stays = add_node(cluster, "stays");
+    TestNode& guest = add_node(cluster, "guest");
+    EXPECT_TRUE(sees(cluster, stays, 1) && sees(cluster, guest, 1));
+    cluster.shut_down(guest);
+    EXPECT_TRUE(sees(cluster, stays, 0));
+    TestNode& again = add_node(cluster, "guest");
+    EXPECT_TRUE(sees(cluster, stays, 1) && sees(cluster, again, 1));
+    cluster.shut_down(stays);
+    EXPECT_TRUE(sees(cluster, again, 0));
+    cluster.shut_down(again);
+  }
+
+  const Sparing spared_;
+  Others others_;
+  PmdThread pmd_;
+};
+
+TEST_F(PmdWithoutMemory, each_allocation_may_fail_and_costs_a_connection_at_most) {
+  const char* const text = std::getenv("DISTFLOW_SWEEP");
+  const std::size_t stride = text == nullptr ? 3 : std::max<std::size_t>(1, std::strtoul(text, nullptr, 10));
+  std::size_t points = 0;
+  const char* const from = std::getenv("DISTFLOW_SWEEP_FROM");
+  for (std::size_t n = from == nullptr ? 0 : std::strtoul(from, nullptr, 10);; n += stride) {
+    const FailingAnywhere nth(n);
+    others_.run([this](Cluster& cluster) { live(cluster); });
+    if (HasFailure()) std::printf("at allocation %zu\n", n);
+    if (HasFailure() || !nth.has_failed()) break;
+    ++points;
+  }
+  std::printf("%zu points\n", points);
+  RecordProperty("points", static_cast<int>(points));
+}
+
+}  // namespace
+}  // namespace distflow::test
