@@ -97,7 +97,7 @@ class SlotBackend : public Backend {
     try {
       // A list may still name slots that were freed since, beside each that is in use.
       const std::size_t count = slots_.size() + 1;
-      for (std::vector<Handle>* list : {&runnable_, &running_, &starved_, &resumed_}) {
+      for (std::vector<Handle>* list : {&runnable_, &running_, &starved_}) {
         base::make_room(*list, list->size() + count);
       }
       static_cast<Derived&>(*this).make_room(count);
@@ -198,14 +198,13 @@ class SlotBackend : public Backend {
 
   void resume_starved() {
     is_out_of_chunks_ = false;
-    resumed_.swap(starved_);
-    for (const Handle handle : resumed_) {
+    for (const Handle handle : starved_) {
       if (Slot* slot = slots_.find(handle)) {
         slot->is_starved = false;
         make_runnable(*slot);
       }
     }
-    resumed_.clear();
+    starved_.clear();
   }
 
   base::ChunkPool& chunks_;
@@ -218,7 +217,6 @@ class SlotBackend : public Backend {
  private:
   std::vector<Handle> running_;  // the runnable list while it is walked; kept for its memory
   std::vector<Handle> starved_;
-  std::vector<Handle> resumed_;    // the starved list while it is walked
   CloseOp of_nobody_;              // never started: marks the close of a handle that was discarded
   bool has_skipped_wait_ = false;  // the last poll ran callbacks and did not ask the kernel
 };

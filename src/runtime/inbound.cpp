@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/error_text.hpp"
 #include "runtime/carrier.hpp"
 
 namespace distflow::runtime {
@@ -64,11 +65,12 @@ Inbound::~Inbound() { DF_ASSERT(is_closed()); }
 Result<void> Inbound::open(const io::Address& address) { return listener_.open(address); }
 
 void Inbound::on_accept(io::Handle stream, const io::Address& peer) {
-  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
-  ++session_count_;
+  // All that may throw comes first: the stream is the caller's until it is opened.
   if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
     parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is open", peer.to_string().c_str());
   }
+  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
+  ++session_count_;
   sessions_.back()->open(stream);
 }
 
@@ -79,7 +81,7 @@ void Inbound::on_session_closed(Session& session, const Error& why) {
   } else if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
     const std::string& sender = session.last_sender();
     parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is closed: %s",
-                            sender.empty() ? "nobody known" : sender.c_str(), why.message().c_str());
+                            sender.empty() ? "nobody known" : sender.c_str(), base::ErrorText(why).c_str());
   }
   listener_.release_place();
   --session_count_;
