@@ -25,7 +25,7 @@
 #include "bench/node/process.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/frame_writer.hpp"
-#include "transport/listener.hpp"
+#include "stream/listener.hpp"
 
 namespace distflow::bench {
 namespace {
@@ -187,7 +187,7 @@ class Swarm {
   std::string prefix_;
   runtime::EnvelopeSuffix suffix_;
   protocol::EnvelopeScratch scratch_;
-  transport::Listener listener_;
+  stream::Listener listener_;
   std::optional<PmdSession> pmd_;
   Clients clients_;
   Clients answering_;  // what the server has opened to this node

@@ -37,9 +37,9 @@
 #include "pmd/client_watch.hpp"
 #include "pmd/epmd_probe.hpp"
 #include "protocol/pmd_reply.hpp"
-#include "transport/backoff.hpp"
+#include "stream/backoff.hpp"
+#include "stream/dialer.hpp"
 #include "transport/connection.hpp"
-#include "transport/dialer.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::pmd {
@@ -105,7 +105,7 @@ struct ClientOptions {
   base::Duration request_timeout = base::seconds(5);
   base::Duration heartbeat_interval = base::seconds(20);
   base::Duration close_timeout = base::seconds(1);  ///< for the answer to the unregister of a close
-  transport::BackoffOptions backoff;
+  stream::BackoffOptions backoff;
   std::uint32_t request_count_max = 4096;            ///< requests without an answer; more fail with Errc::queue_full
   std::uint32_t reply_size_max = 128 * 1024 * 1024;  ///< bytes of a frame from the PMD: all nodes that one can hold
   std::uint64_t seed = 0;                            ///< of the jitter
@@ -227,7 +227,7 @@ class Client final : private transport::ConnectionObserver {
   State state_ = State::idle;
   std::uint32_t failed_attempts_ = 0;  // in a row
   Error why_lost_;                     // while probing
-  transport::Backoff backoff_;
+  stream::Backoff backoff_;
   base::Random random_;
 
   std::unique_ptr<transport::Connection> connection_;  // while there is one, closing or not
@@ -238,9 +238,9 @@ class Client final : private transport::ConnectionObserver {
   bool is_registered_ = false;
   bool knows_registered_ = false;           // the owner was told on_registered, and of no loss since
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way
-  transport::Backoff refusal_backoff_;
+  stream::Backoff refusal_backoff_;
 
-  transport::Dialer dialer_;
+  stream::Dialer dialer_;
   EpmdProbe probe_;
   base::Timer dial_timer_;
   base::Timer registration_timer_;  // the next heartbeat, or the next try after a refusal

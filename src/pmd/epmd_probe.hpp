@@ -16,7 +16,7 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
-#include "transport/dialer.hpp"
+#include "stream/dialer.hpp"
 
 namespace distflow::pmd {
 
@@ -55,7 +55,7 @@ class EpmdProbe {
   std::uint16_t port_ = 0;
   io::Handle stream_;
   std::string answer_;  // its beginning
-  transport::Dialer dialer_;
+  stream::Dialer dialer_;
   io::RecvOp recv_op_;
   io::SendOp send_op_;
   io::CloseOp close_op_;

@@ -15,8 +15,8 @@ namespace {
 /// Small blocks, apart from what is received into: requests that never end must not keep others from being received.
 constexpr base::ChunkPoolOptions kBlocks{.chunk_size = 4096, .chunk_count_max = 1024};
 
-transport::ListenerOptions listener_options() {
-  transport::ListenerOptions options;
+stream::ListenerOptions listener_options() {
+  stream::ListenerOptions options;
   options.connection_count_max = std::numeric_limits<std::uint32_t>::max();  // the server's bound is for all listeners
   return options;
 }
@@ -32,7 +32,7 @@ struct Server::Entrance {
   void on_accept(io::Handle stream, const io::Address& peer) { server.on_accept(stream, peer, listener); }
 
   Server& server;
-  transport::Listener listener;
+  stream::Listener listener;
 };
 
 Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options)
@@ -84,7 +84,7 @@ Result<void> Server::listen(const io::Address& address) {
   return {};
 }
 
-void Server::on_accept(io::Handle stream, const io::Address& peer, transport::Listener& listener) {
+void Server::on_accept(io::Handle stream, const io::Address& peer, stream::Listener& listener) {
   const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_};
   SessionHost& host = *this;
   auto session = std::make_unique<Session>(parts, host, ++last_id_, listener, peer);

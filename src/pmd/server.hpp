@@ -17,7 +17,7 @@
 #include "base/log.hpp"
 #include "pmd/request_handler.hpp"
 #include "pmd/session.hpp"
-#include "transport/listener.hpp"
+#include "stream/listener.hpp"
 
 namespace distflow::pmd {
 
@@ -50,7 +50,7 @@ class Server final : private SessionHost {
   struct Entrance;  // a listener, and the connections that came through it
 
   Result<void> listen(const io::Address& address);
-  void on_accept(io::Handle stream, const io::Address& peer, transport::Listener& listener);
+  void on_accept(io::Handle stream, const io::Address& peer, stream::Listener& listener);
   void on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
   void on_run_lost(Session& session) override;

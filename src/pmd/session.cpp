@@ -24,7 +24,7 @@ transport::ConnectionLimits limits_of(const ServerOptions& options) {
 
 }  // namespace
 
-Session::Session(const SessionParts& parts, SessionHost& host, OwnerId id, transport::Listener& listener,
+Session::Session(const SessionParts& parts, SessionHost& host, OwnerId id, stream::Listener& listener,
                  const io::Address& peer)
     : parts_(parts),
       host_(host),

@@ -28,8 +28,8 @@
 #include "pmd/node_pages.hpp"
 #include "pmd/options.hpp"
 #include "pmd/streams.hpp"
+#include "stream/listener.hpp"
 #include "transport/connection.hpp"
-#include "transport/listener.hpp"
 
 namespace distflow::pmd {
 
@@ -71,7 +71,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   enum class Hold : std::uint8_t { claim = 1, backlog = 2, nodes = 4, turn = 8, finish = 16 };
 
   /// `host` and `listener` must outlive the session.
-  Session(const SessionParts& parts, SessionHost& host, OwnerId id, transport::Listener& listener,
+  Session(const SessionParts& parts, SessionHost& host, OwnerId id, stream::Listener& listener,
           const io::Address& peer);
   ~Session();
 
@@ -79,7 +79,7 @@ class Session final : public base::ListNode<StreamsByAge>,
 
   [[nodiscard]] OwnerId id() const { return id_; }
   [[nodiscard]] const io::Address& peer() const { return peer_; }
-  [[nodiscard]] transport::Listener& listener() const { return listener_; }
+  [[nodiscard]] stream::Listener& listener() const { return listener_; }
   [[nodiscard]] bool is_open() const { return connection_.is_open(); }
   /// Bytes of requests that have come and were not looked at yet.
   [[nodiscard]] std::size_t unread_size() const { return connection_.decoder().unread_size(); }
@@ -139,7 +139,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   const SessionParts parts_;
   SessionHost& host_;
   const OwnerId id_;
-  transport::Listener& listener_;
+  stream::Listener& listener_;
   const io::Address peer_;
   std::uint8_t holds_ = 0;
   bool has_had_frame_ = false;

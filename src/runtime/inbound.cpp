@@ -8,8 +8,8 @@
 namespace distflow::runtime {
 namespace {
 
-transport::ListenerOptions listener_options(std::uint32_t connections_max) {
-  transport::ListenerOptions options;
+stream::ListenerOptions listener_options(std::uint32_t connections_max) {
+  stream::ListenerOptions options;
   options.connection_count_max = connections_max;
   return options;
 }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "runtime/intake.hpp"
+#include "stream/listener.hpp"
 #include "transport/connection.hpp"
-#include "transport/listener.hpp"
 
 namespace distflow::runtime {
 
@@ -45,7 +45,7 @@ class Inbound {
   [[nodiscard]] bool is_closed() const { return !listener_.is_open() && session_count_ == 0; }
 
   [[nodiscard]] const InboundCounters& counters() const { return counters_; }
-  [[nodiscard]] const transport::ListenerCounters& listener_counters() const { return listener_.counters(); }
+  [[nodiscard]] const stream::ListenerCounters& listener_counters() const { return listener_.counters(); }
   [[nodiscard]] std::uint32_t session_count() const { return session_count_; }
 
  private:
@@ -56,7 +56,7 @@ class Inbound {
 
   InboundParts parts_;
   InboundCounters counters_;
-  transport::Listener listener_;
+  stream::Listener listener_;
   std::vector<std::unique_ptr<Session>> sessions_;  // each knows its place; the last takes the place of one that ends
   std::uint32_t session_count_ = 0;
   bool is_closing_ = false;

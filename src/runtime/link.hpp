@@ -37,9 +37,9 @@
 #include "runtime/carrier.hpp"
 #include "runtime/intake.hpp"
 #include "runtime/traffic.hpp"
-#include "transport/backoff.hpp"
+#include "stream/backoff.hpp"
+#include "stream/dialer.hpp"
 #include "transport/connection.hpp"
-#include "transport/dialer.hpp"
 #include "transport/memory_lane.hpp"
 #include "transport/out_buffer.hpp"
 
@@ -151,8 +151,8 @@ class Link final : private transport::ConnectionObserver {
   bool is_retired_ = false;
   Counter SendCounters::*drop_reason_ = &SendCounters::dropped_connection_lost;
   base::Instant waiting_since_ = base::kNever;  // when the first frame began to wait for a connection
-  transport::Dialer dialer_;
-  transport::Backoff backoff_;
+  stream::Dialer dialer_;
+  stream::Backoff backoff_;
   base::Timer retry_timer_;
 
   Carrier* carrier_ = nullptr;

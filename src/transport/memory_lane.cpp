@@ -10,7 +10,8 @@ namespace {
 
 std::size_t memory_size(std::size_t ring_size) { return LaneHeader::kSize + 2 * ring_size; }
 
-RingMemory ring_of(const io::SharedMemory& memory, LaneHeader& header, std::size_t ring_size, std::size_t which) {
+stream::RingMemory ring_of(const io::SharedMemory& memory, LaneHeader& header, std::size_t ring_size,
+                           std::size_t which) {
   char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + LaneHeader::kSize + which * ring_size;
   return {header.rings[which], {bytes, ring_size}};
 }

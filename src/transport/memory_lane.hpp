@@ -21,7 +21,7 @@
 #include "io/reactor.hpp"
 #include "io/receive_chunk.hpp"
 #include "io/shared_memory.hpp"
-#include "transport/memory_ring.hpp"
+#include "stream/memory_ring.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::transport {
@@ -32,7 +32,7 @@ struct LaneHeader {
   static constexpr std::size_t kNonceSize = 16;
 
   alignas(128) std::array<char, kNonceSize> nonce;  ///< that whoever was offered this memory was told, too
-  std::array<RingControl, 2> rings;                 ///< of what the opener of the connection sends, and its accepter
+  std::array<stream::RingControl, 2> rings;         ///< of what the opener of the connection sends, and its accepter
 };
 static_assert(sizeof(LaneHeader) <= LaneHeader::kSize);
 
@@ -79,8 +79,8 @@ class MemoryLane {
 
   io::ReceiveChunk& chunk() { return places_.chunk; }
   void note_chunk_missing() { ++places_.chunks_missing; }
-  RingWriter writer;
-  RingReader reader;
+  stream::RingWriter writer;
+  stream::RingReader reader;
   bool awaits_answer = false;    // the peer was offered this memory, and has yet to say whether it takes it
   bool sends = false;            // what is sent goes through the ring
   bool hears = false;            // what is received comes through the ring

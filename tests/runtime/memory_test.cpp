@@ -239,7 +239,7 @@ class MemoryOffered : public ::testing::Test {
   }
   /// Puts bytes into the ring as any writer would.
   void write(const std::string& bytes) {
-    transport::RingWriter writer({header_->rings[0], {ring(), kRing}});
+    stream::RingWriter writer({header_->rings[0], {ring(), kRing}});
     ASSERT_EQ(writer.write(bytes), bytes.size());
   }
   char* ring() { return reinterpret_cast<char*>(memory_.bytes.get()) + LaneHeader::kSize; }

@@ -17,7 +17,7 @@ namespace distflow::test {
 const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = [] {
     std::vector<Subject> subjects;
-    for (const auto& some : {base_subjects(), room_subjects(), runtime_subjects(), transport_subjects()}) {
+    for (const auto& some : {base_subjects(), room_subjects(), runtime_subjects(), stream_subjects()}) {
       subjects.insert(subjects.end(), some.begin(), some.end());
     }
     return subjects;

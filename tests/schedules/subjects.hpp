@@ -25,7 +25,7 @@ const std::vector<Subject>& subjects();
 std::vector<Subject> base_subjects();
 std::vector<Subject> room_subjects();
 std::vector<Subject> runtime_subjects();
-std::vector<Subject> transport_subjects();
+std::vector<Subject> stream_subjects();
 /// Protocols that are wrong whatever their orders, as the ones beside them once were.
 std::vector<Subject> wrong_base_subjects();
 std::vector<Subject> wrong_runtime_subjects();

@@ -264,7 +264,7 @@ void LyingNode::use_memory(NodeTalk& talk) {
 void LyingNode::write_in_ring(NodeTalk& talk) {
   Shared& shared = *talk.shared;
   if (!shared.writer)
-    shared.writer = std::make_unique<transport::RingWriter>(ring_of(shared.memory, shared.ring_size, shared.own));
+    shared.writer = std::make_unique<stream::RingWriter>(ring_of(shared.memory, shared.ring_size, shared.own));
   const std::string from = some_sender();
   const std::string to = some_receiver(talk);
   std::string body = message(from, to, false_payload());
@@ -279,15 +279,15 @@ void LyingNode::write_in_ring(NodeTalk& talk) {
   lore_.network.count(Fault::lying_node);
   if (shared.writer->is_reader_to_be_woken() || chance(0.2)) say_bytes(talk, std::string_view("\0", 1));
   // Takes what came, so that the node goes on.
-  transport::RingControl& incoming = ring_of(shared.memory, shared.ring_size, 1 - shared.own).control;
+  stream::RingControl& incoming = ring_of(shared.memory, shared.ring_size, 1 - shared.own).control;
   incoming.taken.store(incoming.written.load());
   if (incoming.writer_waits.take()) say_bytes(talk, std::string_view("\0", 1));
 }
 
 void LyingNode::break_ring(NodeTalk& talk) {
   Shared& shared = *talk.shared;
-  const transport::RingMemory written = ring_of(shared.memory, shared.ring_size, shared.own);
-  const transport::RingMemory read = ring_of(shared.memory, shared.ring_size, 1 - shared.own);
+  const stream::RingMemory written = ring_of(shared.memory, shared.ring_size, shared.own);
+  const stream::RingMemory read = ring_of(shared.memory, shared.ring_size, 1 - shared.own);
   const std::uint64_t wild = chance(0.5) ? random_.next() : uniform(4 * shared.ring_size);
   switch (uniform(8)) {
     case 6:
@@ -308,7 +308,7 @@ void LyingNode::break_ring(NodeTalk& talk) {
 }
 
 /// Fills a ring with one message over and over, from where the reader will be, and says that there are far more.
-void LyingNode::repeat_in_ring(NodeTalk& talk, const transport::RingMemory& ring) {
+void LyingNode::repeat_in_ring(NodeTalk& talk, const stream::RingMemory& ring) {
   constexpr std::size_t period = 256;
   std::string frame = framed(message(node_id_, talk.node_id, R"({"false":0,"x":""})"));
   if (frame.size() > period || !transport::is_ring_size(ring.bytes.size())) return;

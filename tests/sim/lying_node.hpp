@@ -15,7 +15,7 @@
 #include "protocol/connection_notice.hpp"
 #include "protocol/envelope.hpp"
 #include "tests/sim/liar.hpp"
-#include "transport/memory_ring.hpp"
+#include "stream/memory_ring.hpp"
 
 namespace distflow::test {
 
@@ -37,7 +37,7 @@ class LyingNode final : public Liar {
     std::string nonce;
     bool is_false = false;  // made so that nobody may take it
     bool is_used = false;   // the node has said, or been told, that it will be
-    std::unique_ptr<transport::RingWriter> writer = nullptr;
+    std::unique_ptr<stream::RingWriter> writer = nullptr;
   };
   struct NodeTalk final : Talk {
     std::string node_id;  // of the node at the other end, as far as it is known
@@ -62,7 +62,7 @@ class LyingNode final : public Liar {
   void use_memory(NodeTalk& talk);
   void write_in_ring(NodeTalk& talk);
   void break_ring(NodeTalk& talk);
-  void repeat_in_ring(NodeTalk& talk, const transport::RingMemory& ring);
+  void repeat_in_ring(NodeTalk& talk, const stream::RingMemory& ring);
   void say_node(NodeTalk& talk, const std::string& from, const std::string& to, const std::string& body);
   void tell(NodeTalk& talk, const std::string& from, const std::string& to, const Notice& notice);
   NodeTalk* some_talk();

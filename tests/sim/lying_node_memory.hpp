@@ -21,7 +21,7 @@ inline void prepare_lane(const io::SharedMemory& memory, std::string_view nonce)
   std::ranges::copy(nonce.substr(0, transport::LaneHeader::kNonceSize), header.nonce.begin());
 }
 
-inline transport::RingMemory ring_of(const io::SharedMemory& memory, std::size_t ring_size, std::size_t which) {
+inline stream::RingMemory ring_of(const io::SharedMemory& memory, std::size_t ring_size, std::size_t which) {
   auto& header = *std::launder(reinterpret_cast<transport::LaneHeader*>(memory.bytes.get()));
   char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + transport::LaneHeader::kSize + which * ring_size;
   return {header.rings[which], {bytes, ring_size}};

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "protocol/pmd_reply.hpp"
+#include "stream/listener.hpp"
 #include "tests/support/node_json.hpp"
 #include "transport/connection.hpp"
-#include "transport/listener.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::test {
@@ -33,8 +33,8 @@ class FakePmd : private transport::ConnectionObserver {
 
   /// Listens, from the second time on at the port it had before.
   void listen() {
-    listener_ = std::make_unique<transport::Listener>(
-        reactor_, transport::ListenerOptions{},
+    listener_ = std::make_unique<stream::Listener>(
+        reactor_, stream::ListenerOptions{},
         base::Delegate<void(io::Handle, const io::Address&)>::to<&FakePmd::on_accept>(*this));
     if (!listener_->open(io::Address::ipv4_loopback(port_))) std::abort();
     port_ = listener_->address().port;
@@ -132,7 +132,7 @@ class FakePmd : private transport::ConnectionObserver {
   base::ChunkPool& chunks_;
   transport::OutBuffer& out_;
   std::uint16_t port_ = 0;
-  std::unique_ptr<transport::Listener> listener_;
+  std::unique_ptr<stream::Listener> listener_;
   std::vector<std::unique_ptr<transport::Connection>> connections_;
   transport::Connection* current_ = nullptr;
 };

@@ -80,7 +80,7 @@ class StallTest : public ::testing::Test {
   void empty_ring() {
     std::byte* const bytes = net_.memory.bytes.get();
     LaneHeader& header = *std::launder(reinterpret_cast<LaneHeader*>(bytes));
-    transport::RingReader reader({header.rings[0], {reinterpret_cast<char*>(bytes) + LaneHeader::kSize, kRing}});
+    stream::RingReader reader({header.rings[0], {reinterpret_cast<char*>(bytes) + LaneHeader::kSize, kRing}});
     std::string read(kRing, '\0');
     EXPECT_EQ(reader.read(read), kRing);
   }

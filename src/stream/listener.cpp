@@ -1,8 +1,8 @@
-#include "transport/listener.hpp"
+#include "stream/listener.hpp"
 
 #include <utility>
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 Listener::Listener(io::Reactor& reactor, ListenerOptions options,
                    base::Delegate<void(io::Handle, const io::Address&)> on_accept)
@@ -71,4 +71,4 @@ void Listener::on_handle_closed() {
   on_closed_();
 }
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

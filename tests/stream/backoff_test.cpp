@@ -1,8 +1,8 @@
-#include "transport/backoff.hpp"
+#include "stream/backoff.hpp"
 
 #include <gtest/gtest.h>
 
-namespace distflow::transport {
+namespace distflow::stream {
 namespace {
 
 using base::Duration;
@@ -46,4 +46,4 @@ TEST(Backoff, ceilings_at_the_ends_of_the_range_do_not_overflow) {
 }
 
 }  // namespace
-}  // namespace distflow::transport
+}  // namespace distflow::stream

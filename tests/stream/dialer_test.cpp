@@ -1,4 +1,4 @@
-#include "transport/dialer.hpp"
+#include "stream/dialer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 class DialerTest : public ::testing::Test {
  protected:
-  void make(transport::DialerOptions options = {}) {
+  void make(stream::DialerOptions options = {}) {
     dialer_.emplace(reactor_, resolver_, options,
                     base::Delegate<void(Result<io::Handle>)>::to<&DialerTest::take>(*this));
   }
@@ -58,7 +58,7 @@ class DialerTest : public ::testing::Test {
   std::vector<Result<io::Handle>> outcomes_;
   std::function<void()> on_outcome_;
   bool is_dialing_ = false;
-  std::optional<transport::Dialer> dialer_;
+  std::optional<stream::Dialer> dialer_;
 };
 
 TEST_F(DialerTest, a_dial_gives_a_connected_stream) {

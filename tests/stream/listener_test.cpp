@@ -1,4 +1,4 @@
-#include "transport/listener.hpp"
+#include "stream/listener.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 class ListenerTest : public ::testing::Test {
  protected:
-  void open(transport::ListenerOptions options = {}) {
+  void open(stream::ListenerOptions options = {}) {
     listener_.emplace(reactor_, options,
                       base::Delegate<void(io::Handle, const io::Address&)>::to<&ListenerTest::take>(*this));
     ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
@@ -45,14 +45,14 @@ class ListenerTest : public ::testing::Test {
   bool until(Condition condition) {
     return turn_until(reactor_, condition);
   }
-  [[nodiscard]] const transport::ListenerCounters& counters() const { return listener_->counters(); }
+  [[nodiscard]] const stream::ListenerCounters& counters() const { return listener_->counters(); }
 
   base::ChunkPool chunks_{{}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
   std::vector<io::Handle> streams_;
   std::function<void()> on_stream_;
   int closed_count_ = 0;
-  std::optional<transport::Listener> listener_;
+  std::optional<stream::Listener> listener_;
 };
 
 TEST_F(ListenerTest, many_connections_that_wait_are_all_accepted) {
@@ -66,7 +66,7 @@ TEST_F(ListenerTest, many_connections_that_wait_are_all_accepted) {
 
 TEST_F(ListenerTest, a_port_that_is_taken_is_an_error_and_the_listener_stays_closed) {
   open();
-  transport::Listener second(reactor_, {}, {});
+  stream::Listener second(reactor_, {}, {});
   EXPECT_EQ(second.open(listener_->address()).error().code, std::errc::address_in_use);
   EXPECT_FALSE(second.is_open());
 }

@@ -2,14 +2,14 @@
 // atomics of their own.
 #pragma once
 
-#include "transport/memory_ring.hpp"
+#include "stream/memory_ring.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 /// The other side sees what is copied in steps of this size, so that both copy at the same time.
 inline constexpr std::size_t kRingStep = std::size_t{16} * 1024;
@@ -80,4 +80,4 @@ bool BasicRingReader<Atomics>::is_writer_to_be_woken() {
   return memory_.control.writer_waits.take();
 }
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

@@ -9,7 +9,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 struct BackoffOptions {
   base::Duration first = base::milliseconds(50);
@@ -36,4 +36,4 @@ class Backoff {
   base::Duration ceiling_;
 };
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

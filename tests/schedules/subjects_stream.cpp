@@ -2,9 +2,9 @@
 #include <memory>
 #include <string>
 
+#include "stream/memory_ring_parts.hpp"
 #include "tests/schedules/model_atomics.hpp"
 #include "tests/schedules/subjects.hpp"
-#include "transport/memory_ring_parts.hpp"
 
 namespace distflow::test {
 namespace {
@@ -67,10 +67,10 @@ class RingWorld {
   }
 
   const std::string sent_ = std::string(kFrames[0]) + kFrames[1] + kFrames[2];
-  transport::BasicRingControl<ModelAtomics> control_;
+  stream::BasicRingControl<ModelAtomics> control_;
   std::array<char, kCapacity> bytes_{};
-  transport::BasicRingWriter<ModelAtomics> writer_{{control_, bytes_}};
-  transport::BasicRingReader<ModelAtomics> reader_{{control_, bytes_}};
+  stream::BasicRingWriter<ModelAtomics> writer_{{control_, bytes_}};
+  stream::BasicRingReader<ModelAtomics> reader_{{control_, bytes_}};
   ModelAtomics::Atomic<int> has_ended_;
   Bell writer_bell_;
   Bell reader_bell_;
@@ -79,7 +79,7 @@ class RingWorld {
 
 }  // namespace
 
-std::vector<Subject> transport_subjects() {
+std::vector<Subject> stream_subjects() {
   return {{"ring_in_shared_memory",
            [](Chooser& chooser, const Weakening* weakening) { return run_world<RingWorld>(chooser, weakening); }}};
 }

@@ -15,7 +15,7 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 struct ListenerOptions {
   std::uint32_t connection_count_max = 65536;
@@ -73,4 +73,4 @@ class Listener {
   base::Timer retry_timer_;
 };
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

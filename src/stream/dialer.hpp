@@ -16,7 +16,7 @@
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 struct DialerOptions {
   base::Duration attempt_timeout = base::seconds(5);  ///< for each address
@@ -61,4 +61,4 @@ class Dialer {
   io::TurnEnd deliver_;
 };
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

@@ -1,5 +1,5 @@
 // RingWriter and RingReader over one ring: what comes out, who is to be woken, and what neither side believes.
-#include "transport/memory_ring.hpp"
+#include "stream/memory_ring.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 
 #include "tests/base/seed.hpp"
 
-namespace distflow::transport {
+namespace distflow::stream {
 namespace {
 
 constexpr std::size_t kSize = 4096;
@@ -195,4 +195,4 @@ TEST(MemoryRing, a_thread_gets_every_byte_that_another_one_writes_in_order) {
 }
 
 }  // namespace
-}  // namespace distflow::transport
+}  // namespace distflow::stream

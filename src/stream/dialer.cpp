@@ -1,11 +1,11 @@
-#include "transport/dialer.hpp"
+#include "stream/dialer.hpp"
 
 #include <algorithm>
 #include <memory>
 #include <new>
 #include <utility>
 
-namespace distflow::transport {
+namespace distflow::stream {
 namespace {
 
 constexpr const char* kDialing = "connecting to a host";
@@ -135,4 +135,4 @@ void Dialer::deliver() {
   on_outcome_(outcome_);
 }
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream

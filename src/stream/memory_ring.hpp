@@ -19,7 +19,7 @@
 #include "base/sleep_flag.hpp"
 #include "base/std_atomics.hpp"
 
-namespace distflow::transport {
+namespace distflow::stream {
 
 /// What the two sides of a ring tell each other, in shared memory.
 template <class Atomics>
@@ -120,4 +120,4 @@ extern template class RingEnd<base::StdAtomics>;
 extern template class BasicRingWriter<base::StdAtomics>;
 extern template class BasicRingReader<base::StdAtomics>;
 
-}  // namespace distflow::transport
+}  // namespace distflow::stream
