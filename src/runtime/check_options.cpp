@@ -5,7 +5,7 @@
 #include "protocol/json_grammar.hpp"
 #include "protocol/json_write.hpp"
 #include "protocol/pmd_node.hpp"
-#include "transport/memory_lane.hpp"
+#include "stream/memory_stream.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -55,7 +55,7 @@ Result<void> check_options(const NodeOptions& options) {
   if (options.connections_max == 0) return invalid("connections_max: at least 1");
   if (options.heartbeat_interval.count() <= 0) return invalid("heartbeat_interval: more than 0");
   if (options.ttl <= options.heartbeat_interval) return invalid("ttl: more than heartbeat_interval");
-  if (!transport::is_ring_size(options.memory_ring_size)) {
+  if (!stream::is_ring_size(options.memory_ring_size)) {
     return invalid("memory_ring_size: a power of two from 4 KiB to 16 MiB");
   }
   if (options.spin.count() < 0) return invalid("spin: not less than 0");

@@ -39,8 +39,8 @@
 #include "runtime/traffic.hpp"
 #include "stream/backoff.hpp"
 #include "stream/dialer.hpp"
+#include "stream/memory_stream.hpp"
 #include "transport/connection.hpp"
-#include "transport/memory_lane.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::runtime {
@@ -63,7 +63,7 @@ struct LinkParts {
   transport::OutBuffer& out;  ///< for notices; apart from the one for messages, which may be open in a writer's call
   SharedIntake& intake;       ///< of what peers send on links' connections
   transport::ConnectionLimits limits;
-  transport::LanePlaces& lanes;
+  stream::MemoryStreamPool& memory_pool;
   base::Duration connect_deadline;
   bool writes_at_once = false;  ///< does not wait for the turn's end
   /// Called when a retired link has finished, from inside a turn.

@@ -4,14 +4,14 @@
 #include "runtime/link.hpp"
 #include "runtime/node_id.hpp"
 #include "runtime/notice_writer.hpp"
-#include "transport/memory_lane.hpp"
+#include "stream/memory_stream.hpp"
 
 namespace distflow::runtime {
 namespace {
 
 using protocol::ConnectionNotice;
+using stream::MemoryStream;
 using transport::Connection;
-using transport::MemoryLane;
 
 /// How many messages a connection carries before memory is worth its while.
 constexpr std::uint32_t kWorthMessages = 64;
@@ -29,20 +29,21 @@ void Link::consider_memory(std::uint32_t sent) {
 
 void Link::offer_memory() {
   memory_nonce_ = make_node_id(parts_.reactor.backend());
-  Result<std::unique_ptr<MemoryLane>> lane = MemoryLane::create(parts_.lanes, parts_.reactor.backend(), memory_nonce_);
-  if (!lane) {
-    parts_.log.write(parts_.lanes.level_of_failure(lane.error(), base::LogLevel::warn),
+  Result<std::unique_ptr<MemoryStream>> memory =
+      MemoryStream::create(parts_.memory_pool, parts_.reactor, connection_->socket(), memory_nonce_);
+  if (!memory) {
+    parts_.log.write(parts_.memory_pool.level_of_failure(memory.error(), base::LogLevel::warn),
                      "no memory is shared with %s, so that messages go through the kernel: %s", node_id_.c_str(),
-                     base::ErrorText(lane.error()).c_str());
+                     base::ErrorText(memory.error()).c_str());
     return;
   }
   const ConnectionNotice offer{.kind = ConnectionNotice::Kind::memory,
                                .nonce = memory_nonce_,
-                               .memory_name = (*lane)->name(),
-                               .ring_size = parts_.lanes.ring_size};
+                               .memory_name = (*memory)->name(),
+                               .ring_size = parts_.memory_pool.ring_size};
   read_own_connection();
-  if (!tell(*connection_, offer)) return;
-  connection_->offer(*std::move(lane));
+  connection_->offer(*std::move(memory));
+  if (!tell(*connection_, offer)) return connection_->drop_upgrade();
   parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }
 
@@ -50,13 +51,12 @@ void Link::offer_memory() {
 Connection* Link::offered_memory(const Connection& origin, std::string_view nonce) {
   Connection* const connection = asking_ ? asking_.get() : connection_.get();
   const bool is_it = connection == &origin && connection->is_open() && nonce == memory_nonce_;
-  return is_it && connection->lane() != nullptr && !connection->lane()->hears ? connection : nullptr;
+  return is_it && connection->has_upgrade() && !connection->has_moved_receiving() ? connection : nullptr;
 }
 
 void Link::on_mapped(const Connection& origin, std::string_view nonce) {
   Connection* const connection = offered_memory(origin, nonce);
   if (connection == nullptr) return;
-  connection->lane()->forget_name();
   connection->move_receiving();
   const auto moved = encode_notice(parts_, node_id_, {.kind = ConnectionNotice::Kind::moved});
   // One direction alone would have no way to wake the other side.
@@ -68,7 +68,7 @@ void Link::on_mapped(const Connection& origin, std::string_view nonce) {
 void Link::on_unmapped(const Connection& origin, std::string_view nonce) {
   Connection* const connection = offered_memory(origin, nonce);
   if (connection == nullptr) return;
-  connection->detach();
+  connection->drop_upgrade();
   parts_.log.write(base::LogLevel::debug, "node %s does not take the memory that it was offered", node_id_.c_str());
 }
 

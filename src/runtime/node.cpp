@@ -50,9 +50,9 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
               .node_id = node_id_,
               .incomplete_bytes_max = options.incomplete_bytes_max,
               .observer = *this},
-      lanes_{.chunk = io::ReceiveChunk(parts.receive_chunks),
-             .ring_size = options.memory_ring_size,
-             .count_max = options.memory_connections_max},
+      memory_pool_{.chunk = io::ReceiveChunk(parts.receive_chunks),
+                   .ring_size = options.memory_ring_size,
+                   .count_max = options.memory_connections_max},
       link_parts_{.reactor = parts.reactor,
                   .resolver = resolver_,
                   .blocks = parts.blocks,
@@ -61,7 +61,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .out = control_out_,
                   .intake = intake_,
                   .limits = connection_limits(),
-                  .lanes = lanes_,
+                  .memory_pool = memory_pool_,
                   .connect_deadline = options.connect_deadline,
                   .writes_at_once = options.write_at_once,
                   .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
@@ -296,11 +296,11 @@ void Node::publish_gauges() {
   set(gauges_.connections_in, inbound_.session_count());
   set(gauges_.connections_out, link_parts_.open_count);
   set(gauges_.connections_shared, link_parts_.carrier_count);
-  set(gauges_.connections_in_memory, lanes_.count);
+  set(gauges_.connections_in_memory, memory_pool_.count);
   set(gauges_.connections_accepted, inbound_.listener_counters().accepted);
   set(gauges_.connections_refused, inbound_.listener_counters().refused);
   set(gauges_.accept_pauses, inbound_.listener_counters().pauses);
-  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + lanes_.chunks_missing);
+  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + memory_pool_.chunks_missing);
 }
 
 /// What it was is seen where it was given up: a connection that closes, a peer that is told of later.

@@ -199,7 +199,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   transport::OutBuffer out_;          // messages; open while the application's code writes one
   transport::OutBuffer control_out_;  // notices and requests to the PMD, which such code may lead to
   SharedIntake intake_;
-  transport::LanePlaces lanes_;
+  stream::MemoryStreamPool memory_pool_;
   LinkParts link_parts_;
   Directory directory_;
   Router router_;

@@ -8,8 +8,8 @@
 namespace distflow::runtime {
 
 using Kind = protocol::ConnectionNotice::Kind;
+using stream::MemoryStream;
 using transport::Connection;
-using transport::MemoryLane;
 
 namespace {
 
@@ -30,7 +30,7 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
   if (carrier != nullptr) {
     Connection& accepted = carrier->connection();
     if (notice.kind == Kind::memory) accept_memory(from, notice, *carrier);
-    const bool may_move = notice.kind == Kind::moved && accepted.lane() != nullptr && !accepted.lane()->hears;
+    const bool may_move = notice.kind == Kind::moved && accepted.has_upgrade() && !accepted.has_moved_receiving();
     if (may_move && accepted.is_open()) accepted.move_receiving();
     return;
   }
@@ -44,26 +44,27 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
 /// memory, can make one that holds.
 void Node::accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier) {
   Connection& connection = carrier.connection();
-  if (!carrier.is_near() || connection.lane() != nullptr || !connection.is_open()) return;
+  if (!carrier.is_near() || connection.has_upgrade() || !connection.is_open()) return;
   Peer* const peer = directory_.find_id(from);
-  Result<std::unique_ptr<MemoryLane>> lane =
+  Result<std::unique_ptr<MemoryStream>> memory =
       Error{Errc::refused, "sharing memory with a stranger, or more than a share"};
   if (may_offer(peer)) {
-    lane = MemoryLane::open(lanes_, parts_.reactor.backend(), notice.memory_name, notice.ring_size, notice.nonce);
+    memory = MemoryStream::open(memory_pool_, parts_.reactor, connection.socket(), notice.memory_name, notice.ring_size,
+                                notice.nonce);
   }
   const auto answer =
-      encode_notice(link_parts_, from, {.kind = lane ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
+      encode_notice(link_parts_, from, {.kind = memory ? Kind::mapped : Kind::unmapped, .nonce = notice.nonce});
   if (!answer) return;
-  if (!lane) {
-    parts_.log.write(lanes_.level_of_failure(lane.error(), base::LogLevel::info),
+  if (!memory) {
+    parts_.log.write(memory_pool_.level_of_failure(memory.error(), base::LogLevel::info),
                      "memory that is offered cannot be used, so that messages go through the kernel: %s",
-                     base::ErrorText(lane.error()).c_str());
+                     base::ErrorText(memory.error()).c_str());
     connection.send({answer->chunk, answer->bytes, 0});
     return;
   }
   if (peer->memory_place == nullptr) peer->memory_place = std::make_shared<const int>();
-  (*lane)->hold(peer->memory_place);
-  connection.attach(*std::move(lane));
+  (*memory)->hold(peer->memory_place);
+  connection.upgrade(*std::move(memory));
   connection.move_sending(*answer);
   parts_.log.write(base::LogLevel::debug, "memory of node %.*s is mapped", static_cast<int>(from.size()), from.data());
 }

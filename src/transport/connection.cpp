@@ -1,20 +1,29 @@
 #include "transport/connection.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
-
-#include "transport/memory_lane.hpp"
 
 namespace distflow::transport {
 
 using base::Delegate;
 using framing::FrameDecoder;
 
+namespace {
+
+std::uint32_t whole_milliseconds(base::Duration duration) {
+  const auto count = std::chrono::ceil<base::milliseconds>(duration).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(count, 0, UINT32_MAX));
+}
+
+}  // namespace
+
 Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, ConnectionObserver& observer,
                        const ConnectionLimits& limits)
-    : reactor_(reactor),
-      observer_(observer),
-      send_stall_max_(limits.send_stall_max),
+    : observer_(observer),
       keeps_nothing_(limits.keeps_nothing),
+      send_stall_max_ms_(whole_milliseconds(limits.send_stall_max)),
+      socket_(reactor),
       decoder_(limits.frame_size_max, blocks),
       queue_(limits.send),
       stall_timer_(Delegate<void()>::to<&Connection::on_stall_check>(*this)) {
@@ -27,12 +36,12 @@ Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, Connection
 
 Connection::~Connection() { DF_ASSERT(state_ == State::unopened || state_ == State::closed); }
 
-void Connection::open(io::Handle stream) {
+void Connection::open(io::Handle socket) {
   DF_ASSERT(state_ == State::unopened);
   state_ = State::open;
-  stream_ = stream;
+  socket_.open(socket);
   start_recv();
-  if (queue_.has_filled()) reactor_.defer(turn_end_);
+  if (queue_.has_filled()) reactor().defer(turn_end_);
 }
 
 std::uint32_t Connection::drop_unopened() {
@@ -49,25 +58,29 @@ SendResult Connection::send_unopened(const EncodedRun& run) {
 bool Connection::take_over(Connection& unopened) {
   DF_ASSERT(unopened.state_ == State::unopened);
   if (state_ > State::open || !queue_.take_over(unopened.queue_)) return false;
-  if (state_ == State::open) reactor_.defer(turn_end_);
+  if (state_ == State::open) reactor().defer(turn_end_);
   return true;
 }
 
 bool Connection::push() {
   if (state_ != State::open || queue_.is_in_flight() || !queue_.has_filled()) return false;
   flush();
-  return uses_lane() ? !queue_.is_in_flight() : reactor_.backend().push(stream_);
+  return has_moved_sending() ? !queue_.is_in_flight() : socket_.push();
+}
+
+stream::Stream& Connection::receiving() {
+  return upgrade_ && upgrade_->has_begun_recv ? *upgrade_->stream : static_cast<stream::Stream&>(socket_);
 }
 
 void Connection::start_recv() {
-  recv_op_.keeps_nothing = keeps_nothing_ || hears_lane();
-  reactor_.backend().recv(stream_, recv_op_);
+  recv_op_.keeps_nothing = keeps_nothing_;
+  receiving().recv(recv_op_);
 }
 
 void Connection::on_recv(const io::Received& received) {
   if (state_ == State::draining) note_answer();
-  if (state_ != State::open) return;  // a draining connection hears nothing more
-  if (lane_ && lane_->hears) return;  // a bell: the turn looks at the lane anyway
+  if (state_ != State::open) return;                               // a draining connection hears nothing more
+  if (has_moved_receiving() && !upgrade_->has_begun_recv) return;  // behind the last frame: the upgrade's own business
   decoder_.feed(received.chunk, received.bytes);
   run_frames();
 }
@@ -75,7 +88,7 @@ void Connection::on_recv(const io::Received& received) {
 void Connection::run_frames() {
   if (!is_paused_) {
     is_rerun_due_ = false;
-    if (!reactor_.has_memory_for([this] { observer_.on_frames(*this); })) [[unlikely]] {
+    if (!reactor().has_memory_for([this] { observer_.on_frames(*this); })) [[unlikely]] {
       why_ = {Errc::out_of_memory, "taking what has come"};
       has_failed_ = true;
     }
@@ -87,8 +100,8 @@ void Connection::run_frames() {
 void Connection::on_turn_end() {
   if (is_rerun_due_) run_unread();
   flush();
-  if (!uses_lane()) return;
-  tell_lane_sent();
+  if (!has_moved_sending()) return;
+  tell_sent();
   flush();  // what observers did, or the end that a draining connection has come to
 }
 
@@ -107,6 +120,7 @@ void Connection::note_end_of_run(FrameDecoder::Next next) {
 }
 
 void Connection::on_recv_end(Error why) {
+  if (has_moved_receiving() && !upgrade_->has_begun_recv) return begin_receiving_through_upgrade();
   const bool has_ended = why != Errc::canceled;
   has_ended_ |= has_ended;
   if (state_ == State::draining) {
@@ -114,8 +128,7 @@ void Connection::on_recv_end(Error why) {
     if (has_ended) return drain_no_more();
   }
   if (state_ == State::draining || state_ == State::open) {
-    // Resumed before the pause had taken effect, or bells alone from now on, for which no pause holds.
-    if (!has_ended && (!is_paused_ || hears_lane())) start_recv();
+    if (!has_ended && !is_paused_) start_recv();  // resumed before the pause had taken effect
   }
   if (!has_ended || state_ != State::open) return;
   why_ = why;
@@ -126,32 +139,31 @@ void Connection::on_recv_end(Error why) {
   }
 }
 
-/// Nothing more comes on the stream. While paused, what came and was not read has yet to be: resume() leads back here,
-/// and so does the end of what is in shared memory.
+/// Nothing more comes on the stream. While paused, what came and was not read has yet to be: resume() leads back here.
 void Connection::follow_stream_end() {
-  if (state_ != State::open || is_paused_ || has_unread_in_lane()) return;
-  if (why_ == Errc::end_of_stream && !uses_lane()) {
+  if (state_ != State::open || is_paused_) return;
+  if (why_ == Errc::end_of_stream && !has_moved_sending()) {
     finish();
   } else {
     close(why_);
   }
 }
 
-/// The peer's end has come for a connection that drains. A peer of a stream may read on; of a ring nobody does.
+/// The peer's end has come for a connection that drains. A peer of a socket may read on; of an upgrade nobody does.
 void Connection::drain_no_more() {
-  if (uses_lane() && state_ == State::draining) close(why_);
+  if (has_moved_sending() && state_ == State::draining) close(why_);
 }
 
 void Connection::pause() {
-  if (state_ != State::open || std::exchange(is_paused_, true) || hears_lane()) return;
-  reactor_.backend().cancel_recv(stream_);
+  if (state_ != State::open || std::exchange(is_paused_, true)) return;
+  receiving().cancel_recv();
 }
 
 void Connection::resume() {
   if (state_ != State::open || !std::exchange(is_paused_, false)) return;
   if (recv_op_.is_idle() && !has_ended_) start_recv();
   is_rerun_due_ = true;
-  reactor_.defer(turn_end_);
+  reactor().defer(turn_end_);
 }
 
 void Connection::flush() {
@@ -161,24 +173,24 @@ void Connection::flush() {
     if (state_ == State::draining) end_draining();
     return;
   }
-  if (uses_lane() && fly_through_lane()) return;
-  if (!uses_lane()) {
+  if (has_moved_sending()) {
+    if (send_at_once()) return;
+  } else {
     send_op_.pieces = queue_.begin_flight();
-    reactor_.backend().send(stream_, send_op_);
+    socket_.send(send_op_);
   }
   if (!stall_timer_.is_armed() && state_ != State::closing) watch_for_stall();
 }
 
 void Connection::on_sent(Result<void> result) {
   has_flown_ = true;
-  if (lane_ && std::exchange(lane_->is_moving, false)) lane_->sends = static_cast<bool>(result);
   end_flight();
   if (state_ == State::closing) return;
   if (!result) return close(result.error());
+  if (upgrade_ && std::exchange(upgrade_->is_moving, false)) begin_sending_through_upgrade();
   if (has_ended_) drain_no_more();
-  if (lane_ && lane_->is_bell_due) ring_bell();
   flush();
-  if (uses_lane()) tell_at_turn_end();
+  if (has_moved_sending() && state_ != State::closing) reactor().defer(turn_end_);
 }
 
 void Connection::end_flight() {
@@ -194,7 +206,7 @@ void Connection::on_stall_check() {
     if (queue_.is_empty()) queue_.trim();
     return;
   }
-  const bool has_moved = is_in_flight && (has_flown_ || send_op_.bytes_sent != stall_mark_);
+  const bool has_moved = is_in_flight && (has_flown_ || static_cast<std::uint32_t>(send_op_.bytes_sent) != stall_mark_);
   if (!has_moved && has_stalled_) {
     return close(is_in_flight ? Error{Errc::timed_out, "sending to a peer that takes nothing"} : why_);
   }
@@ -207,8 +219,8 @@ void Connection::on_stall_check() {
 void Connection::watch_for_stall() {
   has_flown_ = false;
   has_stalled_ = false;
-  stall_mark_ = send_op_.bytes_sent;
-  reactor_.arm_after(stall_timer_, send_stall_max_ / 2);
+  stall_mark_ = static_cast<std::uint32_t>(send_op_.bytes_sent);
+  reactor().arm_after(stall_timer_, base::Duration(base::milliseconds(send_stall_max_ms_)) / 2);
 }
 
 /// All has been sent. What the peer has yet to say to memory that it was offered is waited for, unless its end of the
@@ -221,9 +233,11 @@ void Connection::end_draining() {
 
 void Connection::finish() {
   if (state_ != State::open) return;
+  // Reads on, and drops what it reads, so that it hears the end: nobody reads an upgrade whose peer has ended.
+  if (has_moved_receiving()) resume();
   state_ = State::draining;
   if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
-  reactor_.defer(turn_end_);
+  reactor().defer(turn_end_);
   if (has_ended_) drain_no_more();
 }
 
@@ -231,16 +245,105 @@ void Connection::close(Error why) {
   if (state_ != State::open && state_ != State::draining) return;
   state_ = State::closing;
   why_ = why;
-  reactor_.timers().cancel(stall_timer_);
+  reactor().timers().cancel(stall_timer_);
   turn_end_.unlink();
-  reactor_.backend().close(stream_, close_op_);
+  (upgrade_ ? *upgrade_->stream : static_cast<stream::Stream&>(socket_)).close(close_op_);
 }
 
 void Connection::on_handle_closed() {
   state_ = State::closed;
-  drop_lane_flight();
+  if (upgrade_) tell_sent();
   if (const std::uint32_t dropped = queue_.drop_all(); dropped > 0) observer_.on_sent(*this, 0, dropped);
   observer_.on_closed(*this, why_);
+}
+
+void Connection::upgrade(std::unique_ptr<stream::Stream> upper) {
+  DF_ASSERT(state_ == State::open && !upgrade_);
+  upgrade_ = std::make_unique<Upgrade>();
+  upgrade_->stream = std::move(upper);
+}
+
+void Connection::offer(std::unique_ptr<stream::Stream> upper) {
+  upgrade(std::move(upper));
+  upgrade_->awaits_answer = true;
+}
+
+/// Something has come for a connection that drains: the answer, or the stream's end; or, where the peer sends messages
+/// here, too, one of them, and then no end of this side's would be safe from a reset.
+void Connection::note_answer() {
+  if (!awaits_answer()) return;
+  upgrade_->awaits_answer = false;
+  reactor().defer(turn_end_);
+}
+
+void Connection::drop_upgrade() {
+  DF_ASSERT(upgrade_ && !upgrade_->sends && !upgrade_->receives && !upgrade_->is_moving && !upgrade_->last_chunk);
+  upgrade_.reset();
+}
+
+void Connection::move_receiving() {
+  DF_ASSERT(upgrade_ && !upgrade_->receives);
+  decoder_.discard_unread();
+  upgrade_->receives = true;
+  upgrade_->awaits_answer = false;
+  if (recv_op_.is_idle()) return begin_receiving_through_upgrade();
+  socket_.cancel_recv();
+}
+
+/// The receive on the own stream has ended: the upgrade's may begin. A pause holds for it as well.
+void Connection::begin_receiving_through_upgrade() {
+  if (state_ != State::open && state_ != State::draining) return;
+  upgrade_->has_begun_recv = true;
+  has_ended_ = false;  // the upgrade tells of the end, behind all that lies there
+  start_recv();
+  if (is_paused_) receiving().cancel_recv();
+}
+
+void Connection::move_sending(const EncodedFrame& last) {
+  DF_ASSERT(upgrade_ && !upgrade_->sends && !upgrade_->is_moving && !upgrade_->last_chunk);
+  upgrade_->last_chunk = base::ChunkRef::share(*last.chunk);
+  upgrade_->last_frame = last.bytes;
+  reactor().defer(turn_end_);
+}
+
+/// Puts the own stream's last frame behind what is filled, once there is no flight: this flight is the stream's last.
+void Connection::append_last() {
+  if (!upgrade_ || !upgrade_->last_chunk) return;
+  if (!queue_.append(EncodedRun{upgrade_->last_chunk.get(), upgrade_->last_frame, 0})) return;  // full: the next flight
+  upgrade_->last_chunk.reset();
+  upgrade_->is_moving = true;
+}
+
+/// The last flight of the own stream has left: its sending is the upgrade's.
+void Connection::begin_sending_through_upgrade() {
+  upgrade_->sends = true;
+  upgrade_->batch_size = upgrade_->stream->batch_size();
+  upgrade_->stream->begin_sending();
+}
+
+/// From inside send(): observers are told at the turn's end.
+void Connection::send_early() {
+  if (queue_.is_in_flight() || send_at_once()) return;
+  if (!stall_timer_.is_armed()) watch_for_stall();
+}
+
+/// Whether the upgrade has taken all that was filled, at once: that flight has ended. Observers are told at the turn's
+/// end.
+bool Connection::send_at_once() {
+  send_op_.pieces = queue_.begin_flight();
+  if (!upgrade_->stream->send_now(send_op_)) return false;
+  has_flown_ = true;
+  const std::uint32_t before = queue_.frames();
+  const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
+  upgrade_->sent += sent;
+  upgrade_->dropped += before - queue_.frames() - sent;
+  return true;
+}
+
+void Connection::tell_sent() {
+  const std::uint32_t sent = std::exchange(upgrade_->sent, 0);
+  const std::uint32_t dropped = std::exchange(upgrade_->dropped, 0);
+  if (sent + dropped > 0) observer_.on_sent(*this, sent, dropped);
 }
 
 }  // namespace distflow::transport

@@ -24,13 +24,12 @@
 
 #include "base/timer_wheel.hpp"
 #include "framing/frame_decoder.hpp"
-#include "io/reactor.hpp"
+#include "stream/socket_stream.hpp"
 #include "transport/send_queue.hpp"
 
 namespace distflow::transport {
 
 class Connection;
-class MemoryLane;
 
 /// Whoever a connection is for. Calls come from inside Reactor::turn().
 class ConnectionObserver {
@@ -69,8 +68,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Takes over a connected stream and begins to receive. What was queued before leaves first.
-  void open(io::Handle stream);
+  /// Takes over a connected socket and begins to receive. What was queued before leaves first.
+  void open(io::Handle socket);
 
   /// The next frame of the run. Only to be called inside on_frames.
   bool next_frame(framing::Frame& frame) {
@@ -87,8 +86,8 @@ class Connection {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     if (!queue_.append(run)) return SendResult::full;
-    reactor_.defer(turn_end_);
-    if (lane_ && queue_.bytes() >= kLaneFlightSize) fly_early();
+    reactor().defer(turn_end_);
+    if (upgrade_ && queue_.bytes() >= upgrade_->batch_size) send_early();
     return SendResult::queued;
   }
 
@@ -102,8 +101,7 @@ class Connection {
   /// Before open() only: forgets what was queued, and returns how many frames that were. The observer is not told.
   std::uint32_t drop_unopened();
 
-  /// Stops receiving, so that TCP or the ring holds the peer back, until resume(). Through memory the peer's bells and
-  /// its end are heard all the same.
+  /// Stops receiving, so that the stream holds the peer back, until resume().
   void pause();
   void resume();
 
@@ -116,23 +114,26 @@ class Connection {
   template <class Owner>
   void destroy_later(std::unique_ptr<Owner> owner) {
     DF_ASSERT(state_ == State::closed || state_ == State::unopened);
-    reactor_.destroy_later(std::move(owner), turn_end_);
+    reactor().destroy_later(std::move(owner), turn_end_);
   }
 
-  // Shared memory beside the stream (memory_lane.hpp): connection_lane.cpp.
+  // An upgrade: a stream over the connection's own, which each direction moves to behind a last frame (shared memory).
 
-  /// Has memory from now on, and uses it in each direction once that has moved.
-  void attach(std::unique_ptr<MemoryLane> lane);
-  /// The same for memory that the peer was offered: it will answer here, be it with yes or no.
-  void offer(std::unique_ptr<MemoryLane> lane);
-  /// Gives up memory that no direction uses.
-  void detach();
-  /// The memory, or null.
-  [[nodiscard]] MemoryLane* lane() const { return lane_.get(); }
-  /// What is sent goes through the memory, behind `last`, the last frame of the stream.
+  /// The connection's own stream, for an upgrade to lie over.
+  [[nodiscard]] stream::Stream& socket() { return socket_; }
+  /// Has an upgrade from now on, and uses it in each direction once that has moved.
+  void upgrade(std::unique_ptr<stream::Stream> upper);
+  /// The same for one that the peer was offered: the peer will answer here, with yes or no.
+  void offer(std::unique_ptr<stream::Stream> upper);
+  /// Gives up an upgrade that no direction uses.
+  void drop_upgrade();
+  [[nodiscard]] bool has_upgrade() const { return upgrade_ != nullptr; }
+  /// What is sent goes through the upgrade, behind `last`, the last frame of the connection's own stream.
   void move_sending(const EncodedFrame& last);
-  /// What has been read was the last frame of the stream: more comes through the memory.
+  /// What has been read was the last frame of the connection's own stream: more comes through the upgrade.
   void move_receiving();
+  [[nodiscard]] bool has_moved_sending() const { return upgrade_ && upgrade_->sends; }
+  [[nodiscard]] bool has_moved_receiving() const { return upgrade_ && upgrade_->receives; }
 
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   /// Whether open() has been called, ever.
@@ -143,11 +144,26 @@ class Connection {
   [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }
 
  private:
-  /// What is queued of so many bytes does not wait for the turn's end, where there is memory: it is copied there while
-  /// it is in the processor's nearest cache.
-  static constexpr std::size_t kLaneFlightSize = std::size_t{16} * 1024;
-
   enum class State : std::uint8_t { unopened, open, draining, closing, closed };
+
+  /// A stream over the connection's own, and how far each direction has moved to it.
+  struct Upgrade {
+    std::unique_ptr<stream::Stream> stream;
+    std::size_t batch_size = SIZE_MAX;  // so many queued bytes do not wait for the turn's end, once it sends
+    bool awaits_answer = false;         // the peer was offered it, and has yet to say whether it takes it
+    bool is_moving = false;             // the last frame of the own stream is on its way
+    bool sends = false;                 // what is sent goes through it
+    bool receives = false;              // what is received comes through it,
+    bool has_begun_recv = false;        // and the receive under way is its
+    std::uint32_t sent = 0;             // frames of flights that ended at once, of which the observer has not been told
+    std::uint32_t dropped = 0;          // the same of those that never will be sent
+    base::ChunkRef last_chunk;          // of the own stream's last frame, while it waits for the flight before it
+    std::string_view last_frame;
+  };
+
+  [[nodiscard]] io::Reactor& reactor() const { return socket_.reactor(); }
+  /// What receiving is under way on, or will be.
+  [[nodiscard]] stream::Stream& receiving();
 
   SendResult send_unopened(const EncodedRun& run);
   void on_recv(const io::Received& received);
@@ -167,29 +183,16 @@ class Connection {
   void end_flight();
   void end_draining();
 
-  [[nodiscard]] bool awaits_answer() const;
+  [[nodiscard]] bool awaits_answer() const { return upgrade_ && upgrade_->awaits_answer; }
   void note_answer();
   void append_last();
-  [[nodiscard]] bool uses_lane() const;
-  [[nodiscard]] bool hears_lane() const;
-  void fly_early();
-  bool fly_through_lane();
-  bool advance_lane_flight();
-  void land();
-  void tell_at_turn_end();
-  void tell_lane_sent();
-  void drop_lane_flight();
-  bool on_look();
-  bool receive_from_lane();
-  bool read_from_lane();
-  [[nodiscard]] bool has_unread_in_lane();
-  void on_sleep(bool sleeps);
-  void ring_bell();
-  void on_bell_sent(Result<void> result);
+  void begin_sending_through_upgrade();
+  void begin_receiving_through_upgrade();
+  void send_early();
+  bool send_at_once();
+  void tell_sent();
 
-  io::Reactor& reactor_;
   ConnectionObserver& observer_;
-  const base::Duration send_stall_max_;
   State state_ = State::unopened;
   bool is_paused_ = false;
   bool has_failed_ = false;    // the run ended in `why_`
@@ -198,18 +201,20 @@ class Connection {
   bool has_flown_ = false;     // a flight has ended since the last stall check
   bool has_stalled_ = false;   // nothing moved from the last but one to the last
   const bool keeps_nothing_;
+  // Small, as an idle connection is to be: milliseconds, and the low bits of a count.
+  const std::uint32_t send_stall_max_ms_;
+  std::uint32_t stall_mark_ = 0;  // bytes of the flight under way that had left at the last stall check
   Error why_;
-  io::Handle stream_;
+  stream::SocketStream socket_;
   framing::FrameDecoder decoder_;
   SendQueue queue_;
-  std::size_t stall_mark_ = 0;  // bytes of the flight under way that had left at the last stall check
 
   io::RecvOp recv_op_;
   io::SendOp send_op_;
   io::CloseOp close_op_;
   io::TurnEnd turn_end_;
   base::Timer stall_timer_;
-  std::unique_ptr<MemoryLane> lane_;
+  std::unique_ptr<Upgrade> upgrade_;
 };
 
 }  // namespace distflow::transport

@@ -47,7 +47,7 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
                                 .incomplete_bytes_max = 1024,
                                 .observer = unshared_};
   transport::OutBuffer out_{chunks_};
-  transport::LanePlaces lanes_{.chunk = io::ReceiveChunk(chunks_)};
+  stream::MemoryStreamPool memory_pool_{.chunk = io::ReceiveChunk(chunks_)};
   runtime::LinkParts parts_{.reactor = reactor_,
                             .resolver = resolver_,
                             .blocks = chunks_,
@@ -56,7 +56,7 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
                             .out = out_,
                             .intake = intake_,
                             .limits = {},
-                            .lanes = lanes_,
+                            .memory_pool = memory_pool_,
                             .connect_deadline = base::seconds(5),
                             .on_finished = base::Delegate<void()>::to<&DirectoryTest::on_link_finished>(*this)};
   void on_link_finished() {}

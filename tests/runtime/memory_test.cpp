@@ -7,15 +7,15 @@
 #include <sstream>
 
 #include "framing/frame.hpp"
+#include "stream/memory_stream.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/node_frames.hpp"
 #include "tests/support/sockets.hpp"
-#include "transport/memory_lane.hpp"
 
 namespace distflow::test {
 namespace {
 
-using transport::LaneHeader;
+using stream::MemoryHeader;
 
 constexpr int kEnough = 100;  // messages: more than make memory worth its while
 
@@ -228,11 +228,11 @@ class MemoryOffered : public ::testing::Test {
     return bytes.size() < 4 ? "" : bytes.substr(4, framing::read_header(bytes.data()));
   }
   void create() {
-    Result<io::SharedMemory> memory = cluster_.reactor().backend().create_memory(LaneHeader::kSize + 2 * kRing);
+    Result<io::SharedMemory> memory = cluster_.reactor().backend().create_memory(MemoryHeader::kSize + 2 * kRing);
     ASSERT_TRUE(memory);
     memory_ = *std::move(memory);
-    header_ = new (memory_.bytes.get()) LaneHeader;
-    std::copy_n(kNonce, LaneHeader::kNonceSize, header_->nonce.begin());
+    header_ = new (memory_.bytes.get()) MemoryHeader;
+    std::copy_n(kNonce, MemoryHeader::kNonceSize, header_->nonce.begin());
   }
   std::string offer(const std::string& nonce = kNonce, std::size_t ring = kRing) {
     return "memory " + std::to_string(ring) + " " + memory_.name + " " + nonce;
@@ -242,7 +242,7 @@ class MemoryOffered : public ::testing::Test {
     stream::RingWriter writer({header_->rings[0], {ring(), kRing}});
     ASSERT_EQ(writer.write(bytes), bytes.size());
   }
-  char* ring() { return reinterpret_cast<char*>(memory_.bytes.get()) + LaneHeader::kSize; }
+  char* ring() { return reinterpret_cast<char*>(memory_.bytes.get()) + MemoryHeader::kSize; }
   void share() {
     create();
     notify(offer());
@@ -265,7 +265,7 @@ class MemoryOffered : public ::testing::Test {
   TestNode& node_ = cluster_.add_node({.alias = "node"});
   RawSocket socket_ = RawSocket::connected_to(node_->port());
   io::SharedMemory memory_;
-  LaneHeader* header_ = nullptr;
+  MemoryHeader* header_ = nullptr;
 };
 
 TEST_F(MemoryOffered, is_read_behind_the_last_frame_of_the_stream) {
@@ -417,16 +417,16 @@ class MemoryAnswered : public ::testing::Test {
                                       R"(","timestamp":1,"connection":")" + what + "\"}")));
   }
   /// Takes the memory that was offered.
-  LaneHeader* take() {
+  MemoryHeader* take() {
     const std::vector<std::string> offer = notice("memory ");
     ring_size_ = std::stoul(offer.at(0));
     Result<io::SharedMemory> opened =
-        cluster_.reactor().backend().open_memory(offer.at(1), LaneHeader::kSize + 2 * ring_size_);
+        cluster_.reactor().backend().open_memory(offer.at(1), MemoryHeader::kSize + 2 * ring_size_);
     EXPECT_TRUE(opened);
     memory_ = *std::move(opened);
     answer("mapped " + offer.at(2));
     notice("moved");
-    return std::launder(reinterpret_cast<LaneHeader*>(memory_.bytes.get()));
+    return std::launder(reinterpret_cast<MemoryHeader*>(memory_.bytes.get()));
   }
 
   SocketCluster cluster_;
@@ -487,16 +487,17 @@ TEST_F(MemoryAnswered, by_no_is_given_up_once_and_for_all) {
 }
 
 TEST_F(MemoryAnswered, by_yes_is_where_messages_come_from_then_on) {
-  LaneHeader* const header = take();
+  MemoryHeader* const header = take();
   send(1);
   ASSERT_TRUE(cluster_.turn_until([&] { return header->rings[0].written.load() > 0; }));
 }
 
 TEST_F(MemoryAnswered, with_a_position_that_cannot_be_loses_the_connection_and_not_the_node) {
-  LaneHeader* const header = take();
+  MemoryHeader* const header = take();
   header->rings[0].taken.store(std::uint64_t{1} << 40);  // far more than was written
   send(10'000);                                          // more than the ring has room for
   EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(theirs_.fd()) && theirs_.receive().empty(); }));
+  send(1);
   EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(listener_.fd()); })) << "the node connects anew";
 }
 

@@ -250,13 +250,13 @@ void LyingNode::offer_memory(NodeTalk& talk) {
                        .ring_size = ring_size,
                        .own = 0,
                        .nonce = offer.nonce,
-                       .is_false = is_other || !transport::is_ring_size(ring_size)};
+                       .is_false = is_other || !stream::is_ring_size(ring_size)};
   lore_.nonces.push_back(offer.nonce);
   tell(talk, node_id_, talk.node_id, offer);
 }
 
 void LyingNode::use_memory(NodeTalk& talk) {
-  if (!talk.shared || !transport::is_ring_size(talk.shared->ring_size)) return say_message(talk);
+  if (!talk.shared || !stream::is_ring_size(talk.shared->ring_size)) return say_message(talk);
   if (lore_.breaks_rings && chance(talk.shared->is_used ? 0.15 : 0.05)) return break_ring(talk);
   write_in_ring(talk);
 }
@@ -311,7 +311,7 @@ void LyingNode::break_ring(NodeTalk& talk) {
 void LyingNode::repeat_in_ring(NodeTalk& talk, const stream::RingMemory& ring) {
   constexpr std::size_t period = 256;
   std::string frame = framed(message(node_id_, talk.node_id, R"({"false":0,"x":""})"));
-  if (frame.size() > period || !transport::is_ring_size(ring.bytes.size())) return;
+  if (frame.size() > period || !stream::is_ring_size(ring.bytes.size())) return;
   frame =
       framed(message(node_id_, talk.node_id, R"({"false":0,"x":")" + std::string(period - frame.size(), 'z') + "\"}"));
   const std::uint64_t from = ring.control.written.load();

@@ -14,8 +14,8 @@
 #include "io/shared_memory.hpp"
 #include "protocol/connection_notice.hpp"
 #include "protocol/envelope.hpp"
-#include "tests/sim/liar.hpp"
 #include "stream/memory_ring.hpp"
+#include "tests/sim/liar.hpp"
 
 namespace distflow::test {
 

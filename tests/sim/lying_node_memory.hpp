@@ -8,22 +8,22 @@
 #include <string_view>
 
 #include "io/shared_memory.hpp"
-#include "transport/memory_lane.hpp"
+#include "stream/memory_stream.hpp"
 
 namespace distflow::test {
 
-inline std::size_t lane_size(std::size_t ring_size) { return transport::LaneHeader::kSize + 2 * ring_size; }
+inline std::size_t lane_size(std::size_t ring_size) { return stream::MemoryHeader::kSize + 2 * ring_size; }
 
-inline std::size_t ring_size_in(std::size_t lane_size) { return (lane_size - transport::LaneHeader::kSize) / 2; }
+inline std::size_t ring_size_in(std::size_t lane_size) { return (lane_size - stream::MemoryHeader::kSize) / 2; }
 
 inline void prepare_lane(const io::SharedMemory& memory, std::string_view nonce) {
-  auto& header = *new (memory.bytes.get()) transport::LaneHeader;
-  std::ranges::copy(nonce.substr(0, transport::LaneHeader::kNonceSize), header.nonce.begin());
+  auto& header = *new (memory.bytes.get()) stream::MemoryHeader;
+  std::ranges::copy(nonce.substr(0, stream::MemoryHeader::kNonceSize), header.nonce.begin());
 }
 
 inline stream::RingMemory ring_of(const io::SharedMemory& memory, std::size_t ring_size, std::size_t which) {
-  auto& header = *std::launder(reinterpret_cast<transport::LaneHeader*>(memory.bytes.get()));
-  char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + transport::LaneHeader::kSize + which * ring_size;
+  auto& header = *std::launder(reinterpret_cast<stream::MemoryHeader*>(memory.bytes.get()));
+  char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + stream::MemoryHeader::kSize + which * ring_size;
   return {header.rings[which], {bytes, ring_size}};
 }
 

@@ -2,15 +2,15 @@
 // for a loop that sleeps.
 #include <functional>
 
+#include "stream/memory_stream.hpp"
 #include "tests/support/memory_backend.hpp"
 #include "tests/transport/connection_fixture.hpp"
-#include "transport/memory_lane.hpp"
 
 namespace distflow::test {
 namespace {
 
-using transport::LaneHeader;
-using transport::MemoryLane;
+using stream::MemoryHeader;
+using stream::MemoryStream;
 
 constexpr std::size_t kRing = 4096;
 constexpr base::Duration kStallMax = base::seconds(30);
@@ -63,14 +63,14 @@ class StallTest : public ::testing::Test {
   }
   /// Sending goes through memory, of which the ring is full.
   void fill_ring() {
-    auto lane = MemoryLane::create(places_, net_, "0123456789abcdef");
-    ASSERT_TRUE(lane);
-    connection_.attach(*std::move(lane));
+    auto memory = MemoryStream::create(pool_, reactor_, connection_.socket(), "0123456789abcdef");
+    ASSERT_TRUE(memory);
+    connection_.upgrade(*std::move(memory));
     out_.begin_frame();
     out_.append("moved");
     connection_.move_sending(out_.end_frame());
     for (int i = 0; i < 3; ++i) turn();
-    ASSERT_TRUE(connection_.lane()->sends);
+    ASSERT_TRUE(connection_.has_moved_sending());
     for (int i = 0; i < 3; ++i) send(std::string(kRing / 2, 'x'));
     for (int i = 0; i < 3; ++i) turn();
     ASSERT_TRUE(connection_.queue().is_in_flight());
@@ -79,8 +79,8 @@ class StallTest : public ::testing::Test {
   /// What the peer does with its end of the ring.
   void empty_ring() {
     std::byte* const bytes = net_.memory.bytes.get();
-    LaneHeader& header = *std::launder(reinterpret_cast<LaneHeader*>(bytes));
-    stream::RingReader reader({header.rings[0], {reinterpret_cast<char*>(bytes) + LaneHeader::kSize, kRing}});
+    MemoryHeader& header = *std::launder(reinterpret_cast<MemoryHeader*>(bytes));
+    stream::RingReader reader({header.rings[0], {reinterpret_cast<char*>(bytes) + MemoryHeader::kSize, kRing}});
     std::string read(kRing, '\0');
     EXPECT_EQ(reader.read(read), kRing);
   }
@@ -99,7 +99,7 @@ class StallTest : public ::testing::Test {
   io::Reactor reactor_{std::make_unique<StoppableBackend>(chunks_), {}};
   StoppableBackend& net_ = static_cast<StoppableBackend&>(reactor_.backend());
   transport::OutBuffer out_{out_chunks_};
-  transport::LanePlaces places_{.chunk = io::ReceiveChunk(chunks_), .ring_size = kRing, .count_max = 1};
+  stream::MemoryStreamPool pool_{.chunk = io::ReceiveChunk(chunks_), .ring_size = kRing, .count_max = 1};
   RecordingObserver observer_;
   transport::Connection connection_{reactor_, blocks_, observer_, {.send_stall_max = kStallMax}};
   MemoryBackend::PeerId peer_ = 0;

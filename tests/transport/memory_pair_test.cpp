@@ -4,14 +4,14 @@
 
 #include <deque>
 
+#include "stream/memory_stream.hpp"
 #include "tests/transport/connection_fixture.hpp"
-#include "transport/memory_lane.hpp"
 
 namespace distflow::test {
 namespace {
 
+using stream::MemoryStream;
 using transport::Connection;
-using transport::MemoryLane;
 
 constexpr std::size_t kRing = 4096;
 constexpr base::ChunkPoolOptions kChunks{.chunk_size = 64 * 1024, .chunk_count_max = 8};
@@ -36,13 +36,13 @@ struct Side {
   base::ChunkPool out_chunks{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
   io::Reactor reactor;
   transport::OutBuffer out{out_chunks};
-  transport::LanePlaces places{.chunk = io::ReceiveChunk(chunks), .ring_size = kRing, .count_max = 1};
+  stream::MemoryStreamPool pool{.chunk = io::ReceiveChunk(chunks), .ring_size = kRing, .count_max = 1};
   RecordingObserver observer;
   // No stall ends what these tests wait for.
   Connection connection{reactor, blocks, observer, {.send_stall_max = base::seconds(3600)}};
 };
 
-class LanePair : public ::testing::TestWithParam<BackendMaker> {
+class MemoryPair : public ::testing::TestWithParam<BackendMaker> {
  protected:
   void SetUp() override {
     if (GetParam().may_be_refused) {
@@ -87,19 +87,21 @@ class LanePair : public ::testing::TestWithParam<BackendMaker> {
 
   /// Both directions go through memory.
   void move() {
-    auto lane = MemoryLane::create(opener_->places, opener_->reactor.backend(), kNonce);
-    ASSERT_TRUE(lane) << lane.error().message();
-    auto opened = MemoryLane::open(accepter_->places, accepter_->reactor.backend(), (*lane)->name(), kRing, kNonce);
+    auto created = MemoryStream::create(opener_->pool, opener_->reactor, opener_->connection.socket(), kNonce);
+    ASSERT_TRUE(created) << created.error().message();
+    auto opened = MemoryStream::open(accepter_->pool, accepter_->reactor, accepter_->connection.socket(),
+                                     (*created)->name(), kRing, kNonce);
     ASSERT_TRUE(opened) << opened.error().message();
-    opener_->connection.attach(*std::move(lane));
-    accepter_->connection.attach(*std::move(opened));
+    opener_->connection.upgrade(*std::move(created));
+    accepter_->connection.upgrade(*std::move(opened));
     opener_->observer.on_frame = [this](Connection& connection) {
       connection.move_receiving();
       opener_->move_sending("moved");
     };
     accepter_->observer.on_frame = [](Connection& connection) { connection.move_receiving(); };
     accepter_->move_sending("mapped");
-    ASSERT_TRUE(until([&] { return opener_->connection.lane()->sends && accepter_->connection.lane()->hears; }));
+    ASSERT_TRUE(
+        until([&] { return opener_->connection.has_moved_sending() && accepter_->connection.has_moved_receiving(); }));
     opener_->observer.on_frame = accepter_->observer.on_frame = nullptr;
     opener_->observer.frames.clear();
     accepter_->observer.frames.clear();
@@ -127,9 +129,9 @@ std::vector<BackendMaker> makers_with_a_kernel() {
   std::erase_if(makers, [](const BackendMaker& maker) { return maker.name == "sim"; });
   return makers;
 }
-INSTANTIATE_TEST_SUITE_P(backends, LanePair, ::testing::ValuesIn(makers_with_a_kernel()), backend_name);
+INSTANTIATE_TEST_SUITE_P(backends, MemoryPair, ::testing::ValuesIn(makers_with_a_kernel()), backend_name);
 
-TEST_P(LanePair, a_paused_connection_hears_that_there_is_room_for_what_it_sends) {
+TEST_P(MemoryPair, a_paused_connection_hears_that_there_is_room_for_what_it_sends) {
   const int fd = opener_->reactor.pollable_fd();  // readable when a loop that slept would be woken
   if (fd < 0) GTEST_SKIP() << "this backend has none";
   opener_->connection.pause();
@@ -151,7 +153,7 @@ TEST_P(LanePair, a_paused_connection_hears_that_there_is_room_for_what_it_sends)
   EXPECT_EQ(accepter_->observer.frames.size(), count);
 }
 
-TEST_P(LanePair, a_connection_hears_its_peers_end_though_all_chunks_are_kept) {
+TEST_P(MemoryPair, a_connection_hears_its_peers_end_though_all_chunks_are_kept) {
   io::Handle near;
   io::Handle far;
   connect(near, far);
@@ -174,7 +176,7 @@ TEST_P(LanePair, a_connection_hears_its_peers_end_though_all_chunks_are_kept) {
   kept.clear();
 }
 
-TEST_P(LanePair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connection) {
+TEST_P(MemoryPair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connection) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(opener_->send(std::string(1000, 'x')));
   turn_some(opener_->reactor, 2);
   accepter_->connection.close();
@@ -182,7 +184,7 @@ TEST_P(LanePair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connectio
   EXPECT_EQ(opener_->observer.sent + opener_->observer.dropped, 20U);
 }
 
-TEST_P(LanePair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connection_that_finishes) {
+TEST_P(MemoryPair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connection_that_finishes) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(opener_->send(std::string(1000, 'x')));
   opener_->connection.finish();
   turn_some(opener_->reactor, 2);
@@ -191,7 +193,7 @@ TEST_P(LanePair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connectio
   EXPECT_TRUE(until([&] { return opener_->observer.closed.has_value(); }));
 }
 
-TEST_P(LanePair, what_a_peer_wrote_before_its_end_is_read_by_a_paused_connection_once_it_resumes) {
+TEST_P(MemoryPair, what_a_peer_wrote_before_its_end_is_read_by_a_paused_connection_once_it_resumes) {
   opener_->connection.pause();
   ASSERT_TRUE(accepter_->send("last words"));
   turn_some(accepter_->reactor, 2);

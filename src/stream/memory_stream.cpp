@@ -1,0 +1,284 @@
+#include "stream/memory_stream.hpp"
+
+#include <algorithm>
+#include <new>
+#include <span>
+#include <system_error>
+
+namespace distflow::stream {
+namespace {
+
+using base::Delegate;
+
+constexpr io::Piece kBell("\0", 1);
+constexpr std::size_t kReadSize = std::size_t{64} * 1024;
+constexpr int kReadsPerLook = 8;
+/// How soon to look again for a chunk to receive into.
+constexpr base::Duration kChunkPatience = base::milliseconds(100);
+/// How soon to look again for room in the ring where no bell would be heard.
+constexpr base::Duration kDeafPatience = base::milliseconds(10);
+
+std::size_t memory_size(std::size_t ring_size) { return MemoryHeader::kSize + 2 * ring_size; }
+
+RingMemory ring_of(const io::SharedMemory& memory, MemoryHeader& header, std::size_t ring_size, std::size_t which) {
+  char* const bytes = reinterpret_cast<char*>(memory.bytes.get()) + MemoryHeader::kSize + which * ring_size;
+  return {header.rings[which], {bytes, ring_size}};
+}
+
+}  // namespace
+
+base::LogLevel MemoryStreamPool::level_of_failure(const Error& why, base::LogLevel level) {
+  const bool is_systems = why.code.category() == std::generic_category();
+  if (!is_systems || why.code == std::errc::function_not_supported) return base::LogLevel::debug;
+  return std::exchange(has_told_failure, true) ? base::LogLevel::debug : level;
+}
+
+MemoryStream::MemoryStream(MemoryStreamPool& pool, io::Reactor& reactor, Stream& lower, io::SharedMemory memory,
+                           MemoryHeader& header, std::size_t ring_size, std::size_t own_ring)
+    : pool_(pool),
+      reactor_(reactor),
+      lower_(lower),
+      memory_(std::move(memory)),
+      writer_(ring_of(memory_, header, ring_size, own_ring)),
+      reader_(ring_of(memory_, header, ring_size, 1 - own_ring)),
+      timer_(Delegate<void()>::to<&MemoryStream::on_timer>(*this)) {
+  lower_recv_.keeps_nothing = true;
+  lower_recv_.on_recv = Delegate<void(const io::Received&)>::to<&MemoryStream::on_bell>(*this);
+  lower_recv_.on_end = Delegate<void(Error)>::to<&MemoryStream::on_lower_end>(*this);
+  bell_.on_sent = Delegate<void(Result<void>)>::to<&MemoryStream::on_bell_sent>(*this);
+  lower_close_.on_closed = Delegate<void()>::to<&MemoryStream::on_lower_closed>(*this);
+  lookout_.on_look = Delegate<bool()>::to<&MemoryStream::on_look>(*this);
+  lookout_.on_sleep = Delegate<void(bool)>::to<&MemoryStream::on_sleep>(*this);
+  turn_end_.on_turn_end = Delegate<void()>::to<&MemoryStream::on_turn_end>(*this);
+  reactor_.watch(lookout_);
+  ++pool_.count;
+}
+
+MemoryStream::~MemoryStream() {
+  DF_ASSERT(recv_ == nullptr && send_ == nullptr && close_ == nullptr);
+  lookout_.unlink();
+  turn_end_.unlink();
+  reactor_.timers().cancel(timer_);
+  if (--pool_.count == 0) pool_.chunk.release();
+}
+
+Result<std::unique_ptr<MemoryStream>> MemoryStream::create(MemoryStreamPool& pool, io::Reactor& reactor, Stream& lower,
+                                                           std::string_view nonce) {
+  DF_ASSERT(nonce.size() == MemoryHeader::kNonceSize && is_ring_size(pool.ring_size));
+  if (pool.count >= pool.count_max) return Error{Errc::queue_full, "sharing memory"};
+  Result<io::SharedMemory> memory = reactor.backend().create_memory(memory_size(pool.ring_size));
+  if (!memory) return memory.error();
+  MemoryHeader& header = *new (memory->bytes.get()) MemoryHeader;
+  std::ranges::copy(nonce, header.nonce.begin());
+  return std::unique_ptr<MemoryStream>(
+      new MemoryStream(pool, reactor, lower, *std::move(memory), header, pool.ring_size, 0));
+}
+
+Result<std::unique_ptr<MemoryStream>> MemoryStream::open(MemoryStreamPool& pool, io::Reactor& reactor, Stream& lower,
+                                                         std::string_view name, std::size_t ring_size,
+                                                         std::string_view nonce) {
+  if (pool.count >= pool.count_max) return Error{Errc::queue_full, "sharing memory"};
+  if (!is_ring_size(ring_size)) return Error{Errc::malformed, "opening shared memory"};
+  if (ring_size > pool.ring_size) return Error{Errc::queue_full, "sharing memory of rings larger than one's own"};
+  Result<io::SharedMemory> memory = reactor.backend().open_memory(name, memory_size(ring_size));
+  if (!memory) return memory.error();
+  MemoryHeader& header = *std::launder(reinterpret_cast<MemoryHeader*>(memory->bytes.get()));
+  if (!std::ranges::equal(nonce, header.nonce)) return Error{Errc::malformed, "opening shared memory"};
+  return std::unique_ptr<MemoryStream>(
+      new MemoryStream(pool, reactor, lower, *std::move(memory), header, ring_size, 1));
+}
+
+void MemoryStream::recv(io::RecvOp& op) {
+  DF_ASSERT(recv_ == nullptr && close_ == nullptr);
+  op.mark_started();
+  recv_ = &op;
+  is_canceled_ = false;
+  if (!hears_) start_hearing();
+  reactor_.defer(turn_end_);  // a turn follows, which looks for what is there already
+}
+
+/// The other side has opened the memory by now: nobody else is to.
+void MemoryStream::start_hearing() {
+  hears_ = true;
+  memory_.nameable.reset();
+  lower_.recv(lower_recv_);
+}
+
+void MemoryStream::cancel_recv() {
+  if (recv_ == nullptr) return;
+  is_canceled_ = true;
+  reactor_.defer(turn_end_);
+}
+
+void MemoryStream::send(io::SendOp& op) {
+  begin_send(op);
+  op.mark_started();
+  send_ = &op;
+  if (!has_lower_ended_) write_ring(op);
+  reactor_.defer(turn_end_);
+}
+
+bool MemoryStream::send_now(io::SendOp& op) {
+  begin_send(op);
+  if (!has_lower_ended_) {
+    write_ring(op);
+    if (op.pieces.empty() && !writer_.is_broken()) return true;
+  }
+  op.mark_started();
+  send_ = &op;
+  if (has_lower_ended_ || writer_.is_broken()) reactor_.defer(turn_end_);
+  return false;
+}
+
+void MemoryStream::close(io::CloseOp& op) {
+  DF_ASSERT(close_ == nullptr);
+  op.mark_started();
+  close_ = &op;
+  lookout_.unlink();
+  turn_end_.unlink();
+  reactor_.timers().cancel(timer_);
+  lower_.close(lower_close_);
+}
+
+void MemoryStream::on_lower_closed() {
+  const Error why{Errc::canceled, "closing shared memory"};
+  if (recv_ != nullptr) end_recv(why);
+  if (send_ != nullptr) end_send(why);
+  io::CloseOp* const op = std::exchange(close_, nullptr);
+  op->mark_idle();
+  op->on_closed();
+}
+
+void MemoryStream::on_lower_end(Error why) {
+  if (close_ != nullptr) return;
+  has_lower_ended_ = true;
+  end_ = why;
+  reactor_.defer(turn_end_);
+}
+
+void MemoryStream::on_turn_end() {
+  if (recv_ != nullptr && is_canceled_) end_recv({Errc::canceled, "receiving through shared memory"});
+  tell_end();
+  if (send_ != nullptr && close_ == nullptr && (send_->pieces.empty() || writer_.is_broken())) end_send(send_result());
+}
+
+/// Nobody reads any more what is sent, once the lower stream has ended.
+void MemoryStream::tell_end() {
+  if (!has_lower_ended_ || reader_.has_unread()) return;
+  if (recv_ != nullptr && close_ == nullptr) end_recv(end_);
+  if (send_ != nullptr && close_ == nullptr) end_send(end_);
+}
+
+void MemoryStream::end_recv(Error why) {
+  io::RecvOp* const op = std::exchange(recv_, nullptr);
+  op->mark_idle();
+  op->on_end(why);
+}
+
+void MemoryStream::end_send(Result<void> result) {
+  io::SendOp* const op = std::exchange(send_, nullptr);
+  op->mark_idle();
+  op->on_sent(result);
+}
+
+Result<void> MemoryStream::send_result() {
+  if (writer_.is_broken()) return Error{Errc::malformed, "sending through shared memory"};
+  return {};
+}
+
+void MemoryStream::begin_sending() {
+  sends_ = true;
+  if (is_bell_due_) ring_bell();
+}
+
+void MemoryStream::begin_send(io::SendOp& op) {
+  DF_ASSERT(send_ == nullptr && close_ == nullptr);
+  if (!sends_) begin_sending();
+  op.bytes_sent = 0;
+  piece_offset_ = 0;
+}
+
+/// Copies into the ring what there is room for; whether that was anything.
+bool MemoryStream::write_ring(io::SendOp& op) {
+  const std::size_t before = op.bytes_sent;
+  while (!op.pieces.empty()) {
+    const io::Piece rest = op.pieces.front().substr(piece_offset_);
+    const std::size_t size = writer_.write(rest);
+    op.bytes_sent += size;
+    piece_offset_ += size;
+    if (size < rest.size()) break;
+    piece_offset_ = 0;
+    op.pieces = op.pieces.subspan(1);
+  }
+  const bool has_moved = op.bytes_sent != before;
+  if (has_moved && writer_.is_reader_to_be_woken()) ring_bell();
+  return has_moved;
+}
+
+bool MemoryStream::on_look() {
+  const bool has_written = send_ != nullptr && !send_->pieces.empty() && write_on();
+  bool has_read = false;
+  for (int i = 0; i < kReadsPerLook && read_ring(); ++i) has_read = true;
+  return has_read || has_written;
+}
+
+bool MemoryStream::write_on() {
+  const bool has_moved = write_ring(*send_);
+  if (send_->pieces.empty() || writer_.is_broken()) {
+    end_send(send_result());
+  } else if (!hears_ && !timer_.is_armed()) {
+    reactor_.arm_after(timer_, kDeafPatience);  // a bell would lie behind bytes of the lower stream
+  }
+  return has_moved;
+}
+
+/// Reads what fits the processor's nearest cache, and hands it on while it is there.
+bool MemoryStream::read_ring() {
+  if (recv_ == nullptr || is_canceled_ || close_ != nullptr) return false;
+  io::ReceiveChunk& chunk = pool_.chunk;
+  const std::span<char> space = chunk.space();
+  if (space.empty()) {
+    if (timer_.is_armed()) return false;
+    ++pool_.chunks_missing;
+    reactor_.arm_after(timer_, kChunkPatience);
+    return false;
+  }
+  const std::size_t size = reader_.read(space.first(std::min(space.size(), kReadSize)));
+  if (reader_.is_broken()) {
+    end_recv({Errc::malformed, "receiving through shared memory"});
+    return true;
+  }
+  if (size == 0) {
+    if (!has_lower_ended_) return false;
+    end_recv(end_);
+    return true;
+  }
+  if (reader_.is_writer_to_be_woken()) ring_bell();
+  const io::Received received = chunk.take(size);
+  recv_->on_recv(received);
+  chunk.settle();
+  return true;
+}
+
+void MemoryStream::on_sleep(bool sleeps) {
+  if (recv_ != nullptr && !is_canceled_) reader_.sleep(sleeps);
+  if (send_ != nullptr) writer_.wait_for_room(sleeps);
+}
+
+/// Wakes the other side's loop, as soon as the lower stream is free for it. At once: this side may not turn again for
+/// long.
+void MemoryStream::ring_bell() {
+  is_bell_due_ = true;
+  if (!sends_ || !bell_.is_idle() || close_ != nullptr) return;
+  is_bell_due_ = false;
+  bell_.pieces = std::span(&kBell, 1);
+  lower_.send(bell_);
+  lower_.push();
+}
+
+/// A failure is the lower stream's: its end is told behind what is in the ring.
+void MemoryStream::on_bell_sent(Result<void> result) {
+  if (result && is_bell_due_) ring_bell();
+}
+
+}  // namespace distflow::stream

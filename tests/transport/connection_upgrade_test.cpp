@@ -1,0 +1,93 @@
+// A connection that has moved to shared memory: what it is like when the other side does not do its part.
+#include "stream/memory_stream.hpp"
+#include "tests/transport/connection_fixture.hpp"
+
+namespace distflow::test {
+namespace {
+
+using stream::MemoryHeader;
+using stream::MemoryStream;
+
+class ConnectionUpgradeTest : public ConnectionTest {
+ protected:
+  static constexpr std::size_t kRing = 4096;
+
+  void TearDown() override {
+    ConnectionTest::TearDown();
+    EXPECT_EQ(pool_.count, 0U);
+    EXPECT_LE(chunks_.leased(), 1U) << "the backend's own";
+  }
+
+  /// A connection whose sending has moved, to a peer that never looks into the ring.
+  void move(transport::ConnectionLimits limits) {
+    connect(limits);
+    Result<std::unique_ptr<MemoryStream>> memory =
+        MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
+    ASSERT_TRUE(memory);
+    connection_->upgrade(*std::move(memory));
+    out_.begin_frame();
+    out_.append("last");
+    connection_->move_sending(out_.end_frame());
+    ASSERT_TRUE(until([&] { return connection_->has_moved_sending(); }));
+    EXPECT_EQ(peer_.receive(), framed("last"));
+  }
+  std::uint64_t fill(std::string_view body, int count) {
+    std::uint64_t taken = 0;
+    for (int i = 0; i < count; ++i) taken += send(body) == transport::SendResult::queued ? 1U : 0U;
+    return taken;
+  }
+
+  stream::MemoryStreamPool pool_{.chunk = io::ReceiveChunk(chunks_), .ring_size = kRing, .count_max = 1};
+};
+
+TEST_F(ConnectionUpgradeTest, a_peer_that_takes_nothing_is_given_up_whether_little_is_sent_or_much) {
+  for (const int count : {10, 100}) {  // 100 are more than waits for a turn's end
+    move({.send_stall_max = base::milliseconds(30)});
+    const std::uint64_t taken = fill(std::string(1000, 'x'), count);
+    ASSERT_TRUE(until_closed()) << count;
+    EXPECT_EQ(*observer_->closed, Errc::timed_out);
+    EXPECT_EQ(observer_->sent, kRing / 1004) << "what is in the ring has been sent";
+    EXPECT_EQ(observer_->sent + observer_->dropped, taken);
+    end();
+  }
+}
+
+TEST_F(ConnectionUpgradeTest, memory_that_is_never_answered_holds_a_finished_connection_for_a_while_only) {
+  connect({.send_stall_max = base::milliseconds(30)});
+  Result<std::unique_ptr<MemoryStream>> memory =
+      MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
+  ASSERT_TRUE(memory);
+  connection_->offer(*std::move(memory));
+  connection_->finish();
+  ASSERT_TRUE(until_closed());
+  EXPECT_EQ(*observer_->closed, Errc::canceled);
+}
+
+TEST_F(ConnectionUpgradeTest, a_finished_connection_that_offered_memory_ends_with_the_answer) {
+  connect({.send_stall_max = base::seconds(3600)});
+  Result<std::unique_ptr<MemoryStream>> memory =
+      MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
+  ASSERT_TRUE(memory);
+  connection_->offer(*std::move(memory));
+  send("behind the offer");
+  connection_->finish();
+  settle();
+  EXPECT_EQ(peer_.receive(), framed("behind the offer"));
+  EXPECT_FALSE(observer_->closed);
+  ASSERT_TRUE(peer_.send(framed("mapped")));
+  ASSERT_TRUE(until_closed());
+}
+
+TEST_F(ConnectionUpgradeTest, a_connection_that_offered_memory_waits_for_no_answer_behind_the_end_of_the_stream) {
+  connect({.send_stall_max = base::seconds(3600)});
+  Result<std::unique_ptr<MemoryStream>> memory =
+      MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
+  ASSERT_TRUE(memory);
+  connection_->offer(*std::move(memory));
+  peer_.end_sending();
+  ASSERT_TRUE(until_closed());
+  EXPECT_EQ(*observer_->closed, Errc::end_of_stream);
+}
+
+}  // namespace
+}  // namespace distflow::test
