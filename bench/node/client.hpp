@@ -32,7 +32,7 @@ class Client final : private transport::ConnectionObserver {
 
   void connect(const io::Address& to);
   /// Takes over a stream that was accepted.
-  void open(io::Handle stream) { connection_.open(stream); }
+  void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
   [[nodiscard]] bool is_connected() const { return connection_.is_open(); }
   void send(const transport::EncodedFrame& frame);
   /// Begins to close, so that many close together.

@@ -66,7 +66,7 @@ class Swarm {
         loop_(setup),
         payload_(setup.payload_size),
         listener_(loop_.reactor(), {},
-                  base::Delegate<void(io::Handle, const io::Address&)>::to<&Swarm::on_accept>(*this)),
+                  base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Swarm::on_accept>(*this)),
         sent_at_(std::strtoull(setup.other("--connections", "1").c_str(), nullptr, 10)) {
     if (sent_at_.empty() || sent_at_.size() > kConnectionsMax) give_up("--connections takes 1 to 99999");
     const std::string server = setup.other("--server", "node");
@@ -153,10 +153,10 @@ class Swarm {
     return frame;
   }
 
-  void on_accept(io::Handle stream, const io::Address&) {
+  void on_accept(stream::OpenStream& stream, const io::Address&) {
     answering_.push_back(
         std::make_unique<Client>(loop_, answering_.size(), Client::OnFrame::to<&Swarm::on_answer>(*this)));
-    answering_.back()->open(stream);
+    answering_.back()->open(std::move(stream));
   }
 
   /// A node's answer, over its own connection.

@@ -83,7 +83,7 @@ Client::Client(ClientParts parts, ClientObserver& observer, ClientOptions option
       secret_(random_secret(parts.reactor.backend())),
       refusal_backoff_(options_.backoff),
       dialer_(parts.reactor, parts.resolver, {.attempt_timeout = options_.request_timeout, .stream = {}},
-              Delegate<void(Result<io::Handle>)>::to<&Client::on_dialed>(*this)),
+              Delegate<void(Result<stream::OpenStream>)>::to<&Client::on_dialed>(*this)),
       probe_(parts.reactor, parts.resolver, Delegate<void(ProbeVerdict)>::to<&Client::on_probed>(*this)),
       dial_timer_(Delegate<void()>::to<&Client::dial>(*this)),
       registration_timer_(Delegate<void()>::to<&Client::on_registration_timer>(*this)),
@@ -169,17 +169,17 @@ void Client::dial() {
   dialer_.dial(options_.host, options_.port);
 }
 
-void Client::on_dialed(Result<io::Handle> outcome) {
+void Client::on_dialed(Result<stream::OpenStream> outcome) {
   if (!outcome) return on_attempt_failed(outcome.error());
   transport::ConnectionObserver& self = *this;
   connection_.reset(new (std::nothrow) transport::Connection(parts_.reactor, parts_.chunks, self, limits_of(options_)));
   if (!connection_) {
     parts_.reactor.note_out_of_memory();
-    parts_.reactor.backend().discard(*outcome);
+    stream::discard(parts_.reactor, *std::move(outcome));
     return on_attempt_failed({Errc::out_of_memory, "connecting to the PMD"});
   }
   state_ = State::greeting;
-  connection_->open(*outcome);
+  connection_->open(*std::move(outcome));
   in_session_or_end_it([this] { greet(); });
 }
 

@@ -178,7 +178,7 @@ class Client final : private transport::ConnectionObserver {
 
   // The way into a session and out of it.
   void dial();
-  void on_dialed(Result<io::Handle> outcome);
+  void on_dialed(Result<stream::OpenStream> outcome);
   void greet();
   void on_hello_answer(const Answer& answer);
   void on_loss(Error why);

@@ -31,7 +31,7 @@ EpmdProbe::EpmdProbe(io::Reactor& reactor, io::Resolver& resolver, Delegate<void
     : reactor_(reactor),
       on_done_(on_done),
       dialer_(reactor, resolver, {.attempt_timeout = kProbeTimeout, .stream = {}},
-              Delegate<void(Result<io::Handle>)>::to<&EpmdProbe::on_dialed>(*this)),
+              Delegate<void(Result<stream::OpenStream>)>::to<&EpmdProbe::on_dialed>(*this)),
       timer_(Delegate<void()>::to<&EpmdProbe::cancel>(*this)) {
   recv_op_.on_recv = Delegate<void(const io::Received&)>::to<&EpmdProbe::on_recv>(*this);
   recv_op_.on_end = Delegate<void(Error)>::to<&EpmdProbe::on_recv_end>(*this);
@@ -58,9 +58,9 @@ void EpmdProbe::cancel() {
   reactor_.defer(finish_);
 }
 
-void EpmdProbe::on_dialed(Result<io::Handle> outcome) {
+void EpmdProbe::on_dialed(Result<stream::OpenStream> outcome) {
   if (!outcome) return finish();
-  stream_ = *outcome;
+  stream_ = outcome->socket;  // without a layer
   reactor_.backend().recv(stream_, recv_op_);
   send_op_.pieces = kNamesRequest;
   reactor_.backend().send(stream_, send_op_);

@@ -40,7 +40,7 @@ class EpmdProbe {
   [[nodiscard]] bool is_busy() const { return is_busy_; }
 
  private:
-  void on_dialed(Result<io::Handle> outcome);
+  void on_dialed(Result<stream::OpenStream> outcome);
   void on_sent(Result<void> outcome);
   void on_recv(const io::Received& received);
   void on_recv_end(Error why);

@@ -27,9 +27,9 @@ struct Server::Entrance {
   explicit Entrance(Server& owner)
       : server(owner),
         listener(owner.reactor_, listener_options(),
-                 Delegate<void(io::Handle, const io::Address&)>::to<&Entrance::on_accept>(*this)) {}
+                 Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Entrance::on_accept>(*this)) {}
 
-  void on_accept(io::Handle stream, const io::Address& peer) { server.on_accept(stream, peer, listener); }
+  void on_accept(stream::OpenStream& stream, const io::Address& peer) { server.on_accept(stream, peer, listener); }
 
   Server& server;
   stream::Listener listener;
@@ -84,14 +84,14 @@ Result<void> Server::listen(const io::Address& address) {
   return {};
 }
 
-void Server::on_accept(io::Handle stream, const io::Address& peer, stream::Listener& listener) {
+void Server::on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener) {
   const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_};
   SessionHost& host = *this;
   auto session = std::make_unique<Session>(parts, host, ++last_id_, listener, peer);
   const bool is_refused = sessions_.size() >= options_.connection_count_max || state_ != State::serving;
   Session& added = *session;
   sessions_.emplace(last_id_, std::move(session));  // may throw, and the stream is the caller's until it is opened
-  added.open(stream);
+  added.open(std::move(stream));
   if (is_refused) {
     ++counters_.connections_refused;
     added.close({Errc::queue_full, "accepting one connection more"});

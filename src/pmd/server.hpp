@@ -50,7 +50,7 @@ class Server final : private SessionHost {
   struct Entrance;  // a listener, and the connections that came through it
 
   Result<void> listen(const io::Address& address);
-  void on_accept(io::Handle stream, const io::Address& peer, stream::Listener& listener);
+  void on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener);
   void on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
   void on_run_lost(Session& session) override;

@@ -75,7 +75,7 @@ class Session final : public base::ListNode<StreamsByAge>,
           const io::Address& peer);
   ~Session();
 
-  void open(io::Handle stream) { connection_.open(stream); }
+  void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
 
   [[nodiscard]] OwnerId id() const { return id_; }
   [[nodiscard]] const io::Address& peer() const { return peer_; }

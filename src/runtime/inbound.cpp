@@ -26,7 +26,7 @@ class Inbound::Session final : private transport::ConnectionObserver {
         carrier_(connection_, is_near),
         intake_(inbound.parts_.intake, connection_, &carrier_) {}
 
-  void open(io::Handle stream) { connection_.open(stream); }
+  void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
   /// What a link has queued here leaves first.
   void finish() { carrier_.was_lent() ? connection_.finish() : connection_.close(); }
   void close() { connection_.close(); }
@@ -58,20 +58,20 @@ class Inbound::Session final : private transport::ConnectionObserver {
 Inbound::Inbound(InboundParts parts)
     : parts_(parts),
       listener_(parts.intake.reactor, listener_options(parts.connections_max),
-                base::Delegate<void(io::Handle, const io::Address&)>::to<&Inbound::on_accept>(*this)) {}
+                base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Inbound::on_accept>(*this)) {}
 
 Inbound::~Inbound() { DF_ASSERT(is_closed()); }
 
 Result<void> Inbound::open(const io::Address& address) { return listener_.open(address); }
 
-void Inbound::on_accept(io::Handle stream, const io::Address& peer) {
+void Inbound::on_accept(stream::OpenStream& stream, const io::Address& peer) {
   // All that may throw comes first: the stream is the caller's until it is opened.
   if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
     parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is open", peer.to_string().c_str());
   }
   sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
   ++session_count_;
-  sessions_.back()->open(stream);
+  sessions_.back()->open(std::move(stream));
 }
 
 void Inbound::on_session_closed(Session& session, const Error& why) {

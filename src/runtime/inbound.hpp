@@ -50,7 +50,7 @@ class Inbound {
 
  private:
   class Session;
-  void on_accept(io::Handle stream, const io::Address& peer);
+  void on_accept(stream::OpenStream& stream, const io::Address& peer);
   void tell_if_closed();
   void on_session_closed(Session& session, const Error& why);
 

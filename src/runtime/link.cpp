@@ -16,7 +16,8 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
       node_id_(peer.node_id),
       host_(peer.host),
       port_(peer.port),
-      dialer_(parts.reactor, parts.resolver, {}, base::Delegate<void(Result<io::Handle>)>::to<&Link::on_dialed>(*this)),
+      dialer_(parts.reactor, parts.resolver, {},
+              base::Delegate<void(Result<stream::OpenStream>)>::to<&Link::on_dialed>(*this)),
       retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)),
       patience_timer_(base::Delegate<void()>::to<&Link::on_patience_over>(*this)) {
   send_on(make_connection());
@@ -93,8 +94,8 @@ void Link::dial() {
   if (!dialer_.is_dialing() && !retry_timer_.is_armed()) dialer_.dial(host_, port_);
 }
 
-void Link::on_dialed(Result<io::Handle> outcome) {
-  if (is_retired_) return on_last_dialed(outcome);
+void Link::on_dialed(Result<stream::OpenStream> outcome) {
+  if (is_retired_) return on_last_dialed(std::move(outcome));
   if (!outcome) return on_unreachable(outcome.error());
   waiting_since_ = base::kNever;
   backoff_.reset();
@@ -103,18 +104,18 @@ void Link::on_dialed(Result<io::Handle> outcome) {
   sent_on_connection_ = 0;
   ++parts_.open_count;
   parts_.log.write(base::LogLevel::debug, "connected to node %s at %s:%u", node_id_.c_str(), host_.c_str(), port_);
-  connection_->open(*outcome);
+  connection_->open(*std::move(outcome));
 }
 
 /// A shutdown has waited for this connection with what there is to send.
-void Link::on_last_dialed(Result<io::Handle> outcome) {
+void Link::on_last_dialed(Result<stream::OpenStream> outcome) {
   if (!outcome) {
     drop_waiting(drop_reason_);
     connection_.reset();
     return parts_.on_finished();
   }
   ++parts_.open_count;
-  connection_->open(*outcome);
+  connection_->open(*std::move(outcome));
   connection_->finish();
   dying_.push_back(std::move(connection_));
 }

@@ -122,8 +122,8 @@ class Link final : private transport::ConnectionObserver {
   void read_own_connection();
   void leave_way();
   void dial();
-  void on_dialed(Result<io::Handle> outcome);
-  void on_last_dialed(Result<io::Handle> outcome);
+  void on_dialed(Result<stream::OpenStream> outcome);
+  void on_last_dialed(Result<stream::OpenStream> outcome);
   void on_unreachable(const Error& why);
   void drop_waiting(Counter SendCounters::*reason, const Attempt* attempt = nullptr);
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }

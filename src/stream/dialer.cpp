@@ -49,13 +49,16 @@ struct Dialer::Attempt {
 };
 
 Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
-               base::Delegate<void(Result<io::Handle>)> on_outcome)
+               base::Delegate<void(Result<OpenStream>)> on_outcome)
     : reactor_(reactor),
       resolver_(resolver),
       options_(options),
       on_outcome_(on_outcome),
       outcome_(Error{Errc::canceled, kDialing}),
       timer_(base::Delegate<void()>::to<&Dialer::on_timeout>(*this)) {
+  if (options_.layer != nullptr) {
+    handshakes_ = std::make_unique<Handshakes>(reactor_, *options_.layer, options_.handshakes);
+  }
   deliver_.on_turn_end = base::Delegate<void()>::to<&Dialer::deliver>(*this);
 }
 
@@ -77,6 +80,7 @@ void Dialer::dial(const std::string& host, std::uint16_t port) {
 void Dialer::cancel() {
   is_dialing_ = false;
   dial_mark_.reset();
+  if (handshakes_) handshakes_->cancel();
   if (deliver_.is_linked()) close_unclaimed();
   abandon_attempt();
 }
@@ -84,7 +88,7 @@ void Dialer::cancel() {
 /// A stream that has connected, and whose outcome will not be told.
 void Dialer::close_unclaimed() {
   deliver_.unlink();
-  if (outcome_) reactor_.backend().discard(*outcome_);
+  if (outcome_) discard(reactor_, *std::move(outcome_));
 }
 
 void Dialer::abandon_attempt() {
@@ -116,8 +120,22 @@ void Dialer::try_next() {
 
 void Dialer::on_attempt(Result<io::Handle> outcome) {
   reactor_.timers().cancel(timer_);
+  if (!outcome) return on_handshake(outcome.error());
+  if (!handshakes_) return end(OpenStream(*outcome));
+  bool has_begun = false;
+  const auto begin = [&] {
+    has_begun = handshakes_->begin(*outcome, Role::dialer,
+                                   [this](Result<OpenStream> stream) { on_handshake(std::move(stream)); });
+  };
+  const bool has_memory = reactor_.has_memory_for(begin);
+  if (has_begun) return;
+  reactor_.backend().discard(*outcome);
+  end(Error{has_memory ? Errc::queue_full : Errc::out_of_memory, kDialing});
+}
+
+void Dialer::on_handshake(Result<OpenStream> outcome) {
   if (!outcome && !addresses_.empty()) return try_next();
-  end(outcome);
+  end(std::move(outcome));
 }
 
 void Dialer::on_timeout() {
@@ -125,14 +143,14 @@ void Dialer::on_timeout() {
   on_attempt(Error{Errc::timed_out, kDialing});
 }
 
-void Dialer::end(Result<io::Handle> outcome) {
-  outcome_ = outcome;
+void Dialer::end(Result<OpenStream> outcome) {
+  outcome_ = std::move(outcome);
   reactor_.defer(deliver_);
 }
 
 void Dialer::deliver() {
   is_dialing_ = false;
-  on_outcome_(outcome_);
+  on_outcome_(std::move(outcome_));
 }
 
 }  // namespace distflow::stream

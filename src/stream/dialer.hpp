@@ -1,10 +1,11 @@
-// Dials a host: resolves it, then tries its addresses one after the other until one connects.
+// Dials a host: resolves it, then tries its addresses one after the other until one connects, and has shaken hands if
+// there is a layer.
 //
 // Loop thread only.
 //   1. A dial has exactly one outcome, told by on_outcome, never from inside dial().
 //   2. cancel() ends a dial without an outcome, and so does the destructor. What the dial had open closes by itself in
 //      the turns that follow.
-// Use: dialer.dial("localhost", 4369); ... on_outcome(Result<io::Handle>)
+// Use: dialer.dial("localhost", 4369); ... on_outcome(Result<OpenStream>)
 #pragma once
 
 #include <memory>
@@ -15,19 +16,22 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "stream/handshakes.hpp"
 
 namespace distflow::stream {
 
 struct DialerOptions {
   base::Duration attempt_timeout = base::seconds(5);  ///< for each address
+  StreamLayer* layer = nullptr;                       ///< over each socket; must outlive the dialer
+  HandshakeLimits handshakes = {};
   io::StreamOptions stream = {};
 };
 
 class Dialer {
  public:
-  /// `reactor` and `resolver` must outlive the dialer. The handle given is the caller's to close.
+  /// `reactor` and `resolver` must outlive the dialer. The stream given is the caller's to close.
   Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
-         base::Delegate<void(Result<io::Handle>)> on_outcome);
+         base::Delegate<void(Result<OpenStream>)> on_outcome);
   ~Dialer();
   Dialer(const Dialer&) = delete;
   Dialer& operator=(const Dialer&) = delete;
@@ -42,8 +46,9 @@ class Dialer {
   void on_resolved(Result<std::vector<io::Address>> addresses);
   void try_next();
   void on_attempt(Result<io::Handle> outcome);
+  void on_handshake(Result<OpenStream> outcome);
   void on_timeout();
-  void end(Result<io::Handle> outcome);
+  void end(Result<OpenStream> outcome);
   void deliver();
   void abandon_attempt();
   void close_unclaimed();
@@ -51,12 +56,13 @@ class Dialer {
   io::Reactor& reactor_;
   io::Resolver& resolver_;
   const DialerOptions options_;
-  const base::Delegate<void(Result<io::Handle>)> on_outcome_;
+  const base::Delegate<void(Result<OpenStream>)> on_outcome_;
   bool is_dialing_ = false;
   std::vector<io::Address> addresses_;  // yet to be tried, last one first
-  Result<io::Handle> outcome_;
-  Attempt* attempt_ = nullptr;      // owns itself until its handle is closed
-  std::shared_ptr<int> dial_mark_;  // a look-up's answer counts only while its mark is this one
+  Result<OpenStream> outcome_;
+  Attempt* attempt_ = nullptr;              // owns itself until its handle is closed
+  std::shared_ptr<int> dial_mark_;          // a look-up's answer counts only while its mark is this one
+  std::unique_ptr<Handshakes> handshakes_;  // where there is a layer
   base::Timer timer_;
   io::TurnEnd deliver_;
 };

@@ -5,11 +5,14 @@
 namespace distflow::stream {
 
 Listener::Listener(io::Reactor& reactor, ListenerOptions options,
-                   base::Delegate<void(io::Handle, const io::Address&)> on_accept)
+                   base::Delegate<void(OpenStream&, const io::Address&)> on_accept)
     : reactor_(reactor),
       options_(options),
       on_accept_(on_accept),
       retry_timer_(base::Delegate<void()>::to<&Listener::start_accept>(*this)) {
+  if (options_.layer != nullptr) {
+    handshakes_ = std::make_unique<Handshakes>(reactor_, *options_.layer, options_.handshakes);
+  }
   accept_op_.on_accept = base::Delegate<void(io::Handle, const io::Address&)>::to<&Listener::on_stream>(*this);
   accept_op_.on_end = base::Delegate<void(Error)>::to<&Listener::on_accept_end>(*this);
   close_op_.on_closed = base::Delegate<void()>::to<&Listener::on_handle_closed>(*this);
@@ -31,19 +34,44 @@ Result<void> Listener::open(const io::Address& address) {
 
 void Listener::start_accept() { reactor_.backend().accept(handle_, accept_op_); }
 
-void Listener::on_stream(io::Handle stream, const io::Address& peer) {
-  if (connection_count_ == options_.connection_count_max) return refuse(stream);
+void Listener::on_stream(io::Handle socket, const io::Address& peer) {
+  if (connection_count_ == options_.connection_count_max) return refuse(socket);
   ++connection_count_;
-  if (!reactor_.has_memory_for([&] { on_accept_(stream, peer); })) {
-    --connection_count_;
-    return refuse(stream);
+  if (handshakes_) {
+    shake_hands(socket, peer);
+  } else {
+    hand_on(socket, peer);
   }
-  ++counters_.accepted;
 }
 
-void Listener::refuse(io::Handle stream) {
+void Listener::shake_hands(io::Handle socket, const io::Address& peer) {
+  bool has_begun = false;
+  const auto begin = [&] {
+    has_begun = handshakes_->begin(socket, Role::accepter, [this, peer](Result<OpenStream> outcome) {
+      if (outcome) return hand_on(*std::move(outcome), peer);
+      ++counters_.handshakes_failed;
+      release_place();
+    });
+  };
+  if (reactor_.has_memory_for(begin) && has_begun) return;
+  ++counters_.handshakes_refused;
+  release_place();
+  reactor_.backend().discard(socket);
+}
+
+void Listener::hand_on(OpenStream stream, const io::Address& peer) {
+  if (reactor_.has_memory_for([&] { on_accept_(stream, peer); })) {
+    ++counters_.accepted;
+    return;
+  }
   ++counters_.refused;
-  reactor_.backend().discard(stream);
+  release_place();
+  discard(reactor_, std::move(stream));
+}
+
+void Listener::refuse(io::Handle socket) {
+  ++counters_.refused;
+  reactor_.backend().discard(socket);
 }
 
 void Listener::on_accept_end(Error) {
@@ -63,6 +91,10 @@ void Listener::close(base::Delegate<void()> on_closed) {
   is_closing_ = true;
   on_closed_ = on_closed;
   reactor_.timers().cancel(retry_timer_);
+  if (handshakes_) {
+    connection_count_ -= handshakes_->count();
+    handshakes_->cancel();
+  }
   reactor_.backend().close(handle_, close_op_);
 }
 

@@ -1,39 +1,46 @@
-// Listens at one address and gives the connections that come, up to a bound.
+// Listens at one address and gives the connections that come, up to a bound; after their handshake if there is a layer.
 //
 // Loop thread only.
 //   1. At most `connection_count_max` connections are out; what comes beyond is closed at once and counted.
 //   2. Out of descriptors or memory, accepting pauses for a while and then goes on by itself; the pause is counted.
 //   3. on_closed comes once, after close(); the listener may be destroyed then.
-// Use: listener.open(address); ... on_accept(handle, peer) ... listener.release_place();
+// Use: listener.open(address); ... on_accept(stream, peer) ... listener.release_place();
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <distflow/result.hpp>
 
 #include "base/delegate.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
+#include "stream/handshakes.hpp"
 
 namespace distflow::stream {
 
 struct ListenerOptions {
   std::uint32_t connection_count_max = 65536;
   base::Duration pause_after_failure = base::milliseconds(50);
+  StreamLayer* layer = nullptr;  ///< over each socket; must outlive the listener
+  HandshakeLimits handshakes = {};
   io::ListenOptions socket = {};
 };
 
 struct ListenerCounters {
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;  ///< closed at once, at the bound
-  std::uint64_t pauses = 0;   ///< times that accepting paused for want of descriptors or memory
+  std::uint64_t refused = 0;             ///< closed at once, at the bound
+  std::uint64_t handshakes_failed = 0;   ///< ended badly, or in time_max not at all
+  std::uint64_t handshakes_refused = 0;  ///< closed at once, at the bound of those under way
+  std::uint64_t pauses = 0;              ///< times that accepting paused for want of descriptors or memory
 };
 
 class Listener {
  public:
-  /// `reactor` must outlive the listener. The handles given are the caller's to close.
+  /// `reactor` must outlive the listener. `on_accept` moves the stream out of what it is given, and
+  /// closes it one day. It may run out of memory before it has moved it: the stream is closed then.
   Listener(io::Reactor& reactor, ListenerOptions options,
-           base::Delegate<void(io::Handle, const io::Address&)> on_accept);
+           base::Delegate<void(OpenStream&, const io::Address&)> on_accept);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -45,7 +52,7 @@ class Listener {
   /// One of the connections given has been closed.
   void release_place();
 
-  /// Stops listening. `on_closed` is called from inside a later turn.
+  /// Stops listening, and gives up the handshakes under way. `on_closed` is called from inside a later turn.
   void close(base::Delegate<void()> on_closed);
   [[nodiscard]] bool is_open() const { return static_cast<bool>(handle_); }
 
@@ -54,6 +61,8 @@ class Listener {
 
  private:
   void on_stream(io::Handle stream, const io::Address& peer);
+  void shake_hands(io::Handle socket, const io::Address& peer);
+  void hand_on(OpenStream stream, const io::Address& peer);
   void on_accept_end(Error why);
   void on_handle_closed();
   void start_accept();
@@ -61,7 +70,7 @@ class Listener {
 
   io::Reactor& reactor_;
   const ListenerOptions options_;
-  const base::Delegate<void(io::Handle, const io::Address&)> on_accept_;
+  const base::Delegate<void(OpenStream&, const io::Address&)> on_accept_;
   base::Delegate<void()> on_closed_;
   io::Handle handle_;
   bool is_closing_ = false;
@@ -70,6 +79,7 @@ class Listener {
   ListenerCounters counters_;
   io::AcceptOp accept_op_;
   io::CloseOp close_op_;
+  std::unique_ptr<Handshakes> handshakes_;  // where there is a layer
   base::Timer retry_timer_;
 };
 

@@ -36,10 +36,14 @@ Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, Connection
 
 Connection::~Connection() { DF_ASSERT(state_ == State::unopened || state_ == State::closed); }
 
-void Connection::open(io::Handle socket) {
+void Connection::open(stream::OpenStream stream) {
   DF_ASSERT(state_ == State::unopened);
   state_ = State::open;
-  socket_.open(socket);
+  if (stream.layered) {
+    open_layered(std::move(stream.layered));
+  } else {
+    socket_.open(stream.socket);
+  }
   start_recv();
   if (queue_.has_filled()) reactor().defer(turn_end_);
 }
@@ -255,6 +259,13 @@ void Connection::on_handle_closed() {
   if (upgrade_) tell_sent();
   if (const std::uint32_t dropped = queue_.drop_all(); dropped > 0) observer_.on_sent(*this, 0, dropped);
   observer_.on_closed(*this, why_);
+}
+
+/// A layered stream is an upgrade that both directions have moved to from the beginning.
+void Connection::open_layered(std::unique_ptr<stream::Stream> layered) {
+  upgrade(std::move(layered));
+  upgrade_->sends = upgrade_->receives = upgrade_->has_begun_recv = true;
+  upgrade_->batch_size = upgrade_->stream->batch_size();
 }
 
 void Connection::upgrade(std::unique_ptr<stream::Stream> upper) {

@@ -24,6 +24,7 @@
 
 #include "base/timer_wheel.hpp"
 #include "framing/frame_decoder.hpp"
+#include "stream/handshake.hpp"
 #include "stream/socket_stream.hpp"
 #include "transport/send_queue.hpp"
 
@@ -68,8 +69,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Takes over a connected socket and begins to receive. What was queued before leaves first.
-  void open(io::Handle socket);
+  /// Takes over a stream and begins to receive. What was queued before leaves first.
+  void open(stream::OpenStream stream);
 
   /// The next frame of the run. Only to be called inside on_frames.
   bool next_frame(framing::Frame& frame) {
@@ -165,6 +166,7 @@ class Connection {
   /// What receiving is under way on, or will be.
   [[nodiscard]] stream::Stream& receiving();
 
+  void open_layered(std::unique_ptr<stream::Stream> layered);
   SendResult send_unopened(const EncodedRun& run);
   void on_recv(const io::Received& received);
   void on_recv_end(Error why);

@@ -16,7 +16,7 @@ class DialerTest : public ::testing::Test {
  protected:
   void make(stream::DialerOptions options = {}) {
     dialer_.emplace(reactor_, resolver_, options,
-                    base::Delegate<void(Result<io::Handle>)>::to<&DialerTest::take>(*this));
+                    base::Delegate<void(Result<stream::OpenStream>)>::to<&DialerTest::take>(*this));
   }
   void TearDown() override {
     dialer_.reset();
@@ -25,9 +25,13 @@ class DialerTest : public ::testing::Test {
     }
     EXPECT_TRUE(until_no_handle());
   }
-  void take(Result<io::Handle> outcome) {
+  void take(Result<stream::OpenStream> outcome) {
     EXPECT_FALSE(is_dialing_) << "an outcome from inside dial()";
-    outcomes_.push_back(outcome);
+    if (outcome) {
+      outcomes_.emplace_back(outcome->socket);
+    } else {
+      outcomes_.emplace_back(outcome.error());
+    }
     if (on_outcome_) on_outcome_();
   }
   void dial(const std::string& host, std::uint16_t port) {

@@ -17,7 +17,7 @@ class ListenerTest : public ::testing::Test {
  protected:
   void open(stream::ListenerOptions options = {}) {
     listener_.emplace(reactor_, options,
-                      base::Delegate<void(io::Handle, const io::Address&)>::to<&ListenerTest::take>(*this));
+                      base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&ListenerTest::take>(*this));
     ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
   }
   void TearDown() override {
@@ -27,9 +27,9 @@ class ListenerTest : public ::testing::Test {
     listener_.reset();
     EXPECT_TRUE(until([&] { return reactor_.backend().handle_count() == 0; }));
   }
-  void take(io::Handle stream, const io::Address& peer) {
+  void take(stream::OpenStream& stream, const io::Address& peer) {
     EXPECT_TRUE(peer.is_loopback() || peer == io::Address{}) << "of one that is gone already, maybe nothing is known";
-    streams_.push_back(stream);
+    streams_.push_back(stream.socket);
     if (on_stream_) on_stream_();
   }
   void close() { listener_->close(base::Delegate<void()>::to<&ListenerTest::on_closed>(*this)); }

@@ -35,7 +35,7 @@ class FakePmd : private transport::ConnectionObserver {
   void listen() {
     listener_ = std::make_unique<stream::Listener>(
         reactor_, stream::ListenerOptions{},
-        base::Delegate<void(io::Handle, const io::Address&)>::to<&FakePmd::on_accept>(*this));
+        base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&FakePmd::on_accept>(*this));
     if (!listener_->open(io::Address::ipv4_loopback(port_))) std::abort();
     port_ = listener_->address().port;
   }
@@ -102,12 +102,12 @@ class FakePmd : private transport::ConnectionObserver {
   std::size_t connection_count = 0;             ///< that came, ever
 
  private:
-  void on_accept(io::Handle stream, const io::Address&) {
+  void on_accept(stream::OpenStream& stream, const io::Address&) {
     ++connection_count;
     transport::ConnectionObserver& self = *this;
     connections_.push_back(
         std::make_unique<transport::Connection>(reactor_, chunks_, self, transport::ConnectionLimits{}));
-    connections_.back()->open(stream);
+    connections_.back()->open(std::move(stream));
   }
 
   void on_listener_closed() { listener_.reset(); }

@@ -64,10 +64,14 @@ struct Sending : Recorder {
     op.on_sent = base::Delegate<void(Result<void>)>::to<&Sending::end>(*this);
   }
   void start(io::Backend& backend, io::Handle stream, std::vector<std::string> parts) {
+    backend.send(stream, of(std::move(parts)));
+  }
+  /// The operation, to send these parts.
+  io::SendOp& of(std::vector<std::string> parts) {
     texts = std::move(parts);
     pieces.assign(texts.begin(), texts.end());
     op.pieces = pieces;
-    backend.send(stream, op);
+    return op;
   }
   void end(Result<void> result) {
     outcome = result;

@@ -1,0 +1,62 @@
+// The seam for streams that agree with their peer before they carry bytes, as TLS does.
+//
+// Loop thread only. Listener and Dialer are given a StreamLayer, or none; with one they give streams after their
+// handshake, and never one whose handshake failed.
+// Use: auto stream = layer.over(reactor, socket, Role::accepter); stream->handshake(op);
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <distflow/result.hpp>
+
+#include "io/reactor.hpp"
+#include "stream/stream.hpp"
+
+namespace distflow::stream {
+
+/// Terminal: on_done, with the outcome. The stream is the caller's to close in either case.
+struct HandshakeOp : io::Operation {
+  base::Delegate<void(Result<void>)> on_done;
+};
+
+/// A stream over a socket, which is its own from its first operation on: close() closes that, too.
+class LayeredStream : public Stream {
+ public:
+  /// Closes a stream that nobody wants, and destroys it then. Needs no memory.
+  static void discard(io::Reactor& reactor, std::unique_ptr<LayeredStream> stream);
+
+  /// The stream's first operation. Nothing else but close() may be started before it has ended well.
+  virtual void handshake(HandshakeOp& op) = 0;
+
+ private:
+  void on_discarded();
+
+  io::Reactor* discarded_in_ = nullptr;
+  io::CloseOp discard_op_;
+  io::TurnEnd discard_end_;
+};
+
+enum class Role { dialer, accepter };
+
+class StreamLayer {
+ public:
+  virtual std::unique_ptr<LayeredStream> over(io::Reactor& reactor, io::Handle socket, Role role) = 0;
+
+ protected:
+  ~StreamLayer() = default;
+};
+
+/// What Listener and Dialer give: a socket alone, or a layered stream that owns its socket.
+struct OpenStream {
+  OpenStream(io::Handle socket_) : socket(socket_) {}  // NOLINT(google-explicit-constructor): a socket is a stream
+  explicit OpenStream(std::unique_ptr<LayeredStream> layered_) : layered(std::move(layered_)) {}
+
+  io::Handle socket;  ///< valid when nothing lies over it
+  std::unique_ptr<LayeredStream> layered;
+};
+
+/// Closes a stream that nobody wants. Needs no owner and no memory.
+void discard(io::Reactor& reactor, OpenStream stream);
+
+}  // namespace distflow::stream

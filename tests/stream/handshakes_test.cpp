@@ -1,0 +1,174 @@
+// Listener and Dialer with a layer: streams come after their handshake, and those whose handshake fails never.
+#include "stream/handshakes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <optional>
+
+#include "stream/dialer.hpp"
+#include "stream/listener.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/loop.hpp"
+#include "tests/support/masked_stream.hpp"
+#include "tests/support/operations.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::test {
+namespace {
+
+class HandshakesTest : public ::testing::Test {
+ protected:
+  void listen(stream::HandshakeLimits limits = {}) {
+    listener_.emplace(reactor_, stream::ListenerOptions{.layer = &layer_, .handshakes = limits},
+                      base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&HandshakesTest::take>(*this));
+    ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
+  }
+  void TearDown() override {
+    dialer_.reset();
+    for (stream::OpenStream& stream : accepted_) discard(reactor_, std::move(stream));
+    if (dialed_ && *dialed_) discard(reactor_, **std::move(dialed_));
+    if (listener_->is_open()) close_listener();
+    EXPECT_TRUE(until([&] { return reactor_.backend().handle_count() == 0; })) << "a handle is left open";
+  }
+  void close_listener() { listener_->close(base::Delegate<void()>::to<&HandshakesTest::on_closed>(*this)); }
+  void on_closed() {}
+  void take(stream::OpenStream& stream, const io::Address&) { accepted_.push_back(std::move(stream)); }
+  void on_dialed(Result<stream::OpenStream> outcome) { dialed_.emplace(std::move(outcome)); }
+  void dial(stream::StreamLayer* layer, stream::HandshakeLimits limits = {}) {
+    dialer_.emplace(reactor_, resolver_, stream::DialerOptions{.layer = layer, .handshakes = limits},
+                    base::Delegate<void(Result<stream::OpenStream>)>::to<&HandshakesTest::on_dialed>(*this));
+    dialer_->dial("127.0.0.1", port());
+  }
+  [[nodiscard]] std::uint16_t port() const { return listener_->address().port; }
+  [[nodiscard]] const stream::ListenerCounters& counters() const { return listener_->counters(); }
+
+  template <class Condition>
+  bool until(Condition condition) {
+    return turn_until(reactor_, condition);
+  }
+
+  base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
+  io::Reactor reactor_{make_socket_backend(chunks_), {}};
+  io::Resolver resolver_{reactor_};
+  MaskedLayer layer_{chunks_};
+  MaskedLayer others_{chunks_};
+  std::deque<stream::OpenStream> accepted_;
+  std::optional<Result<stream::OpenStream>> dialed_;
+  std::optional<stream::Listener> listener_;
+  std::optional<stream::Dialer> dialer_;
+};
+
+TEST_F(HandshakesTest, both_sides_are_given_a_stream_when_both_hellos_are_through) {
+  listen();
+  dial(&others_);
+  ASSERT_TRUE(until([&] { return dialed_ && !accepted_.empty(); }));
+  ASSERT_TRUE(*dialed_) << dialed_->error().message();
+  Receiving receiving;
+  Sending sending;
+  accepted_.front().layered->recv(receiving.op);
+  (*dialed_)->layered->send(sending.of({"through ", "the layer"}));
+  ASSERT_TRUE(until([&] { return receiving.bytes == "through the layer" && sending.has_ended(); }));
+  discard(reactor_, **std::move(dialed_));
+  dialed_.reset();
+  ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
+  EXPECT_EQ(receiving.error, Errc::end_of_stream);
+}
+
+TEST_F(HandshakesTest, a_hello_that_comes_byte_by_byte_is_a_hello) {
+  listen();
+  RawSocket peer = RawSocket::connected_to(port());
+  for (const char byte : kHello) {
+    EXPECT_TRUE(accepted_.empty());
+    ASSERT_TRUE(peer.send({&byte, 1}));
+    turn_some(reactor_);
+  }
+  ASSERT_TRUE(until([&] { return !accepted_.empty(); }));
+}
+
+TEST_F(HandshakesTest, what_follows_a_hello_in_the_same_bytes_is_received) {
+  listen();
+  RawSocket peer = RawSocket::connected_to(port());
+  ASSERT_TRUE(peer.send(std::string(kHello) + static_cast<char>('x' ^ 0x5A)));
+  ASSERT_TRUE(until([&] { return !accepted_.empty(); }));
+  Receiving receiving;
+  accepted_.front().layered->recv(receiving.op);
+  ASSERT_TRUE(until([&] { return receiving.bytes == "x"; }));
+  accepted_.front().layered->cancel_recv();
+  ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
+}
+
+TEST_F(HandshakesTest, a_wrong_hello_is_a_failure_of_the_accepter_that_receives_it_and_counted) {
+  listen();
+  others_.hello = Hello::wrong;
+  dial(&others_);
+  ASSERT_TRUE(until([&] { return dialed_ && counters().handshakes_failed == 1; }));
+  EXPECT_TRUE(accepted_.empty());
+  EXPECT_EQ(listener_->connection_count(), 0U);
+}
+
+TEST_F(HandshakesTest, a_wrong_hello_is_a_failure_of_the_dialer_that_receives_it) {
+  listen();
+  layer_.hello = Hello::wrong;
+  dial(&others_);
+  ASSERT_TRUE(until([&] { return dialed_.has_value(); }));
+  ASSERT_FALSE(*dialed_);
+  EXPECT_EQ(dialed_->error(), Errc::malformed);
+}
+
+TEST_F(HandshakesTest, a_peer_that_ends_at_any_byte_of_its_hello_is_a_failure) {
+  listen();
+  for (std::size_t size = 0; size < kHello.size(); ++size) {
+    RawSocket peer = RawSocket::connected_to(port());
+    ASSERT_TRUE(size == 0 || peer.send(kHello.substr(0, size)));
+    peer = RawSocket(-1);
+    ASSERT_TRUE(until([&] { return counters().handshakes_failed == size + 1; })) << size;
+  }
+  EXPECT_TRUE(accepted_.empty());
+}
+
+TEST_F(HandshakesTest, a_silent_peer_is_given_up_after_a_time_on_either_side) {
+  constexpr stream::HandshakeLimits kShort{.time_max = base::milliseconds(5)};
+  listen(kShort);
+  const RawSocket silent = RawSocket::connected_to(port());
+  ASSERT_TRUE(until([&] { return counters().handshakes_failed == 1; }));
+
+  layer_.hello = Hello::none;
+  dial(&others_, kShort);
+  ASSERT_TRUE(until([&] { return dialed_.has_value(); }));
+  ASSERT_FALSE(*dialed_);
+}
+
+TEST_F(HandshakesTest, beyond_the_bound_of_those_under_way_connections_are_closed_at_once_and_counted) {
+  listen({.count_max = 2, .time_max = base::seconds(3600)});
+  std::deque<RawSocket> peers;
+  for (int i = 0; i < 3; ++i) peers.push_back(RawSocket::connected_to(port()));
+  ASSERT_TRUE(until([&] { return counters().handshakes_refused == 1; }));
+  EXPECT_EQ(listener_->connection_count(), 2U);
+  ASSERT_TRUE(peers[0].send(kHello));
+  ASSERT_TRUE(until([&] { return accepted_.size() == 1; })) << "those under way go on";
+}
+
+TEST_F(HandshakesTest, that_are_under_way_when_the_listener_closes_are_given_up) {
+  listen();
+  const RawSocket silent = RawSocket::connected_to(port());
+  ASSERT_TRUE(until([&] { return listener_->connection_count() == 1; }));
+  close_listener();
+  ASSERT_TRUE(until([&] { return reactor_.backend().handle_count() == 0; }));
+  EXPECT_EQ(listener_->connection_count(), 0U);
+  EXPECT_EQ(counters().handshakes_failed, 0U);
+}
+
+TEST_F(HandshakesTest, that_is_under_way_when_the_dialer_cancels_has_no_outcome) {
+  listen();
+  layer_.hello = Hello::none;
+  dial(&others_);
+  ASSERT_TRUE(until([&] { return listener_->connection_count() == 1; }));
+  turn_some(reactor_);
+  dialer_->cancel();
+  turn_some(reactor_, 20);
+  EXPECT_FALSE(dialed_);
+}
+
+}  // namespace
+}  // namespace distflow::test
