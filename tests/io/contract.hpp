@@ -15,6 +15,7 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/operations.hpp"
+#include "tests/support/pattern.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::test {
@@ -115,16 +116,5 @@ class BackendContract : public ::testing::TestWithParam<BackendMaker> {
   std::vector<io::Handle> open_;
   std::deque<Closing> closings_;  // these end when they end
 };
-
-/// Bytes of which no two stretches look alike.
-inline std::string pattern(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (char& byte : bytes) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
 
 }  // namespace distflow::test
