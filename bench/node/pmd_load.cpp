@@ -3,7 +3,8 @@
 //     bench_pmd_load broker
 //     bench_pmd_load solo --broker PORT --work WORK [--entries E] [--window N] [--watchers W] [--tell-memory]
 //
-// E entries (100) are registered first, over one connection, and stay. run N then makes N of
+// E entries (100) are registered first, over as many connections as a PMD wants for them, and stay. run N then makes N
+// of
 //
 //     resolve_pipelined     look-ups over one connection, 64 (--window) under way
 //     resolve_connection    look-ups, a connection each: connect, ask, answer, end with a reset
@@ -22,7 +23,9 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/contestant/contestant.hpp"
 #include "bench/contestant/daemon.hpp"
@@ -52,7 +55,7 @@ class PmdLoad {
     const protocol::Response answer = pmd_.ask(protocol::hello_request("r", {}));
     if (!answer.hello) give_up("the PMD does not say who it is");
     process_id_ = answer.hello->pid;
-    pmd_.pipeline(entries_, window_, [](std::uint64_t i) { return registration(i); });
+    register_entries();
     if (work_ == &PmdLoad::fan_out) watch(number_of(setup, "--watchers", "100"));
     tell_memory_if_asked();
   }
@@ -78,12 +81,20 @@ class PmdLoad {
     give_up("--work takes resolve_pipelined, resolve_connection, register, heartbeat, list or fan_out");
   }
 
-  static constexpr std::uint64_t kNewAtOnce = 16'384;  // beside the others: a registry has its bound
+  static constexpr std::uint64_t kNewAtOnce = 16'384;      // a connection has its bound
+  static constexpr std::uint64_t kEntriesAHolder = 8'192;  // of those that stay
 
   // Names of this process alone: several may load one PMD. Ids are as long as a node's own.
   static unsigned process() {
     static const auto id = static_cast<unsigned>(::getpid());
     return id;
+  }
+  void register_entries() {
+    for (std::uint64_t first = 0; first < entries_; first += kEntriesAHolder) {
+      PmdSession& holder = *holders_.emplace_back(std::make_unique<PmdSession>(loop_, address_));
+      holder.pipeline(std::min(kEntriesAHolder, entries_ - first), window_,
+                      [first](std::uint64_t i) { return registration(first + i); });
+    }
   }
   static std::string node_id(std::uint64_t i) {
     std::array<char, 20> id{};
@@ -140,8 +151,13 @@ class PmdLoad {
   }
 
   std::uint64_t heartbeat(std::uint64_t count) {
-    return measure(count, window_,
-                   [this](std::uint64_t i) { return protocol::heartbeat_request("r", node_id(scattered(i))); });
+    // By the connection that holds them, as a PMD wants it: of many entries, those of the first one.
+    const std::uint64_t share = std::min(entries_, kEntriesAHolder);
+    const std::uint64_t begin = monotonic_ns();
+    holders_.front()->pipeline(count, window_, [share](std::uint64_t i) {
+      return protocol::heartbeat_request("r", node_id(i * 7'919 % share));
+    });
+    return monotonic_ns() - begin;
   }
 
   std::uint64_t list(std::uint64_t count) {
@@ -200,6 +216,7 @@ class PmdLoad {
   Loop loop_;
   const io::Address address_;
   PmdSession pmd_;
+  std::vector<std::unique_ptr<PmdSession>> holders_;  // of the entries
   Clients watchers_;
   std::uint64_t watched_ = 0;  // frames that watchers have got
 };

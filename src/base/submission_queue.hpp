@@ -1,7 +1,10 @@
-// SubmissionQueue<T>: what any thread hands to the loop's thread. Lock-free; FIFO for each submitting thread.
+// SubmissionQueue<T>: what any thread hands to the loop's thread. FIFO for each producer.
 //
-// push(): any thread. pop(): one thread.
+// push(): any thread; lock-free with a producer of the thread's own, else under a lock among those without. pop(): one
+// thread.
 //   1. At most `max_size` items, counted exactly; push() refuses past that.
+//   2. A push that fails for want of memory harms none after it. The queue's implicit producers do not keep this: one
+//      that was made while memory was short refuses for ever (concurrentqueue.h, insert_block_index_entry()).
 // Use: if (!queue.push(std::move(item))) count_refusal();
 #pragma once
 
@@ -10,6 +13,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <new>
 #include <utility>
 
 namespace distflow::base {
@@ -17,15 +22,32 @@ namespace distflow::base {
 template <class T>
 class SubmissionQueue {
  public:
+  /// A way into the queue, for one thread at a time. The queue must outlive it. May throw std::bad_alloc.
+  class Producer {
+   public:
+    explicit Producer(SubmissionQueue& queue) : token_(queue.queue_) {
+      if (!token_.valid()) throw std::bad_alloc();
+    }
+
+   private:
+    friend class SubmissionQueue;
+    moodycamel::ProducerToken token_;
+  };
+
   explicit SubmissionQueue(std::size_t max_size) : max_size_(max_size) {}
 
   /// False, and `item` untouched, when the queue is full or memory is exhausted.
-  bool push(T&& item) {
-    if (size_.fetch_add(1, std::memory_order_relaxed) >= max_size_ || !queue_.enqueue(std::move(item))) {
+  bool push(Producer& producer, T&& item) {
+    if (size_.fetch_add(1, std::memory_order_relaxed) >= max_size_ ||
+        !queue_.enqueue(producer.token_, std::move(item))) {
       size_.fetch_sub(1, std::memory_order_relaxed);
       return false;
     }
     return true;
+  }
+  bool push(T&& item) {
+    const std::scoped_lock lock(mutex_);
+    return push(shared_, std::move(item));
   }
 
   bool pop(T& out) {
@@ -40,6 +62,8 @@ class SubmissionQueue {
   const std::size_t max_size_;
   moodycamel::ConcurrentQueue<T> queue_;
   std::atomic<std::size_t> size_{0};
+  std::mutex mutex_;
+  Producer shared_{*this};  // under the lock
 };
 
 }  // namespace distflow::base

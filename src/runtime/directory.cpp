@@ -8,13 +8,21 @@
 #include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kNamesAtFirst = 16;
+
+}  // namespace
 
 Directory::Directory(LinkParts& parts, TrafficTable& traffic, DirectoryObserver& observer, DirectoryOptions options)
     : parts_(parts),
       traffic_(traffic),
       observer_(observer),
       options_(std::move(options)),
-      grace_timer_(base::Delegate<void()>::to<&Directory::on_grace_over>(*this)) {}
+      grace_timer_(base::Delegate<void()>::to<&Directory::on_grace_over>(*this)) {
+  // An index with its first, single bucket grows with its first name whatever its load: prepare() could not see that.
+  for (Names* names : {&by_id_, &by_alias_}) names->reserve(kNamesAtFirst);
+}
 
 Directory::~Directory() = default;
 

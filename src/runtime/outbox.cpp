@@ -12,6 +12,9 @@ void OutboxRun::clear() {
   parked.reset();
 }
 
+OutboxLane::OutboxLane(Outbox& outbox, base::ChunkPool& pool)
+    : out(pool, transport::FirstChunk::small), outbox_(outbox), producer_(outbox.announced_) {}
+
 void OutboxLane::prepare() {
   if (open_ != nullptr && open_->extent_.is_released()) {
     put_spare(*std::exchange(open_, nullptr));
@@ -98,7 +101,7 @@ OutboxLane::Added OutboxLane::announce(OutboxRun& run, bool is_sealed, std::size
   run.taken_bytes_ = 0;
   run.taken_frames_ = 0;
   run.extent_.open(bytes, is_sealed);  // the queue passes it on
-  if (!outbox_.announced_.push(&run)) {
+  if (!outbox_.announced_.push(producer_, &run)) {
     put_spare(run);
     return Added::full;
   }

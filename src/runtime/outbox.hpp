@@ -66,7 +66,8 @@ class OutboxLane {
  public:
   enum class Added { held, announced, full };
 
-  OutboxLane(Outbox& outbox, base::ChunkPool& pool) : out(pool, transport::FirstChunk::small), outbox_(outbox) {}
+  /// May throw std::bad_alloc.
+  OutboxLane(Outbox& outbox, base::ChunkPool& pool);
   OutboxLane(const OutboxLane&) = delete;
   OutboxLane& operator=(const OutboxLane&) = delete;
 
@@ -95,6 +96,7 @@ class OutboxLane {
   void note_taken(std::uint64_t frames, std::uint64_t bytes);
 
   Outbox& outbox_;
+  base::SubmissionQueue<OutboxRun*>::Producer producer_;
   OutboxRun* open_ = nullptr;       // the last one announced; more frames may go into it
   const char* open_end_ = nullptr;  // where its next frame has to begin
   OutboxRun* spare_ = nullptr;

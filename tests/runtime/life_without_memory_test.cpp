@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "tests/support/backends.hpp"
@@ -111,7 +112,15 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
       if (node_->stats().tasks_lost > 0) set_handlers();  // it may have been one that was to be set
       return has_come && received_ > before;
     })) << "with "
-        << alias << ": " << received_ - before << " came here";
+        << alias << ": " << received_ - before << " came here; " << counters();
+  }
+  std::string counters() {
+    const NodeStats stats = node_->stats();
+    std::ostringstream text;
+    text << "received " << stats.received.received << ", handled " << stats.received.handled << ", waiting "
+         << stats.mailbox_size << ", tasks lost " << stats.tasks_lost << ", calls and events out of memory "
+         << stats.calls_out_of_memory << " and " << stats.events_out_of_memory;
+    return text.str();
   }
   void note(SendVerdict verdict) { accepted_ += is_under_way(verdict) ? 1 : 0; }
 
