@@ -125,7 +125,7 @@ TEST(StartErrors, a_registration_that_is_refused_is_told_in_the_pmds_words) {
 }
 
 TEST(StartErrors, a_port_to_listen_on_that_is_taken_is_named) {
-  Cluster cluster;
+  SocketCluster cluster;
   const RawSocket taken = RawSocket::listening();
   TestNode& node = cluster.add_node({.port = taken.port(), .start_deadline = 1ms});
   ASSERT_FALSE(*node.started);
