@@ -49,8 +49,8 @@ class StreamLayer {
 
 /// What Listener and Dialer give: a socket alone, or a layered stream that owns its socket.
 struct OpenStream {
-  OpenStream(io::Handle socket_) : socket(socket_) {}  // NOLINT(google-explicit-constructor): a socket is a stream
-  explicit OpenStream(std::unique_ptr<LayeredStream> layered_) : layered(std::move(layered_)) {}
+  OpenStream(io::Handle handle) : socket(handle) {}  // NOLINT(google-explicit-constructor): a socket is a stream
+  explicit OpenStream(std::unique_ptr<LayeredStream> over) : layered(std::move(over)) {}
 
   io::Handle socket;  ///< valid when nothing lies over it
   std::unique_ptr<LayeredStream> layered;

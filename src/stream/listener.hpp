@@ -60,13 +60,13 @@ class Listener {
   [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
 
  private:
-  void on_stream(io::Handle stream, const io::Address& peer);
+  void on_stream(io::Handle socket, const io::Address& peer);
   void shake_hands(io::Handle socket, const io::Address& peer);
   void hand_on(OpenStream stream, const io::Address& peer);
   void on_accept_end(Error why);
   void on_handle_closed();
   void start_accept();
-  void refuse(io::Handle stream);
+  void refuse(io::Handle socket);
 
   io::Reactor& reactor_;
   const ListenerOptions options_;
