@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/failing_allocations.hpp"
@@ -65,7 +66,7 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
         const Sparing not_spared(false);
         static_cast<void>(node_->poll(2ms));
       } else {
-        std::this_thread::sleep_for(1ms);
+        std::this_thread::yield();  // to the node's own threads
       }
     };
     return turn_until(turn, condition);
