@@ -95,16 +95,17 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
     Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
     ASSERT_TRUE(delivery.start());
     delivery.set_message_handler([&may_go_on](const Message&) { may_go_on.wait(false); });
-    const std::vector<Mail> mails = maker.run(0, kMailboxSize * 2);
+    // The second thread may take a whole mailbox out before it handles the first message.
+    const std::vector<Mail> mails = maker.run(0, kMailboxSize * 3);
     std::size_t delivered = 0;
-    while (delivered < kMailboxSize * 2) {
+    while (delivered < mails.size()) {
       const std::size_t taken = delivery.deliver(std::span(mails).subspan(delivered));
       delivered += taken;
       if (taken == 0) break;
     }
-    ASSERT_LT(delivered, kMailboxSize * 2) << "the mailbox refused none";
-    ASSERT_TRUE(reactor.post([] {}));
-    ASSERT_FALSE(reactor.post([] {})) << "the loop has room for another task";
+    EXPECT_LT(delivered, mails.size()) << "the mailbox refused none";
+    EXPECT_TRUE(reactor.post([] {}));
+    EXPECT_FALSE(reactor.post([] {})) << "the loop has room for another task";
     may_go_on = true;
     may_go_on.notify_all();
     // All are handled before the loop has room again.
