@@ -127,6 +127,7 @@ class NodeRuntime {
   using WriteCall = void (*)(void* callable, PayloadWriter& out);
   explicit NodeRuntime(std::shared_ptr<runtime::NodeHost> host) : host_(std::move(host)) {}
   SendVerdict send_written(std::string_view target, WriteCall call, void* callable);
+  SendVerdict look_up_and_send(Target& target, RawJson json);
   SendVerdict send_written(Target& target, WriteCall call, void* callable);
 
   std::shared_ptr<runtime::NodeHost> host_;

@@ -22,8 +22,6 @@ constexpr base::Duration kDefaultShutdown = base::seconds(5);
 /// What closing handles and confirming an unregistration may take beyond the application's deadline.
 constexpr base::Duration kCloseSlack = base::seconds(2);
 
-thread_local const NodeHost* loop_of_this_thread = nullptr;
-
 std::uint64_t next_instance() {
   static std::atomic<std::uint64_t> instances{0};
   return ++instances;
@@ -114,7 +112,7 @@ Result<void, StartError> NodeHost::open() {
 Result<void, StartError> NodeHost::run_start() {
   is_closed_ = false;
   if (options_.threading == Threading::caller) {
-    loop_of_this_thread = this;
+    loop_of_this_thread_ = this;
     node_->start();
     turn_until([this] { return started_.has_value(); }, base::kNever);
   } else {
@@ -156,7 +154,7 @@ void NodeHost::on_started(Result<void, StartError> outcome) {
 void NodeHost::on_closed(const ShutdownReport&) { is_closed_ = true; }
 
 void NodeHost::run_loop() {
-  loop_of_this_thread = this;
+  loop_of_this_thread_ = this;
   node_->start();
   turn_until([this] { return is_closed_; }, base::kNever);
   end_loop();
@@ -178,7 +176,7 @@ void NodeHost::end_loop() {
   }
   node_->delivery().join();
   forget_application();
-  loop_of_this_thread = nullptr;
+  loop_of_this_thread_ = nullptr;
   const ShutdownReport report = node_->shutdown_report();
   if (report.discarded_outgoing + report.discarded_incoming > 0) {
     log_.write(base::LogLevel::warn, "shut down with %" PRIu64 " messages not sent and %" PRIu64 " not handled",
@@ -208,9 +206,7 @@ void NodeHost::turn_until(Done&& done, base::Instant until) {
   }
 }
 
-bool NodeHost::is_loop_thread() const { return loop_of_this_thread == this; }
-
-bool NodeHost::is_inside_any() { return loop_of_this_thread != nullptr || Delivery::is_any_dispatcher_thread(); }
+bool NodeHost::is_inside_any() { return loop_of_this_thread_ != nullptr || Delivery::is_any_dispatcher_thread(); }
 
 bool NodeHost::is_inside() const {
   return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || node_->delivery().is_dispatcher_thread();
@@ -427,10 +423,10 @@ void NodeHost::on_last_handle() {
 
 /// Turns the loop of Threading::caller on this thread, which has it to itself.
 void NodeHost::turn_as_owner(base::Instant until) {
-  const NodeHost* const before = std::exchange(loop_of_this_thread, this);
+  const NodeHost* const before = std::exchange(loop_of_this_thread_, this);
   turn_until([this] { return is_closed_; }, until);
   if (is_closed_) end_loop();
-  loop_of_this_thread = before;
+  loop_of_this_thread_ = before;
 }
 
 }  // namespace distflow::runtime

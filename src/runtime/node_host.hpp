@@ -117,18 +117,25 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::uint64_t discard_outbox();
   void discard_late();
   SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
+  SendVerdict send_in_writer(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
+  SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, std::uint64_t& version,
+                                     std::string& prefix, const PayloadSource& payload);
+  SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                             const PayloadSource& payload);
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
                      const PayloadSource& payload);
   SendVerdict submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
   SendVerdict hand_over(OutboxLane::Added added);
   SendVerdict count(SendVerdict verdict);
-  [[nodiscard]] bool is_loop_thread() const;
+  [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }
   void on_loop(std::function<void()> task);
   void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
   void turn_as_owner(base::Instant until);
   template <class Done>
   void turn_until(Done&& done, base::Instant until);
+
+  static inline constinit thread_local const NodeHost* loop_of_this_thread_ = nullptr;
 
   const NodeOptions options_;
   const ForkGuard fork_guard_;

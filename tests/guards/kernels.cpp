@@ -4,7 +4,12 @@
 //   1. A counted run is kMessages messages with a payload of 128 bytes.
 //   2. Its count depends on the code alone: no clock, no system call, no randomness in it.
 // Use: valgrind --tool=callgrind --toggle-collect=counted guard_kernels decode_string
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -13,7 +18,11 @@
 #include <utility>
 #include <vector>
 
+#include <distflow/node_runtime.hpp>
+
 #include "framing/frame_decoder.hpp"
+#include "io/select.hpp"
+#include "pmd/server.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/frame_writer.hpp"
 #include "runtime/inbound.hpp"
@@ -41,8 +50,12 @@ void look_at(const Value& value) {
   asm volatile("" : : "r"(&value) : "memory");
 }
 
-void count(const std::function<void()>& work) {
+/// `between` is done after the work that warms up, and not counted. The only caller of counted(), which the compiler
+/// would else copy under another name.
+void count(
+    const std::function<void()>& work, const std::function<void()>& between = [] {}) {
   work();
+  between();
   counted(work);
 }
 
@@ -166,6 +179,75 @@ void receive_inline() {
   while (!inbound.is_closed()) reactor.turn(network.now());
 }
 
+/// A PMD in a process of its own: callgrind collects nothing in a process of two threads.
+class PmdChild {
+ public:
+  PmdChild() {
+    std::array<int, 2> ends{};
+    DF_ASSERT(::pipe(ends.data()) == 0);
+    process_ = ::fork();
+    if (process_ == 0) serve(ends[1]);
+    ::close(ends[1]);
+    DF_ASSERT(::read(ends[0], &port_, sizeof(port_)) == sizeof(port_));
+    ::close(ends[0]);
+  }
+  ~PmdChild() {
+    ::kill(process_, SIGKILL);  // it must not write the profile
+    ::waitpid(process_, nullptr, 0);
+  }
+  PmdChild(const PmdChild&) = delete;
+  PmdChild& operator=(const PmdChild&) = delete;
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  [[noreturn]] static void serve(int to_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    base::ChunkPool chunks({.chunk_size = 4096, .chunk_count_max = 16});
+    Result<io::SelectedBackend> selected = io::select_backend(io::BackendKind::epoll, chunks);
+    DF_ASSERT(selected);
+    io::Reactor reactor(std::move(selected->backend), {});
+    const base::Log log(base::LogLevel::error);
+    pmd::ServerOptions options;
+    options.port = 0;
+    pmd::Server server(reactor, log, options);
+    DF_ASSERT(server.start());
+    const std::uint16_t port = server.port();
+    DF_ASSERT(::write(to_parent, &port, sizeof(port)) == sizeof(port));
+    while (true) reactor.turn(reactor.now() + base::seconds(1));
+  }
+
+  pid_t process_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+/// From the application's call to the queue of the peer's link, on the loop's thread.
+void send() {
+  const PmdChild pmd;
+  const auto started = NodeRuntime::start({.alias = "self",
+                                           .pmd_port = pmd.port(),
+                                           .start_pmd = false,
+                                           .threading = Threading::caller,
+                                           .backend = "epoll"});
+  DF_ASSERT(started);
+  NodeRuntime node = *started;
+  std::size_t handled = 0;
+  node.on_message([&](const Message&) { ++handled; });
+  Target self = node.target("self");
+  const std::string text = string_payload();
+  const auto send_one = [&] { DF_ASSERT(node.send(self, raw_json(text)) == SendVerdict::queued); };
+  const auto handle_all = [&](std::size_t count) {
+    while (handled < count) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
+  };
+  send_one();
+  handle_all(1);
+  count(
+      [&] {
+        for (std::size_t i = 0; i < kMessages; ++i) send_one();
+      },
+      [&] { handle_all(1 + kMessages); });
+  handle_all(1 + 2 * kMessages);
+}
+
 struct Kernel {
   std::string_view name;
   std::function<void()> run;
@@ -178,6 +260,7 @@ const std::array kKernels{
     Kernel{"encode", encode},
     Kernel{"pass_mailbox", pass_mailbox},
     Kernel{"receive_inline", receive_inline},
+    Kernel{"send", send},
 };
 
 }  // namespace
