@@ -22,7 +22,7 @@
 #include "bench/node/look_up.hpp"
 #include "bench/node/loop.hpp"
 #include "io/resolver.hpp"
-#include "pmd/epmd_probe.hpp"
+#include "pmd/client/epmd_probe.hpp"
 
 namespace distflow::bench {
 namespace {

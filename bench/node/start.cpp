@@ -21,7 +21,7 @@
 
 #include "bench/contestant/contestant.hpp"
 #include "bench/node/look_up.hpp"
-#include "pmd/client_blocking.hpp"
+#include "pmd/client/client_blocking.hpp"
 
 namespace distflow::bench {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/time.hpp"
 #include "cli/console.hpp"
-#include "pmd/options.hpp"
+#include "pmd/server/options.hpp"
 
 namespace distflow::cli {
 

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "pmd/client_blocking.hpp"
-#include "pmd/launcher.hpp"
+#include "pmd/client/client_blocking.hpp"
+#include "pmd/launch/launcher.hpp"
 
 namespace distflow::cli {
 namespace {

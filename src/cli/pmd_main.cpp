@@ -18,10 +18,10 @@
 #include "cli/exit_code.hpp"
 #include "io/resolver.hpp"
 #include "io/select.hpp"
-#include "pmd/client_blocking.hpp"
-#include "pmd/epmd_probe.hpp"
-#include "pmd/inherited_state.hpp"
-#include "pmd/server.hpp"
+#include "pmd/client/client_blocking.hpp"
+#include "pmd/client/epmd_probe.hpp"
+#include "pmd/launch/inherited_state.hpp"
+#include "pmd/server/server.hpp"
 
 namespace distflow::cli {
 namespace {

@@ -10,7 +10,7 @@
 
 #include <distflow/result.hpp>
 
-#include "pmd/options.hpp"
+#include "pmd/server/options.hpp"
 
 namespace distflow::pmd {
 

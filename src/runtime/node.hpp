@@ -26,7 +26,7 @@
 #include "base/random.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
-#include "pmd/client.hpp"
+#include "pmd/client/client.hpp"
 #include "runtime/delivery.hpp"
 #include "runtime/directory.hpp"
 #include "runtime/drop_log.hpp"

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "io/clock.hpp"
-#include "pmd/launcher.hpp"
-#include "pmd/own_daemons.hpp"
+#include "pmd/launch/launcher.hpp"
+#include "pmd/launch/own_daemons.hpp"
 #include "runtime/check_options.hpp"
 #include "runtime/option_differences.hpp"
 #include "runtime/start_errors.hpp"

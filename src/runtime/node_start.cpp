@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/error_text.hpp"
-#include "pmd/launcher.hpp"
+#include "pmd/launch/launcher.hpp"
 #include "runtime/node.hpp"
 #include "runtime/start_errors.hpp"
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "io/resolver.hpp"
-#include "pmd/launcher.hpp"
+#include "pmd/launch/launcher.hpp"
 
 namespace distflow::runtime {
 namespace {

@@ -22,7 +22,7 @@
 
 #include "framing/frame_decoder.hpp"
 #include "io/select.hpp"
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/frame_writer.hpp"
 #include "runtime/inbound.hpp"

@@ -31,7 +31,7 @@ trap 'rm -rf "$work"' EXIT
 check NodeStats include/distflow/stats.hpp
 check SendStats include/distflow/stats.hpp
 check ReceiveStats include/distflow/stats.hpp
-check ServerCounters src/pmd/options.hpp
+check ServerCounters src/pmd/server/options.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
 exit $status

@@ -1,5 +1,5 @@
 // The client against PMDs that follow a script, on loopback and in one thread.
-#include "pmd/client.hpp"
+#include "pmd/client/client.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/loop.hpp"

@@ -1,4 +1,4 @@
-#include "pmd/event_log.hpp"
+#include "pmd/server/event_log.hpp"
 
 #include <gtest/gtest.h>
 

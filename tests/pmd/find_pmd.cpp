@@ -4,7 +4,7 @@
 #include <string>
 
 #include "io/select.hpp"
-#include "pmd/launcher.hpp"
+#include "pmd/launch/launcher.hpp"
 
 int main() {
   const distflow::Result<std::string> program = distflow::pmd::find_pmd_program();

@@ -1,4 +1,4 @@
-#include "pmd/foreign.hpp"
+#include "pmd/server/foreign.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The launcher, with scripts in the daemon's place.
-#include "pmd/launcher.hpp"
+#include "pmd/launch/launcher.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@
 #include <thread>
 #include <utility>
 
-#include "pmd/own_daemons.hpp"
+#include "pmd/launch/own_daemons.hpp"
 #include "tests/support/child.hpp"
 
 namespace distflow::pmd {

@@ -1,4 +1,4 @@
-#include "pmd/name_index.hpp"
+#include "pmd/server/name_index.hpp"
 
 #include <gtest/gtest.h>
 

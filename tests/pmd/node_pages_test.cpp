@@ -1,4 +1,4 @@
-#include "pmd/node_pages.hpp"
+#include "pmd/server/node_pages.hpp"
 
 #include <gtest/gtest.h>
 

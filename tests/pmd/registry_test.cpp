@@ -1,4 +1,4 @@
-#include "pmd/registry.hpp"
+#include "pmd/server/registry.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "io/sim/backend.hpp"
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "runtime/node.hpp"
 #include "tests/sim/ledger.hpp"
 

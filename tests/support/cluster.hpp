@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "runtime/node.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"

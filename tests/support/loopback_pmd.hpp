@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/pmd_test_client.hpp"
 

@@ -10,7 +10,7 @@
 
 #include "base/log.hpp"
 #include "framing/frame.hpp"
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "tests/support/memory_backend.hpp"
 
 namespace distflow::test {

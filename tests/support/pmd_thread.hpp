@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-#include "pmd/server.hpp"
+#include "pmd/server/server.hpp"
 #include "tests/support/backends.hpp"
 
 namespace distflow::test {

@@ -1,5 +1,5 @@
 // The registry at 100 to 100,000 entries: a node that joins and leaves, one that is looked up, and all of them listed.
-#include "pmd/registry.hpp"
+#include "pmd/server/registry.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -11,7 +11,7 @@ namespace distflow::io::platform {
 namespace {
 
 /// What Linux and newer BSDs take as flags of the call that opens the socket. In between another thread may fork and
-/// exec: what distflow itself starts closes such descriptors (pmd/detached_process.hpp).
+/// exec: what distflow itself starts closes such descriptors (pmd/launch/detached_process.hpp).
 int quieten(int fd) noexcept {
   if (fd < 0) return fd;
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0) return fd;

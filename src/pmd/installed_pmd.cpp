@@ -1,8 +1,0 @@
-// Includes no other header of ours: cmake/Install.cmake compiles it by itself.
-#include "pmd/installed_pmd.hpp"
-
-namespace distflow::pmd {
-
-const char* const kInstalledPmd = DISTFLOW_INSTALLED_PMD;
-
-}  // namespace distflow::pmd

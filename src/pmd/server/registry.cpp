@@ -1,0 +1,322 @@
+#include "pmd/server/registry.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/room.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+// What an allocation costs besides its size; and what an entry costs besides its own: the list's links, places in two
+// indices that are a quarter full at least, and one in the order of expiry.
+constexpr std::size_t kPerAllocation = 16;
+constexpr std::size_t kPerEntry = 32 + 2 * 4 * 16 + 64;
+constexpr std::size_t kPerListed = 24;  // beside its text
+
+std::size_t heap_size(const std::string& text) {
+  const bool lies_inside = text.capacity() <= std::string().capacity();
+  return lies_inside ? 0 : text.capacity() + 1 + kPerAllocation;
+}
+
+/// Bytes of memory that the entry of `node` takes, with `text` in it and all that belongs to it.
+std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& text) {
+  std::size_t bytes = sizeof(Registry::Entry) + kPerEntry + text.heap_size();
+  bytes += text.json().size() + kPerListed;
+  bytes += heap_size(node.node_id) + heap_size(node.host);
+  if (node.alias) bytes += heap_size(*node.alias);
+  if (node.caps) {
+    bytes += node.caps->size() * sizeof(protocol::Caps::value_type);
+    for (const std::string& cap : *node.caps) bytes += heap_size(cap);
+  }
+  bytes += node.meta.size() * sizeof(protocol::Meta::value_type);
+  for (const auto& [key, value] : node.meta) bytes += heap_size(key) + heap_size(value);
+  return bytes;
+}
+
+/// Takes as long whatever they have in common, so that nobody finds out a secret piece by piece.
+bool is_same_secret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0 && !a.empty();
+}
+
+/// The name where it stands in the text; where it is itself if it stands there with escapes only.
+std::string_view key_of(const std::string& name, const protocol::NodeText& text) {
+  const std::string_view names = text.before_heartbeat();
+  const std::size_t at = names.find(name);
+  return at == std::string_view::npos ? name : names.substr(at, name.size());
+}
+
+/// Has the memory come that a look-up reads: the keys, and the text of most nodes.
+void prefetch_read_part(const Registry::Entry& entry) {
+  constexpr std::size_t cache_line = 64;
+  const auto* bytes = reinterpret_cast<const char*>(&entry);
+  const auto* end = reinterpret_cast<const char*>(&entry.node);
+  for (; bytes < end; bytes += cache_line) __builtin_prefetch(bytes);
+}
+
+/// Long enough for anybody, and far from where adding it to a time would not fit.
+constexpr std::int64_t kTtlMaxMs = std::int64_t{365} * 24 * 60 * 60 * 1000;
+
+std::optional<base::Duration> ttl_of(const protocol::Registration& registration) {
+  if (!registration.ttl_ms) return std::nullopt;
+  return base::milliseconds(std::min(*registration.ttl_ms, kTtlMaxMs));
+}
+
+}  // namespace
+
+Registry::~Registry() {
+  for (Entry& entry : entries_) entry.unlink();
+  while (!gone_.empty()) gone_.pop_front();
+}
+
+Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
+                                          base::WallMs wall) {
+  Entry* entry = by_node_id_.find(registration.node.node_id);
+  if (registration.node.alias) {
+    const Entry* holder = by_alias_.find(*registration.node.alias);
+    if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
+  }
+  const OwnerId loser = entry == nullptr || entry->owner == owner ? 0 : entry->owner;
+  if (loser != 0 && !is_gone(loser) && !is_same_secret(entry->secret, registration.secret)) {
+    return {Status::node_id_in_use, entry};
+  }
+  protocol::NodeInfo node = registration.node;
+  node.last_heartbeat_ms = wall;
+  protocol::NodeText text;
+  text.write(node);
+  const std::size_t bytes = bytes_of(node, text) + heap_size(registration.secret);
+  Status status = check_bounds(owner, entry, bytes);
+  if (status == Status::full || status == Status::owner_full) return {status, nullptr};
+
+  // All that may run out of memory comes first, and what others see of it last.
+  std::string secret = registration.secret;
+  std::optional<Departure> departure;
+  if (loser != 0 && (entry->node.host != node.host || entry->node.port != node.port)) {
+    departure = {entry->node, 0, loser};
+  }
+  by_node_id_.make_room();
+  by_alias_.make_room();
+  const std::optional<base::Duration> ttl = ttl_of(registration);
+  Expiries expiry;
+  if (ttl) expiry.emplace(base::saturating_add(now, *ttl), nullptr);
+  Entries fresh;
+  if (entry == nullptr) fresh.emplace_back();
+  const auto owned = by_owner_.try_emplace(owner).first;
+  try {
+    if (entry == nullptr) {
+      pages_.append(fresh.back().listed, text.json());
+    } else {
+      pages_.replace(entry->listed, text.json());
+    }
+  } catch (const std::bad_alloc&) {
+    if (owned->second.entries.empty()) by_owner_.erase(owned);
+    throw;
+  }
+
+  if (departure) departure->revision = ++revision_;
+  if (entry == nullptr) {
+    entries_.splice(entries_.end(), fresh);
+    entry = &entries_.back();
+    entry->place = std::prev(entries_.end());
+  } else {
+    unlink(*entry, owner);
+  }
+  entry->node = std::move(node);
+  entry->text = std::move(text);
+  find_keys(*entry);
+  entry->owner = owner;
+  entry->secret = std::move(secret);
+  entry->ttl_declared = ttl;
+  entry->bytes = bytes;
+  link(*entry, owned->second);
+  if (ttl) {
+    expiry.begin()->second = entry;
+    entry->expiry = by_expiry_.insert(expiry.extract(expiry.begin()));
+  }
+  ++revision_;
+  return {status, entry, loser, std::move(departure)};
+}
+
+std::optional<Registry::Departure> Registry::unregister(OwnerId owner, std::string_view node_id) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry == nullptr) return std::nullopt;
+  return remove(*entry);
+}
+
+bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry == nullptr) return false;
+  entry->node.last_heartbeat_ms = wall;
+  if (!entry->text.write_heartbeat(wall)) {
+    protocol::NodeText text;
+    text.write(entry->node);
+    entry->text = std::move(text);
+    find_keys(*entry);
+  }
+  pages_.replace(entry->listed, entry->text.json());
+  bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
+  return true;
+}
+
+/// Whether an entry of so many bytes may become the owner's: joined or replaced if so.
+Registry::Status Registry::check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const {
+  const std::size_t bytes_back = replaced == nullptr ? 0 : replaced->bytes;
+  if (bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
+  if (replaced == nullptr && size() >= options_.entries_max) return Status::full;
+  const auto owned = by_owner_.find(owner);
+  const bool is_own = replaced != nullptr && replaced->owner == owner;
+  const std::size_t own_count = owned == by_owner_.end() ? 0 : owned->second.count - (is_own ? 1 : 0);
+  const std::size_t own_bytes = owned == by_owner_.end() ? 0 : owned->second.bytes - (is_own ? bytes_back : 0);
+  if (own_count >= options_.owner_entries_max) return Status::owner_full;
+  if (own_count > 0 && own_bytes + bytes > options_.owner_bytes_max) return Status::owner_full;
+  return replaced == nullptr ? Status::joined : Status::replaced;
+}
+
+void Registry::drop_owner(OwnerId owner) {
+  const auto owned = by_owner_.find(owner);
+  if (owned != by_owner_.end() && !is_gone(owner)) gone_.push_back(owned->second);
+}
+
+std::vector<Registry::Departure> Registry::drop_gone(std::size_t count_max) {
+  std::vector<Departure> departures;
+  try {
+    while (!gone_.empty() && departures.size() < count_max) {
+      base::make_room(departures, departures.size() + 1);
+      departures.push_back(remove(gone_.front().entries.front()));
+    }
+  } catch (const std::bad_alloc&) {
+    if (departures.empty()) throw;
+  }
+  return departures;
+}
+
+std::vector<Registry::Departure> Registry::expire(base::Instant now, std::size_t count_max) {
+  std::vector<Departure> gone;
+  try {
+    while (next_expiry() <= now && gone.size() < count_max) {
+      base::make_room(gone, gone.size() + 1);
+      gone.push_back(remove(*by_expiry_.begin()->second));
+    }
+  } catch (const std::bad_alloc&) {
+    if (gone.empty()) throw;
+  }
+  return gone;
+}
+
+base::Instant Registry::next_expiry() const { return by_expiry_.empty() ? base::kNever : by_expiry_.begin()->first; }
+
+const Registry::Entry* Registry::resolve(std::string_view alias_or_node_id) const {
+  return find({alias_or_node_id, hash_(alias_or_node_id)});
+}
+
+Registry::LookUp Registry::begin_look_up(std::string_view alias_or_node_id) const {
+  const LookUp look_up{{alias_or_node_id, hash_(alias_or_node_id)}};
+  by_alias_.prefetch(look_up.name);
+  by_node_id_.prefetch(look_up.name);
+  return look_up;
+}
+
+void Registry::resolve(std::span<LookUp> look_ups) const {
+  for (const LookUp& look_up : look_ups) {
+    const Entry* guess = by_alias_.guess(look_up.name);
+    if (guess == nullptr) guess = by_node_id_.guess(look_up.name);
+    if (guess != nullptr) prefetch_read_part(*guess);
+  }
+  for (LookUp& look_up : look_ups) look_up.entry = find(look_up.name);
+}
+
+const Registry::Entry* Registry::find(const HashedName& name) const {
+  const Entry* found = by_alias_.find(name);
+  return found == nullptr ? by_node_id_.find(name) : found;
+}
+
+Registry::Entry* Registry::find_own(OwnerId owner, std::string_view node_id) const {
+  Entry* found = by_node_id_.find(node_id);
+  return found == nullptr || found->owner != owner ? nullptr : found;
+}
+
+/// Has the keys lie in the text that was written, if they can.
+void Registry::find_keys(Entry& entry) {
+  entry.node_id_key = key_of(entry.node.node_id, entry.text);
+  entry.alias_key = entry.node.alias ? key_of(*entry.node.alias, entry.text) : std::string_view();
+}
+
+/// Makes the entry known under its names and to its owner.
+void Registry::link(Entry& entry, Owned& owned) {
+  by_node_id_.insert(entry);
+  if (entry.node.alias) by_alias_.insert(entry);
+  owned.entries.push_back(entry);
+  ++owned.count;
+  owned.bytes += entry.bytes;
+  bytes_ += entry.bytes;
+}
+
+/// What its owner has is kept if it is the next one's, too.
+void Registry::unlink(Entry& entry, OwnerId next_owner) {
+  unbind_ttl(entry);
+  by_node_id_.erase(entry);
+  if (entry.node.alias) by_alias_.erase(entry);
+  entry.ListNode::unlink();
+  const auto owned = by_owner_.find(entry.owner);
+  --owned->second.count;
+  owned->second.bytes -= entry.bytes;
+  if (owned->second.entries.empty() && entry.owner != next_owner) {
+    owned->second.ListNode::unlink();
+    by_owner_.erase(owned);
+  }
+  bytes_ -= entry.bytes;
+}
+
+void Registry::bind_ttl(Entry& entry, base::Duration ttl, base::Instant now) {
+  const base::Instant at = base::saturating_add(now, ttl);
+  if (!entry.expiry) {
+    entry.expiry = by_expiry_.emplace(at, &entry);
+    return;
+  }
+  Expiries::node_type place = by_expiry_.extract(*entry.expiry);
+  place.key() = at;
+  entry.expiry = by_expiry_.insert(std::move(place));
+}
+
+void Registry::unbind_ttl(Entry& entry) {
+  if (entry.expiry) by_expiry_.erase(*entry.expiry);
+  entry.expiry.reset();
+}
+
+Registry::Departure Registry::remove(Entry& entry) {
+  pages_.erase(entry.listed);  // may throw
+  unlink(entry);
+  Departure departure{std::move(entry.node), ++revision_, entry.owner};
+  entries_.erase(entry.place);
+  return departure;
+}
+
+bool Registry::invariants() const {
+  std::size_t bytes = 0;
+  std::size_t aliases = 0;
+  std::size_t expiries = 0;
+  for (const Entry& entry : entries_) {
+    if (by_node_id_.find(entry.node.node_id) != &entry || entry.node_id_key != entry.node.node_id) return false;
+    if (entry.alias_key != entry.node.alias.value_or("")) return false;
+    if (entry.node.alias && by_alias_.find(*entry.node.alias) != &entry) return false;
+    aliases += entry.node.alias ? 1 : 0;
+    std::string text;
+    protocol::append_node(text, entry.node);
+    if (entry.text.json() != text) return false;
+    if (!entry.is_linked() || !by_owner_.contains(entry.owner)) return false;
+    if (entry.ttl_declared && !entry.expiry) return false;
+    if (entry.expiry && (*entry.expiry)->second != &entry) return false;
+    expiries += entry.expiry ? 1 : 0;
+    bytes += entry.bytes;
+  }
+  return by_node_id_.size() == size() && by_alias_.size() == aliases && by_expiry_.size() == expiries &&
+         by_owner_.size() <= size() && bytes == bytes_ && bytes_ <= options_.bytes_max &&
+         size() <= options_.entries_max;
+}
+
+}  // namespace distflow::pmd

@@ -1,0 +1,180 @@
+// The registry: which nodes there are, under which names, and whose connection each belongs to.
+//
+// Pure: no I/O and no clock, it is told the time. One thread.
+//   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing. It is given
+//   up
+//      to another owner only when its own is gone, or for the secret that it was registered with.
+//   2. No two entries have the same nodeId, no two the same alias.
+//   3. A registration replaces the node's entry as a whole; the entry keeps its place in the order of registration.
+//   4. Only an entry that declared a TTL, or has sent a heartbeat since it was registered, ever expires.
+//   5. revision() rises by one with each join (a replacement is one) and each leave, and never else. A replacement by
+//      another owner at another address is a leave and a join.
+//   6. size() <= entries_max and bytes() <= bytes_max; the entries of one owner are bounded likewise.
+//   7. What an owner leaves behind is removed in parts; until then its entries are there, for anybody to take over.
+// Use: auto outcome = registry.register_node(owner, registration, now, wall); if (outcome.status == joined) ...
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/intrusive_list.hpp"
+#include "base/sip_hash.hpp"
+#include "base/time.hpp"
+#include "pmd/server/name_index.hpp"
+#include "pmd/server/node_pages.hpp"
+#include "protocol/node_text.hpp"
+
+namespace distflow::pmd {
+
+/// Names a connection. Never used twice.
+using OwnerId = std::uint64_t;
+
+struct RegistryOptions {
+  std::size_t entries_max = 131'072;
+  std::size_t bytes_max = std::size_t{192} * 1024 * 1024;  ///< of memory that all entries take, with all that is theirs
+  std::size_t owner_entries_max = 16'384;                  ///< of one connection
+  std::size_t owner_bytes_max = std::size_t{32} * 1024 * 1024;
+  base::Duration ttl_default = base::seconds(60);  ///< of an entry that sends heartbeats and declared none
+};
+
+/// Whatever changes it may throw std::bad_alloc, and has changed nothing then; but for expire() and drop_gone(), which
+/// give what they have done, if anything.
+class Registry {
+ public:
+  struct Entry;
+  using Entries = std::list<Entry>;
+  using Expiries = std::multimap<base::Instant, Entry*>;
+
+  /// What a look-up reads comes first, and close together.
+  struct Entry : base::ListNode<Entry> {
+    std::string_view node_id_key;  // what it is indexed by: slices of the text, which is read anyway, or of the node
+    std::string_view alias_key;    // empty without an alias
+    protocol::NodeText text;       // the node's
+    protocol::NodeInfo node;
+    OwnerId owner = 0;
+    std::string secret;  // empty: none
+    NodePages::Place listed;
+    std::optional<base::Duration> ttl_declared;
+    std::size_t bytes = 0;  // what it counts for in Registry::bytes()
+    Entries::iterator place;
+    std::optional<Expiries::iterator> expiry;
+  };
+
+  enum class Status {
+    joined,          ///< There was no such node: `entry` is new.
+    replaced,        ///< There was: `entry` is what it is now.
+    alias_in_use,    ///< `entry` is another node that has the alias; nothing has changed.
+    node_id_in_use,  ///< `entry` is the node that has this nodeId, of another owner; nothing has changed.
+    full,            ///< A bound would be passed; nothing has changed. `entry` is null.
+    owner_full,      ///< The same for a bound of the owner.
+  };
+
+  /// A node that is gone, and the revision that its leaving made.
+  struct Departure {
+    protocol::NodeInfo node;
+    std::uint64_t revision;
+    OwnerId owner;
+  };
+
+  struct Outcome {
+    Status status;
+    const Entry* entry;
+    OwnerId loser = 0;                        ///< that the entry was taken from; 0 when it was nobody else's
+    std::optional<Departure> departure = {};  ///< what left before this joined: another address of the same nodeId
+  };
+
+  /// A name that is looked up, and what resolve() finds: the node of that alias or else of that nodeId; null when there
+  /// is neither.
+  struct LookUp {
+    HashedName name;
+    const Entry* entry = nullptr;
+  };
+
+  /// `key` is to be known to nobody outside (name_index.hpp).
+  Registry(RegistryOptions options, const base::SipKey& key)
+      : options_(options), hash_(key), by_node_id_(hash_), by_alias_(hash_) {}
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  Outcome register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
+                        base::WallMs wall);
+
+  /// Nothing when there is no such entry of this owner's: to anybody but its owner, an entry is not there.
+  std::optional<Departure> unregister(OwnerId owner, std::string_view node_id);
+  /// False when there is no such entry of this owner's.
+  bool heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall);
+
+  /// The owner is gone. Its entries are removed by drop_gone().
+  void drop_owner(OwnerId owner);
+  /// Removes entries of owners that are gone, `count_max` at most; has_gone() tells whether there are more.
+  std::vector<Departure> drop_gone(std::size_t count_max);
+  [[nodiscard]] bool has_gone() const { return !gone_.empty(); }
+  [[nodiscard]] bool is_gone(OwnerId owner) const {
+    const auto owned = by_owner_.find(owner);
+    return owned != by_owner_.end() && owned->second.ListNode::is_linked();
+  }
+  /// Removes what has expired by `now`, `count_max` at most.
+  std::vector<Departure> expire(base::Instant now, std::size_t count_max = SIZE_MAX);
+  /// When expire() next has something to do; kNever when nothing can expire.
+  [[nodiscard]] base::Instant next_expiry() const;
+
+  /// The node of that alias or else of that nodeId; null when there is neither.
+  [[nodiscard]] const Entry* resolve(std::string_view alias_or_node_id) const;
+  /// Many at once, which wait for memory together: begin each, do something else, resolve all. Nothing may be
+  /// registered or removed in between. `alias_or_node_id` must outlive the look-up.
+  [[nodiscard]] LookUp begin_look_up(std::string_view alias_or_node_id) const;
+  void resolve(std::span<LookUp> look_ups) const;
+  /// The text of all nodes, in the order of registration.
+  [[nodiscard]] std::shared_ptr<const NodeSnapshot> snapshot() { return pages_.snapshot(); }
+  /// Bytes of memory that only snapshots hold.
+  [[nodiscard]] std::size_t outdated_bytes() const { return pages_.outdated_bytes(); }
+  /// In the order of registration.
+  [[nodiscard]] const Entries& entries() const { return entries_; }
+
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  /// Looks at everything; for tests.
+  [[nodiscard]] bool invariants() const;
+
+ private:
+  struct Owned : base::ListNode<Owned> {
+    base::IntrusiveList<Entry, Entry> entries;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+  };
+
+  [[nodiscard]] const Entry* find(const HashedName& name) const;
+  [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
+  [[nodiscard]] Status check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const;
+  static void find_keys(Entry& entry);
+  void link(Entry& entry, Owned& owned);
+  void unlink(Entry& entry, OwnerId next_owner = 0);
+  void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
+  void unbind_ttl(Entry& entry);
+  Departure remove(Entry& entry);
+
+  const RegistryOptions options_;
+  const base::SipHash hash_;
+  Entries entries_;
+  NameIndex<Entry, &Entry::node_id_key> by_node_id_;
+  NameIndex<Entry, &Entry::alias_key> by_alias_;
+  NodePages pages_;
+  std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries are not in it
+  base::IntrusiveList<Owned, Owned> gone_;       // of owners that have entries left
+  Expiries by_expiry_;
+  std::uint64_t revision_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace distflow::pmd

@@ -1,0 +1,85 @@
+// The PMD: listens, keeps a session for each connection, and has their requests handled.
+//
+//     start() ──▶ [serving] ── begin_shutdown(), a shutdown request, idle for too long ──▶ [ending] ──▶ [finished]
+//
+// Loop thread only. No call of the operating system is made from here: a reactor over any backend will do.
+//   1. Of two servers for one port, 127.0.0.1 decides: start() fails where that is taken; ::1 is for who can have it.
+//   2. A connection that ends takes its nodes with it, at once.
+//   3. begin_shutdown() ends within shutdown_max, whatever the peers do: what is queued is sent first, to those who
+//      take it. on_finished comes last, from inside a turn; the server may be destroyed from then on, but not in it.
+// Use: Server server(reactor, log, options); if (!server.start()) ...; while (!server.is_finished()) reactor.turn(...);
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.hpp"
+#include "pmd/server/request_handler.hpp"
+#include "pmd/server/session.hpp"
+#include "stream/listener.hpp"
+
+namespace distflow::pmd {
+
+class Server final : private SessionHost {
+ public:
+  /// `reactor` and `log` must outlive the server.
+  Server(io::Reactor& reactor, const base::Log& log, ServerOptions options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Begins to listen. The system's EADDRINUSE when another has the port; Errc::invalid_address for a host that is no
+  /// numeric address. May be called again when it has failed.
+  Result<void> start();
+  /// The port listened at.
+  [[nodiscard]] std::uint16_t port() const;
+
+  void begin_shutdown();
+  [[nodiscard]] bool is_finished() const { return state_ == State::finished; }
+  void set_on_finished(base::Delegate<void()> on_finished) { on_finished_ = on_finished; }
+
+  [[nodiscard]] const ServerCounters& counters() const { return counters_; }
+  [[nodiscard]] const Registry& registry() const { return handler_.registry(); }
+  [[nodiscard]] std::size_t connection_count() const { return sessions_.size(); }
+  /// Times that accepting paused for want of descriptors or memory.
+  [[nodiscard]] std::uint64_t accept_pauses() const;
+
+ private:
+  enum class State : std::uint8_t { unstarted, serving, ending, finished };
+  struct Entrance;  // a listener, and the connections that came through it
+
+  Result<void> listen(const io::Address& address);
+  void on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener);
+  void on_request(Session& session, std::string_view frame) override;
+  void on_run_end(Session& session) override;
+  void on_run_lost(Session& session) override;
+  void on_sent(Session& session) override;
+  void on_session_closed(Session& session, Error why) override;
+  void on_entrance_closed();
+  void on_idle();
+  void on_shutdown_deadline();
+  void watch_for_idleness();
+  void log_end(const Session& session, Error why);
+  void finish_if_done();
+
+  io::Reactor& reactor_;
+  const base::Log& log_;
+  const ServerOptions options_;
+  base::Delegate<void()> on_finished_;
+  State state_ = State::unstarted;
+  ServerCounters counters_;
+  base::ChunkPool blocks_;
+  std::size_t reply_backlog_ = 0;
+  Streams streams_;
+  RequestHandler handler_;
+  std::vector<std::unique_ptr<Entrance>> entrances_;
+  std::size_t entrances_open_ = 0;
+  std::unordered_map<OwnerId, std::unique_ptr<Session>> sessions_;
+  OwnerId last_id_ = 0;
+  base::Timer idle_timer_;
+  base::Timer shutdown_timer_;
+  base::RateLimit peer_lines_;
+};
+
+}  // namespace distflow::pmd
