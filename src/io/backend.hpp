@@ -30,6 +30,7 @@
 #include "base/time.hpp"
 #include "io/address.hpp"
 #include "io/operation.hpp"
+#include "io/peer_owner.hpp"
 #include "io/shared_memory.hpp"
 
 namespace distflow::io {
@@ -112,6 +113,16 @@ class Backend {
     static_cast<void>(name), static_cast<void>(size);
     return Error{std::make_error_code(std::errc::function_not_supported), "opening shared memory"};
   }
+
+  /// Which user owns the other end of a connected stream; unknown where the system does not say. It is asked anew by
+  /// each call, which blocks for some microseconds: once a connection, never per message. io/peer_owner.hpp says when
+  /// each side may ask.
+  [[nodiscard]] virtual PeerOwner owner_of_peer(Handle stream) {
+    static_cast<void>(stream);
+    return PeerOwner::unknown(OwnerStatus::cannot_ask);
+  }
+  /// The user as whom this process opens and accepts streams now; unknown where owner_of_peer() never knows.
+  [[nodiscard]] virtual PeerOwner own_user() { return PeerOwner::unknown(OwnerStatus::cannot_ask); }
 
   /// Both clocks as of the last time that poll() waited: read once a turn, however many ask.
   [[nodiscard]] base::Instant now() const { return now_; }

@@ -38,6 +38,9 @@ concept System = requires(S system, int fd, const Address& address, Address& pee
   {system.close_fd(fd)};
   { system.create_memory(size) } -> std::same_as<Result<SharedMemory>>;
   { system.open_memory(name, size) } -> std::same_as<Result<SharedMemory>>;
+  /// The owner of the other end of a connected stream, and the user that this process is for others.
+  { system.owner_of_peer(fd) } -> std::same_as<PeerOwner>;
+  { system.own_user() } -> std::same_as<PeerOwner>;
   { system.now() } -> std::same_as<base::Instant>;
   { system.wall_ms() } -> std::same_as<base::WallMs>;
   {system.fill_random(random)};

@@ -136,6 +136,12 @@ class Connection {
   [[nodiscard]] bool has_moved_sending() const { return upgrade_ && upgrade_->sends; }
   [[nodiscard]] bool has_moved_receiving() const { return upgrade_ && upgrade_->receives; }
 
+  /// The user who owns the other end (io/peer_owner.hpp). Asks the system: once a connection. Unknown unless the
+  /// connection is open, and over a layered stream.
+  [[nodiscard]] io::PeerOwner owner_of_peer() const {
+    return state_ == State::open ? socket_.owner_of_peer() : io::PeerOwner();
+  }
+
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   /// Whether open() has been called, ever.
   [[nodiscard]] bool is_opened() const { return state_ != State::unopened; }

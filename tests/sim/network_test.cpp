@@ -64,6 +64,19 @@ class SimNetworkTest : public ::testing::Test {
   Side far_{network_};
 };
 
+TEST_F(SimNetworkTest, a_process_is_told_the_user_of_the_other_one_as_of_when_that_opened_its_end) {
+  EXPECT_TRUE(near_.backend->owner_of_peer(near_.stream).is_user(Process::kUserAtFirst));
+  EXPECT_TRUE(far_.backend->owner_of_peer(far_.stream).is_same_user(far_.backend->own_user()));
+  near_.process.set_user(io::PeerOwner::user(1001));
+  EXPECT_TRUE(near_.backend->own_user().is_user(1001));
+  EXPECT_TRUE(far_.backend->owner_of_peer(far_.stream).is_user(Process::kUserAtFirst)) << "it was opened before";
+}
+
+TEST_F(SimNetworkTest, nobody_is_told_the_user_of_a_process_whose_stream_has_ended) {
+  close(far_, far_.stream);
+  EXPECT_EQ(near_.backend->owner_of_peer(near_.stream).status(), io::OwnerStatus::ending);
+}
+
 TEST_F(SimNetworkTest, what_is_sent_under_every_fault_that_loses_nothing_arrives_as_it_was) {
   for (const Fault fault : {Fault::split, Fault::merged, Fault::delayed, Fault::short_send, Fault::interrupted,
                             Fault::spurious_readiness, Fault::spurious_wake}) {

@@ -49,6 +49,9 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     return system_.open_memory(name, size);
   }
 
+  PeerOwner owner_of_peer(Handle stream) override { return system_.owner_of_peer(this->slots_.at(stream).fd); }
+  PeerOwner own_user() override { return system_.own_user(); }
+
   void fill_random(std::span<std::byte> out) override { system_.fill_random(out); }
 
   /// Bytes of user memory that an open handle costs.

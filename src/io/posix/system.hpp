@@ -1,17 +1,23 @@
 // The System (src/io/system.hpp) that a program runs on: POSIX sockets, the system's clocks and randomness.
 //
-// Stateless; any thread.
+// Belongs to one loop, whose thread alone asks for owners; all else is stateless.
 // Use: ReadinessBackend<EpollPoller, posix::System>
 #pragma once
 
+#include <unistd.h>
+
+#include <memory>
+
 #include "io/clock.hpp"
+#include "io/posix/peer_owner.hpp"
 #include "io/posix/platform.hpp"
 #include "io/posix/shared_memory.hpp"
 #include "io/posix/socket.hpp"
 
 namespace distflow::io::posix {
 
-struct System {
+class System {
+ public:
   static Result<int> open_listener(const Address& address, const ListenOptions& options) {
     return posix::open_listener(address, options);
   }
@@ -32,9 +38,15 @@ struct System {
   static Result<SharedMemory> open_memory(std::string_view name, std::size_t size) {
     return platform::open_memory(name, size);
   }
+  PeerOwner owner_of_peer(int fd) noexcept { return owners_->owner_of_peer(fd); }
+  static PeerOwner own_user() noexcept { return PeerOwner::user(::geteuid()); }
   static base::Instant now() noexcept { return system_now(); }
   static base::WallMs wall_ms() noexcept { return system_wall_ms(); }
   static void fill_random(std::span<std::byte> out) noexcept { posix::fill_random(out); }
+
+ private:
+  base::Log no_log_{base::LogLevel::error};  // why owners stay unknown is for the backend's user to log
+  std::unique_ptr<PeerOwnerLookup> owners_ = platform::make_peer_owner_lookup(no_log_);
 };
 
 }  // namespace distflow::io::posix

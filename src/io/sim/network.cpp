@@ -123,7 +123,12 @@ EndId Network::connect(Process& process, int fd, const Address& destination) {
   Stream& stream = *streams_.back();
   stream.destination = destination;
   stream.latency = draw(options_.latency_min, options_.latency_max);
-  stream.ends[0] = {.process = &process, .fd = fd, .process_id = process.id(), .address = destination, .is_open = true};
+  stream.ends[0] = {.process = &process,
+                    .fd = fd,
+                    .process_id = process.id(),
+                    .address = destination,
+                    .owner = process.user(),
+                    .is_open = true};
   stream.ends[0].address.port = next_port();
   for (Pipe& pipe : stream.pipes) {
     pipe.capacity = options_.capacity_min + random_.uniform(options_.capacity_max - options_.capacity_min + 1);
@@ -140,6 +145,19 @@ void Network::accept(EndId end, Process& process, int fd) {
   StreamEnd& accepted = stream(end.stream).ends[end.side];
   accepted.process = &process;
   accepted.fd = fd;
+  accepted.owner = process.user();
+}
+
+PeerOwner Network::owner_of(EndId id) {
+  const Stream& s = stream(id.stream);
+  const StreamEnd& end = s.ends[id.side];
+  const StreamEnd& other = s.ends[id.other().side];
+  if (s.outcome != Outcome::connected || other.is_reset) return PeerOwner::unknown(OwnerStatus::not_connected);
+  if (end.is_silent) return PeerOwner::unknown(OwnerStatus::not_found);
+  if (!end.is_open || s.pipes[id.side].is_ended || s.pipes[id.other().side].is_ended) {
+    return PeerOwner::unknown(OwnerStatus::ending);
+  }
+  return end.process == nullptr ? PeerOwner::unknown(OwnerStatus::not_accepted) : end.owner;
 }
 
 std::ptrdiff_t Network::send(EndId end, std::span<const Piece> pieces, std::size_t offset) {

@@ -22,6 +22,7 @@
 #include "base/delegate.hpp"
 #include "base/random.hpp"
 #include "io/operation.hpp"
+#include "io/peer_owner.hpp"
 #include "io/shared_memory.hpp"
 #include "io/sim/fault.hpp"
 #include "io/sim/stream.hpp"
@@ -111,6 +112,8 @@ class Network {
   EndId connect(Process& process, int fd, const Address& destination);
   [[nodiscard]] Stream& stream(StreamId id) { return *streams_[id]; }
   void accept(EndId end, Process& process, int fd);
+  /// The user who opened or accepted that end, as the other one is told.
+  [[nodiscard]] PeerOwner owner_of(EndId end);
   /// Takes bytes, as many as there is room for; -1 with errno.
   std::ptrdiff_t send(EndId end, std::span<const Piece> pieces, std::size_t offset);
   std::ptrdiff_t receive(EndId end, char* out, std::size_t size);

@@ -242,6 +242,14 @@ void Process::close_fd(int fd) {
   socket.is_watched = false;
 }
 
+/// As sock_diag answers (io/linux/sock_diag.hpp).
+PeerOwner Process::owner_of_peer(int fd) const {
+  const Socket& socket = sockets_[static_cast<std::size_t>(fd)];
+  if (!user_.is_known()) return user_;
+  if (is_severed_ || socket.kind != Socket::Kind::stream) return PeerOwner::unknown(OwnerStatus::not_connected);
+  return network_.owner_of(socket.end.other());
+}
+
 // ---- Memory.
 
 Result<SharedMemory> Process::create_memory(std::size_t size) {

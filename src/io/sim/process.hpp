@@ -22,6 +22,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "io/backend.hpp"
+#include "io/peer_owner.hpp"
 #include "io/poller.hpp"
 #include "io/sim/network.hpp"
 
@@ -29,6 +30,8 @@ namespace distflow::io::sim {
 
 class Process {
  public:
+  /// The user of a process that is given none.
+  static constexpr std::uint32_t kUserAtFirst = 1000;
   enum class Pace { alone, driven };
   /// How a process goes: killed, when the system ends its streams, or gone with its machine, of which nobody is told.
   enum class Severance { killed, vanished };
@@ -55,6 +58,9 @@ class Process {
   [[nodiscard]] bool is_severed() const { return is_severed_; }
   void set_descriptors_max(std::size_t count) { descriptors_max_ = count; }
   void jump_clocks(base::Duration monotonic, base::WallMs wall);
+  /// As whom the process opens and accepts streams from now on. Unknown: its system tells nobody, nor it.
+  void set_user(PeerOwner user) { user_ = user; }
+  [[nodiscard]] PeerOwner user() const { return user_; }
 
   // The poller's verbs.
 
@@ -80,6 +86,7 @@ class Process {
   void close_fd(int fd);
   Result<SharedMemory> create_memory(std::size_t size);
   Result<SharedMemory> open_memory(std::string_view name, std::size_t size);
+  [[nodiscard]] PeerOwner owner_of_peer(int fd) const;
   [[nodiscard]] base::Instant now() const { return network_.now() + clock_ahead_; }
   [[nodiscard]] base::WallMs wall_ms() const;
   void fill_random(std::span<std::byte> out);
@@ -114,6 +121,7 @@ class Process {
   Network& network_;
   const std::uint32_t id_;
   const Pace pace_;
+  PeerOwner user_ = PeerOwner::user(kUserAtFirst);
   base::Random random_;
   std::vector<Socket> sockets_;  // by descriptor
   std::deque<int> ready_;

@@ -16,6 +16,7 @@
 
 #include "base/time.hpp"
 #include "io/address.hpp"
+#include "io/peer_owner.hpp"
 
 namespace distflow::io::sim {
 
@@ -74,6 +75,7 @@ struct StreamEnd {
   int fd = -1;
   std::uint32_t process_id = UINT32_MAX;
   Address address;
+  PeerOwner owner = {};    // of an accepted end, from then on
   bool is_open = false;    // the system knows it: connected, and not closed
   bool is_reset = false;   // it has got a reset
   bool is_silent = false;  // its machine is gone: nothing that comes is answered
