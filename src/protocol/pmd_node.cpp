@@ -9,24 +9,11 @@
 namespace distflow::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 9> kKeys = {"nodeId", "alias", "host", "port",  "lastHeartbeat",
-                                                   "caps",   "meta",  "ttl",  "secret"};
-
-/// The members of a node, as slices.
-struct Fields {
-  explicit Fields(const std::array<std::string_view, 9>& values)
-      : node_id(values[0]),
-        alias(values[1]),
-        host(values[2]),
-        port(values[3]),
-        last_heartbeat(values[4]),
-        caps(values[5]),
-        meta(values[6]),
-        ttl(values[7]),
-        secret(values[8]) {}
-
-  std::string_view node_id, alias, host, port, last_heartbeat, caps, meta, ttl, secret;
-};
+constexpr std::array<std::string_view, 8> kNodeKeys = {"nodeId",        "alias", "host", "port",
+                                                       "lastHeartbeat", "caps",  "meta", "uid"};
+/// Without `uid`: nobody says it of himself, so that it is a key here that nobody knows.
+constexpr std::array<std::string_view, 8> kRegistrationKeys = {"nodeId", "alias", "host", "port",
+                                                               "caps",   "meta",  "ttl",  "secret"};
 
 bool means_none(std::string_view alias) { return alias.empty() || alias == "null" || alias == R"("")"; }
 
@@ -46,6 +33,12 @@ std::optional<Meta> read_meta(std::string_view json) {
   });
   if (!read) return std::nullopt;
   return meta;
+}
+
+std::optional<std::uint32_t> read_uid(std::string_view json) {
+  const auto uid = decode_integer(json);
+  if (!uid || *uid < 0 || *uid >= std::int64_t{UINT32_MAX}) return std::nullopt;  // the last one is nobody's (chown(2))
+  return static_cast<std::uint32_t>(*uid);
 }
 
 /// What stands in both forms of a node, without the closing brace.
@@ -92,6 +85,10 @@ NodeSlices append_node(std::string& out, const NodeInfo& node) {
   append_json_integer(out, node.last_heartbeat_ms);
   const std::size_t heartbeat_size = out.size() - heartbeat_at;
   append_extras(out, node);
+  if (node.uid) {
+    out += R"(,"uid":)";
+    append_json_integer(out, *node.uid);
+  }
   out += '}';
   return {heartbeat_at, heartbeat_size};
 }
@@ -111,64 +108,65 @@ void append_registration(std::string& out, const Registration& registration) {
 }
 
 std::optional<NodeInfo> read_node(std::string_view json) {
-  const auto found = find_members(json, kKeys);
+  const auto found = find_members(json, kNodeKeys);
   if (!found) return std::nullopt;
-  const Fields fields(*found);
-  auto node_id = read_name(fields.node_id, kIdSizeMax);
-  auto host = read_name(fields.host, kHostSizeMax);
-  const auto port = read_port(fields.port);
+  const auto& [raw_node_id, alias, raw_host, raw_port, last_heartbeat, caps, meta, uid] = *found;
+  auto node_id = read_name(raw_node_id, kIdSizeMax);
+  auto host = read_name(raw_host, kHostSizeMax);
+  const auto port = read_port(raw_port);
   if (!node_id || !host || !port) return std::nullopt;
 
   NodeInfo node;
   node.node_id = std::move(*node_id);
-  node.alias = read_name(fields.alias, kIdSizeMax);
+  node.alias = read_name(alias, kIdSizeMax);
   node.host = std::move(*host);
   node.port = *port;
-  node.last_heartbeat_ms = decode_integer(fields.last_heartbeat).value_or(0);
-  node.caps = read_caps(fields.caps);
-  node.meta = read_meta(fields.meta).value_or(Meta{});
+  node.last_heartbeat_ms = decode_integer(last_heartbeat).value_or(0);
+  node.caps = read_caps(caps);
+  node.meta = read_meta(meta).value_or(Meta{});
+  node.uid = read_uid(uid);
   return node;
 }
 
 std::variant<Registration, std::string_view> read_registration(std::string_view json) {
-  const auto found = find_members(json, kKeys);
+  const auto found = find_members(json, kRegistrationKeys);
   if (!found) return "payload is not an object, or has a key twice";
-  const Fields fields(*found);
+  const auto& [raw_node_id, raw_alias, raw_host, raw_port, raw_caps, raw_meta, raw_ttl, raw_secret] = *found;
   Registration registration;
   NodeInfo& node = registration.node;
 
-  auto node_id = read_name(fields.node_id, kIdSizeMax);
+  auto node_id = read_name(raw_node_id, kIdSizeMax);
   if (!node_id) return "nodeId is not a string of 1 to 256 bytes";
   node.node_id = std::move(*node_id);
 
-  if (!means_none(fields.alias)) {
-    node.alias = read_name(fields.alias, kIdSizeMax);
+  if (!means_none(raw_alias)) {
+    node.alias = read_name(raw_alias, kIdSizeMax);
     if (!node.alias) return "alias is not a string of 1 to 256 bytes";
   }
 
-  auto host = read_name(fields.host, kHostSizeMax);
+  auto host = read_name(raw_host, kHostSizeMax);
   if (!host) return "host is not a string of 1 to 255 bytes";
   node.host = std::move(*host);
 
-  const auto port = read_port(fields.port);
+  const auto port = read_port(raw_port);
   if (!port) return "port is not an integer from 1 to 65535";
   node.port = *port;
 
-  if (!fields.ttl.empty()) {
-    registration.ttl_ms = decode_integer(fields.ttl);
+  if (!raw_ttl.empty()) {
+    registration.ttl_ms = decode_integer(raw_ttl);
     if (!registration.ttl_ms || *registration.ttl_ms < 1) return "ttl is not a positive integer";
   }
-  if (!fields.caps.empty()) {
-    node.caps = read_caps(fields.caps);
+  if (!raw_caps.empty()) {
+    node.caps = read_caps(raw_caps);
     if (!node.caps) return "caps is not an array of at most 32 strings of at most 64 bytes";
   }
-  if (!fields.meta.empty()) {
-    auto meta = read_meta(fields.meta);
+  if (!raw_meta.empty()) {
+    auto meta = read_meta(raw_meta);
     if (!meta) return "meta is not an object of at most 32 strings of at most 256 bytes";
     node.meta = std::move(*meta);
   }
-  if (!fields.secret.empty()) {
-    auto secret = read_name(fields.secret, kSecretSizeMax);
+  if (!raw_secret.empty()) {
+    auto secret = read_name(raw_secret, kSecretSizeMax);
     if (!secret) return "secret is not a string of 1 to 128 bytes";
     registration.secret = std::move(*secret);
   }

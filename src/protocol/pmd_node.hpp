@@ -22,6 +22,8 @@ inline constexpr std::size_t kCapCountMax = 32;
 inline constexpr std::size_t kCapSizeMax = 64;
 /// The capability that asks to be told when the PMD was told to end.
 inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
+/// The capability of a PMD that says as which user each node was registered.
+inline constexpr std::string_view kPrincipalsCap = "principals";
 inline constexpr std::size_t kSecretSizeMax = 128;
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;
@@ -37,6 +39,9 @@ struct NodeInfo {
   std::int64_t last_heartbeat_ms = 0;     ///< Since the Unix epoch.
   std::optional<Caps> caps = {};          ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
   Meta meta = {};                         ///< In the order registered.
+  /// The user who registered the node, as the PMD's system told the PMD. Absent where it did not, and in a
+  /// registration: nobody says it of himself.
+  std::optional<std::uint32_t> uid = {};
 
   [[nodiscard]] bool has_cap(std::string_view cap) const noexcept;
 
@@ -44,7 +49,7 @@ struct NodeInfo {
 };
 
 struct Registration {
-  NodeInfo node;                            ///< Without last_heartbeat_ms.
+  NodeInfo node;                            ///< Without last_heartbeat_ms and uid.
   std::optional<std::int64_t> ttl_ms = {};  ///< Positive.
   /// Who repeats it may register the nodeId anew from another connection. At most kSecretSizeMax bytes; empty: none.
   std::string secret = {};

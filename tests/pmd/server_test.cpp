@@ -42,8 +42,59 @@ TEST_F(ServerTest, an_unknown_type_is_answered_as_such) {
 
 TEST_F(ServerTest, hello_is_answered_with_version_caps_process_id_and_start_time) {
   EXPECT_EQ(pmd.ask(pmd.connect(), request_text("hello", R"({"version":1,"caps":[]})")),
-            R"({"type":"response","requestId":"r","payload":{"version":1,"caps":["pmd-shutdown"],"pid":0,)"
+            R"({"type":"response","requestId":"r","payload":{"version":1,"caps":["pmd-shutdown","principals"],"pid":0,)"
             R"("startTime":1795374131949}})");
+}
+
+/// Of a registration of ours.
+constexpr const char* kCaps = R"(,"caps":["pmd-shutdown"])";
+
+TEST_F(ServerTest, a_node_has_the_user_who_registered_it_in_every_answer_and_event) {
+  const auto watcher = pmd.connect();
+  pmd.ask(watcher, request_text("watch"));
+  const auto peer = pmd.connect();
+  pmd.network().set_owner(peer, io::PeerOwner::user(1001));
+  pmd.ask(peer, register_text("id1", "pong", kCaps));
+  EXPECT_THAT(pmd.receive(watcher), ElementsAre(HasSubstr(R"("uid":1001})")));
+  EXPECT_THAT(pmd.ask(watcher, request_text("list")), HasSubstr(R"("uid":1001})"));
+  EXPECT_THAT(pmd.ask(watcher, request_text("resolve", R"({"alias":"pong"})")), HasSubstr(R"("uid":1001})"));
+  EXPECT_THAT(pmd.ask(watcher, request_text("watch")), HasSubstr(R"("uid":1001})"));
+}
+
+TEST_F(ServerTest, a_typescript_node_has_no_key_that_its_clients_do_not_know) {
+  const auto peer = pmd.connect();
+  pmd.network().set_owner(peer, io::PeerOwner::user(1001));
+  pmd.ask(peer, register_text("id1", "pong"));
+  EXPECT_THAT(pmd.ask(peer, request_text("list")), ::testing::Not(HasSubstr("uid")));
+  EXPECT_EQ(pmd.network().owner_questions(peer), 0);
+}
+
+TEST_F(ServerTest, nobody_registers_as_another_user_than_the_system_tells) {
+  const auto unknown = pmd.connect();
+  pmd.ask(unknown, register_text("id1", "a", std::string(kCaps) + R"(,"uid":0)"));
+  EXPECT_THAT(pmd.ask(unknown, request_text("list")), ::testing::Not(HasSubstr("uid")));
+  const auto known = pmd.connect();
+  pmd.network().set_owner(known, io::PeerOwner::user(1001));
+  pmd.ask(known, register_text("id2", "b", std::string(kCaps) + R"(,"uid":0)"));
+  EXPECT_THAT(pmd.ask(unknown, request_text("resolve", R"({"alias":"b"})")), HasSubstr(R"("uid":1001})"));
+}
+
+TEST_F(ServerTest, the_system_is_asked_for_a_user_once_a_connection_that_registers_and_for_no_other) {
+  const auto looker = pmd.connect();
+  const auto node = pmd.connect();
+  pmd.ask(looker, request_text("list"));
+  for (const char* id : {"id1", "id2", "id1"}) pmd.ask(node, register_text(id, std::string("alias-") + id, kCaps));
+  EXPECT_EQ(pmd.network().owner_questions(looker), 0);
+  EXPECT_EQ(pmd.network().owner_questions(node), 1);
+}
+
+TEST_F(ServerTest, a_node_that_another_user_takes_over_with_its_secret_is_that_users) {
+  const auto first = pmd.connect();
+  pmd.network().set_owner(first, io::PeerOwner::user(1001));
+  pmd.ask(first, register_text("id1", "a", std::string(kCaps) + R"(,"secret":"s")"));
+  const auto next = pmd.connect();
+  pmd.ask(next, register_text("id1", "a", std::string(kCaps) + R"(,"secret":"s")"));
+  EXPECT_THAT(pmd.ask(next, request_text("list")), ::testing::Not(HasSubstr("uid")));
 }
 
 TEST_F(ServerTest, list_is_in_the_order_of_registration) {

@@ -74,6 +74,24 @@ TEST(PmdReply, a_node_is_written_with_our_keys_behind_those_of_typescript) {
   EXPECT_EQ(response_of(node_response("", node_json(rich()))).node, rich());
 }
 
+TEST(PmdReply, the_user_of_a_node_is_written_last_and_read_again) {
+  NodeInfo node = pong();
+  for (const std::uint32_t uid : {0U, 1001U, UINT32_MAX - 1}) {
+    node.uid = uid;
+    const std::string json = node_json(node);
+    EXPECT_TRUE(json.ends_with(",\"uid\":" + std::to_string(uid) + "}")) << json;
+    EXPECT_EQ(read_node(json), node);
+  }
+}
+
+TEST(PmdReply, what_can_be_no_user_is_none) {
+  for (const char* uid : {"-1", "4294967295", "4294967296", "1.0", "\"0\"", "null", "true", "[0]", "1e1"}) {
+    const auto node = read_node(R"({"nodeId":"a","host":"h","port":1,"uid":)" + std::string(uid) + "}");
+    ASSERT_TRUE(node) << uid;
+    EXPECT_FALSE(node->uid) << uid;
+  }
+}
+
 TEST(PmdReply, a_list_holds_the_nodes_in_order) {
   NodesResponse none = NodesResponse::to_list(R"("r")");
   EXPECT_EQ(std::move(none).finish(), R"({"type":"response","requestId":"r","payload":{"nodes":[]}})");

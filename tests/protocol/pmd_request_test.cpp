@@ -101,6 +101,18 @@ TEST(PmdRequest, a_registration_of_a_typescript_node_has_no_caps) {
   EXPECT_FALSE(request.registration.ttl_ms);
 }
 
+TEST(PmdRequest, a_registration_names_no_user_whatever_it_says) {
+  for (const char* uid : {"0", "1000", "\"root\"", "null", R"(0,"uid":1)"}) {
+    const Request request =
+        parsed(registering(R"({"nodeId":"a","host":"h","port":1,"caps":[],"uid":)" + std::string(uid) + "}"));
+    EXPECT_EQ(request.refusal, "") << uid;
+    EXPECT_FALSE(request.registration.node.uid) << uid;
+  }
+  Registration own = full_registration();
+  own.node.uid = 1000;
+  EXPECT_EQ(register_request("r", own).find("uid"), std::string::npos);
+}
+
 TEST(PmdRequest, an_empty_or_null_alias_means_none) {
   for (const char* alias : {R"("")", "null"}) {
     const Request request =

@@ -50,6 +50,10 @@ class MemoryBackend : public io::Backend {
   /// The peer sends no more.
   void end(PeerId id) { peers_[id].has_ended = true; }
   void reset(PeerId id) { peers_[id].is_reset = true; }
+  /// Whose the test's end is; unknown at first.
+  void set_owner(PeerId id, io::PeerOwner owner) { peers_[id].owner = owner; }
+  /// How often the server has asked for that.
+  [[nodiscard]] int owner_questions(PeerId id) const { return peers_[id].owner_questions; }
   /// How many bytes more the peer takes.
   void set_window(PeerId id, std::size_t bytes) { peers_[id].window = bytes; }
   /// What has come for the peer since it was last asked.
@@ -101,6 +105,11 @@ class MemoryBackend : public io::Backend {
       if (slots_[i].is_open) run(i);
     }
   }
+  io::PeerOwner owner_of_peer(io::Handle handle) override {
+    Peer& peer = *at(handle).peer;
+    ++peer.owner_questions;
+    return peer.owner;
+  }
   void wake() noexcept override {}
   void fill_random(std::span<std::byte> out) override { std::ranges::fill(out, std::byte{4}); }
   [[nodiscard]] std::size_t handle_count() const override { return slots_.size() - free_slots_.size(); }
@@ -111,6 +120,8 @@ class MemoryBackend : public io::Backend {
     std::string to_server;
     std::string from_server;
     std::size_t window = std::numeric_limits<std::size_t>::max();
+    io::PeerOwner owner;
+    int owner_questions = 0;
     bool has_ended = false;
     bool is_reset = false;
     bool is_closed = false;  // by the server

@@ -66,7 +66,9 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
   if (!request) return on_malformed(session);
   ++counters_.requests;
   switch (request->type) {
-    case RequestType::register_node: return on_register(session, *request);
+    case RequestType::register_node:
+      note_owner(session, request->registration.node);
+      return on_register(session, *request);
     case RequestType::unregister: return on_unregister(session, *request);
     case RequestType::resolve: return on_resolve(session, *request);
     case RequestType::list: return on_list(session, *request);
@@ -115,6 +117,11 @@ void RequestHandler::on_malformed(Session& session) {
   if (++session.malformed_count < options_.malformed_max) return;
   ++counters_.malformed_closed;
   session.finish();
+}
+
+/// A TypeScript node's entry stays as TypeScript clients know it: it has no caps, and nobody shares anything with it.
+void RequestHandler::note_owner(Session& session, protocol::NodeInfo& node) {
+  if (node.caps && session.owner().is_known()) node.uid = session.owner().uid();
 }
 
 void RequestHandler::on_register(Session& session, const protocol::Request& request) {
@@ -290,10 +297,11 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
 }
 
 std::string RequestHandler::introduced(const protocol::Request& request) const {
-  return protocol::hello_response(request.raw_request_id, {.version = kVersion,
-                                                           .caps = {std::string(protocol::kShutdownCap)},
-                                                           .pid = options_.process_id,
-                                                           .start_time_ms = started_at_});
+  return protocol::hello_response(request.raw_request_id,
+                                  {.version = kVersion,
+                                   .caps = {std::string(protocol::kShutdownCap), std::string(protocol::kPrincipalsCap)},
+                                   .pid = options_.process_id,
+                                   .start_time_ms = started_at_});
 }
 
 void RequestHandler::arm_expiry() {

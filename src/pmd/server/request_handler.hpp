@@ -54,6 +54,7 @@ class RequestHandler {
 
  private:
   void on_malformed(Session& session);
+  static void note_owner(Session& session, protocol::NodeInfo& node);
   void on_register(Session& session, const protocol::Request& request);
   void on_unregister(Session& session, const protocol::Request& request);
   void on_heartbeat(Session& session, const protocol::Request& request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "pmd/server/foreign.hpp"
 #include "protocol/pmd_reply.hpp"
@@ -39,6 +40,11 @@ Session::~Session() {
   drop_unqueued();
   turn_.unlink();
   set_reply_backlog(0);
+}
+
+const io::PeerOwner& Session::owner() {
+  if (!std::exchange(has_asked_owner_, true)) owner_ = connection_.owner_of_peer();
+  return owner_;
 }
 
 void Session::reply(const transport::EncodedFrame& frame) {

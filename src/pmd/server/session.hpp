@@ -81,6 +81,8 @@ class Session final : public base::ListNode<StreamsByAge>,
   [[nodiscard]] const io::Address& peer() const { return peer_; }
   [[nodiscard]] stream::Listener& listener() const { return listener_; }
   [[nodiscard]] bool is_open() const { return connection_.is_open(); }
+  /// The user at the other end, as the system told at the first call; it is asked once.
+  [[nodiscard]] const io::PeerOwner& owner();
   /// Bytes of requests that have come and were not looked at yet.
   [[nodiscard]] std::size_t unread_size() const { return connection_.decoder().unread_size(); }
 
@@ -143,6 +145,8 @@ class Session final : public base::ListNode<StreamsByAge>,
   const io::Address peer_;
   std::uint8_t holds_ = 0;
   bool has_had_frame_ = false;
+  bool has_asked_owner_ = false;
+  io::PeerOwner owner_;
   const char* foreign_protocol_ = nullptr;
   bool is_finishing_ = false;
   std::size_t reply_backlog_ = 0;  // bytes of replies in the queue, or fewer, and of unqueued ones
