@@ -11,7 +11,7 @@
 
 #include "base/time.hpp"
 #include "cli/console.hpp"
-#include "pmd/server/options.hpp"
+#include "pmd/pmd_address.hpp"
 
 namespace distflow::cli {
 

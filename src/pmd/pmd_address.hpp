@@ -10,10 +10,10 @@
 
 #include <distflow/result.hpp>
 
-#include "pmd/server/options.hpp"
-
 namespace distflow::pmd {
 
+inline constexpr const char* kDefaultHost = "127.0.0.1";
+inline constexpr std::uint16_t kDefaultPort = 4369;
 inline constexpr const char* kPmdAddressVariable = "DISTFLOW_PMD_ADDR";
 
 struct PmdAddress {

@@ -36,6 +36,7 @@
 #include "pmd/client/client_requests.hpp"
 #include "pmd/client/client_watch.hpp"
 #include "pmd/client/epmd_probe.hpp"
+#include "pmd/pmd_address.hpp"
 #include "protocol/pmd_reply.hpp"
 #include "stream/backoff.hpp"
 #include "stream/dialer.hpp"
@@ -96,8 +97,8 @@ class ClientObserver {
 };
 
 struct ClientOptions {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 4369;
+  std::string host = kDefaultHost;
+  std::uint16_t port = kDefaultPort;
   /// Registered on every connection; the client adds the cap that asks for on_pmd_shutdown and, unless there is one, a
   /// secret of its own.
   std::optional<protocol::Registration> registration;

@@ -17,13 +17,14 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/time.hpp"
+#include "pmd/pmd_address.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
 
 struct BlockingOptions {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 4369;
+  std::string host = kDefaultHost;
+  std::uint16_t port = kDefaultPort;
   base::Duration timeout = base::seconds(5);  ///< for each call
 };
 

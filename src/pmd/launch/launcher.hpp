@@ -18,12 +18,13 @@
 
 #include "base/environment.hpp"
 #include "base/time.hpp"
+#include "pmd/pmd_address.hpp"
 
 namespace distflow::pmd {
 
 struct LaunchOptions {
-  std::string host = "127.0.0.1";  ///< where the daemon is to listen
-  std::uint16_t port = 4369;
+  std::string host = kDefaultHost;  ///< where the daemon is to listen
+  std::uint16_t port = kDefaultPort;
   std::optional<base::Duration> ttl = {};        ///< the daemon's own default when absent, as for the next two
   std::optional<base::Duration> idle_exit = {};  ///< how long it stays without any node
   std::string log_level = {};

@@ -9,12 +9,10 @@
 #include <string>
 
 #include "base/time.hpp"
+#include "pmd/pmd_address.hpp"
 #include "pmd/server/registry.hpp"
 
 namespace distflow::pmd {
-
-inline constexpr const char* kDefaultHost = "127.0.0.1";
-inline constexpr std::uint16_t kDefaultPort = 4369;
 
 struct ServerOptions {
   std::string host = kDefaultHost;    ///< a numeric address; with the default, ::1 is listened at where there is one
