@@ -67,6 +67,12 @@ std::optional<base::Duration> ttl_of(const protocol::Registration& registration)
   return base::milliseconds(std::min(*registration.ttl_ms, kTtlMaxMs));
 }
 
+void set_heartbeat(protocol::NodeInfo& node, protocol::NodeText& text, base::WallMs wall) {
+  if (node.last_heartbeat_ms == wall) return;
+  node.last_heartbeat_ms = wall;
+  if (!text.write_heartbeat(wall)) text.write(node);
+}
+
 }  // namespace
 
 Registry::~Registry() {
@@ -74,44 +80,74 @@ Registry::~Registry() {
   while (!gone_.empty()) gone_.pop_front();
 }
 
-Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
-                                          base::WallMs wall) {
-  Entry* entry = by_node_id_.find(registration.node.node_id);
-  if (registration.node.alias) {
-    const Entry* holder = by_alias_.find(*registration.node.alias);
+Registry::Change Registry::change_of(OwnerId owner, protocol::Registration registration, base::WallMs wall) {
+  Change change;
+  change.owner = owner;
+  change.ttl = ttl_of(registration);
+  change.node = std::move(registration.node);
+  change.node.last_heartbeat_ms = wall;
+  change.secret = std::move(registration.secret);
+  change.text.write(change.node);
+  change.bytes = bytes_of(change.node, change.text) + heap_size(change.secret);
+  return change;
+}
+
+/// Joined or replaced if nobody else has a right to one of the names.
+Registry::Verdict Registry::judge_names(const Change& change) const {
+  const Entry* entry = by_node_id_.find(change.node.node_id);
+  if (change.node.alias) {
+    const Entry* holder = by_alias_.find(*change.node.alias);
     if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
-  const OwnerId loser = entry == nullptr || entry->owner == owner ? 0 : entry->owner;
-  if (loser != 0 && !is_gone(loser) && !is_same_secret(entry->secret, registration.secret)) {
-    return {Status::node_id_in_use, entry};
+  if (entry == nullptr) return {Status::joined, nullptr};
+  const bool is_own = entry->owner == change.owner || is_gone(entry->owner);
+  if (!is_own && !is_same_secret(entry->secret, change.secret)) return {Status::node_id_in_use, entry};
+  return {Status::replaced, nullptr};
+}
+
+Registry::Verdict Registry::judge(const Change& change) const {
+  const Verdict names = judge_names(change);
+  if (names.holder != nullptr) return names;
+  const Entry* entry = names.status == Status::joined ? nullptr : by_node_id_.find(change.node.node_id);
+  return {check_bounds(change.owner, entry, change.bytes), nullptr};
+}
+
+Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
+                                          base::WallMs wall) {
+  Change change = change_of(owner, registration, wall);
+  const Verdict names = judge_names(change);
+  return names.holder != nullptr ? Outcome{names.status, names.holder} : apply(change, now, wall);
+}
+
+Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallMs wall) {
+  Entry* entry = by_node_id_.find(change.node.node_id);
+  if (change.node.alias) {
+    const Entry* holder = by_alias_.find(*change.node.alias);
+    if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
-  protocol::NodeInfo node = registration.node;
-  node.last_heartbeat_ms = wall;
-  protocol::NodeText text;
-  text.write(node);
-  const std::size_t bytes = bytes_of(node, text) + heap_size(registration.secret);
-  Status status = check_bounds(owner, entry, bytes);
+  const Status status = check_bounds(change.owner, entry, change.bytes);
   if (status == Status::full || status == Status::owner_full) return {status, nullptr};
 
   // All that may run out of memory comes first, and what others see of it last.
-  std::string secret = registration.secret;
+  set_heartbeat(change.node, change.text, wall);
+  const OwnerId loser = entry == nullptr || entry->owner == change.owner ? 0 : entry->owner;
+  const bool may_have_moved = loser != 0 || (entry != nullptr && change.owner == kStoreOwner);
   std::optional<Departure> departure;
-  if (loser != 0 && (entry->node.host != node.host || entry->node.port != node.port)) {
-    departure = {entry->node, 0, loser};
+  if (may_have_moved && (entry->node.host != change.node.host || entry->node.port != change.node.port)) {
+    departure = {entry->node, 0, entry->owner};
   }
   by_node_id_.make_room();
   by_alias_.make_room();
-  const std::optional<base::Duration> ttl = ttl_of(registration);
   Expiries expiry;
-  if (ttl) expiry.emplace(base::saturating_add(now, *ttl), nullptr);
+  if (change.ttl) expiry.emplace(base::saturating_add(now, *change.ttl), nullptr);
   Entries fresh;
   if (entry == nullptr) fresh.emplace_back();
-  const auto owned = by_owner_.try_emplace(owner).first;
+  const auto owned = by_owner_.try_emplace(change.owner).first;
   try {
     if (entry == nullptr) {
-      pages_.append(fresh.back().listed, text.json());
+      pages_.append(fresh.back().listed, change.text.json());
     } else {
-      pages_.replace(entry->listed, text.json());
+      pages_.replace(entry->listed, change.text.json());
     }
   } catch (const std::bad_alloc&) {
     if (owned->second.entries.empty()) by_owner_.erase(owned);
@@ -124,22 +160,38 @@ Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registr
     entry = &entries_.back();
     entry->place = std::prev(entries_.end());
   } else {
-    unlink(*entry, owner);
+    unlink(*entry, change.owner);
   }
-  entry->node = std::move(node);
-  entry->text = std::move(text);
+  entry->node = std::move(change.node);
+  entry->text = std::move(change.text);
   find_keys(*entry);
-  entry->owner = owner;
-  entry->secret = std::move(secret);
-  entry->ttl_declared = ttl;
-  entry->bytes = bytes;
+  entry->owner = change.owner;
+  entry->secret = std::move(change.secret);
+  entry->ttl_declared = change.ttl;
+  entry->bytes = change.bytes;
   link(*entry, owned->second);
-  if (ttl) {
+  if (change.ttl) {
     expiry.begin()->second = entry;
     entry->expiry = by_expiry_.insert(expiry.extract(expiry.begin()));
   }
   ++revision_;
   return {status, entry, loser, std::move(departure)};
+}
+
+std::optional<Registry::Departure> Registry::remove_node(std::string_view node_id) {
+  Entry* entry = by_node_id_.find(node_id);
+  if (entry == nullptr) return std::nullopt;
+  return remove(*entry);
+}
+
+void Registry::suspend_expiry(OwnerId owner, std::string_view node_id) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry != nullptr && entry->expiry) bind_ttl(*entry, base::Duration::zero(), base::kNever);
+}
+
+void Registry::resume_expiry(OwnerId owner, std::string_view node_id, base::Instant now) {
+  Entry* entry = find_own(owner, node_id);
+  if (entry != nullptr && entry->expiry) bind_ttl(*entry, entry->ttl_declared.value_or(options_.ttl_default), now);
 }
 
 std::optional<Registry::Departure> Registry::unregister(OwnerId owner, std::string_view node_id) {
@@ -168,13 +220,15 @@ Registry::Status Registry::check_bounds(OwnerId owner, const Entry* replaced, st
   const std::size_t bytes_back = replaced == nullptr ? 0 : replaced->bytes;
   if (bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
   if (replaced == nullptr && size() >= options_.entries_max) return Status::full;
+  const Status status = replaced == nullptr ? Status::joined : Status::replaced;
+  if (owner == kStoreOwner) return status;
   const auto owned = by_owner_.find(owner);
   const bool is_own = replaced != nullptr && replaced->owner == owner;
   const std::size_t own_count = owned == by_owner_.end() ? 0 : owned->second.count - (is_own ? 1 : 0);
   const std::size_t own_bytes = owned == by_owner_.end() ? 0 : owned->second.bytes - (is_own ? bytes_back : 0);
   if (own_count >= options_.owner_entries_max) return Status::owner_full;
   if (own_count > 0 && own_bytes + bytes > options_.owner_bytes_max) return Status::owner_full;
-  return replaced == nullptr ? Status::joined : Status::replaced;
+  return status;
 }
 
 void Registry::drop_owner(OwnerId owner) {

@@ -1,6 +1,7 @@
 // The registry: which nodes there are, under which names, and whose connection each belongs to.
 //
-// Pure: no I/O and no clock, it is told the time. One thread.
+// Pure: no I/O and no clock, it is told the time. One thread. It is the view that look-ups, lists and watchers read;
+// who gets a name is decided by a RegistryStore (registry_store.hpp), to which an entry of kStoreOwner belongs.
 //   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing. It is given
 //   up
 //      to another owner only when its own is gone, or for the secret that it was registered with.
@@ -11,7 +12,8 @@
 //      another owner at another address is a leave and a join.
 //   6. size() <= entries_max and bytes() <= bytes_max; the entries of one owner are bounded likewise.
 //   7. What an owner leaves behind is removed in parts; until then its entries are there, for anybody to take over.
-// Use: auto outcome = registry.register_node(owner, registration, now, wall); if (outcome.status == joined) ...
+// Use: auto change = Registry::change_of(owner, registration, wall);
+//      if (registry.judge(change).status == joined) registry.apply(change, now, wall);
 #pragma once
 
 #include <cstddef>
@@ -36,6 +38,9 @@ namespace distflow::pmd {
 
 /// Names a connection. Never used twice.
 using OwnerId = std::uint64_t;
+/// Owns the nodes that the store has announced, which others registered. It has no share of its own: only the bounds of
+/// the whole registry hold for it.
+inline constexpr OwnerId kStoreOwner = UINT64_MAX;
 
 struct RegistryOptions {
   std::size_t entries_max = 131'072;
@@ -77,6 +82,22 @@ class Registry {
     owner_full,      ///< The same for a bound of the owner.
   };
 
+  /// A registration as an entry would have it: what a store is asked to decide, and what apply() takes up.
+  struct Change {
+    OwnerId owner = 0;
+    protocol::NodeInfo node;
+    protocol::NodeText text;  ///< the node's
+    std::string secret;       ///< empty: none
+    std::optional<base::Duration> ttl;
+    std::size_t bytes = 0;  ///< what the entry will count for
+  };
+
+  /// What a change would lead to. `holder` is who has the alias or the nodeId if another has it, else null.
+  struct Verdict {
+    Status status;
+    const Entry* holder;
+  };
+
   /// A node that is gone, and the revision that its leaving made.
   struct Departure {
     protocol::NodeInfo node;
@@ -105,11 +126,27 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
+  [[nodiscard]] static Change change_of(OwnerId owner, protocol::Registration registration, base::WallMs wall);
+  /// Whether the names and the room are to be had for the change, as this registry has it.
+  [[nodiscard]] Verdict judge(const Change& change) const;
+  /// Takes up the change, which is moved from if the status is joined or replaced. A nodeId of another owner is taken
+  /// over without a question; an alias of another node is not (alias_in_use), nor is a bound passed.
+  Outcome apply(Change& change, base::Instant now, base::WallMs wall);
+  /// All three at once, where this registry decides alone.
   Outcome register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
                         base::WallMs wall);
 
+  /// Whoever's it is. Nothing when there is no such node.
+  std::optional<Departure> remove_node(std::string_view node_id);
   /// Nothing when there is no such entry of this owner's: to anybody but its owner, an entry is not there.
   std::optional<Departure> unregister(OwnerId owner, std::string_view node_id);
+  [[nodiscard]] bool is_owner(OwnerId owner, std::string_view node_id) const {
+    return find_own(owner, node_id) != nullptr;
+  }
+  /// The entry of this owner's, if there is one and it can expire, does not until resume_expiry(), which gives it its
+  /// whole TTL again. Neither needs memory.
+  void suspend_expiry(OwnerId owner, std::string_view node_id);
+  void resume_expiry(OwnerId owner, std::string_view node_id, base::Instant now);
   /// False when there is no such entry of this owner's.
   bool heartbeat(OwnerId owner, std::string_view node_id, base::Instant now, base::WallMs wall);
 
@@ -142,6 +179,11 @@ class Registry {
 
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  /// Without those that the store has announced.
+  [[nodiscard]] std::size_t local_size() const {
+    const auto announced = by_owner_.find(kStoreOwner);
+    return size() - (announced == by_owner_.end() ? 0 : announced->second.count);
+  }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
   /// Looks at everything; for tests.
@@ -155,6 +197,7 @@ class Registry {
   };
 
   [[nodiscard]] const Entry* find(const HashedName& name) const;
+  [[nodiscard]] Verdict judge_names(const Change& change) const;
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
   [[nodiscard]] Status check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const;
   static void find_keys(Entry& entry);
