@@ -28,6 +28,9 @@ struct ServerOptions {
   /// old connection may be seen after the claim that comes over the new one.
   base::Duration claim_grace = base::milliseconds(250);
   std::uint32_t claim_count_max = 1024;  ///< claims waiting at once; more are refused without a wait
+  /// Registrations that the store has not decided yet; more are refused. A PMD without a store of others decides at
+  /// once.
+  std::uint32_t proposal_count_max = 1024;
 
   /// Bytes of events that are kept for watchers that have not taken them, once for all of them. A watcher that leaves
   /// more unread is disconnected.
@@ -59,10 +62,13 @@ struct ServerCounters {
   std::uint64_t frames_too_long = 0;      ///< connections closed for an announcement beyond the limit
   std::uint64_t foreign_protocols = 0;    ///< of those, whose first bytes belong to another protocol
   std::uint64_t registrations_invalid = 0;
-  std::uint64_t registrations_full = 0;        ///< refused at a bound of the registry
-  std::uint64_t registrations_over_share = 0;  ///< refused at the bound of one connection
-  std::uint64_t registrations_lost = 0;        ///< nodeIds taken over, and expiries, that a living connection had
-  std::uint64_t shutdowns_refused = 0;         ///< asked for from another machine, or while nodes were registered
+  std::uint64_t registrations_full = 0;         ///< refused at a bound of the registry
+  std::uint64_t registrations_over_share = 0;   ///< refused at the bound of one connection
+  std::uint64_t registrations_unavailable = 0;  ///< refused because the store could not decide
+  std::uint64_t registrations_busy = 0;         ///< refused because too many were undecided
+  std::uint64_t entries_refused = 0;            ///< nodes that the store announced and that there was no room for
+  std::uint64_t registrations_lost = 0;         ///< nodeIds taken over, and expiries, that a living connection had
+  std::uint64_t shutdowns_refused = 0;          ///< asked for from another machine, or while nodes were registered
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;

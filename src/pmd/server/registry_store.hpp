@@ -1,0 +1,88 @@
+// Where it is decided who gets a name: by this PMD alone (local_store.hpp), or by something that the PMDs of many hosts
+// share. The server proposes, the store decides, and the server's Registry is the view of what was decided.
+//
+// Loop thread only.
+// The store keeps to this:
+//   1. A ticket is decided once: from inside propose(), or later, from inside Reactor::turn(). A store that cannot find
+//      out decides `unavailable`, within a time of its own.
+//   2. on_decided(), on_entry() and on_gone() come in the order in which what they tell took effect in the store. That
+//      need not be the order of the proposals. But for a ticket inside its propose(), none comes from inside a call.
+//   3. A release takes effect before what is proposed after it. It cannot be refused: the store repeats it for as long
+//   as
+//      that takes. Of another owner's claim it takes nothing.
+//   4. on_entry() and on_gone() tell what others did. A claim of this server's that was accepted is not told again.
+//   5. After stop() nothing is told. What this server has in the store ends, as after release_owner() for all of them.
+// The server keeps to this:
+//   6. No two tickets that are undecided share an alias or a nodeId. A further claim to such a name waits for the
+//      decision, in the order of arrival, and is refused, or proposed, after it.
+//   7. What was accepted is in the view, answered and announced before on_decided() returns. If the view has no room
+//   for
+//      it the claim is released, with what the node had before.
+//   8. What the store tells is last: an entry takes its names from whoever has them in the view, who is told.
+// Between the proposal and the decision,
+//   9. the connection ends: release_owner() gives up its claims, decided or not. A decision that comes nevertheless is
+//      ignored. An end that only reading would find is seen after the decision.
+//  10. a TTL ends: a node whose registration is proposed anew does not expire; refused, it has its whole TTL again.
+//  11. the node unregisters: over the same connection that is read after the decision. Over the one that the claim
+//  takes
+//      the node from, the earlier entry leaves at once, and the claim stays.
+//  12. the server ends: the claim is not answered, its connection is closed.
+// Use: class EtcdStore final : public RegistryStore { ... };  Server server(reactor, log, options, &store);
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "pmd/server/registry.hpp"
+
+namespace distflow::pmd {
+
+/// Names a proposal. Never used twice.
+using Ticket = std::uint64_t;
+
+struct Decision {
+  enum class Status : std::uint8_t {
+    accepted,
+    alias_in_use,
+    node_id_in_use,
+    full,         ///< no more nodes at all
+    owner_full,   ///< no more nodes of this connection
+    unavailable,  ///< the store cannot say: nothing has changed
+  };
+  Status status = Status::unavailable;
+  /// Who has the name that is in use; null where the store does not know. Valid for the call.
+  const protocol::NodeInfo* holder = nullptr;
+};
+
+/// The server, as a store sees it. No call throws.
+class StoreObserver {
+ public:
+  virtual void on_decided(Ticket ticket, const Decision& decision) = 0;
+  /// A node that was registered elsewhere is there, or has changed. False when there is no memory or no room for it,
+  /// and nothing has changed: the store tells it again later.
+  [[nodiscard]] virtual bool on_entry(const protocol::NodeInfo& node) = 0;
+  /// The node is no more: one that was registered elsewhere, or one of this server's that the store has lost. False
+  /// when there is no memory to say so.
+  [[nodiscard]] virtual bool on_gone(std::string_view node_id) = 0;
+
+ protected:
+  ~StoreObserver() = default;
+};
+
+class RegistryStore {
+ public:
+  virtual ~RegistryStore() = default;
+
+  /// First call, once. `observer` outlives the last call that the store makes.
+  virtual void start(StoreObserver& observer) = 0;
+  /// Asks for the names of the change, for its owner. The change is valid for the call.
+  virtual void propose(Ticket ticket, const Registry::Change& change) = 0;
+  /// The owner has no longer this node, whose claim was accepted.
+  virtual void release(OwnerId owner, std::string_view node_id) noexcept = 0;
+  /// The owner is gone, with all its claims.
+  virtual void release_owner(OwnerId owner) noexcept = 0;
+  /// Last call, once.
+  virtual void stop() noexcept = 0;
+};
+
+}  // namespace distflow::pmd
