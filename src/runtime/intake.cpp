@@ -104,7 +104,7 @@ inline bool Intake::read(const framing::Frame& frame, Mail& mail) {
     note_misrouted(envelope);
     return false;
   }
-  if (!envelope.has_payload && take_notice(frame, envelope)) return false;
+  if (!envelope.has_payload() && take_notice(frame, envelope)) return false;
   mail.chunk = frame.chunk;
   mail.from = envelope.from.data();
   mail.to = envelope.to.data();
@@ -115,7 +115,7 @@ inline bool Intake::read(const framing::Frame& frame, Mail& mail) {
   mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.to.size() + envelope.payload.size());
   mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
   mail.to_size = static_cast<std::uint16_t>(envelope.to.size());
-  mail.has_payload = envelope.has_payload;
+  mail.has_payload = envelope.has_payload();
   const bool lies_in_frame = lies_in(frame.body, envelope.from) && lies_in(frame.body, envelope.to);
   return lies_in_frame || keep_whole(envelope, mail);
 }

@@ -33,7 +33,7 @@ TEST(ConnectionNotice, is_an_envelope_without_a_payload_and_is_read_as_it_was_wr
     EXPECT_EQ(envelope.from, "a\"b");
     EXPECT_EQ(envelope.to, "c");
     EXPECT_EQ(envelope.timestamp, 1'795'375'753'755);
-    EXPECT_FALSE(envelope.has_payload);
+    EXPECT_FALSE(envelope.has_payload());
   }
 }
 

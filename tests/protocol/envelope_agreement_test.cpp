@@ -29,7 +29,9 @@ class FrameMaker {
   std::string canonical() {
     std::string frame = R"({"from":")" + id() + R"(","to":")" + id() + '"';
     if (random_.next() % 5 != 0) frame += ",\"payload\":" + make_.value(3);
-    return frame + ",\"timestamp\":" + time() + '}';
+    frame += ",\"timestamp\":" + time();
+    if (random_.next() % 2 == 0) frame += extension();
+    return frame + '}';
   }
 
   std::string spoiled(std::string frame) { return make_.spoiled(std::move(frame)); }
@@ -39,6 +41,17 @@ class FrameMaker {
     std::string text;
     const std::size_t size = random_.next() % 3 != 0 ? 16 : random_.next() % 40;
     while (text.size() < size) text += "0123456789abcdefXYZ-_. !"[random_.next() % (random_.next() % 8 == 0 ? 24 : 16)];
+    return text;
+  }
+
+  std::string extension() {
+    std::string text;
+    for (std::uint64_t left = random_.next() % 4; left > 0; --left) {
+      const bool is_smuggled = random_.next() % 16 == 0;
+      static constexpr std::string_view kKeys[] = {"from", "to", "payload", "timestamp"};
+      const std::string key = is_smuggled ? std::string(kKeys[random_.next() % 4]) : id();
+      text += ",\"" + key + "\":" + make_.value(2);
+    }
     return text;
   }
 
@@ -68,14 +81,17 @@ TEST(EnvelopeAgreement, the_template_takes_only_what_the_general_path_takes_alik
 }
 
 TEST(EnvelopeAgreement, every_byte_at_every_place_of_a_frame_is_seen_alike) {
-  const std::string frame =
-      R"({"from":"7021c0138e13d26a","to":"00000000000051c4","payload":{"a":"\"b"},"timestamp":1795375753755})";
-  ASSERT_TRUE(expect_agreement(frame));
-  for (std::size_t at = 0; at < frame.size(); ++at) {
-    for (int byte = 0; byte < 256; ++byte) {
-      std::string changed = frame;
-      changed[at] = static_cast<char>(byte);
-      expect_agreement(changed);
+  for (const std::string_view tail : {"}", R"(,"ask":17,"error":"\"}"})"}) {
+    const std::string frame =
+        R"({"from":"7021c0138e13d26a","to":"00000000000051c4","payload":{"a":"\"b"},"timestamp":1795375753755)" +
+        std::string(tail);
+    ASSERT_TRUE(expect_agreement(frame));
+    for (std::size_t at = 0; at < frame.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string changed = frame;
+        changed[at] = static_cast<char>(byte);
+        expect_agreement(changed);
+      }
     }
   }
 }

@@ -41,7 +41,7 @@ TEST(EnvelopeDecode, recorded_frames_of_a_typescript_node_take_the_template) {
     EXPECT_EQ(envelope.from, "7021c0138e13d26a");
     EXPECT_EQ(envelope.to, "00000000000051c4");
     EXPECT_EQ(envelope.payload, payloads[i]);
-    EXPECT_EQ(envelope.has_payload, i + 1 != frames.size());
+    EXPECT_EQ(envelope.has_payload(), i + 1 != frames.size());
     EXPECT_GE(envelope.timestamp, 1795375753755);
     EXPECT_LE(envelope.timestamp, 1795375753758);
   }
@@ -88,10 +88,10 @@ TEST(EnvelopeDecode, a_message_without_payload_differs_from_one_with_null) {
   Envelope envelope;
   EnvelopeScratch scratch;
   ASSERT_TRUE(decode(R"({"from":"a","to":"b","timestamp":7})", envelope, scratch));
-  EXPECT_FALSE(envelope.has_payload);
+  EXPECT_FALSE(envelope.has_payload());
   EXPECT_EQ(envelope.payload, "");
   ASSERT_TRUE(decode(R"({"from":"a","to":"b","payload":null,"timestamp":7})", envelope, scratch));
-  EXPECT_TRUE(envelope.has_payload);
+  EXPECT_TRUE(envelope.has_payload());
   EXPECT_EQ(envelope.payload, "null");
 }
 

@@ -86,7 +86,7 @@ void LyingNode::hear(NodeTalk& talk) {
     protocol::Envelope envelope;
     if (!protocol::decode(body, envelope, scratch)) continue;
     talk.node_id = envelope.from;
-    if (envelope.has_payload) continue;
+    if (envelope.has_payload()) continue;
     if (const auto notice = protocol::read_connection_notice(body)) hear_notice(talk, envelope, *notice);
   }
 }
