@@ -58,6 +58,7 @@ struct NodeStats {
   std::uint64_t refused_unresolved = 0;      ///< sends whose verdict was unresolved
   std::uint64_t malformed = 0;               ///< frames received that are no message
   std::uint64_t misrouted = 0;               ///< messages received that are for another nodeId
+  std::uint64_t extensions_too_long = 0;     ///< messages received whose extension was dropped, being too long
   std::uint64_t connections_overflowed = 0;  ///< connections closed at incomplete_bytes_max
   std::uint64_t tasks_lost = 0;              ///< peer events and calls for which there was no room, or no memory
   std::uint64_t calls_out_of_memory = 0;     ///< calls that ended for want of memory, but for sends to known names

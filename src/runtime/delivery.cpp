@@ -22,11 +22,11 @@ MailboxOptions mailbox_options(const MailboxLimits& limits) {
           .producers = base::Sharing::one};  // the loop's thread
 }
 
-Message to_message(const Mail& mail) {
+Message to_message(const Mail& mail, std::string_view node_id) {
   return {.from = mail.from_text(),
-          .to = mail.to_text(),
+          .to = node_id,
           .payload = mail.payload_text(),
-          .has_payload = mail.has_payload,
+          .has_payload = mail.has_payload(),
           .timestamp = mail.timestamp};
 }
 
@@ -43,9 +43,10 @@ void for_each_sender(std::span<const Mail> run, Count&& count) {
 
 }  // namespace
 
-Delivery::Delivery(io::Reactor& reactor, const NodeOptions& options, const base::Log& log,
+Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
                    base::Delegate<void()> on_room)
     : reactor_(reactor),
+      node_id_(node_id),
       log_(log),
       has_thread_(options.threading == Threading::dispatcher),
       on_room_(on_room),
@@ -104,7 +105,7 @@ void Delivery::handle_directly(std::span<const Mail> run) {
 void Delivery::handle_run(std::span<const Mail> run) {
   is_in_handler_ = true;
   for (const Mail& mail : run) {
-    guarded([&] { handler_(to_message(mail)); });
+    guarded([&] { handler_(to_message(mail, node_id_)); });
   }
   is_in_handler_ = false;
 }

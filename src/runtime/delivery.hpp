@@ -23,6 +23,8 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,8 +47,10 @@ using RegistrationHandler = std::function<void(const RegistrationChange&)>;
 
 class Delivery {
  public:
-  /// `on_room` is called on the loop's thread when a mailbox that refused messages has room again.
-  Delivery(io::Reactor& reactor, const NodeOptions& options, const base::Log& log, base::Delegate<void()> on_room);
+  /// Messages are for `node_id`. `on_room` is called on the loop's thread when a mailbox that refused messages has room
+  /// again.
+  Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
+           base::Delegate<void()> on_room);
   ~Delivery();
   /// Starts the second thread, where there is one. Errors: the system's, for want of a thread.
   Result<void> start();
@@ -119,6 +123,7 @@ class Delivery {
   void wait_for_work();
 
   io::Reactor& reactor_;
+  const std::string node_id_;
   const base::Log& log_;
   const bool has_thread_;
   const base::Delegate<void()> on_room_;

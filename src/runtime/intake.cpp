@@ -12,24 +12,16 @@
 namespace distflow::runtime {
 namespace {
 
-/// Copies a message's text to `out`, and gives where that ends.
-char* copy_text(std::string_view from, std::string_view to, std::string_view payload, Mail& mail, char* out) {
-  const auto place = [&out](std::string_view text) {
-    if (!text.empty()) std::memcpy(out, text.data(), text.size());
-    return std::exchange(out, out + text.size());
+/// Copies the text of `original`, which may be `copy` itself, to `out`; gives where it ends there.
+char* copy_text(const Mail& original, Mail& copy, char* out) {
+  const auto place = [&out](const char* text, std::size_t size) {
+    if (size > 0) std::memcpy(out, text, size);
+    return std::exchange(out, out + size);
   };
-  mail.from = place(from);
-  mail.to = place(to);
-  mail.payload = place(payload);
+  copy.from = place(original.from, original.from_size);
+  copy.payload = place(original.payload, original.payload_size);
+  copy.extension = place(original.extension, original.extension_size);
   return out;
-}
-
-/// Copies a message whose ids had to be unescaped, so that all its parts lie in one chunk; null without memory.
-base::Chunk* copy_whole(const protocol::Envelope& envelope, Mail& mail) {
-  const std::size_t size = envelope.from.size() + envelope.to.size() + envelope.payload.size();
-  base::Chunk* chunk = base::Chunk::allocate(size);
-  if (chunk != nullptr) copy_text(envelope.from, envelope.to, envelope.payload, mail, chunk->data());
-  return chunk;
 }
 
 bool is_in_scarce_chunk(const Mail& mail) {
@@ -49,6 +41,11 @@ bool is_same_id(std::string_view a, std::string_view b) {
 bool lies_in(std::string_view whole, std::string_view part) {
   return std::greater_equal<>{}(part.data(), whole.data()) &&
          std::less_equal<>{}(part.data(), whole.data() + whole.size());
+}
+
+/// Whether a message that took the general path can be used where it lies.
+bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) {
+  return lies_in(frame, envelope.from) && envelope.extension.empty();
 }
 
 }  // namespace
@@ -96,36 +93,45 @@ inline Traffic& Intake::sender(std::string_view from) {
 /// Makes a message of a frame; false when it is none for this node.
 inline bool Intake::read(const framing::Frame& frame, Mail& mail) {
   protocol::Envelope envelope;
-  if (!protocol::decode(frame.body, envelope, shared_.scratch)) {
-    note_malformed();
-    return false;
-  }
+  const bool is_canonical = protocol::decode_template(frame.body, envelope);
+  if (!is_canonical && !read_off_template(frame.body, envelope)) return false;
   if (!is_same_id(envelope.to, shared_.node_id)) {
     note_misrouted(envelope);
     return false;
   }
   if (!envelope.has_payload() && take_notice(frame, envelope)) return false;
+  const std::string_view extension = envelope.extension.text();
   mail.chunk = frame.chunk;
   mail.from = envelope.from.data();
-  mail.to = envelope.to.data();
   mail.payload = envelope.payload.data();
+  mail.extension = extension.data();
   mail.timestamp = envelope.timestamp;
   mail.sender = &sender(envelope.from).in;
   mail.payload_size = static_cast<std::uint32_t>(envelope.payload.size());
-  mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.to.size() + envelope.payload.size());
+  mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.payload.size() + extension.size());
   mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
-  mail.to_size = static_cast<std::uint16_t>(envelope.to.size());
-  mail.has_payload = envelope.has_payload();
-  const bool lies_in_frame = lies_in(frame.body, envelope.from) && lies_in(frame.body, envelope.to);
-  return lies_in_frame || keep_whole(envelope, mail);
+  mail.extension_size = static_cast<std::uint16_t>(extension.size());
+  return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);
 }
 
-bool Intake::keep_whole(const protocol::Envelope& envelope, Mail& mail) {
-  base::Chunk* chunk = copy_whole(envelope, mail);
+/// False when the frame is no envelope.
+bool Intake::read_off_template(std::string_view frame, protocol::Envelope& envelope) {
+  if (!protocol::decode_general(frame, envelope, shared_.scratch)) {
+    note_malformed();
+    return false;
+  }
+  if (shared_.scratch.has_lost_extension) add_owned(shared_.counters.extensions_too_long, 1);
+  return true;
+}
+
+/// Copies a message of which a part lies in the scratch, so that all its parts lie in one chunk.
+bool Intake::keep_whole(Mail& mail) {
+  base::Chunk* chunk = base::Chunk::allocate(mail.text_size);
   if (chunk == nullptr) {
     note_malformed();
     return false;
   }
+  copy_text(mail, mail, chunk->data());
   mail.chunk = chunk;
   shared_.copies.push_back(base::ChunkRef::adopt(chunk));
   return true;
@@ -177,7 +183,7 @@ bool Intake::refuse_copies(std::span<const Mail> run) {
   char* out = chunk->data();
   for (const Mail& mail : run) {
     Mail& copy = refused_.emplace_back(mail);
-    out = copy_text(mail.from_text(), mail.to_text(), mail.payload_text(), copy, out);
+    out = copy_text(mail, copy, out);
     copy.chunk = chunk.get();
     copy.chunk->retain();
   }

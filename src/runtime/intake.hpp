@@ -33,7 +33,8 @@ class Intake;
 struct IntakeCounters {
   Counter malformed{0};
   Counter misrouted{0};
-  Counter overflowed{0};  ///< connections closed at the bound on incomplete messages
+  Counter extensions_too_long{0};  ///< whose messages were delivered without them
+  Counter overflowed{0};           ///< connections closed at the bound on incomplete messages
 };
 
 /// Whoever decides over connections that nodes share.
@@ -101,7 +102,8 @@ class Intake {
   };
 
   bool read(const framing::Frame& frame, Mail& mail);
-  bool keep_whole(const protocol::Envelope& envelope, Mail& mail);
+  [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
+  bool keep_whole(Mail& mail);
   bool take_notice(const framing::Frame& frame, const protocol::Envelope& envelope);
   void tell_notice();
   Traffic& sender(std::string_view from);

@@ -99,8 +99,8 @@ inline base::Chunk* copy_out(std::span<const Mail> mails, std::size_t charge, Ma
     Mail& mail = copies[i] = mails[i];
     mail.chunk = chunk;
     mail.from = copy(mail.from, mail.from_size);
-    mail.to = copy(mail.to, mail.to_size);
     mail.payload = copy(mail.payload, mail.payload_size);
+    mail.extension = copy(mail.extension, mail.extension_size);
   }
   return chunk;
 }

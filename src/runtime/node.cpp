@@ -74,7 +74,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .out = out_,
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
-      delivery_(parts.reactor, options_, parts.log, base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
+      delivery_(parts.reactor, node_id_, options_, parts.log,
+                base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
       inbound_({.intake = intake_,
                 .blocks = parts.blocks,
                 .limits = connection_limits(),
@@ -314,6 +315,7 @@ void Node::snapshot(NodeStats& stats) const {
   traffic_.snapshot(stats);
   stats.malformed = read(intake_.counters.malformed);
   stats.misrouted = read(intake_.counters.misrouted);
+  stats.extensions_too_long = read(intake_.counters.extensions_too_long);
   stats.connections_overflowed = read(intake_.counters.overflowed);
   stats.tasks_lost = delivery_.tasks_lost();
   stats.frames_too_long = read(inbound_.counters().frames_too_long);

@@ -108,14 +108,13 @@ void pass_mailbox() {
   run.fill({.chunk = &frames.chunk(),
             .sender = &sender,
             .from = body.data(),
-            .to = body.data(),
             .payload = body.data(),
+            .extension = nullptr,
             .timestamp = 0,
             .payload_size = 128,
-            .text_size = 16 + 16 + 128,
+            .text_size = 16 + 128,
             .from_size = 16,
-            .to_size = 16,
-            .has_payload = true});
+            .extension_size = 0});
   runtime::Mailbox mailbox({.producers = base::Sharing::one});
   count([&] {
     for (std::size_t i = 0; i < kMessages / kRun; ++i) {
@@ -151,7 +150,7 @@ void receive_inline() {
   io::Reactor reactor(std::move(backend), {});
   const base::Log log(base::LogLevel::error);
   runtime::TrafficTable traffic;
-  runtime::Delivery delivery(reactor, NodeOptions{}, log, {});
+  runtime::Delivery delivery(reactor, kSampleReceiver, NodeOptions{}, log, {});
   std::size_t handled = 0;
   delivery.set_message_handler([&](const Message& message) { handled += message.payload.size() == 128; });
   Unshared unshared;

@@ -66,7 +66,7 @@ class DispatcherTest : public ::testing::Test {
   std::string last_;
   std::atomic<bool> is_looked_at_{false};
   std::promise<void> handled_;
-  Delivery delivery_{reactor_, dispatcher_options(), log_, {}};
+  Delivery delivery_{reactor_, "receiver", dispatcher_options(), log_, {}};
 };
 
 TEST_F(DispatcherTest, messages_that_leave_the_mailbox_half_empty_are_handled_from_the_turns_end_on) {
@@ -92,7 +92,7 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
   auto note_room = [&is_told] { is_told = true; };
   std::atomic<bool> may_go_on{false};
   {
-    Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
+    Delivery delivery(reactor, "receiver", options, log, base::Delegate<void()>::of(note_room));
     ASSERT_TRUE(delivery.start());
     delivery.set_message_handler([&may_go_on](const Message&) { may_go_on.wait(false); });
     // The second thread may take a whole mailbox out before it handles the first message.
@@ -130,7 +130,7 @@ TEST(Delivery, that_is_destroyed_while_a_producer_is_held_up_leaves_nothing_put_
   bool is_told = false;
   auto note_room = [&is_told] { is_told = true; };
   {
-    Delivery delivery(reactor, options, log, base::Delegate<void()>::of(note_room));
+    Delivery delivery(reactor, "receiver", options, log, base::Delegate<void()>::of(note_room));
     EXPECT_EQ(delivery.deliver(maker.run(0, 5)), 4U);
   }
   reactor.turn(reactor.now());

@@ -37,7 +37,7 @@ class DirectoryTest : public ::testing::Test, private runtime::DirectoryObserver
   io::Resolver resolver_{reactor_};
   base::Random random_{1};
   runtime::TrafficTable traffic_;
-  runtime::Delivery delivery_{reactor_, {}, log_, {}};
+  runtime::Delivery delivery_{reactor_, "self", {}, log_, {}};
   Unshared unshared_;
   runtime::SharedIntake intake_{.reactor = reactor_,
                                 .traffic = traffic_,

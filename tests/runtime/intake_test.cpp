@@ -89,7 +89,8 @@ class IntakeTest : public ::testing::Test, private runtime::IntakeObserver {
   base::Log log_{base::LogLevel::error};
   runtime::TrafficTable traffic_;
   NodeOptions options_{.mailbox = {.max_size = 1, .overflow = Overflow::block}};
-  runtime::Delivery delivery_{reactor_, options_, log_, base::Delegate<void()>::to<&IntakeTest::on_room>(*this)};
+  runtime::Delivery delivery_{reactor_, "receiver", options_, log_,
+                              base::Delegate<void()>::to<&IntakeTest::on_room>(*this)};
   runtime::SharedIntake shared_{.reactor = reactor_,
                                 .traffic = traffic_,
                                 .delivery = delivery_,

@@ -19,16 +19,19 @@ namespace distflow::test {
 /// Holds one lease of each chunk it made messages in.
 class MailMaker {
  public:
+  /// That of each message.
+  static constexpr std::string_view kExtension = R"("n":1)";
+
   explicit MailMaker(runtime::PeerCounters& sender, std::string_view from = "s") : sender_(sender), from_(from) {}
 
   /// A message in a chunk of its own, from `pool` if that has one.
   runtime::Mail one(std::string_view payload, base::ChunkPool* pool = nullptr) {
-    return in(new_chunk(from_.size() + 1 + payload.size(), pool), payload);
+    return in(new_chunk(from_.size() + payload.size() + kExtension.size(), pool), payload);
   }
 
   /// Messages `first`, `first` + 1, ... in one chunk; each payload is its number, and its timestamp, too.
   std::vector<runtime::Mail> run(std::int64_t first, std::size_t count, base::ChunkPool* pool = nullptr) {
-    Room room = new_chunk(count * (from_.size() + 1 + 20), pool);
+    Room room = new_chunk(count * (from_.size() + 20 + kExtension.size()), pool);
     std::vector<runtime::Mail> mails;
     for (std::size_t i = 0; i < count; ++i) {
       const std::int64_t number = first + static_cast<std::int64_t>(i);
@@ -68,18 +71,16 @@ class MailMaker {
       return std::exchange(room.next, room.next + text.size());
     };
     const char* from = place(from_);
-    const char* to = place("t");
     return {.chunk = room.chunk,
             .sender = &sender_,
             .from = from,
-            .to = to,
             .payload = place(payload),
+            .extension = place(kExtension),
             .timestamp = 0,
             .payload_size = static_cast<std::uint32_t>(payload.size()),
-            .text_size = static_cast<std::uint32_t>(from_.size() + 1 + payload.size()),
+            .text_size = static_cast<std::uint32_t>(from_.size() + payload.size() + kExtension.size()),
             .from_size = static_cast<std::uint16_t>(from_.size()),
-            .to_size = 1,
-            .has_payload = true};
+            .extension_size = static_cast<std::uint16_t>(kExtension.size())};
   }
 
   runtime::PeerCounters& sender_;

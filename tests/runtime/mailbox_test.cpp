@@ -25,7 +25,7 @@ Numbers numbers_of(std::span<const Mail> mails) {
   Numbers result;
   for (const Mail& mail : mails) {
     EXPECT_EQ(mail.payload_text(), std::to_string(mail.timestamp));
-    EXPECT_EQ(mail.to_text(), "t");
+    EXPECT_EQ(mail.extension_view().text(), MailMaker::kExtension);
     result.push_back(mail.timestamp);
   }
   return result;
@@ -224,7 +224,7 @@ TEST_F(MailboxTest, block_leaves_the_rest_with_the_caller_and_tells_it_of_room_a
 
 TEST_F(MailboxTest, bytes_bound_what_waits_and_what_is_handled) {
   const Mail mail = maker_.one(std::string(1000, 'x'));
-  ASSERT_EQ(mail.charge(), 64U + 2 + 1000);
+  ASSERT_EQ(mail.charge(), 64U + 1 + 1000 + MailMaker::kExtension.size());
   Mailbox mailbox({.max_size = 100, .bytes_max = 3 * mail.charge() - 1});
   const std::vector<Mail> run(3, mail);
   EXPECT_EQ(mailbox.push_run(run).accepted, 2U);

@@ -65,14 +65,13 @@ class SampleRun {
     run_.fill({.chunk = &frames_.chunk(),
                .sender = &sender_,
                .from = body.data(),
-               .to = body.data(),
                .payload = body.data(),
+               .extension = nullptr,
                .timestamp = 0,
                .payload_size = 128,
-               .text_size = 160,
+               .text_size = 144,
                .from_size = 16,
-               .to_size = 16,
-               .has_payload = true});
+               .extension_size = 0});
   }
   [[nodiscard]] const runtime::Mail* data() const { return run_.data(); }
 
