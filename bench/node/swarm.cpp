@@ -147,8 +147,9 @@ class Swarm {
 
   transport::EncodedFrame frame_for(std::size_t number) {
     transport::EncodedFrame frame;
-    const SendVerdict verdict = runtime::write_frame(loop_.out(), prefix_, {.text = payload_.with(number)},
-                                                     suffix_.at(loop_.reactor().wall_ms()), kFrameMax, frame);
+    const SendVerdict verdict =
+        runtime::write_frame(loop_.out(), prefix_, runtime::OutgoingMessage(payload_.with(number)),
+                             suffix_.at(loop_.reactor().wall_ms()), kFrameMax, frame);
     if (verdict != SendVerdict::queued) give_up(to_string(verdict));
     return frame;
   }

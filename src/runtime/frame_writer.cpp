@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "base/assert.hpp"
 #include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
@@ -80,6 +81,40 @@ class StringWriter final : public PayloadWriter {
   bool is_out_of_memory_ = false;
 };
 
+/// The parts of a frame in their order; where there is no extension the last three are empty.
+struct FrameParts {
+  FrameParts(std::string_view prefix, const OutgoingMessage& message, std::string_view suffix)
+      : head(prefix), time(suffix) {
+    if (!message.is_written_in_place()) text = message.text();
+    if (!message.has_payload()) {
+      DF_ASSERT(head.ends_with(protocol::kPayloadKey));
+      head.remove_suffix(protocol::kPayloadKey.size());
+    }
+    if (message.extension().empty()) return;
+    close = time.substr(time.size() - 1);
+    time.remove_suffix(1);
+    comma = ",";
+    extension = message.extension().text();
+  }
+
+  [[nodiscard]] std::size_t size() const {
+    return head.size() + text.size() + time.size() + comma.size() + extension.size() + close.size();
+  }
+  void append_tail(transport::OutBuffer& out) const {
+    out.append(time);
+    out.append(comma);
+    out.append(extension);
+    out.append(close);
+  }
+
+  std::string_view head;
+  std::string_view text;
+  std::string_view time;
+  std::string_view comma;
+  std::string_view extension;
+  std::string_view close;
+};
+
 /// The end of a frame that was begun, be it good or not.
 SendVerdict end_frame(transport::OutBuffer& out, std::size_t frame_size_max, transport::EncodedFrame& frame) {
   if (out.is_out_of_memory() || out.body_size() > frame_size_max) {
@@ -89,6 +124,20 @@ SendVerdict end_frame(transport::OutBuffer& out, std::size_t frame_size_max, tra
   }
   frame = out.end_frame();
   return SendVerdict::queued;
+}
+
+SendVerdict write_by_call(transport::OutBuffer& out, const FrameParts& parts, const OutgoingMessage& message,
+                          std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  out.begin_frame();
+  out.append(parts.head);
+  InPlaceWriter writer(out);
+  AbandonUnlessFinished unfinished(out);
+  message.write_payload(writer);
+  if (writer.is_refused()) return SendVerdict::invalid_json;
+  unfinished.disarm();
+  writer.settle();
+  parts.append_tail(out);
+  return end_frame(out, frame_size_max, frame);
 }
 
 }  // namespace
@@ -104,17 +153,23 @@ SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, 
   return end_frame(out, std::numeric_limits<std::size_t>::max(), frame);
 }
 
-SendVerdict write_by_call(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
-                          std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+SendVerdict write_with_parts(transport::OutBuffer& out, std::string_view prefix, const OutgoingMessage& message,
+                             std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  const FrameParts parts(prefix, message, suffix);
+  if (message.is_written_in_place()) return write_by_call(out, parts, message, frame_size_max, frame);
+  const std::size_t size = parts.size();
+  if (size > frame_size_max) return SendVerdict::too_large;
+  if (char* place = out.try_place(size)) {
+    place = copy(copy_around(place, parts.head), parts.text);
+    place = copy_around(place, parts.time);
+    copy(copy(copy(place, parts.comma), parts.extension), parts.close);
+    frame = out.take_placed(size);
+    return SendVerdict::queued;
+  }
   out.begin_frame();
-  out.append(prefix);
-  InPlaceWriter writer(out);
-  AbandonUnlessFinished unfinished(out);
-  payload.call(payload.callable, writer);
-  if (writer.is_refused()) return SendVerdict::invalid_json;
-  unfinished.disarm();
-  writer.settle();
-  out.append(suffix);
+  out.append(parts.head);
+  out.append(parts.text);
+  parts.append_tail(out);
   return end_frame(out, frame_size_max, frame);
 }
 
@@ -126,18 +181,21 @@ void EnvelopeSuffix::make(base::WallMs now) {
   made_at_ = now;
 }
 
-SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_max, std::string& text) {
-  if (payload.call == nullptr) {
-    if (payload.text.size() > frame_size_max) return SendVerdict::too_large;
-    text = payload.text;
+SendVerdict copy_message(const OutgoingMessage& message, std::size_t frame_size_max, ParkedMessage& copy) {
+  const std::string_view extension = message.extension().text();
+  copy.extension = extension;
+  copy.has_payload = message.has_payload();
+  if (!message.is_written_in_place()) {
+    if (message.text().size() + extension.size() > frame_size_max) return SendVerdict::too_large;
+    copy.payload = message.text();
     return SendVerdict::queued;
   }
-  StringWriter writer(text);
-  payload.call(payload.callable, writer);
+  StringWriter writer(copy.payload);
+  message.write_payload(writer);
   writer.settle();
   if (writer.is_out_of_memory()) return SendVerdict::out_of_memory;
   if (writer.is_refused()) return SendVerdict::invalid_json;
-  return text.size() > frame_size_max ? SendVerdict::too_large : SendVerdict::queued;
+  return copy.size() > frame_size_max ? SendVerdict::too_large : SendVerdict::queued;
 }
 
 }  // namespace distflow::runtime

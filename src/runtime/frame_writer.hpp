@@ -1,9 +1,9 @@
-// Writes one message as a frame, in place: length, envelope, payload, timestamp.
+// Writes one message as a frame, in place: length, envelope, payload, timestamp, extension.
 //
 // One thread at a time.
 //   1. The payload is copied once, from where the caller has it to where it is sent from.
 //   2. A frame beyond `frame_size_max` is abandoned, whoever wrote it.
-// Use: FrameWriter writer(out); auto verdict = writer.write(prefix, payload, suffix, limit, frame);
+// Use: SendVerdict verdict = write_frame(out, prefix, message, suffix, frame_size_max, frame);
 #pragma once
 
 #include <array>
@@ -14,16 +14,10 @@
 #include <distflow/send.hpp>
 
 #include "base/time.hpp"
+#include "runtime/outgoing_message.hpp"
 #include "transport/out_buffer.hpp"
 
 namespace distflow::runtime {
-
-/// A payload in one of its forms: text, or a call that writes it.
-struct PayloadSource {
-  std::string_view text;
-  void (*call)(void* callable, PayloadWriter& out) = nullptr;
-  void* callable = nullptr;
-};
 
 /// What stands behind a payload, made once a millisecond.
 class EnvelopeSuffix {
@@ -71,16 +65,18 @@ inline char* copy(char* out, std::string_view bytes) {
 /// For text that the chunk at hand has no room for.
 SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, std::string_view text,
                             std::string_view suffix, transport::EncodedFrame& frame);
-SendVerdict write_by_call(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
-                          std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame);
+/// For all but plain messages.
+SendVerdict write_with_parts(transport::OutBuffer& out, std::string_view prefix, const OutgoingMessage& message,
+                             std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame);
 
 }  // namespace detail
 
-/// Writes the frame of a message. `queued` when `frame` is it; else too_large or out_of_memory, and nothing written.
-inline SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const PayloadSource& payload,
+/// Writes the frame of a message; `prefix` is that of its pair (protocol::envelope_prefix), `suffix` that of its time.
+/// `queued` when `frame` is it; else too_large or out_of_memory, and nothing written.
+inline SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefix, const OutgoingMessage& message,
                                std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
-  if (payload.call != nullptr) return detail::write_by_call(out, prefix, payload, suffix, frame_size_max, frame);
-  const std::string_view text = payload.text;
+  if (!message.is_plain()) return detail::write_with_parts(out, prefix, message, suffix, frame_size_max, frame);
+  const std::string_view text = message.text();
   const std::size_t size = prefix.size() + text.size() + suffix.size();  // all lie in memory: it cannot overflow
   if (size > frame_size_max) return SendVerdict::too_large;
   char* const place = out.try_place(size);
@@ -90,7 +86,7 @@ inline SendVerdict write_frame(transport::OutBuffer& out, std::string_view prefi
   return SendVerdict::queued;
 }
 
-/// Makes the payload `text` of its own, for a message that has to wait for its envelope. `queued`, or why not.
-SendVerdict copy_payload(const PayloadSource& payload, std::size_t frame_size_max, std::string& text);
+/// Copies a message that has to wait for its envelope; the time is the caller's to set. `queued`, or why not.
+SendVerdict copy_message(const OutgoingMessage& message, std::size_t frame_size_max, ParkedMessage& copy);
 
 }  // namespace distflow::runtime

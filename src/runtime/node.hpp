@@ -104,8 +104,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   [[nodiscard]] ShutdownReport shutdown_report() const;
   [[nodiscard]] bool is_closing() const { return state_ >= State::closing; }
 
-  SendVerdict send(const TargetPtr& target, const PayloadSource& payload) {
-    return is_closing() ? SendVerdict::shut_down : router_.send(target, payload);
+  SendVerdict send(const TargetPtr& target, const OutgoingMessage& message) {
+    return is_closing() ? SendVerdict::shut_down : router_.send(target, message);
   }
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Directory& directory() { return directory_; }

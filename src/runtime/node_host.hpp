@@ -48,11 +48,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   NodeHost(const NodeHost&) = delete;
   NodeHost& operator=(const NodeHost&) = delete;
 
-  SendVerdict send(std::string_view name, const PayloadSource& payload);
+  SendVerdict send(std::string_view name, const OutgoingMessage& message);
   /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here, as is a target
   /// of a host before this one.
   SendVerdict send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                   const PayloadSource& payload);
+                   const OutgoingMessage& message);
   /// Null for a name that none can have, while the table is full, and in a fork.
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
@@ -116,15 +116,16 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   bool end_if_asked();
   std::uint64_t discard_outbox();
   void discard_late();
-  SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
-  SendVerdict send_in_writer(const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
+  SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
+  SendVerdict send_in_writer(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
   SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, std::uint64_t& version,
-                                     std::string& prefix, const PayloadSource& payload);
+                                     std::string& prefix, const OutgoingMessage& message);
   SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                             const PayloadSource& payload);
+                             const OutgoingMessage& message);
   SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
-                     const PayloadSource& payload);
-  SendVerdict submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target, const PayloadSource& payload);
+                     const OutgoingMessage& message);
+  SendVerdict submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target,
+                            const OutgoingMessage& message);
   SendVerdict hand_over(OutboxLane::Added added);
   SendVerdict count(SendVerdict verdict);
   [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }

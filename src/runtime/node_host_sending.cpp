@@ -28,13 +28,13 @@ std::shared_ptr<TargetState> NodeHost::target(std::string_view name) {
 // What is rarely needed, or costs more than a call, has a function of its own: send() is short on the loop's thread,
 // and saves few registers.
 
-SendVerdict NodeHost::send_on_loop(const std::shared_ptr<TargetState>& target, const PayloadSource& payload) {
-  return payload.call == nullptr ? node_->send(target, payload) : send_in_writer(target, payload);
+SendVerdict NodeHost::send_on_loop(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message) {
+  return message.is_written_in_place() ? send_in_writer(target, message) : node_->send(target, message);
 }
 
 /// What writes the payload may call the node: it must not be waited for then, as in a handler.
 [[gnu::noinline]] SendVerdict NodeHost::send_in_writer(const std::shared_ptr<TargetState>& target,
-                                                       const PayloadSource& payload) {
+                                                       const OutgoingMessage& message) {
   struct Inside {
     explicit Inside(bool& is_in_writer) : is_in_writer_(is_in_writer), before_(std::exchange(is_in_writer, true)) {}
     ~Inside() { is_in_writer_ = before_; }
@@ -44,72 +44,72 @@ SendVerdict NodeHost::send_on_loop(const std::shared_ptr<TargetState>& target, c
     const bool before_;
   };
   const Inside inside(is_in_writer_);
-  return node_->send(target, payload);
+  return node_->send(target, message);
 }
 
-SendVerdict NodeHost::send(std::string_view name, const PayloadSource& payload) {
+SendVerdict NodeHost::send(std::string_view name, const OutgoingMessage& message) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
   std::shared_ptr<TargetState> target = targets_.of(name);
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(send_on_loop(target, payload));
+  if (is_loop_thread()) return count(send_on_loop(target, message));
   thread_local std::string prefix;
   std::uint64_t version = 0;
-  return send(target, version, prefix, payload);
+  return send(target, version, prefix, message);
 }
 
 SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                           const PayloadSource& payload) {
+                           const OutgoingMessage& message) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (target == nullptr) return SendVerdict::invalid_target;
   if (target->instance != instance_) [[unlikely]]
-    return renew_and_send(target, version, prefix, payload);
-  if (is_loop_thread()) return count(send_on_loop(target, payload));
-  return send_from_other_thread(target, version, prefix, payload);
+    return renew_and_send(target, version, prefix, message);
+  if (is_loop_thread()) return count(send_on_loop(target, message));
+  return send_from_other_thread(target, version, prefix, message);
 }
 
 /// For a target of a host before this one.
 [[gnu::noinline]] SendVerdict NodeHost::renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version,
-                                                       std::string& prefix, const PayloadSource& payload) {
+                                                       std::string& prefix, const OutgoingMessage& message) {
   target = targets_.of(target->name);
   version = 0;
-  return send(target, version, prefix, payload);
+  return send(target, version, prefix, message);
 }
 
 [[gnu::noinline]] SendVerdict NodeHost::send_from_other_thread(const std::shared_ptr<TargetState>& target,
                                                                std::uint64_t& version, std::string& prefix,
-                                                               const PayloadSource& payload) {
+                                                               const OutgoingMessage& message) {
   if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
     const std::scoped_lock lock(target->mutex);
     prefix = target->prefix;
     version = target->version.load(std::memory_order_relaxed);
   }
-  return count(submit(target, version, prefix, payload));
+  return count(submit(target, version, prefix, message));
 }
 
 /// Encodes on this thread what the loop's is to send.
 SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
-                             const PayloadSource& payload) {
+                             const OutgoingMessage& message) {
   OutboxLane* const lane = Outbox::lane_of_this_thread(outbox_);
   if (lane == nullptr) return SendVerdict::out_of_memory;
-  if (prefix.empty()) return submit_parked(*lane, target, payload);
+  if (prefix.empty()) return submit_parked(*lane, target, message);
   // Sent by what writes another message in place: it needs a place of its own.
   std::optional<transport::OutBuffer> nested;
   if (!lane->out.is_open()) lane->prepare();
   transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*out_chunks_) : lane->out;
   const std::string_view suffix = lane->suffix.at(io::system_wall_ms_coarse());
   transport::EncodedFrame frame;
-  const SendVerdict verdict = write_frame(out, prefix, payload, suffix, options_.frame_size_max, frame);
+  const SendVerdict verdict = write_frame(out, prefix, message, suffix, options_.frame_size_max, frame);
   return verdict == SendVerdict::queued ? hand_over(lane->add(target, version, frame)) : verdict;
 }
 
 SendVerdict NodeHost::submit_parked(OutboxLane& lane, const std::shared_ptr<TargetState>& target,
-                                    const PayloadSource& payload) {
-  ParkedMessage message{.payload = {}, .timestamp = io::system_wall_ms()};
-  const SendVerdict verdict = copy_payload(payload, options_.frame_size_max, message.payload);
-  return verdict == SendVerdict::queued ? hand_over(lane.add_parked(target, std::move(message))) : verdict;
+                                    const OutgoingMessage& message) {
+  ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = io::system_wall_ms()};
+  const SendVerdict verdict = copy_message(message, options_.frame_size_max, parked);
+  return verdict == SendVerdict::queued ? hand_over(lane.add_parked(target, std::move(parked))) : verdict;
 }
 
 SendVerdict NodeHost::hand_over(OutboxLane::Added added) {

@@ -12,7 +12,7 @@ namespace distflow {
 namespace {
 
 using runtime::NodeHost;
-using runtime::PayloadSource;
+using runtime::OutgoingMessage;
 
 /// The one node of this process.
 struct Singleton {
@@ -67,7 +67,7 @@ struct WatchedWriter {
 template <class Send>
 SendVerdict send_unless_out_of_memory(NodeHost& host, WatchedWriter& writer, Send&& send) {
   try {
-    return send(PayloadSource{.text = {}, .call = &WatchedWriter::write, .callable = &writer});
+    return send(OutgoingMessage(&WatchedWriter::write, &writer));
   } catch (const std::bad_alloc&) {
     if (writer.is_inside) throw;
     host.note_out_of_memory();
@@ -134,7 +134,7 @@ SendVerdict NodeRuntime::send(std::string_view target, std::string_view json) {
 
 SendVerdict NodeRuntime::send(std::string_view target, RawJson json) {
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory,
-                              [&] { return host_->send(target, PayloadSource{.text = json.text}); });
+                              [&] { return host_->send(target, OutgoingMessage(json.text)); });
 }
 
 SendVerdict NodeRuntime::send(Target& target, std::string_view json) {
@@ -146,7 +146,7 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
   if (target.state_ == nullptr) [[unlikely]]
     return look_up_and_send(target, json);
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
-    return host_->send(target.state_, target.version_, target.prefix_, PayloadSource{.text = json.text});
+    return host_->send(target.state_, target.version_, target.prefix_, OutgoingMessage(json.text));
   });
 }
 
@@ -154,7 +154,7 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
 [[gnu::noinline]] SendVerdict NodeRuntime::look_up_and_send(Target& target, RawJson json) {
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
     target.state_ = host_->target(target.name_);
-    return host_->send(target.state_, target.version_, target.prefix_, PayloadSource{.text = json.text});
+    return host_->send(target.state_, target.version_, target.prefix_, OutgoingMessage(json.text));
   });
 }
 
@@ -162,15 +162,15 @@ SendVerdict NodeRuntime::send_written(std::string_view target, WriteCall call, v
   const std::shared_ptr<NodeHost> handle = host_;  // the writer may drop the application's last one
   WatchedWriter writer{call, callable};
   return send_unless_out_of_memory(*handle, writer,
-                                   [&](const PayloadSource& payload) { return handle->send(target, payload); });
+                                   [&](const OutgoingMessage& message) { return handle->send(target, message); });
 }
 
 SendVerdict NodeRuntime::send_written(Target& target, WriteCall call, void* callable) {
   const std::shared_ptr<NodeHost> handle = host_;
   WatchedWriter writer{call, callable};
-  return send_unless_out_of_memory(*handle, writer, [&](const PayloadSource& payload) {
+  return send_unless_out_of_memory(*handle, writer, [&](const OutgoingMessage& message) {
     if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
-    return handle->send(target.state_, target.version_, target.prefix_, payload);
+    return handle->send(target.state_, target.version_, target.prefix_, message);
   });
 }
 

@@ -44,7 +44,7 @@ OutboxLane::Added OutboxLane::add(const std::shared_ptr<TargetState>& target, st
 }
 
 OutboxLane::Added OutboxLane::add_parked(const std::shared_ptr<TargetState>& target, ParkedMessage message) {
-  const std::size_t size = message.payload.size();
+  const std::size_t size = message.size();
   if (!has_room(size)) return Added::full;
   seal();
   std::unique_ptr<ParkedMessage> parked(new (std::nothrow) ParkedMessage(std::move(message)));

@@ -18,27 +18,27 @@ constexpr base::Duration kPatrolInterval = base::milliseconds(250);
 Router::Router(RouterParts parts)
     : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {}
 
-SendVerdict Router::send(const TargetPtr& target, const PayloadSource& payload) {
+SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message) {
   if (target->peer == nullptr) {
     if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
   }
-  if (target->peer != nullptr) return send_to(*target->peer, payload, suffix_.at(parts_.reactor.wall_ms()));
-  ParkedMessage message{.payload = {}, .timestamp = parts_.reactor.wall_ms()};
-  const SendVerdict verdict = copy_payload(payload, parts_.options.frame_size_max, message.payload);
-  return verdict == SendVerdict::queued ? park(target, std::move(message)) : verdict;
+  if (target->peer != nullptr) return send_to(*target->peer, message, suffix_.at(parts_.reactor.wall_ms()));
+  ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = parts_.reactor.wall_ms()};
+  const SendVerdict verdict = copy_message(message, parts_.options.frame_size_max, parked);
+  return verdict == SendVerdict::queued ? park(target, std::move(parked)) : verdict;
 }
 
-SendVerdict Router::send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix) {
-  if (!parts_.out.is_open()) return send_through(parts_.out, peer, payload, suffix);
+SendVerdict Router::send_to(Peer& peer, const OutgoingMessage& message, std::string_view suffix) {
+  if (!parts_.out.is_open()) return send_through(parts_.out, peer, message, suffix);
   // Sent by what writes another message in place: it needs a place of its own.
   transport::OutBuffer nested(parts_.out.pool());
-  return send_through(nested, peer, payload, suffix);
+  return send_through(nested, peer, message, suffix);
 }
 
-SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const PayloadSource& payload,
+SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const OutgoingMessage& message,
                                  std::string_view suffix) {
   transport::EncodedFrame frame;
-  const SendVerdict verdict = write_frame(out, peer.prefix, payload, suffix, parts_.options.frame_size_max, frame);
+  const SendVerdict verdict = write_frame(out, peer.prefix, message, suffix, parts_.options.frame_size_max, frame);
   return verdict == SendVerdict::queued ? peer.link->send(frame) : verdict;
 }
 
@@ -75,7 +75,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
     if (target->peer != nullptr) {
       EnvelopeSuffix suffix;
       traffic = target->peer->traffic;
-      verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
+      verdict = send_to(*target->peer, message.outgoing(), suffix.at(message.timestamp));
     } else {
       verdict = park(target, std::move(message));
     }
@@ -90,7 +90,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
   if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
-  const std::size_t size = message.payload.size();
+  const std::size_t size = message.size();
   const bool has_room = target->parked.size() < parts_.options.parked_messages_max &&
                         size <= parts_.options.parked_bytes_max - parked_bytes_;
   if (!has_room) return refuse(*target, NoPeer::too_many);
@@ -174,7 +174,7 @@ void Router::flush_parked(const TargetPtr& target) {
     for (; count < target->parked.size(); ++count) {
       const ParkedMessage& message = target->parked[count];
       EnvelopeSuffix suffix;
-      const SendVerdict verdict = send_to(*target->peer, {.text = message.payload}, suffix.at(message.timestamp));
+      const SendVerdict verdict = send_to(*target->peer, message.outgoing(), suffix.at(message.timestamp));
       if (is_under_way(verdict)) continue;
       add_owned(unresolved.accepted, 1);
       add_owned(unresolved.dropped_queue_full, 1);
@@ -202,7 +202,7 @@ std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters:
 void Router::forget_parked(const TargetPtr& target, std::size_t count) {
   parked_count_ -= count;
   const auto end = target->parked.begin() + static_cast<std::ptrdiff_t>(count);
-  for (auto message = target->parked.begin(); message != end; ++message) parked_bytes_ -= message->payload.size();
+  for (auto message = target->parked.begin(); message != end; ++message) parked_bytes_ -= message->size();
   target->parked.erase(target->parked.begin(), end);
   if (target->parked.empty()) waiting_.erase(target->name);
 }

@@ -1,10 +1,10 @@
-// The router: from a name and a payload to a frame in a peer's link, or to a verdict that says why not.
+// The router: from a name and a message to a frame in a peer's link, or to a verdict that says why not.
 //
 // Loop thread only.
 //   1. Messages of one thread to one name leave in the order of their sends, resolved or not.
 //   2. What is not resolved is parked, within bounds, and the PMD is asked once for all that wait.
 //   3. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
-// Use: SendVerdict verdict = router.send(*state, payload);
+// Use: SendVerdict verdict = router.send(target, OutgoingMessage(json));
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ class Router {
  public:
   explicit Router(RouterParts parts);
 
-  SendVerdict send(const TargetPtr& target, const PayloadSource& payload);
+  SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
   /// Messages encoded elsewhere, when the target's version was `version`.
   void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
   /// A message from a thread that found the target unresolved.
@@ -70,8 +70,8 @@ class Router {
   [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
 
  private:
-  SendVerdict send_to(Peer& peer, const PayloadSource& payload, std::string_view suffix);
-  SendVerdict send_through(transport::OutBuffer& out, Peer& peer, const PayloadSource& payload,
+  SendVerdict send_to(Peer& peer, const OutgoingMessage& message, std::string_view suffix);
+  SendVerdict send_through(transport::OutBuffer& out, Peer& peer, const OutgoingMessage& message,
                            std::string_view suffix);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
   SendVerdict park(const TargetPtr& target, ParkedMessage message);

@@ -20,16 +20,11 @@
 
 #include "base/string_map.hpp"
 #include "base/time.hpp"
+#include "runtime/outgoing_message.hpp"
 
 namespace distflow::runtime {
 
 struct Peer;
-
-/// A message that waits for its target to be resolved.
-struct ParkedMessage {
-  std::string payload;
-  base::WallMs timestamp;
-};
 
 struct TargetState {
   TargetState(std::string_view target_name, std::uint64_t host_instance) : name(target_name), instance(host_instance) {}

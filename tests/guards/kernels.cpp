@@ -87,10 +87,10 @@ void encode() {
   runtime::EnvelopeSuffix suffix;
   const std::string prefix = protocol::envelope_prefix(kSampleSender, kSampleReceiver);
   const std::string text = string_payload();
-  const runtime::PayloadSource payload{.text = text};
+  const runtime::OutgoingMessage message(text);
   transport::EncodedFrame frame;
   const auto write = [&] {
-    DF_ASSERT(runtime::write_frame(out, prefix, payload, suffix.at(1'795'375'753'755), 1 << 20, frame) ==
+    DF_ASSERT(runtime::write_frame(out, prefix, message, suffix.at(1'795'375'753'755), 1 << 20, frame) ==
               SendVerdict::queued);
   };
   count([&] {

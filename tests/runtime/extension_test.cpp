@@ -1,8 +1,9 @@
-// What a node makes of messages with an extension.
+// Messages with an extension on every way that a message may take, and what a node makes of those that it receives.
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "framing/frame.hpp"
 #include "protocol/envelope.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/node_frames.hpp"
@@ -11,7 +12,46 @@
 namespace distflow::test {
 namespace {
 
+using protocol::Extension;
+using runtime::OutgoingMessage;
+
 constexpr std::string_view kExtension = R"("ask":17,"ms":5000)";
+
+TEST(MessageExtension, reaches_the_peer_whether_its_message_was_parked_or_not) {
+  SocketCluster cluster;
+  TestNode& node = cluster.add_node({.alias = "ping"});
+  RawSocket listener = RawSocket::listening();
+  const auto ask = [](std::string_view payload) { return OutgoingMessage(payload).with(Extension(kExtension)); };
+
+  // Nobody has the name: the PMD is asked, and says so after this turn.
+  ASSERT_EQ(node.send("raw", ask("1")), SendVerdict::queued);
+  ASSERT_EQ(node.send("raw", "2"), SendVerdict::queued);
+  ASSERT_EQ(node.send("raw", OutgoingMessage::without_payload().with(Extension(kExtension))), SendVerdict::queued);
+  node->directory().upsert({.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener.port()}});
+  ASSERT_EQ(node.send("raw", ask("4")), SendVerdict::queued);
+  node->router().send_parked(node.target("raw"),
+                             {.payload = "5", .extension = std::string(kExtension), .timestamp = 5});
+
+  ASSERT_TRUE(cluster.turn_until([&] { return is_readable(listener.fd()); }));
+  RawSocket peer = listener.accept();
+  std::string bytes;
+  std::string seen;
+  ASSERT_TRUE(cluster.turn_until([&] {
+    if (is_readable(peer.fd())) bytes += peer.receive();
+    while (bytes.size() >= framing::kHeaderSize) {
+      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes.data());
+      if (bytes.size() < size) break;
+      const std::string body = bytes.substr(framing::kHeaderSize, size - framing::kHeaderSize);
+      protocol::Envelope envelope;
+      EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
+      seen.append(envelope.payload).append("(").append(envelope.extension.text()).append(")");
+      bytes.erase(0, size);
+    }
+    return seen.ends_with(std::string("5(") + std::string(kExtension) + ")");
+  })) << seen;
+  const std::string with = "(" + std::string(kExtension) + ")";
+  EXPECT_EQ(seen, "1" + with + "2()" + with + "4" + with + "5" + with);
+}
 
 /// A node without a handler, and a peer that sends it frames as they are.
 class ReceivedExtension : public ::testing::Test {

@@ -196,7 +196,7 @@ TEST(Node, a_payload_is_written_in_place_and_a_refused_one_sends_nothing) {
     if (*static_cast<int*>(count) == 7) out.refuse();
   };
   for (int count : {0, 7, 1, 100'000}) {
-    const SendVerdict verdict = ping->send(target, {.text = {}, .call = write, .callable = &count});
+    const SendVerdict verdict = ping->send(target, runtime::OutgoingMessage(write, &count));
     EXPECT_EQ(verdict, count == 7 ? SendVerdict::invalid_json : SendVerdict::queued);
   }
   ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));

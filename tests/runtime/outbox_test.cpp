@@ -39,7 +39,8 @@ class OutboxTest : public ::testing::Test {
     return lane->add(target, version, encode(*lane, body));
   }
   Added park(std::string_view payload) {
-    return Outbox::lane_of_this_thread(outbox_)->add_parked(target_, {.payload = std::string(payload), .timestamp = 1});
+    return Outbox::lane_of_this_thread(outbox_)->add_parked(
+        target_, {.payload = std::string(payload), .extension = {}, .timestamp = 1});
   }
 
   static std::vector<std::string> bodies(const OutboxRun& run, const transport::EncodedRun& frames) {

@@ -229,7 +229,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
 
   SendVerdict send(const std::string& name, std::string_view json) {
     touch();
-    const SendVerdict verdict = node_->send(targets_.of(name), runtime::PayloadSource{.text = json});
+    const SendVerdict verdict = node_->send(targets_.of(name), runtime::OutgoingMessage(json));
     if (is_under_way(verdict)) ++accepted_count;
     return verdict;
   }

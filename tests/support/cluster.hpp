@@ -39,9 +39,11 @@ class TestNode final : private runtime::NodeObserver {
     node_->delivery().set_leave_handler([this](const PeerInfo& peer) { left.push_back(peer.alias); });
   }
 
-  SendVerdict send(std::string_view name, std::string_view json) {
-    return node_->send(targets_->of(name), runtime::PayloadSource{.text = json});
+  SendVerdict send(std::string_view name, std::string_view json) { return send(name, runtime::OutgoingMessage(json)); }
+  SendVerdict send(std::string_view name, const runtime::OutgoingMessage& message) {
+    return node_->send(target(name), message);
   }
+  [[nodiscard]] runtime::TargetPtr target(std::string_view name) { return targets_->of(name); }
 
   [[nodiscard]] NodeStats stats() {
     NodeStats stats;

@@ -21,7 +21,7 @@ void encode(benchmark::State& state) {
   transport::EncodedFrame frame;
   for (auto _ : state) {
     const SendVerdict verdict =
-        runtime::write_frame(out, prefix, {.text = text}, suffix.at(1'795'375'753'755), 1 << 20, frame);
+        runtime::write_frame(out, prefix, runtime::OutgoingMessage(text), suffix.at(1'795'375'753'755), 1 << 20, frame);
     DF_ASSERT(verdict == SendVerdict::queued);
     benchmark::DoNotOptimize(frame);
   }
