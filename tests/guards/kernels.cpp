@@ -59,8 +59,11 @@ void count(
   counted(work);
 }
 
-void decode(const std::string& payload) {
-  const SampleFrames frames(payload, kMessages);
+/// That of a request.
+constexpr std::string_view kExtension = R"("ask":17179869185,"ms":5000)";
+
+void decode(const std::string& payload, std::string_view extension = {}) {
+  const SampleFrames frames(payload, kMessages, extension);
   count([bodies = frames.bodies()] {
     protocol::Envelope envelope;
     protocol::EnvelopeScratch scratch;
@@ -81,13 +84,13 @@ void cut_frames() {
 }
 
 /// As on the way out when saturated: the frames of a run are queued, so that they lie side by side in their chunk.
-void encode() {
+void encode(std::string_view extension = {}) {
   base::ChunkPool chunks({.chunk_size = 256 * 1024, .chunk_count_max = 4});
   transport::OutBuffer out(chunks);
   runtime::EnvelopeSuffix suffix;
   const std::string prefix = protocol::envelope_prefix(kSampleSender, kSampleReceiver);
   const std::string text = string_payload();
-  const runtime::OutgoingMessage message(text);
+  const auto message = runtime::OutgoingMessage(text).with(protocol::Extension(extension));
   transport::EncodedFrame frame;
   const auto write = [&] {
     DF_ASSERT(runtime::write_frame(out, prefix, message, suffix.at(1'795'375'753'755), 1 << 20, frame) ==
@@ -255,8 +258,10 @@ struct Kernel {
 const std::array kKernels{
     Kernel{"decode_string", [] { decode(string_payload()); }},
     Kernel{"decode_object", [] { decode(object_payload()); }},
+    Kernel{"decode_extended", [] { decode(string_payload(), kExtension); }},
     Kernel{"cut_frames", cut_frames},
-    Kernel{"encode", encode},
+    Kernel{"encode", [] { encode(); }},
+    Kernel{"encode_extended", [] { encode(kExtension); }},
     Kernel{"pass_mailbox", pass_mailbox},
     Kernel{"receive_inline", receive_inline},
     Kernel{"send", send},

@@ -26,10 +26,13 @@ inline std::string announcement(std::uint32_t size) {
 }
 
 /// A message as a node sends it, in its frame.
-inline std::string node_frame(std::string_view from, std::string_view to, std::string_view payload) {
+inline std::string node_frame(std::string_view from, std::string_view to, std::string_view payload,
+                              std::string_view extension = {}) {
   std::string body = R"({"from":")";
   body.append(from).append(R"(","to":")").append(to).append(R"(","payload":)").append(payload);
-  return frame_of(body.append(R"(,"timestamp":1795375753755})"));
+  body += R"(,"timestamp":1795375753755)";
+  if (!extension.empty()) body.append(",").append(extension);
+  return frame_of(body += '}');
 }
 
 }  // namespace distflow::test

@@ -30,8 +30,8 @@ inline std::string object_payload() {
 /// The same frame, over and over, in one chunk.
 class SampleFrames {
  public:
-  SampleFrames(const std::string& payload, std::size_t count) {
-    const std::string frame = node_frame(kSampleSender, kSampleReceiver, payload);
+  SampleFrames(const std::string& payload, std::size_t count, std::string_view extension = {}) {
+    const std::string frame = node_frame(kSampleSender, kSampleReceiver, payload, extension);
     chunk_ = base::ChunkRef::adopt(base::Chunk::allocate(frame.size() * count));
     for (std::size_t i = 0; i < count; ++i) frame.copy(chunk_->data() + i * frame.size(), frame.size());
     frame_size_ = frame.size();
