@@ -22,6 +22,10 @@ constexpr base::Duration kDefaultShutdown = base::seconds(5);
 /// What closing handles and confirming an unregistration may take beyond the application's deadline.
 constexpr base::Duration kCloseSlack = base::seconds(2);
 
+/// Of a thread that polls: keeps the memory of its host, so that no later host has the same address. Another thread may
+/// end the host, and this one's loop_of_this_thread_ still refers to it then.
+thread_local std::weak_ptr<const NodeHost> polled_by_this_thread;
+
 std::uint64_t next_instance() {
   static std::atomic<std::uint64_t> instances{0};
   return ++instances;
@@ -55,7 +59,7 @@ bool has_made(std::function<void()>& task, Make&& make) {
 
 }  // namespace
 
-NodeHost::NodeHost(const NodeOptions& options, ProcessLock lock)
+NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
     : options_(options),
       lock_(std::move(lock)),
       log_(to_level(options.log)),
@@ -79,7 +83,7 @@ Result<std::shared_ptr<NodeHost>, StartError> NodeHost::start(const NodeOptions&
   if (!placed) return placed.error();
   Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
   if (!lock) return lock.error();
-  std::shared_ptr<NodeHost> host(new NodeHost(*placed, std::move(*lock)));
+  const auto host = std::make_shared<NodeHost>(Private{}, *placed, std::move(*lock));
   if (Result<void, StartError> opened = host->open(); !opened) return opened.error();
   if (Result<void, StartError> started = host->run_start(); !started) return started.error();
   return host;
@@ -112,6 +116,7 @@ Result<void, StartError> NodeHost::open() {
 Result<void, StartError> NodeHost::run_start() {
   is_closed_ = false;
   if (options_.threading == Threading::caller) {
+    polled_by_this_thread = weak_from_this();
     loop_of_this_thread_ = this;
     node_->start();
     turn_until([this] { return started_.has_value(); }, base::kNever);

@@ -41,7 +41,11 @@
 namespace distflow::runtime {
 
 class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
+  struct Private {};
+
  public:
+  /// For start() alone.
+  NodeHost(Private, const NodeOptions& options, ProcessLock lock);
   /// Returns when the node is registered, or with the reason why it is not.
   static Result<std::shared_ptr<NodeHost>, StartError> start(const NodeOptions& options);
   ~NodeHost();
@@ -97,7 +101,6 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   static constexpr base::Duration kNotAsked{-1};
   static constexpr std::uint32_t kOtherOptionsLines = 5;
 
-  explicit NodeHost(const NodeOptions& options, ProcessLock lock);
   Result<void, StartError> open();
   Result<void, StartError> run_start();
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -107,6 +108,21 @@ TEST_F(NodeCalls, the_last_handle_of_a_polled_node_may_go_on_another_thread_whic
   NodeRuntime next = start(Threading::inlined);
   EXPECT_NE(next.node_id(), id);
   EXPECT_EQ(next.resolve(id).error(), Errc::node_not_found) << "unregistered";
+}
+
+// The next node often lies where the one before did. A writer is inside the node only on its loop's thread.
+TEST_F(NodeCalls, a_thread_whose_polled_node_another_one_has_ended_does_not_take_the_next_for_its_own) {
+  for (int i = 0; i < 20; ++i) {
+    auto node = std::make_unique<NodeRuntime>(start(Threading::caller));
+    std::thread([&] { node.reset(); }).join();
+    node = std::make_unique<NodeRuntime>(start(Threading::inlined));
+    EXPECT_TRUE(is_under_way(node->send_with("self", [&](PayloadWriter& out) {
+      EXPECT_TRUE(node->resolve("self"));
+      out.append("1");
+      EXPECT_TRUE(node->shutdown()->is_complete) << "this thread can wait for the node's own";
+    }))) << "what was written as the node ended";
+    node.reset();
+  }
 }
 
 TEST_F(NodeCalls, another_thread_may_ask_a_polled_node_when_polling_is_due_and_is_told_nothing) {
