@@ -5,6 +5,8 @@
 //   2. An element leaves its list before it is destroyed (asserted).
 #pragma once
 
+#include <utility>
+
 #include "base/assert.hpp"
 
 namespace distflow::base {
@@ -66,6 +68,22 @@ class IntrusiveList {
     T& element = front();
     static_cast<Node&>(element).unlink();
     return element;
+  }
+
+  /// Calls `visit(element)` for each element, first to last. It may take out the element that it is given.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const Node* node = head_.next_; node != &head_;) {
+      const Node& element = *std::exchange(node, node->next_);
+      visit(static_cast<const T&>(element));
+    }
+  }
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (Node* node = head_.next_; node != &head_;) {
+      Node& element = *std::exchange(node, node->next_);
+      visit(static_cast<T&>(element));
+    }
   }
 
   /// Moves all elements of `other` to this list's end, keeping their order.

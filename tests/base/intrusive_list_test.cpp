@@ -31,6 +31,19 @@ TEST(IntrusiveList, gives_elements_in_the_order_they_came) {
   EXPECT_EQ(drained(list), (std::vector<int>{1, 2, 3}));
 }
 
+TEST(IntrusiveList, a_visit_of_all_may_take_out_the_element_it_is_given) {
+  Item a(1), b(2), c(3);
+  RedList list;
+  for (Item* item : {&a, &b, &c}) list.push_back(*item);
+  std::vector<int> visited;
+  list.for_each([&](Item& item) {
+    visited.push_back(item.value);
+    if (item.value != 2) static_cast<ListNode<Red>&>(item).unlink();
+  });
+  EXPECT_EQ(visited, (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(drained(list), std::vector<int>{2});
+}
+
 TEST(IntrusiveList, an_element_leaves_from_anywhere) {
   Item a(1), b(2), c(3);
   RedList list;
