@@ -30,6 +30,13 @@ Message to_message(const Mail& mail, std::string_view node_id) {
           .timestamp = mail.timestamp};
 }
 
+/// What a handler is given. May throw std::bad_alloc.
+template <class Event>
+const Event& event_of(const Event& event) {
+  return event;
+}
+PeerInfo event_of(const PackedInfo& peer) { return peer.unpack(); }
+
 /// Calls `count(sender, n)` once for each stretch of messages of one sender.
 template <class Count>
 void for_each_sender(std::span<const Mail> run, Count&& count) {
@@ -179,19 +186,19 @@ std::function<void()> Delivery::setting(RegistrationHandler handler) {
 }
 
 void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
-void Delivery::tell_leave(const PeerInfo& peer) { tell(&Delivery::leave_handler_, peer); }
+void Delivery::tell_leave(const PackedInfo& peer) { tell(&Delivery::leave_handler_, peer); }
 void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
 
-template <class Event>
-void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Event& event) {
-  if (!reactor_.has_memory_for([&] { begin_telling(handler, event); })) add(tasks_lost_, 1);
+template <class Event, class Source>
+void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
+  if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
 }
 
 /// With a second thread the handler is that one's: nothing of it may be looked at here.
-template <class Event>
-void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Event& event) {
+template <class Event, class Source>
+void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
   if (!has_thread_ && !(this->*handler)) return;
-  auto call = [this, handler, event] {
+  auto call = [this, handler, event = event_of(source)] {
     if (!(this->*handler)) return;
     is_in_handler_ = true;
     guarded([&] { (this->*handler)(event); });

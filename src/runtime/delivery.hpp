@@ -38,6 +38,7 @@
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
 #include "runtime/mailbox.hpp"
+#include "runtime/packed_info.hpp"
 
 namespace distflow::runtime {
 
@@ -72,7 +73,7 @@ class Delivery {
   /// Runs the task on the thread that handlers run on, now or later.
   void run_where_handlers_run(std::function<void()> task);
   void tell_join(const PeerInfo& peer);
-  void tell_leave(const PeerInfo& peer);
+  void tell_leave(const PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
 
   /// From now on no handler is begun. Does not wait for the one that runs.
@@ -106,10 +107,10 @@ class Delivery {
   template <class Call>
   void guarded(Call&& call);
   void note_exception(const char* what);
-  template <class Event>
-  void tell(std::function<void(const Event&)> Delivery::*handler, const Event& event);
-  template <class Event>
-  void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Event& event);
+  template <class Event, class Source>
+  void tell(std::function<void(const Event&)> Delivery::*handler, const Source& source);
+  template <class Event, class Source>
+  void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source);
   void put_off(std::function<void()> task);
   void run_put_off();
   void on_mailbox_room();

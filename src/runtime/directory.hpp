@@ -6,7 +6,11 @@
 //      and leaves when it has not registered again within the grace period.
 //   3. An alias leads to the peer that registered it last.
 //   4. upsert() and on_snapshot() may throw std::bad_alloc. Each peer has changed then as a whole or not at all, and a
-//      later snapshot makes up for the rest. Nothing else needs memory.
+//      later snapshot makes up for the rest. link_of() may throw it, and has changed nothing then. Nothing else needs
+//      memory.
+//   5. A peer that this node does not send to has no link and no send counters, and takes less than 200 bytes beside
+//      its texts. Most nodes of a large registry never talk to each other.
+//   6. The time of a join and of a leave does not depend on the number of peers.
 // Use: directory.on_snapshot(nodes, Directory::Absence::suspect); Peer* peer = directory.find("pong");
 #pragma once
 
@@ -21,9 +25,11 @@
 
 #include <distflow/message.hpp>
 
-#include "base/string_map.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/name_table.hpp"
 #include "base/timer_wheel.hpp"
 #include "runtime/link.hpp"
+#include "runtime/packed_info.hpp"
 
 namespace distflow::runtime {
 
@@ -34,14 +40,18 @@ struct KnownNode {
   bool shares_memory = false;  ///< and is of this machine
 };
 
-/// One node of the registry. Lives until it has left and its link has finished.
-struct Peer {
-  PeerInfo info;
-  std::string prefix;  ///< of every envelope to it
-  Traffic* traffic = nullptr;
-  std::unique_ptr<Link> link;
+/// One node of the registry. Lives until it has left and its link has finished. A registry may have 100,000 of them, so
+/// that state which only sending needs belongs to the link.
+struct Peer : base::ListNode<Peer> {
+  explicit Peer(const PeerInfo& known) : info(known) {}
+
+  PackedInfo info;
+  Peer* next_by_id = nullptr;
+  Peer* next_by_alias = nullptr;
+  std::unique_ptr<Link> link;  ///< null until the first send: Directory::link_of() makes it
   bool is_self = false;
   bool is_suspect = false;
+  bool was_heard = false;  ///< it sent on a connection that can carry answers, and had no link yet
   bool shares_connections = false;
   bool shares_memory = false;
   std::shared_ptr<const void> memory_place{};  ///< held by each connection whose memory this peer has offered
@@ -49,9 +59,10 @@ struct Peer {
 
 class DirectoryObserver {
  public:
-  virtual void on_peer_join(const Peer& peer) = 0;
-  virtual void on_peer_leave(const Peer& peer) = 0;
-  /// The peer is known under `name` (its alias or nodeId) from now on; null: nobody is.
+  virtual void on_peer_join(const PeerInfo& peer) = 0;
+  virtual void on_peer_leave(const PackedInfo& peer) = 0;
+  /// `name` (an alias or a nodeId) means that peer from now on; null: nobody. Also when the peer has moved, for its
+  /// link is another one then.
   virtual void on_binding(std::string_view name, Peer* peer) = 0;
 
  protected:
@@ -64,9 +75,6 @@ struct DirectoryOptions {
 };
 
 class Directory {
- private:
-  using PeerPtr = std::unique_ptr<Peer>;
-
  public:
   enum class Absence { leave, suspect };
 
@@ -85,6 +93,12 @@ class Directory {
   [[nodiscard]] Peer* find(std::string_view name);
   /// By nodeId alone. Loop thread only.
   [[nodiscard]] Peer* find_id(std::string_view node_id);
+  /// The link to a peer that is in the replica; the first call makes it, and may throw. Loop thread only.
+  [[nodiscard]] Link& link_of(Peer& peer) {
+    if (peer.link == nullptr) [[unlikely]]
+      make_link(peer);
+    return *peer.link;
+  }
 
   /// The other nodes, in the order of their joining. Any thread.
   [[nodiscard]] std::vector<PeerInfo> list() const;
@@ -95,9 +109,9 @@ class Directory {
   /// Calls `visit(info)` for each of the other nodes, in the order of their joining. Loop thread only.
   template <class Visit>
   void for_each_other(Visit visit) const {
-    for (const PeerPtr& peer : peers_) {
-      if (!peer->is_self) visit(peer->info);
-    }
+    peers_.for_each([&visit](const Peer& peer) {
+      if (!peer.is_self) visit(peer.info);
+    });
   }
   /// Also of a node that has left and whose link has not finished; empty when there is none. Loop thread only.
   [[nodiscard]] std::string_view alias_on_loop(std::string_view node_id) const;
@@ -111,14 +125,25 @@ class Directory {
   void reap();
 
  private:
-  using Names = base::StringMap<Peer*>;
-  Names::node_type prepare(Names& names, const std::string& name, Peer& peer);
-  static void bind(Names& names, Names::node_type&& prepared);
+  struct ById {
+    static std::string_view name(const Peer& peer) { return peer.info.node_id(); }
+    static Peer*& next(Peer& peer) { return peer.next_by_id; }
+  };
+  struct ByAlias {
+    static std::string_view name(const Peer& peer) { return peer.info.alias(); }
+    static Peer*& next(Peer& peer) { return peer.next_by_alias; }
+  };
+  using Peers = base::IntrusiveList<Peer, Peer>;
+
+  template <class Names>
+  void make_room(Names& names);
+  void bind_alias(Peer& peer);
   Peer& add(const KnownNode& node);
+  void make_link(Peer& peer);
   void change(Peer& peer, const PeerInfo& info);
   void leave(Peer& peer, Counter SendCounters::*reason);
   [[nodiscard]] bool leads_to(std::string_view alias, const Peer& peer) const;
-  void unbind_alias(const Peer& peer);
+  void unbind_alias(Peer& peer);
   void on_grace_over();
 
   LinkParts& parts_;
@@ -126,12 +151,12 @@ class Directory {
   DirectoryObserver& observer_;
   const DirectoryOptions options_;
 
-  mutable std::mutex mutex_;    // held by the loop's thread to change the three below, by others to read them
-  std::vector<PeerPtr> peers_;  // in order of joining
-  Names by_id_;
-  Names by_alias_;
+  mutable std::mutex mutex_;  // held by the loop's thread to change the three below, by others to read them
+  Peers peers_;               // owned, in order of joining
+  base::NameTable<Peer, ById> by_id_;
+  base::NameTable<Peer, ByAlias> by_alias_;  // of each alias, the peer that registered it last
 
-  std::vector<PeerPtr> departed_;
+  Peers departed_;  // owned; those whose links have not finished
   std::vector<std::unique_ptr<Link>> replaced_;
   base::Timer grace_timer_;
 };

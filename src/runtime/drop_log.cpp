@@ -47,10 +47,10 @@ class ShortText {
 ShortText names_of(const Directory& directory) {
   ShortText text;
   std::size_t count = 0;
-  directory.for_each_other([&](const PeerInfo& peer) {
+  directory.for_each_other([&](const PackedInfo& peer) {
     if (count++ >= kNamesMax) return;
     if (count > 1) text.append(", ");
-    text.append_quoted(peer.alias.empty() ? peer.node_id : peer.alias);
+    text.append_quoted(peer.alias().empty() ? peer.node_id() : peer.alias());
   });
   if (count == 0) text.append("nobody else");
   if (count > kNamesMax) {

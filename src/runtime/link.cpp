@@ -5,6 +5,7 @@
 
 #include "base/error_text.hpp"
 #include "base/room.hpp"
+#include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
 
@@ -14,6 +15,7 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
     : parts_(parts),
       traffic_(traffic),
       node_id_(peer.node_id),
+      prefix_(protocol::envelope_prefix(parts.intake.node_id, peer.node_id)),
       host_(peer.host),
       port_(peer.port),
       dialer_(parts.reactor, parts.resolver, {},

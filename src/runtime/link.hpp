@@ -77,6 +77,10 @@ class Link final : private transport::ConnectionObserver {
   Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer);
   ~Link();
 
+  /// The beginning of every envelope to the peer.
+  [[nodiscard]] const std::string& prefix() const { return prefix_; }
+  [[nodiscard]] Traffic& traffic() { return traffic_; }
+
   /// written, queued, or queue_full: of all the frames. shut_down: retired, by what wrote the message.
   SendVerdict send(const transport::EncodedRun& run);
 
@@ -142,6 +146,7 @@ class Link final : private transport::ConnectionObserver {
   LinkParts& parts_;
   Traffic& traffic_;
   const std::string node_id_;
+  const std::string prefix_;
   const std::string host_;
   const std::uint16_t port_;
   ConnectionPtr connection_;            // unopened until dialled; null once retired

@@ -191,12 +191,18 @@ void Node::on_closed() {
   check_closed();
 }
 
-void Node::on_peer_join(const Peer& peer) { delivery_.tell_join(peer.info); }
-void Node::on_peer_leave(const Peer& peer) { delivery_.tell_leave(peer.info); }
+void Node::on_peer_join(const PeerInfo& peer) { delivery_.tell_join(peer); }
+void Node::on_peer_leave(const PackedInfo& peer) { delivery_.tell_leave(peer); }
 void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
 
 void Node::on_heard(std::string_view from) {
-  if (Peer* const peer = find_sharing(from); peer != nullptr && asks(*peer)) peer->link->seek_carrier();
+  Peer* const peer = find_sharing(from);
+  if (peer == nullptr || !asks(*peer)) return;
+  if (peer->link) {
+    peer->link->seek_carrier();
+  } else {
+    peer->was_heard = true;
+  }
 }
 
 /// Who has not said that it shares is sent no notice, whatever somebody says in its name.
@@ -207,7 +213,7 @@ Peer* Node::find_sharing(std::string_view node_id) {
 
 /// Whether this node asks that peer, and not the other way round: if both did, each could move to what the other
 /// leaves.
-bool Node::asks(const Peer& peer) const { return node_id_ > peer.info.node_id; }
+bool Node::asks(const Peer& peer) const { return node_id_ > peer.info.node_id(); }
 
 void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
                      const transport::Connection& connection, Carrier* carrier) {
@@ -218,7 +224,7 @@ void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& no
   }
   if (notice.kind > Kind::end) return on_memory_notice(from, notice, connection, carrier);
   Peer* const peer = find_sharing(from);
-  if (peer == nullptr) return;
+  if (peer == nullptr || peer->link == nullptr) return;
   if (notice.kind == Kind::ask && !asks(*peer)) peer->link->on_ask(notice.nonce);
   if (notice.kind == Kind::may && asks(*peer)) peer->link->on_may(notice.nonce, carrier);
 }

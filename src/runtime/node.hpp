@@ -139,8 +139,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void on_closed() override;
 
   // From the directory.
-  void on_peer_join(const Peer& peer) override;
-  void on_peer_leave(const Peer& peer) override;
+  void on_peer_join(const PeerInfo& peer) override;
+  void on_peer_leave(const PackedInfo& peer) override;
   void on_binding(std::string_view name, Peer* peer) override;
 
   // From what others send.

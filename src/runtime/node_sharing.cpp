@@ -35,7 +35,7 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
     return;
   }
   Peer* const peer = find_sharing(from);
-  if (peer == nullptr) return;
+  if (peer == nullptr || peer->link == nullptr) return;
   if (notice.kind == Kind::mapped) peer->link->on_mapped(connection, notice.nonce);
   if (notice.kind == Kind::unmapped) peer->link->on_unmapped(connection, notice.nonce);
 }

@@ -19,37 +19,46 @@ Router::Router(RouterParts parts)
     : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {}
 
 SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message) {
-  if (target->peer == nullptr) {
-    if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
-  }
-  if (target->peer != nullptr) return send_to(*target->peer, message, suffix_.at(parts_.reactor.wall_ms()));
+  if (has_route(target)) return send_along(target->route, message, suffix_.at(parts_.reactor.wall_ms()));
   ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = parts_.reactor.wall_ms()};
   const SendVerdict verdict = copy_message(message, parts_.options.frame_size_max, parked);
   return verdict == SendVerdict::queued ? park(target, std::move(parked)) : verdict;
 }
 
-SendVerdict Router::send_to(Peer& peer, const OutgoingMessage& message, std::string_view suffix) {
-  if (!parts_.out.is_open()) return send_through(parts_.out, peer, message, suffix);
-  // Sent by what writes another message in place: it needs a place of its own.
-  transport::OutBuffer nested(parts_.out.pool());
-  return send_through(nested, peer, message, suffix);
+/// Whether the directory knows by now where the name leads.
+bool Router::finds_route(const TargetPtr& target) {
+  if (Peer* const peer = parts_.directory.find(target->name)) bind(target, peer);
+  return static_cast<bool>(target->route);
 }
 
-SendVerdict Router::send_through(transport::OutBuffer& out, Peer& peer, const OutgoingMessage& message,
+SendVerdict Router::send_along(Route route, const OutgoingMessage& message, std::string_view suffix) {
+  Link& link = route.link();  // before the payload is written: its writer may change where the name leads
+  if (!parts_.out.is_open()) return send_through(parts_.out, link, message, suffix);
+  // Sent by what writes another message in place: it needs a place of its own.
+  transport::OutBuffer nested(parts_.out.pool());
+  return send_through(nested, link, message, suffix);
+}
+
+SendVerdict Router::send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                                  std::string_view suffix) {
   transport::EncodedFrame frame;
-  const SendVerdict verdict = write_frame(out, peer.prefix, message, suffix, parts_.options.frame_size_max, frame);
-  return verdict == SendVerdict::queued ? peer.link->send(frame) : verdict;
+  const SendVerdict verdict = write_frame(out, link.prefix(), message, suffix, parts_.options.frame_size_max, frame);
+  return verdict == SendVerdict::queued ? link.send(frame) : verdict;
+}
+
+/// The counters of the peer that the name leads to; of messages to no known peer when it leads nowhere.
+Traffic& Router::traffic_of(const TargetState& target) {
+  return target.route ? target.route.link().traffic() : parts_.traffic.unresolved();
 }
 
 void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
   // Addressed to who had the name then: to whoever has it now it would be misrouted.
-  const bool is_current = target->peer != nullptr && target->version.load(std::memory_order_relaxed) == version;
+  const bool is_current = target->route && target->version.load(std::memory_order_relaxed) == version;
   SendVerdict verdict = SendVerdict::queue_full;
-  const auto send = [&] { verdict = target->peer->link->send(run); };
+  const auto send = [&] { verdict = target->route.link().send(run); };
   if (is_current && parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
   if (is_current && run.count > 1) return send_one_by_one(target, version, run);
-  Traffic& traffic = target->peer != nullptr ? *target->peer->traffic : parts_.traffic.unresolved();
+  Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, run.count);
   if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
   add_owned(traffic.out.dropped_peer_left, run.count);
@@ -67,24 +76,20 @@ void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, con
 
 void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   SendVerdict verdict = SendVerdict::out_of_memory;
-  Traffic* traffic = &parts_.traffic.unresolved();
   const auto send = [&] {
-    if (target->peer == nullptr) {
-      if (Peer* peer = parts_.directory.find(target->name)) bind(target, peer);
-    }
-    if (target->peer != nullptr) {
+    if (has_route(target)) {
       EnvelopeSuffix suffix;
-      traffic = target->peer->traffic;
-      verdict = send_to(*target->peer, message.outgoing(), suffix.at(message.timestamp));
+      verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
     } else {
       verdict = park(target, std::move(message));
     }
   };
   if (parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
   // Its verdict was given on the other thread, as queued.
-  add_owned(traffic->out.accepted, 1);
-  if (verdict == SendVerdict::unresolved) return add_owned(traffic->out.dropped_unresolved, 1);  // told by park()
-  traffic->note_dropped(&SendCounters::dropped_queue_full, 1);
+  Traffic& traffic = traffic_of(*target);
+  add_owned(traffic.out.accepted, 1);
+  if (verdict == SendVerdict::unresolved) return add_owned(traffic.out.dropped_unresolved, 1);  // told by park()
+  traffic.note_dropped(&SendCounters::dropped_queue_full, 1);
 }
 
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
@@ -128,7 +133,7 @@ void Router::on_answer(const std::string& name, Answer answer) {
   const TargetPtr target = parts_.targets.find(name);
   if (target == nullptr) return;
   target->is_asking = false;
-  if (answer == Answer::not_found && target->peer == nullptr) {
+  if (answer == Answer::not_found && !target->route) {
     target->unknown_until = parts_.reactor.now() + kUnknownFor;
     parts_.drops.tell_unresolved(*target, NoPeer::unknown, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
@@ -137,7 +142,7 @@ void Router::on_answer(const std::string& name, Answer answer) {
 
 void Router::on_snapshot() {
   for (const TargetPtr& target : waiting()) {
-    if (Peer* peer = parts_.directory.find(target->name)) {
+    if (Peer* const peer = parts_.directory.find(target->name)) {
       bind(target, peer);
     } else {
       ask_for(*target);
@@ -152,16 +157,18 @@ void Router::on_binding(std::string_view name, Peer* peer) {
   static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
 }
 
-/// Has the name lead to the peer, or to nobody if it throws.
+/// Makes the name lead to the peer, or nowhere if this throws.
 void Router::bind(const TargetPtr& target, Peer* peer) {
-  target->peer = peer;
+  target->route = {};
   if (peer == nullptr) return target->publish({});
   try {
+    Link& link = parts_.directory.link_of(*peer);
+    target->route = Route(link);
     // What is parked goes first: only then may other threads encode for it by themselves.
     flush_parked(target);
-    target->publish(peer->prefix);
+    if (target->prefix != link.prefix()) target->publish(link.prefix());
   } catch (const std::bad_alloc&) {
-    target->peer = nullptr;
+    target->route = {};
     target->publish({});
     throw;
   }
@@ -174,11 +181,11 @@ void Router::flush_parked(const TargetPtr& target) {
     for (; count < target->parked.size(); ++count) {
       const ParkedMessage& message = target->parked[count];
       EnvelopeSuffix suffix;
-      const SendVerdict verdict = send_to(*target->peer, message.outgoing(), suffix.at(message.timestamp));
+      const SendVerdict verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
       if (is_under_way(verdict)) continue;
       add_owned(unresolved.accepted, 1);
       add_owned(unresolved.dropped_queue_full, 1);
-      parts_.drops.tell_sent(*target->peer->traffic, &SendCounters::dropped_queue_full, 1, nullptr);
+      parts_.drops.tell_sent(traffic_of(*target), &SendCounters::dropped_queue_full, 1, nullptr);
     }
   };
   try {
@@ -220,7 +227,7 @@ void Router::on_patrol() {
   const base::Duration patience = parts_.options.connect_deadline;
   for (auto next = waiting_.begin(); next != waiting_.end();) {
     const TargetPtr target = (next++)->second;  // what is done to it may take it out, and no other
-    if (Peer* peer = parts_.directory.find(target->name)) {
+    if (Peer* const peer = parts_.directory.find(target->name)) {
       static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
     }
     if (target->parked.empty() || now - target->parked_since < patience) continue;

@@ -55,7 +55,7 @@ class Router {
   /// A message from a thread that found the target unresolved.
   void send_parked(const TargetPtr& target, ParkedMessage message);
 
-  /// `name` is known as `peer` from now on; null: unknown.
+  /// `name` means that peer from now on; null: nobody.
   void on_binding(std::string_view name, Peer* peer);
   enum class Answer { found, not_found, failed };
   /// What the PMD said; when found, the directory knows the peer already.
@@ -70,9 +70,12 @@ class Router {
   [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
 
  private:
-  SendVerdict send_to(Peer& peer, const OutgoingMessage& message, std::string_view suffix);
-  SendVerdict send_through(transport::OutBuffer& out, Peer& peer, const OutgoingMessage& message,
+  bool has_route(const TargetPtr& target) { return target->route || finds_route(target); }
+  [[gnu::noinline]] bool finds_route(const TargetPtr& target);
+  SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
+  SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                            std::string_view suffix);
+  Traffic& traffic_of(const TargetState& target);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
   SendVerdict park(const TargetPtr& target, ParkedMessage message);
   void flush_parked(const TargetPtr& target);

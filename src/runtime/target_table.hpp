@@ -1,6 +1,6 @@
 // The names that this node sends to: what each resolves to, and what waits for its answer.
 //
-//     name ──▶ TargetState ──▶ Peer            (loop thread)
+//     name ──▶ TargetState ──▶ Route           (loop thread)
 //                   └── prefix, version        (any thread: what an envelope to it begins with)
 //
 //   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
@@ -21,10 +21,9 @@
 #include "base/string_map.hpp"
 #include "base/time.hpp"
 #include "runtime/outgoing_message.hpp"
+#include "runtime/route.hpp"
 
 namespace distflow::runtime {
-
-struct Peer;
 
 struct TargetState {
   TargetState(std::string_view target_name, std::uint64_t host_instance) : name(target_name), instance(host_instance) {}
@@ -35,17 +34,18 @@ struct TargetState {
   // Any thread.
   std::atomic<std::uint64_t> version{1};
   std::mutex mutex;    // held to change or copy `prefix`, which is rare
-  std::string prefix;  // empty while unresolved
+  std::string prefix;  // empty: the loop writes the envelope, once the name leads somewhere
 
   // Loop thread.
-  Peer* peer = nullptr;
+  Route route;
   std::vector<ParkedMessage> parked;
   bool is_asking = false;
   std::uint16_t told = 0;  // of the drop log
   base::Instant parked_since = base::kNever;
   base::Instant unknown_until = base::Instant::min();  // the PMD has said that there is no such node
 
-  /// Publishes what envelopes to this name begin with; empty: unresolved. Loop thread only.
+  /// Publishes the beginning of envelopes to this name; empty: other threads hand over the payload alone. Loop thread
+  /// only.
   void publish(std::string_view new_prefix) {
     const std::scoped_lock lock(mutex);
     prefix = new_prefix;
