@@ -27,6 +27,7 @@
 #include "runtime/frame_writer.hpp"
 #include "runtime/inbound.hpp"
 #include "runtime/mailbox.hpp"
+#include "tests/support/lone_directory.hpp"
 #include "tests/support/memory_backend.hpp"
 #include "tests/support/sample_frames.hpp"
 #include "tests/support/unshared.hpp"
@@ -250,6 +251,24 @@ void send() {
   handle_all(1 + 2 * kMessages);
 }
 
+/// Nodes that leave a registry of so many others: those that came last. Counted in place of messages.
+void leave(std::size_t others) {
+  LoneDirectory directory;
+  directory.left.reserve(2 * kMessages);
+  const auto id = [](std::size_t number) { return "peer" + std::to_string(number); };
+  const std::size_t all = others + 2 * kMessages;
+  for (std::size_t i = 0; i < all; ++i) {
+    directory->upsert({.info = {.node_id = id(i), .alias = "alias" + id(i), .host = "127.0.0.1", .port = 1}});
+  }
+  std::vector<std::string> leaving;
+  for (std::size_t i = others; i < all; ++i) leaving.push_back(id(i));
+  const std::string* next = leaving.data();
+  count([&] {
+    for (std::size_t i = 0; i < kMessages; ++i) directory->remove(*next++);
+  });
+  DF_ASSERT(directory.left.size() == 2 * kMessages);
+}
+
 struct Kernel {
   std::string_view name;
   std::function<void()> run;
@@ -265,6 +284,8 @@ const std::array kKernels{
     Kernel{"pass_mailbox", pass_mailbox},
     Kernel{"receive_inline", receive_inline},
     Kernel{"send", send},
+    Kernel{"leave_1000", [] { leave(1000); }},
+    Kernel{"leave_10000", [] { leave(10'000); }},
 };
 
 }  // namespace
