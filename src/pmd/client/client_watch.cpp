@@ -1,21 +1,39 @@
 #include "pmd/client/client_watch.hpp"
 
-#include <algorithm>
+#include <string>
+#include <unordered_map>
 #include <utility>
 
 namespace distflow::pmd {
 namespace {
 
-void apply(std::vector<protocol::NodeInfo>& nodes, protocol::Event event) {
-  const auto is_same = [&event](const protocol::NodeInfo& node) { return node.node_id == event.peer.node_id; };
-  const auto known = std::find_if(nodes.begin(), nodes.end(), is_same);
-  if (event.kind == protocol::EventKind::leave) {
-    if (known != nodes.end()) nodes.erase(known);
-  } else if (known != nodes.end()) {
-    *known = std::move(event.peer);
-  } else {
-    nodes.push_back(std::move(event.peer));
+using protocol::Event;
+using protocol::NodeInfo;
+
+/// Applies to the list all changes since it was made. One pass over each, as both may be long.
+void apply(std::vector<NodeInfo>& nodes, std::vector<Event> events) {
+  std::unordered_map<std::string, std::size_t> places;  // of those that are there
+  for (std::size_t i = 0; i < nodes.size(); ++i) places.emplace(nodes[i].node_id, i);
+  std::vector<bool> has_left(nodes.size());
+  for (Event& event : events) {
+    const auto known = places.find(event.peer.node_id);
+    if (event.kind == protocol::EventKind::leave) {
+      if (known == places.end()) continue;
+      has_left[known->second] = true;
+      places.erase(known);
+    } else if (known != places.end()) {
+      nodes[known->second] = std::move(event.peer);
+    } else {
+      places.emplace(event.peer.node_id, nodes.size());
+      nodes.push_back(std::move(event.peer));
+      has_left.push_back(false);
+    }
   }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!has_left[i] && kept++ != i) nodes[kept - 1] = std::move(nodes[i]);
+  }
+  nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(kept), nodes.end());
 }
 
 }  // namespace
@@ -30,13 +48,14 @@ void ClientWatch::end() {
   held_.clear();
 }
 
-std::vector<protocol::NodeInfo> ClientWatch::complete(std::vector<protocol::NodeInfo> nodes,
-                                                      std::optional<std::uint64_t> revision) {
+std::vector<NodeInfo> ClientWatch::complete(std::vector<NodeInfo> nodes, std::optional<std::uint64_t> revision) {
   state_ = State::live;
   revision_ = revision;
-  for (protocol::Event& event : std::exchange(held_, {})) {
-    if (take(event) == Verdict::tell) apply(nodes, std::move(event));
+  std::vector<Event> news;
+  for (Event& event : std::exchange(held_, {})) {
+    if (take(event) == Verdict::tell) news.push_back(std::move(event));
   }
+  if (!news.empty()) apply(nodes, std::move(news));
   return nodes;
 }
 
