@@ -35,13 +35,14 @@ struct Server::Entrance {
   stream::Listener listener;
 };
 
-Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options)
+Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options, RegistryStore* store)
     : reactor_(reactor),
       log_(log),
       options_(std::move(options)),
       blocks_(kBlocks),
       streams_(reactor),
-      handler_(reactor, log, options_, counters_, streams_, Delegate<void()>::to<&Server::begin_shutdown>(*this)),
+      handler_(reactor, log, options_, counters_, streams_, store,
+               Delegate<void()>::to<&Server::begin_shutdown>(*this)),
       idle_timer_(Delegate<void()>::to<&Server::on_idle>(*this)),
       shutdown_timer_(Delegate<void()>::to<&Server::on_shutdown_deadline>(*this)),
       peer_lines_(20, base::seconds(10)) {}

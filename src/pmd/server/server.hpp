@@ -23,8 +23,9 @@ namespace distflow::pmd {
 
 class Server final : private SessionHost {
  public:
-  /// `reactor` and `log` must outlive the server.
-  Server(io::Reactor& reactor, const base::Log& log, ServerOptions options);
+  /// `reactor` and `log` must outlive the server, and so must `store`, which decides who gets a name; without one the
+  /// server does by itself.
+  Server(io::Reactor& reactor, const base::Log& log, ServerOptions options, RegistryStore* store = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -1,0 +1,62 @@
+// Tells sessions what has changed in the registry: watchers of joins and leaves, a session of a registration of its own
+// that is lost, and of the PMD's end if it has asked for that.
+//
+// Loop thread only.
+//   1. An event is written once, whatever the number of watchers.
+//   2. A watcher that there was no memory to tell would never know what it missed: its connection ends.
+//   3. After stop() nothing is told but the PMD's end.
+// Use: announcer.tell_join(entry.node, registry.revision()); ... announcer.tell_leaves(departures);
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "pmd/server/options.hpp"
+#include "pmd/server/registry.hpp"
+#include "pmd/server/session.hpp"
+#include "pmd/server/watchers.hpp"
+#include "protocol/pmd_reply.hpp"
+
+namespace distflow::pmd {
+
+class Announcer {
+ public:
+  /// All must outlive the announcer.
+  Announcer(io::Reactor& reactor, base::ChunkPool& chunks, const ServerOptions& options, ServerCounters& counters);
+
+  /// Joins and leaves, from the next one on. May throw std::bad_alloc, and has done nothing then.
+  void watch(Session& session) { watchers_.add(session); }
+  /// Losses: the session registers with a secret, and so knows the event. May throw std::bad_alloc.
+  void tell_of_losses(Session& session) { told_of_loss_[session.id()] = &session; }
+  /// The session has taken something that was sent.
+  void on_sent(Session& session) { watchers_.on_sent(session); }
+  /// The session is gone.
+  void forget(Session& session);
+
+  void tell_join(const protocol::NodeInfo& node, std::uint64_t revision);
+  void tell_leaves(const std::vector<Registry::Departure>& departures);
+  /// The owner's registration is no more. Nothing happens when it has not asked for that. `holder` is who has the
+  /// nodeId now, or null.
+  void tell_loss(OwnerId owner, std::string_view node_id, protocol::LossReason reason,
+                 const protocol::NodeInfo* holder);
+  /// The PMD is about to end because it was told to.
+  void tell_shutdown(Session& session);
+  void stop() { is_stopped_ = true; }
+
+ private:
+  void tell(std::string_view event);
+  template <class Call>
+  void tell_or_disconnect(Call&& call);
+  /// Writes `event` to the session; false when there is no chunk for it.
+  bool send(Session& session, std::string_view event);
+
+  io::Reactor& reactor_;
+  ServerCounters& counters_;
+  transport::OutBuffer out_;
+  Watchers watchers_;
+  std::unordered_map<OwnerId, Session*> told_of_loss_;  // sessions that registered with a secret
+  bool is_stopped_ = false;
+};
+
+}  // namespace distflow::pmd
