@@ -4,6 +4,7 @@
 
 #include "tests/support/loopback_pmd.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 
 namespace distflow::pmd {
@@ -14,15 +15,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Claims : public ::testing::Test {
+class Claims : public OverStores {
  protected:
   void SetUp() override { ASSERT_TRUE(pmd.start()); }
   const ServerCounters& counters() { return pmd.server().counters(); }
 
-  MemoryPmd pmd;
+  MemoryPmd pmd{{}, store()};
 };
+DF_OVER_STORES(Claims);
 
-TEST_F(Claims, a_claim_is_granted_as_soon_as_the_holder_has_gone) {
+TEST_P(Claims, a_claim_is_granted_as_soon_as_the_holder_has_gone) {
   const auto old_node = pmd.connect();
   const auto new_node = pmd.connect();
   pmd.ask(old_node, register_text("id1", "pong"));
@@ -34,7 +36,7 @@ TEST_F(Claims, a_claim_is_granted_as_soon_as_the_holder_has_gone) {
   EXPECT_EQ(counters().claims_granted, 1u);
 }
 
-TEST_F(Claims, a_claim_whose_holder_stays_is_refused_after_the_grace_period_with_the_holder_named) {
+TEST_P(Claims, a_claim_whose_holder_stays_is_refused_after_the_grace_period_with_the_holder_named) {
   const auto old_node = pmd.connect();
   const auto new_node = pmd.connect();
   pmd.ask(old_node, register_text("id1", "pong"));
@@ -50,7 +52,7 @@ TEST_F(Claims, a_claim_whose_holder_stays_is_refused_after_the_grace_period_with
   EXPECT_EQ(counters().claims_refused, 1u);
 }
 
-TEST_F(Claims, what_follows_a_claim_on_its_connection_is_answered_after_it) {
+TEST_P(Claims, what_follows_a_claim_on_its_connection_is_answered_after_it) {
   const auto old_node = pmd.connect();
   const auto new_node = pmd.connect();
   pmd.ask(old_node, register_text("id1", "pong"));
@@ -62,7 +64,7 @@ TEST_F(Claims, what_follows_a_claim_on_its_connection_is_answered_after_it) {
   EXPECT_THAT(pmd.receive(new_node), ElementsAre(kSuccess, HasSubstr(R"("rev":3,"nodes":[{"nodeId":"id2")"), kSuccess));
 }
 
-TEST_F(Claims, claims_to_one_alias_are_granted_in_the_order_they_came) {
+TEST_P(Claims, claims_to_one_alias_are_granted_in_the_order_they_came) {
   const auto a = pmd.connect();
   const auto b = pmd.connect();
   const auto c = pmd.connect();
@@ -76,7 +78,7 @@ TEST_F(Claims, claims_to_one_alias_are_granted_in_the_order_they_came) {
   EXPECT_THAT(pmd.receive(c), ElementsAre(kSuccess));
 }
 
-TEST_F(Claims, a_holder_that_takes_another_alias_unregisters_or_expires_has_gone_too) {
+TEST_P(Claims, a_holder_that_takes_another_alias_unregisters_or_expires_has_gone_too) {
   const auto holder = pmd.connect();
   const auto b = pmd.connect();
   const auto c = pmd.connect();
@@ -94,14 +96,14 @@ TEST_F(Claims, a_holder_that_takes_another_alias_unregisters_or_expires_has_gone
   EXPECT_THAT(pmd.receive(d), ElementsAre(kSuccess));
 }
 
-TEST_F(Claims, a_holder_on_the_claims_own_connection_is_not_waited_for) {
+TEST_P(Claims, a_holder_on_the_claims_own_connection_is_not_waited_for) {
   const auto peer = pmd.connect();
   pmd.ask(peer, register_text("id1", "pong"));
   EXPECT_THAT(pmd.ask(peer, register_text("id2", "pong")), HasSubstr("already in use"));
   EXPECT_EQ(counters().claims_parked, 0u);
 }
 
-TEST_F(Claims, a_claim_with_much_behind_it_is_not_waited_with) {
+TEST_P(Claims, a_claim_with_much_behind_it_is_not_waited_with) {
   const auto holder = pmd.connect();
   const auto hasty = pmd.connect();
   pmd.ask(holder, register_text("id1", "pong"));
@@ -114,7 +116,7 @@ TEST_F(Claims, a_claim_with_much_behind_it_is_not_waited_with) {
   EXPECT_THAT(frames[0], HasSubstr("already in use"));
 }
 
-TEST_F(Claims, nobody_is_refused_because_the_pmd_itself_stood_still) {
+TEST_P(Claims, nobody_is_refused_because_the_pmd_itself_stood_still) {
   const auto old_node = pmd.connect();
   const auto new_node = pmd.connect();
   pmd.ask(old_node, register_text("id1", "pong"));
@@ -129,7 +131,7 @@ TEST_F(Claims, nobody_is_refused_because_the_pmd_itself_stood_still) {
   EXPECT_THAT(pmd.receive(third), ElementsAre(HasSubstr("already in use")));
 }
 
-TEST_F(Claims, a_claimant_that_goes_is_forgotten) {
+TEST_P(Claims, a_claimant_that_goes_is_forgotten) {
   const auto holder = pmd.connect();
   const auto claimant = pmd.connect();
   pmd.ask(holder, register_text("id1", "pong"));
@@ -141,10 +143,13 @@ TEST_F(Claims, a_claimant_that_goes_is_forgotten) {
   EXPECT_EQ(pmd.server().connection_count(), 0u);
 }
 
-TEST(ClaimBound, beyond_the_bound_claims_are_refused_without_a_wait) {
+class ClaimBound : public OverStores {};
+DF_OVER_STORES(ClaimBound);
+
+TEST_P(ClaimBound, beyond_the_bound_claims_are_refused_without_a_wait) {
   ServerOptions options;
   options.claim_count_max = 2;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto holder = pmd.connect();
   pmd.ask(holder, register_text("id0", "pong"));
@@ -154,9 +159,7 @@ TEST(ClaimBound, beyond_the_bound_claims_are_refused_without_a_wait) {
   EXPECT_THAT(pmd.ask(pmd.connect(), register_text("id3", "pong")), HasSubstr("already in use"));
 }
 
-TEST(ClaimShutdown, a_claim_that_waits_does_not_keep_the_pmd_from_ending) {
-  MemoryPmd pmd;
-  ASSERT_TRUE(pmd.start());
+TEST_P(Claims, a_claim_that_waits_does_not_keep_the_pmd_from_ending) {
   const auto holder = pmd.connect();
   pmd.ask(holder, register_text("id1", "pong"));
   pmd.send(pmd.connect(), register_text("id2", "pong"));
@@ -166,8 +169,8 @@ TEST(ClaimShutdown, a_claim_that_waits_does_not_keep_the_pmd_from_ending) {
 }
 
 /// The kernel closes a killed process's sockets; whether the PMD sees that before the new connection's claim is chance.
-TEST(ClaimRestart, two_hundred_restarts_with_the_same_alias_are_never_refused) {
-  LoopbackPmd pmd;
+TEST_P(ClaimBound, two_hundred_restarts_with_the_same_alias_are_never_refused) {
+  LoopbackPmd pmd({}, store());
   PmdTestClient node(pmd.port());
   ASSERT_EQ(pmd.ask(node, register_text("id0", "pong")), kSuccess);
   for (int i = 1; i <= 200; ++i) {

@@ -6,6 +6,7 @@
 
 #include "tests/support/loopback_pmd.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 
 namespace distflow::pmd {
@@ -15,13 +16,14 @@ using namespace test;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class PmdPoints : public ::testing::Test {
+class PmdPoints : public OverStores {
  protected:
   void SetUp() override { ASSERT_TRUE(pmd.start()); }
-  MemoryPmd pmd;
+  MemoryPmd pmd{{}, store()};
 };
+DF_OVER_STORES(PmdPoints);
 
-TEST_F(PmdPoints, point_1_it_listens_on_loopback_by_default_and_warns_when_asked_for_more) {
+TEST_P(PmdPoints, point_1_it_listens_on_loopback_by_default_and_warns_when_asked_for_more) {
   LoopbackPmd loopback;
   PmdTestClient ipv4(loopback.port());
   EXPECT_EQ(loopback.ask(ipv4, request_text("list")), kNoNodes);
@@ -43,7 +45,7 @@ TEST_F(PmdPoints, point_1_it_listens_on_loopback_by_default_and_warns_when_asked
   EXPECT_THAT(open.log(), HasSubstr("other machines can reach"));
 }
 
-TEST_F(PmdPoints, point_2_a_node_that_never_sends_a_heartbeat_lives_as_long_as_its_connection) {
+TEST_P(PmdPoints, point_2_a_node_that_never_sends_a_heartbeat_lives_as_long_as_its_connection) {
   const auto node = pmd.connect();
   const auto other = pmd.connect();
   EXPECT_EQ(pmd.ask(node, register_text("id1", "pong")), kSuccess);
@@ -53,7 +55,7 @@ TEST_F(PmdPoints, point_2_a_node_that_never_sends_a_heartbeat_lives_as_long_as_i
   EXPECT_EQ(pmd.ask(other, resolve_text("pong")), kNotFound);
 }
 
-TEST_F(PmdPoints, point_2_a_node_that_has_sent_a_heartbeat_expires_without_more_of_them) {
+TEST_P(PmdPoints, point_2_a_node_that_has_sent_a_heartbeat_expires_without_more_of_them) {
   const auto node = pmd.connect();
   const auto other = pmd.connect();
   pmd.ask(node, register_text("id1", "pong"));
@@ -67,7 +69,7 @@ TEST_F(PmdPoints, point_2_a_node_that_has_sent_a_heartbeat_expires_without_more_
   EXPECT_EQ(pmd.server().counters().expiries, 1u);
 }
 
-TEST_F(PmdPoints, point_2_a_node_that_declared_a_ttl_expires_without_heartbeats) {
+TEST_P(PmdPoints, point_2_a_node_that_declared_a_ttl_expires_without_heartbeats) {
   const auto node = pmd.connect();
   const auto watcher = pmd.connect();
   pmd.ask(watcher, request_text("watch"));
@@ -83,7 +85,7 @@ TEST_F(PmdPoints, point_2_a_node_that_declared_a_ttl_expires_without_heartbeats)
   EXPECT_THAT(events[0], HasSubstr("peer:leave"));
 }
 
-TEST_F(PmdPoints, point_3_the_entry_belongs_to_the_connection_that_registered_it_last) {
+TEST_P(PmdPoints, point_3_the_entry_belongs_to_the_connection_that_registered_it_last) {
   const auto old_connection = pmd.connect();
   const auto new_connection = pmd.connect();
   const std::string registration = register_text("id1", "pong", R"(,"secret":"s")");
@@ -94,7 +96,7 @@ TEST_F(PmdPoints, point_3_the_entry_belongs_to_the_connection_that_registered_it
   EXPECT_EQ(pmd.server().counters().leaves, 0u);
 }
 
-TEST_F(PmdPoints, point_4_a_registration_replaces_the_entry_as_a_whole) {
+TEST_P(PmdPoints, point_4_a_registration_replaces_the_entry_as_a_whole) {
   const auto node = pmd.connect();
   pmd.ask(node, register_text("id1", "old", R"(,"caps":["x"],"meta":{"a":"b"})"));
   EXPECT_EQ(pmd.ask(node, register_text("id1", "new")), kSuccess);
@@ -102,7 +104,7 @@ TEST_F(PmdPoints, point_4_a_registration_replaces_the_entry_as_a_whole) {
   EXPECT_THAT(pmd.ask(node, resolve_text("new")), Not(HasSubstr("caps")));
 }
 
-TEST_F(PmdPoints, point_5_the_watch_reply_carries_revision_and_nodes_and_each_event_a_revision) {
+TEST_P(PmdPoints, point_5_the_watch_reply_carries_revision_and_nodes_and_each_event_a_revision) {
   const auto node = pmd.connect();
   const auto watcher = pmd.connect();
   pmd.ask(node, register_text("id1", "pong"));
@@ -116,7 +118,7 @@ TEST_F(PmdPoints, point_5_the_watch_reply_carries_revision_and_nodes_and_each_ev
                        R"("host":"localhost","port":45401,"lastHeartbeat":1795374131949},"rev":2}})");
 }
 
-TEST_F(PmdPoints, point_6_caps_and_meta_are_kept_and_given_out) {
+TEST_P(PmdPoints, point_6_caps_and_meta_are_kept_and_given_out) {
   const auto node = pmd.connect();
   pmd.ask(node, register_text("id1", "pong", R"(,"meta":{"zone":"a"},"caps":["one","two"],"unknown":7)"));
   EXPECT_EQ(pmd.ask(node, resolve_text("pong")),
@@ -124,7 +126,7 @@ TEST_F(PmdPoints, point_6_caps_and_meta_are_kept_and_given_out) {
             R"("port":45401,"lastHeartbeat":1795374131949,"caps":["one","two"],"meta":{"zone":"a"}}}})");
 }
 
-TEST_F(PmdPoints, point_7_what_typescript_does_not_know_goes_only_to_those_whose_caps_ask_for_it) {
+TEST_P(PmdPoints, point_7_what_typescript_does_not_know_goes_only_to_those_whose_caps_ask_for_it) {
   const auto ours = pmd.connect();
   const auto other_caps = pmd.connect();
   const auto typescript = pmd.connect();
@@ -138,7 +140,7 @@ TEST_F(PmdPoints, point_7_what_typescript_does_not_know_goes_only_to_those_whose
   EXPECT_TRUE(pmd.receive(typescript).empty());
 }
 
-TEST_F(PmdPoints, point_8_an_address_that_another_node_has_taken_over_resolves_by_the_new_node_id_alone) {
+TEST_P(PmdPoints, point_8_an_address_that_another_node_has_taken_over_resolves_by_the_new_node_id_alone) {
   const auto first = pmd.connect();
   const auto second = pmd.connect();
   pmd.ask(first, register_text("id1", "pong"));
@@ -148,7 +150,7 @@ TEST_F(PmdPoints, point_8_an_address_that_another_node_has_taken_over_resolves_b
   EXPECT_EQ(pmd.ask(second, resolve_text("id1")), kNotFound);
 }
 
-TEST_F(PmdPoints, point_10_only_the_owning_connection_unregisters) {
+TEST_P(PmdPoints, point_10_only_the_owning_connection_unregisters) {
   const auto node = pmd.connect();
   const auto stranger = pmd.connect();
   const std::string unregister = unregister_text("id1");
@@ -159,7 +161,7 @@ TEST_F(PmdPoints, point_10_only_the_owning_connection_unregisters) {
   EXPECT_EQ(pmd.ask(node, unregister), kNotFound);
 }
 
-TEST_F(PmdPoints, point_10_only_loopback_peers_shut_down) {
+TEST_P(PmdPoints, point_10_only_loopback_peers_shut_down) {
   const auto remote = pmd.connect(*io::Address::parse("192.0.2.1", 50'000));
   EXPECT_THAT(pmd.ask(remote, request_text("shutdown")), HasSubstr("error"));
   pmd.advance(base::seconds(2));
@@ -170,7 +172,7 @@ TEST_F(PmdPoints, point_10_only_loopback_peers_shut_down) {
   EXPECT_TRUE(pmd.server().is_finished());
 }
 
-TEST_F(PmdPoints, point_10_nobody_ends_a_pmd_that_nodes_are_registered_with_unless_by_force) {
+TEST_P(PmdPoints, point_10_nobody_ends_a_pmd_that_nodes_are_registered_with_unless_by_force) {
   const auto node = pmd.connect();
   const auto asking = pmd.connect();
   pmd.ask(node, register_text("id1", "pong"));
@@ -188,7 +190,7 @@ TEST_F(PmdPoints, point_10_nobody_ends_a_pmd_that_nodes_are_registered_with_unle
   EXPECT_TRUE(pmd.server().is_finished());
 }
 
-TEST_F(PmdPoints, point_11_shutdown_closes_its_connections_and_ends) {
+TEST_P(PmdPoints, point_11_shutdown_closes_its_connections_and_ends) {
   const auto node = pmd.connect();
   const auto watcher = pmd.connect();
   const auto asking = pmd.connect();
@@ -202,7 +204,7 @@ TEST_F(PmdPoints, point_11_shutdown_closes_its_connections_and_ends) {
   EXPECT_TRUE(pmd.receive(watcher).empty()) << "nobody leaves because the PMD ends";
 }
 
-TEST_F(PmdPoints, point_12_an_announcement_beyond_the_limit_closes_the_connection_and_is_counted_and_logged) {
+TEST_P(PmdPoints, point_12_an_announcement_beyond_the_limit_closes_the_connection_and_is_counted_and_logged) {
   const auto good = pmd.connect();
   const std::string body(64 * 1024 - 2, 'x');
   EXPECT_THAT(pmd.ask(good, '"' + body + '"'), HasSubstr("Invalid JSON")) << "a frame at the limit is read";
@@ -216,7 +218,7 @@ TEST_F(PmdPoints, point_12_an_announcement_beyond_the_limit_closes_the_connectio
   EXPECT_THAT(pmd.log(), HasSubstr("more bytes than this connection's limit"));
 }
 
-TEST_F(PmdPoints, point_13_bad_json_gets_an_error_and_the_sixteenth_on_a_connection_closes_it) {
+TEST_P(PmdPoints, point_13_bad_json_gets_an_error_and_the_sixteenth_on_a_connection_closes_it) {
   const auto peer = pmd.connect();
   for (int i = 0; i < 15; ++i) {
     EXPECT_EQ(pmd.ask(peer, "{nonsense"), R"({"type":"response","payload":{"error":"Invalid JSON"}})");
@@ -228,7 +230,7 @@ TEST_F(PmdPoints, point_13_bad_json_gets_an_error_and_the_sixteenth_on_a_connect
   EXPECT_EQ(pmd.server().counters().malformed_closed, 1u);
 }
 
-TEST_F(PmdPoints, point_14_a_registration_without_usable_node_id_host_or_port_is_refused_and_nothing_is_stored) {
+TEST_P(PmdPoints, point_14_a_registration_without_usable_node_id_host_or_port_is_refused_and_nothing_is_stored) {
   const auto peer = pmd.connect();
   for (const char* payload : {R"({})", R"({"nodeId":"","host":"h","port":1})", R"({"nodeId":"id1","port":1})",
                               R"({"nodeId":"id1","host":"","port":1})", R"({"nodeId":"id1","host":"h"})",
@@ -241,7 +243,7 @@ TEST_F(PmdPoints, point_14_a_registration_without_usable_node_id_host_or_port_is
   EXPECT_EQ(pmd.server().counters().registrations_invalid, 9u);
 }
 
-TEST_F(PmdPoints, point_15_a_request_of_erlangs_epmd_is_closed_and_the_log_says_why) {
+TEST_P(PmdPoints, point_15_a_request_of_erlangs_epmd_is_closed_and_the_log_says_why) {
   const auto names = pmd.connect();
   pmd.network().write(names, std::string("\0\1n", 3));
   const auto alive = pmd.connect();
@@ -253,10 +255,10 @@ TEST_F(PmdPoints, point_15_a_request_of_erlangs_epmd_is_closed_and_the_log_says_
   EXPECT_THAT(pmd.log(), HasSubstr("Erlang's epmd"));
 }
 
-TEST(PmdIdleExit, point_17_a_pmd_that_a_node_started_ends_without_nodes_and_one_started_by_hand_stays) {
+TEST_P(PmdPoints, point_17_a_pmd_that_a_node_started_ends_without_nodes_and_one_started_by_hand_stays) {
   ServerOptions options;
   options.idle_exit = base::seconds(30);
-  MemoryPmd started_by_node(options);
+  MemoryPmd started_by_node(options, store());
   ASSERT_TRUE(started_by_node.start());
   started_by_node.advance(base::seconds(29));
   const auto node = started_by_node.connect();
@@ -269,7 +271,7 @@ TEST(PmdIdleExit, point_17_a_pmd_that_a_node_started_ends_without_nodes_and_one_
   started_by_node.advance(base::seconds(2));
   EXPECT_TRUE(started_by_node.server().is_finished());
 
-  MemoryPmd started_by_hand;
+  MemoryPmd started_by_hand({}, store());
   ASSERT_TRUE(started_by_hand.start());
   started_by_hand.advance(std::chrono::hours(1), base::seconds(10));
   EXPECT_FALSE(started_by_hand.server().is_finished());

@@ -6,6 +6,7 @@
 
 #include "tests/support/loopback_pmd.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 #include "tests/support/sockets.hpp"
 
@@ -16,10 +17,23 @@ using namespace test;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-TEST(WatcherBound, a_watcher_that_does_not_read_is_disconnected_and_costs_the_others_nothing) {
+class WatcherBound : public OverStores {};
+DF_OVER_STORES(WatcherBound);
+class ReplyBound : public OverStores {};
+DF_OVER_STORES(ReplyBound);
+class RegistryBound : public OverStores {};
+DF_OVER_STORES(RegistryBound);
+class ConnectionBound : public OverStores {};
+DF_OVER_STORES(ConnectionBound);
+class DescriptorBound : public OverStores {};
+DF_OVER_STORES(DescriptorBound);
+class ManyConnections : public OverStores {};
+DF_OVER_STORES(ManyConnections);
+
+TEST_P(WatcherBound, a_watcher_that_does_not_read_is_disconnected_and_costs_the_others_nothing) {
   ServerOptions options;
   options.watcher_backlog_max = 2000;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto deaf = pmd.connect();
   const auto watcher = pmd.connect();
@@ -37,10 +51,10 @@ TEST(WatcherBound, a_watcher_that_does_not_read_is_disconnected_and_costs_the_ot
   EXPECT_EQ(pmd.server().counters().events, 20u);
 }
 
-TEST(WatcherBound, what_a_watcher_asked_for_does_not_count_against_its_events) {
+TEST_P(WatcherBound, what_a_watcher_asked_for_does_not_count_against_its_events) {
   ServerOptions options;
   options.watcher_backlog_max = 1000;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto watcher = pmd.connect();
   const auto node = pmd.connect();
@@ -54,8 +68,8 @@ TEST(WatcherBound, what_a_watcher_asked_for_does_not_count_against_its_events) {
   EXPECT_EQ(pmd.server().counters().slow_watchers, 0u);
 }
 
-TEST(WatcherBound, one_event_to_ten_thousand_watchers_is_encoded_once) {
-  MemoryPmd pmd;
+TEST_P(WatcherBound, one_event_to_ten_thousand_watchers_is_encoded_once) {
+  MemoryPmd pmd({}, store());
   ASSERT_TRUE(pmd.start());
   constexpr std::size_t kCount = 10'000;
   std::vector<MemoryPmd::PeerId> watchers;
@@ -72,10 +86,10 @@ TEST(WatcherBound, one_event_to_ten_thousand_watchers_is_encoded_once) {
   EXPECT_EQ(pmd.server().counters().events_queued, kCount);
 }
 
-TEST(ReplyBound, a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does) {
+TEST_P(ReplyBound, a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does) {
   ServerOptions options;
   options.reply_backlog_pause = 1000;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto peer = pmd.connect();
   pmd.network().set_window(peer, 0);
@@ -88,10 +102,10 @@ TEST(ReplyBound, a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_do
   EXPECT_EQ(pmd.server().counters().slow_readers, 0u);
 }
 
-TEST(ReplyBound, a_peer_that_asks_for_too_much_at_once_is_disconnected) {
+TEST_P(ReplyBound, a_peer_that_asks_for_too_much_at_once_is_disconnected) {
   ServerOptions options;
   options.reply_backlog_max = 1000;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto peer = pmd.connect();
   const auto other = pmd.connect();
@@ -104,10 +118,10 @@ TEST(ReplyBound, a_peer_that_asks_for_too_much_at_once_is_disconnected) {
   EXPECT_EQ(pmd.ask(other, request_text("list")), kNoNodes);
 }
 
-TEST(ReplyBound, all_unread_replies_together_are_bounded_and_who_reads_is_answered_all_the_same) {
+TEST_P(ReplyBound, all_unread_replies_together_are_bounded_and_who_reads_is_answered_all_the_same) {
   ServerOptions options;
   options.reply_backlog_total = 1000;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   std::vector<MemoryPmd::PeerId> deaf;
   for (int i = 0; i < 10; ++i) {
@@ -120,10 +134,10 @@ TEST(ReplyBound, all_unread_replies_together_are_bounded_and_who_reads_is_answer
   for (int i = 0; i < 100; ++i) EXPECT_EQ(pmd.ask(reader, request_text("list")), kNoNodes);
 }
 
-TEST(RegistryBound, a_full_registry_says_so) {
+TEST_P(RegistryBound, a_full_registry_says_so) {
   ServerOptions options;
   options.registry.entries_max = 2;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto peer = pmd.connect();
   pmd.ask(peer, register_text("id1", "a"));
@@ -132,10 +146,10 @@ TEST(RegistryBound, a_full_registry_says_so) {
   EXPECT_EQ(pmd.server().counters().registrations_full, 1u);
 }
 
-TEST(ConnectionBound, beyond_the_bound_connections_are_closed_at_once_and_below_it_taken_again) {
+TEST_P(ConnectionBound, beyond_the_bound_connections_are_closed_at_once_and_below_it_taken_again) {
   ServerOptions options;
   options.connection_count_max = 2;
-  MemoryPmd pmd(options);
+  MemoryPmd pmd(options, store());
   ASSERT_TRUE(pmd.start());
   const auto a = pmd.connect();
   const auto b = pmd.connect();
@@ -147,8 +161,8 @@ TEST(ConnectionBound, beyond_the_bound_connections_are_closed_at_once_and_below_
   EXPECT_EQ(pmd.ask(pmd.connect(), request_text("list")), kNoNodes);
 }
 
-TEST(DescriptorBound, accepting_pauses_and_goes_on_by_itself) {
-  MemoryPmd pmd;
+TEST_P(DescriptorBound, accepting_pauses_and_goes_on_by_itself) {
+  MemoryPmd pmd({}, store());
   ASSERT_TRUE(pmd.start());
   const auto before = pmd.connect();
   pmd.network().fail_accepts(3, EMFILE);
@@ -161,8 +175,8 @@ TEST(DescriptorBound, accepting_pauses_and_goes_on_by_itself) {
   EXPECT_EQ(pmd.server().accept_pauses(), 3u);
 }
 
-TEST(DescriptorBound, out_of_real_descriptors_the_pmd_serves_on_and_recovers) {
-  LoopbackPmd pmd;
+TEST_P(DescriptorBound, out_of_real_descriptors_the_pmd_serves_on_and_recovers) {
+  LoopbackPmd pmd({}, store());
   PmdTestClient before(pmd.port());
   ASSERT_EQ(pmd.ask(before, register_text("id1", "pong")), kSuccess);
   PmdTestClient during;
@@ -177,8 +191,8 @@ TEST(DescriptorBound, out_of_real_descriptors_the_pmd_serves_on_and_recovers) {
   EXPECT_THAT(pmd.ask(during, resolve_text("pong")), HasSubstr("id1"));
 }
 
-TEST(ManyConnections, a_thousand_nodes_register_are_listed_and_leave) {
-  LoopbackPmd pmd;
+TEST_P(ManyConnections, a_thousand_nodes_register_are_listed_and_leave) {
+  LoopbackPmd pmd({}, store());
   std::vector<PmdTestClient> nodes;
   constexpr int kCount = 1000;
   for (int i = 0; i < kCount; ++i) {

@@ -7,6 +7,7 @@
 
 #include "protocol/pmd_reply.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 
 namespace distflow::pmd {
@@ -21,10 +22,10 @@ using ::testing::SizeIs;
 
 std::string padded(int i) { return "node" + std::to_string(i) + std::string(200, 'x'); }
 
-class PmdPacing : public ::testing::Test {
+class PmdPacing : public OverStores {
  protected:
   void start(ServerOptions options = {}) {
-    pmd.emplace(std::move(options));
+    pmd.emplace(std::move(options), store());
     ASSERT_TRUE(pmd->start());
   }
   MemoryPmd::PeerId with_nodes(int count) {
@@ -41,8 +42,9 @@ class PmdPacing : public ::testing::Test {
 
   std::optional<MemoryPmd> pmd;
 };
+DF_OVER_STORES(PmdPacing);
 
-TEST_F(PmdPacing, the_end_of_a_connection_with_many_nodes_cuts_no_watcher_that_reads) {
+TEST_P(PmdPacing, the_end_of_a_connection_with_many_nodes_cuts_no_watcher_that_reads) {
   ServerOptions options;
   options.watcher_backlog_max = 200'000;  // less than half of the events
   start(options);
@@ -61,7 +63,7 @@ TEST_F(PmdPacing, the_end_of_a_connection_with_many_nodes_cuts_no_watcher_that_r
   EXPECT_EQ(counters().leaves, 1500u);
 }
 
-TEST_F(PmdPacing, leaves_are_spread_over_turns_and_a_look_up_comes_in_between) {
+TEST_P(PmdPacing, leaves_are_spread_over_turns_and_a_look_up_comes_in_between) {
   start();
   const auto many = with_nodes(3000);
   const auto honest = pmd->connect();
@@ -73,7 +75,7 @@ TEST_F(PmdPacing, leaves_are_spread_over_turns_and_a_look_up_comes_in_between) {
   EXPECT_EQ(pmd->server().registry().size(), 1u);
 }
 
-TEST_F(PmdPacing, a_node_that_is_about_to_leave_with_its_connection_may_register_at_once) {
+TEST_P(PmdPacing, a_node_that_is_about_to_leave_with_its_connection_may_register_at_once) {
   start();
   const auto many = with_nodes(3000);
   const auto again = pmd->connect();
@@ -84,7 +86,7 @@ TEST_F(PmdPacing, a_node_that_is_about_to_leave_with_its_connection_may_register
   EXPECT_THAT(pmd->ask(again, resolve_text(padded(2999))), HasSubstr("id2999"));
 }
 
-TEST_F(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_cost_nothing) {
+TEST_P(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_cost_nothing) {
   start();
   std::vector<MemoryPmd::PeerId> deaf;
   for (int i = 0; i < 2000; ++i) {
@@ -103,7 +105,7 @@ TEST_F(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_c
   EXPECT_EQ(counters().slow_watchers, 0u);
 }
 
-TEST_F(PmdPacing, a_list_is_as_of_its_request_whatever_changes_while_it_is_sent) {
+TEST_P(PmdPacing, a_list_is_as_of_its_request_whatever_changes_while_it_is_sent) {
   start();
   const auto many = with_nodes(1000);
   const auto peer = pmd->connect();
@@ -121,7 +123,7 @@ TEST_F(PmdPacing, a_list_is_as_of_its_request_whatever_changes_while_it_is_sent)
   EXPECT_EQ(pmd->server().registry().outdated_bytes(), 0u);
 }
 
-TEST_F(PmdPacing, many_lists_that_nobody_reads_share_their_nodes) {
+TEST_P(PmdPacing, many_lists_that_nobody_reads_share_their_nodes) {
   start();
   with_nodes(2000);
   std::vector<MemoryPmd::PeerId> deaf;
@@ -136,7 +138,7 @@ TEST_F(PmdPacing, many_lists_that_nobody_reads_share_their_nodes) {
   EXPECT_EQ(counters().slow_readers, 0u);
 }
 
-TEST_F(PmdPacing, lists_of_many_revisions_that_nobody_reads_are_cut_at_the_total_the_oldest_first) {
+TEST_P(PmdPacing, lists_of_many_revisions_that_nobody_reads_are_cut_at_the_total_the_oldest_first) {
   ServerOptions options;
   options.reply_backlog_total = 1'000'000;
   start(options);
@@ -156,7 +158,7 @@ TEST_F(PmdPacing, lists_of_many_revisions_that_nobody_reads_are_cut_at_the_total
   EXPECT_THAT(pmd->ask(reader, request_text("list")), HasSubstr(padded(999)));
 }
 
-TEST_F(PmdPacing, who_has_asked_and_ended_its_stream_gets_the_whole_list) {
+TEST_P(PmdPacing, who_has_asked_and_ended_its_stream_gets_the_whole_list) {
   start();
   with_nodes(1000);
   const auto peer = pmd->connect();
@@ -170,7 +172,7 @@ TEST_F(PmdPacing, who_has_asked_and_ended_its_stream_gets_the_whole_list) {
   EXPECT_TRUE(pmd->network().is_closed(peer));
 }
 
-TEST_F(PmdPacing, a_watcher_gets_what_changes_while_its_nodes_are_sent_behind_them) {
+TEST_P(PmdPacing, a_watcher_gets_what_changes_while_its_nodes_are_sent_behind_them) {
   start();
   with_nodes(1000);
   const auto watcher = pmd->connect();
@@ -183,7 +185,7 @@ TEST_F(PmdPacing, a_watcher_gets_what_changes_while_its_nodes_are_sent_behind_th
   EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr(R"("rev":1000)"), HasSubstr(R"("rev":1001)")));
 }
 
-TEST_F(PmdPacing, one_connection_cannot_fill_the_registry) {
+TEST_P(PmdPacing, one_connection_cannot_fill_the_registry) {
   ServerOptions options;
   options.registry.owner_entries_max = 2;
   start(options);
@@ -193,7 +195,7 @@ TEST_F(PmdPacing, one_connection_cannot_fill_the_registry) {
   EXPECT_EQ(pmd->ask(pmd->connect(), register_text("id3", "c")), kSuccess);
 }
 
-TEST_F(PmdPacing, of_a_flood_of_requests_a_turn_handles_some_and_all_are_answered) {
+TEST_P(PmdPacing, of_a_flood_of_requests_a_turn_handles_some_and_all_are_answered) {
   start();
   const auto flood = pmd->connect();
   std::string burst;
@@ -213,7 +215,7 @@ std::string with_secret(const std::string& node_id, const std::string& secret, i
                                       std::to_string(port) + R"(,"secret":")" + secret + R"("})");
 }
 
-TEST_F(PmdPacing, a_node_id_of_a_living_connection_is_given_to_nobody_else) {
+TEST_P(PmdPacing, a_node_id_of_a_living_connection_is_given_to_nobody_else) {
   start();
   const auto node = pmd->connect();
   const auto thief = pmd->connect();
@@ -232,7 +234,7 @@ TEST_F(PmdPacing, a_node_id_of_a_living_connection_is_given_to_nobody_else) {
   EXPECT_THAT(pmd->receive(node), IsEmpty());
 }
 
-TEST_F(PmdPacing, a_node_id_without_a_secret_waits_for_the_end_of_its_connection) {
+TEST_P(PmdPacing, a_node_id_without_a_secret_waits_for_the_end_of_its_connection) {
   start();
   const auto before = pmd->connect();
   const auto after = pmd->connect();
@@ -244,7 +246,7 @@ TEST_F(PmdPacing, a_node_id_without_a_secret_waits_for_the_end_of_its_connection
   EXPECT_THAT(pmd->ask(after, resolve_text("pong")), HasSubstr("id1"));
 }
 
-TEST_F(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) {
+TEST_P(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) {
   start();
   const auto watcher = pmd->connect();
   const auto first = pmd->connect();
@@ -258,7 +260,7 @@ TEST_F(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) 
   EXPECT_EQ(counters().registrations_lost, 1u);
 }
 
-TEST_F(PmdPacing, who_is_forgotten_for_want_of_heartbeats_is_told_if_it_knows_the_event) {
+TEST_P(PmdPacing, who_is_forgotten_for_want_of_heartbeats_is_told_if_it_knows_the_event) {
   start();
   const auto ours = pmd->connect();
   const auto typescript = pmd->connect();

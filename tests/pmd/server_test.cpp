@@ -10,6 +10,7 @@
 
 #include "protocol/pmd_reply.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 
 namespace distflow::pmd {
@@ -20,27 +21,28 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class ServerTest : public ::testing::Test {
+class ServerTest : public OverStores {
  protected:
   void SetUp() override { ASSERT_TRUE(pmd.start()); }
-  MemoryPmd pmd;
+  MemoryPmd pmd{{}, store()};
 };
+DF_OVER_STORES(ServerTest);
 
-TEST_F(ServerTest, a_request_without_request_id_is_answered_without_one) {
+TEST_P(ServerTest, a_request_without_request_id_is_answered_without_one) {
   EXPECT_EQ(pmd.ask(pmd.connect(), R"({"type":"list"})"), R"({"type":"response","payload":{"nodes":[]}})");
 }
 
-TEST_F(ServerTest, a_request_id_comes_back_as_it_came) {
+TEST_P(ServerTest, a_request_id_comes_back_as_it_came) {
   EXPECT_EQ(pmd.ask(pmd.connect(), R"({"requestId":{"a":[1e400]},"type":"heartbeat","payload":{"nodeId":"x"}})"),
             R"({"type":"response","requestId":{"a":[1e400]},"payload":{"error":"Node not found"}})");
 }
 
-TEST_F(ServerTest, an_unknown_type_is_answered_as_such) {
+TEST_P(ServerTest, an_unknown_type_is_answered_as_such) {
   EXPECT_EQ(pmd.ask(pmd.connect(), request_text("dance")),
             R"({"type":"response","requestId":"r","payload":{"error":"Unknown message type"}})");
 }
 
-TEST_F(ServerTest, hello_is_answered_with_version_caps_process_id_and_start_time) {
+TEST_P(ServerTest, hello_is_answered_with_version_caps_process_id_and_start_time) {
   EXPECT_EQ(pmd.ask(pmd.connect(), request_text("hello", R"({"version":1,"caps":[]})")),
             R"({"type":"response","requestId":"r","payload":{"version":1,"caps":["pmd-shutdown","principals"],"pid":0,)"
             R"("startTime":1795374131949}})");
@@ -49,7 +51,7 @@ TEST_F(ServerTest, hello_is_answered_with_version_caps_process_id_and_start_time
 /// Of a registration of ours.
 constexpr const char* kCaps = R"(,"caps":["pmd-shutdown"])";
 
-TEST_F(ServerTest, a_node_has_the_user_who_registered_it_in_every_answer_and_event) {
+TEST_P(ServerTest, a_node_has_the_user_who_registered_it_in_every_answer_and_event) {
   const auto watcher = pmd.connect();
   pmd.ask(watcher, request_text("watch"));
   const auto peer = pmd.connect();
@@ -61,7 +63,7 @@ TEST_F(ServerTest, a_node_has_the_user_who_registered_it_in_every_answer_and_eve
   EXPECT_THAT(pmd.ask(watcher, request_text("watch")), HasSubstr(R"("uid":1001})"));
 }
 
-TEST_F(ServerTest, a_typescript_node_has_no_key_that_its_clients_do_not_know) {
+TEST_P(ServerTest, a_typescript_node_has_no_key_that_its_clients_do_not_know) {
   const auto peer = pmd.connect();
   pmd.network().set_owner(peer, io::PeerOwner::user(1001));
   pmd.ask(peer, register_text("id1", "pong"));
@@ -69,7 +71,7 @@ TEST_F(ServerTest, a_typescript_node_has_no_key_that_its_clients_do_not_know) {
   EXPECT_EQ(pmd.network().owner_questions(peer), 0);
 }
 
-TEST_F(ServerTest, nobody_registers_as_another_user_than_the_system_tells) {
+TEST_P(ServerTest, nobody_registers_as_another_user_than_the_system_tells) {
   const auto unknown = pmd.connect();
   pmd.ask(unknown, register_text("id1", "a", std::string(kCaps) + R"(,"uid":0)"));
   EXPECT_THAT(pmd.ask(unknown, request_text("list")), ::testing::Not(HasSubstr("uid")));
@@ -79,7 +81,7 @@ TEST_F(ServerTest, nobody_registers_as_another_user_than_the_system_tells) {
   EXPECT_THAT(pmd.ask(unknown, request_text("resolve", R"({"alias":"b"})")), HasSubstr(R"("uid":1001})"));
 }
 
-TEST_F(ServerTest, the_system_is_asked_for_a_user_once_a_connection_that_registers_and_for_no_other) {
+TEST_P(ServerTest, the_system_is_asked_for_a_user_once_a_connection_that_registers_and_for_no_other) {
   const auto looker = pmd.connect();
   const auto node = pmd.connect();
   pmd.ask(looker, request_text("list"));
@@ -88,7 +90,7 @@ TEST_F(ServerTest, the_system_is_asked_for_a_user_once_a_connection_that_registe
   EXPECT_EQ(pmd.network().owner_questions(node), 1);
 }
 
-TEST_F(ServerTest, a_node_that_another_user_takes_over_with_its_secret_is_that_users) {
+TEST_P(ServerTest, a_node_that_another_user_takes_over_with_its_secret_is_that_users) {
   const auto first = pmd.connect();
   pmd.network().set_owner(first, io::PeerOwner::user(1001));
   pmd.ask(first, register_text("id1", "a", std::string(kCaps) + R"(,"secret":"s")"));
@@ -97,20 +99,20 @@ TEST_F(ServerTest, a_node_that_another_user_takes_over_with_its_secret_is_that_u
   EXPECT_THAT(pmd.ask(next, request_text("list")), ::testing::Not(HasSubstr("uid")));
 }
 
-TEST_F(ServerTest, list_is_in_the_order_of_registration) {
+TEST_P(ServerTest, list_is_in_the_order_of_registration) {
   const auto peer = pmd.connect();
   for (const char* id : {"c", "a", "b"}) pmd.ask(peer, register_text(id, std::string("alias-") + id));
   EXPECT_THAT(pmd.ask(peer, request_text("list")), ::testing::ContainsRegex(R"("c".*"a".*"b")"));
 }
 
-TEST_F(ServerTest, a_watcher_that_registers_is_answered_first_and_then_told_of_its_own_join) {
+TEST_P(ServerTest, a_watcher_that_registers_is_answered_first_and_then_told_of_its_own_join) {
   const auto peer = pmd.connect();
   pmd.ask(peer, request_text("watch"));
   pmd.send(peer, register_text("id1", "pong"));
   EXPECT_THAT(pmd.receive(peer), ElementsAre(kSuccess, HasSubstr("peer:join")));
 }
 
-TEST_F(ServerTest, watching_twice_tells_each_event_once) {
+TEST_P(ServerTest, watching_twice_tells_each_event_once) {
   const auto watcher = pmd.connect();
   const auto node = pmd.connect();
   pmd.ask(watcher, request_text("watch"));
@@ -119,7 +121,7 @@ TEST_F(ServerTest, watching_twice_tells_each_event_once) {
   EXPECT_THAT(pmd.receive(watcher), ElementsAre(HasSubstr("peer:join")));
 }
 
-TEST_F(ServerTest, the_revisions_told_to_a_watcher_have_no_gap) {
+TEST_P(ServerTest, the_revisions_told_to_a_watcher_have_no_gap) {
   const auto watcher = pmd.connect();
   const auto a = pmd.connect();
   const auto b = pmd.connect();
@@ -133,7 +135,7 @@ TEST_F(ServerTest, the_revisions_told_to_a_watcher_have_no_gap) {
                                                 HasSubstr(R"("rev":4})"), HasSubstr(R"("rev":5})")));
 }
 
-TEST_F(ServerTest, a_reset_connection_takes_its_nodes_with_it) {
+TEST_P(ServerTest, a_reset_connection_takes_its_nodes_with_it) {
   const auto node = pmd.connect();
   pmd.ask(node, register_text("id1", "pong"));
   pmd.network().reset(node);
@@ -141,7 +143,7 @@ TEST_F(ServerTest, a_reset_connection_takes_its_nodes_with_it) {
   EXPECT_EQ(pmd.server().registry().size(), 0u);
 }
 
-TEST_F(ServerTest, requests_before_a_half_close_are_answered) {
+TEST_P(ServerTest, requests_before_a_half_close_are_answered) {
   const auto peer = pmd.connect();
   pmd.network().write(peer, framed(request_text("list")));
   pmd.hang_up(peer);
@@ -150,7 +152,7 @@ TEST_F(ServerTest, requests_before_a_half_close_are_answered) {
 }
 
 // Look-ups in a row are put off and answered together: nothing that comes between them may overtake them.
-TEST_F(ServerTest, look_ups_are_answered_in_their_places_among_other_requests) {
+TEST_P(ServerTest, look_ups_are_answered_in_their_places_among_other_requests) {
   const auto peer = pmd.connect();
   std::string stream;
   std::vector<std::string> expected;
@@ -173,7 +175,7 @@ TEST_F(ServerTest, look_ups_are_answered_in_their_places_among_other_requests) {
   EXPECT_EQ(pmd.server().counters().requests, expected.size() - 1);
 }
 
-TEST_F(ServerTest, every_cut_of_a_stream_of_requests_gives_the_same_answers) {
+TEST_P(ServerTest, every_cut_of_a_stream_of_requests_gives_the_same_answers) {
   const std::string stream = framed(register_text("id1", "pong")) + framed("bad") + framed(resolve_text("pong")) +
                              framed(unregister_text("id1"));
   const auto whole = pmd.connect();
@@ -192,7 +194,7 @@ TEST_F(ServerTest, every_cut_of_a_stream_of_requests_gives_the_same_answers) {
   }
 }
 
-TEST_F(ServerTest, shutdown_ends_in_time_although_a_peer_does_not_read) {
+TEST_P(ServerTest, shutdown_ends_in_time_although_a_peer_does_not_read) {
   const auto deaf = pmd.connect();
   pmd.network().set_window(deaf, 0);
   pmd.send(deaf, request_text("list"));
@@ -203,7 +205,7 @@ TEST_F(ServerTest, shutdown_ends_in_time_although_a_peer_does_not_read) {
   EXPECT_TRUE(pmd.server().is_finished());
 }
 
-TEST_F(ServerTest, nobody_expires_because_the_pmd_itself_stood_still) {
+TEST_P(ServerTest, nobody_expires_because_the_pmd_itself_stood_still) {
   const auto node = pmd.connect();
   const auto dead = pmd.connect();
   pmd.ask(node, register_text("id1", "alive", R"(,"ttl":1000)"));
@@ -251,8 +253,8 @@ std::string without_extras(std::string text) {
 }
 
 /// Says on each connection what TypeScript peers said, in their order, and compares what they were answered.
-void replay(const std::string& file) {
-  MemoryPmd pmd;
+void replay(const std::string& file, StoreChoice store) {
+  MemoryPmd pmd({}, store);
   ASSERT_TRUE(pmd.start());
   std::ifstream lines(DISTFLOW_TEST_DATA "/" + file);
   ASSERT_TRUE(lines) << file;
@@ -282,7 +284,12 @@ void replay(const std::string& file) {
   EXPECT_EQ(answered, expected);
 }
 
-TEST(Recordings, the_latest_typescript_peers_get_what_they_got_from_their_own_pmd) { replay("typescript-latest.log"); }
+class Recordings : public OverStores {};
+DF_OVER_STORES(Recordings);
+
+TEST_P(Recordings, the_latest_typescript_peers_get_what_they_got_from_their_own_pmd) {
+  replay("typescript-latest.log", store());
+}
 
 }  // namespace
 }  // namespace distflow::pmd

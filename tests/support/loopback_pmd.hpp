@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "pmd/server/server.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/support/late_store.hpp"
 #include "tests/support/pmd_test_client.hpp"
 
 namespace distflow::test {
@@ -20,10 +21,12 @@ class LoopbackPmd {
   /// Whatever is waited for has come by then, or never comes.
   static constexpr std::chrono::seconds kPatience{20};
 
-  explicit LoopbackPmd(pmd::ServerOptions options = {})
+  explicit LoopbackPmd(pmd::ServerOptions options = {}, StoreChoice store = {})
       : reactor_(make_socket_backend(chunks_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&LoopbackPmd::on_line>(*this)),
-        server_(reactor_, log_, on_any_port(std::move(options))) {
+        late_store_(reactor_, store.seed),
+        server_(reactor_, log_, on_any_port(std::move(options)),
+                store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {
     const Result<void> started = server_.start();
     if (!started) std::abort();
   }
@@ -72,6 +75,7 @@ class LoopbackPmd {
   io::Reactor reactor_;
   std::string lines_;
   base::Log log_;
+  LateStore late_store_;
   pmd::Server server_;
 };
 

@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "framing/frame.hpp"
 #include "pmd/server/server.hpp"
+#include "tests/support/late_store.hpp"
 #include "tests/support/memory_backend.hpp"
 
 namespace distflow::test {
@@ -38,12 +39,13 @@ class MemoryPmd {
  public:
   using PeerId = MemoryBackend::PeerId;
 
-  explicit MemoryPmd(pmd::ServerOptions options = {})
+  explicit MemoryPmd(pmd::ServerOptions options = {}, StoreChoice store = {})
       : chunks_({.chunk_size = 64 * 1024, .chunk_count_max = 16}),
         network_(new MemoryBackend(chunks_)),
         reactor_(std::unique_ptr<io::Backend>(network_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&MemoryPmd::on_line>(*this)),
-        server_(reactor_, log_, std::move(options)) {}
+        late_store_(reactor_, store.seed),
+        server_(reactor_, log_, std::move(options), store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {}
 
   ~MemoryPmd() {
     server_.begin_shutdown();
@@ -81,7 +83,14 @@ class MemoryPmd {
 
   /// Turns until nothing more happens.
   void turn() {
-    for (int i = 0; i < 8; ++i) reactor_.turn(base::Instant::min());
+    bool was_busy = false;
+    do {
+      was_busy = late_store_.is_busy();
+      for (int i = 0; i < 8; ++i) {
+        reactor_.turn(base::Instant::min());
+        was_busy |= late_store_.is_busy();
+      }
+    } while (was_busy);
   }
   /// Lets time pass in small steps, as it does for a process that runs.
   void advance(base::Duration by, base::Duration step = base::milliseconds(100)) {
@@ -98,6 +107,8 @@ class MemoryPmd {
 
   MemoryBackend& network() { return *network_; }
   pmd::Server& server() { return server_; }
+  /// The server's, if it was asked for.
+  LateStore& store() { return late_store_; }
   [[nodiscard]] const std::string& log() const { return lines_; }
 
  private:
@@ -108,6 +119,7 @@ class MemoryPmd {
   io::Reactor reactor_;
   std::string lines_;
   base::Log log_;
+  LateStore late_store_;
   pmd::Server server_;
   std::vector<std::string> unframed_;
 };

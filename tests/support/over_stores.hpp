@@ -1,0 +1,31 @@
+// A suite of tests of a PMD's server that hold whoever decides its registrations: its own registry, or a store that
+// decides late and in another order than it was asked.
+//
+// Use: class Claims : public OverStores { MemoryPmd pmd{{}, store()}; };
+//      DF_OVER_STORES(Claims);
+//      TEST_P(Claims, ...) { ... }
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "tests/base/seed.hpp"
+#include "tests/support/late_store.hpp"
+
+namespace distflow::test {
+
+class OverStores : public ::testing::TestWithParam<StoreChoice::Kind> {
+ protected:
+  [[nodiscard]] StoreChoice store() const { return {GetParam(), seed_.value()}; }
+
+ private:
+  const Seed seed_;
+  const ::testing::ScopedTrace trace_{__FILE__, __LINE__, seed_.replay()};
+};
+
+}  // namespace distflow::test
+
+#define DF_OVER_STORES(suite)                                                                                   \
+  INSTANTIATE_TEST_SUITE_P(                                                                                     \
+      Stores, suite,                                                                                            \
+      ::testing::Values(::distflow::test::StoreChoice::Kind::local, ::distflow::test::StoreChoice::Kind::late), \
+      [](const auto& kind) { return kind.param == ::distflow::test::StoreChoice::Kind::local ? "local" : "late"; })
