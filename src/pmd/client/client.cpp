@@ -1,11 +1,9 @@
 #include "pmd/client/client.hpp"
 
-#include <array>
 #include <new>
 #include <utility>
 
-#include "protocol/json_grammar.hpp"
-#include "protocol/json_write.hpp"
+#include "pmd/client/client_messages.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -13,56 +11,9 @@ namespace {
 using base::Delegate;
 using protocol::Response;
 
-constexpr const char* kAsking = "asking the PMD";
 constexpr const char* kAwaiting = "waiting for the PMD's first answer";
 /// How long after a lack of memory the registry is read again.
 constexpr base::Duration kReadAgainAfter = base::milliseconds(100);
-
-std::string write_hello(std::string_view id) {
-  return protocol::hello_request(
-      id, {.version = 1, .caps = {std::string(protocol::kShutdownCap)}, .pid = 0, .start_time_ms = 0});
-}
-
-std::string random_secret(io::Backend& backend) {
-  std::array<std::byte, 16> bytes{};
-  backend.fill_random(bytes);
-  std::string text;
-  for (const std::byte byte : bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    text += digits[std::to_integer<std::size_t>(byte >> 4)];
-    text += digits[std::to_integer<std::size_t>(byte & std::byte{15})];
-  }
-  return text;
-}
-
-/// Whether a node can have this alias or nodeId, so that it is worth asking for.
-bool is_possible_name(std::string_view name) {
-  if (name.empty() || name.size() > protocol::kIdSizeMax) return false;
-  std::string json;
-  protocol::append_json_string(json, name);
-  return protocol::is_json(json);
-}
-
-Error error_of(const Response& response) {
-  const bool is_unknown = response.error == protocol::kNodeNotFound || response.error == protocol::kAliasNotFound;
-  return {is_unknown ? Errc::node_not_found : Errc::refused, kAsking};
-}
-
-Result<void> to_success(const Answer& answer) {
-  if (!answer) return answer.error();
-  if (answer->error) return error_of(*answer);
-  return {};
-}
-
-/// The part of a response that was asked for.
-template <class T>
-Result<T> to_part(const Answer& answer, std::optional<T> Response::*part) {
-  if (!answer) return answer.error();
-  if (answer->error) return error_of(*answer);
-  const std::optional<T>& value = (*answer).*part;
-  if (!value) return Error{Errc::malformed, kAsking};
-  return *value;
-}
 
 transport::ConnectionLimits limits_of(const ClientOptions& options) {
   transport::ConnectionLimits limits;

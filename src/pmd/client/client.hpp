@@ -33,6 +33,7 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "pmd/client/client_observer.hpp"
 #include "pmd/client/client_requests.hpp"
 #include "pmd/client/client_watch.hpp"
 #include "pmd/client/epmd_probe.hpp"
@@ -44,57 +45,6 @@
 #include "transport/out_buffer.hpp"
 
 namespace distflow::pmd {
-
-/// What the client does about a registration that was refused.
-enum class AfterRefusal {
-  retry,    ///< Ask again, with backoff: the holder of the alias may be about to go.
-  give_up,  ///< Stay in session without a registration, until set_registration().
-};
-
-/// Whoever a client is for. Calls come from inside Reactor::turn(); any member of the client may be called from them.
-/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part. No other may.
-class ClientObserver {
- public:
-  /// The PMD took the registration. Comes anew after each new session, and each set_registration().
-  virtual void on_registered() {}
-  /// The PMD refused it, saying `text`. The code is Errc::alias_in_use or Errc::registration_refused. `holder` is who
-  /// has the nodeId or the alias, where the PMD says so; else null.
-  virtual AfterRefusal on_registration_refused(const Error& error, std::string_view text,
-                                               const protocol::NodeInfo* holder) {
-    static_cast<void>(error), static_cast<void>(text), static_cast<void>(holder);
-    return AfterRefusal::give_up;
-  }
-  /// A registration that on_registered told of is no more, although the client has not ended it. It registers again by
-  /// itself, with backoff; on_registered tells when that has worked. Once a loss. The code of `why` is Errc::timed_out
-  /// when the PMD heard nothing of the node within its TTL, Errc::alias_in_use when another node has the alias since,
-  /// Errc::registration_refused otherwise. `holder` is who has the nodeId or the alias now, where the PMD says so; else
-  /// null.
-  virtual void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
-    static_cast<void>(why), static_cast<void>(holder);
-  }
-  /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
-  // NOLINTNEXTLINE(performance-unnecessary-value-param): whoever overrides it keeps them
-  virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
-  /// A node joined, or changed its registration. The node itself is told of its own join, too.
-  virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
-  virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
-  /// A session ended; the client goes on trying. No node has left because of it.
-  virtual void on_disconnected(const Error& why) { static_cast<void>(why); }
-  /// The PMD says that it was told to end; on_disconnected follows. It ought not to be started again.
-  virtual void on_pmd_shutdown() {}
-  /// The `attempts`-th attempt in a row at a session failed; the next one follows the backoff, or retry_now(). The code
-  /// is the system's (ECONNREFUSED and the like), Errc::name_not_found, Errc::timed_out for no connection in time,
-  /// Errc::pmd_silent for one without an answer, Errc::erlang_epmd, Errc::not_a_pmd, or Errc::end_of_stream for a
-  /// connection that ended before its first answer.
-  virtual void on_unreachable(const Error& why, std::uint32_t attempts) {
-    static_cast<void>(why), static_cast<void>(attempts);
-  }
-  /// The client is closed.
-  virtual void on_closed() {}
-
- protected:
-  ~ClientObserver() = default;
-};
 
 struct ClientOptions {
   std::string host = kDefaultHost;

@@ -1,0 +1,43 @@
+// What a client says, and what it is to make of an answer.
+//
+// Pure functions, but for the backend's randomness; any thread.
+// Use: ask(write_hello, ...); ... on_answer(to_part(answer, &protocol::Response::node));
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <distflow/result.hpp>
+
+#include "io/backend.hpp"
+#include "pmd/client/client_requests.hpp"
+#include "protocol/pmd_reply.hpp"
+
+namespace distflow::pmd {
+
+inline constexpr const char* kAsking = "asking the PMD";
+
+[[nodiscard]] std::string write_hello(std::string_view id);
+
+/// 128 random bits as hexadecimal digits.
+[[nodiscard]] std::string random_secret(io::Backend& backend);
+
+/// Whether a node can have this alias or nodeId, so that it is worth asking for.
+[[nodiscard]] bool is_possible_name(std::string_view name);
+
+/// Errc::node_not_found where the PMD knows no such node, else Errc::refused.
+[[nodiscard]] Error error_of(const protocol::Response& response);
+[[nodiscard]] Result<void> to_success(const Answer& answer);
+
+/// The part of a response that was asked for; Errc::malformed where it is missing.
+template <class T>
+[[nodiscard]] Result<T> to_part(const Answer& answer, std::optional<T> protocol::Response::*part) {
+  if (!answer) return answer.error();
+  if (answer->error) return error_of(*answer);
+  const std::optional<T>& value = (*answer).*part;
+  if (!value) return Error{Errc::malformed, kAsking};
+  return *value;
+}
+
+}  // namespace distflow::pmd
