@@ -95,18 +95,6 @@ transport::ConnectionLimits Node::connection_limits() const {
           .send = {.bytes_max = options_.send_bytes_max, .frames_max = options_.send_messages_max}};
 }
 
-pmd::ClientOptions Node::client_options() const {
-  pmd::ClientOptions client;
-  client.host = options_.pmd_host;
-  client.port = options_.pmd_port;
-  client.registration = registration();
-  client.is_watching = true;
-  client.heartbeat_interval = options_.heartbeat_interval;
-  client.close_timeout = kCloseTimeout;
-  client.seed = random_seed(parts_.reactor.backend());
-  return client;
-}
-
 protocol::Registration Node::registration() const {
   protocol::Registration registration;
   protocol::NodeInfo& node = registration.node;
@@ -122,10 +110,7 @@ protocol::Registration Node::registration() const {
 }
 
 void Node::on_registered() {
-  heed_ended_pmd();
   was_registered_ = true;
-  parts_.log.write(base::LogLevel::debug, "node %s is registered with the PMD at %s:%u", node_id_.c_str(),
-                   options_.pmd_host.c_str(), options_.pmd_port);
   if (!std::exchange(is_registered_, true) && state_ == State::running) {
     parts_.log.write(base::LogLevel::warn, "this node is registered again");
     delivery_.tell_registration({.is_registered = true});
@@ -163,7 +148,6 @@ void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
   router_.on_snapshot();
   add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
   was_disconnected_ = false;  // all of it is taken: what throws before this is read again
-  was_pmd_told_to_end_ = false;
   has_snapshot_ = true;
   tell_if_started();
 }
@@ -179,15 +163,10 @@ void Node::on_leave(const protocol::NodeInfo& node) {
 void Node::on_disconnected(const Error& why) {
   was_disconnected_ = true;
   note_registration_lost(why, nullptr);
-  if (!is_closing() && parts_.log.is_enabled(base::LogLevel::info)) {
-    parts_.log.write(base::LogLevel::info, "the PMD is away (%s); trying again", base::ErrorText(why).c_str());
-  }
 }
 
-void Node::on_pmd_shutdown() { was_pmd_told_to_end_ = true; }
-
 void Node::on_closed() {
-  is_client_closed_ = true;
+  is_registry_closed_ = true;
   check_closed();
 }
 
@@ -229,14 +208,14 @@ void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& no
   if (notice.kind == Kind::may && asks(*peer)) peer->link->on_may(notice.nonce, carrier);
 }
 
-void Node::ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
-  client_->resolve(name, [on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
+void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
+  parts_.registry.resolve(name, [on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
     on_answer(answer ? Result<PeerInfo>(to_known_node(*answer).info) : Result<PeerInfo>(answer.error()));
   });
 }
 
 void Node::ask_for_target(const std::string& name) {
-  client_->resolve(name, [this, name](Result<protocol::NodeInfo> answer) {
+  parts_.registry.resolve(name, [this, name](Result<protocol::NodeInfo> answer) {
     if (is_closing()) return;
     if (answer) directory_.upsert(to_known_node(*answer));
     router_.on_answer(name, answer                                   ? Router::Answer::found
@@ -253,7 +232,7 @@ void Node::begin_shutdown(base::Duration deadline) {
   parts_.reactor.timers().cancel(listen_timer_);
   parts_.reactor.timers().cancel(start_timer_);
   parts_.reactor.arm_after(shutdown_timer_, deadline);
-  if (client_) client_->close(pmd::Unregister::yes);
+  if (is_registry_started_) parts_.registry.close();
   router_.discard();
   inbound_.close();
   directory_.begin_shutdown();
@@ -278,7 +257,7 @@ void Node::check_closed() {
 }
 
 void Node::deliver_closed() {
-  if (!is_client_closed_ || !inbound_.is_closed() || !directory_.is_finished()) return;
+  if (!is_registry_closed_ || !inbound_.is_closed() || !directory_.is_finished()) return;
   state_ = State::closed;
   parts_.log.write(base::LogLevel::debug, "node %s has closed", node_id_.c_str());
   parts_.reactor.timers().cancel(shutdown_timer_);
@@ -289,7 +268,7 @@ ShutdownReport Node::shutdown_report() const {
   NodeStats stats;
   traffic_.add_up(stats);
   return {.is_complete = true,
-          .is_unregistered = was_registered_ && !client_->is_registered(),
+          .is_unregistered = was_registered_ && !parts_.registry.is_registered(),
           .discarded_outgoing = stats.sent.dropped_shutdown,
           .discarded_incoming = stats.received.dropped_shutdown};
 }

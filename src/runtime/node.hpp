@@ -6,9 +6,9 @@
 //
 // Loop thread only, but for gauges(), directory().list() and the counters.
 //   1. on_started is told once, on_closed once and last; after on_closed the node may be destroyed.
-//   2. Until its deadline start() tries again whatever may pass. Final are a refused registration, a host without an
-//      address, a port that something else has, and a PMD's program that is not there.
-//   3. A node whose PMD is lost goes on; it registers again, and has the PMD started again if that is its business.
+//   2. Until its deadline start() tries again whatever may pass. Final are a refused registration, an address that it
+//      cannot listen at, and what the registry says is final.
+//   3. A node whose registry is lost goes on, and is registered again when that is back.
 //   4. Shutdown sends what is queued and unregisters, until its deadline; then it drops what is left, and counts it.
 // Use: Node node(parts, options, observer); node.start(); ... node.begin_shutdown(5s);
 #pragma once
@@ -26,34 +26,17 @@
 #include "base/random.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
-#include "pmd/client/client.hpp"
 #include "runtime/delivery.hpp"
 #include "runtime/directory.hpp"
 #include "runtime/drop_log.hpp"
 #include "runtime/inbound.hpp"
 #include "runtime/link.hpp"
+#include "runtime/registry_client.hpp"
 #include "runtime/router.hpp"
 #include "runtime/target_table.hpp"
 #include "runtime/traffic.hpp"
 
 namespace distflow::runtime {
-
-enum class PmdStart {
-  started,
-  already_running,  ///< somebody else was quicker
-};
-
-/// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
-class PmdStarter {
- public:
-  /// The error is one of pmd::launch_pmd(). May throw std::bad_alloc, and has started nothing then.
-  virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
-  /// The PMD is away, or is another one now: one that this process had started may have ended.
-  virtual void heed_ended_pmd() {}
-
- protected:
-  ~PmdStarter() = default;
-};
 
 class NodeObserver {
  public:
@@ -73,7 +56,7 @@ struct NodeParts {
   base::ChunkPool& receive_chunks;  ///< incoming bytes; the reactor's, of two chunks at least
   const base::Log& log;
   TargetTable& targets;
-  PmdStarter* pmd_starter = nullptr;  ///< null: a PMD is never started
+  RegistryClient& registry;  ///< not started yet
 };
 
 /// Depths as of the last turn. Any thread.
@@ -93,7 +76,7 @@ struct NodeGauges {
   Counter pmd_starts{0};
 };
 
-class Node final : private pmd::ClientObserver, private DirectoryObserver, private IntakeObserver {
+class Node final : private RegistryObserver, private DirectoryObserver, private IntakeObserver {
  public:
   Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer);
   ~Node();
@@ -110,8 +93,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Directory& directory() { return directory_; }
   [[nodiscard]] Delivery& delivery() { return delivery_; }
-  /// The node of that name, asked of the PMD.
-  void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
+  /// The node of that name, asked of the registry.
+  void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
 
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] std::uint16_t port() const { return inbound_.address().port; }
@@ -125,7 +108,7 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   enum class State : std::uint8_t { idle, starting, running, closing, closed };
   static constexpr base::Duration kCloseTimeout = base::milliseconds(500);
 
-  // From the PMD.
+  // From the registry.
   void on_registered() override;
   void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) override;
   pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text,
@@ -134,8 +117,8 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   void on_join(const protocol::NodeInfo& node) override;
   void on_leave(const protocol::NodeInfo& node) override;
   void on_disconnected(const Error& why) override;
-  void on_pmd_shutdown() override;
-  void on_unreachable(const Error& why, std::uint32_t attempts) override;
+  void on_start_failed(StartError why) override;
+  void on_registry_started() override { add_owned(gauges_.pmd_starts, 1); }
   void on_closed() override;
 
   // From the directory.
@@ -153,20 +136,16 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
                         const transport::Connection& connection, Carrier* carrier);
   void accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier);
 
-  [[nodiscard]] pmd::ClientOptions client_options() const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
   void ask_for_target(const std::string& name);
   void note_registration_lost(const Error& why, const protocol::NodeInfo* holder);
-  // The start, and the way to a PMD: node_start.cpp.
+  // The start: node_start.cpp.
   void listen();
   void try_to_listen();
   void fail_start(StartError why);
   void on_start_deadline();
   void tell_if_started();
-  void start_pmd();
-  void heed_ended_pmd();
-  void on_pmd_started(Result<PmdStart> outcome);
 
   void on_mailbox_room() { intake_.on_room(); }
   void on_link_finished();
@@ -183,21 +162,18 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   const std::string node_id_;
   State state_ = State::idle;
   bool is_start_told_ = false;
-  bool is_starting_pmd_ = false;
-  bool was_pmd_told_to_end_ = false;
   bool was_disconnected_ = false;  // since the last snapshot
-  bool is_client_closed_ = true;
+  bool is_registry_started_ = false;
+  bool is_registry_closed_ = true;
   bool was_registered_ = false;
   bool is_registered_ = false;  // as the application has been told
   bool has_snapshot_ = false;
-  std::optional<StartError> pmd_failure_;       // why the PMD could not be started, the last time it was tried
-  std::optional<StartError> last_unreachable_;  // why it could not be reached
 
   io::Resolver resolver_;
   DropLog drops_;
   TrafficTable traffic_;
   transport::OutBuffer out_;          // messages; open while the application's code writes one
-  transport::OutBuffer control_out_;  // notices and requests to the PMD, which such code may lead to
+  transport::OutBuffer control_out_;  // notices, which such code may lead to
   SharedIntake intake_;
   stream::MemoryStreamPool memory_pool_;
   LinkParts link_parts_;
@@ -205,7 +181,6 @@ class Node final : private pmd::ClientObserver, private DirectoryObserver, priva
   Router router_;
   Delivery delivery_;
   Inbound inbound_;
-  std::unique_ptr<pmd::Client> client_;
   NodeGauges gauges_;
   std::uint64_t out_of_memory_seen_ = 0;
   base::RateLimit out_of_memory_log_{1, base::seconds(10)};

@@ -101,13 +101,15 @@ Result<void, StartError> NodeHost::open() {
   reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
   reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   NodeObserver& self = *this;
+  registry_ = std::make_unique<PmdRegistry>(
+      PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = this}, options_);
   node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
                                            .out_chunks = *out_chunks_,
                                            .blocks = blocks_,
                                            .receive_chunks = receive_chunks_,
                                            .log = log_,
                                            .targets = targets_,
-                                           .pmd_starter = this},
+                                           .registry = *registry_},
                                  options_, self);
   return {};
 }
@@ -266,7 +268,7 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   on_loop([this, answer, text = std::string(name)] {
     if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
     const auto ask = [&] {
-      node_->ask_pmd(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+      node_->ask_registry(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
     };
     if (!reactor_->has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
   });

@@ -36,6 +36,7 @@
 #include "runtime/fork_guard.hpp"
 #include "runtime/node.hpp"
 #include "runtime/outbox.hpp"
+#include "runtime/pmd_registry.hpp"
 #include "runtime/process_lock.hpp"
 
 namespace distflow::runtime {
@@ -154,6 +155,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::string backend_name_;
   std::string fallback_reason_;
   TargetTable targets_;
+  std::unique_ptr<PmdRegistry> registry_;  // the node's
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
   std::shared_ptr<Outbox> outbox_;  // shared with other threads, which may outlive this

@@ -18,6 +18,7 @@
 #include "io/sim/backend.hpp"
 #include "pmd/server/server.hpp"
 #include "runtime/node.hpp"
+#include "runtime/pmd_registry.hpp"
 #include "tests/sim/ledger.hpp"
 
 namespace distflow::test {
@@ -176,13 +177,15 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
         targets_(options.targets_max) {
     runtime::NodeObserver& self = *this;
     runtime::PmdStarter& starter = *this;
+    registry_ = std::make_unique<runtime::PmdRegistry>(
+        runtime::PmdRegistryParts{.reactor = reactor_, .blocks = blocks_, .log = log_, .starter = &starter}, options);
     node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,
                                                                .out_chunks = out_chunks_,
                                                                .blocks = blocks_,
                                                                .receive_chunks = receive_chunks_,
                                                                .log = log_,
                                                                .targets = targets_,
-                                                               .pmd_starter = &starter},
+                                                               .registry = *registry_},
                                             options, self);
     read_messages(true);
     hear_of_peers();
@@ -193,7 +196,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
     touch();
     ++questions;
-    node_->ask_pmd(name, std::move(on_answer));
+    node_->ask_registry(name, std::move(on_answer));
   }
   /// Which of all nodes there ever were, and whose place in the world it has.
   [[nodiscard]] std::uint32_t number() const { return number_; }
@@ -286,6 +289,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   base::ChunkPool out_chunks_{{.chunk_size = 16 * 1024, .chunk_count_max = 16}};
   base::ChunkPool blocks_{{.chunk_size = 4 * 1024, .chunk_count_max = 16}};
   runtime::TargetTable targets_;
+  std::unique_ptr<runtime::PmdRegistry> registry_;
   std::unique_ptr<runtime::Node> node_;
 };
 

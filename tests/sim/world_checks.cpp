@@ -132,10 +132,11 @@ void World::check_end(NodeMember& node) {
 }
 
 void World::check_resources(NodeMember& node) {
-  // The reactor's one receive chunk and the node's two out-buffers stay with them; that of notices has a block.
+  // The reactor's one receive chunk stays with it, and so do three out-buffers: of messages, and, in blocks, of notices
+  // and of requests to the PMD.
   if (node.receive_chunks().leased() > 1) fail(node.label() + " has not given its receive chunks back");
   if (node.out_chunks().leased() > 1) fail(node.label() + " has not given its out chunks back");
-  if (node.blocks().leased() > 1) fail(node.label() + " has not given its blocks back");
+  if (node.blocks().leased() > 2) fail(node.label() + " has not given its blocks back");
 }
 
 void World::check_idleness(std::uint64_t turns_before) {
@@ -150,7 +151,7 @@ void World::check_idleness(std::uint64_t turns_before) {
       fail(node->label() + " has " + std::to_string(handles) + " handles");
     const std::size_t chunks = node->stats().connections_in_memory > 0 ? 2 : 1;  // the reactor's; one for memory
     if (node->receive_chunks().leased() > chunks) fail(node->label() + " keeps receive chunks");
-    if (node->blocks().leased() > 1 && !is_on(Fault::vanish)) fail(node->label() + " keeps blocks");
+    if (node->blocks().leased() > 2 && !is_on(Fault::vanish)) fail(node->label() + " keeps blocks");
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "pmd/server/server.hpp"
 #include "runtime/node.hpp"
+#include "runtime/pmd_registry.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 
@@ -21,8 +22,9 @@ namespace distflow::test {
 /// A node with a record of what it got.
 class TestNode final : private runtime::NodeObserver {
  public:
-  TestNode(runtime::NodeParts parts, const NodeOptions& options, std::unique_ptr<runtime::TargetTable> targets)
-      : targets_(std::move(targets)) {
+  TestNode(const runtime::NodeParts& parts, const NodeOptions& options, std::unique_ptr<runtime::TargetTable> targets,
+           std::unique_ptr<runtime::RegistryClient> registry)
+      : targets_(std::move(targets)), registry_(std::move(registry)) {
     runtime::NodeObserver& self = *this;
     node_ = std::make_unique<runtime::Node>(parts, options, self);
   }
@@ -63,6 +65,7 @@ class TestNode final : private runtime::NodeObserver {
   void on_closed(const ShutdownReport& report) override { closed = report; }
 
   std::unique_ptr<runtime::TargetTable> targets_;
+  std::unique_ptr<runtime::RegistryClient> registry_;
   std::unique_ptr<runtime::Node> node_;
 };
 
@@ -100,15 +103,22 @@ class Cluster {
 
   TestNode& add_node_without_waiting(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
     if (options.pmd_port == NodeOptions{}.pmd_port) options.pmd_port = pmd_port_;
+    return add_node_of(options, std::make_unique<runtime::PmdRegistry>(
+                                    runtime::PmdRegistryParts{
+                                        .reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = starter},
+                                    options));
+  }
+  /// Starts a node whose registry is another than the cluster's PMD.
+  TestNode& add_node_of(const NodeOptions& options, std::unique_ptr<runtime::RegistryClient> registry) {
     auto targets = std::make_unique<runtime::TargetTable>(options.targets_max);
-    runtime::NodeParts parts{.reactor = *reactor_,
-                             .out_chunks = out_chunks_,
-                             .blocks = blocks_,
-                             .receive_chunks = receive_chunks_,
-                             .log = log_,
-                             .targets = *targets,
-                             .pmd_starter = starter};
-    nodes_.push_back(std::make_unique<TestNode>(parts, options, std::move(targets)));
+    const runtime::NodeParts parts{.reactor = *reactor_,
+                                   .out_chunks = out_chunks_,
+                                   .blocks = blocks_,
+                                   .receive_chunks = receive_chunks_,
+                                   .log = log_,
+                                   .targets = *targets,
+                                   .registry = *registry};
+    nodes_.push_back(std::make_unique<TestNode>(parts, options, std::move(targets), std::move(registry)));
     (*nodes_.back())->start();
     return *nodes_.back();
   }

@@ -1,0 +1,54 @@
+// The registry as a node sees it: where it is registered for as long as it runs, which other nodes there are, and whose
+// a name is. A node knows this and not what is behind it: a PMD (pmd_registry.hpp), or what a test puts in its place.
+//
+// Loop thread only.
+//   1. start() once; then on_registered and on_snapshot as they come about, again after each loss, in any order.
+//   2. on_snapshot, on_join and on_leave tell the state of the whole registry, the node itself included.
+//   3. Every resolve() has one answer, from inside a later turn.
+//   4. on_closed is the last call, and never from inside close().
+// Use: registry.start(observer, registration); ... registry.resolve(name, on_answer); ... registry.close();
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include <distflow/error.hpp>
+#include <distflow/result.hpp>
+
+#include "pmd/client/client_observer.hpp"
+#include "protocol/pmd_node.hpp"
+
+namespace distflow::runtime {
+
+/// Whoever the registry is for. Calls come from inside Reactor::turn(); what may throw says pmd::ClientObserver, whose
+/// on_unreachable and on_pmd_shutdown are not called.
+class RegistryObserver : public pmd::ClientObserver {
+ public:
+  /// There is no registry for this node, and trying again will not help. Only before the node is registered and has had
+  /// its first snapshot.
+  virtual void on_start_failed(StartError why) = 0;
+  /// The node's registry was not there, and was started.
+  virtual void on_registry_started() {}
+
+ protected:
+  ~RegistryObserver() = default;
+};
+
+class RegistryClient {
+ public:
+  virtual ~RegistryClient() = default;
+
+  /// Registers the node, and watches. May throw std::bad_alloc, and is not started then. `observer` must outlive it.
+  virtual void start(RegistryObserver& observer, protocol::Registration registration) = 0;
+  /// The node of that alias or nodeId; Errc::node_not_found when there is none. Not before start().
+  virtual void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) = 0;
+  /// Unregisters, and ends; within a time of its own.
+  virtual void close() = 0;
+
+  /// From on_registered on, until that is lost. After close(): unless the registry has confirmed the end.
+  [[nodiscard]] virtual bool is_registered() const = 0;
+  /// Why the node has not been registered in the time that it had.
+  [[nodiscard]] virtual StartError why_unregistered() const = 0;
+};
+
+}  // namespace distflow::runtime

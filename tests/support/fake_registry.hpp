@@ -1,0 +1,122 @@
+// A registry in memory, for nodes of one reactor: no PMD, no connection, no name that is not told at once. A test takes
+// it away and brings it back, refuses a registration, or loses one.
+//
+// One thread, which turns the reactor. What a call leads to is told from inside a later turn.
+// Use: FakeRegistry registry(reactor); TestNode& node = cluster.add_node_of(options, registry.make_client());
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/reactor.hpp"
+#include "runtime/registry_client.hpp"
+
+namespace distflow::test {
+
+class FakeRegistry {
+ public:
+  class Client;
+
+  /// `reactor` must outlive the registry, and the registry its clients.
+  explicit FakeRegistry(io::Reactor& reactor) : reactor_(reactor) {
+    work_.on_turn_end = base::Delegate<void()>::to<&FakeRegistry::run_tasks>(*this);
+  }
+  ~FakeRegistry() { work_.unlink(); }
+
+  /// A node's way to this registry.
+  [[nodiscard]] std::unique_ptr<runtime::RegistryClient> make_client() { return std::make_unique<Client>(*this); }
+
+  /// The next node that starts is told that there is no registry for it.
+  void fail_next_start(StartError why) { start_failure_ = std::move(why); }
+  /// The session of every node is lost: no look-up is answered until come_back().
+  void go_away() {
+    is_away_ = true;
+    for (Client* client : clients_) {
+      client->is_registered_ = false;
+      later([client] { client->observer_->on_disconnected({Errc::end_of_stream, "asking the registry"}); });
+    }
+  }
+  void come_back() {
+    is_away_ = false;
+    for (Client* client : clients_) register_client(*client);
+  }
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+
+  class Client final : public runtime::RegistryClient {
+   public:
+    explicit Client(FakeRegistry& registry) : registry_(registry) {}
+
+    void start(runtime::RegistryObserver& observer, protocol::Registration registration) override {
+      observer_ = &observer;
+      node_ = std::move(registration.node);
+      if (std::optional<StartError> why = std::exchange(registry_.start_failure_, std::nullopt)) {
+        return registry_.later([this, why] { observer_->on_start_failed(*why); });
+      }
+      registry_.clients_.push_back(this);
+      registry_.register_client(*this);
+    }
+    void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override {
+      registry_.later([this, name = std::string(name), on_answer = std::move(on_answer)] {
+        const auto found = std::ranges::find_if(registry_.nodes_, [&name](const protocol::NodeInfo& node) {
+          return node.node_id == name || node.alias == name;
+        });
+        on_answer(found == registry_.nodes_.end() ? Result<protocol::NodeInfo>(Error{Errc::node_not_found, "resolving"})
+                                                  : Result<protocol::NodeInfo>(*found));
+      });
+    }
+    void close() override {
+      is_registered_ = false;
+      std::erase(registry_.clients_, this);
+      std::erase_if(registry_.nodes_, [this](const protocol::NodeInfo& node) { return node.node_id == node_.node_id; });
+      registry_.tell_all([node = node_](runtime::RegistryObserver& other) { other.on_leave(node); });
+      registry_.later([this] { observer_->on_closed(); });
+    }
+    [[nodiscard]] bool is_registered() const override { return is_registered_; }
+    [[nodiscard]] StartError why_unregistered() const override { return Error{Errc::timed_out, "being registered"}; }
+
+   private:
+    friend FakeRegistry;
+    FakeRegistry& registry_;
+    runtime::RegistryObserver* observer_ = nullptr;
+    protocol::NodeInfo node_;
+    bool is_registered_ = false;
+  };
+
+ private:
+  void register_client(Client& client) {
+    if (is_away_) return;
+    std::erase_if(nodes_, [&client](const protocol::NodeInfo& node) { return node.node_id == client.node_.node_id; });
+    nodes_.push_back(client.node_);
+    client.is_registered_ = true;
+    later([&client] { client.observer_->on_registered(); });
+    later([this, &client] { client.observer_->on_snapshot(nodes_); });
+    tell_all([node = client.node_](runtime::RegistryObserver& other) { other.on_join(node); });
+  }
+  void tell_all(const std::function<void(runtime::RegistryObserver&)>& event) {
+    later([this, event] {
+      for (Client* client : clients_) event(*client->observer_);
+    });
+  }
+  void later(std::function<void()> task) {
+    tasks_.push_back(std::move(task));
+    reactor_.defer(work_);
+  }
+  void run_tasks() {
+    for (const std::function<void()>& task : std::exchange(tasks_, {})) task();
+  }
+
+  io::Reactor& reactor_;
+  io::TurnEnd work_;
+  bool is_away_ = false;
+  std::optional<StartError> start_failure_;
+  std::vector<std::function<void()>> tasks_;
+  std::vector<protocol::NodeInfo> nodes_;
+  std::vector<Client*> clients_;
+};
+
+}  // namespace distflow::test
