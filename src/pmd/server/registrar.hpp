@@ -79,7 +79,7 @@ class Registrar final : private StoreObserver {
   void refuse(const PendingRegistration& registration, std::uint64_t& counter, std::string_view error);
   void refuse_name(const PendingRegistration& registration, const Decision& decision);
   void go_on_with(Taken& registration, Next next);
-  void park(Taken& registration, Next next);
+  void park(Taken& parked, Next next);
   [[nodiscard]] Next try_or_close(PendingRegistration& registration);
   void close_without_memory(Session& session);
 
