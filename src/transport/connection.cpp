@@ -82,7 +82,7 @@ void Connection::start_recv() {
 }
 
 void Connection::on_recv(const io::Received& received) {
-  if (state_ == State::draining) note_answer();
+  if (state_ == State::draining) on_draining_recv();
   if (state_ != State::open) return;                               // a draining connection hears nothing more
   if (has_moved_receiving() && !upgrade_->has_begun_recv) return;  // behind the last frame: the upgrade's own business
   decoder_.feed(received.chunk, received.bytes);
@@ -128,7 +128,7 @@ void Connection::on_recv_end(Error why) {
   const bool has_ended = why != Errc::canceled;
   has_ended_ |= has_ended;
   if (state_ == State::draining) {
-    note_answer();
+    on_draining_recv();
     if (has_ended) return drain_no_more();
   }
   if (state_ == State::draining || state_ == State::open) {
@@ -227,11 +227,10 @@ void Connection::watch_for_stall() {
   reactor().arm_after(stall_timer_, base::Duration(base::milliseconds(send_stall_max_ms_)) / 2);
 }
 
-/// All has been sent. What the peer has yet to say to memory that it was offered is waited for, unless its end of the
-/// stream has come, and with it all that it will say: a stream that is closed
-/// before it comes is reset, with all of it that is still under way.
+/// All has been sent. What the peer has yet to answer is waited for, unless its end of the stream has come, and with it
+/// all that it will say: a stream that is closed before it comes is reset, with all of it that is still under way.
 void Connection::end_draining() {
-  if (!awaits_answer() || has_ended_) return close(why_);
+  if (!awaits_answer_ || has_ended_) return close(why_);
   if (!stall_timer_.is_armed()) watch_for_stall();
 }
 
@@ -276,19 +275,20 @@ void Connection::upgrade(std::unique_ptr<stream::Stream> upper) {
 
 void Connection::offer(std::unique_ptr<stream::Stream> upper) {
   upgrade(std::move(upper));
-  upgrade_->awaits_answer = true;
+  await_answer();
 }
 
 /// Something has come for a connection that drains: the answer, or the stream's end; or, where the peer sends messages
 /// here, too, one of them, and then no end of this side's would be safe from a reset.
-void Connection::note_answer() {
-  if (!awaits_answer()) return;
-  upgrade_->awaits_answer = false;
+void Connection::on_draining_recv() {
+  if (!awaits_answer_) return;
+  note_answered();
   reactor().defer(turn_end_);
 }
 
 void Connection::drop_upgrade() {
   DF_ASSERT(upgrade_ && !upgrade_->sends && !upgrade_->receives && !upgrade_->is_moving && !upgrade_->last_chunk);
+  note_answered();
   upgrade_.reset();
 }
 
@@ -296,7 +296,7 @@ void Connection::move_receiving() {
   DF_ASSERT(upgrade_ && !upgrade_->receives);
   decoder_.discard_unread();
   upgrade_->receives = true;
-  upgrade_->awaits_answer = false;
+  note_answered();
   if (recv_op_.is_idle()) return begin_receiving_through_upgrade();
   socket_.cancel_recv();
 }

@@ -106,7 +106,8 @@ class Connection {
   void pause();
   void resume();
 
-  /// Sends what is queued, then closes. Nothing is received any more.
+  /// Sends what is queued, then closes. Nothing is received any more; but what the peer has yet to answer is waited
+  /// for.
   void finish();
   /// Closes now. What is queued is dropped; `why` goes to on_closed.
   void close(Error why = {Errc::canceled, "closing a connection"});
@@ -117,6 +118,11 @@ class Connection {
     DF_ASSERT(state_ == State::closed || state_ == State::unopened);
     reactor().destroy_later(std::move(owner), turn_end_);
   }
+
+  /// The peer will answer something that it is sent, or that it has been sent; and has answered. A stream that is
+  /// closed before an answer comes is reset, with all of it that is still under way.
+  void await_answer() { awaits_answer_ = true; }
+  void note_answered() { awaits_answer_ = false; }
 
   // An upgrade: a stream over the connection's own, which each direction moves to behind a last frame (shared memory).
 
@@ -157,7 +163,6 @@ class Connection {
   struct Upgrade {
     std::unique_ptr<stream::Stream> stream;
     std::size_t batch_size = SIZE_MAX;  // so many queued bytes do not wait for the turn's end, once it sends
-    bool awaits_answer = false;         // the peer was offered it, and has yet to say whether it takes it
     bool is_moving = false;             // the last frame of the own stream is on its way
     bool sends = false;                 // what is sent goes through it
     bool receives = false;              // what is received comes through it,
@@ -191,8 +196,7 @@ class Connection {
   void end_flight();
   void end_draining();
 
-  [[nodiscard]] bool awaits_answer() const { return upgrade_ && upgrade_->awaits_answer; }
-  void note_answer();
+  void on_draining_recv();
   void append_last();
   void begin_sending_through_upgrade();
   void begin_receiving_through_upgrade();
@@ -206,8 +210,10 @@ class Connection {
   bool has_failed_ = false;    // the run ended in `why_`
   bool has_ended_ = false;     // receiving ended in `why_`
   bool is_rerun_due_ = false;  // resumed: what was left unread is read at the turn's end
-  bool has_flown_ = false;     // a flight has ended since the last stall check
-  bool has_stalled_ = false;   // nothing moved from the last but one to the last
+  // Bits, as an idle connection is to be small.
+  bool has_flown_ : 1 = false;      // a flight has ended since the last stall check
+  bool has_stalled_ : 1 = false;    // nothing moved from the last but one to the last
+  bool awaits_answer_ : 1 = false;  // of the peer
   const bool keeps_nothing_;
   // Small, as an idle connection is to be: milliseconds, and the low bits of a count.
   const std::uint32_t send_stall_max_ms_;
