@@ -12,25 +12,22 @@ namespace {
 
 using Kind = ConnectionNotice::Kind;
 
-constexpr std::string_view kEnd = "end";
-constexpr std::string_view kMoved = "moved";
-
-struct Verb {
+struct Word {
   Kind kind;
   std::string_view text;
 };
-constexpr std::array<Verb, 5> kVerbs{{{Kind::ask, "ask "},
-                                      {Kind::may, "may "},
-                                      {Kind::memory, "memory "},
-                                      {Kind::mapped, "mapped "},
-                                      {Kind::unmapped, "unmapped "}}};
+constexpr std::array<Word, 6> kWords{{{Kind::both, "both"},
+                                      {Kind::one, "one"},
+                                      {Kind::end, "end"},
+                                      {Kind::mapped, "mapped"},
+                                      {Kind::unmapped, "unmapped"},
+                                      {Kind::moved, "moved"}}};
+constexpr std::string_view kMemory = "memory ";
 
 std::string text_of(const ConnectionNotice& notice) {
-  const auto* const verb = std::ranges::find(kVerbs, notice.kind, &Verb::kind);
-  if (verb == kVerbs.end()) return std::string(notice.kind == Kind::end ? kEnd : kMoved);
-  std::string text(verb->text);
-  if (notice.kind == Kind::memory) text += std::to_string(notice.ring_size) + ' ' + notice.memory_name + ' ';
-  return text + notice.nonce;
+  const auto* const word = std::ranges::find(kWords, notice.kind, &Word::kind);
+  if (word != kWords.end()) return std::string(word->text);
+  return std::string(kMemory) + std::to_string(notice.ring_size) + ' ' + notice.memory_name + ' ' + notice.nonce;
 }
 
 bool is_sized(std::string_view text, std::size_t size_max) { return !text.empty() && text.size() <= size_max; }
@@ -42,28 +39,25 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-std::optional<ConnectionNotice> parse_rest(Kind kind, std::string_view rest) {
-  ConnectionNotice notice{.kind = kind};
-  if (kind == Kind::memory) {
-    const std::string_view size = take_word(rest);
-    const char* const end = size.data() + size.size();
-    const auto [read_to, error] = std::from_chars(size.data(), end, notice.ring_size);
-    notice.memory_name = take_word(rest);
-    if (error != std::errc() || read_to != end) return std::nullopt;
-    if (!is_sized(notice.memory_name, ConnectionNotice::kMemoryNameSizeMax)) return std::nullopt;
-  }
-  if (!is_sized(rest, ConnectionNotice::kNonceSizeMax)) return std::nullopt;
-  notice.nonce = rest;
+/// What stands behind kMemory.
+std::optional<ConnectionNotice> parse_memory(std::string_view text) {
+  ConnectionNotice notice{.kind = Kind::memory};
+  const std::string_view size = take_word(text);
+  const char* const end = size.data() + size.size();
+  const auto [read_to, error] = std::from_chars(size.data(), end, notice.ring_size);
+  if (error != std::errc() || read_to != end) return std::nullopt;
+  notice.memory_name = take_word(text);
+  if (!is_sized(notice.memory_name, ConnectionNotice::kMemoryNameSizeMax)) return std::nullopt;
+  if (!is_sized(text, ConnectionNotice::kNonceSizeMax)) return std::nullopt;
+  notice.nonce = text;
   return notice;
 }
 
 std::optional<ConnectionNotice> parse(std::string_view text) {
-  if (text == kEnd) return ConnectionNotice{.kind = Kind::end};
-  if (text == kMoved) return ConnectionNotice{.kind = Kind::moved};
-  for (const Verb& verb : kVerbs) {
-    if (text.starts_with(verb.text)) return parse_rest(verb.kind, text.substr(verb.text.size()));
-  }
-  return std::nullopt;
+  if (text.starts_with(kMemory)) return parse_memory(text.substr(kMemory.size()));
+  const auto* const word = std::ranges::find(kWords, text, &Word::text);
+  if (word == kWords.end()) return std::nullopt;
+  return ConnectionNotice{.kind = word->kind};
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // What nodes say to each other of their connections, beside messages:
 //
-//     {"from":A,"to":B,"timestamp":MS,"connection":"ask NONCE"}
+//     {"from":A,"to":B,"timestamp":MS,"connection":"both"}
 //
 // An envelope without a payload, with one more key. Only nodes with kSharingCap are sent any; docs/wire-protocol.md,
-// "Sharing a connection", says what they mean.
+// "One connection for both directions", says what they mean.
 //
 // Pure functions; any thread.
 // Use: if (const auto notice = read_connection_notice(frame)) ...
@@ -16,16 +16,16 @@
 
 namespace distflow::protocol {
 
-/// The capability to share a connection: to answer on it, and to take answers there.
-inline constexpr std::string_view kSharingCap = "shared-connections";
-/// The capability to share memory with nodes of the same machine. Only beside kSharingCap.
-inline constexpr std::string_view kMemoryCap = "shared-memory";
+/// The capability to send on a connection of a peer of the same user, and to be sent to on one's own.
+inline constexpr std::string_view kSharingCap = "one-connection";
+/// The capability to take memory that a peer of the same user offers. Only beside kSharingCap.
+inline constexpr std::string_view kMemoryCap = "offered-memory";
 
 struct ConnectionNotice {
   enum class Kind : std::uint8_t {
-    ask,  ///< May messages to you go where yours come from?
-    may,  ///< They may, on this connection.
-    end,  ///< Nothing more comes here: end the connection when you have sent what you have.
+    both,  ///< Of the opener, first of all: you may send here, too. Of the other side: I may send here.
+    one,   ///< Of the other side: I do not send here.
+    end,   ///< Nothing more comes here: end the connection when you have sent what you have.
 
     memory,    ///< Here is memory that we may share.
     mapped,    ///< We do: what I send after this comes through it.
@@ -34,9 +34,10 @@ struct ConnectionNotice {
   };
 
   Kind kind = Kind::end;
-  std::string nonce = {};        ///< of all but end and moved; 1 to kNonceSizeMax bytes
-  std::string memory_name = {};  ///< of memory; 1 to kMemoryNameSizeMax bytes without a space
-  std::uint64_t ring_size = 0;   ///< of memory: bytes of each direction
+  // Of memory alone.
+  std::string nonce = {};        ///< that the memory begins with; 1 to kNonceSizeMax bytes
+  std::string memory_name = {};  ///< 1 to kMemoryNameSizeMax bytes without a space
+  std::uint64_t ring_size = 0;   ///< bytes of each direction
 
   static constexpr std::size_t kNonceSizeMax = 64;
   static constexpr std::size_t kMemoryNameSizeMax = 64;

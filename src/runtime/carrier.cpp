@@ -4,7 +4,19 @@
 
 namespace distflow::runtime {
 
+void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
+  DF_ASSERT(open_ == nullptr && !node_id.empty());
+  auto open = std::unique_ptr<Open>(new Open{.carriers = carriers, .node_id = std::string(node_id)});
+  carriers.by_node_id_.insert_or_assign(open->node_id, this);
+  open_ = std::move(open);
+}
+
 void Carrier::note_gone() {
+  if (const std::unique_ptr<Open> open = std::move(open_)) {
+    auto& carriers = open->carriers.by_node_id_;
+    const auto found = carriers.find(open->node_id);
+    if (found != carriers.end() && found->second == this) carriers.erase(found);
+  }
   if (Link* const link = std::exchange(link_, nullptr)) link->on_carrier_gone();
 }
 

@@ -45,7 +45,7 @@ Peer& Directory::upsert(const KnownNode& node) {
   peer.is_suspect = false;
   peer.shares_connections = node.shares_connections;
   peer.shares_memory = node.shares_memory;
-  if (peer.link) peer.link->set_memory_peer(node.shares_memory);
+  if (peer.link) peer.link->set_peer(node.shares_connections, node.shares_memory);
   return peer;
 }
 
@@ -84,8 +84,7 @@ Peer& Directory::add(const KnownNode& node) {
 void Directory::make_link(Peer& peer) {
   const PeerInfo info = peer.info.unpack();
   peer.link = std::make_unique<Link>(parts_, traffic_.of(info.node_id), info);
-  peer.link->set_memory_peer(peer.shares_memory);
-  if (std::exchange(peer.was_heard, false)) peer.link->seek_carrier();
+  peer.link->set_peer(peer.shares_connections, peer.shares_memory);
 }
 
 void Directory::change(Peer& peer, const PeerInfo& info) {

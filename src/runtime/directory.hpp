@@ -36,8 +36,8 @@ namespace distflow::runtime {
 /// A node as the registry tells of it.
 struct KnownNode {
   PeerInfo info;
-  bool shares_connections = false;
-  bool shares_memory = false;  ///< and is of this machine
+  bool shares_connections = false;  ///< is of this node's user, and has the cap
+  bool shares_memory = false;       ///< the same for memory
 };
 
 /// One node of the registry. Lives until it has left and its link has finished. A registry may have 100,000 of them, so
@@ -51,7 +51,6 @@ struct Peer : base::ListNode<Peer> {
   std::unique_ptr<Link> link;  ///< null until the first send: Directory::link_of() makes it
   bool is_self = false;
   bool is_suspect = false;
-  bool was_heard = false;  ///< it sent on a connection that can carry answers, and had no link yet
   bool shares_connections = false;
   bool shares_memory = false;
   std::shared_ptr<const void> memory_place{};  ///< held by each connection whose memory this peer has offered

@@ -19,11 +19,11 @@ stream::ListenerOptions listener_options(std::uint32_t connections_max) {
 /// One connection from another node.
 class Inbound::Session final : private transport::ConnectionObserver {
  public:
-  Session(Inbound& inbound, std::size_t place, bool is_near)
+  Session(Inbound& inbound, std::size_t place)
       : place_(place),
         inbound_(inbound),
         connection_(inbound.parts_.intake.reactor, inbound.parts_.blocks, *this, inbound.parts_.limits),
-        carrier_(connection_, is_near),
+        carrier_(connection_),
         intake_(inbound.parts_.intake, connection_, &carrier_) {}
 
   void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
@@ -69,7 +69,7 @@ void Inbound::on_accept(stream::OpenStream& stream, const io::Address& peer) {
   if (parts_.intake.log.is_enabled(base::LogLevel::debug)) {
     parts_.intake.log.write(base::LogLevel::debug, "a connection from %s is open", peer.to_string().c_str());
   }
-  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size(), peer.is_loopback()));
+  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size()));
   ++session_count_;
   sessions_.back()->open(std::move(stream));
 }

@@ -85,7 +85,6 @@ inline Traffic& Intake::sender(std::string_view from) {
   if (sender_ == nullptr || !is_same_id(sender_id_, from)) {
     sender_ = &shared_.traffic.of(from);
     sender_id_ = from;
-    if (carrier_ != nullptr) shared_.observer.on_heard(from);
   }
   return *sender_;
 }
@@ -141,6 +140,8 @@ bool Intake::keep_whole(Mail& mail) {
 bool Intake::take_notice(const framing::Frame& frame, const protocol::Envelope& envelope) {
   auto notice = protocol::read_connection_notice(frame.body);
   if (!notice) return false;
+  // Whether a connection carries both directions is said by its first frame, or not at all.
+  if (notice->kind == protocol::ConnectionNotice::Kind::both && has_had_message()) return true;
   notice_ = std::make_unique<Notice>(Notice{.from = std::string(envelope.from), .what = *std::move(notice)});
   return true;
 }

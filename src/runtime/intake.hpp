@@ -40,10 +40,8 @@ struct IntakeCounters {
 /// Whoever decides over connections that nodes share.
 class IntakeObserver {
  public:
-  /// A connection that can carry answers has brought a message of `from`, and none of it just before.
-  virtual void on_heard(std::string_view from) = 0;
-  /// `from` is what the notice claims; `connection` is what it came on, and `carrier` the same if that can carry
-  /// answers, else null. A notice is believed only on the connection of the exchange that it belongs to.
+  /// `from` is what the notice claims; `connection` is what it came on, and `carrier` the same if a peer has opened
+  /// it, else null. A notice is believed only on the connection of the exchange that it belongs to.
   virtual void on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
                          const transport::Connection& connection, Carrier* carrier) = 0;
 
@@ -79,7 +77,7 @@ class Intake {
  public:
   static constexpr std::uint32_t kMalformedMax = 16;
 
-  /// `carrier`: what can carry answers on this connection; null: nothing.
+  /// `carrier`: of this connection, if a peer has opened it; else null.
   Intake(SharedIntake& shared, transport::Connection& connection, Carrier* carrier)
       : shared_(shared), connection_(connection), carrier_(carrier) {}
   /// What is still refused is dropped, counted as shutdown.
@@ -104,6 +102,7 @@ class Intake {
   bool read(const framing::Frame& frame, Mail& mail);
   [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
   bool keep_whole(Mail& mail);
+  [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
   bool take_notice(const framing::Frame& frame, const protocol::Envelope& envelope);
   void tell_notice();
   Traffic& sender(std::string_view from);

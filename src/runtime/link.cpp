@@ -28,12 +28,12 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
 Link::~Link() {
   DF_ASSERT(dying_.empty());
   DF_ASSERT(!is_connected());
-  DF_ASSERT(carrier_ == nullptr && !asking_);
+  DF_ASSERT(carrier_ == nullptr && !opening_);
 }
 
 /// A connection that is not opened yet, and room among the dying for it and for those before it. May throw.
 Link::ConnectionPtr Link::make_connection() {
-  constexpr std::size_t connections_max = 3;  // this one, the one it replaces, and one that asks
+  constexpr std::size_t connections_max = 3;  // this one, the one it replaces, and one that opens
   base::make_room(dying_, dying_.size() + connections_max);
   transport::ConnectionObserver& self = *this;
   return std::make_unique<Connection>(parts_.reactor, parts_.blocks, self, parts_.limits);
@@ -61,10 +61,6 @@ void Link::end_intake() {
   parts_.reactor.destroy_later(std::move(intake_), end);
 }
 
-void Link::read_own_connection() {
-  if (!intake_) intake_ = std::make_unique<LinkIntake>(parts_.intake, *connection_);
-}
-
 /// For a way that is on its way out: what comes now waits for the next connection.
 void Link::leave_way() {
   if (carrier_ != nullptr) {
@@ -73,6 +69,7 @@ void Link::leave_way() {
   }
   ConnectionPtr fresh = make_connection();
   end_intake();
+  answer_ = Answer::none;
   let_die();
   send_on(std::move(fresh));
 }
@@ -87,11 +84,12 @@ SendVerdict Link::send(const transport::EncodedRun& run) {
   }
   if (result == transport::SendResult::full) return SendVerdict::queue_full;
   add_owned(traffic_.out.accepted, run.count);
-  if (!way_->is_open() && !asking_) dial();
+  if (!way_->is_open() && !opening_) dial();
   return parts_.writes_at_once && way_->push() ? SendVerdict::written : SendVerdict::queued;
 }
 
 void Link::dial() {
+  if (move_to_carrier()) return;
   if (waiting_since_ == base::kNever) waiting_since_ = parts_.reactor.now();
   if (!dialer_.is_dialing() && !retry_timer_.is_armed()) dialer_.dial(host_, port_);
 }
@@ -101,11 +99,12 @@ void Link::on_dialed(Result<stream::OpenStream> outcome) {
   if (!outcome) return on_unreachable(outcome.error());
   waiting_since_ = base::kNever;
   backoff_.reset();
-  has_asked_ = false;
   has_offered_memory_ = false;
   sent_on_connection_ = 0;
   ++parts_.open_count;
   parts_.log.write(base::LogLevel::debug, "connected to node %s at %s:%u", node_id_.c_str(), host_.c_str(), port_);
+  if (may_open_both() && open_both(*outcome)) return;
+  opens_both_ = true;  // the next one
   connection_->open(*std::move(outcome));
 }
 
@@ -149,7 +148,7 @@ void Link::retire(Counter SendCounters::*reason) {
   const bool is_dialing = dialer_.is_dialing() && reason == &SendCounters::dropped_shutdown;
   if (is_dialing && !connection_->queue().is_empty()) return;
   dialer_.cancel();
-  if (asking_) stop_asking();
+  if (opening_) begin_sending();
   if (carrier_ != nullptr) {
     carrier_->give_back(reason);
     on_carrier_gone();
@@ -178,6 +177,11 @@ void Link::abort() {
 }
 
 void Link::on_frames(Connection& connection) {
+  const bool is_own = &connection == connection_.get() || &connection == opening_.get();
+  if (is_own && answer_ == Answer::awaited) {
+    read_answer(connection);
+    if (answer_ == Answer::awaited) return;  // it has not come whole, or has ended the connection
+  }
   if (intake_ && &intake_->intake.connection() == &connection) return intake_->intake.on_frames();
   // Nobody was told that it may send here: what comes is nobody's.
   framing::Frame frame;
@@ -188,7 +192,7 @@ void Link::on_frames(Connection& connection) {
 void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
   add_owned(traffic_.out.written, sent);
   if (dropped > 0) traffic_.note_dropped(drop_reason_, dropped);
-  if (seeks_carrier_) ask_if_idle();
+  if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(sent);
 }
 
@@ -203,12 +207,15 @@ void Link::on_closed(Connection& connection, Error why) {
     ConnectionPtr fresh;
     // Without memory it stays, closed, until there is something to send.
     if (!parts_.reactor.has_memory_for([&] { fresh = make_connection(); })) return;
+    answer_ = Answer::none;
     let_die();
     return send_on(std::move(fresh));
   }
-  if (asking_.get() == &connection) {
+  if (opening_.get() == &connection) {
     parts_.reactor.timers().cancel(patience_timer_);
-    connection.destroy_later(std::move(asking_));
+    answer_ = Answer::none;
+    opens_both_ = false;
+    connection.destroy_later(std::move(opening_));
     if (!connection_->queue().is_empty()) dial();
     return;
   }

@@ -1,20 +1,22 @@
 // The way to one peer: a connection that is dialled when there is something to send, and dialled again after a loss; or
-// one that the peer has opened, once it has agreed to be answered there.
+// one that the peer has opened, its carrier, if the two have the same user.
 //
-//     own connection ── the peer is heard, all is sent: ask ──▶ asking ── may, on a carrier ──▶ carrier
-//           ▲                                                     │ no answer in time              │ gone
-//           └─────────────────────────────────────────────────────┴────────────────────────────────┘
+//     own connection, unopened ── dialled ──▶ opening ── answered, or not in time ──▶ own connection, open
+//           ▲        │                           │                                          │
+//           │        └── the peer's is there ────┴──▶ carrier                               │ closed
+//           └────────────────────────────────────────────┴ gone ────────────────────────────┘
 //
 // Loop thread only.
 //   1. Frames leave in the order of send(), and a peer gets those of one way before those of the next. Those that wait
 //      for a connection, or for the peer's answer, are bounded like any send queue.
 //   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
-//   4. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
-//   5. send() may throw std::bad_alloc, and has taken nothing then. Without memory for sharing a connection or memory
-//   the
-//      link goes on as for a peer that does not.
-//   6. Any of its calls may come from inside a message handler that its own intake runs: what ends in them is destroyed
+//   4. Which directions a connection carries is decided when it opens, and before a message is sent on it. The link
+//      moves to a carrier only while nothing has been sent on an own connection.
+//   5. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
+//   6. send() may throw std::bad_alloc, and has taken nothing then. Without memory for sharing a connection or memory
+//      the link goes on as for a peer that does not.
+//   7. Any of its calls may come from inside a message handler that its own intake runs: what ends in them is destroyed
 //      at the turn's end.
 // Use: Link link(parts, traffic, peer); link.send(frame);
 #pragma once
@@ -64,12 +66,14 @@ struct LinkParts {
   SharedIntake& intake;       ///< of what peers send on links' connections
   transport::ConnectionLimits limits;
   stream::MemoryStreamPool& memory_pool;
+  Carriers& carriers;
   base::Duration connect_deadline;
   bool writes_at_once = false;  ///< does not wait for the turn's end
   /// Called when a retired link has finished, from inside a turn.
   base::Delegate<void()> on_finished;
   std::size_t open_count = 0;     ///< connections that links have opened, of all links
   std::size_t carrier_count = 0;  ///< connections of peers that links send on
+  bool knows_owners = true;       ///< the system has not refused to say whose the other end of a connection is
 };
 
 class Link final : private transport::ConnectionObserver {
@@ -92,25 +96,28 @@ class Link final : private transport::ConnectionObserver {
   void abort();
   [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }
 
-  // Sharing a connection: link_sharing.cpp.
+  /// What the registry has of the peer: whether it is of this user and shares connections, and whether it takes memory.
+  void set_peer(bool shares_connections, bool shares_memory) {
+    shares_connections_ = shares_connections;
+    shares_memory_ = shares_memory;
+  }
 
-  /// The peer sends on a connection that it has opened: asks to send there, as soon as nothing is on its way.
-  void seek_carrier();
-  /// What the peer says of this link's wish; on `carrier`, if it came on one.
-  void on_may(std::string_view nonce, Carrier* carrier);
-  /// The peer wants to send on this link's connection: it may, if there is one.
-  void on_ask(std::string_view nonce);
+  // One connection for both directions: link_sharing.cpp.
+
+  /// Whether the peer has just been told that it may send on the own connection, and has not answered, in a pair of
+  /// which this node's connection stays when both open one at the same time.
+  [[nodiscard]] bool is_first_to_be_answered() const;
+  /// The peer has opened a connection to here: a carrier is among those of the parts.
+  void on_carrier();
   /// From the carrier: nothing more can be sent there.
   void on_carrier_gone();
 
   // Sharing memory: link_memory.cpp.
 
-  /// Whether the peer is of this machine and takes memory.
-  void set_memory_peer(bool may_share) { may_share_memory_ = may_share; }
   /// What the peer says, on `origin`, of the memory that it was offered. It is believed on that connection only:
   /// whoever else says it, in whatever name, has not mapped it.
-  void on_mapped(const transport::Connection& origin, std::string_view nonce);
-  void on_unmapped(const transport::Connection& origin, std::string_view nonce);
+  void on_mapped(const transport::Connection& origin);
+  void on_unmapped(const transport::Connection& origin);
 
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
@@ -123,7 +130,6 @@ class Link final : private transport::ConnectionObserver {
   void send_on(ConnectionPtr fresh);
   void let_die();
   void end_intake();
-  void read_own_connection();
   void leave_way();
   void dial();
   void on_dialed(Result<stream::OpenStream> outcome);
@@ -132,16 +138,20 @@ class Link final : private transport::ConnectionObserver {
   void drop_waiting(Counter SendCounters::*reason, const Attempt* attempt = nullptr);
   [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }
 
-  void ask_if_idle();
-  void ask();
-  void stop_asking();
-  bool tell(transport::Connection& connection, const protocol::ConnectionNotice& notice);
+  [[nodiscard]] bool may_open_both() const;
+  bool open_both(stream::OpenStream& stream);
+  void begin_sending();
+  void read_answer(transport::Connection& connection);
+  [[nodiscard]] bool says_both(std::string_view frame) const;
+  [[nodiscard]] bool is_same_user(const transport::Connection& connection);
+  bool move_to_carrier();
+  void leave_opening();
   bool linger();
   void on_patience_over();
 
   void consider_memory(std::uint32_t sent);
   void offer_memory();
-  transport::Connection* offered_memory(const transport::Connection& origin, std::string_view nonce);
+  [[nodiscard]] bool has_offered_on(const transport::Connection& origin) const;
 
   LinkParts& parts_;
   Traffic& traffic_;
@@ -160,17 +170,19 @@ class Link final : private transport::ConnectionObserver {
   stream::Backoff backoff_;
   base::Timer retry_timer_;
 
+  bool shares_connections_ = false;  // both are of one user, as the registry has it
+  bool shares_memory_ = false;       // and the peer takes memory
   Carrier* carrier_ = nullptr;
-  ConnectionPtr asking_;        // while the peer is asked: what was connection_; connection_ keeps what waits
-  std::string nonce_;           // of that question
-  bool seeks_carrier_ = false;  // will ask
-  bool has_asked_ = false;      // on this connection: once is enough
+  ConnectionPtr opening_;  // open, and nothing but "both" sent there; connection_ keeps what waits
+  /// How far the own connection has come to carry both directions.
+  enum class Answer : std::uint8_t { none, awaited, both };
+  Answer answer_ = Answer::none;
+  base::Instant asked_at_{};    // when that began to be awaited
+  bool opens_both_ = true;      // the last one that was to carry both was answered
   base::Timer patience_timer_;  // with the peer's answer, or with its end
 
-  bool may_share_memory_ = false;
   bool has_offered_memory_ = false;       // on this connection: once is enough
   std::uint32_t sent_on_connection_ = 0;  // messages, until memory is offered
-  std::string memory_nonce_;              // of that offer
 };
 
 }  // namespace distflow::runtime

@@ -20,17 +20,17 @@ constexpr std::uint32_t kWorthMessages = 64;
 
 /// Of the link's own connection, on which `sent` messages more have left.
 void Link::consider_memory(std::uint32_t sent) {
-  if (!may_share_memory_ || has_offered_memory_) return;
+  if (!shares_memory_ || has_offered_memory_) return;
   sent_on_connection_ += sent;
-  if (sent_on_connection_ < kWorthMessages || is_retired_ || asking_ || carrier_ != nullptr) return;
+  if (sent_on_connection_ < kWorthMessages || answer_ != Answer::both || is_retired_ || carrier_ != nullptr) return;
   has_offered_memory_ = true;
   static_cast<void>(parts_.reactor.has_memory_for([this] { offer_memory(); }));
 }
 
 void Link::offer_memory() {
-  memory_nonce_ = make_node_id(parts_.reactor.backend());
+  const std::string nonce = make_node_id(parts_.reactor.backend());
   Result<std::unique_ptr<MemoryStream>> memory =
-      MemoryStream::create(parts_.memory_pool, parts_.reactor, connection_->socket(), memory_nonce_);
+      MemoryStream::create(parts_.memory_pool, parts_.reactor, connection_->socket(), nonce);
   if (!memory) {
     parts_.log.write(parts_.memory_pool.level_of_failure(memory.error(), base::LogLevel::warn),
                      "no memory is shared with %s, so that messages go through the kernel: %s", node_id_.c_str(),
@@ -38,37 +38,32 @@ void Link::offer_memory() {
     return;
   }
   const ConnectionNotice offer{.kind = ConnectionNotice::Kind::memory,
-                               .nonce = memory_nonce_,
+                               .nonce = nonce,
                                .memory_name = (*memory)->name(),
                                .ring_size = parts_.memory_pool.ring_size};
-  read_own_connection();
   connection_->offer(*std::move(memory));
-  if (!tell(*connection_, offer)) return connection_->drop_upgrade();
+  if (!send_notice(parts_, *connection_, node_id_, offer)) return connection_->drop_upgrade();
   parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }
 
-/// The connection whose memory the peer speaks of; null if there is none, or not any more.
-Connection* Link::offered_memory(const Connection& origin, std::string_view nonce) {
-  Connection* const connection = asking_ ? asking_.get() : connection_.get();
-  const bool is_it = connection == &origin && connection->is_open() && nonce == memory_nonce_;
-  return is_it && connection->has_upgrade() && !connection->has_moved_receiving() ? connection : nullptr;
+/// Whether the peer speaks of memory that it has been offered there, and has not answered about.
+bool Link::has_offered_on(const Connection& origin) const {
+  return &origin == connection_.get() && origin.is_open() && origin.has_upgrade() && !origin.has_moved_receiving();
 }
 
-void Link::on_mapped(const Connection& origin, std::string_view nonce) {
-  Connection* const connection = offered_memory(origin, nonce);
-  if (connection == nullptr) return;
-  connection->move_receiving();
+void Link::on_mapped(const Connection& origin) {
+  if (!has_offered_on(origin)) return;
+  connection_->move_receiving();
   const auto moved = encode_notice(parts_, node_id_, {.kind = ConnectionNotice::Kind::moved});
   // One direction alone would have no way to wake the other side.
-  if (!moved) return connection->close({Errc::out_of_memory, "sharing memory"});
-  connection->move_sending(*moved);
+  if (!moved) return connection_->close({Errc::out_of_memory, "sharing memory"});
+  connection_->move_sending(*moved);
   parts_.log.write(base::LogLevel::debug, "memory is shared with node %s, which has mapped it", node_id_.c_str());
 }
 
-void Link::on_unmapped(const Connection& origin, std::string_view nonce) {
-  Connection* const connection = offered_memory(origin, nonce);
-  if (connection == nullptr) return;
-  connection->drop_upgrade();
+void Link::on_unmapped(const Connection& origin) {
+  if (!has_offered_on(origin)) return;
+  connection_->drop_upgrade();
   parts_.log.write(base::LogLevel::debug, "node %s does not take the memory that it was offered", node_id_.c_str());
 }
 

@@ -1,9 +1,8 @@
-// Link's sharing of a connection: how two nodes come to use one for both directions. docs/wire-protocol.md says why it
-// takes an ask and a may.
+// Link's part in having one connection for both directions. docs/wire-protocol.md, "One connection for both
+// directions", has the rules.
 #include <utility>
 
 #include "runtime/link.hpp"
-#include "runtime/node_id.hpp"
 #include "runtime/notice_writer.hpp"
 
 namespace distflow::runtime {
@@ -19,50 +18,114 @@ constexpr base::Duration kEndPatience = base::seconds(5);
 
 }  // namespace
 
-void Link::seek_carrier() {
-  if (is_retired_ || carrier_ != nullptr || asking_ || has_asked_) return;
-  seeks_carrier_ = true;
-  ask_if_idle();
+bool Link::may_open_both() const { return shares_connections_ && opens_both_ && parts_.knows_owners; }
+
+/// Tells the peer, first of all, that it may send here. False, and nothing done, without memory.
+/// The peer may be opening a connection of its own at the same time. Of the two the one of the greater node stays.
+/// Therefore the lesser sends nothing on its own before the answer, or the other connection, is there.
+bool Link::open_both(stream::OpenStream& stream) {
+  ConnectionPtr fresh;
+  std::unique_ptr<LinkIntake> intake;
+  const auto prepare = [&] {
+    ConnectionPtr made = make_connection();
+    intake = std::make_unique<LinkIntake>(parts_.intake, *made);
+    if (send_notice(parts_, *made, node_id_, {.kind = ConnectionNotice::Kind::both})) fresh = std::move(made);
+  };
+  if (!parts_.reactor.has_memory_for(prepare) || !fresh) return false;
+  end_intake();
+  intake_ = std::move(intake);
+  answer_ = Answer::awaited;
+  asked_at_ = parts_.reactor.now();
+  opening_ = std::move(fresh);
+  opening_->open(std::move(stream));
+  opening_->await_answer();
+  if (parts_.intake.node_id < node_id_) {
+    parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
+  } else {
+    begin_sending();
+  }
+  return true;
 }
 
-/// Asks only when all is sent: then what waits for the answer has an empty queue to go to, whatever the answer is.
-void Link::ask_if_idle() {
-  if (!seeks_carrier_ || !is_connected() || !connection_->queue().is_empty()) return;
-  seeks_carrier_ = false;
-  has_asked_ = true;
-  static_cast<void>(parts_.reactor.has_memory_for([this] { ask(); }));
+bool Link::is_first_to_be_answered() const {
+  return answer_ == Answer::awaited && parts_.intake.node_id > node_id_ &&
+         parts_.reactor.now() - asked_at_ < kAnswerPatience;
 }
 
-void Link::ask() {
-  nonce_ = make_node_id(parts_.reactor.backend());
-  ConnectionPtr fresh = make_connection();
-  if (!tell(*connection_, {.kind = ConnectionNotice::Kind::ask, .nonce = nonce_})) return;
-  asking_ = std::move(connection_);
-  send_on(std::move(fresh));
-  parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
+/// What has waited leaves on the connection that was opened for it.
+void Link::begin_sending() {
+  parts_.reactor.timers().cancel(patience_timer_);
+  if (opening_->take_over(*connection_)) return send_on(std::move(opening_));
+  if (!is_retired_ && opening_->is_open() && !opening_->queue().is_empty()) return;  // no room: when that has left
+  leave_opening();  // it is closing, or there is no memory
+  if (!is_retired_ && !connection_->queue().is_empty()) dial();
 }
 
-void Link::on_may(std::string_view nonce, Carrier* carrier) {
-  if (!asking_ || nonce != nonce_ || carrier == nullptr || carrier->is_lent()) return;
-  if (!carrier->connection().is_open() || !carrier->connection().take_over(*connection_)) return;
+void Link::leave_opening() {
+  end_intake();
+  answer_ = Answer::none;
+  opening_->close();  // nothing of it is worth an end in order
+  dying_.push_back(std::move(opening_));
+}
+
+/// The first frame of the peer on the own connection. Anything but its yes means that it sends nothing here.
+void Link::read_answer(Connection& connection) {
+  framing::Frame frame;
+  if (!connection.next_frame(frame)) return;
+  connection.note_answered();
+  const bool carries_both = says_both(frame.body);
+  if (carries_both && !is_same_user(connection)) {
+    // The peer sends here from now on, and is nobody that may.
+    opens_both_ = false;
+    return connection.close({Errc::refused, "being answered by another user than the peer's"});
+  }
+  answer_ = carries_both ? Answer::both : Answer::none;
+  if (!carries_both) end_intake();
+  if (opening_.get() == &connection) begin_sending();
+  if (connection_.get() == &connection) consider_memory(0);  // what was sent before the answer counts
+}
+
+bool Link::says_both(std::string_view frame) const {
+  protocol::Envelope envelope;
+  if (!protocol::decode(frame, envelope, parts_.intake.scratch) || envelope.has_payload()) return false;
+  if (envelope.from != node_id_ || envelope.to != parts_.intake.node_id) return false;
+  const auto notice = protocol::read_connection_notice(frame);
+  return notice && notice->kind == ConnectionNotice::Kind::both;
+}
+
+/// The peer has sent something, so that its system has an owner for its end (io/peer_owner.hpp).
+bool Link::is_same_user(const Connection& connection) {
+  const io::PeerOwner owner = connection.owner_of_peer();
+  if (owner.is_same_user(parts_.reactor.backend().own_user())) return true;
+  if (owner.status() == io::OwnerStatus::cannot_ask) parts_.knows_owners = false;
+  parts_.log.write(base::LogLevel::debug, "the connection to node %s cannot carry both directions: %s",
+                   node_id_.c_str(), owner.is_known() ? "it is another user's" : io::to_text(owner.status()));
+  return false;
+}
+
+void Link::on_carrier() {
+  if (opening_ || !connection_ || !connection_->queue().is_empty()) move_to_carrier();
+}
+
+/// Sends on the connection that the peer has opened, if there is one and nothing has been sent on an own one.
+bool Link::move_to_carrier() {
+  if (is_retired_ || carrier_ != nullptr || !shares_connections_ || connection_->is_opened()) return false;
+  Carrier* const carrier = parts_.carriers.find(node_id_);
+  if (carrier == nullptr || carrier->is_lent() || !carrier->connection().is_open()) return false;
+  if (parts_.intake.node_id == node_id_) return false;  // it is this link's own, or the one before
+  if (!carrier->connection().take_over(*connection_)) return false;
   carrier->lend(*this, traffic_);
   ++parts_.carrier_count;
   carrier_ = carrier;
   way_ = &carrier->connection();
+  waiting_since_ = base::kNever;
+  backoff_.reset();
+  dialer_.cancel();
+  parts_.reactor.timers().cancel(retry_timer_);
   parts_.reactor.timers().cancel(patience_timer_);
-  asking_->finish();
-  dying_.push_back(std::move(asking_));
+  if (opening_) leave_opening();
   parts_.log.write(base::LogLevel::debug, "node %s is sent to on the connection that it has opened", node_id_.c_str());
-}
-
-/// What waited for an answer leaves where it would have left without asking.
-void Link::stop_asking() {
-  parts_.reactor.timers().cancel(patience_timer_);
-  if (asking_->take_over(*connection_)) return send_on(std::move(asking_));
-  // It is closing, or its peer takes nothing, or there is no memory.
-  asking_->finish();
-  dying_.push_back(std::move(asking_));
-  if (!is_retired_ && !connection_->queue().is_empty()) dial();
+  return true;
 }
 
 void Link::on_carrier_gone() {
@@ -72,31 +135,23 @@ void Link::on_carrier_gone() {
   parts_.log.write(base::LogLevel::debug, "node %s is not sent to on its own connection any more", node_id_.c_str());
 }
 
-void Link::on_ask(std::string_view nonce) {
-  if (is_retired_ || carrier_ != nullptr || asking_ || !is_connected()) return;
-  read_own_connection();
-  tell(*connection_, {.kind = ConnectionNotice::Kind::may, .nonce = std::string(nonce)});
-}
-
 /// The peer may have sent here what has not come yet: the connection stays until it has ended it.
 bool Link::linger() {
-  if (!intake_) return false;
+  if (answer_ != Answer::both) return false;
   bool is_told = false;
-  const auto tell_end = [&] { is_told = tell(*connection_, {.kind = ConnectionNotice::Kind::end, .nonce = {}}); };
+  const auto tell_end = [&] {
+    is_told = send_notice(parts_, *connection_, node_id_, {.kind = ConnectionNotice::Kind::end});
+  };
   if (!parts_.reactor.has_memory_for(tell_end) || !is_told) return false;
   parts_.reactor.arm_after(patience_timer_, kEndPatience);
   return true;
 }
 
-void Link::on_patience_over() { asking_ ? stop_asking() : stop_lingering(); }
+void Link::on_patience_over() { opening_ ? begin_sending() : stop_lingering(); }
 
 void Link::stop_lingering() {
   parts_.reactor.timers().cancel(patience_timer_);
   for (const ConnectionPtr& connection : dying_) connection->finish();
-}
-
-bool Link::tell(Connection& connection, const ConnectionNotice& notice) {
-  return send_notice(parts_, connection, node_id_, notice);
 }
 
 }  // namespace distflow::runtime

@@ -12,18 +12,6 @@
 namespace distflow::runtime {
 namespace {
 
-KnownNode to_known_node(const protocol::NodeInfo& node) {
-  return {.info = {.node_id = node.node_id,
-                   .alias = node.alias.value_or(std::string()),
-                   .host = node.host,
-                   .port = node.port,
-                   .last_heartbeat = node.last_heartbeat_ms,
-                   .meta = {node.meta.begin(), node.meta.end()}},
-          .shares_connections = node.has_cap(protocol::kSharingCap),
-          .shares_memory = node.has_cap(protocol::kMemoryCap) && node.has_cap(protocol::kSharingCap) &&
-                           io::is_loopback_host(node.host)};
-}
-
 std::uint64_t random_seed(io::Backend& backend) {
   std::uint64_t seed = 0;
   backend.fill_random(std::as_writable_bytes(std::span(&seed, 1)));
@@ -38,6 +26,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       observer_(observer),
       random_(random_seed(parts.reactor.backend())),
       node_id_(make_node_id(parts.reactor.backend())),
+      own_user_(parts.reactor.backend().own_user()),
       resolver_(parts.reactor),
       drops_(parts.log, parts.reactor, directory_),
       traffic_(&drops_),
@@ -62,6 +51,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .intake = intake_,
                   .limits = connection_limits(),
                   .memory_pool = memory_pool_,
+                  .carriers = carriers_,
                   .connect_deadline = options.connect_deadline,
                   .writes_at_once = options.write_at_once,
                   .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
@@ -174,42 +164,8 @@ void Node::on_peer_join(const PeerInfo& peer) { delivery_.tell_join(peer); }
 void Node::on_peer_leave(const PackedInfo& peer) { delivery_.tell_leave(peer); }
 void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
 
-void Node::on_heard(std::string_view from) {
-  Peer* const peer = find_sharing(from);
-  if (peer == nullptr || !asks(*peer)) return;
-  if (peer->link) {
-    peer->link->seek_carrier();
-  } else {
-    peer->was_heard = true;
-  }
-}
-
-/// Who has not said that it shares is sent no notice, whatever somebody says in its name.
-Peer* Node::find_sharing(std::string_view node_id) {
-  Peer* const peer = directory_.find_id(node_id);
-  return peer != nullptr && peer->shares_connections ? peer : nullptr;
-}
-
-/// Whether this node asks that peer, and not the other way round: if both did, each could move to what the other
-/// leaves.
-bool Node::asks(const Peer& peer) const { return node_id_ > peer.info.node_id(); }
-
-void Node::on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
-                     const transport::Connection& connection, Carrier* carrier) {
-  using Kind = protocol::ConnectionNotice::Kind;
-  if (notice.kind == Kind::end && carrier != nullptr) {
-    carrier->note_gone();
-    return carrier->connection().finish();
-  }
-  if (notice.kind > Kind::end) return on_memory_notice(from, notice, connection, carrier);
-  Peer* const peer = find_sharing(from);
-  if (peer == nullptr || peer->link == nullptr) return;
-  if (notice.kind == Kind::ask && !asks(*peer)) peer->link->on_ask(notice.nonce);
-  if (notice.kind == Kind::may && asks(*peer)) peer->link->on_may(notice.nonce, carrier);
-}
-
 void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
-  parts_.registry.resolve(name, [on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
+  parts_.registry.resolve(name, [this, on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
     on_answer(answer ? Result<PeerInfo>(to_known_node(*answer).info) : Result<PeerInfo>(answer.error()));
   });
 }

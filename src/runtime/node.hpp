@@ -26,6 +26,7 @@
 #include "base/random.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "runtime/carrier.hpp"
 #include "runtime/delivery.hpp"
 #include "runtime/directory.hpp"
 #include "runtime/drop_log.hpp"
@@ -127,15 +128,16 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void on_binding(std::string_view name, Peer* peer) override;
 
   // From what others send.
-  void on_heard(std::string_view from) override;
   void on_notice(std::string_view from, const protocol::ConnectionNotice& notice,
                  const transport::Connection& connection, Carrier* carrier) override;
-  Peer* find_sharing(std::string_view node_id);
-  [[nodiscard]] bool asks(const Peer& peer) const;
+  // Connections for both directions, and memory: node_sharing.cpp.
+  void on_opened(std::string_view from, Carrier& carrier);
+  [[nodiscard]] bool is_believed(std::string_view from, const transport::Connection& connection);
   void on_memory_notice(std::string_view from, const protocol::ConnectionNotice& notice,
                         const transport::Connection& connection, Carrier* carrier);
-  void accept_memory(std::string_view from, const protocol::ConnectionNotice& notice, Carrier& carrier);
+  void accept_memory(const protocol::ConnectionNotice& notice, Carrier& carrier);
 
+  [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
   void ask_for_target(const std::string& name);
@@ -160,6 +162,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   NodeObserver& observer_;
   base::Random random_;
   const std::string node_id_;
+  const io::PeerOwner own_user_;  // as of the start
   State state_ = State::idle;
   bool is_start_told_ = false;
   bool was_disconnected_ = false;  // since the last snapshot
@@ -176,6 +179,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   transport::OutBuffer control_out_;  // notices, which such code may lead to
   SharedIntake intake_;
   stream::MemoryStreamPool memory_pool_;
+  Carriers carriers_;
   LinkParts link_parts_;
   Directory directory_;
   Router router_;

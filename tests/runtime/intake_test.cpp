@@ -62,7 +62,6 @@ class IntakeTest : public ::testing::Test, private runtime::IntakeObserver {
     EXPECT_EQ(shared_.refused_bytes, 0U);
   }
 
-  void on_heard(std::string_view) override {}
   void on_notice(std::string_view, const protocol::ConnectionNotice&, const transport::Connection&,
                  runtime::Carrier*) override {}
   void on_room() { shared_.on_room(); }

@@ -50,6 +50,11 @@ class Memory : public ::testing::Test {
     return cluster_.turn_until([&] { return to.has_all_of(from); });
   }
 
+  /// Memory is offered once the peer has answered, which may be behind messages that it has got already.
+  bool comes_in_memory(const Talker& node, std::size_t connections = 1) {
+    return cluster_.turn_until([&] { return node.in_memory() == connections; });
+  }
+
   bool has_come(const Talker& to, std::size_t count) {
     return cluster_.turn_until([&] { return to.node.messages.size() == count; });
   }
@@ -68,8 +73,7 @@ TEST_F(Memory, is_shared_after_some_messages_one_way_and_the_order_stays) {
     turn_some(cluster_.reactor(), round % 3);
   }
   ASSERT_TRUE(all_came(pong, ping));
-  EXPECT_EQ(ping.in_memory(), 1U);
-  EXPECT_EQ(pong.in_memory(), 1U);
+  EXPECT_TRUE(comes_in_memory(ping) && comes_in_memory(pong));
   ping.send("pong", 5000);
   ASSERT_TRUE(all_came(pong, ping));
   pong.expect_order();
@@ -85,7 +89,7 @@ TEST_F(Memory, carries_answers_too_and_more_than_a_ring_has) {
     turn_some(cluster_.reactor(), round % 4);
   }
   ASSERT_TRUE(all_came(pong, ping) && all_came(ping, pong));
-  EXPECT_GE(ping.in_memory(), 1U);
+  EXPECT_TRUE(cluster_.turn_until([&] { return ping.in_memory() >= 1; }));
   ping.expect_order();
   pong.expect_order();
   expect_sound(ping.node);
@@ -97,7 +101,7 @@ TEST_F(Memory, carries_messages_that_are_longer_than_a_ring) {
   Talker pong = add({.alias = "pong"});
   ping.send("pong", kEnough);
   ASSERT_TRUE(all_came(pong, ping));
-  ASSERT_EQ(ping.in_memory(), 1U);
+  ASSERT_TRUE(comes_in_memory(ping));
   const std::string large = '"' + std::string(300'000, 'x') + '"';
   for (int i = 0; i < 10; ++i) ASSERT_EQ(ping.node.send("pong", large), SendVerdict::queued);
   ASSERT_TRUE(has_come(pong, kEnough + 10));
@@ -123,14 +127,14 @@ TEST_F(Memory, is_shared_on_no_more_connections_than_the_bound_allows) {
   Talker one = add({.alias = "one"});
   Talker two = add({.alias = "two"});
   one.send("hub", kEnough);
-  ASSERT_TRUE(all_came(hub, one));
+  ASSERT_TRUE(all_came(hub, one) && comes_in_memory(one));
   two.send("hub", kEnough);
   ASSERT_TRUE(has_come(hub, 2 * kEnough));
   two.send("hub", kEnough);
   ASSERT_TRUE(has_come(hub, 3 * kEnough));
   EXPECT_EQ(hub.in_memory(), 1U);
   EXPECT_EQ(one.in_memory(), 1U);
-  EXPECT_EQ(two.in_memory(), 0U) << "what was offered in vain is given up";
+  EXPECT_TRUE(comes_in_memory(two, 0)) << "what was offered in vain is given up";
   expect_sound(two.node);
 }
 
@@ -152,7 +156,7 @@ TEST_F(Memory, of_a_node_that_shuts_down_is_read_to_its_end) {
   Talker pong = add({.alias = "pong"});
   ping.send("pong", kEnough);
   ASSERT_TRUE(all_came(pong, ping));
-  ASSERT_EQ(ping.in_memory(), 1U);
+  ASSERT_TRUE(comes_in_memory(ping));
   ping.send("pong", 2000);
   EXPECT_EQ(cluster_.shut_down(ping.node).discarded_outgoing, 0U);
   ASSERT_TRUE(all_came(pong, ping)) << pong.node.messages.size();
@@ -165,7 +169,7 @@ TEST_F(Memory, holds_a_sender_back_for_a_mailbox_that_blocks) {
   slow.record_messages();
   ping.send("slow", kEnough);
   ASSERT_TRUE(cluster_.turn_until([&] { return slow.messages.size() == kEnough; }));
-  ASSERT_EQ(ping.in_memory(), 1U);
+  ASSERT_TRUE(comes_in_memory(ping));
   slow->delivery().set_message_handler({});
   SendVerdict verdict = SendVerdict::queued;
   for (int i = 0; i < 10'000 && verdict == SendVerdict::queued; ++i) {
@@ -186,7 +190,7 @@ TEST_F(Memory, is_shared_with_oneself) {
   node.send("node", kEnough);
   ASSERT_TRUE(all_came(node, node));
   node.expect_order();
-  EXPECT_EQ(node.in_memory(), 2U) << "both ends are its own";
+  EXPECT_TRUE(comes_in_memory(node, 2)) << "both ends are its own";
 }
 
 /// A peer that opens a connection to a node, and offers memory as the test says.
@@ -199,6 +203,12 @@ class MemoryOffered : public ::testing::Test {
   MemoryOffered() {
     node_.record_messages();
     register_peer(true);
+    open();
+  }
+  /// As an opener that is sent to on its connection: only such a one is believed to be somebody.
+  void open() {
+    notify("both");
+    EXPECT_NE(next().find(R"("connection":"both")"), std::string::npos);
   }
   void register_peer(bool shares_memory) {
     runtime::KnownNode peer;
@@ -246,7 +256,7 @@ class MemoryOffered : public ::testing::Test {
   void share() {
     create();
     notify(offer());
-    ASSERT_NE(next().find(std::string(R"("connection":"mapped )") + kNonce), std::string::npos);
+    ASSERT_NE(next().find(R"("connection":"mapped")"), std::string::npos);
     notify("moved");
   }
   std::string message(std::string_view payload) { return node_frame(kPeer, node_->node_id(), payload); }
@@ -254,7 +264,7 @@ class MemoryOffered : public ::testing::Test {
     return cluster_.turn_until([&] { return is_readable(socket_.fd()); }) && socket_.receive().empty();
   }
   void expect_unmapped() {
-    EXPECT_NE(next().find(R"("connection":"unmapped )"), std::string::npos);
+    EXPECT_NE(next().find(R"("connection":"unmapped")"), std::string::npos);
     ASSERT_TRUE(socket_.send(message("\"goes on\"")));
     ASSERT_TRUE(cluster_.turn_until([&] { return !node_.messages.empty(); }));
     EXPECT_EQ(node_.messages.back().payload, "\"goes on\"");
@@ -325,7 +335,7 @@ TEST_F(MemoryOffered, under_a_name_that_leads_nowhere_is_not_mapped) {
 
 TEST_F(MemoryOffered, that_never_was_cannot_be_moved_to) {
   notify("moved");
-  notify("mapped 0123456789abcdef");
+  notify("mapped");
   ASSERT_TRUE(socket_.send(message("1")));
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
 }
@@ -347,7 +357,7 @@ TEST_F(MemoryOffered, with_a_frame_that_is_too_long_closes_its_connection) {
   EXPECT_EQ(node_.stats().frames_too_long, 1U);
 }
 
-TEST_F(MemoryOffered, by_a_stranger_or_by_one_that_does_not_share_it_is_not_mapped) {
+TEST_F(MemoryOffered, by_one_that_has_left_or_does_not_share_it_is_not_mapped) {
   create();
   register_peer(false);
   notify(offer());
@@ -357,21 +367,41 @@ TEST_F(MemoryOffered, by_a_stranger_or_by_one_that_does_not_share_it_is_not_mapp
   expect_unmapped();
 }
 
+// Whatever it says, and whose name it uses: who has not opened the connection as a node of this user is a stranger.
+TEST_F(MemoryOffered, on_a_connection_that_is_open_to_nobody_is_not_looked_at) {
+  create();
+  RawSocket stranger = RawSocket::connected_to(node_->port());
+  ASSERT_TRUE(stranger.send(message("1") + frame_of(notice("both")) + frame_of(notice(offer())) + message("2")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_FALSE(is_readable(stranger.fd()));
+  EXPECT_EQ(node_.stats().connections_in_memory, 0U);
+}
+
+TEST_F(MemoryOffered, in_the_name_of_another_is_its_openers) {
+  create();
+  const std::string offered = notice(offer());
+  const std::string others = std::string(offered).replace(offered.find(kPeer), 16, "1111111111111111");
+  ASSERT_TRUE(socket_.send(frame_of(others)));
+  EXPECT_NE(next().find(R"("to":")" + std::string(kPeer)), std::string::npos);
+}
+
 TEST_F(MemoryOffered, by_one_peer_is_mapped_on_a_few_of_its_connections_and_again_when_one_has_ended) {
   std::vector<RawSocket> sockets;
   std::vector<io::SharedMemory> memories;
   const auto offer_on_another = [&] {
     sockets.push_back(std::exchange(socket_, RawSocket::connected_to(node_->port())));
+    open();
     create();
     memories.push_back(memory_);
     notify(offer());
     return next();
   };
-  for (int i = 0; i < 4; ++i) ASSERT_NE(offer_on_another().find(R"("connection":"mapped )"), std::string::npos) << i;
-  EXPECT_NE(offer_on_another().find(R"("connection":"unmapped )"), std::string::npos) << "the fifth";
+  for (int i = 0; i < 4; ++i) ASSERT_NE(offer_on_another().find(R"("connection":"mapped")"), std::string::npos) << i;
+  EXPECT_NE(offer_on_another().find(R"("connection":"unmapped")"), std::string::npos) << "the fifth";
   sockets.clear();
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 0; }));
-  EXPECT_NE(offer_on_another().find(R"("connection":"mapped )"), std::string::npos);
+  EXPECT_NE(offer_on_another().find(R"("connection":"mapped")"), std::string::npos);
 }
 
 TEST_F(MemoryOffered, a_second_time_on_one_connection_is_ignored) {
@@ -395,6 +425,8 @@ class MemoryAnswered : public ::testing::Test {
     send(kEnough);
     EXPECT_TRUE(cluster_.turn_until([&] { return is_readable(listener_.fd()); }));
     theirs_ = listener_.accept();
+    notice("both");
+    answer("both");
     notice("memory ");
   }
 
@@ -424,7 +456,7 @@ class MemoryAnswered : public ::testing::Test {
         cluster_.reactor().backend().open_memory(offer.at(1), MemoryHeader::kSize + 2 * ring_size_);
     EXPECT_TRUE(opened);
     memory_ = *std::move(opened);
-    answer("mapped " + offer.at(2));
+    answer("mapped");
     notice("moved");
     return std::launder(reinterpret_cast<MemoryHeader*>(memory_.bytes.get()));
   }
@@ -438,22 +470,8 @@ class MemoryAnswered : public ::testing::Test {
   io::SharedMemory memory_;
 };
 
-TEST_F(MemoryAnswered, with_another_nonce_is_no_answer_and_the_stream_goes_on) {
-  answer("unmapped 0123456789abcdef");
-  answer("mapped 0123456789abcdef");
-  turn_some(cluster_.reactor());
-  EXPECT_EQ(node_.stats().connections_in_memory, 1U);
-  ASSERT_EQ(node_.send("peer", "\"goes on\""), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] {
-    if (is_readable(theirs_.fd())) bytes_ += theirs_.receive();
-    return bytes_.find("goes on") != std::string::npos;
-  }));
-  EXPECT_EQ(bytes_.find("moved"), std::string::npos);
-}
-
 // Another peer, whose connection the node reads as well, says yes in this one's name while half a frame has come here.
 TEST_F(MemoryAnswered, is_believed_on_the_connection_of_the_offer_and_on_no_other) {
-  const std::string nonce = notice("memory ").at(2);
   ASSERT_TRUE(theirs_.send(std::string(2, '\0')));
   turn_some(cluster_.reactor());
 
@@ -463,12 +481,15 @@ TEST_F(MemoryAnswered, is_believed_on_the_connection_of_the_offer_and_on_no_othe
        .shares_connections = true,
        .shares_memory = true});
   for (int i = 0; i < kEnough; ++i) EXPECT_EQ(node_.send("other", "17"), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 2; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return is_readable(other_listener.fd()); }));
   RawSocket others = other_listener.accept();
-  for (const char* verb : {"mapped ", "unmapped "}) {
-    ASSERT_TRUE(others.send(frame_of(R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
-                                     R"(","timestamp":1,"connection":")" + verb + nonce + "\"}")));
-  }
+  const auto say = [&](const std::string& from, const std::string& what) {
+    ASSERT_TRUE(others.send(frame_of(R"({"from":")" + from + R"(","to":")" + node_->node_id() +
+                                     R"(","timestamp":1,"connection":")" + what + "\"}")));
+  };
+  say("1111111111111111", "both");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 2; }));
+  for (const char* what : {"mapped", "unmapped"}) say(kPeer, what);
   turn_some(cluster_.reactor(), 20);
   EXPECT_EQ(node_.stats().connections_in_memory, 2U);
   send(1);
@@ -478,9 +499,9 @@ TEST_F(MemoryAnswered, is_believed_on_the_connection_of_the_offer_and_on_no_othe
 }
 
 TEST_F(MemoryAnswered, by_no_is_given_up_once_and_for_all) {
-  answer("unmapped " + notice("memory ").at(2));
+  answer("unmapped");
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in_memory == 0; }));
-  answer("mapped " + notice("memory ").at(2));  // too late
+  answer("mapped");  // too late
   turn_some(cluster_.reactor());
   EXPECT_EQ(node_.stats().connections_in_memory, 0U);
   EXPECT_EQ(node_.stats().connections_out, 1U);

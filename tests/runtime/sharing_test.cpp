@@ -1,7 +1,7 @@
 // Two nodes that come to use one connection for both directions, and peers that play along badly or not at all.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <algorithm>
 #include <utility>
 
 #include "framing/frame.hpp"
@@ -31,65 +31,49 @@ bool share(TestNode& one, TestNode& other) {
          a.connections_in + b.connections_in == 1;
 }
 
-/// Whether this process was kept from running between two looks for so long that a node may have given up waiting for
-/// the other's answer (250 ms).
-class StopWatch {
- public:
-  bool was_stopped() {
-    const auto now = std::chrono::steady_clock::now();
-    was_stopped_ |= now - std::exchange(last_, now) > std::chrono::milliseconds(50);
-    return was_stopped_;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-  bool was_stopped_ = false;
-};
-
-/// False when nothing can be said, since the machine was too busy.
-bool come_to_share_and_keep_the_order() {
-  Cluster cluster;
-  Talker ping(cluster.add_node({.alias = "ping"}));
-  Talker pong(cluster.add_node({.alias = "pong"}));
-  StopWatch watch;
-  for (int round = 0; round < 200; ++round) {
-    ping.send_next("pong");
-    if (round > 20) pong.send_next("ping");
-    turn_some(cluster.reactor(), round % 4);
-    watch.was_stopped();
-  }
-  EXPECT_TRUE(cluster.turn_until([&] { return share(ping.node, pong.node) || watch.was_stopped(); }));
-  if (!share(ping.node, pong.node)) return !watch.was_stopped();
+/// Of two nodes that send to each other from now on.
+void talk_and_keep_the_order(Cluster& cluster, Talker& ping, Talker& pong) {
   const auto all_came = [&] {
     return pong.node.messages.size() == static_cast<std::size_t>(ping.sent) &&
            ping.node.messages.size() == static_cast<std::size_t>(pong.sent);
   };
-  EXPECT_TRUE(cluster.turn_until(all_came));
-  for (int round = 0; round < 200; ++round) {
-    pong.send_next("ping");
+  for (int round = 0; round < 400; ++round) {
     ping.send_next("pong");
+    pong.send_next("ping");
+    if (round < 200) turn_some(cluster.reactor(), round % 4);
   }
-  EXPECT_TRUE(cluster.turn_until(all_came));
+  ASSERT_TRUE(cluster.turn_until(all_came));
   ping.expect_order();
   pong.expect_order();
-  EXPECT_TRUE(share(ping.node, pong.node));
+  EXPECT_TRUE(cluster.turn_until([&] { return share(ping.node, pong.node); }));
   for (TestNode* node : {&ping.node, &pong.node}) {
     const NodeStats stats = node->stats();
     EXPECT_EQ(stats.sent.accepted, stats.sent.written);
     EXPECT_EQ(stats.malformed + stats.misrouted, 0u);
   }
-  return true;
 }
 
-TEST(Sharing, nodes_that_answer_each_other_come_to_use_one_connection_and_keep_the_order) {
-  constexpr int tries_max = 100;
-  for (int i = 0; i < tries_max; ++i) {
-    if (come_to_share_and_keep_the_order()) return;
-  }
-  GTEST_SKIP() << "this process was stopped again and again";
+TEST(Sharing, a_node_that_answers_another_does_so_on_the_connection_that_it_was_sent_to_on) {
+  Cluster cluster;
+  Talker ping(cluster.add_node({.alias = "ping"}));
+  Talker pong(cluster.add_node({.alias = "pong"}));
+  ping.send_next("pong");
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.node.messages.size() == 1; }));
+  pong.send_next("ping");
+  ASSERT_TRUE(cluster.turn_until([&] { return ping.node.messages.size() == 1; }));
+  EXPECT_TRUE(share(ping.node, pong.node));
+  EXPECT_EQ(pong.node.stats().connections_shared, 1u);
+  talk_and_keep_the_order(cluster, ping, pong);
 }
 
-TEST(Sharing, begins_only_when_the_other_one_sends_too) {
+TEST(Sharing, nodes_that_send_to_each_other_at_the_same_time_come_to_use_one_connection) {
+  Cluster cluster;
+  Talker ping(cluster.add_node({.alias = "ping"}));
+  Talker pong(cluster.add_node({.alias = "pong"}));
+  talk_and_keep_the_order(cluster, ping, pong);
+}
+
+TEST(Sharing, a_connection_is_sent_on_by_its_opener_alone_while_the_other_one_has_nothing_to_send) {
   Cluster cluster;
   Talker ping(cluster.add_node({.alias = "ping"}));
   Talker pong(cluster.add_node({.alias = "pong"}));
@@ -121,21 +105,23 @@ TEST(Sharing, a_node_that_shuts_down_still_sends_what_is_queued_on_the_others_co
   }
 }
 
-TEST(Sharing, a_blocking_mailbox_holds_back_the_answer_to_the_question_behind_its_messages) {
+TEST(Sharing, a_blocking_mailbox_keeps_nobody_from_opening_a_connection_for_both_directions) {
   Cluster cluster;
   MailboxLimits limits;
   limits.max_size = 2;
   limits.overflow = Overflow::block;
   Talker ping(cluster.add_node({.alias = "ping"}));
+  Talker third(cluster.add_node({.alias = "third"}));
   TestNode& slow = cluster.add_node({.alias = "slow", .mailbox = limits});
-  ASSERT_EQ(slow.send("ping", "0"), SendVerdict::queued);
-  for (int i = 0; i < 100; ++i) ping.send_next("slow");
+  for (int i = 0; i < 100; ++i) third.send_next("slow");
   ASSERT_TRUE(cluster.turn_until([&] { return slow.stats().mailbox_size == 2; }));
-  for (int i = 0; i < 100; ++i) ping.send_next("slow");
-  turn_some(cluster.reactor(), 50);
+  ping.send_next("slow");
+  ASSERT_TRUE(cluster.turn_until([&] { return ping.node.stats().sent.written == 1; }));
+  ASSERT_EQ(slow.send("ping", "0"), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return ping.node.messages.size() == 1; }));
+  EXPECT_TRUE(cluster.turn_until([&] { return slow.stats().connections_shared == 1; }));
   slow.record_messages();
-  ASSERT_TRUE(cluster.turn_until([&] { return slow.messages.size() == 200; }));
-  for (std::size_t i = 0; i < 200; ++i) EXPECT_EQ(slow.messages[i].payload, std::to_string(i));
+  ASSERT_TRUE(cluster.turn_until([&] { return slow.messages.size() == 101; }));
 }
 
 /// A peer that does what the test says.
@@ -145,6 +131,10 @@ class ScriptedPeer {
       : cluster_(cluster), node_(node), id_(std::move(id)), own_(RawSocket::connected_to(node->port())) {
     node->directory().upsert({.info = {.node_id = id_, .alias = "peer", .host = "127.0.0.1", .port = listener_.port()},
                               .shares_connections = shares});
+  }
+  void introduce_again(bool shares) {
+    node_->directory().upsert({.info = {.node_id = id_, .alias = "peer", .host = "127.0.0.1", .port = listener_.port()},
+                               .shares_connections = shares});
   }
 
   /// Takes the node's connection, which it opens with its first message.
@@ -157,24 +147,23 @@ class ScriptedPeer {
   void send_on(RawSocket& socket, std::string_view payload) {
     ASSERT_TRUE(socket.send(node_frame(id_, node_->node_id(), payload)));
   }
-  void notify(const std::string& what) {
-    ASSERT_TRUE(own_.send(frame_of(R"({"from":")" + id_ + R"(","to":")" + node_->node_id() +
-                                   R"(","timestamp":1,"connection":")" + what + "\"}")));
+  void notify(const std::string& what) { notify_on(own_, what); }
+  void notify_on(RawSocket& socket, const std::string& what) {
+    ASSERT_TRUE(socket.send(frame_of(R"({"from":")" + id_ + R"(","to":")" + node_->node_id() +
+                                     R"(","timestamp":1,"connection":")" + what + "\"}")));
   }
   /// The next frame that the node sends on its own connection, or on this peer's.
   std::string next() { return next_of(theirs_); }
   std::string next_on_own() { return next_of(own_); }
-  /// The nonce of the question that comes next.
-  std::string asked() {
-    const std::string frame = next();
-    const std::size_t at = frame.find(R"("connection":"ask )");
-    EXPECT_NE(at, std::string::npos) << frame;
-    return at == std::string::npos ? "" : frame.substr(at + 18, 16);
-  }
   bool is_silent() {
     turn_some(cluster_.reactor(), 20);
     return !is_readable(theirs_.fd()) && !is_readable(own_.fd());
   }
+  bool is_silent_on_own() {
+    turn_some(cluster_.reactor(), 20);
+    return !is_readable(own_.fd());
+  }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
   /// Whether the node has ended that connection, or does so soon.
   bool has_end(RawSocket& socket) {
     return cluster_.turn_until([&] { return is_readable(socket.fd()); }) && socket.receive().empty();
@@ -209,20 +198,41 @@ class ScriptedPeer {
   std::string bytes_;
 };
 
+bool says(const std::string& frame, const std::string& what) {
+  return frame.find(R"("connection":")" + what + '"') != std::string::npos;
+}
+
 class SharingWithPeer : public ::testing::Test {
  protected:
-  // Who is asked, and who asks.
+  // Of a pair that opens a connection each at the same time, the greater one's stays: the node's, or the peer's.
   static constexpr const char* kLesser = "0000000000000000";
   static constexpr const char* kGreater = "ffffffffffffffff";
 
-  void introduce(const char* id = kLesser, bool shares = true) {
-    peer_.emplace(cluster_, node_, id, shares);
+  void introduce(const char* id = kLesser, bool shares = true) { peer_.emplace(cluster_, node_, id, shares); }
+  /// The node sends "0", and thereby opens a connection.
+  void have_it_open(const char* id = kLesser) {
+    introduce(id);
     send("0");
     peer_->accept();
+    EXPECT_TRUE(says(peer_->next(), "both"));
+  }
+  /// And the peer says that it sends there, too.
+  void have_it_open_for_both(const char* id = kLesser) {
+    have_it_open(id);
+    peer_->notify_on(peer_->theirs(), "both");
     EXPECT_EQ(payload(peer_->next()), "0");
-    peer_->send("\"hello\"");
   }
   void send(std::string_view json) { EXPECT_EQ(node_.send("peer", json), SendVerdict::queued); }
+  bool has_had(std::size_t count) {
+    return cluster_.turn_until([&] { return node_.messages.size() == count; });
+  }
+  /// What the node has registered with the PMD.
+  std::vector<std::string> registered_caps() {
+    for (const auto& entry : cluster_.pmd().registry().entries()) {
+      if (entry.node.node_id == node_->node_id()) return entry.node.caps.value_or(protocol::Caps{});
+    }
+    return {};
+  }
   static std::string payload(const std::string& frame) {
     const std::size_t begin = frame.find(R"("payload":)") + 10;
     return frame.substr(begin, frame.rfind(R"(,"timestamp")") - begin);
@@ -233,26 +243,89 @@ class SharingWithPeer : public ::testing::Test {
   std::optional<ScriptedPeer> peer_;
 };
 
-TEST_F(SharingWithPeer, a_question_is_answered_when_all_before_it_is_delivered_and_no_sooner) {
-  introduce(kGreater);
-  for (int i = 0; i < 10; ++i) peer_->send(std::to_string(i));
-  peer_->notify("ask 17");
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().mailbox_size == 4; }));
-  EXPECT_TRUE(peer_->is_silent());
-  node_.record_messages();
-  EXPECT_NE(peer_->next().find(R"("connection":"may 17")"), std::string::npos);
-  EXPECT_EQ(node_.messages.size(), 11u);
-  peer_->send_on(peer_->theirs(), "\"here\"");
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 12; }));
-  EXPECT_EQ(node_.messages.back().payload, "\"here\"");
+// ---- A connection that the node opens.
+
+TEST_F(SharingWithPeer, the_node_whose_connection_stays_sends_at_once_behind_its_first_word) {
+  have_it_open(kLesser);
+  EXPECT_EQ(payload(peer_->next()), "0") << "without an answer";
 }
 
-TEST_F(SharingWithPeer, one_that_was_not_told_that_it_may_is_not_heard_on_the_nodes_connection) {
-  introduce(kGreater);
+TEST_F(SharingWithPeer, the_node_whose_connection_may_not_stay_waits_for_the_answer) {
+  have_it_open(kGreater);
+  EXPECT_TRUE(peer_->is_silent());
+  send("1");
+  peer_->notify_on(peer_->theirs(), "both");
+  EXPECT_EQ(payload(peer_->next()), "0");
+  EXPECT_EQ(payload(peer_->next()), "1");
+  send("2");
+  EXPECT_EQ(payload(peer_->next()), "2");
+}
+
+TEST_F(SharingWithPeer, one_that_never_answers_is_sent_to_all_the_same) {
+  have_it_open(kGreater);
+  EXPECT_EQ(payload(peer_->next()), "0") << "when the time for an answer is over";
+}
+
+TEST_F(SharingWithPeer, a_peer_that_has_answered_is_heard_on_the_nodes_connection) {
   node_.record_messages();
+  for (const char* id : {kLesser, kGreater}) {
+    have_it_open_for_both(id);
+    const std::size_t before = node_.messages.size();
+    peer_->send_on(peer_->theirs(), "\"here\"");
+    ASSERT_TRUE(has_had(before + 1));
+    EXPECT_EQ(node_.messages.back().payload, "\"here\"");
+    node_->directory().remove(id);
+  }
+}
+
+TEST_F(SharingWithPeer, a_peer_that_has_said_no_or_anything_else_is_not_heard_on_the_nodes_connection) {
+  node_.record_messages();
+  for (const char* answer : {"one", "mapped", "may 17"}) {
+    have_it_open(kGreater);
+    peer_->notify_on(peer_->theirs(), answer);
+    EXPECT_EQ(payload(peer_->next()), "0") << answer;
+    peer_->notify_on(peer_->theirs(), "both");  // too late
+    peer_->send_on(peer_->theirs(), "\"unasked\"");
+    const std::size_t before = node_.messages.size();
+    peer_->send("\"asked for\"");
+    ASSERT_TRUE(has_had(before + 1));
+    turn_some(cluster_.reactor(), 20);
+    EXPECT_EQ(node_.messages.back().payload, "\"asked for\"");
+    node_->directory().remove(kGreater);
+  }
+}
+
+TEST_F(SharingWithPeer, an_answer_in_anothers_name_is_none) {
+  node_.record_messages();
+  have_it_open(kGreater);
+  ASSERT_TRUE(peer_->theirs().send(
+      frame_of(R"({"from":"another","to":")" + node_->node_id() + R"(","timestamp":1,"connection":"both"})")));
+  peer_->send_on(peer_->theirs(), "\"unasked\"");
+  EXPECT_EQ(payload(peer_->next()), "0");
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_TRUE(node_.messages.empty());
+}
+
+TEST_F(SharingWithPeer, the_loss_of_a_connection_while_it_opens_loses_nothing_that_waits) {
+  have_it_open(kGreater);
+  send("1");
+  turn_some(cluster_.reactor());
+  peer_->theirs().close();
+  peer_->accept();
+  EXPECT_EQ(payload(peer_->next()), "0") << "one direction will do";
+  EXPECT_EQ(payload(peer_->next()), "1");
+}
+
+TEST_F(SharingWithPeer, one_that_is_not_of_the_nodes_user_is_told_nothing_of_it) {
+  introduce(kLesser, false);
+  node_.record_messages();
+  send("0");
+  peer_->accept();
+  EXPECT_EQ(payload(peer_->next()), "0");
+  peer_->notify_on(peer_->theirs(), "both");
   peer_->send_on(peer_->theirs(), "\"unasked\"");
   peer_->send("\"asked for\"");
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
+  ASSERT_TRUE(has_had(1));
   EXPECT_EQ(node_.messages.back().payload, "\"asked for\"");
 }
 
@@ -264,27 +337,24 @@ TEST_F(SharingWithPeer, a_handler_may_answer_what_came_on_a_connection_that_has_
     ++handled;
     node_.send(message.from, "\"answer\"");
   });
-  introduce(kGreater);
-  EXPECT_EQ(payload(peer_->next()), "\"answer\"");
-  peer_->notify("ask 0123456789abcdef");
-  EXPECT_NE(peer_->next().find("may 0123456789abcdef"), std::string::npos);
+  have_it_open_for_both(kGreater);
   std::string bytes = node_frame(kGreater, node_->node_id(), "\"question\"");
   for (int i = 0; i < 16; ++i) bytes += frame_of("");
   ASSERT_TRUE(peer_->theirs().send(bytes));
-  ASSERT_TRUE(cluster_.turn_until([&] { return handled == 2; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return handled == 1; }));
   peer_->accept();
+  EXPECT_TRUE(says(peer_->next(), "both"));
+  peer_->notify_on(peer_->theirs(), "both");
   EXPECT_EQ(payload(peer_->next()), "\"answer\"") << "on the connection after it";
 }
 
 TEST_F(SharingWithPeer, one_that_leaves_is_heard_to_its_end) {
-  introduce(kGreater);
   node_.record_messages();
-  peer_->notify("ask 17");
-  EXPECT_NE(peer_->next().find(R"("connection":"may 17")"), std::string::npos);
+  have_it_open_for_both(kGreater);
   node_->directory().remove(kGreater);
-  EXPECT_NE(peer_->next().find(R"("connection":"end")"), std::string::npos);
+  EXPECT_TRUE(says(peer_->next(), "end"));
   peer_->send_on(peer_->theirs(), "\"farewell\"");
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
+  ASSERT_TRUE(has_had(1));
   EXPECT_EQ(node_.messages.back().payload, "\"farewell\"");
   EXPECT_EQ(node_.stats().connections_out, 1u);
   peer_->theirs().close();
@@ -292,10 +362,8 @@ TEST_F(SharingWithPeer, one_that_leaves_is_heard_to_its_end) {
 }
 
 TEST_F(SharingWithPeer, a_shutdown_does_not_wait_for_one_that_has_left) {
-  introduce(kGreater);
   node_.record_messages();
-  peer_->notify("ask 17");
-  peer_->next();
+  have_it_open_for_both(kGreater);
   node_->directory().remove(kGreater);
   peer_->next();
   node_->begin_shutdown(base::seconds(60));
@@ -305,115 +373,160 @@ TEST_F(SharingWithPeer, a_shutdown_does_not_wait_for_one_that_has_left) {
   EXPECT_EQ(peer_->theirs().receive(), "");
 }
 
-TEST_F(SharingWithPeer, what_is_sent_waits_for_the_answer_and_then_goes_where_the_answer_came_from) {
+// ---- A connection that the peer opens.
+
+TEST_F(SharingWithPeer, a_peer_is_sent_to_on_the_connection_that_it_has_opened) {
+  introduce();
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  send("1");
+  EXPECT_EQ(payload(peer_->next_on_own()), "1");
+  EXPECT_EQ(node_.stats().connections_shared, 1u);
+  EXPECT_EQ(node_.stats().connections_out, 0u);
+}
+
+TEST_F(SharingWithPeer, a_peer_that_the_registry_tells_of_later_is_sent_to_there_too) {
+  introduce();
+  node_->directory().remove(kLesser);
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  peer_->introduce_again(true);
+  send("1");
+  EXPECT_EQ(payload(peer_->next_on_own()), "1");
+}
+
+TEST_F(SharingWithPeer, a_peer_of_another_user_or_of_none_known_is_not_sent_to_there) {
+  introduce(kLesser, false);
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "one"));
+  send("1");
+  peer_->accept();
+  EXPECT_EQ(payload(peer_->next()), "1");
+}
+
+TEST_F(SharingWithPeer, a_peer_that_the_registry_says_later_to_be_another_users_is_not_sent_to_there) {
+  introduce();
+  node_->directory().remove(kLesser);
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  peer_->introduce_again(false);
+  send("1");
+  peer_->accept();
+  EXPECT_EQ(payload(peer_->next()), "1");
+}
+
+TEST_F(SharingWithPeer, that_it_carries_both_directions_is_said_by_a_connections_first_frame_or_never) {
   introduce();
   node_.record_messages();
-  const std::string nonce = peer_->asked();
+  peer_->send("\"first\"");
+  peer_->notify("both");
+  ASSERT_TRUE(has_had(1));
+  EXPECT_TRUE(peer_->is_silent_on_own());
   send("1");
-  send("2");
-  EXPECT_TRUE(peer_->is_silent());
-  peer_->notify("may " + nonce);
+  peer_->accept();
+  EXPECT_TRUE(says(peer_->next(), "both"));
+}
+
+TEST_F(SharingWithPeer, what_waits_for_an_answer_goes_where_the_peer_opens_a_connection_at_the_same_time) {
+  have_it_open(kGreater);
+  send("1");
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  EXPECT_EQ(payload(peer_->next_on_own()), "0");
   EXPECT_EQ(payload(peer_->next_on_own()), "1");
-  EXPECT_EQ(payload(peer_->next_on_own()), "2");
   EXPECT_TRUE(peer_->has_end(peer_->theirs()));
   EXPECT_EQ(node_.stats().connections_shared, 1u);
-  EXPECT_EQ(node_.stats().sent.written, 3u);
+  EXPECT_EQ(node_.stats().sent.written, 2u);
 }
 
-TEST_F(SharingWithPeer, an_answer_with_another_nonce_moves_nothing) {
-  introduce();
-  node_.record_messages();
-  const std::string nonce = peer_->asked();
-  send("1");
-  peer_->notify("may 0123456789abcdef");
-  EXPECT_EQ(payload(peer_->next()), "1") << "when the time for an answer is over";
-  EXPECT_EQ(node_.stats().connections_shared, 0u);
-  peer_->notify("may " + nonce);
-  send("2");
-  EXPECT_EQ(payload(peer_->next()), "2") << "an answer that came too late moves nothing";
-}
-
-TEST_F(SharingWithPeer, one_that_never_answers_is_asked_once) {
-  introduce();
-  node_.record_messages();
-  peer_->asked();
-  send("1");
-  EXPECT_EQ(payload(peer_->next()), "1");
-  RawSocket another = RawSocket::connected_to(node_->port());
-  ASSERT_TRUE(another.send(node_frame(kLesser, node_->node_id(), "\"again\"")));
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 2; }));
-  send("2");
-  EXPECT_EQ(payload(peer_->next()), "2");
-}
-
-TEST_F(SharingWithPeer, one_without_the_cap_is_never_asked) {
-  introduce(kLesser, false);
-  node_.record_messages();
-  peer_->notify("ask 17");  // nor answered, whoever asks in its name
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.messages.size() == 1; }));
+TEST_F(SharingWithPeer, the_node_whose_connection_stays_does_not_answer_on_the_other_one) {
+  have_it_open(kLesser);
+  EXPECT_EQ(payload(peer_->next()), "0");
+  peer_->notify("both");
   EXPECT_TRUE(peer_->is_silent());
+  peer_->notify_on(peer_->theirs(), "both");
   send("1");
   EXPECT_EQ(payload(peer_->next()), "1");
 }
 
-TEST_F(SharingWithPeer, a_lost_carrier_is_replaced_by_a_connection_of_ones_own_and_one_may_be_asked_again) {
+TEST_F(SharingWithPeer, a_lost_carrier_is_replaced_by_the_next_connection_of_either_side) {
   introduce();
-  node_.record_messages();
-  peer_->notify("may " + peer_->asked());
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  send("1");
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
   peer_->own().close();
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 0; }));
-  send("1");
-  peer_->accept();
-  EXPECT_EQ(payload(peer_->next()), "1");
-  peer_->own() = RawSocket::connected_to(node_->port());
-  peer_->send("\"back\"");
-  peer_->notify("may " + peer_->asked());
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
   send("2");
-  EXPECT_EQ(payload(peer_->next_on_own()), "2");
-}
-
-TEST_F(SharingWithPeer, the_loss_of_ones_own_connection_while_one_asks_loses_nothing_that_waits) {
-  introduce();
-  node_.record_messages();
-  peer_->asked();
-  send("1");
-  turn_some(cluster_.reactor());
-  peer_->theirs().close();
   peer_->accept();
-  EXPECT_EQ(payload(peer_->next()), "1");
+  EXPECT_TRUE(says(peer_->next(), "both"));
+  EXPECT_EQ(payload(peer_->next()), "2");
+  peer_->own() = RawSocket::connected_to(node_->port());
+  peer_->notify_on(peer_->theirs(), "both");
+  peer_->theirs().close();
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_out == 0; }));
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  send("3");
+  EXPECT_EQ(payload(peer_->next_on_own()), "3");
 }
 
 TEST_F(SharingWithPeer, a_peer_that_says_it_sends_no_more_gets_what_is_queued_and_then_the_end) {
   introduce();
-  node_.record_messages();
-  peer_->notify("may " + peer_->asked());
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
   send("1");
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
   peer_->notify("end");
   EXPECT_EQ(payload(peer_->next_on_own()), "1");
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in == 0; }));
   EXPECT_TRUE(peer_->has_end(peer_->own()));
   send("2");
   peer_->accept();
+  EXPECT_TRUE(says(peer_->next(), "both"));
   EXPECT_EQ(payload(peer_->next()), "2");
 }
 
-TEST_F(SharingWithPeer, questions_and_answers_of_strangers_do_nothing) {
+TEST_F(SharingWithPeer, what_strangers_say_of_connections_changes_none_of_others) {
   introduce();
-  node_.record_messages();
-  const std::string nonce = peer_->asked();
-  peer_->notify("may " + nonce);
-  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_shared == 1; }));
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "both"));
+  send("1");
+  EXPECT_EQ(payload(peer_->next_on_own()), "1");
   RawSocket stranger = RawSocket::connected_to(node_->port());
-  for (const char* what : {"ask 1", "may 1", "end"}) {
-    ASSERT_TRUE(stranger.send(frame_of(R"({"from":"nobody","to":")" + node_->node_id() +
+  for (const char* what : {"one", "mapped", "unmapped", "moved", "end"}) {
+    ASSERT_TRUE(stranger.send(frame_of(R"({"from":")" + std::string(kLesser) + R"(","to":")" + node_->node_id() +
                                        R"(","timestamp":1,"connection":")" + what + "\"}")));
   }
   ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in == 1; })) << "what said its end is closed";
-  send("1");
-  EXPECT_EQ(payload(peer_->next_on_own()), "1");
+  send("2");
+  EXPECT_EQ(payload(peer_->next_on_own()), "2");
+}
+
+// ---- A node of the first release, of this user: it asks with a nonce to be sent to elsewhere, and only those that
+// have registered its capabilities.
+
+TEST_F(SharingWithPeer, a_node_of_the_first_release_is_talked_to_in_both_directions_on_a_connection_each) {
+  node_.record_messages();
+  ScriptedPeer released(cluster_, node_, kGreater, false);
+  RawSocket pmd = RawSocket::connected_to(cluster_.pmd_port());
+  ASSERT_TRUE(pmd.send(frame_of(R"({"type":"register","payload":{"nodeId":")" + std::string(kGreater) +
+                                R"(","alias":"peer","host":"127.0.0.1","port":)" + std::to_string(released.port()) +
+                                R"(,"ttl":60000,"caps":["shared-connections","shared-memory","pmd-shutdown"]},)"
+                                R"("requestId":"1"})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return is_readable(pmd.fd()); }));
+  turn_some(cluster_.reactor(), 20);
+  for (int i = 0; i < 200; ++i) send(std::to_string(i));  // enough to be worth memory
+  released.accept();
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(payload(released.next()), std::to_string(i)) << "and nothing else";
+  for (int i = 0; i < 4; ++i) released.send(std::to_string(i));
+  ASSERT_TRUE(has_had(4));
+  EXPECT_TRUE(released.is_silent());
+  const NodeStats stats = node_.stats();
+  EXPECT_EQ(stats.connections_shared + stats.connections_in_memory, 0u);
+  const std::vector<std::string> caps = registered_caps();
+  EXPECT_EQ(std::count(caps.begin(), caps.end(), "shared-connections"), 0) << "it asks those that have it";
+  EXPECT_EQ(std::count(caps.begin(), caps.end(), "shared-memory"), 0);
 }
 
 }  // namespace

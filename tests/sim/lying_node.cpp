@@ -16,9 +16,10 @@ namespace {
 using io::sim::Fault;
 using Kind = protocol::ConnectionNotice::Kind;
 
+constexpr std::uint32_t kOtherUser = 1001;
 constexpr std::size_t kTalksMax = 16;
 constexpr std::uint64_t kLiesAtOnceMax = 4;
-constexpr Kind kKinds[] = {Kind::ask, Kind::may, Kind::end, Kind::memory, Kind::mapped, Kind::unmapped, Kind::moved};
+constexpr Kind kKinds[] = {Kind::both, Kind::one, Kind::end, Kind::memory, Kind::mapped, Kind::unmapped, Kind::moved};
 
 std::string message(const std::string& from, const std::string& to, const std::string& payload) {
   std::string body = R"({"from":)";
@@ -37,7 +38,10 @@ LyingNode::LyingNode(Lore& lore, std::string label, std::uint64_t seed)
       listener_(listen(0)),
       is_busy_(chance(0.5)),
       is_rude_(chance(0.5)),
-      speaks_openly_(chance(0.5)) {}
+      speaks_openly_(chance(0.5)),
+      is_same_user_(chance(0.7)) {
+  if (!is_same_user_) process_.set_user(io::PeerOwner::user(kOtherUser));
+}
 
 LyingNode::~LyingNode() = default;
 
@@ -96,11 +100,12 @@ void LyingNode::hear_notice(NodeTalk& talk, const protocol::Envelope& envelope, 
                       static_cast<int>(envelope.from.size()), envelope.from.data());
   if (!notice.nonce.empty()) lore_.nonces.push_back(notice.nonce);
   switch (notice.kind) {
-    case Kind::ask: return answer_ask(talk, envelope, notice);
+    case Kind::both: return answer_both(talk, envelope);
     case Kind::memory: return answer_memory(talk, envelope, notice);
     case Kind::mapped:
-      if (!talk.shared || talk.shared->nonce != notice.nonce) return;
-      if (talk.shared->is_false) lore_.failure = talk.node_id + " takes memory of another nonce, or of no ring's size";
+      if (!talk.shared || talk.offers == 0) return;
+      if (talk.shared->is_false && talk.offers == 1)
+        lore_.failure = talk.node_id + " takes memory of another nonce, or of no ring's size";
       talk.shared->is_used = true;
       if (chance(0.8)) tell(talk, node_id_, std::string(envelope.from), {.kind = Kind::moved});
       return;
@@ -114,20 +119,10 @@ void LyingNode::hear_notice(NodeTalk& talk, const protocol::Envelope& envelope, 
   }
 }
 
-/// The right place for the answer is the own connection to whoever asks.
-void LyingNode::answer_ask(NodeTalk& talk, const protocol::Envelope& envelope, const Notice& ask) {
-  const std::string asker(envelope.from);
-  if (own_talk_to(asker) == nullptr && chance(0.7)) {
-    const auto node = std::ranges::find(lore_.nodes, asker, &Rumour::node_id);
-    if (node != lore_.nodes.end()) {
-      if (auto own = dial<NodeTalk>(node->port)) {
-        own->is_own = true;
-        own->node_id = asker;
-        talks_.push_back(std::move(own));
-      }
-    }
-  }
-  answer(talk, own_talk_to(asker), node_id_, asker, {.kind = Kind::may, .nonce = ask.nonce});
+/// What whoever opens a connection says first, or the answer to it.
+void LyingNode::answer_both(NodeTalk& talk, const protocol::Envelope& envelope) {
+  if (talk.is_own) return;
+  answer(talk, &talk, node_id_, std::string(envelope.from), {.kind = chance(0.9) ? Kind::both : Kind::one});
 }
 
 void LyingNode::answer_memory(NodeTalk& talk, const protocol::Envelope& envelope, const Notice& offer) {
@@ -137,7 +132,7 @@ void LyingNode::answer_memory(NodeTalk& talk, const protocol::Envelope& envelope
     talk.shared = Shared{.memory = *std::move(memory), .ring_size = offer.ring_size, .own = 1, .nonce = offer.nonce};
   }
   answer(talk, &talk, node_id_, std::string(envelope.from),
-         {.kind = is_taken && chance(0.9) ? Kind::mapped : Kind::unmapped, .nonce = offer.nonce});
+         {.kind = is_taken && chance(0.9) ? Kind::mapped : Kind::unmapped});
 }
 
 /// Rightly, or not: `right` is where the answer belongs, if there is such a connection.
@@ -156,7 +151,7 @@ void LyingNode::answer(NodeTalk& talk, NodeTalk* right, const std::string& from,
       if (NodeTalk* const any = some_talk()) tell(*any, from, to, notice);
       return;
     case 1: tell(talk, from, to, notice); return tell(talk, from, to, notice);
-    case 2: other.nonce = some_nonce(); return tell(talk, from, to, other);
+    case 2:
     case 3: other.kind = kKinds[uniform(std::size(kKinds))]; return tell(talk, from, to, other);
     case 4:
     case 7:
@@ -206,6 +201,7 @@ void LyingNode::dial_somebody() {
   if (!talk) return;
   talk->is_own = true;
   talk->node_id = node->node_id;
+  if (chance(0.7)) tell(*talk, some_sender(), node->node_id, {.kind = Kind::both});
   talks_.push_back(std::move(talk));
 }
 
@@ -218,9 +214,11 @@ void LyingNode::say_message(NodeTalk& talk) {
 }
 
 void LyingNode::say_notice(NodeTalk& talk) {
-  Notice notice{.kind = kKinds[uniform(std::size(kKinds))], .nonce = some_nonce()};
-  if (talk.shared && chance(0.5)) notice.nonce = talk.shared->nonce;
-  if (notice.kind == Kind::memory) name_memory(notice);
+  Notice notice{.kind = kKinds[uniform(std::size(kKinds))]};
+  if (notice.kind == Kind::memory) {
+    notice.nonce = talk.shared && chance(0.5) ? talk.shared->nonce : some_nonce();
+    name_memory(notice);
+  }
   tell(talk, some_sender(), some_receiver(talk), notice);
 }
 
@@ -327,7 +325,10 @@ void LyingNode::say_node(NodeTalk& talk, const std::string& from, const std::str
   say(talk, body);
 }
 
-void LyingNode::tell(NodeTalk& talk, const std::string& from, const std::string& to, const Notice& notice) {
+void LyingNode::tell(NodeTalk& talk, const std::string& claimed, const std::string& to, const Notice& notice) {
+  // Two processes of one user have no boundary that a node could defend.
+  const std::string& from = notice.kind == Kind::both && is_same_user_ ? node_id_ : claimed;
+  if (notice.kind == Kind::memory) ++talk.offers;
   lore_.network.trace("%s tells notice %d from %s to %s", label_.c_str(), static_cast<int>(notice.kind), from.c_str(),
                       to.c_str());
   say_node(talk, from, to, protocol::write_connection_notice(from, to, 1, notice));

@@ -42,6 +42,7 @@ class LyingNode final : public Liar {
   struct NodeTalk final : Talk {
     std::string node_id;  // of the node at the other end, as far as it is known
     bool is_own = false;  // opened here
+    int offers = 0;       // of memory, made here
     std::optional<Shared> shared = {};
   };
 
@@ -49,7 +50,7 @@ class LyingNode final : public Liar {
   void accept_all();
   void hear(NodeTalk& talk);
   void hear_notice(NodeTalk& talk, const protocol::Envelope& envelope, const Notice& notice);
-  void answer_ask(NodeTalk& talk, const protocol::Envelope& envelope, const Notice& ask);
+  void answer_both(NodeTalk& talk, const protocol::Envelope& envelope);
   void answer_memory(NodeTalk& talk, const protocol::Envelope& envelope, const Notice& offer);
   void answer(NodeTalk& talk, NodeTalk* right, const std::string& from, const std::string& to, const Notice& notice);
   void lie();
@@ -75,7 +76,8 @@ class LyingNode final : public Liar {
   // What kind of liar it is: one that breaks all it has at once never gets far.
   const bool is_busy_;        // speaks by itself, much
   const bool is_rude_;        // breaks off, sends what is no frame
-  const bool speaks_openly_;  // sends messages in its own name: then it is asked, and hence not offered memory
+  const bool speaks_openly_;  // sends messages in its own name
+  const bool is_same_user_;   // as honest nodes, and hence believed to be whoever it says it is: it says no other
   std::vector<std::unique_ptr<NodeTalk>> talks_;
   std::unique_ptr<Talk> pmd_;
 };

@@ -117,6 +117,7 @@ protocol::NodeInfo LyingPmd::some_info() {
   if (chance(0.05)) info.alias = other->node_id;
   if (chance(0.05)) info.host = "10.1.2.3";
   if (chance(0.05)) info.caps.reset();
+  if (chance(0.8)) info.uid = io::sim::Process::kUserAtFirst;
   return info;
 }
 

@@ -26,7 +26,8 @@ namespace distflow::test {
 /// What every process has.
 class SimMember {
  public:
-  SimMember(io::sim::Network& network, std::string label, const base::ChunkPoolOptions& receive_chunks)
+  SimMember(io::sim::Network& network, std::string label, const base::ChunkPoolOptions& receive_chunks,
+            io::PeerOwner user = io::PeerOwner::user(io::sim::Process::kUserAtFirst))
       : network_(network),
         label_(std::move(label)),
         process_(network, io::sim::Process::Pace::driven),
@@ -35,6 +36,7 @@ class SimMember {
         log_(network.is_traced() ? base::LogLevel::debug : base::LogLevel::error,
              base::LogSink::to<&SimMember::on_log>(*this)),
         is_watched_(network.random().chance(0.5)) {
+    process_.set_user(user);
     if (is_watched_) static_cast<void>(reactor_.pollable_fd());
   }
   virtual ~SimMember() = default;
@@ -125,8 +127,9 @@ class SimMember {
 
 class PmdMember final : public SimMember {
  public:
-  PmdMember(io::sim::Network& network, const base::ChunkPoolOptions& receive_chunks, const pmd::ServerOptions& options)
-      : SimMember(network, "pmd", receive_chunks), server_(reactor_, log_, options) {
+  PmdMember(io::sim::Network& network, const base::ChunkPoolOptions& receive_chunks, const pmd::ServerOptions& options,
+            io::PeerOwner user = io::PeerOwner::user(io::sim::Process::kUserAtFirst))
+      : SimMember(network, "pmd", receive_chunks, user), server_(reactor_, log_, options) {
     is_started_ = static_cast<bool>(server_.start());
   }
 
@@ -169,8 +172,9 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   enum class State { starting, running, closing, closed };
 
   NodeMember(io::sim::Network& network, NodeWitness& witness, std::uint32_t number, std::size_t place,
-             const base::ChunkPoolOptions& receive_chunks, const NodeOptions& options)
-      : SimMember(network, "node" + std::to_string(number), receive_chunks),
+             const base::ChunkPoolOptions& receive_chunks, const NodeOptions& options,
+             io::PeerOwner user = io::PeerOwner::user(io::sim::Process::kUserAtFirst))
+      : SimMember(network, "node" + std::to_string(number), receive_chunks, user),
         witness_(witness),
         number_(number),
         place_(place),

@@ -212,6 +212,13 @@ base::ChunkPoolOptions World::receive_chunks() {
           .chunk_count_max = static_cast<std::uint32_t>(2 + random_.uniform(2))};
 }
 
+/// Mostly the one that others are, so that they share what nodes of one user do.
+io::PeerOwner World::some_user() {
+  constexpr std::uint32_t another = 1002;
+  if (random_.chance(0.8)) return io::PeerOwner::user(io::sim::Process::kUserAtFirst);
+  return random_.chance(0.5) ? io::PeerOwner::user(another) : io::PeerOwner::unknown(io::OwnerStatus::cannot_ask);
+}
+
 /// Starts the node of a place, if it has none: with the alias that the one before had.
 bool World::populate(std::size_t place) {
   if (is_ending_) return false;
@@ -220,8 +227,8 @@ bool World::populate(std::size_t place) {
   });
   if (is_taken) return false;
   NodeWitness& witness = *this;
-  nodes_.push_back(
-      std::make_unique<NodeMember>(network_, witness, node_count_++, place, receive_chunks(), node_options(place)));
+  nodes_.push_back(std::make_unique<NodeMember>(network_, witness, node_count_++, place, receive_chunks(),
+                                                node_options(place), some_user()));
   NodeMember& node = *nodes_.back();
   lore_.nodes.push_back({.node_id = node->node_id(), .alias = "n" + std::to_string(place), .port = node->port()});
   origins_.push_back({.process = node.process().id(), .node_id = node->node_id()});
@@ -308,8 +315,11 @@ void World::check_message(const NodeMember& node, const Message& message, const 
   if (message.to != self.node_id || (!is_name_true && !is_on(Fault::lying_pmd) && !is_on(Fault::lying_client))) {
     return fail(node.label() + " has a message of " + sender + " to " + std::string(reading.name));
   }
-  // What was written to a connection that has broken, or was given up, may come after what the next one brings.
-  if (reading.strands > network_.connections(origin.process, self.process)) {
+  // What was written to a connection that has broken may come after what the next one brings. Either may have opened
+  // it.
+  const std::uint64_t connections =
+      network_.connections(origin.process, self.process) + network_.connections(self.process, origin.process);
+  if (reading.strands > connections) {
     fail(sender + "'s messages to " + node.label() + " lost their order");
   }
 }

@@ -91,6 +91,7 @@ class World final : private NodeWitness {
   [[nodiscard]] NodeMember* find_by_id(const std::string& node_id);
   [[nodiscard]] NodeMember* find_by_number(std::uint32_t number);
   [[nodiscard]] NodeOptions node_options(std::size_t place);
+  [[nodiscard]] io::PeerOwner some_user();
   [[nodiscard]] base::ChunkPoolOptions receive_chunks();
 
   // What happens in it (world_events.cpp).

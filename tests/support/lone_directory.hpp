@@ -57,6 +57,7 @@ class LoneDirectory final : private runtime::DirectoryObserver {
                                 .incomplete_bytes_max = 1024,
                                 .observer = unshared_};
   transport::OutBuffer out_{chunks_};
+  runtime::Carriers carriers_;
   stream::MemoryStreamPool memory_pool_{.chunk = io::ReceiveChunk(chunks_)};
   runtime::LinkParts parts_{.reactor = reactor_,
                             .resolver = resolver_,
@@ -67,6 +68,7 @@ class LoneDirectory final : private runtime::DirectoryObserver {
                             .intake = intake_,
                             .limits = {},
                             .memory_pool = memory_pool_,
+                            .carriers = carriers_,
                             .connect_deadline = base::seconds(5),
                             .on_finished = base::Delegate<void()>::to<&LoneDirectory::on_link_finished>(*this)};
   runtime::Directory directory_{parts_, traffic_, *this, {.self = "self", .rejoin_grace = base::seconds(5)}};

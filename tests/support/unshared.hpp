@@ -8,7 +8,6 @@
 namespace distflow::test {
 
 class Unshared final : public runtime::IntakeObserver {
-  void on_heard(std::string_view) override {}
   void on_notice(std::string_view, const protocol::ConnectionNotice&, const transport::Connection&,
                  runtime::Carrier*) override {}
 };
