@@ -135,6 +135,8 @@ class Reactor {
 
   [[nodiscard]] bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
   /// Wake-ups by notify(): how often another thread found the loop asleep.
+  /// Whether posted tasks wait for their turn. Any thread; a task of another thread counts before post() returns.
+  [[nodiscard]] bool has_tasks() const { return tasks_.size() > 0; }
   [[nodiscard]] std::uint64_t wake_count() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:

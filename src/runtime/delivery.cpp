@@ -194,10 +194,11 @@ void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const 
   if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
 }
 
-/// With a second thread the handler is that one's: nothing of it may be looked at here.
+/// With a second thread the handler is that one's: nothing of it may be looked at here. Without one, a handler that
+/// another thread has set may still wait as a task of this turn: the event waits behind it.
 template <class Event, class Source>
 void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
-  if (!has_thread_ && !(this->*handler)) return;
+  if (!has_thread_ && !(this->*handler) && !reactor_.has_tasks()) return;
   auto call = [this, handler, event = event_of(source)] {
     if (!(this->*handler)) return;
     is_in_handler_ = true;

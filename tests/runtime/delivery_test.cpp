@@ -137,6 +137,23 @@ TEST(Delivery, that_is_destroyed_while_a_producer_is_held_up_leaves_nothing_put_
   EXPECT_FALSE(is_told);
 }
 
+// The loop sleeps. Another thread sets a handler, then a peer joins, and the loop wakes to find both.
+TEST(Delivery, tells_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_set) {
+  base::ChunkPool chunks({.chunk_size = 4096, .chunk_count_max = 2});
+  io::Reactor reactor(std::make_unique<test::MemoryBackend>(chunks), {});
+  const base::Log log(base::LogLevel::error);
+  Delivery delivery(reactor, "receiver", NodeOptions{}, log, {});
+  std::string joined;
+  auto on_event = [&] {
+    reactor.post(delivery.setting_join([&joined](const PeerInfo& peer) { joined = peer.node_id; }));
+    delivery.tell_join({.node_id = "peer", .alias = "", .host = "127.0.0.1", .port = 1});
+  };
+  base::Timer event(base::Delegate<void()>::of(on_event));  // timers come before tasks, as what the kernel reports does
+  reactor.arm_after(event, base::Duration(0));
+  reactor.turn(reactor.now());
+  EXPECT_EQ(joined, "peer");
+}
+
 TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }
 
 }  // namespace
