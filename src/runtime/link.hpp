@@ -121,6 +121,13 @@ class Link final : private transport::ConnectionObserver {
 
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
+  /// How far the own connection has come to carry both directions.
+  enum class Answer : std::uint8_t {
+    none,
+    awaited,
+    both,
+    ended,  ///< the peer had said yes, and ended its side before it could be asked who it is
+  };
 
   void on_frames(transport::Connection& connection) override;
   void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
@@ -143,7 +150,7 @@ class Link final : private transport::ConnectionObserver {
   void begin_sending();
   void read_answer(transport::Connection& connection);
   [[nodiscard]] bool says_both(std::string_view frame) const;
-  [[nodiscard]] bool is_same_user(const transport::Connection& connection);
+  [[nodiscard]] Answer worth_of_yes(const transport::Connection& connection);
   bool move_to_carrier();
   void leave_opening();
   bool linger();
@@ -174,8 +181,6 @@ class Link final : private transport::ConnectionObserver {
   bool shares_memory_ = false;       // and the peer takes memory
   Carrier* carrier_ = nullptr;
   ConnectionPtr opening_;  // open, and nothing but "both" sent there; connection_ keeps what waits
-  /// How far the own connection has come to carry both directions.
-  enum class Answer : std::uint8_t { none, awaited, both };
   Answer answer_ = Answer::none;
   base::Instant asked_at_{};    // when that began to be awaited
   bool opens_both_ = true;      // the last one that was to carry both was answered

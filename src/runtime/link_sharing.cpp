@@ -74,13 +74,13 @@ void Link::read_answer(Connection& connection) {
   if (!connection.next_frame(frame)) return;
   connection.note_answered();
   const bool carries_both = says_both(frame.body);
-  if (carries_both && !is_same_user(connection)) {
+  answer_ = carries_both ? worth_of_yes(connection) : Answer::none;
+  if (carries_both && answer_ == Answer::none) {
     // The peer sends here from now on, and is nobody that may.
     opens_both_ = false;
     return connection.close({Errc::refused, "being answered by another user than the peer's"});
   }
-  answer_ = carries_both ? Answer::both : Answer::none;
-  if (!carries_both) end_intake();
+  if (answer_ == Answer::none) end_intake();
   if (opening_.get() == &connection) begin_sending();
   if (connection_.get() == &connection) consider_memory(0);  // what was sent before the answer counts
 }
@@ -93,14 +93,17 @@ bool Link::says_both(std::string_view frame) const {
   return notice && notice->kind == ConnectionNotice::Kind::both;
 }
 
-/// The peer has sent something, so that its system has an owner for its end (io/peer_owner.hpp).
-bool Link::is_same_user(const Connection& connection) {
+/// The peer has sent something, so that its system has an owner for its end (io/peer_owner.hpp), or had one until it
+/// ended: then nobody can say any more who that was. What has come by then is read all the same, as it would be on a
+/// connection that a stranger opens to here. A node that answers and shuts down has said that it has sent it.
+Link::Answer Link::worth_of_yes(const Connection& connection) {
   const io::PeerOwner owner = connection.owner_of_peer();
-  if (owner.is_same_user(parts_.reactor.backend().own_user())) return true;
+  if (owner.is_same_user(parts_.reactor.backend().own_user())) return Answer::both;
+  if (owner.status() == io::OwnerStatus::ending) return Answer::ended;
   if (owner.status() == io::OwnerStatus::cannot_ask) parts_.knows_owners = false;
   parts_.log.write(base::LogLevel::debug, "the connection to node %s cannot carry both directions: %s",
                    node_id_.c_str(), owner.is_known() ? "it is another user's" : io::to_text(owner.status()));
-  return false;
+  return Answer::none;
 }
 
 void Link::on_carrier() {
@@ -137,10 +140,11 @@ void Link::on_carrier_gone() {
 
 /// The peer may have sent here what has not come yet: the connection stays until it has ended it.
 bool Link::linger() {
-  if (answer_ != Answer::both) return false;
-  bool is_told = false;
+  if (answer_ != Answer::both && answer_ != Answer::ended) return false;
+  // A peer that has ended has nothing to be told: it would answer with a reset, which takes what is under way with it.
+  bool is_told = answer_ == Answer::ended;
   const auto tell_end = [&] {
-    is_told = send_notice(parts_, *connection_, node_id_, {.kind = ConnectionNotice::Kind::end});
+    is_told = is_told || send_notice(parts_, *connection_, node_id_, {.kind = ConnectionNotice::Kind::end});
   };
   if (!parts_.reactor.has_memory_for(tell_end) || !is_told) return false;
   parts_.reactor.arm_after(patience_timer_, kEndPatience);

@@ -373,6 +373,32 @@ TEST_F(SharingWithPeer, a_shutdown_does_not_wait_for_one_that_has_left) {
   EXPECT_EQ(peer_->theirs().receive(), "");
 }
 
+TEST_F(SharingWithPeer, what_a_peer_sent_behind_its_answer_is_read_though_it_has_ended_meanwhile) {
+  node_.record_messages();
+  for (const char* id : {kLesser, kGreater}) {
+    const std::size_t before = node_.messages.size();
+    have_it_open(id);
+    peer_->notify_on(peer_->theirs(), "both");
+    for (int i = 0; i < 3; ++i) peer_->send_on(peer_->theirs(), std::to_string(i));
+    peer_->theirs().end_sending();  // before the node turns: nobody can say any more who the peer was
+    ASSERT_TRUE(has_had(before + 3)) << id;
+    EXPECT_EQ(node_.messages.back().payload, "2");
+    ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_out == 0; }));
+    node_->directory().remove(id);
+  }
+}
+
+TEST_F(SharingWithPeer, one_that_has_answered_and_ended_is_heard_to_its_end_though_it_has_left) {
+  have_it_open(kGreater);
+  peer_->notify_on(peer_->theirs(), "both");
+  for (int i = 0; i < 20; ++i) peer_->send_on(peer_->theirs(), std::to_string(i));  // more than the mailbox takes
+  peer_->theirs().end_sending();
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().mailbox_size == 4; }));
+  node_->directory().remove(kGreater);
+  node_.record_messages();
+  EXPECT_TRUE(has_had(20));
+}
+
 // ---- A connection that the peer opens.
 
 TEST_F(SharingWithPeer, a_peer_is_sent_to_on_the_connection_that_it_has_opened) {
