@@ -171,6 +171,19 @@ Peer* Directory::find(std::string_view name) {
 
 Peer* Directory::find_id(std::string_view node_id) { return by_id_.find(node_id); }
 
+/// What is looked through is short: links end within seconds. And only nodes of this user are read from so far.
+Link* Directory::offerer(std::string_view node_id, const transport::Connection& connection) {
+  Link* found = nullptr;
+  const auto look_at = [&](Link* link) {
+    if (link != nullptr && link->has_offered_on(connection)) found = link;
+  };
+  if (Peer* const peer = find_id(node_id)) look_at(peer->link.get());
+  if (found != nullptr) return found;
+  departed_.for_each([&](Peer& peer) { look_at(peer.link.get()); });
+  for (const auto& link : replaced_) look_at(link.get());
+  return found;
+}
+
 std::vector<PeerInfo> Directory::list() const {
   const std::scoped_lock lock(mutex_);
   std::vector<PeerInfo> infos;

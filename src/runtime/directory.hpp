@@ -99,6 +99,10 @@ class Directory {
     return *peer.link;
   }
 
+  /// The link that has offered memory to that node on that connection, and has no answer; also one that has retired.
+  /// Null when there is none. Loop thread only.
+  [[nodiscard]] Link* offerer(std::string_view node_id, const transport::Connection& connection);
+
   /// The other nodes, in the order of their joining. Any thread.
   [[nodiscard]] std::vector<PeerInfo> list() const;
   [[nodiscard]] std::optional<PeerInfo> find_info(std::string_view name) const;

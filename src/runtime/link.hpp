@@ -116,6 +116,8 @@ class Link final : private transport::ConnectionObserver {
 
   /// What the peer says, on `origin`, of the memory that it was offered. It is believed on that connection only:
   /// whoever else says it, in whatever name, has not mapped it.
+  /// `has_offered_on()`: it has been, there, and has not said anything of it yet.
+  [[nodiscard]] bool has_offered_on(const transport::Connection& origin) const { return offered_on(origin) != nullptr; }
   void on_mapped(const transport::Connection& origin);
   void on_unmapped(const transport::Connection& origin);
 
@@ -154,11 +156,13 @@ class Link final : private transport::ConnectionObserver {
   bool move_to_carrier();
   void leave_opening();
   bool linger();
+  [[nodiscard]] bool tell_end(transport::Connection& connection);
+  void say_end(transport::Connection& connection);
   void on_patience_over();
 
   void consider_memory(std::uint32_t sent);
   void offer_memory();
-  [[nodiscard]] bool has_offered_on(const transport::Connection& origin) const;
+  [[nodiscard]] transport::Connection* offered_on(const transport::Connection& origin) const;
 
   LinkParts& parts_;
   Traffic& traffic_;

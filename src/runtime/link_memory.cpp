@@ -1,5 +1,7 @@
 // Link's sharing of memory with a peer of the same machine. docs/wire-protocol.md, "Sharing memory", says how each
 // direction moves.
+#include <algorithm>
+
 #include "base/error_text.hpp"
 #include "runtime/link.hpp"
 #include "runtime/node_id.hpp"
@@ -46,24 +48,35 @@ void Link::offer_memory() {
   parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }
 
-/// Whether the peer speaks of memory that it has been offered there, and has not answered about.
-bool Link::has_offered_on(const Connection& origin) const {
-  return &origin == connection_.get() && origin.is_open() && origin.has_upgrade() && !origin.has_moved_receiving();
+/// The own connection `origin`, also of a link that has retired, if it carries memory that the peer has been offered
+/// and has not answered about; else null.
+Connection* Link::offered_on(const Connection& origin) const {
+  const auto is_origin = [&](const ConnectionPtr& one) { return one.get() == &origin; };
+  const auto found = is_origin(connection_) ? &connection_ : nullptr;
+  const auto dying = found ? dying_.end() : std::find_if(dying_.begin(), dying_.end(), is_origin);
+  Connection* const own = found ? found->get() : dying == dying_.end() ? nullptr : dying->get();
+  const bool is_offered = own != nullptr && own->is_open() && own->has_upgrade() && !own->has_moved_receiving();
+  return is_offered ? own : nullptr;
 }
 
 void Link::on_mapped(const Connection& origin) {
-  if (!has_offered_on(origin)) return;
-  connection_->move_receiving();
+  Connection* const own = offered_on(origin);
+  if (own == nullptr) return;
+  own->move_receiving();
+  // The peer ends the connection, and is to look for room by itself until then: this side sends nothing any more.
+  if (is_retired_) return say_end(*own);
   const auto moved = encode_notice(parts_, node_id_, {.kind = ConnectionNotice::Kind::moved});
   // One direction alone would have no way to wake the other side.
-  if (!moved) return connection_->close({Errc::out_of_memory, "sharing memory"});
-  connection_->move_sending(*moved);
+  if (!moved) return own->close({Errc::out_of_memory, "sharing memory"});
+  own->move_sending(*moved);
   parts_.log.write(base::LogLevel::debug, "memory is shared with node %s, which has mapped it", node_id_.c_str());
 }
 
 void Link::on_unmapped(const Connection& origin) {
-  if (!has_offered_on(origin)) return;
-  connection_->drop_upgrade();
+  Connection* const own = offered_on(origin);
+  if (own == nullptr) return;
+  own->drop_upgrade();
+  if (is_retired_) return say_end(*own);
   parts_.log.write(base::LogLevel::debug, "node %s does not take the memory that it was offered", node_id_.c_str());
 }
 

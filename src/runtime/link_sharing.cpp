@@ -142,13 +142,23 @@ void Link::on_carrier_gone() {
 bool Link::linger() {
   if (answer_ != Answer::both && answer_ != Answer::ended) return false;
   // A peer that has ended has nothing to be told: it would answer with a reset, which takes what is under way with it.
-  bool is_told = answer_ == Answer::ended;
-  const auto tell_end = [&] {
-    is_told = is_told || send_notice(parts_, *connection_, node_id_, {.kind = ConnectionNotice::Kind::end});
-  };
-  if (!parts_.reactor.has_memory_for(tell_end) || !is_told) return false;
+  // One that has yet to answer an offer of memory may send there by now: it is told behind its answer.
+  const bool is_to_be_told = answer_ == Answer::both && offered_on(*connection_) == nullptr;
+  if (is_to_be_told && !tell_end(*connection_)) return false;
   parts_.reactor.arm_after(patience_timer_, kEndPatience);
   return true;
+}
+
+/// Tells the peer that nothing more comes; false without memory.
+bool Link::tell_end(Connection& connection) {
+  bool is_told = false;
+  const auto tell = [&] { is_told = send_notice(parts_, connection, node_id_, {.kind = ConnectionNotice::Kind::end}); };
+  return parts_.reactor.has_memory_for(tell) && is_told;
+}
+
+/// Behind the peer's answer to an offer.
+void Link::say_end(Connection& connection) {
+  if (!tell_end(connection)) connection.finish();
 }
 
 void Link::on_patience_over() { opening_ ? begin_sending() : stop_lingering(); }

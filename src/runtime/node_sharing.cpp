@@ -96,10 +96,11 @@ void Node::on_memory_notice(std::string_view from, const protocol::ConnectionNot
     if (may_move && accepted.is_open()) accepted.move_receiving();
     return;
   }
-  Peer* const peer = directory_.find_id(from);
-  if (peer == nullptr || peer->link == nullptr) return;
-  if (notice.kind == Kind::mapped) peer->link->on_mapped(connection);
-  if (notice.kind == Kind::unmapped) peer->link->on_unmapped(connection);
+  // Of a peer that has left meanwhile, too: what it has sent there lies in the memory.
+  Link* const link = directory_.offerer(from, connection);
+  if (link == nullptr) return;
+  if (notice.kind == Kind::mapped) link->on_mapped(connection);
+  if (notice.kind == Kind::unmapped) link->on_unmapped(connection);
 }
 
 /// Answers an offer on the connection that it came on, which is open to the node that offers. Whoever else it claims to

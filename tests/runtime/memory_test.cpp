@@ -193,6 +193,49 @@ TEST_F(Memory, is_shared_with_oneself) {
   EXPECT_TRUE(comes_in_memory(node, 2)) << "both ends are its own";
 }
 
+// The peer's answer to the offer waits behind messages that the mailbox has no room for, when the peer leaves.
+TEST_F(Memory, that_a_peer_has_mapped_and_sent_through_is_read_though_it_has_left_meanwhile) {
+  Talker ping(cluster_.add_node({.alias = "ping", .mailbox = {.max_size = 4, .overflow = Overflow::block}}));
+  Talker pong = add({.alias = "pong"});
+  ping.node->delivery().set_message_handler({});
+  ping.send("pong", 60);
+  ASSERT_TRUE(all_came(pong, ping));
+  pong.send("ping", 10);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.node.stats().mailbox_size == 4; }));
+  ping.send("pong", 40);
+  ASSERT_TRUE(comes_in_memory(pong));
+  pong.send("ping", 100);
+  EXPECT_EQ(cluster_.shut_down(pong.node).discarded_outgoing, 0U);
+  EXPECT_EQ(pong.node.stats().sent.written, 110U);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.node->directory().list().empty(); }));
+  ping.node.record_messages();
+  ASSERT_TRUE(has_come(ping, 110)) << ping.node.messages.size();
+  ping.expect_order();
+  EXPECT_TRUE(comes_in_memory(ping, 0));
+}
+
+TEST_F(Memory, that_a_peer_has_mapped_is_read_to_its_end_though_it_has_moved_and_more_lies_there_than_a_ring_has) {
+  Talker ping(cluster_.add_node(
+      {.alias = "ping", .mailbox = {.max_size = 4, .overflow = Overflow::block}, .memory_ring_size = 4096}));
+  Talker pong = add({.alias = "pong"});
+  ping.node->delivery().set_message_handler({});
+  ping.send("pong", 60);
+  ASSERT_TRUE(all_came(pong, ping));
+  pong.send("ping", 10);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.node.stats().mailbox_size == 4; }));
+  ping.send("pong", 40);
+  ASSERT_TRUE(comes_in_memory(pong));
+  pong.send("ping", 500);
+  turn_some(cluster_.reactor(), 20);
+  ping.node->directory().upsert(
+      {.info = {.node_id = pong.node->node_id(), .alias = "pong", .host = "127.0.0.2", .port = pong.node->port()},
+       .shares_connections = true,
+       .shares_memory = true});
+  ping.node.record_messages();
+  ASSERT_TRUE(has_come(ping, 510)) << ping.node.messages.size();
+  ping.expect_order();
+}
+
 /// A peer that opens a connection to a node, and offers memory as the test says.
 class MemoryOffered : public ::testing::Test {
  protected:
