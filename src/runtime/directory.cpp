@@ -75,7 +75,8 @@ Peer& Directory::add(const KnownNode& node) {
     by_id_.insert(peer);
     if (!info.alias.empty()) bind_alias(peer);
   }
-  observer_.on_binding(info.node_id, &peer);
+  // Another peer may have the nodeId for its alias, which leads to that one: whoever registers chooses its nodeId.
+  observer_.on_binding(info.node_id, find(info.node_id));
   if (!info.alias.empty()) observer_.on_binding(info.alias, &peer);
   if (!peer.is_self) observer_.on_peer_join(info);
   return peer;
@@ -120,7 +121,7 @@ void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
     by_id_.erase(peer);
     leaving = taken(peer);
   }
-  observer_.on_binding(peer.info.node_id(), nullptr);
+  observer_.on_binding(peer.info.node_id(), by_alias_.find(peer.info.node_id()));
   if (!peer.is_self) observer_.on_peer_leave(peer.info);
   if (peer.link == nullptr) return;  // nothing refers to it any more
   departed_.push_back(*leaving.release());

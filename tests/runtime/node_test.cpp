@@ -447,5 +447,21 @@ TEST(NodePoints, point_19_who_does_not_come_back_leaves_after_the_grace_period) 
   ASSERT_TRUE(cluster.turn_until([&] { return ping.left.size() == 1; }));
 }
 
+// Whoever registers chooses its nodeId, and every client can read all aliases.
+TEST(Node, an_alias_leads_to_its_holder_whoever_registers_it_as_a_node_id) {
+  Cluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  pong.record_messages();
+  ASSERT_EQ(ping.send("pong", "0"), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 1; }));
+  ping->directory().upsert({.info = {.node_id = "pong", .alias = "other", .host = "127.0.0.1", .port = 1}});
+  ASSERT_EQ(ping.send("pong", "1"), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 2; }));
+  ping->directory().remove("pong");
+  ASSERT_EQ(ping.send("pong", "2"), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
+}
+
 }  // namespace
 }  // namespace distflow::test
