@@ -17,7 +17,9 @@ void Carrier::note_gone() {
     const auto found = carriers.find(open->node_id);
     if (found != carriers.end() && found->second == this) carriers.erase(found);
   }
-  if (Link* const link = std::exchange(link_, nullptr)) link->on_carrier_gone();
+  Link* const link = std::exchange(link_, nullptr);
+  const bool was_put_off = std::exchange(is_put_off_, false);
+  if (link != nullptr) was_put_off ? link->on_put_off_gone() : link->on_carrier_gone();
 }
 
 }  // namespace distflow::runtime

@@ -47,7 +47,7 @@ class Carrier {
   ~Carrier() { DF_ASSERT(link_ == nullptr && open_ == nullptr); }
 
   [[nodiscard]] transport::Connection& connection() { return connection_; }
-  [[nodiscard]] bool is_lent() const { return link_ != nullptr; }
+  [[nodiscard]] bool is_lent() const { return link_ != nullptr && !is_put_off_; }
   /// Whether a link has ever sent here: then some of it may still be queued.
   [[nodiscard]] bool was_lent() const { return traffic_ != nullptr; }
   /// The nodeId that the opener is believed to have; empty: it is open to nobody.
@@ -59,6 +59,14 @@ class Carrier {
   [[nodiscard]] bool is_to_be_decided() { return !std::exchange(is_decided_, true); }
   /// The opener is believed to be that node. Once. May throw std::bad_alloc, and has done nothing then.
   void open_to(Carriers& carriers, std::string_view node_id);
+
+  /// The link has the opener's question to be answered later, and is told if the connection ends before. Null: it has
+  /// been answered.
+  void put_off_for(Link* link) {
+    DF_ASSERT(!is_lent());
+    link_ = link;
+    is_put_off_ = link != nullptr;
+  }
 
   // For a link.
   void lend(Link& link, Traffic& traffic) {
@@ -90,8 +98,9 @@ class Carrier {
 
   transport::Connection& connection_;
   bool is_decided_ = false;
+  bool is_put_off_ = false;
   std::unique_ptr<Open> open_;  // to somebody; of its own, as most connections are not
-  Link* link_ = nullptr;
+  Link* link_ = nullptr;        // that sends here, or that has the opener's question to be answered
   Traffic* traffic_ = nullptr;  // of the link that sends here, or did last
   Counter SendCounters::*drop_reason_ = nullptr;
 };

@@ -28,7 +28,7 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
 Link::~Link() {
   DF_ASSERT(dying_.empty());
   DF_ASSERT(!is_connected());
-  DF_ASSERT(carrier_ == nullptr && !opening_);
+  DF_ASSERT(carrier_ == nullptr && put_off_ == nullptr && !opening_);
 }
 
 /// A connection that is not opened yet, and room among the dying for it and for those before it. May throw.
@@ -144,6 +144,7 @@ void Link::retire(Counter SendCounters::*reason) {
   is_retired_ = true;
   drop_reason_ = reason;
   parts_.reactor.timers().cancel(retry_timer_);
+  answer_put_off();
   // At a shutdown what there is to send may still find its connection.
   const bool is_dialing = dialer_.is_dialing() && reason == &SendCounters::dropped_shutdown;
   if (is_dialing && !connection_->queue().is_empty()) return;

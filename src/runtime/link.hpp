@@ -107,6 +107,10 @@ class Link final : private transport::ConnectionObserver {
   /// Whether the peer has just been told that it may send on the own connection, and has not answered, in a pair of
   /// which this node's connection stays when both open one at the same time.
   [[nodiscard]] bool is_first_to_be_answered() const;
+  /// Then: that one of the peer's is answered when the own one has been, or when the time for that is over.
+  void put_off_answer(Carrier& carrier);
+  /// From the carrier: its connection has ended, unanswered.
+  void on_put_off_gone() { put_off_ = nullptr; }
   /// The peer has opened a connection to here: a carrier is among those of the parts.
   void on_carrier();
   /// From the carrier: nothing more can be sent there.
@@ -153,6 +157,7 @@ class Link final : private transport::ConnectionObserver {
   void read_answer(transport::Connection& connection);
   [[nodiscard]] bool says_both(std::string_view frame) const;
   [[nodiscard]] Answer worth_of_yes(const transport::Connection& connection);
+  void answer_put_off();
   bool move_to_carrier();
   void leave_opening();
   bool linger();
@@ -189,6 +194,8 @@ class Link final : private transport::ConnectionObserver {
   base::Instant asked_at_{};    // when that began to be awaited
   bool opens_both_ = true;      // the last one that was to carry both was answered
   base::Timer patience_timer_;  // with the peer's answer, or with its end
+
+  Carrier* put_off_ = nullptr;  // of the peer's connection that was opened at the same time, unanswered
 
   bool has_offered_memory_ = false;       // on this connection: once is enough
   std::uint32_t sent_on_connection_ = 0;  // messages, until memory is offered

@@ -33,6 +33,7 @@ bool Link::open_both(stream::OpenStream& stream) {
   };
   if (!parts_.reactor.has_memory_for(prepare) || !fresh) return false;
   end_intake();
+  answer_put_off();
   intake_ = std::move(intake);
   answer_ = Answer::awaited;
   asked_at_ = parts_.reactor.now();
@@ -50,6 +51,26 @@ bool Link::open_both(stream::OpenStream& stream) {
 bool Link::is_first_to_be_answered() const {
   return answer_ == Answer::awaited && parts_.intake.node_id > node_id_ &&
          parts_.reactor.now() - asked_at_ < kAnswerPatience;
+}
+
+/// The peer waits for an answer as long as its connection lives, and at a shutdown until its deadline.
+void Link::put_off_answer(Carrier& carrier) {
+  answer_put_off();  // to the one before
+  put_off_ = &carrier;
+  carrier.put_off_for(this);
+  parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
+}
+
+/// No: this side's own connection has stayed, or is the one to be replaced. Without memory the peer's is closed, which
+/// says the same.
+void Link::answer_put_off() {
+  Carrier* const carrier = std::exchange(put_off_, nullptr);
+  if (carrier == nullptr) return;
+  carrier->put_off_for(nullptr);
+  Connection& connection = carrier->connection();
+  bool is_said = false;
+  const auto say = [&] { is_said = send_notice(parts_, connection, node_id_, {.kind = ConnectionNotice::Kind::one}); };
+  if (!parts_.reactor.has_memory_for(say) || !is_said) connection.close({Errc::out_of_memory, "answering a peer"});
 }
 
 /// What has waited leaves on the connection that was opened for it.
@@ -81,6 +102,7 @@ void Link::read_answer(Connection& connection) {
     return connection.close({Errc::refused, "being answered by another user than the peer's"});
   }
   if (answer_ == Answer::none) end_intake();
+  answer_put_off();
   if (opening_.get() == &connection) begin_sending();
   if (connection_.get() == &connection) consider_memory(0);  // what was sent before the answer counts
 }
@@ -127,6 +149,7 @@ bool Link::move_to_carrier() {
   parts_.reactor.timers().cancel(retry_timer_);
   parts_.reactor.timers().cancel(patience_timer_);
   if (opening_) leave_opening();
+  answer_put_off();
   parts_.log.write(base::LogLevel::debug, "node %s is sent to on the connection that it has opened", node_id_.c_str());
   return true;
 }
@@ -161,7 +184,10 @@ void Link::say_end(Connection& connection) {
   if (!tell_end(connection)) connection.finish();
 }
 
-void Link::on_patience_over() { opening_ ? begin_sending() : stop_lingering(); }
+void Link::on_patience_over() {
+  answer_put_off();
+  opening_ ? begin_sending() : stop_lingering();
+}
 
 void Link::stop_lingering() {
   parts_.reactor.timers().cancel(patience_timer_);

@@ -65,7 +65,7 @@ void Node::on_opened(std::string_view from, Carrier& carrier) {
   const Peer* const peer = directory_.find_id(from);
   // This side's own connection was opened at the same time, and is the one of the two that stays.
   Link* const link = peer == nullptr ? nullptr : peer->link.get();
-  if (link != nullptr && link->is_first_to_be_answered()) return;
+  if (link != nullptr && link->is_first_to_be_answered()) return link->put_off_answer(carrier);
   carrier.open_to(carriers_, from);
   // What is sent here is heard behind the answer only.
   if (!send_notice(link_parts_, connection, from, {.kind = Kind::both})) return carrier.note_gone();

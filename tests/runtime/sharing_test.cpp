@@ -475,6 +475,37 @@ TEST_F(SharingWithPeer, the_node_whose_connection_stays_does_not_answer_on_the_o
   EXPECT_EQ(payload(peer_->next()), "1");
 }
 
+TEST_F(SharingWithPeer, the_other_one_is_answered_once_the_nodes_own_has_been) {
+  have_it_open(kLesser);
+  EXPECT_EQ(payload(peer_->next()), "0");
+  peer_->notify("both");
+  EXPECT_TRUE(peer_->is_silent_on_own());
+  peer_->notify_on(peer_->theirs(), "both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "one")) << "whoever waits for an answer holds up its shutdown";
+  peer_->send("\"heard\"");
+  node_.record_messages();
+  EXPECT_TRUE(has_had(1));
+}
+
+TEST_F(SharingWithPeer, the_other_one_is_answered_when_the_time_for_the_nodes_own_is_over) {
+  have_it_open(kLesser);
+  EXPECT_EQ(payload(peer_->next()), "0");
+  peer_->notify("both");
+  EXPECT_TRUE(says(peer_->next_on_own(), "one"));
+}
+
+TEST_F(SharingWithPeer, the_other_one_may_end_before_it_is_answered) {
+  have_it_open(kLesser);
+  EXPECT_EQ(payload(peer_->next()), "0");
+  peer_->notify("both");
+  EXPECT_TRUE(peer_->is_silent_on_own());
+  peer_->own().close();
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().connections_in == 0; }));
+  peer_->notify_on(peer_->theirs(), "both");
+  send("1");
+  EXPECT_EQ(payload(peer_->next()), "1");
+}
+
 TEST_F(SharingWithPeer, a_lost_carrier_is_replaced_by_the_next_connection_of_either_side) {
   introduce();
   peer_->notify("both");
