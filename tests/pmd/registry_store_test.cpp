@@ -124,6 +124,16 @@ TEST_F(HeldStore, a_store_that_cannot_say_leaves_all_as_it_was) {
   EXPECT_EQ(pmd->ask(node, heartbeat_text("id1")), kSuccess);
 }
 
+TEST_F(HeldStore, a_store_without_memory_for_a_proposal_costs_that_connection_and_no_other) {
+  store().run_out_of_memory();
+  pmd->send(pmd->connect(), register_text("id1", "pong"));
+  pmd->turn();
+  EXPECT_EQ(pmd->server().connection_count(), 0u);
+  EXPECT_EQ(counters().out_of_memory, 1u);
+  const auto node = with_node(register_text("id1", "pong"));
+  EXPECT_THAT(pmd->ask(node, resolve_text("pong")), HasSubstr("id1"));
+}
+
 TEST_F(HeldStore, a_holder_that_only_the_store_knows_is_waited_for_asked_about_once_more_and_named) {
   const auto node = pmd->connect();
   const protocol::NodeInfo holder = elsewhere("far", "pong");

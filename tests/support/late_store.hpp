@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,7 @@ class LateStore final : public pmd::RegistryStore {
 
   void start(pmd::StoreObserver& observer) override { observer_ = &observer; }
   void propose(Ticket ticket, const pmd::Registry::Change& change) override {
+    if (std::exchange(has_no_memory_, false)) throw std::bad_alloc();
     for (const Proposal& other : undecided_) {
       DF_ASSERT(other.claim.node.node_id != change.node.node_id);  // line 6
       DF_ASSERT(!change.node.alias || other.claim.node.alias != change.node.alias);
@@ -82,6 +84,9 @@ class LateStore final : public pmd::RegistryStore {
   }
   /// Decides, against its contract, also for owners that are gone.
   void decide_for_the_gone() { decides_for_the_gone_ = true; }
+
+  /// Has no memory for the next proposal.
+  void run_out_of_memory() { has_no_memory_ = true; }
 
   [[nodiscard]] std::vector<Ticket> undecided() const {
     std::vector<Ticket> tickets;
@@ -191,6 +196,7 @@ class LateStore final : public pmd::RegistryStore {
   std::uint64_t proposals_ = 0;
   bool is_held_ = false;
   bool is_stopped_ = false;
+  bool has_no_memory_ = false;
   bool decides_for_the_gone_ = false;
 };
 

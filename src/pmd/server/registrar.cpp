@@ -90,10 +90,8 @@ Registrar::Next Registrar::try_now(PendingRegistration& registration) {
 Registrar::Next Registrar::propose(PendingRegistration& registration) {
   DF_ASSERT(proposing_ == nullptr);
   registration.ticket = ++last_ticket_;
-  Proposing proposing{registration};
-  proposing_ = &proposing;
-  store_.propose(registration.ticket, registration.change);
-  proposing_ = nullptr;
+  Proposing proposing{registration, proposing_};
+  store_.propose(registration.ticket, registration.change);  // may throw
   return proposing.next;
 }
 

@@ -109,7 +109,15 @@ class Registrar final : private StoreObserver {
 
   /// The registration whose proposal is on the call stack, and what was decided of it there.
   struct Proposing {
+    Proposing(PendingRegistration& proposed, Proposing*& place_) : registration(proposed), place(place_) {
+      place = this;
+    }
+    Proposing(const Proposing&) = delete;
+    Proposing& operator=(const Proposing&) = delete;
+    ~Proposing() { place = nullptr; }
+
     PendingRegistration& registration;
+    Proposing*& place;
     Next next = Next::undecided;
   };
   Proposing* proposing_ = nullptr;

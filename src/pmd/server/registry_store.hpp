@@ -75,7 +75,8 @@ class RegistryStore {
 
   /// First call, once. `observer` outlives the last call that the store makes.
   virtual void start(StoreObserver& observer) = 0;
-  /// Asks for the names of the change, for its owner. The change is valid for the call.
+  /// Asks for the names of the change, for its owner. The change is valid for the call. May throw std::bad_alloc: then
+  /// the ticket is not decided, and the owner's connection is closed.
   virtual void propose(Ticket ticket, const Registry::Change& change) = 0;
   /// The owner has no longer this node, whose claim was accepted.
   virtual void release(OwnerId owner, std::string_view node_id) noexcept = 0;
