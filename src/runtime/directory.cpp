@@ -215,6 +215,15 @@ std::string_view Directory::alias_on_loop(std::string_view node_id) const {
   return alias;
 }
 
+std::size_t Directory::first_names(std::span<std::string_view> names) const {
+  std::size_t count = 0;
+  for_each_other([&](const PackedInfo& info) {
+    if (count < names.size()) names[count] = info.alias().empty() ? info.node_id() : info.alias();
+    ++count;
+  });
+  return count;
+}
+
 void Directory::begin_shutdown() {
   parts_.reactor.timers().cancel(grace_timer_);
   departed_.for_each([](Peer& peer) { peer.link->stop_lingering(); });

@@ -73,7 +73,7 @@ struct DirectoryOptions {
   base::Duration rejoin_grace;
 };
 
-class Directory {
+class Directory final : public NodeNames {
  public:
   enum class Absence { leave, suspect };
 
@@ -109,15 +109,10 @@ class Directory {
   /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
-  /// Calls `visit(info)` for each of the other nodes, in the order of their joining. Loop thread only.
-  template <class Visit>
-  void for_each_other(Visit visit) const {
-    peers_.for_each([&visit](const Peer& peer) {
-      if (!peer.is_self) visit(peer.info);
-    });
-  }
-  /// Also of a node that has left and whose link has not finished; empty when there is none. Loop thread only.
-  [[nodiscard]] std::string_view alias_on_loop(std::string_view node_id) const;
+  /// Also of a node that has left and whose link has not finished.
+  [[nodiscard]] std::string_view alias_on_loop(std::string_view node_id) const override;
+  /// In the order of their joining.
+  std::size_t first_names(std::span<std::string_view> names) const override;
 
   /// Retires every link; what cannot be sent is counted as dropped by the shutdown.
   void begin_shutdown();
@@ -138,6 +133,13 @@ class Directory {
   };
   using Peers = base::IntrusiveList<Peer, Peer>;
 
+  /// Calls `visit(info)` for each of the other nodes, in the order of their joining.
+  template <class Visit>
+  void for_each_other(Visit visit) const {
+    peers_.for_each([&visit](const Peer& peer) {
+      if (!peer.is_self) visit(peer.info);
+    });
+  }
   template <class Names>
   void make_room(Names& names);
   void bind_alias(Peer& peer);

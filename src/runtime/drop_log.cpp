@@ -8,8 +8,6 @@
 #include <string>
 
 #include "base/error_text.hpp"
-#include "runtime/directory.hpp"
-#include "runtime/target_table.hpp"
 #include "runtime/traffic.hpp"
 
 namespace distflow::runtime {
@@ -44,14 +42,14 @@ class ShortText {
 };
 
 /// `"ping", "pong" and 3 more`: those that a name could have been meant for.
-ShortText names_of(const Directory& directory) {
+ShortText list(const NodeNames& names) {
   ShortText text;
-  std::size_t count = 0;
-  directory.for_each_other([&](const PackedInfo& peer) {
-    if (count++ >= kNamesMax) return;
-    if (count > 1) text.append(", ");
-    text.append_quoted(peer.alias().empty() ? peer.node_id() : peer.alias());
-  });
+  std::array<std::string_view, kNamesMax> first;
+  const std::size_t count = names.first_names(first);
+  for (std::size_t i = 0; i < std::min(count, kNamesMax); ++i) {
+    if (i > 0) text.append(", ");
+    text.append_quoted(first.at(i));
+  }
   if (count == 0) text.append("nobody else");
   if (count > kNamesMax) {
     text.append(" and ");
@@ -129,7 +127,7 @@ bool DropLog::admits(std::uint16_t& told, std::uint16_t bit, LogLevel& level) {
 void DropLog::write(LogLevel level, std::uint64_t count, const char* direction, const Traffic& peer,
                     const Reason& reason, const char* detail) const {
   ShortText name;
-  if (const std::string_view alias = directory_.alias_on_loop(peer.node_id); !alias.empty()) {
+  if (const std::string_view alias = names_.alias_on_loop(peer.node_id); !alias.empty()) {
     name.append_quoted(alias);
     name.append(", ");
   }
@@ -153,15 +151,15 @@ void DropLog::tell_received(Traffic& peer, Counter PeerCounters::*reason, std::u
   if (admits(peer.told, told.bit, level)) write(level, count, "of", peer, told, "");
 }
 
-void DropLog::tell_unresolved(TargetState& target, NoPeer why, std::uint64_t count) noexcept {
+void DropLog::tell_unresolved(std::string_view name, std::uint16_t& told, NoPeer why, std::uint64_t count) noexcept {
   if (count == 0) return;
-  const Reason told = reason_of(why);
+  const Reason reason = reason_of(why);
   LogLevel level{};
-  if (!admits(target.told, told.bit, level)) return;
-  ShortText name;
-  name.append_quoted(target.name);
+  if (!admits(told, reason.bit, level)) return;
+  ShortText quoted;
+  quoted.append_quoted(name);
   log_.write(level, "%" PRIu64 " %s to %s dropped: %s; stats() counts more as %s. There are: %s", count,
-             messages(count), name.c_str(), told.text, told.counter, names_of(directory_).c_str());
+             messages(count), quoted.c_str(), reason.text, reason.counter, list(names_).c_str());
 }
 
 }  // namespace distflow::runtime

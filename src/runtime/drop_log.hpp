@@ -3,7 +3,7 @@
 // Loop thread only.
 //   1. Whoever drops messages of a peer counts them in its Traffic, which tells of them here. Whoever drops messages to
 //      a name that leads to no peer tells of them himself.
-//   2. What has been told is remembered in the Traffic and in the name's TargetState: it has their bounds and takes no
+//   2. What has been told is remembered in the Traffic and in what is kept for the name: it has their bounds and takes no
 //      memory of its own. Peers that are counted together are told of together.
 //   3. What comes after the first is told at level debug. Warnings are at most kWarningsMax in kInterval, debug lines
 //      kDebugLinesMax; how many were left out is said as soon as one is written again.
@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include <distflow/error.hpp>
@@ -24,9 +25,7 @@
 
 namespace distflow::runtime {
 
-class Directory;
 struct SendCounters;
-struct TargetState;
 struct Traffic;
 
 /// Why messages to a name were dropped that leads to no peer.
@@ -44,22 +43,34 @@ struct Attempt {
   Error why;
 };
 
+/// The names that a line needs. Loop thread only.
+class NodeNames {
+ public:
+  /// The alias of that node, also of one that has left and is still sent to; empty when there is none.
+  [[nodiscard]] virtual std::string_view alias_on_loop(std::string_view node_id) const = 0;
+  /// Fills `names` with aliases, or nodeIds, of the other nodes, and returns how many other nodes there are.
+  virtual std::size_t first_names(std::span<std::string_view> names) const = 0;
+
+ protected:
+  ~NodeNames() = default;
+};
+
 class DropLog {
  public:
   static constexpr std::uint32_t kWarningsMax = 20;
   static constexpr std::uint32_t kDebugLinesMax = 100;
   static constexpr base::Duration kInterval = base::seconds(10);
 
-  /// All must outlive the DropLog; the directory need not exist yet.
-  DropLog(const base::Log& log, const io::Reactor& reactor, const Directory& directory)
-      : log_(log), reactor_(reactor), directory_(directory) {}
+  /// All must outlive the DropLog; `names` need not exist yet.
+  DropLog(const base::Log& log, const io::Reactor& reactor, const NodeNames& names)
+      : log_(log), reactor_(reactor), names_(names) {}
 
   /// `count` messages to that peer. `attempt`: of dropped_unreachable.
   void tell_sent(Traffic& peer, Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt) noexcept;
   /// `count` messages of that peer, which had come.
   void tell_received(Traffic& peer, Counter PeerCounters::*reason, std::uint64_t count) noexcept;
-  /// `count` messages to that name.
-  void tell_unresolved(TargetState& target, NoPeer why, std::uint64_t count) noexcept;
+  /// `count` messages to that name. `told` is kept for the name: 0 at first.
+  void tell_unresolved(std::string_view name, std::uint16_t& told, NoPeer why, std::uint64_t count) noexcept;
 
   /// From now on what a shutdown discards is left to the one line of the shutdown.
   void begin_shutdown() { is_shutting_down_ = true; }
@@ -81,7 +92,7 @@ class DropLog {
 
   const base::Log& log_;
   const io::Reactor& reactor_;
-  const Directory& directory_;
+  const NodeNames& names_;
   base::RateLimit warnings_{kWarningsMax, kInterval};
   base::RateLimit debug_lines_{kDebugLinesMax, kInterval};
   bool is_shutting_down_ = false;

@@ -62,7 +62,7 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   add_owned(traffic.out.accepted, run.count);
   if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
   add_owned(traffic.out.dropped_peer_left, run.count);
-  parts_.drops.tell_unresolved(*target, NoPeer::left, run.count);
+  parts_.drops.tell_unresolved(target->name, target->told, NoPeer::left, run.count);
 }
 
 /// For a queue with room for a part of the run only.
@@ -114,7 +114,7 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
 }
 
 SendVerdict Router::refuse(TargetState& target, NoPeer why) {
-  parts_.drops.tell_unresolved(target, why, 1);
+  parts_.drops.tell_unresolved(target.name, target.told, why, 1);
   return SendVerdict::unresolved;
 }
 
@@ -135,7 +135,7 @@ void Router::on_answer(const std::string& name, Answer answer) {
   target->is_asking = false;
   if (answer == Answer::not_found && !target->route) {
     target->unknown_until = parts_.reactor.now() + kUnknownFor;
-    parts_.drops.tell_unresolved(*target, NoPeer::unknown, target->parked.size());
+    parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unknown, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
   }
 }
@@ -231,7 +231,7 @@ void Router::on_patrol() {
       static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
     }
     if (target->parked.empty() || now - target->parked_since < patience) continue;
-    parts_.drops.tell_unresolved(*target, NoPeer::unanswered, target->parked.size());
+    parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unanswered, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
   }
   if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
