@@ -57,7 +57,7 @@ std::vector<std::string> work(const std::string& name, std::uint64_t entries) {
 }
 
 /// Look-ups beside epmd, which knows one pattern only: a connection each.
-RowPlan look_ups(const Catalogue& catalogue) {
+RowPlan resolve_batch(const Catalogue& catalogue) {
   const Seat pipelined = catalogue.pmd_load("PMD, pipelined", work("resolve_pipelined", kFewEntries));
   const Seat by_connection = catalogue.pmd_load("PMD, a connection a look-up", work("resolve_connection", kFewEntries));
   RowPlan row = row_of("PMD, look-ups", Value::per_second, "look-ups/s");
@@ -91,7 +91,7 @@ RowPlan growth_point(const Catalogue& catalogue, const std::string& what, const 
 }  // namespace
 
 Rows pmd_rows(const Catalogue& catalogue) {
-  Rows rows{look_ups(catalogue), look_ups_of_many(catalogue)};
+  Rows rows{resolve_batch(catalogue), look_ups_of_many(catalogue)};
   const std::vector<std::pair<std::string, std::string>> works{
       {"look-ups", "resolve_pipelined"}, {"registrations", "register"}, {"heartbeats", "heartbeat"}, {"lists", "list"}};
   for (const auto& [what, name] : works) {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "io/select.hpp"
+#include "io/backend_choice.hpp"
 
 namespace distflow::bench {
 namespace {

@@ -24,7 +24,7 @@
 #include "bench/node/pmd_session.hpp"
 #include "bench/node/process.hpp"
 #include "protocol/envelope.hpp"
-#include "runtime/frame_writer.hpp"
+#include "runtime/send/frame_writer.hpp"
 #include "stream/listener.hpp"
 
 namespace distflow::bench {

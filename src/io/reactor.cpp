@@ -128,26 +128,26 @@ bool Reactor::take_work() {
 
 /// Each looks once. Whoever looks may end itself, or another.
 bool Reactor::look_out() {
-  if (lookouts_.empty()) return false;
+  if (poll_hooks_.empty()) return false;
   bool any = false;
-  base::IntrusiveList<Lookout, Lookout> waiting;
-  waiting.take(lookouts_);
+  base::IntrusiveList<PollHook, PollHook> waiting;
+  waiting.take(poll_hooks_);
   while (!waiting.empty()) {
-    Lookout& lookout = waiting.pop_front();
-    lookouts_.push_back(lookout);
-    any |= lookout.on_look();
+    PollHook& hook = waiting.pop_front();
+    poll_hooks_.push_back(hook);
+    any |= hook.on_look();
   }
   return any;
 }
 
 void Reactor::tell_lookouts(bool sleeps) {
   has_told_lookouts_ = sleeps;
-  base::IntrusiveList<Lookout, Lookout> waiting;
-  waiting.take(lookouts_);
+  base::IntrusiveList<PollHook, PollHook> waiting;
+  waiting.take(poll_hooks_);
   while (!waiting.empty()) {
-    Lookout& lookout = waiting.pop_front();
-    lookouts_.push_back(lookout);
-    lookout.on_sleep(sleeps);
+    PollHook& hook = waiting.pop_front();
+    poll_hooks_.push_back(hook);
+    hook.on_sleep(sleeps);
   }
 }
 
@@ -160,7 +160,7 @@ void Reactor::destroy_ended() {
 }
 
 void Reactor::run_put_off() {
-  base::IntrusiveList<TurnEnd, TurnEnd> work;  // what is put off meanwhile belongs to the next turn
+  base::IntrusiveList<DeferredTask, DeferredTask> work;  // what is put off meanwhile belongs to the next turn
   work.take(put_off_);
   while (!work.empty()) work.pop_front().on_turn_end();
 }

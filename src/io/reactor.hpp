@@ -2,7 +2,7 @@
 // end.
 //
 // Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
-//   1. A turn is: poll, expired timers, submissions, and what was put off (TurnEnd), in this order.
+//   1. A turn is: poll, expired timers, submissions, and what was put off (DeferredTask), in this order.
 //   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
 //   3. Nothing that may be on the call stack is destroyed: what ends inside a callback goes to destroy_later(), and is
 //      destroyed at the turn's end, when no callback runs.
@@ -32,13 +32,13 @@
 namespace distflow::io {
 
 /// Work put off to the end of the current turn, once, however often it is asked for.
-class TurnEnd : public base::ListNode<TurnEnd> {
+class DeferredTask : public base::ListNode<DeferredTask> {
  public:
   base::Delegate<void()> on_turn_end;
 };
 
 /// Work that no backend tells of, as it comes through memory: looked for in each turn.
-class Lookout : public base::ListNode<Lookout> {
+class PollHook : public base::ListNode<PollHook> {
  public:
   /// Does what there is to do, within a bound, and says whether there was anything.
   base::Delegate<bool()> on_look;
@@ -73,7 +73,7 @@ class Reactor {
   void arm_after(base::Timer& timer, base::Duration after) { timers_.arm(timer, base::saturating_add(now(), after)); }
 
   /// Runs `work` at the end of this turn, or of the next one between turns. Nothing happens when it is put off already.
-  void defer(TurnEnd& work) {
+  void defer(DeferredTask& work) {
     if (work.is_linked()) return;
     if (is_left_to_watcher_ && put_off_.empty()) backend_->wake();
     put_off_.push_back(work);
@@ -82,7 +82,7 @@ class Reactor {
   /// Destroys `object` at the end of this turn, or of the next one between turns, behind all that is put off.
   /// `member` is a part of the object that nothing else uses any more: it costs no memory, and cannot fail.
   template <class T>
-  void destroy_later(std::unique_ptr<T> object, TurnEnd& member) {
+  void destroy_later(std::unique_ptr<T> object, DeferredTask& member) {
     member.unlink();
     member.on_turn_end = base::Delegate<void()>::destroying(object.release());
     ended_.push_back(member);
@@ -90,8 +90,8 @@ class Reactor {
   /// Destroys now what waits for the turn's end. Between turns only, where no callback of the objects is on the stack.
   void destroy_ended();
 
-  /// Looks there in each turn, until the lookout is unlinked.
-  void watch(Lookout& lookout) { lookouts_.push_back(lookout); }
+  /// Looks there in each turn, until the hook is unlinked.
+  void watch(PollHook& hook) { poll_hooks_.push_back(hook); }
 
   /// One turn. Waits for something to do until `deadline` at the latest; or looks once for work, while it spins.
   void turn(base::Instant deadline);
@@ -152,9 +152,9 @@ class Reactor {
   const ReactorOptions options_;
   std::unique_ptr<Backend> backend_;
   base::TimerWheel timers_;
-  base::IntrusiveList<TurnEnd, TurnEnd> put_off_;
-  base::IntrusiveList<TurnEnd, TurnEnd> ended_;  // members of objects to be destroyed
-  base::IntrusiveList<Lookout, Lookout> lookouts_;
+  base::IntrusiveList<DeferredTask, DeferredTask> put_off_;
+  base::IntrusiveList<DeferredTask, DeferredTask> ended_;  // members of objects to be destroyed
+  base::IntrusiveList<PollHook, PollHook> poll_hooks_;
   base::Delegate<bool()> drain_inbox_;
   base::SubmissionQueue<std::function<void()>> tasks_;
   std::uint64_t work_taken_ = 0;  // that no backend counts

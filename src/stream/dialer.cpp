@@ -45,7 +45,7 @@ struct Dialer::Attempt {
   io::Handle handle;
   io::ConnectOp connect_op;
   io::CloseOp close_op;
-  io::TurnEnd turn_end;
+  io::DeferredTask turn_end;
 };
 
 Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,

@@ -64,7 +64,7 @@ class Dialer {
   std::shared_ptr<int> dial_mark_;          // a look-up's answer counts only while its mark is this one
   std::unique_ptr<Handshakes> handshakes_;  // where there is a layer
   base::Timer timer_;
-  io::TurnEnd deliver_;
+  io::DeferredTask deliver_;
 };
 
 }  // namespace distflow::stream

@@ -34,7 +34,7 @@ class LayeredStream : public Stream {
 
   io::Reactor* discarded_in_ = nullptr;
   io::CloseOp discard_op_;
-  io::TurnEnd discard_end_;
+  io::DeferredTask discard_end_;
 };
 
 enum class Role { dialer, accepter };

@@ -57,7 +57,7 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   Outcome on_outcome;
   HandshakeOp op;
   io::CloseOp close_op;
-  io::TurnEnd turn_end;
+  io::DeferredTask turn_end;
   base::Timer timer;
 };
 

@@ -47,16 +47,16 @@ MemoryStream::MemoryStream(MemoryStreamPool& pool, io::Reactor& reactor, Stream&
   lower_recv_.on_end = Delegate<void(Error)>::to<&MemoryStream::on_lower_end>(*this);
   bell_.on_sent = Delegate<void(Result<void>)>::to<&MemoryStream::on_bell_sent>(*this);
   lower_close_.on_closed = Delegate<void()>::to<&MemoryStream::on_lower_closed>(*this);
-  lookout_.on_look = Delegate<bool()>::to<&MemoryStream::on_look>(*this);
-  lookout_.on_sleep = Delegate<void(bool)>::to<&MemoryStream::on_sleep>(*this);
+  poll_hook_.on_look = Delegate<bool()>::to<&MemoryStream::on_look>(*this);
+  poll_hook_.on_sleep = Delegate<void(bool)>::to<&MemoryStream::on_sleep>(*this);
   turn_end_.on_turn_end = Delegate<void()>::to<&MemoryStream::on_turn_end>(*this);
-  reactor_.watch(lookout_);
+  reactor_.watch(poll_hook_);
   ++pool_.count;
 }
 
 MemoryStream::~MemoryStream() {
   DF_ASSERT(recv_ == nullptr && send_ == nullptr && close_ == nullptr);
-  lookout_.unlink();
+  poll_hook_.unlink();
   turn_end_.unlink();
   reactor_.timers().cancel(timer_);
   if (--pool_.count == 0) pool_.chunk.release();
@@ -134,7 +134,7 @@ void MemoryStream::close(io::CloseOp& op) {
   DF_ASSERT(close_ == nullptr);
   op.mark_started();
   close_ = &op;
-  lookout_.unlink();
+  poll_hook_.unlink();
   turn_end_.unlink();
   reactor_.timers().cancel(timer_);
   lower_.close(lower_close_);

@@ -114,8 +114,8 @@ class MemoryStream final : public Stream {
   io::RecvOp lower_recv_;
   io::SendOp bell_;
   io::CloseOp lower_close_;
-  io::Lookout lookout_;
-  io::TurnEnd turn_end_;
+  io::PollHook poll_hook_;
+  io::DeferredTask turn_end_;
   base::Timer timer_;  // to look again, where no bell will come
 };
 

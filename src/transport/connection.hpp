@@ -226,7 +226,7 @@ class Connection {
   io::RecvOp recv_op_;
   io::SendOp send_op_;
   io::CloseOp close_op_;
-  io::TurnEnd turn_end_;
+  io::DeferredTask turn_end_;
   base::Timer stall_timer_;
   std::unique_ptr<Upgrade> upgrade_;
 };

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/assert.hpp"
-#include "protocol/connection_notice.hpp"
+#include "protocol/control_frame.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/json_scan.hpp"
 
@@ -49,6 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   EnvelopeScratch scratch;
   if (decode_template(frame, envelope)) check(envelope, frame);
   if (decode_general(frame, envelope, scratch)) check(envelope, frame);
-  if (const auto notice = read_connection_notice(frame)) DF_ASSERT(notice->nonce.size() <= notice->kNonceSizeMax);
+  if (const auto notice = read_control_frame(frame)) DF_ASSERT(notice->nonce.size() <= notice->kNonceSizeMax);
   return 0;
 }

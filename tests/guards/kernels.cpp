@@ -21,16 +21,16 @@
 #include <distflow/node_runtime.hpp>
 
 #include "framing/frame_decoder.hpp"
-#include "io/select.hpp"
+#include "io/backend_choice.hpp"
 #include "pmd/server/server.hpp"
 #include "protocol/envelope.hpp"
-#include "runtime/frame_writer.hpp"
-#include "runtime/inbound.hpp"
-#include "runtime/mailbox.hpp"
+#include "runtime/peers/accepted_connections.hpp"
+#include "runtime/receive/mailbox.hpp"
+#include "runtime/send/frame_writer.hpp"
 #include "tests/support/lone_directory.hpp"
 #include "tests/support/memory_backend.hpp"
+#include "tests/support/null_control_frame_observer.hpp"
 #include "tests/support/sample_frames.hpp"
-#include "tests/support/unshared.hpp"
 
 /// What callgrind collects. The empty statement behind the call keeps it from being a jump, which would end the
 /// function.
@@ -157,29 +157,29 @@ void receive_inline() {
   runtime::Delivery delivery(reactor, kSampleReceiver, NodeOptions{}, log, {});
   std::size_t handled = 0;
   delivery.set_message_handler([&](const Message& message) { handled += message.payload.size() == 128; });
-  Unshared unshared;
-  runtime::SharedIntake intake{.reactor = reactor,
-                               .traffic = traffic,
-                               .delivery = delivery,
-                               .log = log,
-                               .node_id = std::string(kSampleReceiver),
-                               .incomplete_bytes_max = 1 << 20,
-                               .observer = unshared};
+  NullControlFrameObserver no_control_frames;
+  runtime::ReaderParts reader_parts{.reactor = reactor,
+                                    .traffic = traffic,
+                                    .delivery = delivery,
+                                    .log = log,
+                                    .node_id = std::string(kSampleReceiver),
+                                    .incomplete_bytes_max = 1 << 20,
+                                    .observer = no_control_frames};
   auto on_closed = [] {};
-  runtime::Inbound inbound({.intake = intake,
-                            .blocks = blocks,
-                            .limits = {},
-                            .connections_max = 1,
-                            .on_closed = base::Delegate<void()>::of(on_closed)});
-  DF_ASSERT(inbound.open(io::Address::ipv4_loopback(0)));
+  runtime::AcceptedConnections accepted_connections({.reader_parts = reader_parts,
+                                                     .blocks = blocks,
+                                                     .limits = {},
+                                                     .connections_max = 1,
+                                                     .on_closed = base::Delegate<void()>::of(on_closed)});
+  DF_ASSERT(accepted_connections.open(io::Address::ipv4_loopback(0)));
   network.connect();
   reactor.turn(network.now());
 
   const SampleFrames frames(string_payload(), kMessages);
   count([&] { network.give(frames.chunk(), frames.bytes()); });
   DF_ASSERT(handled == 2 * kMessages);
-  inbound.close();
-  while (!inbound.is_closed()) reactor.turn(network.now());
+  accepted_connections.close();
+  while (!accepted_connections.is_closed()) reactor.turn(network.now());
 }
 
 /// A PMD in a process of its own: callgrind collects nothing in a process of two threads.

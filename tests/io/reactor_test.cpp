@@ -23,7 +23,7 @@ struct AtTurnEnd {
   void run() { what(); }
 
   std::function<void()> what;
-  io::TurnEnd work;
+  io::DeferredTask work;
 };
 
 struct Expiry {
@@ -38,10 +38,10 @@ struct Expiry {
 /// Has work whenever `finds` says so.
 struct Watcher {
   explicit Watcher(std::function<bool()> finds_) : finds(std::move(finds_)) {
-    lookout.on_look = base::Delegate<bool()>::to<&Watcher::look>(*this);
-    lookout.on_sleep = base::Delegate<void(bool)>::to<&Watcher::sleep>(*this);
+    hook.on_look = base::Delegate<bool()>::to<&Watcher::look>(*this);
+    hook.on_sleep = base::Delegate<void(bool)>::to<&Watcher::sleep>(*this);
   }
-  ~Watcher() { lookout.unlink(); }
+  ~Watcher() { hook.unlink(); }
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
@@ -56,7 +56,7 @@ struct Watcher {
   }
 
   std::function<bool()> finds;
-  io::Lookout lookout;
+  io::PollHook hook;
   int looks = 0;
   bool sleeps = false;
   std::string said;  // l: looked, L: looked once it was told of a sleep, S and s: told of its beginning and its end
@@ -185,11 +185,11 @@ TEST_F(ReactorTest, what_ends_inside_its_own_call_is_destroyed_at_the_turns_end)
       events_ += "ended ";
     }
     std::string& events_;
-    io::TurnEnd end_;
+    io::DeferredTask end_;
   };
   std::string events;
   auto* const part = new Part(events);
-  io::TurnEnd last;
+  io::DeferredTask last;
   auto note_end = [&] { events += "put off "; };
   last.on_turn_end = base::Delegate<void()>::of(note_end);
   reactor().post([&] {
@@ -369,7 +369,7 @@ TEST_F(ReactorTest, a_reactor_may_die_with_tasks_and_work_left) {
 
 TEST_F(ReactorTest, a_lookout_is_told_of_a_sleep_looks_once_more_and_is_told_when_the_next_turn_begins) {
   Watcher watcher([] { return false; });
-  reactor().watch(watcher.lookout);
+  reactor().watch(watcher.hook);
   reactor().turn(base::Instant::min());
   EXPECT_EQ(watcher.said, "lSLL");  // before the poll, and behind it
   reactor().turn(base::Instant::min());
@@ -379,7 +379,7 @@ TEST_F(ReactorTest, a_lookout_is_told_of_a_sleep_looks_once_more_and_is_told_whe
 TEST_F(ReactorTest, a_lookout_with_work_keeps_the_loop_from_sleeping) {
   int work = 3;
   Watcher watcher([&] { return work > 0 && --work >= 0; });
-  reactor().watch(watcher.lookout);
+  reactor().watch(watcher.hook);
   while (work > 0) reactor().turn(base::kNever);  // or it would never return
   EXPECT_EQ(work, 0);
 }
@@ -387,12 +387,12 @@ TEST_F(ReactorTest, a_lookout_with_work_keeps_the_loop_from_sleeping) {
 TEST_F(ReactorTest, a_lookout_that_ends_itself_or_another_is_not_looked_at_again) {
   Watcher third([] { return false; });
   Watcher first([&] {
-    first.lookout.unlink();
-    third.lookout.unlink();
+    first.hook.unlink();
+    third.hook.unlink();
     return false;
   });
   Watcher second([] { return false; });
-  for (Watcher* watcher : {&first, &second, &third}) reactor().watch(watcher->lookout);
+  for (Watcher* watcher : {&first, &second, &third}) reactor().watch(watcher->hook);
   reactor().turn(base::Instant::min());
   EXPECT_EQ(first.looks, 1);
   EXPECT_GT(second.looks, 1);
@@ -404,7 +404,7 @@ TEST_F(ReactorTest, a_turn_that_found_work_after_its_poll_has_not_looked_in_vain
   bool has_spun = false;
   int looks = 0;
   Watcher watcher([&] { return has_spun ? ++looks == 2 : true; });
-  reactor().watch(watcher.lookout);
+  reactor().watch(watcher.hook);
   reactor().turn(base::Instant::min());  // there was work: the loop spins from now on
   has_spun = true;
   reactor().turn(base::Instant::min());

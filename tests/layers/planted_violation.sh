@@ -12,7 +12,7 @@ mkdir -p include/distflow src/base src/cli
 printf '#include <vector>\n#include <distflow/b.hpp>\n' >include/distflow/a.hpp
 printf '#include "base/a.hpp"\n#include <distflow/a.hpp>\n' >src/base/a.cpp
 printf 'df_layer(base\n  SOURCES\n    a.cpp)\n' >src/base/CMakeLists.txt
-printf '#include <unistd.h>\n#include "runtime/node.hpp"\n' >src/cli/main.hpp
+printf '#include <unistd.h>\n#include "runtime/process/node_host.hpp"\n' >src/cli/main.hpp
 
 if ! "$check_layers" "$tree"; then
   echo "found fault with the clean tree"

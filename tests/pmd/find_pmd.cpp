@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <string>
 
-#include "io/select.hpp"
+#include "io/backend_choice.hpp"
 #include "pmd/launch/launcher.hpp"
 
 int main() {

@@ -320,12 +320,12 @@ TEST_F(RegistryTest, look_ups_that_are_made_together_find_what_each_finds_alone)
   add(1, node("id2", "id1"));
   add(1, node("id3"));
   const std::vector<std::string> names = {"pong", "id1", "id2", "id3", "nobody", "", "pong"};
-  std::vector<Registry::LookUp> look_ups;
-  for (const std::string& name : names) look_ups.push_back(registry.begin_look_up(name));
-  registry.resolve(look_ups);
-  for (const Registry::LookUp& each : look_ups) EXPECT_EQ(each.entry, registry.resolve(each.name.text));
-  EXPECT_EQ(look_ups[1].entry->node.node_id, "id2");
-  EXPECT_EQ(look_ups[4].entry, nullptr);
+  std::vector<Registry::LookUp> resolve_batch;
+  for (const std::string& name : names) resolve_batch.push_back(registry.begin_look_up(name));
+  registry.resolve(resolve_batch);
+  for (const Registry::LookUp& each : resolve_batch) EXPECT_EQ(each.entry, registry.resolve(each.name.text));
+  EXPECT_EQ(resolve_batch[1].entry->node.node_id, "id2");
+  EXPECT_EQ(resolve_batch[4].entry, nullptr);
 }
 
 // A registry that does everything the slow way, to compare with.

@@ -1,4 +1,4 @@
-#include "runtime/byte_budget.hpp"
+#include "runtime/receive/byte_budget.hpp"
 
 #include <gtest/gtest.h>
 

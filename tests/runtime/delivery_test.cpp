@@ -1,5 +1,5 @@
 // When the second thread, asleep, learns of messages.
-#include "runtime/delivery.hpp"
+#include "runtime/receive/delivery.hpp"
 
 #include <gtest/gtest.h>
 

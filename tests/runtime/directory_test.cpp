@@ -1,4 +1,4 @@
-#include "runtime/directory.hpp"
+#include "runtime/peers/directory.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What a node says of messages that are dropped: each reason, of each peer or name once.
-#include "runtime/drop_log.hpp"
+#include "runtime/counters/drop_log.hpp"
 
 #include <gtest/gtest.h>
 

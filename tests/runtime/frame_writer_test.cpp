@@ -1,5 +1,5 @@
 // Messages as frames: what is written in each form, wherever the payload comes from and wherever there is room.
-#include "runtime/frame_writer.hpp"
+#include "runtime/send/frame_writer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The lock file beside all that may have its name, or keep it from being written.
-#include "runtime/lock_file.hpp"
+#include "runtime/process/lock_file.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

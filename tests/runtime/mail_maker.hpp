@@ -12,7 +12,7 @@
 
 #include "base/assert.hpp"
 #include "base/chunk_pool.hpp"
-#include "runtime/mail.hpp"
+#include "runtime/receive/mail.hpp"
 
 namespace distflow::test {
 

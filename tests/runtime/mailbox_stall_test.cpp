@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/mailbox_parts.hpp"
+#include "runtime/receive/mailbox_parts.hpp"
 #include "tests/base/stalling_atomics.hpp"
 #include "tests/runtime/mail_maker.hpp"
 

@@ -1,4 +1,4 @@
-#include "runtime/mailbox.hpp"
+#include "runtime/receive/mailbox.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "runtime/mailbox.hpp"
+#include "runtime/receive/mailbox.hpp"
 #include "tests/base/seed.hpp"
 #include "tests/runtime/mail_maker.hpp"
 

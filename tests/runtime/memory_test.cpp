@@ -340,7 +340,7 @@ TEST_F(MemoryOffered, what_is_written_just_before_the_streams_end_is_read) {
   share();
   turn_some(cluster_.reactor());
   // Between the turn's last look into the ring before its poll, and the poll, which finds the end.
-  io::Lookout late;
+  io::PollHook late;
   bool is_about_to_sleep = false;
   auto end = [&] {
     if (socket_.fd() < 0 || !is_about_to_sleep) return false;

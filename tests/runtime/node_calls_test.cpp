@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/process_lock.hpp"
+#include "runtime/process/process_lock.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/pmd_thread.hpp"

@@ -19,7 +19,7 @@
 #include <distflow/json.hpp>
 
 #include "framing/frame.hpp"
-#include "runtime/process_lock.hpp"
+#include "runtime/process/process_lock.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/pmd_test_client.hpp"
 #include "tests/support/pmd_thread.hpp"

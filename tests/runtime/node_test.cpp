@@ -1,5 +1,5 @@
 // Nodes and a PMD as one system, turned by hand: what the protocol page promises of nodes.
-#include "runtime/node.hpp"
+#include "runtime/node/node.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/option_differences.hpp"
+#include "runtime/process/option_differences.hpp"
 
 #include <gtest/gtest.h>
 

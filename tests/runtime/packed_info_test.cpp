@@ -1,11 +1,11 @@
-#include "runtime/packed_info.hpp"
+#include "base/packed_info.hpp"
 
 #include <gtest/gtest.h>
 
 namespace distflow::test {
 namespace {
 
-using runtime::PackedInfo;
+using base::PackedInfo;
 
 const PeerInfo kFull{.node_id = "7021c0138e13d26a",
                      .alias = "pong",
@@ -15,12 +15,12 @@ const PeerInfo kFull{.node_id = "7021c0138e13d26a",
                      .meta = {{"", "of no name"}, {"empty", ""}, {"zone", std::string("a\0b", 3)}}};
 
 TEST(PackedInfo, unpacks_to_what_it_was_made_of) {
-  EXPECT_EQ(PackedInfo(kFull).unpack(), kFull);
-  EXPECT_EQ(PackedInfo(PeerInfo{}).unpack(), PeerInfo{});
+  EXPECT_EQ(base::PackedInfo(kFull).unpack(), kFull);
+  EXPECT_EQ(base::PackedInfo(PeerInfo{}).unpack(), PeerInfo{});
 }
 
 TEST(PackedInfo, gives_its_texts_without_unpacking) {
-  const PackedInfo packed(kFull);
+  const base::PackedInfo packed(kFull);
   EXPECT_EQ(packed.node_id(), kFull.node_id);
   EXPECT_EQ(packed.alias(), kFull.alias);
   EXPECT_EQ(packed.host(), kFull.host);
@@ -28,7 +28,7 @@ TEST(PackedInfo, gives_its_texts_without_unpacking) {
 }
 
 TEST(PackedInfo, is_what_it_was_made_of_and_nothing_that_differs_in_one_field) {
-  const PackedInfo packed(kFull);
+  const base::PackedInfo packed(kFull);
   EXPECT_TRUE(packed.is(kFull));
   const auto expect_other = [&packed](auto change) {
     PeerInfo other = kFull;

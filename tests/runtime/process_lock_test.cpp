@@ -1,5 +1,5 @@
 // The lock file of this process, and those that killed ones left.
-#include "runtime/process_lock.hpp"
+#include "runtime/process/process_lock.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

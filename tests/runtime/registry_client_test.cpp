@@ -1,5 +1,5 @@
 // Nodes whose registry is no PMD: what a node does is its own, and what a PMD does is behind RegistryClient.
-#include "runtime/registry_client.hpp"
+#include "runtime/node/registry_client.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // What is removed of the lock files that killed processes left, in a folder of the test's own.
-#include "runtime/stale_locks.hpp"
+#include "runtime/process/stale_locks.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

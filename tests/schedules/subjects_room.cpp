@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/bounded_queue.hpp"
-#include "runtime/byte_budget.hpp"
+#include "runtime/receive/byte_budget.hpp"
 #include "tests/schedules/model_atomics.hpp"
 #include "tests/schedules/subjects.hpp"
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "base/sleep_flag.hpp"
-#include "runtime/mailbox_parts.hpp"
-#include "runtime/run_extent.hpp"
+#include "runtime/receive/mailbox_parts.hpp"
+#include "runtime/send/run_extent.hpp"
 #include "tests/runtime/mail_maker.hpp"
 #include "tests/schedules/model_atomics.hpp"
 #include "tests/schedules/subjects.hpp"

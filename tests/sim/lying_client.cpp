@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "protocol/connection_notice.hpp"
+#include "protocol/control_frame.hpp"
 #include "protocol/pmd_request.hpp"
 
 namespace distflow::test {

@@ -14,7 +14,7 @@ namespace distflow::test {
 namespace {
 
 using io::sim::Fault;
-using Kind = protocol::ConnectionNotice::Kind;
+using Kind = protocol::ControlFrame::Kind;
 
 constexpr std::uint32_t kOtherUser = 1001;
 constexpr std::size_t kTalksMax = 16;
@@ -91,7 +91,7 @@ void LyingNode::hear(NodeTalk& talk) {
     if (!protocol::decode(body, envelope, scratch)) continue;
     talk.node_id = envelope.from;
     if (envelope.has_payload()) continue;
-    if (const auto notice = protocol::read_connection_notice(body)) hear_notice(talk, envelope, *notice);
+    if (const auto notice = protocol::read_control_frame(body)) hear_notice(talk, envelope, *notice);
   }
 }
 
@@ -155,7 +155,7 @@ void LyingNode::answer(NodeTalk& talk, NodeTalk* right, const std::string& from,
     case 3: other.kind = kKinds[uniform(std::size(kKinds))]; return tell(talk, from, to, other);
     case 4:
     case 7:
-      lore_.late.push_back({.to = to, .body = protocol::write_connection_notice(from, to, 1, notice)});
+      lore_.late.push_back({.to = to, .body = protocol::write_control_frame(from, to, 1, notice)});
       if (chance(0.5)) say_bytes(talk, std::string_view("\0\0", 2));  // half a header
       return;
     case 5:
@@ -267,7 +267,7 @@ void LyingNode::write_in_ring(NodeTalk& talk) {
   const std::string to = some_receiver(talk);
   std::string body = message(from, to, false_payload());
   if (chance(0.2)) {
-    body = protocol::write_connection_notice(
+    body = protocol::write_control_frame(
         from, to, 1,
         {.kind = kKinds[uniform(std::size(kKinds))], .nonce = some_nonce(), .memory_name = "1/1", .ring_size = 4096});
   }
@@ -331,7 +331,7 @@ void LyingNode::tell(NodeTalk& talk, const std::string& claimed, const std::stri
   if (notice.kind == Kind::memory) ++talk.offers;
   lore_.network.trace("%s tells notice %d from %s to %s", label_.c_str(), static_cast<int>(notice.kind), from.c_str(),
                       to.c_str());
-  say_node(talk, from, to, protocol::write_connection_notice(from, to, 1, notice));
+  say_node(talk, from, to, protocol::write_control_frame(from, to, 1, notice));
 }
 
 // ---- Whom, and as whom.

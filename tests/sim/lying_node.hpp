@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "io/shared_memory.hpp"
-#include "protocol/connection_notice.hpp"
+#include "protocol/control_frame.hpp"
 #include "protocol/envelope.hpp"
 #include "stream/memory_ring.hpp"
 #include "tests/sim/liar.hpp"
@@ -28,7 +28,7 @@ class LyingNode final : public Liar {
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
 
  private:
-  using Notice = protocol::ConnectionNotice;
+  using Notice = protocol::ControlFrame;
   /// Memory beside a talk, as one side has it.
   struct Shared {
     io::SharedMemory memory;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocol/connection_notice.hpp"
+#include "protocol/control_frame.hpp"
 #include "protocol/node_text.hpp"
 #include "protocol/pmd_reply.hpp"
 #include "protocol/pmd_request.hpp"

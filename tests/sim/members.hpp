@@ -17,8 +17,8 @@
 
 #include "io/sim/backend.hpp"
 #include "pmd/server/server.hpp"
-#include "runtime/node.hpp"
-#include "runtime/pmd_registry.hpp"
+#include "runtime/node/node.hpp"
+#include "runtime/node/pmd_registry.hpp"
 #include "tests/sim/ledger.hpp"
 
 namespace distflow::test {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "pmd/server/server.hpp"
-#include "runtime/node.hpp"
-#include "runtime/pmd_registry.hpp"
+#include "runtime/node/node.hpp"
+#include "runtime/node/pmd_registry.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 

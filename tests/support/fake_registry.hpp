@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "io/reactor.hpp"
-#include "runtime/registry_client.hpp"
+#include "runtime/node/registry_client.hpp"
 
 namespace distflow::test {
 
@@ -111,7 +111,7 @@ class FakeRegistry {
   }
 
   io::Reactor& reactor_;
-  io::TurnEnd work_;
+  io::DeferredTask work_;
   bool is_away_ = false;
   std::optional<StartError> start_failure_;
   std::vector<std::function<void()>> tasks_;

@@ -190,7 +190,7 @@ class LateStore final : public pmd::RegistryStore {
   io::Reactor& reactor_;
   base::Random random_;
   pmd::StoreObserver* observer_ = nullptr;
-  io::TurnEnd tick_;
+  io::DeferredTask tick_;
   std::map<std::string, Claim> held_;
   std::vector<Proposal> undecided_;
   std::uint64_t proposals_ = 0;

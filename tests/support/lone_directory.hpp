@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "io/sim/backend.hpp"
-#include "runtime/directory.hpp"
-#include "tests/support/unshared.hpp"
+#include "runtime/peers/directory.hpp"
+#include "tests/support/null_control_frame_observer.hpp"
 
 namespace distflow::test {
 
@@ -37,7 +37,7 @@ class LoneDirectory final : private runtime::DirectoryObserver {
 
  private:
   void on_peer_join(const PeerInfo&) override { ++joined; }
-  void on_peer_leave(const runtime::PackedInfo& peer) override { left.emplace_back(peer.node_id()); }
+  void on_peer_leave(const base::PackedInfo& peer) override { left.emplace_back(peer.node_id()); }
   void on_binding(std::string_view, runtime::Peer*) override {}
   void on_link_finished() {}
 
@@ -48,14 +48,14 @@ class LoneDirectory final : private runtime::DirectoryObserver {
   base::Random random_{1};
   runtime::TrafficTable traffic_;
   runtime::Delivery delivery_{reactor_, "self", {}, log_, {}};
-  Unshared unshared_;
-  runtime::SharedIntake intake_{.reactor = reactor_,
-                                .traffic = traffic_,
-                                .delivery = delivery_,
-                                .log = log_,
-                                .node_id = "self",
-                                .incomplete_bytes_max = 1024,
-                                .observer = unshared_};
+  NullControlFrameObserver no_control_frames_;
+  runtime::ReaderParts reader_parts_{.reactor = reactor_,
+                                     .traffic = traffic_,
+                                     .delivery = delivery_,
+                                     .log = log_,
+                                     .node_id = "self",
+                                     .incomplete_bytes_max = 1024,
+                                     .observer = no_control_frames_};
   transport::OutBuffer out_{chunks_};
   runtime::Carriers carriers_;
   stream::MemoryStreamPool memory_pool_{.chunk = io::ReceiveChunk(chunks_)};
@@ -65,7 +65,7 @@ class LoneDirectory final : private runtime::DirectoryObserver {
                             .random = random_,
                             .log = log_,
                             .out = out_,
-                            .intake = intake_,
+                            .reader_parts = reader_parts_,
                             .limits = {},
                             .memory_pool = memory_pool_,
                             .carriers = carriers_,

@@ -160,7 +160,7 @@ class MaskedStream final : public stream::LayeredStream {
   io::RecvOp lower_recv_;
   io::SendOp lower_send_;
   io::CloseOp lower_close_;
-  io::TurnEnd turn_end_;
+  io::DeferredTask turn_end_;
 };
 
 class MaskedLayer final : public stream::StreamLayer {

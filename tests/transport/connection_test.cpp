@@ -14,7 +14,7 @@ class TurnEndCall {
   explicit TurnEndCall(std::function<void()> what) : what_(std::move(what)) {
     work.on_turn_end = base::Delegate<void()>::to<&TurnEndCall::run>(*this);
   }
-  io::TurnEnd work;
+  io::DeferredTask work;
 
  private:
   void run() { what_(); }

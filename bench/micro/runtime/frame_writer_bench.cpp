@@ -1,5 +1,5 @@
 // A message written as a frame, by the size of its payload.
-#include "runtime/frame_writer.hpp"
+#include "runtime/send/frame_writer.hpp"
 
 #include <benchmark/benchmark.h>
 

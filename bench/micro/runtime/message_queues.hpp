@@ -10,7 +10,7 @@
 #include <cstddef>
 
 #include "bench/micro/runtime/plain_ring.hpp"
-#include "runtime/mailbox.hpp"
+#include "runtime/receive/mailbox.hpp"
 #include "tests/support/sample_frames.hpp"
 
 namespace distflow::bench {

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "runtime/mail.hpp"
+#include "runtime/receive/mail.hpp"
 
 namespace distflow::bench {
 

@@ -197,7 +197,7 @@ class Client final : private transport::ConnectionObserver {
   base::Timer registration_timer_;  // the next heartbeat, or the next try after a refusal
   base::Timer watch_timer_;         // to ask for all nodes again
   base::Timer close_timer_;
-  io::TurnEnd finish_;
+  io::DeferredTask finish_;
 };
 
 }  // namespace distflow::pmd

@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "io/select.hpp"
+#include "io/backend_choice.hpp"
 #include "pmd/client/client.hpp"
 
 namespace distflow::pmd {

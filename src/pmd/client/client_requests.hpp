@@ -98,7 +98,7 @@ class ClientRequests {
   Pending pending_;
   Pending owed_;  // in the order of the requests
   base::Timer timer_;
-  io::TurnEnd deliver_;
+  io::DeferredTask deliver_;
 };
 
 }  // namespace distflow::pmd

@@ -60,7 +60,7 @@ class EpmdProbe {
   io::SendOp send_op_;
   io::CloseOp close_op_;
   base::Timer timer_;
-  io::TurnEnd finish_;
+  io::DeferredTask finish_;
 };
 
 }  // namespace distflow::pmd

@@ -51,7 +51,7 @@ class Departures {
   base::Instant expiry_armed_at_ = base::kNever;
   base::Instant no_expiry_before_ = base::Instant::min();
   std::size_t leaves_left_ = kLeavesPerTurn;  // in this turn
-  io::TurnEnd go_on_;
+  io::DeferredTask go_on_;
 };
 
 }  // namespace distflow::pmd

@@ -127,7 +127,7 @@ class Registrar final : private StoreObserver {
   PendingRegistrations pending_;
   base::Timer waiting_timer_;
   base::Instant waiting_armed_at_;
-  io::TurnEnd grant_waiting_;
+  io::DeferredTask grant_waiting_;
 };
 
 }  // namespace distflow::pmd

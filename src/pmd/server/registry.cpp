@@ -275,13 +275,13 @@ Registry::LookUp Registry::begin_look_up(std::string_view alias_or_node_id) cons
   return look_up;
 }
 
-void Registry::resolve(std::span<LookUp> look_ups) const {
-  for (const LookUp& look_up : look_ups) {
+void Registry::resolve(std::span<LookUp> resolve_batch) const {
+  for (const LookUp& look_up : resolve_batch) {
     const Entry* guess = by_alias_.guess(look_up.name);
     if (guess == nullptr) guess = by_node_id_.guess(look_up.name);
     if (guess != nullptr) prefetch_read_part(*guess);
   }
-  for (LookUp& look_up : look_ups) look_up.entry = find(look_up.name);
+  for (LookUp& look_up : resolve_batch) look_up.entry = find(look_up.name);
 }
 
 const Registry::Entry* Registry::find(const HashedName& name) const {

@@ -169,7 +169,7 @@ class Registry {
   /// Many at once, which wait for memory together: begin each, do something else, resolve all. Nothing may be
   /// registered or removed in between. `alias_or_node_id` must outlive the look-up.
   [[nodiscard]] LookUp begin_look_up(std::string_view alias_or_node_id) const;
-  void resolve(std::span<LookUp> look_ups) const;
+  void resolve(std::span<LookUp> resolve_batch) const;
   /// The text of all nodes, in the order of registration.
   [[nodiscard]] std::shared_ptr<const NodeSnapshot> snapshot() { return pages_.snapshot(); }
   /// Bytes of memory that only snapshots hold.

@@ -86,12 +86,12 @@ void RequestHandler::on_register(Session& session, protocol::Request& request) {
 }
 
 void RequestHandler::on_resolve(Session& session, protocol::Request& request) {
-  look_ups_.add(registry_, request.raw_request_id, std::move(request.name));
-  if (look_ups_.is_full()) answer_look_ups(session);
+  resolve_batch_.add(registry_, request.raw_request_id, std::move(request.name));
+  if (resolve_batch_.is_full()) answer_look_ups(session);
 }
 
 void RequestHandler::answer_look_ups(Session& session) {
-  look_ups_.answer(registry_, [&](std::string_view raw_request_id, const Registry::Entry* entry) {
+  resolve_batch_.answer(registry_, [&](std::string_view raw_request_id, const Registry::Entry* entry) {
     replies_.reply(session, entry == nullptr ? protocol::error_response(raw_request_id, protocol::kNodeNotFound)
                                              : protocol::node_response(raw_request_id, entry->text.json()));
   });

@@ -12,10 +12,10 @@
 
 #include "base/log.hpp"
 #include "pmd/server/announcer.hpp"
-#include "pmd/server/look_ups.hpp"
 #include "pmd/server/options.hpp"
 #include "pmd/server/registrar.hpp"
 #include "pmd/server/reply_writer.hpp"
+#include "pmd/server/resolve_batch.hpp"
 #include "pmd/server/session.hpp"
 #include "protocol/pmd_request.hpp"
 
@@ -33,7 +33,7 @@ class RequestHandler {
   /// `frame` must last until on_run_end(), which answers what has not been answered yet.
   void on_request(Session& session, std::string_view frame);
   void on_run_end(Session& session);
-  void on_run_lost() { look_ups_.clear(); }
+  void on_run_lost() { resolve_batch_.clear(); }
   /// The peer has taken something that was sent.
   void on_sent(Session& session) { announcer_.on_sent(session); }
   /// The session is gone: so are its nodes, its watch, its claim.
@@ -70,8 +70,8 @@ class RequestHandler {
   Announcer announcer_;
   Streams& streams_;
   Registrar registrar_;
-  Registry& registry_;  // the registrar's
-  LookUps look_ups_;    // of the session whose run it is
+  Registry& registry_;          // the registrar's
+  ResolveBatch resolve_batch_;  // of the session whose run it is
 };
 
 }  // namespace distflow::pmd

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "pmd/server/foreign.hpp"
+#include "pmd/server/protocol_sniffer.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {

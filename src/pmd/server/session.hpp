@@ -152,7 +152,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   std::size_t reply_backlog_ = 0;  // bytes of replies in the queue, or fewer, and of unqueued ones
   std::size_t unqueued_size_ = 0;
   std::list<Unqueued> unqueued_;
-  io::TurnEnd turn_;
+  io::DeferredTask turn_;
   transport::Connection connection_;
 };
 

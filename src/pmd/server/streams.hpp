@@ -43,7 +43,7 @@ class Streams {
   std::size_t left_ = kTurnMax;
   base::IntrusiveList<Session, StreamsByAge> by_age_;
   base::IntrusiveList<Session, StreamsWaiting> waiting_;
-  io::TurnEnd refill_;
+  io::DeferredTask refill_;
 };
 
 }  // namespace distflow::pmd

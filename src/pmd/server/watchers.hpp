@@ -59,7 +59,7 @@ class Watchers {
   std::size_t gifts_left_ = kGiftsPerTurn;
   std::size_t visits_left_ = kVisitsPerTurn;
   std::size_t bytes_left_ = kBytesPerTurn;
-  io::TurnEnd go_on_;
+  io::DeferredTask go_on_;
 };
 
 }  // namespace distflow::pmd

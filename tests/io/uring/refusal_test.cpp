@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "io/select.hpp"
+#include "io/backend_choice.hpp"
 #include "io/uring/uring.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/refused_system_call.hpp"

@@ -1,0 +1,85 @@
+// The counters of each peer's messages, both ways, and those of the node as a whole.
+//
+// The loop's thread adds peers and writes what is sent; any thread may read.
+//   1. At most kPeersMax peers are counted one by one; all others share one set.
+//   2. A Traffic stays where it is as long as its table.
+// Use: Traffic& traffic = table.of(node_id); add_owned(traffic.out.accepted, 1);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/stats.hpp>
+
+#include "base/string_map.hpp"
+#include "runtime/counters/counters.hpp"
+#include "runtime/counters/drop_log.hpp"
+
+namespace distflow::runtime {
+
+/// Written by the loop's thread alone.
+struct SendCounters {
+  Counter accepted{0};
+  Counter written{0};
+  Counter dropped_unreachable{0};
+  Counter dropped_connection_lost{0};
+  Counter dropped_peer_left{0};
+  Counter dropped_unresolved{0};
+  Counter dropped_queue_full{0};
+  Counter dropped_shutdown{0};
+
+  [[nodiscard]] SendStats snapshot() const;
+};
+
+struct Traffic {
+  std::string node_id;
+  SendCounters out;
+  PeerCounters in;
+  DropLog* drops = nullptr;  ///< null: nothing is said of drops
+  std::uint16_t told = 0;    ///< of the drop log
+
+  /// Counts `count` messages to that peer as dropped, and says so. Loop thread only, like all of this but the counters.
+  void note_dropped(Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt = nullptr) {
+    add_owned(out.*reason, count);
+    if (drops != nullptr) drops->tell_sent(*this, reason, count, attempt);
+  }
+  void on_received_dropped(Counter PeerCounters::*reason, std::uint64_t count) {
+    drops->tell_received(*this, reason, count);
+  }
+};
+
+[[nodiscard]] ReceiveStats snapshot(const PeerCounters& counters);
+
+class TrafficTable {
+ public:
+  static constexpr std::size_t kPeersMax = 4096;
+
+  /// `drops` is told of all that is dropped, and must outlive the table; null: nobody is.
+  explicit TrafficTable(DropLog* drops = nullptr);
+
+  /// The counters of that node; those of "(others)" beyond kPeersMax. May throw std::bad_alloc. Loop thread only.
+  Traffic& of(std::string_view node_id);
+  /// Of messages whose peer is not known yet.
+  Traffic& unresolved() { return unresolved_; }
+
+  /// All peers' counters, and their sums. Any thread.
+  void snapshot(NodeStats& stats) const;
+  /// Their sums alone, without memory. Any thread.
+  void add_up(NodeStats& stats) const;
+
+ private:
+  void tell_drops_of(Traffic& traffic) const;
+
+  DropLog* const drops_;
+  mutable std::mutex mutex_;  // for adding to `all_` and walking it
+  std::vector<std::unique_ptr<Traffic>> all_;
+  base::StringMap<Traffic*> by_id_;  // loop thread only
+  Traffic others_;
+  Traffic unresolved_;
+};
+
+}  // namespace distflow::runtime

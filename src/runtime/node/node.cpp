@@ -1,0 +1,283 @@
+#include "runtime/node/node.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <system_error>
+#include <utility>
+
+#include "base/error_text.hpp"
+#include "runtime/node/check_options.hpp"
+#include "runtime/peers/node_id.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+std::uint64_t random_seed(io::Backend& backend) {
+  std::uint64_t seed = 0;
+  backend.fill_random(std::as_writable_bytes(std::span(&seed, 1)));
+  return seed;
+}
+
+}  // namespace
+
+Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
+    : parts_(parts),
+      options_(at_pmd(options, {})),
+      observer_(observer),
+      random_(random_seed(parts.reactor.backend())),
+      node_id_(make_node_id(parts.reactor.backend())),
+      own_user_(parts.reactor.backend().own_user()),
+      resolver_(parts.reactor),
+      drops_(parts.log, parts.reactor, directory_),
+      traffic_(&drops_),
+      out_(parts.out_chunks),
+      control_out_(parts.blocks),
+      reader_parts_{.reactor = parts.reactor,
+                    .traffic = traffic_,
+                    .delivery = delivery_,
+                    .log = parts.log,
+                    .node_id = node_id_,
+                    .incomplete_bytes_max = options.incomplete_bytes_max,
+                    .observer = *this},
+      memory_pool_{.chunk = io::ReceiveChunk(parts.receive_chunks),
+                   .ring_size = options.memory_ring_size,
+                   .count_max = options.memory_connections_max},
+      link_parts_{.reactor = parts.reactor,
+                  .resolver = resolver_,
+                  .blocks = parts.blocks,
+                  .random = random_,
+                  .log = parts.log,
+                  .out = control_out_,
+                  .reader_parts = reader_parts_,
+                  .limits = connection_limits(),
+                  .memory_pool = memory_pool_,
+                  .carriers = carriers_,
+                  .connect_deadline = options.connect_deadline,
+                  .writes_at_once = options.write_at_once,
+                  .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
+      directory_(link_parts_, traffic_, *this, {.self = node_id_, .rejoin_grace = options.rejoin_grace}),
+      router_({.reactor = parts.reactor,
+               .directory = directory_,
+               .targets = parts.targets,
+               .traffic = traffic_,
+               .drops = drops_,
+               .out = out_,
+               .options = options_,
+               .ask = [this](const std::string& name) { ask_for_target(name); }}),
+      delivery_(parts.reactor, node_id_, options_, parts.log,
+                base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
+      accepted_({.reader_parts = reader_parts_,
+                 .blocks = parts.blocks,
+                 .limits = connection_limits(),
+                 .connections_max = options.connections_max,
+                 .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
+      listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
+      start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
+      shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
+  reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
+  closed_.on_turn_end = base::Delegate<void()>::to<&Node::deliver_closed>(*this);
+}
+
+Node::~Node() { DF_ASSERT(state_ == State::idle || state_ == State::closed); }
+
+transport::ConnectionLimits Node::connection_limits() const {
+  return {.frame_size_max = options_.frame_size_max,
+          .send = {.bytes_max = options_.send_bytes_max, .frames_max = options_.send_messages_max}};
+}
+
+protocol::Registration Node::registration() const {
+  protocol::Registration registration;
+  protocol::NodeInfo& node = registration.node;
+  node.node_id = node_id_;
+  if (!options_.alias.empty()) node.alias = options_.alias;
+  node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
+  node.port = port();
+  node.caps.emplace().emplace_back(protocol::kSharingCap);
+  if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
+  node.meta.assign(options_.meta.begin(), options_.meta.end());
+  registration.ttl_ms = options_.ttl.count();
+  return registration;
+}
+
+void Node::on_registered() {
+  was_registered_ = true;
+  if (!std::exchange(is_registered_, true) && state_ == State::running) {
+    parts_.log.write(base::LogLevel::warn, "this node is registered again");
+    delivery_.tell_registration({.is_registered = true});
+  }
+  tell_if_started();
+}
+
+void Node::on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
+  note_registration_lost(why, holder);
+}
+
+/// Once a loss, whoever tells of it first: the PMD, or the end of the session with it.
+void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
+  if (!std::exchange(is_registered_, false) || is_closing()) return;
+  add_owned(gauges_.registrations_lost, 1);
+  if (state_ != State::running) return;
+  parts_.log.write(base::LogLevel::warn, "this node is not registered any more (%s)%s%s; registering again",
+                   base::ErrorText(why).c_str(), holder != nullptr ? "; the name is held by node " : "",
+                   holder != nullptr ? holder->node_id.c_str() : "");
+  RegistrationChange change{.is_registered = false, .why = why};
+  if (holder != nullptr) {
+    // Without memory the loss is told without its holder.
+    static_cast<void>(parts_.reactor.has_memory_for([&] { change.holder = to_known_node(*holder).info; }));
+  }
+  delivery_.tell_registration(change);
+}
+
+void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
+  if (is_closing()) return;
+  std::vector<KnownNode> known;
+  known.reserve(nodes.size());
+  for (const protocol::NodeInfo& node : nodes) known.push_back(to_known_node(node));
+  using Absence = Directory::Absence;
+  directory_.on_snapshot(known, was_disconnected_ ? Absence::suspect : Absence::leave);
+  router_.on_snapshot();
+  add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
+  was_disconnected_ = false;  // all of it is taken: what throws before this is read again
+  has_snapshot_ = true;
+  tell_if_started();
+}
+
+void Node::on_join(const protocol::NodeInfo& node) {
+  if (!is_closing()) directory_.upsert(to_known_node(node));
+}
+
+void Node::on_leave(const protocol::NodeInfo& node) {
+  if (!is_closing()) directory_.remove(node.node_id);
+}
+
+void Node::on_disconnected(const Error& why) {
+  was_disconnected_ = true;
+  note_registration_lost(why, nullptr);
+}
+
+void Node::on_closed() {
+  is_registry_closed_ = true;
+  check_closed();
+}
+
+void Node::on_peer_join(const PeerInfo& peer) { delivery_.tell_join(peer); }
+void Node::on_peer_leave(const base::PackedInfo& peer) { delivery_.tell_leave(peer); }
+void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
+
+void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
+  parts_.registry.resolve(name, [this, on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
+    on_answer(answer ? Result<PeerInfo>(to_known_node(*answer).info) : Result<PeerInfo>(answer.error()));
+  });
+}
+
+void Node::ask_for_target(const std::string& name) {
+  parts_.registry.resolve(name, [this, name](Result<protocol::NodeInfo> answer) {
+    if (is_closing()) return;
+    if (answer) directory_.upsert(to_known_node(*answer));
+    router_.on_answer(name, answer                                   ? Router::Answer::found
+                            : answer.error() == Errc::node_not_found ? Router::Answer::not_found
+                                                                     : Router::Answer::failed);
+  });
+}
+
+void Node::begin_shutdown(base::Duration deadline) {
+  if (is_closing() || state_ == State::idle) return;
+  state_ = State::closing;
+  parts_.log.write(base::LogLevel::debug, "node %s shuts down", node_id_.c_str());
+  drops_.begin_shutdown();
+  parts_.reactor.timers().cancel(listen_timer_);
+  parts_.reactor.timers().cancel(start_timer_);
+  parts_.reactor.arm_after(shutdown_timer_, deadline);
+  if (is_registry_started_) parts_.registry.close();
+  router_.discard();
+  accepted_.close();
+  directory_.begin_shutdown();
+  delivery_.request_stop();
+  check_closed();
+}
+
+void Node::on_shutdown_deadline() {
+  directory_.abort();
+  accepted_.abort();
+}
+
+void Node::on_link_finished() { parts_.reactor.defer(reap_); }
+
+void Node::on_reap() {
+  directory_.reap();
+  check_closed();
+}
+
+void Node::check_closed() {
+  if (state_ == State::closing) parts_.reactor.defer(closed_);
+}
+
+void Node::deliver_closed() {
+  if (!is_registry_closed_ || !accepted_.is_closed() || !directory_.is_finished()) return;
+  state_ = State::closed;
+  parts_.log.write(base::LogLevel::debug, "node %s has closed", node_id_.c_str());
+  parts_.reactor.timers().cancel(shutdown_timer_);
+  observer_.on_closed(shutdown_report());
+}
+
+ShutdownReport Node::shutdown_report() const {
+  NodeStats stats;
+  traffic_.add_up(stats);
+  return {.is_complete = true,
+          .is_unregistered = was_registered_ && !parts_.registry.is_registered(),
+          .discarded_outgoing = stats.sent.dropped_shutdown,
+          .discarded_incoming = stats.received.dropped_shutdown};
+}
+
+void Node::publish_gauges() {
+  if (const std::uint64_t count = parts_.reactor.out_of_memory_count(); count != out_of_memory_seen_) [[unlikely]]
+    tell_out_of_memory(count);
+  const auto set = [](Counter& gauge, std::uint64_t value) { gauge.store(value, std::memory_order_relaxed); };
+  set(gauges_.parked, router_.parked_count());
+  set(gauges_.is_registered, is_registered_ ? 1 : 0);
+  set(gauges_.connections_in, accepted_.session_count());
+  set(gauges_.connections_out, link_parts_.open_count);
+  set(gauges_.connections_shared, link_parts_.carrier_count);
+  set(gauges_.connections_in_memory, memory_pool_.count);
+  set(gauges_.connections_accepted, accepted_.listener_counters().accepted);
+  set(gauges_.connections_refused, accepted_.listener_counters().refused);
+  set(gauges_.accept_pauses, accepted_.listener_counters().pauses);
+  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + memory_pool_.chunks_missing);
+}
+
+/// What it was is seen where it was given up: a connection that closes, a peer that is told of later.
+void Node::tell_out_of_memory(std::uint64_t count) {
+  if (!out_of_memory_log_.admit(parts_.reactor.now())) return;
+  parts_.log.write(base::LogLevel::error, "out of memory: what this node had to do was given up %" PRIu64 " times",
+                   count - std::exchange(out_of_memory_seen_, count));
+}
+
+void Node::snapshot(NodeStats& stats) const {
+  traffic_.snapshot(stats);
+  stats.malformed = read(reader_parts_.counters.malformed);
+  stats.misrouted = read(reader_parts_.counters.misrouted);
+  stats.extensions_too_long = read(reader_parts_.counters.extensions_too_long);
+  stats.connections_overflowed = read(reader_parts_.counters.overflowed);
+  stats.tasks_lost = delivery_.tasks_lost();
+  stats.frames_too_long = read(accepted_.counters().frames_too_long);
+  stats.handler_exceptions = delivery_.exceptions();
+  stats.connections_accepted = read(gauges_.connections_accepted);
+  stats.connections_refused = read(gauges_.connections_refused);
+  stats.accept_pauses = read(gauges_.accept_pauses);
+  stats.chunks_missing = read(gauges_.chunks_missing);
+  stats.is_registered = read(gauges_.is_registered) != 0;
+  stats.registrations_lost = read(gauges_.registrations_lost);
+  stats.pmd_connections = read(gauges_.pmd_connections);
+  stats.pmd_starts = read(gauges_.pmd_starts);
+  stats.mailbox_size = delivery_.mailbox().size();
+  stats.mailbox_bytes = delivery_.mailbox().bytes();
+  stats.mailbox_high_water = delivery_.mailbox().high_water();
+  stats.send_queue_messages = stats.sent.accepted - stats.sent.written - stats.sent.dropped();
+  stats.parked_messages = read(gauges_.parked);
+  stats.connections_in = read(gauges_.connections_in);
+  stats.connections_out = read(gauges_.connections_out);
+  stats.connections_shared = read(gauges_.connections_shared);
+  stats.connections_in_memory = read(gauges_.connections_in_memory);
+}
+
+}  // namespace distflow::runtime

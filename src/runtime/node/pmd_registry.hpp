@@ -1,0 +1,101 @@
+// The registry of a PMD: a client of it, and what is done when there is none. A PMD on this machine is started, unless
+// that is not the node's business, or the one before was told to end.
+//
+// Loop thread only. Lines 1 to 4 of registry_client.hpp.
+//   1. A PMD is started when nothing listens at its port, by one attempt at a time.
+//   2. Final, while the node starts, are Erlang's epmd or another program at the PMD's port, a host without an address,
+//      and a PMD's program that is not there. All else is tried again.
+// Use: PmdRegistry registry(parts, options); Node node({..., .registry = registry}, options, observer);
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <distflow/node_options.hpp>
+
+#include "base/log.hpp"
+#include "io/reactor.hpp"
+#include "io/resolver.hpp"
+#include "pmd/client/client.hpp"
+#include "runtime/node/registry_client.hpp"
+
+namespace distflow::runtime {
+
+enum class PmdStart {
+  started,
+  already_running,  ///< somebody else was quicker
+};
+
+/// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
+class PmdStarter {
+ public:
+  /// The error is one of pmd::launch_pmd(). May throw std::bad_alloc, and has started nothing then.
+  virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
+  /// The PMD is away, or is another one now: one that this process had started may have ended.
+  virtual void heed_ended_pmd() {}
+
+ protected:
+  ~PmdStarter() = default;
+};
+
+/// What it works with. All of it must outlive the registry.
+struct PmdRegistryParts {
+  io::Reactor& reactor;
+  base::ChunkPool& blocks;  ///< frames from the PMD that come in parts, and requests
+  const base::Log& log;
+  PmdStarter* starter = nullptr;  ///< null: a PMD is never started
+};
+
+class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
+ public:
+  PmdRegistry(const PmdRegistryParts& parts, const NodeOptions& options);
+  ~PmdRegistry() override;
+
+  void start(RegistryObserver& observer, protocol::Registration registration) override;
+  void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override;
+  void close() override;
+  [[nodiscard]] bool is_registered() const override { return client_ && client_->is_registered(); }
+  [[nodiscard]] StartError why_unregistered() const override;
+
+ private:
+  // From the client: told on, but for what concerns a PMD alone.
+  void on_registered() override;
+  pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text,
+                                            const protocol::NodeInfo* holder) override;
+  void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) override;
+  void on_snapshot(std::vector<protocol::NodeInfo> nodes) override;
+  void on_join(const protocol::NodeInfo& node) override { observer_->on_join(node); }
+  void on_leave(const protocol::NodeInfo& node) override { observer_->on_leave(node); }
+  void on_disconnected(const Error& why) override;
+  void on_pmd_shutdown() override { was_told_to_end_ = true; }
+  void on_unreachable(const Error& why, std::uint32_t attempts) override;
+  void on_closed() override { observer_->on_closed(); }
+
+  [[nodiscard]] pmd::ClientOptions client_options(protocol::Registration registration) const;
+  /// Until the node is registered and knows who else is there.
+  [[nodiscard]] bool is_starting() const { return !was_registered_ || !has_snapshot_; }
+  void heed_ended_pmd();
+  void start_pmd();
+  void on_pmd_started(const Result<PmdStart>& outcome);
+
+  const PmdRegistryParts parts_;
+  const NodeOptions options_;
+  RegistryObserver* observer_ = nullptr;
+  std::string node_id_;
+  bool is_closing_ = false;
+  bool is_starting_pmd_ = false;
+  bool was_told_to_end_ = false;
+  bool was_registered_ = false;
+  bool has_snapshot_ = false;
+  std::optional<StartError> pmd_failure_;       // why the PMD could not be started, the last time it was tried
+  std::optional<StartError> last_unreachable_;  // why it could not be reached
+  io::Resolver resolver_;
+  transport::OutBuffer out_;
+  std::unique_ptr<pmd::Client> client_;
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,113 @@
+#include "runtime/peers/accepted_connections.hpp"
+
+#include <utility>
+
+#include "base/error_text.hpp"
+#include "runtime/peers/carrier.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+stream::ListenerOptions listener_options(std::uint32_t connections_max) {
+  stream::ListenerOptions options;
+  options.connection_count_max = connections_max;
+  return options;
+}
+
+}  // namespace
+
+/// One connection from another node.
+class AcceptedConnections::Session final : private transport::ConnectionObserver {
+ public:
+  Session(AcceptedConnections& accepted_connections, std::size_t place)
+      : place_(place),
+        accepted_(accepted_connections),
+        connection_(accepted_connections.parts_.reader_parts.reactor, accepted_connections.parts_.blocks, *this,
+                    accepted_connections.parts_.limits),
+        carrier_(connection_),
+        reader_(accepted_connections.parts_.reader_parts, connection_, &carrier_) {}
+
+  void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
+  /// What a link has queued here leaves first.
+  void finish() { carrier_.was_lent() ? connection_.finish() : connection_.close(); }
+  void close() { connection_.close(); }
+  static void destroy_later(std::unique_ptr<Session> session) {
+    transport::Connection& connection = session->connection_;
+    connection.destroy_later(std::move(session));
+  }
+
+  [[nodiscard]] const std::string& last_sender() const { return reader_.last_sender(); }
+
+  std::size_t place_;
+
+ private:
+  void on_frames(transport::Connection&) override { reader_.on_frames(); }
+  void on_sent(transport::Connection&, std::uint32_t sent, std::uint32_t dropped) override {
+    carrier_.note_sent(sent, dropped);
+  }
+  void on_closed(transport::Connection&, Error why) override {
+    carrier_.note_gone();
+    accepted_.on_session_closed(*this, why);
+  }
+
+  AcceptedConnections& accepted_;
+  transport::Connection connection_;
+  Carrier carrier_;
+  MessageReader reader_;
+};
+
+AcceptedConnections::AcceptedConnections(AcceptedConnectionsParts parts)
+    : parts_(parts),
+      listener_(
+          parts.reader_parts.reactor, listener_options(parts.connections_max),
+          base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&AcceptedConnections::on_accept>(*this)) {}
+
+AcceptedConnections::~AcceptedConnections() { DF_ASSERT(is_closed()); }
+
+Result<void> AcceptedConnections::open(const io::Address& address) { return listener_.open(address); }
+
+void AcceptedConnections::on_accept(stream::OpenStream& stream, const io::Address& peer) {
+  // All that may throw comes first: the stream is the caller's until it is opened.
+  if (parts_.reader_parts.log.is_enabled(base::LogLevel::debug)) {
+    parts_.reader_parts.log.write(base::LogLevel::debug, "a connection from %s is open", peer.to_string().c_str());
+  }
+  sessions_.push_back(std::make_unique<Session>(*this, sessions_.size()));
+  ++session_count_;
+  sessions_.back()->open(std::move(stream));
+}
+
+void AcceptedConnections::on_session_closed(Session& session, const Error& why) {
+  if (why == Errc::frame_too_long) {
+    add_owned(counters_.frames_too_long, 1);
+    parts_.reader_parts.warn("a connection was closed", why);
+  } else if (parts_.reader_parts.log.is_enabled(base::LogLevel::debug)) {
+    const std::string& sender = session.last_sender();
+    parts_.reader_parts.log.write(base::LogLevel::debug, "a connection from %s is closed: %s",
+                                  sender.empty() ? "nobody known" : sender.c_str(), base::ErrorText(why).c_str());
+  }
+  listener_.release_place();
+  --session_count_;
+  const std::size_t place = session.place_;
+  std::swap(sessions_[place], sessions_.back());
+  sessions_[place]->place_ = place;
+  std::unique_ptr<Session> ended = std::move(sessions_.back());
+  sessions_.pop_back();
+  Session::destroy_later(std::move(ended));
+  tell_if_closed();
+}
+
+void AcceptedConnections::tell_if_closed() {
+  if (is_closing_ && is_closed()) parts_.on_closed();
+}
+
+void AcceptedConnections::close() {
+  if (std::exchange(is_closing_, true)) return;
+  if (listener_.is_open()) listener_.close(base::Delegate<void()>::to<&AcceptedConnections::tell_if_closed>(*this));
+  for (const auto& session : sessions_) session->finish();
+}
+
+void AcceptedConnections::abort() {
+  for (const auto& session : sessions_) session->close();
+}
+
+}  // namespace distflow::runtime

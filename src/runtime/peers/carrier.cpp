@@ -1,0 +1,25 @@
+#include "runtime/peers/carrier.hpp"
+
+#include "runtime/peers/link.hpp"
+
+namespace distflow::runtime {
+
+void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
+  DF_ASSERT(open_ == nullptr && !node_id.empty());
+  auto open = std::unique_ptr<Open>(new Open{.carriers = carriers, .node_id = std::string(node_id)});
+  carriers.by_node_id_.insert_or_assign(open->node_id, this);
+  open_ = std::move(open);
+}
+
+void Carrier::note_gone() {
+  if (const std::unique_ptr<Open> open = std::move(open_)) {
+    auto& carriers = open->carriers.by_node_id_;
+    const auto found = carriers.find(open->node_id);
+    if (found != carriers.end() && found->second == this) carriers.erase(found);
+  }
+  Link* const link = std::exchange(link_, nullptr);
+  const bool was_put_off = std::exchange(is_put_off_, false);
+  if (link != nullptr) was_put_off ? link->on_put_off_gone() : link->on_carrier_gone();
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,108 @@
+// A connection that a peer has opened to here, as a way to send to that peer (docs/wire-protocol.md, "One connection
+// for both directions"); and those of all peers.
+//
+// Loop thread only.
+//   1. A carrier is open to one node, or to nobody: to the node that its opener is believed to be, until it ends.
+//   2. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
+//   3. A link is told once that its carrier is gone, and holds it no longer than until then.
+// Use: Carrier carrier(connection);   // by whoever has the connection
+//      carrier.open_to(carriers, node_id);
+//      carrier.lend(link, traffic); carrier.connection().send(run); ... carrier.give_back(reason);   // by a link
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/string_map.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "transport/connection.hpp"
+
+namespace distflow::runtime {
+
+class Carrier;
+class Link;
+
+/// The carriers that are open to a node, the latest of each. Must outlive them.
+class Carriers {
+ public:
+  /// Null where there is none.
+  [[nodiscard]] Carrier* find(std::string_view node_id) const {
+    const auto found = by_node_id_.find(node_id);
+    return found == by_node_id_.end() ? nullptr : found->second;
+  }
+
+ private:
+  friend Carrier;
+  base::StringMap<Carrier*> by_node_id_;
+};
+
+class Carrier {
+ public:
+  explicit Carrier(transport::Connection& connection) : connection_(connection) {}
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+  ~Carrier() { DF_ASSERT(link_ == nullptr && open_ == nullptr); }
+
+  [[nodiscard]] transport::Connection& connection() { return connection_; }
+  [[nodiscard]] bool is_lent() const { return link_ != nullptr && !is_put_off_; }
+  /// Whether a link has ever sent here: then some of it may still be queued.
+  [[nodiscard]] bool was_lent() const { return traffic_ != nullptr; }
+  /// The nodeId that the opener is believed to have; empty: it is open to nobody.
+  [[nodiscard]] std::string_view opener() const {
+    return open_ ? std::string_view(open_->node_id) : std::string_view();
+  }
+
+  /// True once: whether it is open to somebody is decided when its connection has opened, and never again.
+  [[nodiscard]] bool is_to_be_decided() { return !std::exchange(is_decided_, true); }
+  /// The opener is believed to be that node. Once. May throw std::bad_alloc, and has done nothing then.
+  void open_to(Carriers& carriers, std::string_view node_id);
+
+  /// The link has the opener's question to be answered later, and is told if the connection ends before. Null: it has
+  /// been answered.
+  void put_off_for(Link* link) {
+    DF_ASSERT(!is_lent());
+    link_ = link;
+    is_put_off_ = link != nullptr;
+  }
+
+  // For a link.
+  void lend(Link& link, Traffic& traffic) {
+    DF_ASSERT(!is_lent());
+    link_ = &link;
+    traffic_ = &traffic;
+    drop_reason_ = &SendCounters::dropped_connection_lost;
+  }
+  /// Nothing more is sent here. What is queued still leaves; if it cannot, it is counted in `drop_reason`.
+  void give_back(Counter SendCounters::*drop_reason) {
+    link_ = nullptr;
+    drop_reason_ = drop_reason;
+  }
+
+  // For whoever has the connection.
+  void note_sent(std::uint32_t sent, std::uint32_t dropped) {
+    if (traffic_ == nullptr) return;
+    add_owned(traffic_->out.written, sent);
+    if (dropped > 0) traffic_->note_dropped(drop_reason_, dropped);
+  }
+  /// The connection is closed, or is about to be: it is open to nobody, and the link sends elsewhere.
+  void note_gone();
+
+ private:
+  struct Open {
+    Carriers& carriers;
+    std::string node_id;
+  };
+
+  transport::Connection& connection_;
+  bool is_decided_ = false;
+  bool is_put_off_ = false;
+  std::unique_ptr<Open> open_;  // to somebody; of its own, as most connections are not
+  Link* link_ = nullptr;        // that sends here, or that has the opener's question to be answered
+  Traffic* traffic_ = nullptr;  // of the link that sends here, or did last
+  Counter SendCounters::*drop_reason_ = nullptr;
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,204 @@
+// The way to one peer: a connection that is dialled when there is something to send, and dialled again after a loss; or
+// one that the peer has opened, its carrier, if the two have the same user.
+//
+//     own connection, unopened ── dialled ──▶ opening ── answered, or not in time ──▶ own connection, open
+//           ▲        │                           │                                          │
+//           │        └── the peer's is there ────┴──▶ carrier                               │ closed
+//           └────────────────────────────────────────────┴ gone ────────────────────────────┘
+//
+// Loop thread only.
+//   1. Frames leave in the order of send(), and a peer gets those of one way before those of the next. Those that wait
+//      for a connection, or for the peer's answer, are bounded like any send queue.
+//   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
+//   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
+//   4. Which directions a connection carries is decided when it opens, and before a message is sent on it. The link
+//      moves to a carrier only while nothing has been sent on an own connection.
+//   5. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
+//   6. send() may throw std::bad_alloc, and has taken nothing then. Without memory for sharing a connection or memory
+//      the link goes on as for a peer that does not.
+//   7. Any of its calls may come from inside a message handler that its own reader runs: what ends in them is destroyed
+//      at the turn's end.
+// Use: Link link(parts, traffic, peer); link.send(frame);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/message.hpp>
+#include <distflow/send.hpp>
+
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "io/resolver.hpp"
+#include "protocol/control_frame.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "runtime/peers/carrier.hpp"
+#include "runtime/receive/message_reader.hpp"
+#include "stream/backoff.hpp"
+#include "stream/dialer.hpp"
+#include "stream/memory_stream.hpp"
+#include "transport/connection.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::runtime {
+
+/// What reads the messages that a peer sends on a link's own connection.
+struct LinkReader {
+  LinkReader(ReaderParts& shared, transport::Connection& connection) : reader(shared, connection, nullptr) {}
+
+  MessageReader reader;
+  io::DeferredTask end;  // for Reactor::destroy_later()
+};
+
+/// What all links of a node share. Must outlive them.
+struct LinkParts {
+  io::Reactor& reactor;
+  io::Resolver& resolver;
+  base::ChunkPool& blocks;
+  base::Random& random;
+  const base::Log& log;
+  transport::OutBuffer& out;  ///< for notices; apart from the one for messages, which may be open in a writer's call
+  ReaderParts& reader_parts;  ///< of what peers send on links' connections
+  transport::ConnectionLimits limits;
+  stream::MemoryStreamPool& memory_pool;
+  Carriers& carriers;
+  base::Duration connect_deadline;
+  bool writes_at_once = false;  ///< does not wait for the turn's end
+  /// Called when a retired link has finished, from inside a turn.
+  base::Delegate<void()> on_finished;
+  std::size_t open_count = 0;     ///< connections that links have opened, of all links
+  std::size_t carrier_count = 0;  ///< connections of peers that links send on
+  bool knows_owners = true;       ///< the system has not refused to say whose the other end of a connection is
+};
+
+class Link final : private transport::ConnectionObserver {
+ public:
+  Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer);
+  ~Link();
+
+  /// The beginning of every envelope to the peer.
+  [[nodiscard]] const std::string& prefix() const { return prefix_; }
+  [[nodiscard]] Traffic& traffic() { return traffic_; }
+
+  /// written, queued, or queue_full: of all the frames. shut_down: retired, by what wrote the message.
+  SendVerdict send(const transport::EncodedRun& run);
+
+  /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
+  void retire(Counter SendCounters::*reason);
+  /// After retire(), at a shutdown: does not wait for what the peer may still send.
+  void stop_lingering();
+  /// Ends without waiting for the peer. Drops what is left, counted in the reason given to retire().
+  void abort();
+  [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }
+
+  /// What the registry has of the peer: whether it is of this user and shares connections, and whether it takes memory.
+  void set_peer(bool shares_connections, bool shares_memory) {
+    shares_connections_ = shares_connections;
+    shares_memory_ = shares_memory;
+  }
+
+  // One connection for both directions: link_sharing.cpp.
+
+  /// Whether the peer has just been told that it may send on the own connection, and has not answered, in a pair of
+  /// which this node's connection stays when both open one at the same time.
+  [[nodiscard]] bool is_first_to_be_answered() const;
+  /// Then: that one of the peer's is answered when the own one has been, or when the time for that is over.
+  void put_off_answer(Carrier& carrier);
+  /// From the carrier: its connection has ended, unanswered.
+  void on_put_off_gone() { put_off_ = nullptr; }
+  /// The peer has opened a connection to here: a carrier is among those of the parts.
+  void on_carrier();
+  /// From the carrier: nothing more can be sent there.
+  void on_carrier_gone();
+
+  // Sharing memory: link_memory.cpp.
+
+  /// What the peer says, on `origin`, of the memory that it was offered. It is believed on that connection only:
+  /// whoever else says it, in whatever name, has not mapped it.
+  /// `has_offered_on()`: it has been, there, and has not said anything of it yet.
+  [[nodiscard]] bool has_offered_on(const transport::Connection& origin) const { return offered_on(origin) != nullptr; }
+  void on_mapped(const transport::Connection& origin);
+  void on_unmapped(const transport::Connection& origin);
+
+ private:
+  using ConnectionPtr = std::unique_ptr<transport::Connection>;
+  /// How far the own connection has come to carry both directions.
+  enum class Answer : std::uint8_t {
+    none,
+    awaited,
+    both,
+    ended,  ///< the peer had said yes, and ended its side before it could be asked who it is
+  };
+
+  void on_frames(transport::Connection& connection) override;
+  void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
+  void on_closed(transport::Connection& connection, Error why) override;
+
+  ConnectionPtr make_connection();
+  void send_on(ConnectionPtr fresh);
+  void let_die();
+  void end_reader();
+  void leave_way();
+  void dial();
+  void on_dialed(Result<stream::OpenStream> outcome);
+  void on_last_dialed(Result<stream::OpenStream> outcome);
+  void on_unreachable(const Error& why);
+  void drop_waiting(Counter SendCounters::*reason, const Attempt* attempt = nullptr);
+  [[nodiscard]] bool is_connected() const { return connection_ && connection_->is_open(); }
+
+  [[nodiscard]] bool may_open_both() const;
+  bool open_both(stream::OpenStream& stream);
+  void begin_sending();
+  void read_answer(transport::Connection& connection);
+  [[nodiscard]] bool says_both(std::string_view frame) const;
+  [[nodiscard]] Answer worth_of_yes(const transport::Connection& connection);
+  void answer_put_off();
+  bool move_to_carrier();
+  void leave_opening();
+  bool linger();
+  [[nodiscard]] bool tell_end(transport::Connection& connection);
+  void say_end(transport::Connection& connection);
+  void on_patience_over();
+
+  void consider_memory(std::uint32_t sent);
+  void offer_memory();
+  [[nodiscard]] transport::Connection* offered_on(const transport::Connection& origin) const;
+
+  LinkParts& parts_;
+  Traffic& traffic_;
+  const std::string node_id_;
+  const std::string prefix_;
+  const std::string host_;
+  const std::uint16_t port_;
+  ConnectionPtr connection_;            // unopened until dialled; null once retired
+  transport::Connection* way_;          // where frames go: connection_, or the carrier's
+  std::vector<ConnectionPtr> dying_;    // on their way to on_closed
+  std::unique_ptr<LinkReader> reader_;  // of the connection that the peer sends on, of those above
+  bool is_retired_ = false;
+  Counter SendCounters::*drop_reason_ = &SendCounters::dropped_connection_lost;
+  base::Instant waiting_since_ = base::kNever;  // when the first frame began to wait for a connection
+  stream::Dialer dialer_;
+  stream::Backoff backoff_;
+  base::Timer retry_timer_;
+
+  bool shares_connections_ = false;  // both are of one user, as the registry has it
+  bool shares_memory_ = false;       // and the peer takes memory
+  Carrier* carrier_ = nullptr;
+  ConnectionPtr opening_;  // open, and nothing but "both" sent there; connection_ keeps what waits
+  Answer answer_ = Answer::none;
+  base::Instant asked_at_{};    // when that began to be awaited
+  bool opens_both_ = true;      // the last one that was to carry both was answered
+  base::Timer patience_timer_;  // with the peer's answer, or with its end
+
+  Carrier* put_off_ = nullptr;  // of the peer's connection that was opened at the same time, unanswered
+
+  bool has_offered_memory_ = false;       // on this connection: once is enough
+  std::uint32_t sent_on_connection_ = 0;  // messages, until memory is offered
+};
+
+}  // namespace distflow::runtime

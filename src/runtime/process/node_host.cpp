@@ -1,0 +1,439 @@
+#include "runtime/process/node_host.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <future>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "pmd/launch/launcher.hpp"
+#include "pmd/launch/own_daemons.hpp"
+#include "runtime/node/check_options.hpp"
+#include "runtime/node/start_errors.hpp"
+#include "runtime/process/option_differences.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr base::Duration kResolveTimeout = base::seconds(5);
+constexpr base::Duration kDefaultShutdown = base::seconds(5);
+/// What closing handles and confirming an unregistration may take beyond the application's deadline.
+constexpr base::Duration kCloseSlack = base::seconds(2);
+
+/// Of a thread that polls: keeps the memory of its host, so that no later host has the same address. Another thread may
+/// end the host, and this one's loop_of_this_thread_ still refers to it then.
+thread_local std::weak_ptr<const NodeHost> polled_by_this_thread;
+
+std::uint64_t next_instance() {
+  static std::atomic<std::uint64_t> instances{0};
+  return ++instances;
+}
+
+base::LogLevel to_level(LogVerbosity verbosity) {
+  switch (verbosity) {
+    case LogVerbosity::error: return base::LogLevel::error;
+    case LogVerbosity::warn: return base::LogLevel::warn;
+    case LogVerbosity::info: return base::LogLevel::info;
+    case LogVerbosity::debug: return base::LogLevel::debug;
+  }
+  return base::LogLevel::warn;
+}
+
+Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
+  if (!outcome) return outcome.error();
+  return outcome->kind == pmd::LaunchOutcome::Kind::started ? PmdStart::started : PmdStart::already_running;
+}
+
+/// Makes a task of what `make` gives; false without memory.
+template <class Make>
+bool has_made(std::function<void()>& task, Make&& make) {
+  try {
+    task = make();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
+    : options_(options),
+      lock_(std::move(lock)),
+      log_(to_level(options.log)),
+      instance_(next_instance()),
+      receive_chunks_({.chunk_size = 256 * 1024, .chunk_count_max = 64}),
+      blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096}),
+      out_chunks_(
+          std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 256})),
+      targets_(options.targets_max, instance_),
+      cross_thread_sends_(std::make_shared<CrossThreadSends>(out_chunks_, options.send_bytes_max)) {}
+
+/// Nobody is left who could turn the loop of a node that has none of its own.
+NodeHost::~NodeHost() {
+  if (!is_closed_) turn_as_owner(base::kNever);
+  if (thread_.joinable()) thread_.detach();  // this is that thread
+}
+
+Result<std::shared_ptr<NodeHost>, StartError> NodeHost::start(const NodeOptions& options) {
+  if (Result<void> checked = check_options(options); !checked) return checked.error();
+  const Result<NodeOptions> placed = at_pmd_of_environment(options);
+  if (!placed) return placed.error();
+  Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
+  if (!lock) return lock.error();
+  const auto host = std::make_shared<NodeHost>(Private{}, *placed, std::move(*lock));
+  if (Result<void, StartError> opened = host->open(); !opened) return opened.error();
+  if (Result<void, StartError> started = host->run_start(); !started) return started.error();
+  return host;
+}
+
+Result<void, StartError> NodeHost::open() {
+  const Result<io::BackendKind> kind =
+      options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
+  if (!kind) return kind.error();
+  Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
+  if (!selected) return own_failure(selected.error());
+  fallback_reason_ = selected->fallback_reason;
+  backend_name_ = selected->backend->name();
+  if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
+  reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
+  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
+  NodeObserver& self = *this;
+  registry_ = std::make_unique<PmdRegistry>(
+      PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = this}, options_);
+  node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
+                                           .out_chunks = *out_chunks_,
+                                           .blocks = blocks_,
+                                           .receive_chunks = receive_chunks_,
+                                           .log = log_,
+                                           .targets = targets_,
+                                           .registry = *registry_},
+                                 options_, self);
+  return {};
+}
+
+/// Starts the node on its thread, or on this one, and waits for the outcome.
+Result<void, StartError> NodeHost::run_start() {
+  is_closed_ = false;
+  if (options_.threading == Threading::caller) {
+    polled_by_this_thread = weak_from_this();
+    loop_of_this_thread_ = this;
+    node_->start();
+    turn_until([this] { return started_.has_value(); }, base::kNever);
+  } else {
+    try {
+      thread_ = std::thread([self = shared_from_this()] { self->run_loop(); });
+    } catch (const std::system_error& error) {
+      is_closed_ = true;
+      return Error{error.code(), "starting the I/O thread"};
+    } catch (const std::bad_alloc&) {
+      is_closed_ = true;
+      return Error{Errc::out_of_memory, "starting the I/O thread"};
+    }
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return started_.has_value(); });
+  }
+  if (*started_) return {};
+  finish_shutdown(io::system_now() + kCloseSlack);
+  return *std::move(started_);
+}
+
+void NodeHost::note_other_options(const NodeOptions& options) {
+  if (!log_.is_enabled(base::LogLevel::warn)) return;
+  const std::string names = differing_options(options, options_);
+  if (names.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  if (!other_options_log_.admit(io::system_now())) return;
+  log_.write(base::LogLevel::warn, "start() was called again with another %s: the running node \"%s\" keeps its own",
+             names.c_str(), options_.alias.c_str());
+}
+
+void NodeHost::on_started(Result<void, StartError> outcome) {
+  port_ = node_->port();
+  if (outcome) phase_.store(Phase::running, std::memory_order_release);
+  const std::scoped_lock lock(mutex_);
+  started_ = std::move(outcome);
+  condition_.notify_all();
+}
+
+void NodeHost::on_closed(const ShutdownReport&) { is_closed_ = true; }
+
+void NodeHost::run_loop() {
+  loop_of_this_thread_ = this;
+  node_->start();
+  turn_until([this] { return is_closed_; }, base::kNever);
+  end_loop();
+}
+
+/// After the node has closed: lets the backend finish, waits for the handler that still runs, and lets go of all that
+/// is the application's. Others learn of the loop's end first: a handler may take for ever.
+void NodeHost::end_loop() {
+  turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
+  phase_.store(Phase::closed, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with hand_over(): either this sees what was added ...
+  {
+    const std::scoped_lock lock(mutex_);
+    discard_cross_thread_sends();
+    takes_tasks_ = false;
+    report_ = node_->shutdown_report();
+    report_->is_complete = false;
+    lock_.reset();
+  }
+  node_->delivery().join();
+  forget_application();
+  loop_of_this_thread_ = nullptr;
+  const ShutdownReport report = node_->shutdown_report();
+  if (report.discarded_outgoing + report.discarded_incoming > 0) {
+    log_.write(base::LogLevel::warn, "shut down with %" PRIu64 " messages not sent and %" PRIu64 " not handled",
+               report.discarded_outgoing, report.discarded_incoming);
+  }
+  const std::scoped_lock lock(mutex_);
+  report_ = report;
+  is_over_ = true;
+  condition_.notify_all();
+}
+
+/// Destroys what the application gave to the node. That may call the node, too.
+void NodeHost::forget_application() {
+  is_in_turn_ = true;
+  node_->delivery().discard();
+  reactor_->discard_tasks();
+  node_->delivery().forget_handlers();
+  is_in_turn_ = false;
+}
+
+template <class Done>
+void NodeHost::turn_until(Done&& done, base::Instant until) {
+  while (!done() && io::system_now() < until) {
+    is_in_turn_ = true;
+    reactor_->turn(until);
+    is_in_turn_ = false;
+  }
+}
+
+bool NodeHost::is_inside_any() { return loop_of_this_thread_ != nullptr || Delivery::is_any_dispatcher_thread(); }
+
+bool NodeHost::is_inside() const {
+  return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || node_->delivery().is_dispatcher_thread();
+}
+
+/// Drops the task when the loop has ended, or has no room. It may hold what is the application's: it is destroyed when
+/// the lock is no longer held.
+void NodeHost::on_loop(std::function<void()> task) {
+  const std::scoped_lock lock(mutex_);
+  if (takes_tasks_ && !reactor_->post(std::move(task))) add(tasks_lost_, 1);
+}
+
+void NodeHost::run_where_handlers_run(std::function<void()> task) {
+  on_loop([this, task = std::move(task)]() mutable { node_->delivery().run_where_handlers_run(std::move(task)); });
+}
+
+void NodeHost::set_message_handler(MessageHandler handler) {
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
+}
+
+void NodeHost::set_join_handler(PeerHandler handler) {
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting_join(std::move(handler)));
+}
+
+void NodeHost::set_leave_handler(PeerHandler handler) {
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting_leave(std::move(handler)));
+}
+
+void NodeHost::set_registration_handler(RegistrationHandler handler) {
+  if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
+}
+
+Result<std::vector<PeerInfo>> NodeHost::discover() const {
+  if (is_forked()) return Error{Errc::forked, "discovering peers"};
+  if (!is_running()) return Error{Errc::shut_down, "discovering peers"};
+  return node_->directory().list();
+}
+
+std::string NodeHost::alias_of(std::string_view node_id) const {
+  return is_forked() || !is_running() ? std::string() : node_->directory().alias_of(node_id);
+}
+
+Result<PeerInfo> NodeHost::resolve(std::string_view name) {
+  constexpr const char* resolving = "resolving a name";
+  if (is_forked()) return Error{Errc::forked, resolving};
+  if (!is_running()) return Error{Errc::shut_down, resolving};
+  if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
+
+  if (is_loop_thread() && is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
+  auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
+  std::future<Result<PeerInfo>> future = answer->get_future();
+  on_loop([this, answer, text = std::string(name)] {
+    if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
+    const auto ask = [&] {
+      node_->ask_registry(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+    };
+    if (!reactor_->has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
+  });
+  const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+  const base::Instant until = io::system_now() + kResolveTimeout;
+  if (is_loop_thread()) {
+    turn_until(is_ready, until);
+  } else {
+    future.wait_until(until);
+  }
+  if (!is_ready()) return Error{Errc::timed_out, resolving};
+  try {
+    return future.get();
+  } catch (const std::future_error&) {
+    // The loop had no room for the question, or has ended.
+    return Error{is_running() ? Errc::queue_full : Errc::shut_down, resolving};
+  }
+}
+
+NodeStats NodeHost::stats() const {
+  NodeStats stats;
+  if (is_forked()) return stats;
+  node_->snapshot(stats);
+  stats.refused_queue_full = read(refused_queue_full_);
+  stats.refused_unresolved = read(refused_unresolved_);
+  stats.tasks_lost += read(tasks_lost_);
+  stats.calls_out_of_memory = read(out_of_memory_);
+  stats.events_out_of_memory = reactor_->out_of_memory_count();
+  stats.wakes = reactor_->wake_count();
+  stats.backend = backend_name_;
+  stats.backend_fallback_reason = fallback_reason_;
+  return stats;
+}
+
+Result<void> NodeHost::poll(base::Duration timeout) {
+  constexpr const char* polling = "polling";
+  if (is_forked()) return Error{Errc::forked, polling};
+  if (options_.threading != Threading::caller)
+    return Error{Errc::invalid_option, "polling a node that has its own thread"};
+  if (phase_.load(std::memory_order_acquire) == Phase::closed) return Error{Errc::shut_down, polling};
+  if (!is_loop_thread() || is_inside()) return Error{Errc::already_running, "polling from another thread or a handler"};
+  is_in_turn_ = true;
+  const base::Instant until = base::saturating_add(io::system_now(), timeout);
+  do {
+    reactor_->turn(until);
+  } while (reactor_->has_looked_in_vain() && reactor_->now() < until);
+  is_in_turn_ = false;
+  if (is_closed_) end_loop();
+  return {};
+}
+
+int NodeHost::fd() const {
+  return options_.threading == Threading::caller && !is_forked() && is_loop_thread() ? reactor_->pollable_fd() : -1;
+}
+
+std::chrono::milliseconds NodeHost::poll_within() const {
+  if (options_.threading != Threading::caller || is_forked() || !is_loop_thread())
+    return std::chrono::milliseconds::max();
+  const base::Instant next = reactor_->timers().next_deadline();
+  if (next == base::kNever) return std::chrono::milliseconds::max();
+  return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(next - io::system_now()));
+}
+
+Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
+  if (is_forked()) return Error{Errc::forked, "shutting down"};
+  ask_to_end(std::max(base::Duration::zero(), deadline));
+  if (is_inside()) return ShutdownReport{};
+  return finish_shutdown(base::saturating_add(io::system_now(), deadline + kCloseSlack));
+}
+
+/// Needs no memory, and no room in a queue.
+void NodeHost::ask_to_end(base::Duration deadline) {
+  Phase expected = Phase::running;
+  if (!phase_.compare_exchange_strong(expected, Phase::closing)) return;
+  end_asked_.store(deadline, std::memory_order_relaxed);
+  if (!is_loop_thread()) return reactor_->notify();
+  end_if_asked();
+}
+
+/// What other threads had submitted by then is sent as any other; from now on they are refused.
+bool NodeHost::end_if_asked() {
+  if (end_asked_.load(std::memory_order_relaxed) == kNotAsked) return false;
+  const base::Duration deadline = end_asked_.exchange(kNotAsked, std::memory_order_relaxed);
+  while (drain_cross_thread_sends()) {
+  }
+  node_->begin_shutdown(deadline);
+  return true;
+}
+
+/// Waits until all is over; what is not by then is left to the node's own threads.
+ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
+  const bool is_over = wait_until_over(until);
+  std::unique_lock lock(mutex_);
+  if (!is_over) return report_.value_or(ShutdownReport{});
+  const ShutdownReport report = *report_;
+  std::thread ended = std::move(thread_);
+  lock.unlock();
+  if (ended.joinable()) ended.join();
+  return report;
+}
+
+bool NodeHost::wait_until_over(base::Instant until) {
+  if (is_loop_thread()) {
+    turn_until([this] { return is_closed_; }, until);
+    if (is_closed_) end_loop();
+  }
+  std::unique_lock lock(mutex_);
+  return condition_.wait_until(lock, until, [this] { return is_over_; });
+}
+
+void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
+  // Launching blocks for as long as the daemon takes to be ready: on a thread of its own, which keeps this alive.
+  const auto launch = [self = shared_from_this(), on_outcome] {
+    const Result<PmdStart> outcome = self->launch_pmd();
+    // This thread has time, and without the outcome no PMD would be started again.
+    std::function<void()> task;
+    while (!has_made(task, [&] { return [on_outcome, outcome] { on_outcome(outcome); }; })) {
+      std::this_thread::sleep_for(base::milliseconds(1));
+    }
+    self->on_loop(std::move(task));
+  };
+  try {
+    std::thread(launch).detach();
+  } catch (const std::system_error& error) {
+    on_loop([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
+  }
+}
+
+/// On the thread for that.
+Result<PmdStart> NodeHost::launch_pmd() const try {
+  pmd::LaunchOptions options;
+  options.host = options_.pmd_host;
+  options.port = options_.pmd_port;
+  options.idle_exit = options_.pmd_idle_exit;
+  const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
+  if (outcome && !outcome->kept_state.empty()) {
+    log_.write(base::LogLevel::info, "the PMD started has this process's %s: it may not be reset",
+               outcome->kept_state.c_str());
+  }
+  return to_start(outcome);
+} catch (const std::bad_alloc&) {
+  return Error{Errc::out_of_memory, "starting a PMD"};
+}
+
+void NodeHost::heed_ended_pmd() { pmd::reap_own_daemons(); }
+
+void NodeHost::on_last_handle() {
+  if (is_forked()) return;
+  if (options_.threading == Threading::caller && !is_loop_thread()) {
+    // Nobody who could poll is left: this thread turns the loop from now on.
+    ask_to_end(kDefaultShutdown);
+    turn_as_owner(base::saturating_add(io::system_now(), kDefaultShutdown + kCloseSlack));
+  } else {
+    static_cast<void>(shutdown(kDefaultShutdown));
+  }
+  const std::scoped_lock lock(mutex_);
+  if (thread_.joinable()) thread_.detach();  // it ends by itself, and keeps this alive until then
+}
+
+/// Turns the loop of Threading::caller on this thread, which has it to itself.
+void NodeHost::turn_as_owner(base::Instant until) {
+  const NodeHost* const before = std::exchange(loop_of_this_thread_, this);
+  turn_until([this] { return is_closed_; }, until);
+  if (is_closed_) end_loop();
+  loop_of_this_thread_ = before;
+}
+
+}  // namespace distflow::runtime

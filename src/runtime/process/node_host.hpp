@@ -1,0 +1,190 @@
+// NodeHost: a node as this process has it. Its thread, its memory, and the ways into it from all other threads.
+//
+//     any thread: encode in the thread's own buffer ──▶ cross_thread_sends ──▶ loop thread: the peer's link
+//     loop thread: encode in the node's buffer ──────────────────▶ the peer's link
+//
+// Any thread, but where it says otherwise.
+//   1. The loop's thread is the node's own; with Threading::caller it is the one that called start().
+//   2. What a thread sends leaves in the order in which it was sent.
+//   3. After a fork the child uses and frees nothing of it.
+//   4. A call that comes from inside the node (from a handler, from what writes a message on the loop's thread, from
+//   what
+//      a handler holds as it is destroyed) never waits for the node, and never ends it: the node ends when it returns.
+//   5. No lock is held while the application's code runs.
+//   6. The host lives until its threads have ended: the loop's thread waits for the handlers' one, and holds the host.
+// Use: Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <distflow/node_runtime.hpp>
+
+#include "base/chunk_pool.hpp"
+#include "base/fork_guard.hpp"
+#include "base/log.hpp"
+#include "io/backend_choice.hpp"
+#include "io/reactor.hpp"
+#include "runtime/node/node.hpp"
+#include "runtime/node/pmd_registry.hpp"
+#include "runtime/process/process_lock.hpp"
+#include "runtime/send/cross_thread_sends.hpp"
+
+namespace distflow::runtime {
+
+class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
+  struct Private {};
+
+ public:
+  /// For start() alone.
+  NodeHost(Private, const NodeOptions& options, ProcessLock lock);
+  /// Returns when the node is registered, or with the reason why it is not.
+  static Result<std::shared_ptr<NodeHost>, StartError> start(const NodeOptions& options);
+  ~NodeHost();
+  NodeHost(const NodeHost&) = delete;
+  NodeHost& operator=(const NodeHost&) = delete;
+
+  SendVerdict send(std::string_view name, const OutgoingMessage& message);
+  /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here, as is a target
+  /// of a host before this one.
+  SendVerdict send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                   const OutgoingMessage& message);
+  /// Null for a name that none can have, while the table is full, and in a fork.
+  [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
+
+  void set_message_handler(MessageHandler handler);
+  void set_join_handler(PeerHandler handler);
+  void set_leave_handler(PeerHandler handler);
+  void set_registration_handler(RegistrationHandler handler);
+
+  [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
+  [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+  [[nodiscard]] std::string alias_of(std::string_view node_id) const;
+  [[nodiscard]] const std::string& node_id() const { return node_->node_id(); }
+  [[nodiscard]] const std::string& alias() const { return options_.alias; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] NodeStats stats() const;
+
+  Result<void> poll(base::Duration timeout);
+  [[nodiscard]] int fd() const;
+  [[nodiscard]] std::chrono::milliseconds poll_within() const;
+  Result<ShutdownReport> shutdown(base::Duration deadline);
+
+  [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
+  [[nodiscard]] bool is_forked() const { return fork_guard_.is_forked(); }
+  /// Whether the calling thread is inside the node: it cannot wait for it.
+  [[nodiscard]] bool is_inside() const;
+  /// Whether the calling thread belongs to a node, any.
+  [[nodiscard]] static bool is_inside_any();
+  /// Waits until a node that has been told to shut down is over; false if it is not by then.
+  bool wait_until_over(base::Instant until);
+  /// Is never taken apart from now on.
+  void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
+  /// Says in the log that a second start() had other options, if it had, and that they are not heeded. At most
+  /// kOtherOptionsLines in ten seconds.
+  void note_other_options(const NodeOptions& options);
+  /// A public call has ended for want of memory.
+  void note_out_of_memory() { add(out_of_memory_, 1); }
+  /// The application has let go of its last handle.
+  void on_last_handle();
+
+ private:
+  enum class Phase : std::uint8_t { starting, running, closing, closed };
+  static constexpr base::Duration kNotAsked{-1};
+  static constexpr std::uint32_t kOtherOptionsLines = 5;
+
+  Result<void, StartError> open();
+  Result<void, StartError> run_start();
+
+  void on_started(Result<void, StartError> outcome) override;
+  void on_closed(const ShutdownReport& report) override;
+  void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
+  void heed_ended_pmd() override;
+  [[nodiscard]] Result<PmdStart> launch_pmd() const;
+
+  void run_loop();
+  void end_loop();
+  void forget_application();
+  bool drain_inbox();
+  bool drain_cross_thread_sends();
+  void ask_to_end(base::Duration deadline);
+  bool end_if_asked();
+  std::uint64_t discard_cross_thread_sends();
+  void discard_late();
+  SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
+  SendVerdict send_in_writer(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
+  SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, std::uint64_t& version,
+                                     std::string& prefix, const OutgoingMessage& message);
+  SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
+                             const OutgoingMessage& message);
+  SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
+                     const OutgoingMessage& message);
+  SendVerdict submit_parked(ThreadLane& lane, const std::shared_ptr<TargetState>& target,
+                            const OutgoingMessage& message);
+  SendVerdict hand_over(ThreadLane::Added added);
+  SendVerdict count(SendVerdict verdict);
+  [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }
+  void on_loop(std::function<void()> task);
+  void run_where_handlers_run(std::function<void()> task);
+  ShutdownReport finish_shutdown(base::Instant until);
+  void turn_as_owner(base::Instant until);
+  template <class Done>
+  void turn_until(Done&& done, base::Instant until);
+
+  static inline constinit thread_local const NodeHost* loop_of_this_thread_ = nullptr;
+
+  const NodeOptions options_;
+  const base::ForkGuard fork_guard_;
+  std::optional<ProcessLock> lock_;
+  const base::Log log_;
+  const std::uint64_t instance_;  // tells this host's thread buffers from those of one before
+
+  base::ChunkPool receive_chunks_;
+  base::ChunkPool blocks_;
+  std::shared_ptr<base::ChunkPool> out_chunks_;  // the cross-thread sends has it, too
+  std::unique_ptr<io::Reactor> reactor_;
+  std::string backend_name_;
+  std::string fallback_reason_;
+  TargetTable targets_;
+  std::unique_ptr<PmdRegistry> registry_;  // the node's
+  std::unique_ptr<Node> node_;
+  std::uint16_t port_ = 0;
+  std::shared_ptr<CrossThreadSends> cross_thread_sends_;  // shared with other threads, which may outlive this
+
+  // Loop thread.
+  bool is_in_turn_ = false;    // or in the application's code after the last one
+  bool is_in_writer_ = false;  // of a message
+  bool is_closed_ = true;      // until it is started
+  std::uint64_t discarded_from_threads_ = 0;
+
+  // Any thread.
+  std::atomic<Phase> phase_{Phase::starting};
+  std::atomic<base::Duration> end_asked_{kNotAsked};  // the deadline of a shutdown that the loop has to begin
+  Counter refused_queue_full_{0};
+  Counter refused_unresolved_{0};
+  Counter tasks_lost_{0};
+  Counter out_of_memory_{0};
+
+  // Under mutex_, which nobody holds while the application's code runs.
+  mutable std::mutex mutex_;
+  bool has_told_late_ = false;  // of messages that were sent while the loop ended
+  base::RateLimit other_options_log_{kOtherOptionsLines, base::seconds(10)};
+  std::condition_variable condition_;
+  std::optional<Result<void, StartError>> started_;
+  bool takes_tasks_ = true;
+  bool is_over_ = false;                  // no code of the application's runs any more
+  std::optional<ShutdownReport> report_;  // set when the loop has ended, final when all is over
+  std::thread thread_;
+  std::shared_ptr<NodeHost> kept_by_itself_;
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,307 @@
+#include "runtime/receive/delivery.hpp"
+
+#include <array>
+#include <cinttypes>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "runtime/counters/traffic.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+thread_local const Delivery* dispatcher_of_this_thread = nullptr;
+
+MailboxOptions mailbox_options(const MailboxLimits& limits) {
+  return {.max_size = limits.max_size,
+          .bytes_max = limits.bytes_max,
+          .overflow = limits.overflow,
+          .producers = base::Sharing::one};  // the loop's thread
+}
+
+Message to_message(const Mail& mail, std::string_view node_id) {
+  return {.from = mail.from_text(),
+          .to = node_id,
+          .payload = mail.payload_text(),
+          .has_payload = mail.has_payload(),
+          .timestamp = mail.timestamp};
+}
+
+/// What a handler is given. May throw std::bad_alloc.
+template <class Event>
+const Event& event_of(const Event& event) {
+  return event;
+}
+PeerInfo event_of(const base::PackedInfo& peer) { return peer.unpack(); }
+
+/// Calls `count(sender, n)` once for each stretch of messages of one sender.
+template <class Count>
+void for_each_sender(std::span<const Mail> run, Count&& count) {
+  for (std::size_t begin = 0; begin < run.size();) {
+    std::size_t end = begin + 1;
+    while (end < run.size() && run[end].sender == run[begin].sender) ++end;
+    count(*run[begin].sender, end - begin);
+    begin = end;
+  }
+}
+
+}  // namespace
+
+Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
+                   base::Delegate<void()> on_room)
+    : reactor_(reactor),
+      node_id_(node_id),
+      log_(log),
+      has_thread_(options.threading == Threading::dispatcher),
+      on_room_(on_room),
+      mailbox_(mailbox_options(options.mailbox)),
+      exception_log_(5, base::seconds(10)),
+      spin_advice_(options.spin),
+      tasks_(kTaskCountMax) {
+  wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
+  run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
+  room_.on_turn_end = on_room_;
+  mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
+}
+
+Result<void> Delivery::start() {
+  if (!has_thread_) return {};
+  try {
+    thread_ = std::thread(&Delivery::dispatch, this);
+  } catch (const std::system_error& error) {
+    return Error{error.code(), "starting the handlers' thread"};
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::out_of_memory, "starting the handlers' thread"};
+  }
+  return {};
+}
+
+Delivery::~Delivery() {
+  request_stop();
+  if (thread_.joinable()) thread_.join();
+  mailbox_.discard_all();  // tells of room, which puts off work
+  wake_.unlink();
+  run_put_off_.unlink();
+  room_.unlink();
+}
+
+std::size_t Delivery::deliver(std::span<const Mail> run) {
+  if (!has_thread_ && handler_ && !is_stopping_.load(std::memory_order_relaxed)) {
+    if (mailbox_.size() > 0) drain_mailbox();
+    handle_directly(run);
+    return run.size();
+  }
+  const PushResult result = mailbox_.push_run(run);
+  if (has_thread_) {
+    // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
+    mailbox_.size() * 2 < mailbox_.options().max_size ? reactor_.defer(wake_) : wake_dispatcher();
+  }
+  return result.accepted + result.dropped;
+}
+
+/// Handles messages that were never in the mailbox.
+void Delivery::handle_directly(std::span<const Mail> run) {
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.received, n); });
+  handle_run(run);
+  for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.handled, n); });
+}
+
+void Delivery::handle_run(std::span<const Mail> run) {
+  is_in_handler_ = true;
+  for (const Mail& mail : run) {
+    guarded([&] { handler_(to_message(mail, node_id_)); });
+  }
+  is_in_handler_ = false;
+}
+
+template <class Call>
+void Delivery::guarded(Call&& call) {
+  try {
+    call();
+  } catch (const std::exception& exception) {
+    note_exception(exception.what());
+  } catch (...) {
+    note_exception("no std::exception");
+  }
+}
+
+void Delivery::note_exception(const char* what) {
+  add(exceptions_, 1);
+  if (const auto more = exception_log_.admit(has_thread_ ? io::system_now() : reactor_.now())) {
+    log_.write(base::LogLevel::error, "a handler threw (%s); %" PRIu64 " more were not logged", what, *more);
+  }
+}
+
+void Delivery::drain_mailbox() {
+  std::array<Mail, kRunMax> run;  // filled up to `count`
+  while (handler_ && !is_stopping_.load(std::memory_order_acquire)) {
+    const std::size_t count = mailbox_.pop_run(run);
+    if (count == 0) return;
+    handle_run(std::span(run).first(count));
+    mailbox_.release_run(std::span(run).first(count));
+  }
+}
+
+/// Called in the middle of giving messages back, maybe on the second thread: what it leads to waits for a turn.
+void Delivery::on_mailbox_room() {
+  if (!has_thread_) return reactor_.defer(room_);
+  owes_room_ = true;
+  tell_room_owed();
+}
+
+/// The second thread tries until the loop has room for the task: without it a peer that was held up stays so.
+void Delivery::tell_room_owed() {
+  if (owes_room_) owes_room_ = !reactor_.post([this] { on_room_(); });
+}
+
+void Delivery::run_where_handlers_run(std::function<void()> task) {
+  if (has_thread_) {
+    if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
+    return wake_dispatcher();
+  }
+  if (!is_in_handler_ && put_off_.empty()) return task();
+  if (!reactor_.has_memory_for([&] { put_off(std::move(task)); })) add(tasks_lost_, 1);
+}
+
+std::function<void()> Delivery::setting(MessageHandler handler) {
+  return [this, handler = std::move(handler)]() mutable {
+    handler_ = std::move(handler);
+    drain_mailbox();
+  };
+}
+
+std::function<void()> Delivery::setting_join(PeerHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { join_handler_ = std::move(handler); };
+}
+
+std::function<void()> Delivery::setting_leave(PeerHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { leave_handler_ = std::move(handler); };
+}
+
+std::function<void()> Delivery::setting(RegistrationHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { registration_handler_ = std::move(handler); };
+}
+
+void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
+void Delivery::tell_leave(const base::PackedInfo& peer) { tell(&Delivery::leave_handler_, peer); }
+void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
+
+template <class Event, class Source>
+void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
+  if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
+}
+
+/// With a second thread the handler is that one's: nothing of it may be looked at here. Without one, a handler that
+/// another thread has set may still wait as a task of this turn: the event waits behind it.
+template <class Event, class Source>
+void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
+  if (!has_thread_ && !(this->*handler) && !reactor_.has_tasks()) return;
+  auto call = [this, handler, event = event_of(source)] {
+    if (!(this->*handler)) return;
+    is_in_handler_ = true;
+    guarded([&] { (this->*handler)(event); });
+    is_in_handler_ = false;
+  };
+  has_thread_ ? run_where_handlers_run(std::move(call)) : put_off(std::move(call));
+}
+
+void Delivery::put_off(std::function<void()> task) {
+  put_off_.push_back(std::move(task));
+  reactor_.defer(run_put_off_);
+}
+
+/// A handler may put off more, which waits for the next turn, or shut the node down: then nothing else is called.
+void Delivery::run_put_off() {
+  std::vector<std::function<void()>> tasks;
+  tasks.swap(put_off_);
+  for (std::function<void()>& task : tasks) {
+    if (!is_stopping_.load(std::memory_order_relaxed)) task();
+    task = nullptr;
+  }
+}
+
+void Delivery::request_stop() {
+  is_stopping_.store(true, std::memory_order_release);
+  if (has_thread_) wake_dispatcher();
+}
+
+void Delivery::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Delivery::is_dispatcher_thread() const { return dispatcher_of_this_thread == this; }
+
+bool Delivery::is_any_dispatcher_thread() { return dispatcher_of_this_thread != nullptr; }
+
+void Delivery::forget_handlers() {
+  const MessageHandler handler = std::exchange(handler_, nullptr);
+  const PeerHandler join_handler = std::exchange(join_handler_, nullptr);
+  const PeerHandler leave_handler = std::exchange(leave_handler_, nullptr);
+  const RegistrationHandler registration_handler = std::exchange(registration_handler_, nullptr);
+  const std::vector<std::function<void()>> put_off = std::exchange(put_off_, {});
+  for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
+}
+
+void Delivery::dispatch() {
+  dispatcher_of_this_thread = this;
+  while (!is_stopping_.load(std::memory_order_acquire)) {
+    tell_room_owed();
+    const bool had_tasks = run_tasks();
+    const std::size_t waiting = handler_ ? mailbox_.size() : 0;
+    if (waiting > 0) {
+      drain_mailbox();
+    } else if (owes_room_) {
+      std::this_thread::yield();  // to the loop's thread, which has a full queue of tasks
+    } else if (!had_tasks && !finds_work_spinning()) {
+      wait_for_work();
+    }
+  }
+}
+
+bool Delivery::run_tasks() {
+  bool any = false;
+  for (std::function<void()> task; tasks_.pop(task); any = true) task();
+  return any;
+}
+
+void Delivery::wake_dispatcher() {
+  if (!sleep_.take()) return;
+  const std::scoped_lock lock(mutex_);
+  is_woken_ = true;
+  condition_.notify_all();
+}
+
+bool Delivery::has_work() const {
+  return (handler_ && mailbox_.size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
+}
+
+bool Delivery::finds_work_spinning() {
+  const base::Duration spin = spin_advice_.spin();
+  if (spin == base::Duration::zero()) return false;
+  const base::Instant end = base::saturating_add(io::system_now(), spin);
+  while (!has_work()) {
+    if (io::system_now() >= end) {
+      spin_advice_.note_vain();
+      return false;
+    }
+    std::this_thread::yield();  // to the loop's thread, which may share this processor
+  }
+  spin_advice_.note_found();
+  return true;
+}
+
+void Delivery::wait_for_work() {
+  sleep_.announce();
+  const bool is_needed = has_work();
+  const base::Instant since = io::system_now();
+  std::unique_lock lock(mutex_);
+  if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
+  is_woken_ = false;
+  sleep_.retract();
+  spin_advice_.note_slept(io::system_now() - since);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,163 @@
+// From received messages to the application's handlers, on the thread that its threading mode asks for.
+//
+//     inlined, caller:  loop thread ── handler set? ──▶ handler
+//                                   └─ not yet ──▶ mailbox ── handler set ──▶ handler
+//     dispatcher:       loop thread ──▶ mailbox ──▶ second thread ──▶ handler
+//
+// Loop thread only, but where it says otherwise.
+//   1. Messages of one sender are handled in the order in which they came, each once.
+//   2. What a handler throws ends with it: counted, logged at a bounded rate.
+//   3. Without a handler messages wait in the mailbox, under its bound and policy.
+//   4. After request_stop() no handler is called any more, but for the rest of the batch in hand; what waits is
+//      discarded and counted.
+//   5. Nothing that the loop calls throws. A peer event or a task that there is no memory for is counted as lost.
+//   6. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
+//      which it may change. Message handlers are called where messages are read; what they end is destroyed later
+//      (Reactor::destroy_later).
+// Use: std::size_t taken = delivery.deliver(run);
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <distflow/message.hpp>
+#include <distflow/node_options.hpp>
+
+#include "base/log.hpp"
+#include "base/packed_info.hpp"
+#include "base/sleep_flag.hpp"
+#include "base/spin_advice.hpp"
+#include "base/submission_queue.hpp"
+#include "io/reactor.hpp"
+#include "runtime/receive/mailbox.hpp"
+
+namespace distflow::runtime {
+
+using MessageHandler = std::function<void(const Message&)>;
+using PeerHandler = std::function<void(const PeerInfo&)>;
+using RegistrationHandler = std::function<void(const RegistrationChange&)>;
+
+class Delivery {
+ public:
+  /// Messages are for `node_id`. `on_room` is called on the loop's thread when a mailbox that refused messages has room
+  /// again.
+  Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
+           base::Delegate<void()> on_room);
+  ~Delivery();
+  /// Starts the second thread, where there is one. Errors: the system's, for want of a thread.
+  Result<void> start();
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  /// Takes the run, or, where the mailbox blocks, its first messages; returns how many. Leases are the caller's.
+  std::size_t deliver(std::span<const Mail> run);
+
+  void set_message_handler(MessageHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
+  void set_join_handler(PeerHandler handler) { run_where_handlers_run(setting_join(std::move(handler))); }
+  void set_leave_handler(PeerHandler handler) { run_where_handlers_run(setting_leave(std::move(handler))); }
+  void set_registration_handler(RegistrationHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
+  /// The task that sets a handler, for run_where_handlers_run(). May throw std::bad_alloc. Any thread.
+  [[nodiscard]] std::function<void()> setting(MessageHandler handler);
+  [[nodiscard]] std::function<void()> setting_join(PeerHandler handler);
+  [[nodiscard]] std::function<void()> setting_leave(PeerHandler handler);
+  [[nodiscard]] std::function<void()> setting(RegistrationHandler handler);
+  /// Runs the task on the thread that handlers run on, now or later.
+  void run_where_handlers_run(std::function<void()> task);
+  void tell_join(const PeerInfo& peer);
+  void tell_leave(const base::PackedInfo& peer);
+  void tell_registration(const RegistrationChange& change);
+
+  /// From now on no handler is begun. Does not wait for the one that runs.
+  void request_stop();
+  /// After request_stop(): waits until the second thread has ended, for as long as the handler takes that runs there.
+  void join();
+  /// Drops what waits, counted as shutdown. Only when no handler runs.
+  void discard() { mailbox_.discard_all(); }
+  /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
+  /// hold may call anything as it is destroyed.
+  void forget_handlers();
+  /// Whether this is the second thread.
+  [[nodiscard]] bool is_dispatcher_thread() const;
+  /// Whether this is the second thread of any node.
+  [[nodiscard]] static bool is_any_dispatcher_thread();
+
+  // Any thread.
+  /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
+  [[nodiscard]] bool is_dispatcher_asleep() const { return sleep_.seems_announced(); }
+  [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
+  [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
+  [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
+
+ private:
+  static constexpr std::size_t kRunMax = 64;
+  static constexpr std::size_t kTaskCountMax = 65536;
+
+  void handle_run(std::span<const Mail> run);
+  void handle_directly(std::span<const Mail> run);
+  void drain_mailbox();
+  template <class Call>
+  void guarded(Call&& call);
+  void note_exception(const char* what);
+  template <class Event, class Source>
+  void tell(std::function<void(const Event&)> Delivery::*handler, const Source& source);
+  template <class Event, class Source>
+  void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source);
+  void put_off(std::function<void()> task);
+  void run_put_off();
+  void on_mailbox_room();
+  void tell_room_owed();
+
+  void dispatch();
+  bool run_tasks();
+  void wake_dispatcher();
+  [[nodiscard]] bool has_work() const;
+  bool finds_work_spinning();
+  void wait_for_work();
+
+  io::Reactor& reactor_;
+  const std::string node_id_;
+  const base::Log& log_;
+  const bool has_thread_;
+  const base::Delegate<void()> on_room_;
+  Mailbox mailbox_;
+
+  // The thread that handlers run on.
+  MessageHandler handler_;
+  PeerHandler join_handler_;
+  PeerHandler leave_handler_;
+  RegistrationHandler registration_handler_;
+  base::RateLimit exception_log_;
+
+  // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
+  // handlers set by a handler: the one that runs must not be destroyed.
+  bool is_in_handler_ = false;
+  std::vector<std::function<void()>> put_off_;
+  io::DeferredTask run_put_off_;
+
+  Counter exceptions_{0};
+  Counter tasks_lost_{0};
+  std::atomic<bool> is_stopping_{false};
+
+  // The second thread, and how it is woken.
+  base::SpinAdvice spin_advice_;
+  io::DeferredTask wake_;
+  io::DeferredTask room_;  // without a second thread: tells of room
+  base::SubmissionQueue<std::function<void()>> tasks_;
+  base::SleepFlag<> sleep_;
+  bool owes_room_ = false;  // the loop has yet to be told of room in the mailbox
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool is_woken_ = false;
+  std::thread thread_;
+};
+
+}  // namespace distflow::runtime

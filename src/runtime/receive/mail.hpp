@@ -1,0 +1,45 @@
+// A message between its frame and its handler.
+//
+// A plain value. It leases nothing by itself: whoever keeps it says in its contract who holds the lease of the chunk.
+// Whom it is for is not in it: all that a node receives is for that node.
+// Use: handle(mail.from_text(), mail.payload_text());
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/chunk_pool.hpp"
+#include "protocol/extension.hpp"
+#include "runtime/counters/counters.hpp"
+
+namespace distflow::runtime {
+
+/// Slices of one chunk.
+struct alignas(64) Mail {
+  base::Chunk* chunk;    ///< where from, payload and extension lie
+  PeerCounters* sender;  ///< outlives the message
+  const char* from;
+  const char* payload;
+  const char* extension;   ///< any pointer where extension_size is 0
+  std::int64_t timestamp;  ///< ms since the Unix epoch, as it came
+  std::uint32_t payload_size;
+  std::uint32_t text_size;  ///< bytes of from, payload and extension together: added up once, asked for twice
+  std::uint16_t from_size;
+  std::uint16_t extension_size;
+
+  /// The bytes it is charged for: its text and itself.
+  [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size; }
+  /// False: the message came without one.
+  [[nodiscard]] bool has_payload() const { return payload_size != 0; }
+  [[nodiscard]] std::string_view from_text() const { return {from, from_size}; }
+  [[nodiscard]] std::string_view payload_text() const { return {payload, payload_size}; }
+  /// Nobody has looked into it yet.
+  [[nodiscard]] protocol::Extension extension_view() const {
+    return protocol::Extension(std::string_view(extension, extension_size));
+  }
+};
+static_assert(protocol::kExtensionSizeMax <= UINT16_MAX);
+static_assert(sizeof(Mail) == 64, "a message is one cache line");
+
+}  // namespace distflow::runtime

@@ -1,0 +1,130 @@
+// One connection's frames as messages for this node.
+//
+// Loop thread only.
+//   1. A frame is delivered if it is an envelope to this node; else it is counted as malformed or misrouted.
+//   2. A connection that sends kMalformedMax malformed frames is closed.
+//   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room. Where
+//      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
+//   4. on_frames() may throw std::bad_alloc: its connection is closed then, and what was not delivered is lost with it.
+//   5. A notice is told when all messages before it have been delivered.
+// Use: MessageReader reader(shared, connection, &carrier); ... reader.on_frames();   // in the connection's on_frames
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/reactor.hpp"
+#include "protocol/control_frame.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "runtime/receive/delivery.hpp"
+#include "transport/connection.hpp"
+
+namespace distflow::runtime {
+
+class Carrier;
+class MessageReader;
+
+/// Read by any thread; written by the loop's.
+struct ReaderCounters {
+  Counter malformed{0};
+  Counter misrouted{0};
+  Counter extensions_too_long{0};  ///< whose messages were delivered without them
+  Counter overflowed{0};           ///< connections closed at the bound on incomplete messages
+};
+
+/// Whoever decides over connections that nodes share.
+class ControlFrameObserver {
+ public:
+  /// `from` is what the notice claims; `connection` is what it came on, and `carrier` the same if a peer has opened
+  /// it, else null. A notice is believed only on the connection of the exchange that it belongs to.
+  virtual void on_control_frame(std::string_view from, const protocol::ControlFrame& notice,
+                                const transport::Connection& connection, Carrier* carrier) = 0;
+
+ protected:
+  ~ControlFrameObserver() = default;
+};
+
+/// What all readers of a node share. What it refers to must outlive them.
+struct ReaderParts {
+  io::Reactor& reactor;
+  TrafficTable& traffic;
+  Delivery& delivery;
+  const base::Log& log;
+  std::string node_id;
+  std::size_t incomplete_bytes_max;
+  ControlFrameObserver& observer;
+
+  ReaderCounters counters{};
+  std::vector<MessageReader*> blocked{};  // by the mailbox
+  std::size_t incomplete_bytes = 0;       // that all of them keep
+  std::size_t refused_bytes = 0;  // of refused messages outside pools; none is copied beyond incomplete_bytes_max
+  base::RateLimit log_limit{5, base::seconds(10)};
+  // Of the run that is being read: there is one at a time.
+  protocol::EnvelopeScratch scratch{};
+  std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
+
+  /// Goes on with the connections whose messages found no room.
+  void on_room();
+  void warn(const char* text, const Error& why);
+};
+
+class MessageReader {
+ public:
+  static constexpr std::uint32_t kMalformedMax = 16;
+
+  /// `carrier`: of this connection, if a peer has opened it; else null.
+  MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier* carrier)
+      : shared_(shared), connection_(connection), carrier_(carrier) {}
+  /// What is still refused is dropped, counted as shutdown.
+  ~MessageReader();
+  MessageReader(const MessageReader&) = delete;
+  MessageReader& operator=(const MessageReader&) = delete;
+
+  void on_frames();
+  [[nodiscard]] const transport::Connection& connection() const { return connection_; }
+  /// The nodeId that the last message claims to be of; empty before the first one.
+  [[nodiscard]] const std::string& last_sender() const { return sender_id_; }
+
+ private:
+  friend ReaderParts;
+  static constexpr std::size_t kRunMax = 64;
+
+  struct Notice {
+    std::string from;
+    protocol::ControlFrame what;
+  };
+
+  bool read(const framing::Frame& frame, Mail& mail);
+  [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
+  bool keep_whole(Mail& mail);
+  [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
+  bool take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope);
+  void tell_control_frame();
+  Traffic& sender(std::string_view from);
+  void deliver(std::span<const Mail> run);
+  void refuse(std::span<const Mail> run);
+  bool refuse_copies(std::span<const Mail> run);
+  void forget_refused(const Mail& mail);
+  bool retry();
+  void charge();
+  [[gnu::noinline]] void note_misrouted(const protocol::Envelope& envelope);
+  void note_malformed();
+
+  ReaderParts& shared_;
+  transport::Connection& connection_;
+  Carrier* const carrier_;
+  Traffic* sender_ = nullptr;
+  std::string sender_id_;
+  std::uint32_t malformed_ = 0;
+  bool has_misrouted_ = false;
+  std::size_t charged_ = 0;
+  std::vector<Mail> refused_;       // by a blocking mailbox; one lease each
+  std::unique_ptr<Notice> notice_;  // read, and not told yet
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,240 @@
+#include "runtime/send/cross_thread_sends.hpp"
+
+#include <new>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace distflow::runtime {
+void FrameBatch::clear() {
+  target.reset();
+  chunk.reset();
+  parked.reset();
+}
+
+ThreadLane::ThreadLane(CrossThreadSends& cross_thread_sends, base::ChunkPool& pool)
+    : out(pool, transport::FirstChunk::small),
+      cross_thread_sends_(cross_thread_sends),
+      producer_(cross_thread_sends.announced_) {}
+
+void ThreadLane::prepare() {
+  if (open_ != nullptr && open_->extent_.is_released()) {
+    put_spare(*std::exchange(open_, nullptr));
+  }
+}
+
+ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+                                  const transport::EncodedFrame& frame) {
+  if (!has_room(frame.bytes.size())) return Added::full;
+  if (extend(target, version, frame)) {
+    open_end_ += frame.bytes.size();
+    note_added(frame.bytes.size());
+    return Added::held;
+  }
+  seal();
+  FrameBatch* const run = take_spare();
+  if (run == nullptr) return Added::full;
+  run->target = target;
+  run->version = version;
+  run->chunk = base::ChunkRef::share(*frame.chunk);
+  run->begin_ = frame.bytes.data();
+  const Added added = announce(*run, false, frame.bytes.size());
+  if (added == Added::full) return added;
+  open_ = run;
+  open_end_ = frame.bytes.data() + frame.bytes.size();
+  return added;
+}
+
+ThreadLane::Added ThreadLane::add_parked(const std::shared_ptr<TargetState>& target, ParkedMessage message) {
+  const std::size_t size = message.size();
+  if (!has_room(size)) return Added::full;
+  seal();
+  std::unique_ptr<ParkedMessage> parked(new (std::nothrow) ParkedMessage(std::move(message)));
+  FrameBatch* const run = parked != nullptr ? take_spare() : nullptr;
+  if (run == nullptr) return Added::full;
+  run->target = target;
+  run->parked = std::move(parked);
+  return announce(*run, true, size);
+}
+
+/// Whether the lane's bounds allow one more message.
+bool ThreadLane::has_room(std::size_t bytes) {
+  const std::uint64_t waiting = added_ - taken_.load(std::memory_order_relaxed);
+  const std::uint64_t waiting_bytes = added_bytes_ - taken_bytes_.load(std::memory_order_relaxed);
+  return waiting < CrossThreadSends::kMessagesMax &&
+         (waiting == 0 || waiting_bytes + bytes <= cross_thread_sends_.bytes_max_);
+}
+
+/// Puts the frame into the open run, if it goes on there and the loop holds the run still.
+bool ThreadLane::extend(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+                        const transport::EncodedFrame& frame) {
+  if (open_ == nullptr || open_end_ != frame.bytes.data() || open_->chunk.get() != frame.chunk) return false;
+  if (open_->target != target || open_->version != version) return false;
+  if (open_->extent_.extend(frame.bytes.size())) return true;
+  put_spare(*std::exchange(open_, nullptr));
+  return false;
+}
+
+/// No frame follows in the open run.
+void ThreadLane::seal() {
+  if (open_ == nullptr) return;
+  FrameBatch& run = *std::exchange(open_, nullptr);
+  if (!run.extent_.seal()) put_spare(run);
+}
+
+/// A run to fill; null without memory.
+FrameBatch* ThreadLane::take_spare() {
+  if (spare_ == nullptr) spare_ = returned_.exchange(nullptr, std::memory_order_acquire);
+  if (spare_ != nullptr) return std::exchange(spare_, spare_->next_);
+  try {
+    all_.push_back(std::make_unique<FrameBatch>());
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  all_.back()->lane_ = this;
+  return all_.back().get();
+}
+
+void ThreadLane::put_spare(FrameBatch& run) {
+  run.clear();
+  run.next_ = std::exchange(spare_, &run);
+}
+
+ThreadLane::Added ThreadLane::announce(FrameBatch& run, bool is_sealed, std::size_t bytes) {
+  run.taken_bytes_ = 0;
+  run.taken_frames_ = 0;
+  run.extent_.open(bytes, is_sealed);  // the queue passes it on
+  if (!cross_thread_sends_.announced_.push(producer_, &run)) {
+    put_spare(run);
+    return Added::full;
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // as in extend()
+  note_added(bytes);
+  return Added::announced;
+}
+
+void ThreadLane::note_added(std::size_t bytes) {
+  ++added_;
+  added_bytes_ += bytes;
+}
+
+void ThreadLane::give_back(FrameBatch& run) {
+  run.clear();
+  run.next_ = returned_.load(std::memory_order_relaxed);
+  while (!returned_.compare_exchange_weak(run.next_, &run, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+void ThreadLane::note_taken(std::uint64_t frames, std::uint64_t bytes) {
+  taken_.store(taken_.load(std::memory_order_relaxed) + frames, std::memory_order_relaxed);
+  taken_bytes_.store(taken_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+}
+
+/// Binds a thread to its lane.
+struct CrossThreadSends::LaneOfThread {
+  LaneOfThread() = default;
+  LaneOfThread(const LaneOfThread&) = delete;
+  LaneOfThread& operator=(const LaneOfThread&) = delete;
+  ~LaneOfThread() { leave(); }
+
+  void leave() {
+    if (lane != nullptr) cross_thread_sends->return_lane(*lane);
+    lane = nullptr;
+    cross_thread_sends.reset();
+  }
+
+  std::shared_ptr<CrossThreadSends> cross_thread_sends;
+  ThreadLane* lane = nullptr;
+};
+
+ThreadLane* CrossThreadSends::lane_of_this_thread(const std::shared_ptr<CrossThreadSends>& cross_thread_sends) {
+  thread_local LaneOfThread here;
+  if (here.lane == nullptr || here.cross_thread_sends != cross_thread_sends) {
+    here.leave();
+    here.cross_thread_sends = cross_thread_sends;
+    here.lane = cross_thread_sends->borrow_lane();
+  }
+  return here.lane;
+}
+
+ThreadLane* CrossThreadSends::borrow_lane() {
+  const std::scoped_lock lock(mutex_);
+  collect_returned();
+  if (!idle_.empty()) {
+    ThreadLane* const lane = idle_.back();
+    idle_.pop_back();
+    return lane;
+  }
+  try {
+    idle_.reserve(lanes_.size() + 1);  // so that its return cannot fail
+    lanes_.push_back(std::make_unique<ThreadLane>(*this, *pool_));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  return lanes_.back().get();
+}
+
+std::size_t CrossThreadSends::lane_count() {
+  const std::scoped_lock lock(mutex_);
+  return lanes_.size();
+}
+
+/// At a thread's end. Waits for no lock.
+void CrossThreadSends::return_lane(ThreadLane& lane) {
+  // A fork's child has a copy of the lane; what it pins is gone with the process, and locks on the way there may be
+  // held by threads that are not.
+  if (fork_guard_.is_forked()) return;
+  // Announcements of different threads may overtake each other: what the next thread adds must not go into this one's.
+  lane.seal();
+  lane.out.give_memory_back();
+  lane.next_returned_ = returned_.load(std::memory_order_relaxed);
+  // release: the next thread has the lane as this one left it.
+  while (!returned_.compare_exchange_weak(lane.next_returned_, &lane, std::memory_order_release,
+                                          std::memory_order_relaxed)) {
+  }
+}
+
+/// Takes the lanes of ended threads into idle_, which has room for all. Under the lock.
+void CrossThreadSends::collect_returned() {
+  for (ThreadLane* lane = returned_.exchange(nullptr, std::memory_order_acquire); lane != nullptr;) {
+    idle_.push_back(lane);
+    lane = lane->next_returned_;
+  }
+}
+
+void CrossThreadSends::hold_announced() {
+  for (std::size_t count = announced_.size(); count > 0; --count) {
+    try {
+      held_.push_back(nullptr);
+    } catch (const std::bad_alloc&) {
+      return;  // they stay announced
+    }
+    if (!announced_.pop(held_.back())) {
+      held_.pop_back();
+      return;
+    }
+  }
+}
+
+/// What was added to the run since it was last asked; what was, counts as taken.
+transport::EncodedRun CrossThreadSends::news_of(FrameBatch& run) {
+  const auto extent = run.extent_.look();
+  const std::uint32_t count = extent.frames - run.taken_frames_;
+  const std::size_t size = extent.bytes - run.taken_bytes_;
+  if (count == 0) return {};
+  transport::EncodedRun news{.chunk = run.chunk.get(), .bytes = {}, .count = count};
+  if (run.parked == nullptr) news.bytes = {run.begin_ + run.taken_bytes_, size};
+  run.taken_frames_ += count;
+  run.taken_bytes_ += size;
+  run.lane_->note_taken(count, size);
+  return news;
+}
+
+/// Gives up a run in which nothing is new; false when something has been added meanwhile.
+bool CrossThreadSends::let_go(FrameBatch& run) {
+  const LetGo outcome = run.extent_.let_go(run.taken_frames_);
+  if (outcome == LetGo::sealed) run.lane_->give_back(run);
+  return outcome != LetGo::kept;
+}
+
+}  // namespace distflow::runtime

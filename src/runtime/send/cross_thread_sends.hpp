@@ -1,0 +1,174 @@
+// CrossThreadSends: the messages of other threads, on their way to the loop's thread, in runs.
+//
+//     a thread ──▶ its lane: encodes ──▶ a run: frames to one target, side by side ──▶ the loop takes what is new
+//
+// A run is announced once, through a queue. While the loop holds it, one more frame costs its thread an atomic
+// addition, and the loop takes all that are new at once. When it finds none it lets go of the run, and the next frame
+// announces the run again.
+//
+// ThreadLane: the thread that has it. drain(): the loop's thread. All else: any thread.
+//   1. What one thread adds is taken in the order in which it was added.
+//   2. drain() says false only when it holds no run: whatever is added from then on is announced.
+//   3. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
+//   4. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
+//   its runs. So
+//      there are never more lanes than threads that had one at the same time.
+//   5. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
+//   back
+//      when it ends.
+// Use: ThreadLane* lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends); if (lane->add(...) ==
+// Added::announced) notify();
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/chunk_pool.hpp"
+#include "base/fork_guard.hpp"
+#include "base/submission_queue.hpp"
+#include "runtime/send/frame_writer.hpp"
+#include "runtime/send/run_extent.hpp"
+#include "runtime/send/target_table.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::runtime {
+
+class CrossThreadSends;
+class ThreadLane;
+
+/// Frames to one target that lie side by side, or one message that has no envelope yet.
+class FrameBatch {
+ public:
+  std::shared_ptr<TargetState> target;
+  std::uint64_t version = 0;  ///< of the target, when the frames were encoded
+  base::ChunkRef chunk;
+  std::unique_ptr<ParkedMessage> parked;
+
+ private:
+  friend class CrossThreadSends;
+  friend class ThreadLane;
+
+  void clear();
+
+  // Whose it is: the lane's while it is spare or released, the loop's once it is announced. Until the loop lets go, the
+  // lane may only add to `extent_`.
+  ThreadLane* lane_ = nullptr;
+  FrameBatch* next_ = nullptr;  // in a list of spare runs
+  const char* begin_ = nullptr;
+  std::size_t taken_bytes_ = 0;
+  std::uint32_t taken_frames_ = 0;
+  alignas(64) RunExtent<> extent_;
+};
+
+/// One thread's way into the cross-thread sends.
+class ThreadLane {
+ public:
+  enum class Added { held, announced, full };
+
+  /// May throw std::bad_alloc.
+  ThreadLane(CrossThreadSends& cross_thread_sends, base::ChunkPool& pool);
+  ThreadLane(const ThreadLane&) = delete;
+  ThreadLane& operator=(const ThreadLane&) = delete;
+
+  /// To be called before a frame is encoded: gives memory back that the loop is done with.
+  void prepare();
+  /// `announced`: the loop has to be woken if it sleeps.
+  Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  Added add_parked(const std::shared_ptr<TargetState>& target, ParkedMessage message);
+
+  transport::OutBuffer out;
+  EnvelopeSuffix suffix;
+
+ private:
+  friend class CrossThreadSends;
+
+  bool has_room(std::size_t bytes);
+  bool extend(const std::shared_ptr<TargetState>& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  void seal();
+  FrameBatch* take_spare();
+  void put_spare(FrameBatch& run);
+  Added announce(FrameBatch& run, bool is_sealed, std::size_t bytes);
+  void note_added(std::size_t bytes);
+
+  // The loop's thread.
+  void give_back(FrameBatch& run);
+  void note_taken(std::uint64_t frames, std::uint64_t bytes);
+
+  CrossThreadSends& cross_thread_sends_;
+  base::SubmissionQueue<FrameBatch*>::Producer producer_;
+  FrameBatch* open_ = nullptr;      // the last one announced; more frames may go into it
+  const char* open_end_ = nullptr;  // where its next frame has to begin
+  FrameBatch* spare_ = nullptr;
+  std::vector<std::unique_ptr<FrameBatch>> all_;
+  std::uint64_t added_ = 0;
+  std::uint64_t added_bytes_ = 0;
+  ThreadLane* next_returned_ = nullptr;  // in the cross-thread sends's list of lanes whose threads have ended
+  alignas(64) std::atomic<FrameBatch*> returned_{nullptr};
+  std::atomic<std::uint64_t> taken_{0};
+  std::atomic<std::uint64_t> taken_bytes_{0};
+};
+
+class CrossThreadSends {
+ public:
+  static constexpr std::uint64_t kMessagesMax = 128 * 1024;
+
+  /// `pool` is what frames are encoded into.
+  CrossThreadSends(std::shared_ptr<base::ChunkPool> pool, std::size_t bytes_max)
+      : pool_(std::move(pool)), bytes_max_(bytes_max), announced_(kRunsMax) {}
+
+  /// The calling thread's lane in `cross_thread_sends`, which it keeps alive until it ends or has another; null without
+  /// memory.
+  static ThreadLane* lane_of_this_thread(const std::shared_ptr<CrossThreadSends>& cross_thread_sends);
+
+  /// How many lanes have been made: as many as threads have had one at the same time. Any thread.
+  [[nodiscard]] std::size_t lane_count();
+
+  /// Calls `take(run, frames)` with what is new in each run, up to about `messages_max` messages; `frames` is empty
+  /// when the message is `run.parked`. Says whether there was anything, or still is.
+  template <class Take>
+  bool drain(std::uint64_t messages_max, Take&& take) {
+    hold_announced();
+    if (held_.empty()) return false;
+    std::uint64_t taken = 0;
+    std::size_t kept = 0;
+    for (FrameBatch* run : held_) {
+      const transport::EncodedRun news = taken < messages_max ? news_of(*run) : transport::EncodedRun{};
+      if (news.count > 0) {
+        take(*run, news);
+        taken += news.count;
+      }
+      // One that had something new is looked at again before it is let go: its thread is busy.
+      if (news.count > 0 || taken >= messages_max || !let_go(*run)) held_[kept++] = run;
+    }
+    held_.resize(kept);
+    return taken > 0 || kept > 0;
+  }
+
+ private:
+  friend class ThreadLane;
+  static constexpr std::size_t kRunsMax = std::size_t{1} << 20;  // announced and not yet held, of all threads
+  struct LaneOfThread;
+
+  ThreadLane* borrow_lane();
+  void return_lane(ThreadLane& lane);
+  void collect_returned();
+  void hold_announced();
+  transport::EncodedRun news_of(FrameBatch& run);
+  bool let_go(FrameBatch& run);
+
+  const std::shared_ptr<base::ChunkPool> pool_;
+  const std::size_t bytes_max_;
+  base::SubmissionQueue<FrameBatch*> announced_;
+  std::vector<FrameBatch*> held_;  // the loop's thread
+
+  const base::ForkGuard fork_guard_;
+  std::mutex mutex_;  // taken when a thread sends for the first time
+  std::vector<std::unique_ptr<ThreadLane>> lanes_;
+  std::vector<ThreadLane*> idle_;
+  std::atomic<ThreadLane*> returned_{nullptr};  // not in idle_ yet; a list, so that a thread's end waits for no lock
+};
+
+}  // namespace distflow::runtime

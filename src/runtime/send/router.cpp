@@ -1,0 +1,256 @@
+#include "runtime/send/router.hpp"
+
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "framing/frame.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+/// For so long after the PMD said that there is no such node, it is not asked again.
+constexpr base::Duration kUnknownFor = base::milliseconds(100);
+constexpr base::Duration kPatrolInterval = base::milliseconds(250);
+
+}  // namespace
+
+Router::Router(RouterParts parts)
+    : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {}
+
+SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message) {
+  if (has_route(target)) return send_along(target->route, message, suffix_.at(parts_.reactor.wall_ms()));
+  ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = parts_.reactor.wall_ms()};
+  const SendVerdict verdict = copy_message(message, parts_.options.frame_size_max, parked);
+  return verdict == SendVerdict::queued ? park(target, std::move(parked)) : verdict;
+}
+
+/// Whether the directory knows by now where the name leads.
+bool Router::finds_route(const TargetPtr& target) {
+  if (Peer* const peer = parts_.directory.find(target->name)) bind(target, peer);
+  return static_cast<bool>(target->route);
+}
+
+SendVerdict Router::send_along(Route route, const OutgoingMessage& message, std::string_view suffix) {
+  Link& link = route.link();  // before the payload is written: its writer may change where the name leads
+  if (!parts_.out.is_open()) return send_through(parts_.out, link, message, suffix);
+  // Sent by what writes another message in place: it needs a place of its own.
+  transport::OutBuffer nested(parts_.out.pool());
+  return send_through(nested, link, message, suffix);
+}
+
+SendVerdict Router::send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
+                                 std::string_view suffix) {
+  transport::EncodedFrame frame;
+  const SendVerdict verdict = write_frame(out, link.prefix(), message, suffix, parts_.options.frame_size_max, frame);
+  return verdict == SendVerdict::queued ? link.send(frame) : verdict;
+}
+
+/// The counters of the peer that the name leads to; of messages to no known peer when it leads nowhere.
+Traffic& Router::traffic_of(const TargetState& target) {
+  return target.route ? target.route.link().traffic() : parts_.traffic.unresolved();
+}
+
+void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
+  // Addressed to who had the name then: to whoever has it now it would be misrouted.
+  const bool is_current = target->route && target->version.load(std::memory_order_relaxed) == version;
+  SendVerdict verdict = SendVerdict::queue_full;
+  const auto send = [&] { verdict = target->route.link().send(run); };
+  if (is_current && parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
+  if (is_current && run.count > 1) return send_one_by_one(target, version, run);
+  Traffic& traffic = traffic_of(*target);
+  add_owned(traffic.out.accepted, run.count);
+  if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
+  add_owned(traffic.out.dropped_peer_left, run.count);
+  parts_.drops.tell_unresolved(target->name, target->told, NoPeer::left, run.count);
+}
+
+/// For a queue with room for a part of the run only.
+void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
+  for (std::string_view rest = run.bytes; !rest.empty();) {
+    const std::size_t size = framing::kHeaderSize + framing::read_header(rest.data());
+    send_encoded(target, version, {run.chunk, rest.substr(0, size), 1});
+    rest.remove_prefix(size);
+  }
+}
+
+void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  const auto send = [&] {
+    if (has_route(target)) {
+      EnvelopeSuffix suffix;
+      verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
+    } else {
+      verdict = park(target, std::move(message));
+    }
+  };
+  if (parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
+  // Its verdict was given on the other thread, as queued.
+  Traffic& traffic = traffic_of(*target);
+  add_owned(traffic.out.accepted, 1);
+  if (verdict == SendVerdict::unresolved) return add_owned(traffic.out.dropped_unresolved, 1);  // told by park()
+  traffic.note_dropped(&SendCounters::dropped_queue_full, 1);
+}
+
+SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
+  if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
+  if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
+  const std::size_t size = message.size();
+  const bool has_room = target->parked.size() < parts_.options.parked_messages_max &&
+                        size <= parts_.options.parked_bytes_max - parked_bytes_;
+  if (!has_room) return refuse(*target, NoPeer::too_many);
+  // What may run out of memory comes before what is to be kept: the message is parked by all of this, or by nothing. A
+  // name that waits with no message is forgotten by the patrol.
+  if (target->parked.empty()) {
+    target->parked_since = parts_.reactor.now();
+    waiting_.emplace(target->name, target);
+    if (!patrol_timer_.is_armed()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
+  }
+  ask_for(*target);
+  target->parked.push_back(std::move(message));
+  ++parked_count_;
+  parked_bytes_ += size;
+  return SendVerdict::queued;
+}
+
+SendVerdict Router::refuse(TargetState& target, NoPeer why) {
+  parts_.drops.tell_unresolved(target.name, target.told, why, 1);
+  return SendVerdict::unresolved;
+}
+
+void Router::ask_for(TargetState& target) {
+  if (target.is_asking) return;
+  target.is_asking = true;  // before: the answer may come at once
+  try {
+    parts_.ask(target.name);
+  } catch (const std::bad_alloc&) {
+    target.is_asking = false;
+    throw;
+  }
+}
+
+void Router::on_answer(const std::string& name, Answer answer) {
+  const TargetPtr target = parts_.targets.find(name);
+  if (target == nullptr) return;
+  target->is_asking = false;
+  if (answer == Answer::not_found && !target->route) {
+    target->unknown_until = parts_.reactor.now() + kUnknownFor;
+    parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unknown, target->parked.size());
+    drop_parked(target, &SendCounters::dropped_unresolved);
+  }
+}
+
+void Router::on_snapshot() {
+  for (const TargetPtr& target : waiting()) {
+    if (Peer* const peer = parts_.directory.find(target->name)) {
+      bind(target, peer);
+    } else {
+      ask_for(*target);
+    }
+  }
+}
+
+void Router::on_binding(std::string_view name, Peer* peer) {
+  const TargetPtr target = parts_.targets.find(name);
+  if (target == nullptr) return;
+  // Without memory the name is as unknown as before, until it is sent to again or the patrol comes.
+  static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
+}
+
+/// Makes the name lead to the peer, or nowhere if this throws.
+void Router::bind(const TargetPtr& target, Peer* peer) {
+  target->route = {};
+  if (peer == nullptr) return target->publish({});
+  try {
+    Link& link = parts_.directory.link_of(*peer);
+    target->route = Route(link);
+    // What is parked goes first: only then may other threads encode for it by themselves.
+    flush_parked(target);
+    if (target->prefix != link.prefix()) target->publish(link.prefix());
+  } catch (const std::bad_alloc&) {
+    target->route = {};
+    target->publish({});
+    throw;
+  }
+}
+
+void Router::flush_parked(const TargetPtr& target) {
+  SendCounters& unresolved = parts_.traffic.unresolved().out;
+  std::size_t count = 0;
+  const auto send_all = [&] {
+    for (; count < target->parked.size(); ++count) {
+      const ParkedMessage& message = target->parked[count];
+      EnvelopeSuffix suffix;
+      const SendVerdict verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
+      if (is_under_way(verdict)) continue;
+      add_owned(unresolved.accepted, 1);
+      add_owned(unresolved.dropped_queue_full, 1);
+      parts_.drops.tell_sent(traffic_of(*target), &SendCounters::dropped_queue_full, 1, nullptr);
+    }
+  };
+  try {
+    send_all();
+  } catch (const std::bad_alloc&) {
+    forget_parked(target, count);
+    throw;
+  }
+  forget_parked(target, count);
+}
+
+std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters::*reason) {
+  const std::uint64_t count = target->parked.size();
+  add_owned(parts_.traffic.unresolved().out.accepted, count);
+  add_owned(parts_.traffic.unresolved().out.*reason, count);
+  forget_parked(target, target->parked.size());
+  return count;
+}
+
+/// Of the messages parked, the first `count`.
+void Router::forget_parked(const TargetPtr& target, std::size_t count) {
+  parked_count_ -= count;
+  const auto end = target->parked.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto message = target->parked.begin(); message != end; ++message) parked_bytes_ -= message->size();
+  target->parked.erase(target->parked.begin(), end);
+  if (target->parked.empty()) waiting_.erase(target->name);
+}
+
+/// A copy: what is done to one changes the set.
+std::vector<TargetPtr> Router::waiting() const {
+  std::vector<TargetPtr> targets;
+  targets.reserve(waiting_.size());
+  for (const auto& [name, target] : waiting_) targets.push_back(target);
+  return targets;
+}
+
+void Router::on_patrol() {
+  const base::Instant now = parts_.reactor.now();
+  const base::Duration patience = parts_.options.connect_deadline;
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    const TargetPtr target = (next++)->second;  // what is done to it may take it out, and no other
+    if (Peer* const peer = parts_.directory.find(target->name)) {
+      static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
+    }
+    if (target->parked.empty() || now - target->parked_since < patience) continue;
+    parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unanswered, target->parked.size());
+    drop_parked(target, &SendCounters::dropped_unresolved);
+  }
+  if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
+}
+
+std::uint64_t Router::discard() {
+  is_closed_ = true;
+  std::uint64_t count = 0;
+  while (!waiting_.empty()) {
+    const TargetPtr target = waiting_.begin()->second;
+    count += drop_parked(target, &SendCounters::dropped_shutdown);
+  }
+  parts_.reactor.timers().cancel(patrol_timer_);
+  return count;
+}
+
+void Router::note_discarded(std::uint64_t count) {
+  add_owned(parts_.traffic.unresolved().out.accepted, count);
+  add_owned(parts_.traffic.unresolved().out.dropped_shutdown, count);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,100 @@
+// The router: from a name and a message to a frame in a peer's link, or to a verdict that says why not.
+//
+// Loop thread only.
+//   1. Messages of one thread to one name leave in the order of their sends, resolved or not.
+//   2. What is not resolved is parked, within bounds, and the PMD is asked once for all that wait.
+//   3. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
+// Use: SendVerdict verdict = router.send(target, OutgoingMessage(json));
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/node_options.hpp>
+#include <distflow/send.hpp>
+
+#include "io/reactor.hpp"
+#include "runtime/counters/drop_log.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "runtime/peers/directory.hpp"
+#include "runtime/send/frame_writer.hpp"
+#include "runtime/send/target_table.hpp"
+#include "transport/out_buffer.hpp"
+
+namespace distflow::runtime {
+
+/// Asks the PMD for a name; the answer is given to Router::on_answer().
+using Asker = std::function<void(const std::string& name)>;
+
+/// All must outlive the router.
+struct RouterParts {
+  io::Reactor& reactor;
+  Directory& directory;
+  TargetTable& targets;
+  TrafficTable& traffic;
+  DropLog& drops;
+  transport::OutBuffer& out;
+  const NodeOptions& options;
+  Asker ask;
+};
+
+using TargetPtr = std::shared_ptr<TargetState>;
+
+class Router {
+ public:
+  explicit Router(RouterParts parts);
+
+  SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
+  /// Messages encoded elsewhere, when the target's version was `version`.
+  void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
+  /// A message from a thread that found the target unresolved.
+  void send_parked(const TargetPtr& target, ParkedMessage message);
+
+  /// `name` means that peer from now on; null: nobody.
+  void on_binding(std::string_view name, Peer* peer);
+  enum class Answer { found, not_found, failed };
+  /// What the PMD said; when found, the directory knows the peer already.
+  void on_answer(const std::string& name, Answer answer);
+  /// The registry was read anew: whoever still waits is asked for again.
+  void on_snapshot();
+
+  /// Drops what is parked, counted as shutdown; returns how many. From now on nothing is parked.
+  std::uint64_t discard();
+  /// Counts messages that other threads submitted too late.
+  void note_discarded(std::uint64_t count);
+  [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
+
+ private:
+  bool has_route(const TargetPtr& target) { return target->route || finds_route(target); }
+  [[gnu::noinline]] bool finds_route(const TargetPtr& target);
+  SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
+  SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
+                           std::string_view suffix);
+  Traffic& traffic_of(const TargetState& target);
+  void send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
+  SendVerdict park(const TargetPtr& target, ParkedMessage message);
+  void flush_parked(const TargetPtr& target);
+  std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
+  SendVerdict refuse(TargetState& target, NoPeer why);
+  void ask_for(TargetState& target);
+  void bind(const TargetPtr& target, Peer* peer);
+  void forget_parked(const TargetPtr& target, std::size_t count);
+  [[nodiscard]] std::vector<TargetPtr> waiting() const;
+  void on_patrol();
+
+  RouterParts parts_;
+  EnvelopeSuffix suffix_;
+  std::map<std::string_view, TargetPtr>
+      waiting_;  // those with parked messages, by name: in an order that is the same in each run
+  bool is_closed_ = false;
+  std::size_t parked_count_ = 0;
+  std::size_t parked_bytes_ = 0;
+  base::Timer patrol_timer_;  // drops what has waited too long
+};
+
+}  // namespace distflow::runtime

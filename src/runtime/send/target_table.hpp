@@ -1,0 +1,74 @@
+// The names that this node sends to: what each resolves to, and what waits for its answer.
+//
+//     name ──▶ TargetState ──▶ Route           (loop thread)
+//                   └── prefix, version        (any thread: what an envelope to it begins with)
+//
+//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
+//   2. `version` rises whenever `prefix` changes, after it has.
+//   3. At most `targets_max` names. At the bound those that nobody holds are forgotten; if all are held, more are
+//   refused.
+// Use: std::shared_ptr<TargetState> state = table.of("pong");
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/string_map.hpp"
+#include "base/time.hpp"
+#include "runtime/send/outgoing_message.hpp"
+#include "runtime/send/route.hpp"
+
+namespace distflow::runtime {
+
+struct TargetState {
+  TargetState(std::string_view target_name, std::uint64_t host_instance) : name(target_name), instance(host_instance) {}
+
+  const std::string name;
+  const std::uint64_t instance;  // of the host whose table it is in
+
+  // Any thread.
+  std::atomic<std::uint64_t> version{1};
+  std::mutex mutex;    // held to change or copy `prefix`, which is rare
+  std::string prefix;  // empty: the loop writes the envelope, once the name leads somewhere
+
+  // Loop thread.
+  Route route;
+  std::vector<ParkedMessage> parked;
+  bool is_asking = false;
+  std::uint16_t told = 0;  // of the drop log
+  base::Instant parked_since = base::kNever;
+  base::Instant unknown_until = base::Instant::min();  // the PMD has said that there is no such node
+
+  /// Publishes the beginning of envelopes to this name; empty: other threads hand over the payload alone. Loop thread
+  /// only.
+  void publish(std::string_view new_prefix) {
+    const std::scoped_lock lock(mutex);
+    prefix = new_prefix;
+    version.fetch_add(1, std::memory_order_release);  // pairs with the acquire of those that cache the prefix
+  }
+};
+
+class TargetTable {
+ public:
+  /// `instance` tells the states of this table from those of another.
+  explicit TargetTable(std::size_t targets_max, std::uint64_t instance = 0)
+      : targets_max_(targets_max), instance_(instance) {}
+
+  /// The state of that name, made when there is none; null beyond targets_max. Any thread.
+  std::shared_ptr<TargetState> of(std::string_view name);
+  /// Null when nobody has sent to that name. Any thread.
+  std::shared_ptr<TargetState> find(std::string_view name) const;
+
+ private:
+  const std::size_t targets_max_;
+  const std::uint64_t instance_;
+  mutable std::mutex mutex_;
+  base::StringMap<std::shared_ptr<TargetState>> by_name_;
+};
+
+}  // namespace distflow::runtime

@@ -1,0 +1,251 @@
+#include "runtime/send/cross_thread_sends.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <barrier>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.hpp"
+#include "framing/frame.hpp"
+#include "tests/base/seed.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+using Added = ThreadLane::Added;
+
+class CrossThreadSendsTest : public ::testing::Test {
+ protected:
+  struct Taken {
+    std::string target;
+    std::uint64_t version;
+    std::vector<std::string> bodies;  // of one run, in order
+  };
+
+  static transport::EncodedFrame encode(ThreadLane& lane, std::string_view body) {
+    lane.prepare();
+    lane.out.begin_frame();
+    lane.out.append(body);
+    return lane.out.end_frame();
+  }
+
+  Added add(std::string_view body) { return add(target_, 1, body); }
+  Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view body) {
+    ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends_);
+    return lane->add(target, version, encode(*lane, body));
+  }
+  Added park(std::string_view payload) {
+    return CrossThreadSends::lane_of_this_thread(cross_thread_sends_)
+        ->add_parked(target_, {.payload = std::string(payload), .extension = {}, .timestamp = 1});
+  }
+
+  static std::vector<std::string> bodies(const FrameBatch& run, const transport::EncodedRun& frames) {
+    if (run.parked) return {"parked " + run.parked->payload};
+    std::vector<std::string> all;
+    for (std::string_view rest = frames.bytes; !rest.empty();) {
+      const std::uint32_t size = framing::read_header(rest.data());
+      all.emplace_back(rest.substr(framing::kHeaderSize, size));
+      rest.remove_prefix(framing::kHeaderSize + size);
+    }
+    EXPECT_EQ(all.size(), frames.count);
+    return all;
+  }
+
+  std::vector<Taken> drain(std::uint64_t messages_max = 1000) {
+    std::vector<Taken> taken;
+    cross_thread_sends_->drain(messages_max, [&](const FrameBatch& run, const transport::EncodedRun& frames) {
+      taken.push_back({run.target->name, run.version, bodies(run, frames)});
+    });
+    return taken;
+  }
+
+  std::vector<std::string> drain_bodies() {
+    std::vector<std::string> all;
+    for (const Taken& taken : drain()) all.insert(all.end(), taken.bodies.begin(), taken.bodies.end());
+    return all;
+  }
+
+  std::shared_ptr<base::ChunkPool> pool_ =
+      std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 4096, .chunk_count_max = 64});
+  std::shared_ptr<CrossThreadSends> cross_thread_sends_ = std::make_shared<CrossThreadSends>(pool_, 1 << 20);
+  std::shared_ptr<TargetState> target_ = std::make_shared<TargetState>("pong", 1);
+  std::shared_ptr<TargetState> other_ = std::make_shared<TargetState>("pang", 1);
+};
+
+using Bodies = std::vector<std::string>;
+
+TEST_F(CrossThreadSendsTest, frames_to_one_target_are_taken_as_one_run) {
+  EXPECT_EQ(add("one"), Added::announced);
+  EXPECT_EQ(add("two"), Added::held);
+  const std::vector<Taken> taken = drain();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].target, "pong");
+  EXPECT_EQ(taken[0].bodies, (Bodies{"one", "two"}));
+}
+
+TEST_F(CrossThreadSendsTest, a_run_that_the_loop_holds_goes_on_without_an_announcement) {
+  add("one");
+  EXPECT_EQ(drain_bodies(), Bodies{"one"});
+  EXPECT_EQ(add("two"), Added::held);
+  EXPECT_EQ(drain_bodies(), Bodies{"two"});
+}
+
+TEST_F(CrossThreadSendsTest, a_drain_that_says_no_has_let_go_and_the_next_frame_is_announced) {
+  const auto nothing = [](const FrameBatch&, const transport::EncodedRun&) {};
+  add("one");
+  EXPECT_TRUE(cross_thread_sends_->drain(1000, nothing));
+  EXPECT_FALSE(cross_thread_sends_->drain(1000, nothing));
+  EXPECT_EQ(add("two"), Added::announced);
+  EXPECT_EQ(drain_bodies(), Bodies{"two"});
+}
+
+TEST_F(CrossThreadSendsTest, another_target_or_version_begins_another_run_and_the_order_stays) {
+  add(target_, 1, "one");
+  add(other_, 1, "two");
+  add(target_, 1, "three");
+  add(target_, 2, "four");
+  const std::vector<Taken> taken = drain();
+  ASSERT_EQ(taken.size(), 4U);
+  EXPECT_EQ(taken[1].target, "pang");
+  EXPECT_EQ(taken[3].version, 2U);
+  EXPECT_EQ(taken[3].bodies, Bodies{"four"});
+}
+
+TEST_F(CrossThreadSendsTest, parked_messages_keep_their_place_among_the_others) {
+  add("one");
+  park("two");
+  add("three");
+  EXPECT_EQ(drain_bodies(), (Bodies{"one", "parked two", "three"}));
+}
+
+TEST_F(CrossThreadSendsTest, a_drain_stops_at_its_bound_and_goes_on_from_there) {
+  for (int i = 0; i < 4; ++i) add(i % 2 == 0 ? target_ : other_, 1, std::to_string(i));
+  EXPECT_EQ(drain(2).size(), 2U);
+  EXPECT_EQ(drain_bodies(), (Bodies{"2", "3"}));
+}
+
+TEST_F(CrossThreadSendsTest, at_its_bound_a_lane_refuses_until_something_is_taken) {
+  std::uint64_t added = 0;
+  while (add("x") != Added::full) ++added;
+  EXPECT_EQ(added, CrossThreadSends::kMessagesMax);
+  drain(1);
+  EXPECT_NE(add("x"), Added::full);
+}
+
+TEST_F(CrossThreadSendsTest, bytes_are_bounded_but_a_single_large_message_passes) {
+  const std::string large(600 * 1024, 'x');
+  EXPECT_EQ(add(large), Added::announced);
+  EXPECT_EQ(add(large), Added::full);
+  drain();
+  EXPECT_EQ(add(std::string(2 * 1024 * 1024, 'x')), Added::announced);
+}
+
+TEST_F(CrossThreadSendsTest, what_was_taken_and_let_go_pins_no_more_than_the_chunk_being_filled) {
+  add(std::string(3000, 'x'));
+  add(std::string(3000, 'x'));
+  EXPECT_EQ(pool_->leased(), 1U);
+  for (int i = 0; i < 1000; ++i) {
+    while (!drain().empty()) {
+    }
+    add(std::string(100, 'x'));
+  }
+  EXPECT_EQ(pool_->leased(), 1U);
+}
+
+TEST_F(CrossThreadSendsTest, a_thread_that_sends_little_at_a_time_takes_nothing_from_the_pool) {
+  for (int i = 0; i < 1000; ++i) {
+    add(std::string(1000, 'x'));
+    while (!drain().empty()) {
+    }
+  }
+  EXPECT_EQ(pool_->leased(), 0U);
+}
+
+TEST_F(CrossThreadSendsTest, a_thread_that_ends_pins_no_chunk_once_its_frames_are_taken) {
+  std::thread([&] {
+    for (int i = 0; i < 3; ++i) add(std::string(3000, 'x'));
+  }).join();
+  EXPECT_GT(pool_->leased(), 0U);
+  while (!drain().empty()) {
+  }
+  EXPECT_EQ(pool_->leased(), 0U);
+}
+
+TEST_F(CrossThreadSendsTest, no_lane_is_lost_when_threads_begin_and_end_together) {
+  constexpr std::size_t kAtOnce = 16;
+  for (int round = 0; round < 200; ++round) {
+    std::barrier all_have_one(std::ptrdiff_t{kAtOnce});
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      threads.emplace_back([&] {
+        add("x");
+        all_have_one.arrive_and_wait();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    while (!drain().empty()) {
+    }
+  }
+  EXPECT_LE(cross_thread_sends_->lane_count(), kAtOnce);
+}
+
+TEST_F(CrossThreadSendsTest, a_thread_gets_the_lane_of_one_that_has_ended) {
+  ThreadLane* first = nullptr;
+  ThreadLane* second = nullptr;
+  std::thread([&] { first = CrossThreadSends::lane_of_this_thread(cross_thread_sends_); }).join();
+  std::thread([&] { second = CrossThreadSends::lane_of_this_thread(cross_thread_sends_); }).join();
+  EXPECT_EQ(first, second);
+}
+
+TEST_F(CrossThreadSendsTest, a_thread_adds_nothing_to_a_run_of_the_one_that_had_its_lane) {
+  std::thread([&] { EXPECT_EQ(add("one"), Added::announced); }).join();
+  std::thread([&] { EXPECT_EQ(add("two"), Added::announced); }).join();
+  EXPECT_EQ(drain_bodies(), (Bodies{"one", "two"}));
+}
+
+TEST_F(CrossThreadSendsTest, what_many_threads_add_while_the_loop_drains_comes_once_and_in_each_threads_order) {
+  constexpr int kThreads = 3;
+  constexpr int kMessages = 20000;
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  std::atomic<int> adding = kThreads;
+  std::atomic<std::uint64_t> announced = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      base::Random random(seed.value() + static_cast<std::uint64_t>(thread));
+      for (int i = 0; i < kMessages;) {
+        const std::string body = std::to_string(thread) + " " + std::to_string(i);
+        const Added added = random.chance(0.01) ? park(body) : add(random.chance(0.9) ? target_ : other_, 1, body);
+        if (added == Added::announced) announced.fetch_add(1);
+        if (added != Added::full) ++i;
+      }
+      adding.fetch_sub(1);
+    });
+  }
+  std::array<int, kThreads> next{};
+  std::uint64_t announced_seen = 0;
+  for (bool is_last = false; !is_last;) {
+    is_last = adding.load() == 0;
+    // A loop that was told no sleeps until something is announced: what was added unannounced would be lost.
+    if (!is_last && announced.load() == announced_seen) continue;
+    announced_seen = announced.load();
+    while (cross_thread_sends_->drain(100, [&](const FrameBatch& run, const transport::EncodedRun& frames) {
+      for (std::string body : bodies(run, frames)) {
+        if (body.starts_with("parked ")) body.erase(0, 7);
+        const int thread = body[0] - '0';
+        EXPECT_EQ(body.substr(2), std::to_string(next[static_cast<std::size_t>(thread)]++));
+      }
+    })) {
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const int count : next) EXPECT_EQ(count, kMessages);
+}
+
+}  // namespace
+}  // namespace distflow::runtime
