@@ -113,7 +113,7 @@ class Network {
   [[nodiscard]] Stream& stream(StreamId id) { return *streams_[id]; }
   void accept(EndId end, Process& process, int fd);
   /// The user who opened or accepted that end, as the other one is told.
-  [[nodiscard]] PeerOwner owner_of(EndId end);
+  [[nodiscard]] PeerOwner owner_of(EndId id);
   /// Takes bytes, as many as there is room for; -1 with errno.
   std::ptrdiff_t send(EndId end, std::span<const Piece> pieces, std::size_t offset);
   std::ptrdiff_t receive(EndId end, char* out, std::size_t size);

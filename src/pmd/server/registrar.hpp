@@ -109,7 +109,7 @@ class Registrar final : private StoreObserver {
 
   /// The registration whose proposal is on the call stack, and what was decided of it there.
   struct Proposing {
-    Proposing(PendingRegistration& proposed, Proposing*& place_) : registration(proposed), place(place_) {
+    Proposing(PendingRegistration& proposed, Proposing*& its_place) : registration(proposed), place(its_place) {
       place = this;
     }
     Proposing(const Proposing&) = delete;
