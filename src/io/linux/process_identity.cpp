@@ -42,4 +42,10 @@ std::string process_identity() {
          std::string(name_space.data(), static_cast<std::size_t>(size)) + " started " + std::to_string(start) + '\n';
 }
 
+std::filesystem::path executable_path() {
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path() : path;
+}
+
 }  // namespace distflow::io::platform

@@ -1,4 +1,4 @@
-// What POSIX leaves to each system. Declared once here; answered once per system, in its backend's folder.
+// What POSIX leaves to each system. Declared once here; answered once per system, in its folder (linux, bsd).
 //
 // Stateless; any thread.
 #pragma once

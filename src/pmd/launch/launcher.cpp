@@ -14,8 +14,8 @@
 #include <system_error>
 #include <vector>
 
+#include "io/posix/process_identity.hpp"
 #include "pmd/launch/detached_process.hpp"
-#include "pmd/launch/executable_path.hpp"
 #include "pmd/launch/installed_pmd.hpp"
 #include "pmd/launch/own_daemons.hpp"
 
@@ -41,7 +41,7 @@ Result<std::string> absolute_text(const fs::path& path) {
 }
 
 fs::path beside_this_executable() {
-  const fs::path self = executable_path();
+  const fs::path self = io::platform::executable_path();
   return self.empty() ? fs::path() : self.parent_path() / kProgram;
 }
 
