@@ -18,9 +18,11 @@ namespace distflow::pmd {
 namespace {
 
 using namespace test;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 using Status = Decision::Status;
@@ -360,6 +362,16 @@ TEST_F(HeldStore, a_node_of_another_host_is_there_as_any_other) {
   EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr(R"("event":"peer:leave","peer":{"nodeId":"far")")));
   EXPECT_TRUE(store().announce_end("far")) << "and is told of twice";
   EXPECT_EQ(registry().revision(), 2u);
+}
+
+TEST_F(HeldStore, a_user_of_another_host_is_nobody_here) {
+  protocol::NodeInfo node = elsewhere("far", "pong");
+  node.caps = {"both"};
+  node.uid = 1001;
+  EXPECT_TRUE(announce(node));
+  const auto asker = pmd->connect();
+  EXPECT_THAT(pmd->ask(asker, resolve_text("pong")), AllOf(HasSubstr("far"), Not(HasSubstr("uid"))));
+  EXPECT_THAT(pmd->ask(asker, request_text("list")), Not(HasSubstr("uid")));
 }
 
 TEST_F(HeldStore, a_node_of_another_host_that_moves_leaves_and_joins) {

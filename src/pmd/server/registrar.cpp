@@ -347,7 +347,9 @@ bool Registrar::on_entry(const protocol::NodeInfo& node) {
   if (is_stopped_) return false;
   Registry::Outcome outcome{Registry::Status::full, nullptr};
   const auto take_up = [&] {
-    Registry::Change change = Registry::change_of(kStoreOwner, {.node = node}, node.last_heartbeat_ms);
+    protocol::NodeInfo known = node;
+    known.uid.reset();  // another machine's user with that number is not this machine's
+    Registry::Change change = Registry::change_of(kStoreOwner, {.node = std::move(known)}, node.last_heartbeat_ms);
     outcome = registry_.apply(change, reactor_.now(), node.last_heartbeat_ms);
     while (outcome.status == Registry::Status::alias_in_use) {
       evict(*outcome.entry, node);

@@ -3,8 +3,7 @@
 // Pure: no I/O and no clock, it is told the time. One thread. It is the view that look-ups, lists and watchers read;
 // who gets a name is decided by a RegistryStore (registry_store.hpp), to which an entry of kStoreOwner belongs.
 //   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing. It is given
-//   up
-//      to another owner only when its own is gone, or for the secret that it was registered with.
+//      up to another owner only when its own is gone, or for the secret that it was registered with.
 //   2. No two entries have the same nodeId, no two the same alias.
 //   3. A registration replaces the node's entry as a whole; the entry keeps its place in the order of registration.
 //   4. Only an entry that declared a TTL, or has sent a heartbeat since it was registered, ever expires.

@@ -7,25 +7,23 @@
 //      out decides `unavailable`, within a time of its own.
 //   2. on_decided(), on_entry() and on_gone() come in the order in which what they tell took effect in the store. That
 //      need not be the order of the proposals. But for a ticket inside its propose(), none comes from inside a call.
-//   3. A release takes effect before what is proposed after it. It cannot be refused: the store repeats it for as long
-//   as
-//      that takes. Of another owner's claim it takes nothing.
-//   4. on_entry() and on_gone() tell what others did. A claim of this server's that was accepted is not told again.
+//   3. A release takes effect before what is proposed after it. It cannot be refused: the store repeats it until it
+//      has taken effect. Of another owner's claim it takes nothing.
+//   4. on_entry() and on_gone() report what others did. A claim of this server's that was accepted is not reported.
 //   5. After stop() nothing is told. What this server has in the store ends, as after release_owner() for all of them.
 // The server keeps to this:
 //   6. No two tickets that are undecided share an alias or a nodeId. A further claim to such a name waits for the
 //      decision, in the order of arrival, and is refused, or proposed, after it.
-//   7. What was accepted is in the view, answered and announced before on_decided() returns. If the view has no room
-//   for
-//      it the claim is released, with what the node had before.
-//   8. What the store tells is last: an entry takes its names from whoever has them in the view, who is told.
+//   7. What was accepted is in the view, answered and announced before on_decided() returns. If the view has no room,
+//      the claim is released, with what the node had before.
+//   8. What the store reports is last: an entry takes its names from the nodes that have them in the view, and those
+//      are notified. Its uid is dropped: a number of a user counts on its own machine only.
 // Between the proposal and the decision,
 //   9. the connection ends: release_owner() gives up its claims, decided or not. A decision that comes nevertheless is
 //      ignored. An end that only reading would find is seen after the decision.
 //  10. a TTL ends: a node whose registration is proposed anew does not expire; refused, it has its whole TTL again.
-//  11. the node unregisters: over the same connection that is read after the decision. Over the one that the claim
-//  takes
-//      the node from, the earlier entry leaves at once, and the claim stays.
+//  11. the node unregisters: over the same connection, that is read after the decision. Over the connection that the
+//      claim takes the node from, the earlier entry leaves at once, and the claim stays.
 //  12. the server ends: the claim is not answered, its connection is closed.
 // Use: class EtcdStore final : public RegistryStore { ... };  Server server(reactor, log, options, &store);
 #pragma once

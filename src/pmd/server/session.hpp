@@ -9,12 +9,10 @@
 //      been queued of them does.
 //   3. Above reply_backlog_pause no more requests are read until the peer has taken what it asked for.
 //   4. An answer with all nodes is sent in pieces, over turns. Nothing else is sent in between, and no more requests
-//   are
-//      read, nor is the end of the stream, until all of it is queued.
+//      are read, nor is the end of the stream, until all of it is queued.
 //   5. A run handles at most kRequestsPerRun requests; the rest of it is left to a later turn.
-//   6. on_request() and on_run_end() may throw std::bad_alloc: the connection is closed, and counted. The host's other
-//   calls
-//      must not throw.
+//   6. on_request() and on_run_end() may throw std::bad_alloc: the connection is closed, and counted. The host's
+//      other calls must not throw.
 //   7. on_session_closed is the last call to the host, and comes once.
 // Use: session.open(stream); ... session.reply(frame);
 #pragma once

@@ -3,9 +3,8 @@
 // Loop thread only.
 //   1. Whoever drops messages of a peer counts them in its Traffic, which tells of them here. Whoever drops messages to
 //      a name that leads to no peer tells of them himself.
-//   2. What has been told is remembered in the Traffic and in what is kept for the name: it has their bounds and takes
-//   no
-//      memory of its own. Peers that are counted together are told of together.
+//   2. What has been told is remembered in the Traffic and in what is kept for the name: it has their bounds and
+//      takes no memory of its own. Peers that are counted together are told of together.
 //   3. What comes after the first is told at level debug. Warnings are at most kWarningsMax in kInterval, debug lines
 //      kDebugLinesMax; how many were left out is said as soon as one is written again.
 //   4. What a shutdown discards is not told here: NodeHost sums it up in one line.
