@@ -25,7 +25,7 @@
 #include "pmd/server/server.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/peers/accepted_connections.hpp"
-#include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 #include "runtime/send/frame_writer.hpp"
 #include "tests/support/lone_directory.hpp"
 #include "tests/support/memory_backend.hpp"
@@ -119,7 +119,7 @@ void pass_mailbox() {
             .text_size = 16 + 128,
             .from_size = 16,
             .extension_size = 0});
-  runtime::Mailbox mailbox({.producers = base::Sharing::one});
+  runtime::RingMailbox mailbox({.producers = base::Sharing::one});
   count([&] {
     for (std::size_t i = 0; i < kMessages / kRun; ++i) {
       DF_ASSERT(mailbox.push_run(run).accepted == kRun);

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "runtime/receive/mailbox_parts.hpp"
+#include "runtime/receive/ring_mailbox_parts.hpp"
 #include "tests/base/stalling_atomics.hpp"
 #include "tests/runtime/mail_maker.hpp"
 
 namespace distflow::runtime {
 namespace {
 
-using StallingMailbox = BasicMailbox<test::StallingAtomics>;
+using StallingMailbox = BasicRingMailbox<test::StallingAtomics>;
 constexpr std::uint32_t kMaxSize = 8;
 
 /// A full mailbox, whose consumer pops `pop` messages and releases them.

@@ -1,4 +1,4 @@
-#include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 
 #include <gtest/gtest.h>
 
@@ -68,7 +68,7 @@ class MailboxTest : public ::testing::Test {
 };
 
 TEST_F(MailboxTest, gives_messages_in_the_order_they_came) {
-  Mailbox mailbox({.max_size = 10});
+  RingMailbox mailbox({.max_size = 10});
   const PushResult result = mailbox.push_run(maker_.run(0, 5));
   EXPECT_EQ(result.accepted, 5U);
   EXPECT_EQ(result.dropped, 0U);
@@ -85,7 +85,7 @@ TEST_F(MailboxTest, gives_messages_in_the_order_they_came) {
 }
 
 TEST_F(MailboxTest, a_message_leases_its_chunk_until_it_is_released_and_nothing_else_is_there) {
-  Mailbox mailbox({.max_size = 10});
+  RingMailbox mailbox({.max_size = 10});
   mailbox.push_run(maker_.run(0, 3));
   EXPECT_FALSE(maker_.is_sole_leaseholder());
   const std::vector<Mail> mails = popped(mailbox, 3);
@@ -102,7 +102,7 @@ TEST_F(MailboxTest, a_message_leases_its_chunk_until_it_is_released_and_nothing_
 }
 
 TEST_F(MailboxTest, leases_of_a_chunk_go_back_before_messages_of_another_are_handled) {
-  Mailbox mailbox({.max_size = 10});
+  RingMailbox mailbox({.max_size = 10});
   mailbox.push_run(maker_.run(0, 2));
   mailbox.push_run(other_maker_.run(2, 1));
   EXPECT_EQ(handled(mailbox, 2), numbers(0, 2));
@@ -113,7 +113,7 @@ TEST_F(MailboxTest, leases_of_a_chunk_go_back_before_messages_of_another_are_han
 }
 
 TEST_F(MailboxTest, a_chunk_may_have_any_number_of_messages) {
-  Mailbox mailbox({.max_size = 10});
+  RingMailbox mailbox({.max_size = 10});
   const std::vector<Mail> run = maker_.run(0, 7);
   for (int i = 0; i < 1000; ++i) {
     EXPECT_EQ(mailbox.push_run(run).accepted, 7U);
@@ -133,7 +133,7 @@ TEST_F(MailboxTest, one_message_of_another_sender_or_chunk_is_told_apart_whereve
       MailMaker other_maker(is_of_other_sender ? other_sender : sender, "x");
       std::vector<Mail> run = maker.run(0, k_size);
       run[place] = other_maker.run(static_cast<std::int64_t>(place), 1).front();
-      Mailbox mailbox({.max_size = k_size});
+      RingMailbox mailbox({.max_size = k_size});
       EXPECT_EQ(mailbox.push_run(run).accepted, k_size);
       EXPECT_EQ(read(other_sender.received), is_of_other_sender ? 1U : 0U) << place;
       const std::size_t charge = std::accumulate(run.begin(), run.end(), std::size_t{0},
@@ -151,7 +151,7 @@ TEST_F(MailboxTest, one_message_of_another_sender_or_chunk_is_told_apart_whereve
 
 TEST_F(MailboxTest, its_high_water_is_its_largest_size_whatever_was_popped_in_between) {
   for (const base::Sharing producers : {base::Sharing::one, base::Sharing::several}) {
-    Mailbox mailbox({.max_size = 30, .producers = producers});
+    RingMailbox mailbox({.max_size = 30, .producers = producers});
     std::size_t highest = 0;
     std::size_t size = 0;
     for (const std::size_t count : {1U, 1U, 1U, 5U, 2U, 9U, 1U, 3U, 16U, 4U}) {
@@ -168,7 +168,7 @@ TEST_F(MailboxTest, its_high_water_is_its_largest_size_whatever_was_popped_in_be
 }
 
 TEST_F(MailboxTest, drop_newest_keeps_what_waits_and_counts_the_rest_by_sender) {
-  Mailbox mailbox({.max_size = 4, .overflow = Overflow::drop_newest});
+  RingMailbox mailbox({.max_size = 4, .overflow = Overflow::drop_newest});
   mailbox.push_run(other_maker_.run(100, 3));
   const PushResult result = mailbox.push_run(maker_.run(0, 5));
   EXPECT_EQ(result.accepted, 1U);
@@ -183,7 +183,7 @@ TEST_F(MailboxTest, drop_newest_keeps_what_waits_and_counts_the_rest_by_sender) 
 }
 
 TEST_F(MailboxTest, drop_oldest_makes_room_and_counts_against_the_sender_of_what_goes) {
-  Mailbox mailbox({.max_size = 4, .overflow = Overflow::drop_oldest});
+  RingMailbox mailbox({.max_size = 4, .overflow = Overflow::drop_oldest});
   mailbox.push_run(other_maker_.run(100, 3));
   const PushResult result = mailbox.push_run(maker_.run(0, 3));
   EXPECT_EQ(result.accepted, 3U);
@@ -195,7 +195,7 @@ TEST_F(MailboxTest, drop_oldest_makes_room_and_counts_against_the_sender_of_what
 }
 
 TEST_F(MailboxTest, drop_oldest_keeps_the_end_of_a_run_longer_than_the_mailbox) {
-  Mailbox mailbox({.max_size = 3, .overflow = Overflow::drop_oldest});
+  RingMailbox mailbox({.max_size = 3, .overflow = Overflow::drop_oldest});
   mailbox.push_run(maker_.run(0, 100));
   EXPECT_EQ(handled(mailbox, 10), numbers(97, 3));
   EXPECT_EQ(read(sender_.received), 100U);
@@ -203,7 +203,7 @@ TEST_F(MailboxTest, drop_oldest_keeps_the_end_of_a_run_longer_than_the_mailbox) 
 }
 
 TEST_F(MailboxTest, block_leaves_the_rest_with_the_caller_and_tells_it_of_room_at_half) {
-  Mailbox mailbox({.max_size = 4, .overflow = Overflow::block});
+  RingMailbox mailbox({.max_size = 4, .overflow = Overflow::block});
   Signal room;
   mailbox.on_room(room.delegate());
   const std::vector<Mail> run = maker_.run(0, 6);
@@ -225,7 +225,7 @@ TEST_F(MailboxTest, block_leaves_the_rest_with_the_caller_and_tells_it_of_room_a
 TEST_F(MailboxTest, bytes_bound_what_waits_and_what_is_handled) {
   const Mail mail = maker_.one(std::string(1000, 'x'));
   ASSERT_EQ(mail.charge(), 64U + 1 + 1000 + MailMaker::kExtension.size());
-  Mailbox mailbox({.max_size = 100, .bytes_max = 3 * mail.charge() - 1});
+  RingMailbox mailbox({.max_size = 100, .bytes_max = 3 * mail.charge() - 1});
   const std::vector<Mail> run(3, mail);
   EXPECT_EQ(mailbox.push_run(run).accepted, 2U);
   EXPECT_EQ(mailbox.bytes(), 2 * mail.charge());
@@ -240,7 +240,7 @@ TEST_F(MailboxTest, bytes_bound_what_waits_and_what_is_handled) {
 TEST_F(MailboxTest, drop_oldest_makes_room_in_bytes_too) {
   const Mail small = maker_.one("1");
   const Mail large = other_maker_.one(std::string(190, 'x'));
-  Mailbox mailbox({.bytes_max = 4 * small.charge(), .overflow = Overflow::drop_oldest});
+  RingMailbox mailbox({.bytes_max = 4 * small.charge(), .overflow = Overflow::drop_oldest});
   mailbox.push_run(std::vector<Mail>(4, small));
   ASSERT_LE(large.charge(), 4 * small.charge());
   EXPECT_EQ(mailbox.push_run({&large, 1}).accepted, 1U);
@@ -251,7 +251,7 @@ TEST_F(MailboxTest, drop_oldest_makes_room_in_bytes_too) {
 
 TEST_F(MailboxTest, drop_oldest_drops_no_more_than_what_lacks) {
   const Mail large = other_maker_.one(std::string(200, 'x'));
-  Mailbox mailbox({.bytes_max = 2 * large.charge(), .overflow = Overflow::drop_oldest});
+  RingMailbox mailbox({.bytes_max = 2 * large.charge(), .overflow = Overflow::drop_oldest});
   mailbox.push_run(std::vector<Mail>(2, large));
   EXPECT_EQ(mailbox.push_run(maker_.run(0, 3)).accepted, 3U);
   EXPECT_EQ(read(other_sender_.dropped_mailbox_oldest), 1U);
@@ -259,7 +259,7 @@ TEST_F(MailboxTest, drop_oldest_drops_no_more_than_what_lacks) {
 
 TEST_F(MailboxTest, what_can_never_fit_is_dropped_in_every_policy_and_the_rest_goes_on) {
   for (const Overflow overflow : {Overflow::drop_newest, Overflow::drop_oldest, Overflow::block}) {
-    Mailbox mailbox({.bytes_max = 500, .overflow = overflow});
+    RingMailbox mailbox({.bytes_max = 500, .overflow = overflow});
     const std::vector<Mail> run = {maker_.one("1"), maker_.one(std::string(500, 'x')), maker_.one("2")};
     const PushResult result = mailbox.push_run(run);
     EXPECT_EQ(result.accepted, 2U);
@@ -273,7 +273,7 @@ TEST_F(MailboxTest, what_can_never_fit_is_dropped_in_every_policy_and_the_rest_g
 
 TEST_F(MailboxTest, drop_oldest_does_not_wait_for_what_is_being_handled) {
   const Mail mail = maker_.one(std::string(100, 'x'));
-  Mailbox mailbox({.bytes_max = mail.charge(), .overflow = Overflow::drop_oldest});
+  RingMailbox mailbox({.bytes_max = mail.charge(), .overflow = Overflow::drop_oldest});
   mailbox.push_run({&mail, 1});
   const std::vector<Mail> mails = popped(mailbox, 1);
   EXPECT_EQ(mailbox.push_run({&mail, 1}).dropped, 1U);
@@ -284,7 +284,7 @@ TEST_F(MailboxTest, drop_oldest_does_not_wait_for_what_is_being_handled) {
 TEST_F(MailboxTest, under_pressure_messages_are_copied_out_of_their_chunk) {
   base::ChunkPool pool({.chunk_size = 100000, .chunk_count_max = 2});
   {
-    Mailbox mailbox({.max_size = 100});
+    RingMailbox mailbox({.max_size = 100});
     mailbox.push_run(maker_.run(0, 40, &pool));
     EXPECT_FALSE(maker_.is_sole_leaseholder());
     mailbox.push_run(maker_.run(40, 40, &pool));
@@ -305,7 +305,7 @@ TEST_F(MailboxTest, under_pressure_messages_are_copied_out_of_their_chunk) {
 
 TEST_F(MailboxTest, a_full_mailbox_under_pressure_takes_what_fits_and_copies_that) {
   base::ChunkPool pool({.chunk_size = 100000, .chunk_count_max = 1});
-  Mailbox mailbox({.max_size = 5});
+  RingMailbox mailbox({.max_size = 5});
   const PushResult result = mailbox.push_run(maker_.run(0, 50, &pool));
   EXPECT_EQ(result.accepted, 5U);
   EXPECT_EQ(result.dropped, 45U);
@@ -315,7 +315,7 @@ TEST_F(MailboxTest, a_full_mailbox_under_pressure_takes_what_fits_and_copies_tha
 }
 
 TEST_F(MailboxTest, what_is_discarded_is_counted_and_gives_its_leases_back) {
-  Mailbox mailbox({.max_size = 100});
+  RingMailbox mailbox({.max_size = 100});
   mailbox.push_run(maker_.run(0, 50));
   mailbox.push_run(other_maker_.run(0, 20));
   EXPECT_EQ(mailbox.discard_all(), 70U);
@@ -327,7 +327,7 @@ TEST_F(MailboxTest, what_is_discarded_is_counted_and_gives_its_leases_back) {
 
 TEST_F(MailboxTest, its_end_gives_back_what_is_still_inside) {
   {
-    Mailbox mailbox({.max_size = 100});
+    RingMailbox mailbox({.max_size = 100});
     mailbox.push_run(maker_.run(0, 50));
   }
   EXPECT_EQ(waiting(sender_), 0U);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 #include "tests/base/seed.hpp"
 #include "tests/runtime/mail_maker.hpp"
 
@@ -65,7 +65,7 @@ class MailboxThreads : public ::testing::TestWithParam<Overflow> {
   std::array<PeerCounters, kProducers> senders_;
   // A chunk for each producer, so that the pool is under pressure now and then.
   base::ChunkPool pool_{{.chunk_size = 2000, .chunk_count_max = kProducers}};
-  Mailbox mailbox_{{.max_size = kMaxSize, .bytes_max = kBytesMax, .overflow = GetParam()}};
+  RingMailbox mailbox_{{.max_size = kMaxSize, .bytes_max = kBytesMax, .overflow = GetParam()}};
   std::atomic<int> rooms_{0};
   std::atomic<std::size_t> producing_{kProducers};
 };
@@ -109,7 +109,7 @@ TEST_P(MailboxThreads, keep_each_senders_order_the_bounds_and_the_conservation_l
 
 /// One producer and a consumer that rests whenever nothing is there, each of which goes on only when the other lets it.
 void pass_all_through(MailboxOptions options, std::uint64_t seed) {
-  Mailbox mailbox(options);
+  RingMailbox mailbox(options);
   std::atomic<int> rooms{0};
   auto note_room = [&rooms] { ++rooms; };
   mailbox.on_room(base::Delegate<void()>::of(note_room));

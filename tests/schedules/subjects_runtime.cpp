@@ -3,7 +3,7 @@
 #include <string>
 
 #include "base/sleep_flag.hpp"
-#include "runtime/receive/mailbox_parts.hpp"
+#include "runtime/receive/ring_mailbox_parts.hpp"
 #include "runtime/send/run_extent.hpp"
 #include "tests/runtime/mail_maker.hpp"
 #include "tests/schedules/model_atomics.hpp"
@@ -80,7 +80,7 @@ class MailboxWorld {
   runtime::PeerCounters sender_;
   MailMaker maker_{sender_};
   std::vector<Mail> mails_ = maker_.run(0, kMessages);
-  runtime::BasicMailbox<ModelAtomics> mailbox_;
+  runtime::BasicRingMailbox<ModelAtomics> mailbox_;
   base::SleepFlag<ModelAtomics> asleep_;
   ModelAtomics::Atomic<int> has_produced_;
   Bell room_;
@@ -171,7 +171,7 @@ class RoomTaskWorld {
   runtime::PeerCounters sender_;
   MailMaker maker_{sender_};
   std::vector<Mail> mails_ = maker_.run(0, kMessages);
-  runtime::BasicMailbox<ModelAtomics> mailbox_{
+  runtime::BasicRingMailbox<ModelAtomics> mailbox_{
       {.max_size = 2, .overflow = Overflow::block, .producers = base::Sharing::one}};
   base::BoundedQueue<int, ModelAtomics> tasks_{{.max_size = 1, .poppers = base::Sharing::one}};
   base::SleepFlag<ModelAtomics> loop_asleep_;

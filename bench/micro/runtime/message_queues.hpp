@@ -10,7 +10,7 @@
 #include <cstddef>
 
 #include "bench/micro/runtime/plain_ring.hpp"
-#include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 #include "tests/support/sample_frames.hpp"
 
 namespace distflow::bench {
@@ -30,7 +30,7 @@ class MailboxQueue {
 
  private:
   // When it is full it leaves the rest with the producer, as the others do.
-  runtime::Mailbox mailbox_{
+  runtime::RingMailbox mailbox_{
       {.max_size = PlainRing::kSize, .overflow = Overflow::block, .producers = base::Sharing::one}};
 };
 

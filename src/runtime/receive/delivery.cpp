@@ -9,17 +9,19 @@
 
 #include "io/clock.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 
 namespace distflow::runtime {
 namespace {
 
 thread_local const Delivery* dispatcher_of_this_thread = nullptr;
 
-MailboxOptions mailbox_options(const MailboxLimits& limits) {
-  return {.max_size = limits.max_size,
-          .bytes_max = limits.bytes_max,
-          .overflow = limits.overflow,
-          .producers = base::Sharing::one};  // the loop's thread
+std::unique_ptr<Mailbox> make_mailbox(const MailboxLimits& limits) {
+  const MailboxOptions options{.max_size = limits.max_size,
+                               .bytes_max = limits.bytes_max,
+                               .overflow = limits.overflow,
+                               .producers = base::Sharing::one};  // the loop's thread
+  return std::make_unique<RingMailbox>(options);
 }
 
 Message to_message(const Mail& mail, std::string_view node_id) {
@@ -57,14 +59,14 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
       log_(log),
       has_thread_(options.threading == Threading::dispatcher),
       on_room_(on_room),
-      mailbox_(mailbox_options(options.mailbox)),
+      mailbox_(make_mailbox(options.mailbox)),
       exception_log_(5, base::seconds(10)),
       spin_advice_(options.spin),
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
   room_.on_turn_end = on_room_;
-  mailbox_.on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
+  mailbox_->on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
 }
 
 Result<void> Delivery::start() {
@@ -82,7 +84,7 @@ Result<void> Delivery::start() {
 Delivery::~Delivery() {
   request_stop();
   if (thread_.joinable()) thread_.join();
-  mailbox_.discard_all();  // tells of room, which puts off work
+  mailbox_->discard_all();  // tells of room, which puts off work
   wake_.unlink();
   run_put_off_.unlink();
   room_.unlink();
@@ -90,14 +92,14 @@ Delivery::~Delivery() {
 
 std::size_t Delivery::deliver(std::span<const Mail> run) {
   if (!has_thread_ && handler_ && !is_stopping_.load(std::memory_order_relaxed)) {
-    if (mailbox_.size() > 0) drain_mailbox();
+    if (mailbox_->size() > 0) drain_mailbox();
     handle_directly(run);
     return run.size();
   }
-  const PushResult result = mailbox_.push_run(run);
+  const PushResult result = mailbox_->push_run(run);
   if (has_thread_) {
     // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
-    mailbox_.size() * 2 < mailbox_.options().max_size ? reactor_.defer(wake_) : wake_dispatcher();
+    mailbox_->size() * 2 < mailbox_->options().max_size ? reactor_.defer(wake_) : wake_dispatcher();
   }
   return result.accepted + result.dropped;
 }
@@ -138,10 +140,10 @@ void Delivery::note_exception(const char* what) {
 void Delivery::drain_mailbox() {
   std::array<Mail, kRunMax> run;  // filled up to `count`
   while (handler_ && !is_stopping_.load(std::memory_order_acquire)) {
-    const std::size_t count = mailbox_.pop_run(run);
+    const std::size_t count = mailbox_->pop_run(run);
     if (count == 0) return;
     handle_run(std::span(run).first(count));
-    mailbox_.release_run(std::span(run).first(count));
+    mailbox_->release_run(std::span(run).first(count));
   }
 }
 
@@ -250,7 +252,7 @@ void Delivery::dispatch() {
   while (!is_stopping_.load(std::memory_order_acquire)) {
     tell_room_owed();
     const bool had_tasks = run_tasks();
-    const std::size_t waiting = handler_ ? mailbox_.size() : 0;
+    const std::size_t waiting = handler_ ? mailbox_->size() : 0;
     if (waiting > 0) {
       drain_mailbox();
     } else if (owes_room_) {
@@ -275,7 +277,7 @@ void Delivery::wake_dispatcher() {
 }
 
 bool Delivery::has_work() const {
-  return (handler_ && mailbox_.size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
+  return (handler_ && mailbox_->size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
 }
 
 bool Delivery::finds_work_spinning() {

@@ -81,7 +81,7 @@ class Delivery {
   /// After request_stop(): waits until the second thread has ended, for as long as the handler takes that runs there.
   void join();
   /// Drops what waits, counted as shutdown. Only when no handler runs.
-  void discard() { mailbox_.discard_all(); }
+  void discard() { mailbox_->discard_all(); }
   /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
   /// hold may call anything as it is destroyed.
   void forget_handlers();
@@ -93,7 +93,7 @@ class Delivery {
   // Any thread.
   /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
   [[nodiscard]] bool is_dispatcher_asleep() const { return sleep_.seems_announced(); }
-  [[nodiscard]] const Mailbox& mailbox() const { return mailbox_; }
+  [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
 
@@ -128,7 +128,7 @@ class Delivery {
   const base::Log& log_;
   const bool has_thread_;
   const base::Delegate<void()> on_room_;
-  Mailbox mailbox_;
+  const std::unique_ptr<Mailbox> mailbox_;
 
   // The thread that handlers run on.
   MessageHandler handler_;

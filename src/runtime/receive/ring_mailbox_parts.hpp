@@ -1,127 +1,34 @@
-// What BasicMailbox does: for mailbox.cpp, which is what is shipped, and for tests that give it atomics of their own.
+// What BasicRingMailbox does: for ring_mailbox.cpp, which is what is shipped, and for tests that give it atomics of
+// their own.
 #pragma once
 
-#include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <memory>
 #include <utility>
+
+#include "runtime/receive/alike_mails.hpp"
 
 namespace distflow::runtime {
 namespace mailbox_detail {
 
-inline constexpr std::size_t kBatchMax = 32;  // messages moved at once through the stack
 inline constexpr int kEvictionAttempts = 64;  // at a queue whose oldest message is not to be had at once
-using MailBatch = std::array<Mail, kBatchMax>;
-
-/// The first messages of a run that share chunk and sender.
-struct Alike {
-  std::size_t count;
-  std::size_t charge;
-};
-
-/// Where a message lies and whom it is from, side by side, to be compared at once.
-using Origin [[gnu::vector_size(16)]] = std::uint64_t;
-static_assert(offsetof(Mail, chunk) == 0 && offsetof(Mail, sender) == 8 && sizeof(void*) == 8);
-
-/// Zeros where the message is of the same origin.
-inline Origin difference(const Mail& mail, Origin first) {
-  Origin origin;
-  std::memcpy(&origin, std::assume_aligned<alignof(Mail)>(&mail), sizeof origin);
-  return origin ^ first;
-}
-
-inline Origin difference_of_four(const Mail* mail, Origin first) {
-  return difference(mail[0], first) | difference(mail[1], first) | difference(mail[2], first) |
-         difference(mail[3], first);
-}
-
-inline std::size_t text_size_of_four(const Mail* mail) {
-  return std::size_t{mail[0].text_size} + mail[1].text_size + mail[2].text_size + mail[3].text_size;
-}
-
-inline bool is_zero(Origin origin) { return (origin[0] | origin[1]) == 0; }
-
-[[gnu::noinline]] inline Alike leading_alike_of_several(std::span<const Mail> run) {
-  const Origin first = difference(run.front(), Origin{});
-  const Mail* mail = run.data();
-  const Mail* const end = mail + run.size();
-  std::size_t text_size = 0;
-  // By eights, with one branch for all: nearly every run is alike throughout.
-  for (const Mail* const last_eight = end - run.size() % 8; mail != last_eight; mail += 8) {
-    if (!is_zero(difference_of_four(mail, first) | difference_of_four(mail + 4, first))) break;
-    text_size += text_size_of_four(mail) + text_size_of_four(mail + 4);
-  }
-  for (; mail != end && is_zero(difference(*mail, first)); ++mail) text_size += mail->text_size;
-  const auto count = static_cast<std::size_t>(mail - run.data());
-  return {count, text_size + count * sizeof(Mail)};
-}
-
-inline Alike leading_alike(std::span<const Mail> run) {
-  return run.size() == 1 ? Alike{1, run.front().charge()} : leading_alike_of_several(run);
-}
-
-/// The first messages of `batch` whose charge is within `room`.
-inline Alike leading_within(std::span<const Mail> batch, std::size_t room) {
-  Alike within{0, 0};
-  while (within.count < batch.size() && batch[within.count].charge() <= room - within.charge) {
-    within.charge += batch[within.count++].charge();
-  }
-  return within;
-}
-
-/// Calls `visit` with each part of `run` that shares chunk and sender, and with its charge.
-template <class Visit>
-void for_each_alike(std::span<const Mail> run, Visit visit) {
-  while (!run.empty()) {
-    const Alike alike = leading_alike(run);
-    visit(run.first(alike.count), alike.charge);
-    run = run.subspan(alike.count);
-  }
-}
-
-inline bool pins_scarce_memory(const base::Chunk& chunk) {
-  return chunk.home() != nullptr && chunk.home()->is_under_pressure();
-}
-
-/// Makes `copies` of messages, all in one chunk with one lease each; null without memory.
-inline base::Chunk* copy_out(std::span<const Mail> mails, std::size_t charge, MailBatch& copies) {
-  base::Chunk* chunk = base::Chunk::allocate(charge - mails.size() * sizeof(Mail));
-  if (chunk == nullptr) return nullptr;
-  char* out = chunk->data();
-  const auto copy = [&out](const char* text, std::size_t size) {
-    if (size > 0) std::memcpy(out, text, size);
-    return std::exchange(out, out + size);
-  };
-  for (std::size_t i = 0; i < mails.size(); ++i) {
-    Mail& mail = copies[i] = mails[i];
-    mail.chunk = chunk;
-    mail.from = copy(mail.from, mail.from_size);
-    mail.payload = copy(mail.payload, mail.payload_size);
-    mail.extension = copy(mail.extension, mail.extension_size);
-  }
-  return chunk;
-}
-
 }  // namespace mailbox_detail
 
 template <class Atomics>
-BasicMailbox<Atomics>::BasicMailbox(MailboxOptions options)
-    : options_(options),
+BasicRingMailbox<Atomics>::BasicRingMailbox(MailboxOptions options)
+    : Mailbox(options),
       queue_({.max_size = options.max_size,
               .producers = options.producers,
               .poppers = options.overflow == Overflow::drop_oldest ? base::Sharing::several : base::Sharing::one}),
       budget_(options.bytes_max, options.producers) {}
 
 template <class Atomics>
-BasicMailbox<Atomics>::~BasicMailbox() {
+BasicRingMailbox<Atomics>::~BasicRingMailbox() {
   discard_all();
 }
 
 template <class Atomics>
-PushResult BasicMailbox<Atomics>::push_run(std::span<const Mail> run) {
+PushResult BasicRingMailbox<Atomics>::push_run(std::span<const Mail> run) {
   if (run.empty()) return {};
   const std::size_t admitted = admit(run);
   return admitted == run.size() ? PushResult{.accepted = admitted} : push_rest(run.subspan(admitted), admitted);
@@ -129,7 +36,7 @@ PushResult BasicMailbox<Atomics>::push_run(std::span<const Mail> run) {
 
 /// For what was not admitted at once.
 template <class Atomics>
-PushResult BasicMailbox<Atomics>::push_rest(std::span<const Mail> run, std::size_t admitted) {
+PushResult BasicRingMailbox<Atomics>::push_rest(std::span<const Mail> run, std::size_t admitted) {
   PushResult result{.accepted = admitted};
   run = run.subspan(offer(run, result));
   if (run.empty()) return result;
@@ -144,20 +51,14 @@ PushResult BasicMailbox<Atomics>::push_rest(std::span<const Mail> run, std::size
   return result;
 }
 
-/// Counts for a producer. The only one there is needs no locked instruction.
 template <class Atomics>
-void BasicMailbox<Atomics>::count_pushed(Counter& counter, std::uint64_t n) const {
-  options_.producers == base::Sharing::one ? add_owned(counter, n) : add(counter, n);
-}
-
-template <class Atomics>
-void BasicMailbox<Atomics>::take_back_pushed(Counter& counter, std::uint64_t n) const {
+void BasicRingMailbox<Atomics>::take_back_pushed(Counter& counter, std::uint64_t n) const {
   count_pushed(counter, ~n + 1);
 }
 
 /// Takes the first messages of `run`, as far as there is room or room can be made; returns how many.
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::offer(std::span<const Mail> run, PushResult& result) {
+std::size_t BasicRingMailbox<Atomics>::offer(std::span<const Mail> run, PushResult& result) {
   std::size_t done = 0;
   int attempts = options_.overflow == Overflow::drop_oldest ? mailbox_detail::kEvictionAttempts : 1;
   while (done < run.size() && attempts > 0) {
@@ -178,7 +79,7 @@ std::size_t BasicMailbox<Atomics>::offer(std::span<const Mail> run, PushResult& 
 
 /// Queues the first messages of `run`, those that share chunk and sender and have room; returns how many.
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::admit(std::span<const Mail> run) {
+std::size_t BasicRingMailbox<Atomics>::admit(std::span<const Mail> run) {
   const bool is_scarce = mailbox_detail::pins_scarce_memory(*run.front().chunk);
   if (is_scarce) run = run.first(std::min(run.size(), mailbox_detail::kBatchMax));
   mailbox_detail::Alike batch = mailbox_detail::leading_alike(run);
@@ -192,7 +93,7 @@ std::size_t BasicMailbox<Atomics>::admit(std::span<const Mail> run) {
 
 /// Queues messages alike, whose charge is reserved; gives the charge of those back that find no room.
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::enqueue(std::span<const Mail> batch, std::size_t charge) {
+std::size_t BasicRingMailbox<Atomics>::enqueue(std::span<const Mail> batch, std::size_t charge) {
   base::Chunk& chunk = *batch.front().chunk;
   PeerCounters& sender = *batch.front().sender;
   // Before they are seen by the consumer, which may be done with them before push_run() is.
@@ -208,7 +109,7 @@ std::size_t BasicMailbox<Atomics>::enqueue(std::span<const Mail> batch, std::siz
 
 /// Undoes what was done for those messages of a batch that were not queued.
 template <class Atomics>
-void BasicMailbox<Atomics>::take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge) {
+void BasicRingMailbox<Atomics>::take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge) {
   base::Chunk& chunk = *batch.front().chunk;
   PeerCounters& sender = *batch.front().sender;
   const std::size_t refused = batch.size() - queued;
@@ -219,7 +120,7 @@ void BasicMailbox<Atomics>::take_back(std::span<const Mail> batch, std::size_t q
 }
 
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::enqueue_copies(std::span<const Mail> batch, std::size_t charge) {
+std::size_t BasicRingMailbox<Atomics>::enqueue_copies(std::span<const Mail> batch, std::size_t charge) {
   if (queue_.size() == options_.max_size) {
     budget_.cancel(charge);
     return 0;
@@ -235,7 +136,7 @@ std::size_t BasicMailbox<Atomics>::enqueue_copies(std::span<const Mail> batch, s
 /// Counts what became of messages that left the queue, and gives their charge and leases back.
 template <class Atomics>
 template <class Count>
-void BasicMailbox<Atomics>::retire(std::span<const Mail> mails, Count count) {
+void BasicRingMailbox<Atomics>::retire(std::span<const Mail> mails, Count count) {
   std::size_t charge = 0;
   mailbox_detail::for_each_alike(mails, [&](std::span<const Mail> alike, std::size_t alike_charge) {
     count(*alike.front().sender, alike.size());
@@ -252,14 +153,14 @@ void BasicMailbox<Atomics>::retire(std::span<const Mail> mails, Count count) {
 
 /// Gives leases back together with those of the messages to come, if these are of the same chunk.
 template <class Atomics>
-void BasicMailbox<Atomics>::keep_leases(base::Chunk& chunk, std::uint32_t count) {
+void BasicRingMailbox<Atomics>::keep_leases(base::Chunk& chunk, std::uint32_t count) {
   if (&chunk != kept_.chunk || kept_.leases >= kKeptMax) give_kept_leases_back();
   kept_.chunk = &chunk;
   kept_.leases += count;
 }
 
 template <class Atomics>
-void BasicMailbox<Atomics>::give_kept_leases_back() {
+void BasicRingMailbox<Atomics>::give_kept_leases_back() {
   if (kept_.leases > 0) kept_.chunk->release(std::exchange(kept_.leases, 0));
 }
 
@@ -268,7 +169,7 @@ void BasicMailbox<Atomics>::give_kept_leases_back() {
 /// and once found to stall not again. relaxed, here and where it is written: it passes nothing on. An old value lets
 /// one eviction more be tried, or one less; what room there is, the budget and the queue say.
 template <class Atomics>
-std::uint64_t BasicMailbox<Atomics>::being_handled_when_popped() {
+std::uint64_t BasicRingMailbox<Atomics>::being_handled_when_popped() {
   const std::uint64_t first = being_handled_.load(std::memory_order_relaxed);
   if ((first & kPopping) == 0 || first == stalled_pop_.load(std::memory_order_relaxed)) return first;
   for (int looks = 0; looks < Atomics::kPatience; ++looks) {
@@ -282,7 +183,7 @@ std::uint64_t BasicMailbox<Atomics>::being_handled_when_popped() {
 /// Drops the oldest messages so that `rest` finds room, or one if it is bytes that lack; false when none was to be had,
 /// or when no room would come of it.
 template <class Atomics>
-bool BasicMailbox<Atomics>::evict(std::span<const Mail> rest) {
+bool BasicRingMailbox<Atomics>::evict(std::span<const Mail> rest) {
   const std::uint64_t being_handled = being_handled_when_popped();
   if (budget_.room() < rest.front().charge()) {
     // The bytes of messages being handled stay, whatever is dropped.
@@ -306,7 +207,7 @@ bool BasicMailbox<Atomics>::evict(std::span<const Mail> rest) {
 }
 
 template <class Atomics>
-void BasicMailbox<Atomics>::drop_newest(std::span<const Mail> mails, PushResult& result) {
+void BasicRingMailbox<Atomics>::drop_newest(std::span<const Mail> mails, PushResult& result) {
   mailbox_detail::for_each_alike(mails, [this](std::span<const Mail> alike, std::size_t) {
     PeerCounters& sender = *alike.front().sender;
     count_pushed(sender.received, alike.size());
@@ -318,7 +219,7 @@ void BasicMailbox<Atomics>::drop_newest(std::span<const Mail> mails, PushResult&
 }
 
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::pop_run(std::span<Mail> out) {
+std::size_t BasicRingMailbox<Atomics>::pop_run(std::span<Mail> out) {
   const std::size_t count =
       options_.overflow == Overflow::drop_oldest ? pop_contended(out) : queue_.pop_run(out.data(), out.size());
   if (count == 0) {
@@ -331,7 +232,7 @@ std::size_t BasicMailbox<Atomics>::pop_run(std::span<Mail> out) {
 
 /// Beside producers that evict: says what bytes no eviction can free.
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::pop_contended(std::span<Mail> out) {
+std::size_t BasicRingMailbox<Atomics>::pop_contended(std::span<Mail> out) {
   // Before it is known, so that it is never said too small: a producer may evict while this thread stalls here.
   being_handled_.store(kPopping | ++pops_, std::memory_order_relaxed);
   const std::size_t count = queue_.pop_run(out.data(), out.size());
@@ -342,14 +243,14 @@ std::size_t BasicMailbox<Atomics>::pop_contended(std::span<Mail> out) {
 }
 
 template <class Atomics>
-void BasicMailbox<Atomics>::release_run(std::span<const Mail> run) {
+void BasicRingMailbox<Atomics>::release_run(std::span<const Mail> run) {
   retire(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.handled, n); });
   add_owned(counters_.handled, run.size());
   tell_room_at_half();
 }
 
 template <class Atomics>
-std::size_t BasicMailbox<Atomics>::discard_all() {
+std::size_t BasicRingMailbox<Atomics>::discard_all() {
   mailbox_detail::MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
@@ -362,7 +263,7 @@ std::size_t BasicMailbox<Atomics>::discard_all() {
 
 /// For the consumer that found nothing and may rest: does what can be left undone while it goes on.
 template <class Atomics>
-void BasicMailbox<Atomics>::settle() {
+void BasicRingMailbox<Atomics>::settle() {
   if (is_settled_) return;
   is_settled_ = true;
   give_kept_leases_back();
@@ -375,19 +276,19 @@ void BasicMailbox<Atomics>::settle() {
 /// While the consumer goes on. Without a locked instruction: may overlook a producer that is just being left with
 /// messages, which settle() does not.
 template <class Atomics>
-void BasicMailbox<Atomics>::tell_room_at_half() {
+void BasicRingMailbox<Atomics>::tell_room_at_half() {
   if (!waiting_.seems_announced()) return;
   if (size() <= options_.max_size / 2 && bytes() <= options_.bytes_max / 2) tell_room();
 }
 
 template <class Atomics>
-void BasicMailbox<Atomics>::tell_room() {
+void BasicRingMailbox<Atomics>::tell_room() {
   if (waiting_.take() && on_room_) on_room_();
 }
 
 /// For a producer. Only pushes make the size grow, so that the largest is seen behind one.
 template <class Atomics>
-void BasicMailbox<Atomics>::note_size() {
+void BasicRingMailbox<Atomics>::note_size() {
   std::uint64_t highest = read(counters_.high_water);
   const std::uint64_t size = queue_.size_beyond(highest);
   while (size > highest && !counters_.high_water.compare_exchange_weak(highest, size, std::memory_order_relaxed)) {
