@@ -6,9 +6,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
+#include <variant>
 
+#include <distflow/message.hpp>
 #include <distflow/version.hpp>
 
 namespace distflow {
@@ -25,6 +29,15 @@ struct MailboxLimits {
   std::size_t bytes_max = std::size_t{64} << 20;  ///< bytes of messages; a single larger one is dropped
   Overflow overflow = Overflow::drop_newest;
 };
+
+/// Gives a message's key: a part of its payload or its sender's nodeId. Any other view, and an empty one, is no key.
+/// Called on the node's I/O thread for each message that has to wait for a handler; it must not block. What it throws
+/// is counted and logged as what a handler throws, and the message has no key then.
+using KeyFunction = std::function<std::string_view(const Message&)>;
+
+/// The name of a member of the payload's object, at most 256 bytes of UTF-8, whose value is the key: compared as JSON
+/// text, byte for byte, so that 1, 1.0 and "1" are three keys. Or a function. An empty name or function: none.
+using ConflateBy = std::variant<std::string, KeyFunction>;
 
 /// Where handlers run.
 enum class Threading {
@@ -62,6 +75,11 @@ struct NodeOptions {
   std::map<std::string, std::string> meta{};
 
   MailboxLimits mailbox{};
+  /// Of the messages that wait in the mailbox keep only the newest of each key, whoever sent them; what is replaced is
+  /// counted as conflated. The order is that in which the keys came first. A message without a key is kept as any
+  /// other, and the bounds of the mailbox hold for all. Messages wait with Threading::dispatcher; otherwise they are
+  /// handled as they come, and only what comes before a handler is set waits. Example: options.conflate_by = "symbol";
+  ConflateBy conflate_by{};
   Threading threading = Threading::inlined;
 
   std::chrono::milliseconds heartbeat_interval{30'000};

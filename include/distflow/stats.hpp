@@ -2,7 +2,7 @@
 //
 // Values; any thread. Counters only grow; depths are of now.
 //   Sender, per peer:   accepted = written + queued + the sum of its dropped_*.
-//   Receiver, per peer: received = handled + waiting + the sum of its dropped_*.
+//   Receiver, per peer: received = handled + waiting + conflated + the sum of its dropped_*.
 #pragma once
 
 #include <cstddef>
@@ -36,6 +36,7 @@ struct ReceiveStats {
   std::uint64_t dropped_mailbox_newest = 0;
   std::uint64_t dropped_mailbox_oldest = 0;
   std::uint64_t dropped_shutdown = 0;
+  std::uint64_t conflated = 0;  ///< replaced by a newer one of the same key; not among dropped()
 
   [[nodiscard]] std::uint64_t dropped() const {
     return dropped_mailbox_newest + dropped_mailbox_oldest + dropped_shutdown;

@@ -4,14 +4,16 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/random.hpp"
-#include "runtime/receive/ring_mailbox.hpp"
 #include "tests/base/seed.hpp"
 #include "tests/runtime/mail_maker.hpp"
+#include "tests/runtime/mailboxes.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -21,7 +23,9 @@ constexpr std::int64_t kMessages = 6000;  // of each producer
 constexpr std::uint32_t kMaxSize = 50;
 constexpr std::size_t kBytesMax = 4000;
 
-class MailboxThreads : public ::testing::TestWithParam<Overflow> {
+using KindAndPolicy = std::tuple<test::MailboxKind, Overflow>;
+
+class MailboxThreads : public ::testing::TestWithParam<KindAndPolicy> {
  protected:
   void produce(PeerCounters& sender, std::uint64_t seed) {
     base::Random random(seed);
@@ -31,7 +35,7 @@ class MailboxThreads : public ::testing::TestWithParam<Overflow> {
       base::ChunkPool* pool = random.chance(0.5) ? &pool_ : nullptr;
       const std::vector<Mail> run = maker.run(number, count, pool);
       const int rooms_before = rooms_.load();
-      const PushResult result = mailbox_.push_run(run);
+      const PushResult result = mailbox_->push_run(run);
       EXPECT_EQ(result.accepted + result.dropped + result.blocked, count);
       number += static_cast<std::int64_t>(count - result.blocked);
       maker.release_all();
@@ -47,16 +51,16 @@ class MailboxThreads : public ::testing::TestWithParam<Overflow> {
     std::array<Mail, 32> run;
     while (true) {
       const bool is_last = producing_.load() == 0;
-      const std::size_t count = mailbox_.pop_run(run);
-      EXPECT_LE(mailbox_.size(), kMaxSize);
-      EXPECT_LE(mailbox_.bytes(), kBytesMax);
+      const std::size_t count = mailbox_->pop_run(run);
+      EXPECT_LE(mailbox_->size(), kMaxSize);
+      EXPECT_LE(mailbox_->bytes(), kBytesMax);
       for (const Mail& mail : std::span(run).first(count)) {
         std::int64_t& previous = last[static_cast<std::size_t>(mail.sender - senders_.data())];
         EXPECT_GT(mail.timestamp, previous);
         EXPECT_EQ(mail.payload_text(), std::to_string(mail.timestamp));
         previous = mail.timestamp;
       }
-      mailbox_.release_run(std::span(run).first(count));
+      mailbox_->release_run(std::span(run).first(count));
       if (count == 0 && is_last) return;
       if (count == 0) std::this_thread::yield();
     }
@@ -65,24 +69,30 @@ class MailboxThreads : public ::testing::TestWithParam<Overflow> {
   std::array<PeerCounters, kProducers> senders_;
   // A chunk for each producer, so that the pool is under pressure now and then.
   base::ChunkPool pool_{{.chunk_size = 2000, .chunk_count_max = kProducers}};
-  RingMailbox mailbox_{{.max_size = kMaxSize, .bytes_max = kBytesMax, .overflow = GetParam()}};
+  const Overflow policy_ = std::get<Overflow>(GetParam());
+  const std::unique_ptr<Mailbox> mailbox_ = test::make_mailbox(
+      std::get<test::MailboxKind>(GetParam()), {.max_size = kMaxSize, .bytes_max = kBytesMax, .overflow = policy_});
   std::atomic<int> rooms_{0};
   std::atomic<std::size_t> producing_{kProducers};
 };
 
-std::string policy_name(const ::testing::TestParamInfo<Overflow>& tested) {
+std::string name_of(const ::testing::TestParamInfo<KindAndPolicy>& tested) {
   constexpr std::array kNames = {"drop_newest", "drop_oldest", "block"};
-  return kNames[static_cast<std::size_t>(tested.param)];
+  const auto [kind, policy] = tested.param;
+  return test::mailbox_name({kind, tested.index}) + "_" + kNames[static_cast<std::size_t>(policy)];
 }
 
-INSTANTIATE_TEST_SUITE_P(Policy, MailboxThreads,
-                         ::testing::Values(Overflow::drop_newest, Overflow::drop_oldest, Overflow::block), policy_name);
+INSTANTIATE_TEST_SUITE_P(KindAndPolicy, MailboxThreads,
+                         ::testing::Combine(test::every_mailbox(),
+                                            ::testing::Values(Overflow::drop_newest, Overflow::drop_oldest,
+                                                              Overflow::block)),
+                         name_of);
 
 TEST_P(MailboxThreads, keep_each_senders_order_the_bounds_and_the_conservation_law) {
   const test::Seed seed;
   SCOPED_TRACE(seed.replay());
   auto note_room = [this] { ++rooms_; };
-  mailbox_.on_room(base::Delegate<void()>::of(note_room));
+  mailbox_->on_room(base::Delegate<void()>::of(note_room));
   std::vector<std::thread> threads;
   for (std::size_t id = 0; id < kProducers; ++id) {
     threads.emplace_back([this, id, &seed] { produce(senders_[id], seed.value() + id); });
@@ -95,21 +105,22 @@ TEST_P(MailboxThreads, keep_each_senders_order_the_bounds_and_the_conservation_l
     EXPECT_EQ(read(sender.received), kMessages);
     EXPECT_EQ(read(sender.received), read(sender.handled) + sender.dropped());
     handled += read(sender.handled);
-    EXPECT_TRUE(GetParam() == Overflow::drop_oldest || read(sender.dropped_mailbox_oldest) == 0);
-    EXPECT_TRUE(GetParam() != Overflow::block || sender.dropped() == 0);
+    EXPECT_TRUE(policy_ == Overflow::drop_oldest || read(sender.dropped_mailbox_oldest) == 0);
+    EXPECT_TRUE(policy_ != Overflow::block || sender.dropped() == 0);
   }
-  const MailboxCounters& all = mailbox_.counters();
+  const MailboxCounters& all = mailbox_->counters();
   EXPECT_EQ(read(all.handled), handled);
   EXPECT_EQ(read(all.accepted), handled + read(all.dropped_oldest));
   EXPECT_EQ(kProducers * kMessages, read(all.accepted) + read(all.dropped_newest));
-  EXPECT_EQ(mailbox_.bytes(), 0U);
-  EXPECT_LE(mailbox_.high_water(), kMaxSize);
+  EXPECT_EQ(mailbox_->bytes(), 0U);
+  EXPECT_LE(mailbox_->high_water(), kMaxSize);
   EXPECT_EQ(pool_.leased(), 0U);
 }
 
 /// One producer and a consumer that rests whenever nothing is there, each of which goes on only when the other lets it.
-void pass_all_through(MailboxOptions options, std::uint64_t seed) {
-  RingMailbox mailbox(options);
+void pass_all_through(test::MailboxKind kind, MailboxOptions options, std::uint64_t seed) {
+  const auto made = test::make_mailbox(kind, options);
+  Mailbox& mailbox = *made;
   std::atomic<int> rooms{0};
   auto note_room = [&rooms] { ++rooms; };
   mailbox.on_room(base::Delegate<void()>::of(note_room));
@@ -146,12 +157,16 @@ void pass_all_through(MailboxOptions options, std::uint64_t seed) {
   EXPECT_LE(mailbox.high_water(), options.max_size);
 }
 
-TEST(MailboxOfOneProducer, tells_it_of_room_before_its_consumer_rests) {
+class MailboxOfOneProducer : public ::testing::TestWithParam<test::MailboxKind> {};
+INSTANTIATE_TEST_SUITE_P(Kind, MailboxOfOneProducer, test::every_mailbox(), test::mailbox_name);
+
+TEST_P(MailboxOfOneProducer, tells_it_of_room_before_its_consumer_rests) {
   const test::Seed seed;
   SCOPED_TRACE(seed.replay());
   for (const std::uint32_t max_size : {1U, 2U, 3U, 20U}) {
     for (const std::size_t bytes_max : {std::size_t{100}, std::size_t{1000}}) {
       pass_all_through(
+          GetParam(),
           {.max_size = max_size, .bytes_max = bytes_max, .overflow = Overflow::block, .producers = base::Sharing::one},
           seed.value());
     }

@@ -13,6 +13,10 @@ TEST(OptionDifferences, what_is_wished_for_and_is_otherwise_is_named) {
             "alias, port, threading");
   EXPECT_EQ(differing_options({.mailbox = {.overflow = Overflow::block}, .log = LogVerbosity::debug}, running),
             "mailbox.overflow, log");
+  EXPECT_EQ(differing_options({.conflate_by = "symbol"}, running), "conflate_by");
+  EXPECT_EQ(differing_options({.conflate_by = "symbol"}, {.conflate_by = "symbol"}), "");
+  EXPECT_EQ(differing_options({.conflate_by = [](const Message& message) { return message.from; }}, running),
+            "conflate_by");
 }
 
 TEST(OptionDifferences, an_option_that_the_running_node_alone_has_is_no_wish_of_the_second) {

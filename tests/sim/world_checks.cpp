@@ -74,7 +74,8 @@ void World::check_law(NodeMember& node) {
          std::to_string(stats.sent.accepted) + " and " + std::to_string(stats.parked_messages) + " parked");
   }
   if (stats.received.handled != node.handled_count) fail(node.label() + " counts other messages than it handled");
-  if (stats.received.received != stats.received.handled + stats.mailbox_size + stats.received.dropped()) {
+  if (stats.received.received !=
+      stats.received.handled + stats.mailbox_size + stats.received.conflated + stats.received.dropped()) {
     fail(node.label() + ": received is not handled, waiting and dropped");
   }
   for (const PeerStats& peer : stats.peers) {
@@ -99,7 +100,7 @@ void World::check_counters(NodeMember& node) {
       fail(node.label() + " to " + peer.node_id + ": accepted " + std::to_string(peer.sent.accepted) + ", written " +
            std::to_string(peer.sent.written) + ", dropped " + std::to_string(peer.sent.dropped()));
     }
-    if (peer.received.received != peer.received.handled + peer.received.dropped()) {
+    if (peer.received.received != peer.received.handled + peer.received.conflated + peer.received.dropped()) {
       fail(node.label() + " from " + peer.node_id + ": received is not handled and dropped");
     }
   }

@@ -1,7 +1,8 @@
 // What became of the messages of one peer, counted.
 //
 // Any thread. Read together, they are exact when nobody works on the peer's messages; handled and dropped only grow.
-//   1. received = handled + waiting + the sum of dropped, where waiting is what is in the mailbox or being handled.
+//   1. received = handled + waiting + conflated + the sum of dropped, where waiting is what is in the mailbox or being
+//   handled.
 // Use: counters.received.fetch_add(n, std::memory_order_relaxed);
 #pragma once
 
@@ -28,6 +29,7 @@ struct PeerCounters {
   alignas(64) Counter received{0};    ///< offered to the mailbox, and not left with the caller by `block`
   Counter dropped_mailbox_newest{0};  ///< found the mailbox full
   Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
+  Counter conflated{0};               ///< replaced by newer ones of the same key
   /// Told of messages that are dropped, where they are counted and on that thread. Set before the first message comes.
   base::Delegate<void(Counter PeerCounters::*reason, std::uint64_t count)> on_drop{};
   // The one who handles them.

@@ -22,6 +22,7 @@ void accumulate(ReceiveStats& sum, const ReceiveStats& part) {
   sum.dropped_mailbox_newest += part.dropped_mailbox_newest;
   sum.dropped_mailbox_oldest += part.dropped_mailbox_oldest;
   sum.dropped_shutdown += part.dropped_shutdown;
+  sum.conflated += part.conflated;
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ ReceiveStats snapshot(const PeerCounters& counters) {
           .handled = read(counters.handled),
           .dropped_mailbox_newest = read(counters.dropped_mailbox_newest),
           .dropped_mailbox_oldest = read(counters.dropped_mailbox_oldest),
-          .dropped_shutdown = read(counters.dropped_shutdown)};
+          .dropped_shutdown = read(counters.dropped_shutdown),
+          .conflated = read(counters.conflated)};
 }
 
 TrafficTable::TrafficTable(DropLog* drops) : drops_(drops) {

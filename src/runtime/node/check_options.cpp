@@ -1,5 +1,7 @@
 #include "runtime/node/check_options.hpp"
 
+#include <variant>
+
 #include "io/address.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/json_grammar.hpp"
@@ -48,6 +50,10 @@ Result<void> check_options(const NodeOptions& options) {
     return invalid("mailbox.max_size: 1 to 16,777,216");
   }
   if (options.mailbox.bytes_max == 0) return invalid("mailbox.bytes_max: at least 1");
+  if (const auto* const member = std::get_if<std::string>(&options.conflate_by)) {
+    if (member->size() > protocol::kIdSizeMax) return invalid("conflate_by: at most 256 bytes");
+    if (!is_text(*member)) return invalid("conflate_by: not UTF-8");
+  }
   if (options.frame_size_max < 1024) return invalid("frame_size_max: at least 1024 bytes");
   if (options.send_bytes_max < std::size_t{options.frame_size_max} + 4)
     return invalid("send_bytes_max: at least a frame");

@@ -2,15 +2,28 @@
 
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace distflow::runtime {
 namespace {
+
+bool is_same(const ConflateBy& one, const ConflateBy& other) {
+  const auto* const name = std::get_if<std::string>(&one);
+  const auto* const other_name = std::get_if<std::string>(&other);
+  if (name != nullptr && other_name != nullptr) return *name == *other_name;
+  // Two functions cannot be compared: they are taken for the same.
+  return name == nullptr && other_name == nullptr;
+}
+template <class T>
+bool is_same(const T& one, const T& other) {
+  return one == other;
+}
 
 class Differences {
  public:
   template <class T>
   void look_at(std::string_view name, const T& wanted, const T& running, const T& otherwise) {
-    if (wanted == otherwise || wanted == running) return;
+    if (is_same(wanted, otherwise) || is_same(wanted, running)) return;
     if (!names_.empty()) names_ += ", ";
     names_ += name;
   }
@@ -34,10 +47,11 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   {
     // Does not compile when there is another option: then it is to be looked at below.
     [[maybe_unused]] const auto& [alias, pmd_host, pmd_port, start_pmd, pmd_idle_exit, host, port, advertised_host,
-                                  meta, mailbox, threading, heartbeat_interval, ttl, start_deadline, rejoin_grace,
-                                  connect_deadline, write_at_once, frame_size_max, send_bytes_max, send_messages_max,
-                                  parked_messages_max, parked_bytes_max, incomplete_bytes_max, connections_max,
-                                  memory_connections_max, memory_ring_size, targets_max, backend, spin, log] = wanted;
+                                  meta, mailbox, conflate_by, threading, heartbeat_interval, ttl, start_deadline,
+                                  rejoin_grace, connect_deadline, write_at_once, frame_size_max, send_bytes_max,
+                                  send_messages_max, parked_messages_max, parked_bytes_max, incomplete_bytes_max,
+                                  connections_max, memory_connections_max, memory_ring_size, targets_max, backend, spin,
+                                  log] = wanted;
     [[maybe_unused]] const auto& [max_size, bytes_max, overflow] = wanted.mailbox;
   }
   look_at("alias", &NodeOptions::alias);
@@ -52,6 +66,7 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   look_at_mailbox("mailbox.max_size", &MailboxLimits::max_size);
   look_at_mailbox("mailbox.bytes_max", &MailboxLimits::bytes_max);
   look_at_mailbox("mailbox.overflow", &MailboxLimits::overflow);
+  look_at("conflate_by", &NodeOptions::conflate_by);
   look_at("threading", &NodeOptions::threading);
   look_at("heartbeat_interval", &NodeOptions::heartbeat_interval);
   look_at("ttl", &NodeOptions::ttl);

@@ -9,6 +9,7 @@
 
 #include "io/clock.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/receive/conflating_mailbox.hpp"
 #include "runtime/receive/ring_mailbox.hpp"
 
 namespace distflow::runtime {
@@ -16,12 +17,11 @@ namespace {
 
 thread_local const Delivery* dispatcher_of_this_thread = nullptr;
 
-std::unique_ptr<Mailbox> make_mailbox(const MailboxLimits& limits) {
-  const MailboxOptions options{.max_size = limits.max_size,
-                               .bytes_max = limits.bytes_max,
-                               .overflow = limits.overflow,
-                               .producers = base::Sharing::one};  // the loop's thread
-  return std::make_unique<RingMailbox>(options);
+MailboxOptions mailbox_options(const MailboxLimits& limits) {
+  return {.max_size = limits.max_size,
+          .bytes_max = limits.bytes_max,
+          .overflow = limits.overflow,
+          .producers = base::Sharing::one};  // the loop's thread
 }
 
 Message to_message(const Mail& mail, std::string_view node_id) {
@@ -59,7 +59,7 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
       log_(log),
       has_thread_(options.threading == Threading::dispatcher),
       on_room_(on_room),
-      mailbox_(make_mailbox(options.mailbox)),
+      mailbox_(make_mailbox(options)),
       exception_log_(5, base::seconds(10)),
       spin_advice_(options.spin),
       tasks_(kTaskCountMax) {
@@ -67,6 +67,17 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
   room_.on_turn_end = on_room_;
   mailbox_->on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
+}
+
+std::unique_ptr<Mailbox> Delivery::make_mailbox(const NodeOptions& options) {
+  if (!ConflationKey::is_set(options.conflate_by)) {
+    return std::make_unique<RingMailbox>(mailbox_options(options.mailbox));
+  }
+  base::SipKey hash_key{};
+  reactor_.backend().fill_random(std::as_writable_bytes(std::span(hash_key)));
+  ConflationKey key(options.conflate_by, node_id_,
+                    base::Delegate<void(const char*)>::to<&Delivery::note_key_exception>(*this));
+  return std::make_unique<ConflatingMailbox>(mailbox_options(options.mailbox), std::move(key), hash_key);
 }
 
 Result<void> Delivery::start() {
@@ -134,6 +145,14 @@ void Delivery::note_exception(const char* what) {
   add(exceptions_, 1);
   if (const auto more = exception_log_.admit(has_thread_ ? io::system_now() : reactor_.now())) {
     log_.write(base::LogLevel::error, "a handler threw (%s); %" PRIu64 " more were not logged", what, *more);
+  }
+}
+
+/// On the loop's thread, with a limit of its own: the handlers' thread may log its exceptions meanwhile.
+void Delivery::note_key_exception(const char* what) {
+  add(exceptions_, 1);
+  if (const auto more = key_exception_log_.admit(reactor_.now())) {
+    log_.write(base::LogLevel::error, "conflate_by threw (%s); %" PRIu64 " more were not logged", what, *more);
   }
 }
 

@@ -7,7 +7,8 @@
 // Loop thread only, but where it says otherwise.
 //   1. Messages of one sender are handled in the order in which they came, each once.
 //   2. What a handler throws ends with it: counted, logged at a bounded rate.
-//   3. Without a handler messages wait in the mailbox, under its bound and policy.
+//   3. Without a handler messages wait in the mailbox, under its bound and policy. With conflate_by, of those that wait
+//      there the newest of each key is kept; where the loop's thread handles messages as they come, none waits.
 //   4. After request_stop() no handler is called any more, but for the rest of the batch in hand; what waits is
 //      discarded and counted.
 //   5. Nothing that the loop calls throws. A peer event or a task that there is no memory for is counted as lost.
@@ -107,6 +108,8 @@ class Delivery {
   template <class Call>
   void guarded(Call&& call);
   void note_exception(const char* what);
+  void note_key_exception(const char* what);
+  [[nodiscard]] std::unique_ptr<Mailbox> make_mailbox(const NodeOptions& options);
   template <class Event, class Source>
   void tell(std::function<void(const Event&)> Delivery::*handler, const Source& source);
   template <class Event, class Source>
@@ -129,6 +132,7 @@ class Delivery {
   const bool has_thread_;
   const base::Delegate<void()> on_room_;
   const std::unique_ptr<Mailbox> mailbox_;
+  base::RateLimit key_exception_log_{5, base::seconds(10)};
 
   // The thread that handlers run on.
   MessageHandler handler_;

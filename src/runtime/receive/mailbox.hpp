@@ -5,11 +5,12 @@
 // a batch, none a message. All mailboxes keep these promises (tests/runtime/mailbox_test.cpp):
 //   1. size() <= max_size and bytes() <= bytes_max, always. The bytes are the charge, text and Mail, of all that is in
 //      the mailbox or being handled.
-//   2. Messages leave in the order in which they came, each sender's and all together.
+//   2. Messages leave in the order in which they came, each sender's and all together. A mailbox that replaces messages
+//      says which place the new one has.
 //   3. Each message inside holds one lease of its chunk. A producer keeps its own leases throughout push_run().
 //   4. The consumer is the only one that counts messages as handled.
-//   5. Per sender and in all: received = handled + waiting + dropped. A message waits until release_run() or
-//      discard_all() has it.
+//   5. Per sender and in all: received = handled + waiting + conflated + dropped. A message waits until release_run()
+//      or discard_all() has it.
 //   6. A message whose chunk comes from a pool under pressure is copied out of it, memory allowing, so that it pins
 //      little more than its own size.
 //   7. With drop_oldest an old message is dropped only if that makes room. Where dropping all that waits would not
@@ -51,6 +52,7 @@ struct MailboxCounters {
   alignas(64) Counter accepted{0};
   Counter dropped_newest{0};
   Counter dropped_oldest{0};
+  Counter conflated{0};
   Counter copied_out{0};
   Counter high_water{0};
   alignas(64) Counter handled{0};
