@@ -44,6 +44,23 @@ TEST(AllocationsAcrossThreads, are_none_per_message_handled_on_a_second_thread) 
   });
 }
 
+TEST(AllocationsAcrossThreads, are_none_per_message_of_which_the_newest_of_its_key_is_kept) {
+  SocketCluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  TestNode& pong = cluster.add_node({.alias = "pong", .conflate_by = "key", .threading = Threading::dispatcher});
+  pong->delivery().set_message_handler([](const Message&) {});
+  ASSERT_TRUE(cluster.turn_until([&] { return ping->directory().list().size() == 1; }));
+  std::vector<std::string> texts;
+  for (int key = 0; key < 7; ++key) texts.push_back(R"({"key":)" + std::to_string(key) + R"(,"n":)" + payload() + "}");
+  const runtime::MailboxCounters& counters = pong->delivery().mailbox().counters();
+  const auto done = [&] { return runtime::read(counters.handled) + runtime::read(counters.conflated); };
+  expect_at_most_in_steady_state(kLateGrowthMax, [&] {
+    const std::uint64_t end = done() + kBurst;
+    for (std::size_t i = 0; i < kBurst; ++i) ping.send("pong", texts[i % texts.size()]);
+    return cluster.turn_until([&] { return done() == end; });
+  });
+}
+
 TEST(AllocationsAcrossThreads, are_none_per_message_that_another_thread_sends_and_the_caller_polls_for) {
   const PmdThread pmd;
   auto node = NodeRuntime::start({.alias = "self",

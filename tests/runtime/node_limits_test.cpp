@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <stdexcept>
+#include <string_view>
+
 #include "framing/frame.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/node_frames.hpp"
@@ -19,7 +22,7 @@ void send_numbers(Cluster& cluster, TestNode& ping, int count) {
 }
 
 void expect_conserved(const ReceiveStats& received, std::uint64_t waiting) {
-  EXPECT_EQ(received.received, received.handled + waiting + received.dropped());
+  EXPECT_EQ(received.received, received.handled + waiting + received.conflated + received.dropped());
 }
 
 TEST(NodeLimits, point_20_a_full_mailbox_drops_the_newest_by_default_and_counts_them_by_sender) {
@@ -57,6 +60,40 @@ TEST(NodeLimits, a_full_mailbox_drops_the_oldest_when_told_to) {
   EXPECT_EQ(pong.messages.front().payload, "90");
   EXPECT_EQ(pong.messages.back().payload, "99");
   expect_conserved(pong.stats().received, 0);
+}
+
+TEST(NodeLimits, a_conflating_mailbox_keeps_the_newest_of_each_key_until_there_is_a_handler_and_none_after) {
+  Cluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  TestNode& pong = cluster.add_node({.alias = "pong", .mailbox = {.max_size = 3}, .conflate_by = "symbol"});
+  const auto price = [](char symbol, int value) {
+    return R"({"symbol":")" + std::string(1, symbol) + R"(","price":)" + std::to_string(value) + "}";
+  };
+  for (int i = 0; i < 90; ++i) ASSERT_EQ(ping.send("pong", price("ABC"[i % 3], i)), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.stats().received.received == 90; }));
+  EXPECT_EQ(pong.stats().mailbox_size, 3u);
+  EXPECT_EQ(pong.stats().received.conflated, 87u);
+  EXPECT_EQ(pong.stats().peers.at(0).received.conflated, 87u);
+  EXPECT_EQ(pong.stats().received.dropped(), 0u);
+  expect_conserved(pong.stats().received, 3);
+
+  pong.record_messages();
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 3; }));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pong.messages[static_cast<std::size_t>(i)].payload, price("ABC"[i], 87 + i));
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(ping.send("pong", price('A', i)), SendVerdict::queued);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.messages.size() == 33; })) << "inlined: nothing waits";
+  expect_conserved(pong.stats().received, 0);
+}
+
+TEST(NodeLimits, what_conflate_by_throws_is_counted_and_logged_as_what_a_handler_throws) {
+  Cluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping"});
+  const auto throwing = [](const Message&) -> std::string_view { throw std::runtime_error("no key today"); };
+  TestNode& pong = cluster.add_node({.alias = "pong", .conflate_by = throwing});
+  send_numbers(cluster, ping, 20);
+  ASSERT_TRUE(cluster.turn_until([&] { return pong.stats().received.received == 20; }));
+  EXPECT_EQ(pong.stats().mailbox_size, 20u);
+  EXPECT_EQ(pong.stats().handler_exceptions, 20u);
 }
 
 TEST(NodeLimits, a_blocking_mailbox_stops_reading_and_loses_nothing) {

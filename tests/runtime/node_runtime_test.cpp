@@ -282,6 +282,34 @@ TEST_F(NodeRuntimeTest, keeps_the_order_of_each_thread_and_loses_nothing_between
   }
 }
 
+TEST_F(NodeRuntimeTest, with_conflate_by_a_slow_handler_sees_the_newest_message_of_each_key) {
+  NodeRuntime node = start({.conflate_by = "symbol", .threading = Threading::dispatcher});
+  std::atomic<bool> may_go_on{false};
+  node.on_message([&](const Message& message) {
+    may_go_on.wait(false);
+    inbox_.put(message);
+  });
+  const auto waiting = [&node] { return node.stats().mailbox_size; };
+  const auto received = [&node] { return node.stats().received.received; };
+  const auto send = [&node](const char* json) { EXPECT_EQ(node.send("self", json), SendVerdict::queued); };
+  send(R"({"symbol":"X","price":0})");
+  while (received() < 1 || waiting() > 0) std::this_thread::yield();  // the handler has it, and is slow
+  for (const char* const json :
+       {R"({"symbol":"A","price":1})", R"({"symbol":"B","price":1})", "\"no key\"", R"({"symbol":"B","price":2})",
+        R"({"symbol":"A","price":2})", "\"no key\"", R"({"symbol":"A","price":3})"}) {
+    send(json);
+  }
+  while (received() < 8) std::this_thread::yield();
+  EXPECT_EQ(node.stats().received.conflated, 3u);
+  may_go_on = true;
+  may_go_on.notify_all();
+  ASSERT_TRUE(inbox_.wait_for(5));
+  std::vector<std::string> payloads;
+  for (const KeptMessage& message : inbox_.messages()) payloads.push_back(message.payload);
+  EXPECT_EQ(payloads, (std::vector<std::string>{R"({"symbol":"X","price":0})", R"({"symbol":"A","price":3})",
+                                                R"({"symbol":"B","price":2})", "\"no key\"", "\"no key\""}));
+}
+
 TEST_F(NodeRuntimeTest, with_a_dispatcher_a_handler_that_blocks_keeps_nobody_from_receiving) {
   NodeRuntime node = start({.threading = Threading::dispatcher});
   std::mutex gate;
@@ -389,7 +417,8 @@ TEST_F(NodeRuntimeTest, options_out_of_range_are_refused_with_their_name) {
         NodeOptions{.frame_size_max = 1}, NodeOptions{.connections_max = 0}, NodeOptions{.backend = "magic"},
         NodeOptions{.mailbox = {.max_size = UINT32_MAX}}, NodeOptions{.mailbox = {.bytes_max = 0}},
         NodeOptions{.alias = "\xff"}, NodeOptions{.pmd_idle_exit = 0ms}, NodeOptions{.host = "0.0.0.0"},
-        NodeOptions{.advertised_host = std::string(256, 'x')}, NodeOptions{.meta = {{"", "x"}}}}) {
+        NodeOptions{.advertised_host = std::string(256, 'x')}, NodeOptions{.meta = {{"", "x"}}},
+        NodeOptions{.conflate_by = std::string(257, 'x')}, NodeOptions{.conflate_by = "\xff"}}) {
     const Result<NodeRuntime> node = NodeRuntime::start(options);
     ASSERT_FALSE(node);
     EXPECT_EQ(node.error(), Errc::invalid_option);

@@ -191,6 +191,7 @@ NodeOptions World::node_options(std::size_t place) {
   options.mailbox = {.max_size = static_cast<std::uint32_t>(4 + random_.uniform(60)),
                      .bytes_max = 256 * 1024,
                      .overflow = policies[random_.uniform(std::size(policies))]};
+  if (random_.chance(0.2)) options.conflate_by = "f";  // of each flow, until a handler is set
   // Chunks are kept by those who wait before a mailbox that is full.
   if (is_on(Fault::no_chunks) && random_.chance(0.7)) {
     options.mailbox.max_size = 4;
