@@ -98,6 +98,9 @@ class Backend {
   /// Runs what is enqueued, then waits for events until `deadline` unless callbacks have run already. Not to be called
   /// from inside a callback.
   virtual void poll(base::Instant deadline) = 0;
+  /// Whether a turn that has had other work may end without poll(): nothing is enqueued, nothing waits for a chunk, and
+  /// the clocks are of the last milliseconds. Costs no system call.
+  [[nodiscard]] virtual bool may_be_passed_over() { return false; }
   /// Makes the current or the next poll() return. Any thread, any signal handler.
   virtual void wake() noexcept = 0;
   /// A descriptor that polls readable when poll() has something to do, from this call on; -1 where there is none.

@@ -7,6 +7,17 @@ namespace distflow::io {
 
 base::Instant system_now() noexcept { return std::chrono::steady_clock::now(); }
 
+base::Instant system_now_coarse() noexcept {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  // steady_clock is CLOCK_MONOTONIC on Linux, with both standard libraries.
+  timespec time{};
+  if (::clock_gettime(CLOCK_MONOTONIC_COARSE, &time) == 0) {
+    return base::Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  }
+#endif
+  return system_now();
+}
+
 base::WallMs system_wall_ms() noexcept {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();

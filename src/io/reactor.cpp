@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/relax.hpp"
+
 namespace distflow::io {
 
 Reactor::Reactor(std::unique_ptr<Backend> backend, ReactorOptions options)
@@ -23,21 +25,49 @@ void Reactor::turn(base::Instant deadline) {
   if (std::exchange(is_left_to_watcher_, false)) sleep_.retract();
   if (has_told_lookouts_) tell_lookouts(false);
   has_looked_in_vain_ = false;
-  if (take_work() || !put_off_.empty()) {
-    backend_->poll(base::Instant::min());
-  } else if (is_spinning()) {
-    backend_->poll(base::Instant::min());
+  bool has_work = take_work();
+  const bool spins = !has_work && put_off_.empty() && is_spinning();
+  if (spins) has_work = looks_on();
+  if (has_work) {
+    run_put_off();  // what it has led to does not wait for the kernel
+    if (may_pass_over_kernel()) return end_turn();
+    ask_kernel(base::Instant::min());
+  } else if (spins) {
+    ask_kernel(base::Instant::min());
     has_looked_in_vain_ = activity() == activity_seen_ && put_off_.empty();
+  } else if (!put_off_.empty()) {
+    ask_kernel(base::Instant::min());
   } else {
     poll_asleep(std::min(deadline, timers_.next_deadline()));
   }
   timers_.advance(now());
   has_looked_in_vain_ &= !take_work() && put_off_.empty();
   run_put_off();
+  end_turn();
+  if (has_looked_in_vain_) std::this_thread::yield();  // to whoever is to bring work, and may share this processor
+}
+
+void Reactor::end_turn() {
   if (!ended_.empty()) [[unlikely]]
     destroy_ended();
   if (is_watched_) leave_to_watcher();
-  if (has_looked_in_vain_) std::this_thread::yield();  // to whoever is to bring work, and may share this processor
+}
+
+/// After a turn's work: whether the kernel can wait. It has its say after a bounded number of turns and bytes, and at
+/// once when the backend has something to do, or clocks to read.
+bool Reactor::may_pass_over_kernel() {
+  if (turns_passed_over_ + 1 >= turns_between_ || bytes_passed_over_ >= kBytesPassedOverMax) return false;
+  if (!backend_->may_be_passed_over()) return false;
+  ++turns_passed_over_;
+  return true;
+}
+
+void Reactor::ask_kernel(base::Instant deadline) {
+  const std::uint64_t before = kernel_activity();
+  backend_->poll(deadline);
+  turns_passed_over_ = 0;
+  bytes_passed_over_ = 0;
+  turns_between_ = kernel_activity() == before ? std::min(kTurnsPassedOverMax, turns_between_ * 2) : 1;
 }
 
 void Reactor::run() {
@@ -84,11 +114,14 @@ void Reactor::leave_to_watcher() {
   if (take_work() || !put_off_.empty()) backend_->wake();
 }
 
-/// Rises with all that a loop is there for.
-std::uint64_t Reactor::activity() {
+/// Rises with all that the kernel brings.
+std::uint64_t Reactor::kernel_activity() {
   const BackendCounters& counters = backend_->counters();
-  return counters.recvs + counters.sends + counters.accepts + work_taken_;
+  return counters.recvs + counters.sends + counters.accepts;
 }
+
+/// Rises with all that a loop is there for.
+std::uint64_t Reactor::activity() { return kernel_activity() + work_taken_; }
 
 bool Reactor::is_spinning() {
   if (options_.spin == base::Duration::zero()) return false;
@@ -96,6 +129,11 @@ bool Reactor::is_spinning() {
   if (std::exchange(activity_seen_, latest) != latest) {
     wait_ == Wait::spinning ? spin_advice_.note_found() : spin_advice_.note_slept(now() - asleep_since_);
     wait_ = Wait::spinning;
+    has_begun_spinning_ = false;
+    if (spin_advice_.spin() > base::Duration::zero()) return true;
+  }
+  if (!std::exchange(has_begun_spinning_, true)) {
+    // From the first look in vain on: before it the clocks may be as old as the last question to the kernel.
     spin_until_ = base::saturating_add(now(), spin_advice_.spin());
   }
   if (now() < spin_until_) return true;
@@ -110,7 +148,7 @@ void Reactor::poll_asleep(base::Instant deadline) {
   sleep_.announce();
   tell_lookouts(true);
   const bool has_work = take_work() || is_stopped();
-  backend_->poll(has_work ? base::Instant::min() : deadline);
+  ask_kernel(has_work ? base::Instant::min() : deadline);
   sleep_.retract();
 }
 
@@ -129,15 +167,28 @@ bool Reactor::take_work() {
 /// Each looks once. Whoever looks may end itself, or another.
 bool Reactor::look_out() {
   if (poll_hooks_.empty()) return false;
-  bool any = false;
+  std::size_t bytes = 0;
   base::IntrusiveList<PollHook, PollHook> waiting;
   waiting.take(poll_hooks_);
   while (!waiting.empty()) {
     PollHook& hook = waiting.pop_front();
     poll_hooks_.push_back(hook);
-    any |= hook.on_look();
+    bytes += hook.on_look();
   }
-  return any;
+  bytes_passed_over_ += bytes;
+  return bytes > 0;
+}
+
+/// For a loop that spins: looks at memory, and at nothing else, for as long as a few system calls take.
+bool Reactor::looks_on() {
+  for (int i = 0; i < kLooksPerQuestion && !poll_hooks_.empty(); ++i) {
+    if (look_out()) {
+      ++work_taken_;
+      return true;
+    }
+    base::relax_processor();
+  }
+  return false;
 }
 
 void Reactor::tell_lookouts(bool sleeps) {

@@ -2,7 +2,10 @@
 // end.
 //
 // Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
-//   1. A turn is: poll, expired timers, submissions, and what was put off (DeferredTask), in this order.
+//   1. A turn is: poll, expired timers, submissions, and what was put off (DeferredTask), in this order. What
+//   submissions
+//      and memory bring before the poll has what it puts off run before the poll, too: an answer waits for no kernel.
+//      After that a turn may end without a poll, when polls have lately been in vain: Reactor::may_pass_over_kernel().
 //   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
 //   3. Nothing that may be on the call stack is destroyed: what ends inside a callback goes to destroy_later(), and is
 //      destroyed at the turn's end, when no callback runs.
@@ -40,8 +43,8 @@ class DeferredTask : public base::ListNode<DeferredTask> {
 /// Work that no backend tells of, as it comes through memory: looked for in each turn.
 class PollHook : public base::ListNode<PollHook> {
  public:
-  /// Does what there is to do, within a bound, and says whether there was anything.
-  base::Delegate<bool()> on_look;
+  /// Does what there is to do, within a bound, and says how many bytes that were, or 1 for what has none; 0: nothing.
+  base::Delegate<std::size_t()> on_look;
   /// The loop is about to sleep, and looks once more before it does: whoever has work for it wakes it from now on,
   /// through the backend (true). Or it has begun its next turn.
   base::Delegate<void(bool)> on_sleep;
@@ -140,11 +143,23 @@ class Reactor {
   [[nodiscard]] std::uint64_t wake_count() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:
+  // While memory brings work, the kernel is asked after so many turns at the latest, or so many bytes. Each question in
+  // vain doubles the turns until the next; one that was not brings them back to one.
+  static constexpr std::uint32_t kTurnsPassedOverMax = 64;
+  static constexpr std::size_t kBytesPassedOverMax = std::size_t{128} * 1024;
+  // While a loop spins, it looks at memory so often between two questions to the kernel.
+  static constexpr int kLooksPerQuestion = 100;
+
   bool take_work();
   bool look_out();
+  bool looks_on();
+  [[nodiscard]] bool may_pass_over_kernel();
+  void ask_kernel(base::Instant deadline);
+  void end_turn();
   void tell_lookouts(bool sleeps);
   void run_put_off();
   [[nodiscard]] std::uint64_t activity();
+  [[nodiscard]] std::uint64_t kernel_activity();
   bool is_spinning();
   void leave_to_watcher();
   void poll_asleep(base::Instant deadline);
@@ -160,10 +175,14 @@ class Reactor {
   std::uint64_t work_taken_ = 0;  // that no backend counts
   std::uint64_t activity_seen_ = 0;
   bool has_looked_in_vain_ = false;
+  std::uint32_t turns_passed_over_ = 0;                   // since the kernel was asked
+  std::uint32_t turns_between_ = 1;                       // two questions, while memory brings work
+  std::size_t bytes_passed_over_ = 0;                     // that memory has brought since
   enum class Wait : std::uint8_t { spinning, sleeping };  // for work, since the last there was
   Wait wait_ = Wait::sleeping;
   base::SpinAdvice spin_advice_;
-  base::Instant spin_until_ = base::Instant::min();
+  bool has_begun_spinning_ = true;
+  base::Instant spin_until_ = base::Instant::min();  // once it has begun
   base::Instant asleep_since_;
   bool has_told_lookouts_ = false;   // that the loop sleeps
   bool is_watched_ = false;          // a program sleeps on pollable_fd() between turns

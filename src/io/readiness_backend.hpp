@@ -62,7 +62,8 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   void poll(base::Instant deadline) override {
     ++counters_.polls;
     resume_if_chunks_are_back();
-    const bool ran = this->run_runnable() || (was_idle_ && deadline == base::Instant::min() && receive_latest());
+    const bool may_try_latest = was_idle_ && deadline == base::Instant::min() && latest_misses_ < kLatestMissesMax;
+    const bool ran = this->run_runnable() || (may_try_latest && receive_latest());
     if (this->may_skip_wait(ran)) return;
     if (ran) deadline = base::Instant::min();
     ++counters_.waits;
@@ -76,6 +77,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
     for (std::size_t i = 0; i < count; ++i) on_ready(ready_[i]);
   }
 
+  [[nodiscard]] bool may_be_passed_over() override { return !this->has_to_be_polled(); }
   void wake() noexcept override { poller_.wake(); }
   [[nodiscard]] int pollable_fd() override {
     this->is_watched_ = true;
@@ -94,6 +96,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   static constexpr int kAcceptsPerTurn = 32;
   static constexpr int kRecvsPerTurn = 4;
   static constexpr int kSendsPerTurn = 4;
+  static constexpr int kLatestMissesMax = 64;
 
   template <class... Parts>
   explicit ReadinessBackend(base::ChunkPool& chunks, const Parts&... parts)
@@ -187,13 +190,14 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   }
 
   /// For a loop that spins: whether the stream that received last has more. It is the likeliest to, and need not wait
-  /// until the kernel is asked for all.
+  /// until the kernel is asked for all. Not for long: the next message may come through memory.
   bool receive_latest() {
     Slot* const slot = slots_.find(latest_);
     if (slot == nullptr || slot->recv == nullptr || slot->is_runnable) return false;
     const std::uint64_t before = counters_.recvs;
     slot->can_read = true;
     run(latest_, *slot);
+    ++latest_misses_;
     return counters_.recvs != before;
   }
 
@@ -215,7 +219,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
         return finish(slot.recv).on_end(why);
       }
       ++counters_.recvs;
-      latest_ = slots_.handle_of(slot);
+      note_latest(slot);
       this->note_received(slot);
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;
       slot.recv->on_recv(chunk.take(static_cast<std::size_t>(size)));
@@ -223,6 +227,12 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       if (slot.close != nullptr) return;
     }
     if (slot.recv_is_canceled) finish(slot.recv).on_end({Errc::canceled, "receiving"});
+  }
+
+  /// What keeps nothing is heard seldom: bells of a stream through memory, and the PMD's events.
+  void note_latest(const Slot& slot) {
+    latest_ = slot.recv->keeps_nothing ? Handle{} : slots_.handle_of(slot);
+    latest_misses_ = 0;
   }
 
   /// Memory of their own for those that keep nothing; or, if somebody kept it after all, that of all.
@@ -240,6 +250,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   ReceiveChunk vital_chunk_;
   std::array<Readiness, 256> ready_;
   Handle latest_;          // received last
+  int latest_misses_ = 0;  // times that it was tried since, in vain
   bool was_idle_ = false;  // the kernel had nothing when it was last asked
 };
 

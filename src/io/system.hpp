@@ -42,6 +42,8 @@ concept System = requires(S system, int fd, const Address& address, Address& pee
   { system.owner_of_peer(fd) } -> std::same_as<PeerOwner>;
   { system.own_user() } -> std::same_as<PeerOwner>;
   { system.now() } -> std::same_as<base::Instant>;
+  /// now(), or up to some milliseconds earlier, for less.
+  { system.now_coarse() } -> std::same_as<base::Instant>;
   { system.wall_ms() } -> std::same_as<base::WallMs>;
   {system.fill_random(random)};
 };

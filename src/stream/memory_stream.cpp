@@ -12,7 +12,7 @@ using base::Delegate;
 
 constexpr io::Piece kBell("\0", 1);
 constexpr std::size_t kReadSize = std::size_t{64} * 1024;
-constexpr int kReadsPerLook = 8;
+constexpr std::size_t kBytesPerLook = std::size_t{128} * 1024;
 /// How soon to look again for a chunk to receive into.
 constexpr base::Duration kChunkPatience = base::milliseconds(100);
 /// How soon to look again for room in the ring where no bell would be heard.
@@ -47,7 +47,7 @@ MemoryStream::MemoryStream(MemoryStreamPool& pool, io::Reactor& reactor, Stream&
   lower_recv_.on_end = Delegate<void(Error)>::to<&MemoryStream::on_lower_end>(*this);
   bell_.on_sent = Delegate<void(Result<void>)>::to<&MemoryStream::on_bell_sent>(*this);
   lower_close_.on_closed = Delegate<void()>::to<&MemoryStream::on_lower_closed>(*this);
-  poll_hook_.on_look = Delegate<bool()>::to<&MemoryStream::on_look>(*this);
+  poll_hook_.on_look = Delegate<std::size_t()>::to<&MemoryStream::on_look>(*this);
   poll_hook_.on_sleep = Delegate<void(bool)>::to<&MemoryStream::on_sleep>(*this);
   turn_end_.on_turn_end = Delegate<void()>::to<&MemoryStream::on_turn_end>(*this);
   reactor_.watch(poll_hook_);
@@ -198,8 +198,8 @@ void MemoryStream::begin_send(io::SendOp& op) {
   piece_offset_ = 0;
 }
 
-/// Copies into the ring what there is room for; whether that was anything.
-bool MemoryStream::write_ring(io::SendOp& op) {
+/// Copies into the ring what there is room for; returns how many bytes.
+std::size_t MemoryStream::write_ring(io::SendOp& op) {
   const std::size_t before = op.bytes_sent;
   while (!op.pieces.empty()) {
     const io::Piece rest = op.pieces.front().substr(piece_offset_);
@@ -210,54 +210,59 @@ bool MemoryStream::write_ring(io::SendOp& op) {
     piece_offset_ = 0;
     op.pieces = op.pieces.subspan(1);
   }
-  const bool has_moved = op.bytes_sent != before;
-  if (has_moved && writer_.is_reader_to_be_woken()) ring_bell();
-  return has_moved;
+  const std::size_t moved = op.bytes_sent - before;
+  if (moved > 0 && writer_.is_reader_to_be_woken()) ring_bell();
+  return moved;
 }
 
-bool MemoryStream::on_look() {
-  const bool has_written = send_ != nullptr && !send_->pieces.empty() && write_on();
-  bool has_read = false;
-  for (int i = 0; i < kReadsPerLook && read_ring(); ++i) has_read = true;
-  return has_read || has_written;
+std::size_t MemoryStream::on_look() {
+  const std::size_t written = send_ != nullptr && !send_->pieces.empty() ? write_on() : 0;
+  std::size_t bytes = 0;
+  while (bytes < kBytesPerLook) {
+    const std::size_t read = read_ring();
+    if (read == 0) break;
+    bytes += read;
+  }
+  return bytes + written;
 }
 
-bool MemoryStream::write_on() {
-  const bool has_moved = write_ring(*send_);
+std::size_t MemoryStream::write_on() {
+  const std::size_t moved = write_ring(*send_);
   if (send_->pieces.empty() || writer_.is_broken()) {
     end_send(send_result());
   } else if (!hears_ && !timer_.is_armed()) {
     reactor_.arm_after(timer_, kDeafPatience);  // a bell would lie behind bytes of the lower stream
   }
-  return has_moved;
+  return moved;
 }
 
-/// Reads what fits the processor's nearest cache, and hands it on while it is there.
-bool MemoryStream::read_ring() {
-  if (recv_ == nullptr || is_canceled_ || close_ != nullptr) return false;
+/// Reads what fits the processor's nearest cache, and hands it on while it is there. Returns how many bytes, or 1 for
+/// the stream's end.
+std::size_t MemoryStream::read_ring() {
+  if (recv_ == nullptr || is_canceled_ || close_ != nullptr) return 0;
   io::ReceiveChunk& chunk = pool_.chunk;
   const std::span<char> space = chunk.space();
   if (space.empty()) {
-    if (timer_.is_armed()) return false;
+    if (timer_.is_armed()) return 0;
     ++pool_.chunks_missing;
     reactor_.arm_after(timer_, kChunkPatience);
-    return false;
+    return 0;
   }
   const std::size_t size = reader_.read(space.first(std::min(space.size(), kReadSize)));
   if (reader_.is_broken()) {
     end_recv({Errc::malformed, "receiving through shared memory"});
-    return true;
+    return 1;
   }
   if (size == 0) {
-    if (!has_lower_ended_) return false;
+    if (!has_lower_ended_) return 0;
     end_recv(end_);
-    return true;
+    return 1;
   }
   if (reader_.is_writer_to_be_woken()) ring_bell();
   const io::Received received = chunk.take(size);
   recv_->on_recv(received);
   chunk.settle();
-  return true;
+  return size;
 }
 
 void MemoryStream::on_sleep(bool sleeps) {

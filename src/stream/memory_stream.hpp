@@ -80,11 +80,11 @@ class MemoryStream final : public Stream {
   void end_recv(Error why);
   void end_send(Result<void> result);
 
-  bool on_look();
+  std::size_t on_look();
   void on_sleep(bool sleeps);
-  bool read_ring();
-  bool write_ring(io::SendOp& op);
-  bool write_on();
+  std::size_t read_ring();
+  std::size_t write_ring(io::SendOp& op);
+  std::size_t write_on();
   [[nodiscard]] Result<void> send_result();
   void ring_bell();
   void on_bell_sent(Result<void> result);

@@ -38,17 +38,17 @@ struct Expiry {
 /// Has work whenever `finds` says so.
 struct Watcher {
   explicit Watcher(std::function<bool()> finds_) : finds(std::move(finds_)) {
-    hook.on_look = base::Delegate<bool()>::to<&Watcher::look>(*this);
+    hook.on_look = base::Delegate<std::size_t()>::to<&Watcher::look>(*this);
     hook.on_sleep = base::Delegate<void(bool)>::to<&Watcher::sleep>(*this);
   }
   ~Watcher() { hook.unlink(); }
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  bool look() {
+  std::size_t look() {
     ++looks;
     said += sleeps ? "L" : "l";
-    return finds();
+    return finds() ? bytes : 0;
   }
   void sleep(bool is_about_to) {
     sleeps = is_about_to;
@@ -57,6 +57,7 @@ struct Watcher {
 
   std::function<bool()> finds;
   io::PollHook hook;
+  std::size_t bytes = 1;  // that it has when it has work
   int looks = 0;
   bool sleeps = false;
   std::string said;  // l: looked, L: looked once it was told of a sleep, S and s: told of its beginning and its end

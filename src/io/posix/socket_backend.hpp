@@ -117,6 +117,12 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     return std::clamp(deadline - this->now_, base::Duration::zero(), wait_max);
   }
 
+  /// What no backend over sockets may be passed over for. Clocks that are older than kStaleAfter make timers late.
+  [[nodiscard]] bool has_to_be_polled() {
+    return !this->runnable_.empty() || this->is_out_of_chunks_ || this->is_watched_ ||
+           system_.now_coarse() - this->now_ > kStaleAfter;
+  }
+
   void read_clocks() {
     this->now_ = system_.now();
     this->wall_ms_ = system_.wall_ms();
@@ -125,6 +131,8 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
   [[no_unique_address]] S system_;
 
  private:
+  static constexpr base::Duration kStaleAfter = base::milliseconds(1);
+
   // How long a wait may last while chunks are out: no lease returns when it is memory, not the pool, that was
   // exhausted.
   static constexpr base::Duration kStarvedWaitMax = base::milliseconds(100);

@@ -41,6 +41,7 @@ class System {
   PeerOwner owner_of_peer(int fd) noexcept { return owners_->owner_of_peer(fd); }
   static PeerOwner own_user() noexcept { return PeerOwner::user(::geteuid()); }
   static base::Instant now() noexcept { return system_now(); }
+  static base::Instant now_coarse() noexcept { return system_now_coarse(); }
   static base::WallMs wall_ms() noexcept { return system_wall_ms(); }
   static void fill_random(std::span<std::byte> out) noexcept { posix::fill_random(out); }
 

@@ -64,6 +64,7 @@ class System {
   PeerOwner owner_of_peer(int fd) { return process_->owner_of_peer(fd); }
   PeerOwner own_user() { return process_->user(); }
   base::Instant now() { return process_->now(); }
+  base::Instant now_coarse() { return process_->now(); }
   base::WallMs wall_ms() { return process_->wall_ms(); }
   void fill_random(std::span<std::byte> out) { process_->fill_random(out); }
 

@@ -90,6 +90,10 @@ void UringBackend::poll(base::Instant deadline) {
   if (ring_.take_lost_completions()) make_up_for_lost_completions();
 }
 
+bool UringBackend::may_be_passed_over() {
+  return wake_is_armed_ && unserved_.empty() && ring_.unsubmitted() == 0 && !has_to_be_polled();
+}
+
 int UringBackend::pollable_fd() {
   is_watched_ = true;
   if (!ring_.is_enabled()) {

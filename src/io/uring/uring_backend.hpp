@@ -45,6 +45,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   [[nodiscard]] std::string_view name() const override { return "uring"; }
   bool push(Handle stream) override;
   void poll(base::Instant deadline) override;
+  [[nodiscard]] bool may_be_passed_over() override;
   void wake() noexcept override { event_.signal(); }
   /// After the kernel has dropped completions, nobody knows which: ends everything with it, and what has no end then,
   /// as one that failed for want of memory. Listeners, and what the kernel gave back, go on. Public for tests.

@@ -206,7 +206,7 @@ void NodeHost::forget_application() {
 
 template <class Done>
 void NodeHost::turn_until(Done&& done, base::Instant until) {
-  while (!done() && io::system_now() < until) {
+  while (!done() && (until == base::kNever || io::system_now() < until)) {
     is_in_turn_ = true;
     reactor_->turn(until);
     is_in_turn_ = false;
