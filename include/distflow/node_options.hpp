@@ -116,7 +116,10 @@ struct NodeOptions {
   std::string backend{};
   /// How long at most a thread that has run out of work looks for more before it sleeps; zero: not at all. It does so
   /// only while work has lately come within that time: then nobody has to wake it, for up to a core of CPU time.
-  std::chrono::microseconds spin{50};
+  /// kSpinMeasured: twice what a wake-up costs on this host, 20 to 250 µs, which the process's first node measures. A
+  /// thread that shares its processor with whoever brings its work then sleeps.
+  std::chrono::microseconds spin = kSpinMeasured;
+  static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
   LogVerbosity log = LogVerbosity::warn;
 };

@@ -4,7 +4,9 @@
 //   1. It advises to spin while spinning finds work in time.
 //   2. After a time spent in vain it advises to sleep, until enough sleeps in a row were so short that spinning might
 //      have done instead. How many are enough doubles each time in vain, up to kSleepsMax, and halves after kFoundRow
-//      successes in a row: where spinning pays by chance only, as on a core that both ends share, it is seldom tried.
+//      successes in a row: where spinning pays by chance only, it is seldom tried.
+//   3. Who finds work only because the processor was left to whoever brought it had better sleep: it is tried again
+//      after kSharedSleeps, as the two may have been moved apart.
 // So a thread that is seldom needed sleeps, and one whose work always comes soon is never woken.
 //
 // Use: const Duration spin = advice.spin();   // zero: sleep
@@ -23,6 +25,9 @@ class SpinAdvice {
   /// Spins for `spin_max` at most; zero: never.
   explicit SpinAdvice(Duration spin_max) : spin_max_(spin_max) {}
 
+  /// From now on for so long at most.
+  void set_spin_max(Duration spin_max) { spin_max_ = spin_max; }
+
   /// How long to look for work before sleeping, now that there is none.
   [[nodiscard]] Duration spin() const { return short_sleeps_ >= sleeps_needed_ ? spin_max_ : Duration::zero(); }
 
@@ -34,7 +39,13 @@ class SpinAdvice {
   }
   /// spin() was spent in vain.
   void note_vain() {
-    sleeps_needed_ = std::min(kSleepsMax, sleeps_needed_ * 2);
+    sleeps_needed_ = std::max(sleeps_needed_, std::min(kSleepsMax, sleeps_needed_ * 2));
+    short_sleeps_ = 0;
+    found_ = 0;
+  }
+  /// Work came while spinning, and whoever brought it has this processor, too.
+  void note_shared() {
+    sleeps_needed_ = kSharedSleeps;
     short_sleeps_ = 0;
     found_ = 0;
   }
@@ -42,11 +53,14 @@ class SpinAdvice {
   void note_slept(Duration slept) {
     // With both ends asleep, two wake-ups are in the time; without them it is a fraction.
     const bool is_short = slept / kShort < spin_max_;
-    short_sleeps_ = is_short ? std::min(kSleepsMax, short_sleeps_ + 1) : 0;
+    short_sleeps_ = is_short ? std::min(kSharedSleeps, short_sleeps_ + 1) : 0;
   }
 
  private:
-  static constexpr std::uint32_t kSleepsMax = 1024;
+  // One trial in vain for so many sleeps costs a hundredth of a processor at most, and a thread whose spinning was
+  // disturbed tries again within some milliseconds.
+  static constexpr std::uint32_t kSleepsMax = 64;
+  static constexpr std::uint32_t kSharedSleeps = 1024;
   static constexpr std::uint32_t kFoundRow = 16;
   static constexpr int kShort = 4;
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/relax.hpp"
+#include "io/scheduling.hpp"
 
 namespace distflow::io {
 
@@ -13,7 +14,7 @@ Reactor::Reactor(std::unique_ptr<Backend> backend, ReactorOptions options)
       backend_(std::move(backend)),
       timers_(backend_->now()),
       tasks_(options.task_count_max),
-      spin_advice_(options.spin),
+      spin_advice_(options.wake_cost == nullptr ? options.spin : spin_for(options.wake_cost())),
       asleep_since_(backend_->now()) {}
 
 Reactor::~Reactor() {
@@ -124,12 +125,10 @@ std::uint64_t Reactor::kernel_activity() {
 std::uint64_t Reactor::activity() { return kernel_activity() + work_taken_; }
 
 bool Reactor::is_spinning() {
-  if (options_.spin == base::Duration::zero()) return false;
+  if (options_.spin == base::Duration::zero() && options_.wake_cost == nullptr) return false;
   const std::uint64_t latest = activity();
   if (std::exchange(activity_seen_, latest) != latest) {
-    wait_ == Wait::spinning ? spin_advice_.note_found() : spin_advice_.note_slept(now() - asleep_since_);
-    wait_ = Wait::spinning;
-    has_begun_spinning_ = false;
+    note_work();
     if (spin_advice_.spin() > base::Duration::zero()) return true;
   }
   if (!std::exchange(has_begun_spinning_, true)) {
@@ -142,6 +141,27 @@ bool Reactor::is_spinning() {
     asleep_since_ = now();
   }
   return false;
+}
+
+void Reactor::note_work() {
+  has_begun_spinning_ = false;
+  if (std::exchange(wait_, Wait::spinning) == Wait::spinning) {
+    spin_advice_.note_found();
+    if (options_.preemptions != nullptr && --finds_until_look_ == 0) look_for_sharing();
+    return;
+  }
+  if (options_.wake_cost != nullptr) spin_advice_.set_spin_max(spin_for(options_.wake_cost()));
+  spin_advice_.note_slept(now() - asleep_since_);
+  if (options_.preemptions == nullptr) return;
+  finds_until_look_ = finds_looked_at_ = kFindsAtFirst;
+  if (spin_advice_.spin() > base::Duration::zero()) preemptions_seen_ = options_.preemptions();
+}
+
+/// Where both ends have one processor, each finds work because it has just left it to the other.
+void Reactor::look_for_sharing() {
+  const std::uint64_t before = std::exchange(preemptions_seen_, options_.preemptions());
+  if ((preemptions_seen_ - before) * 2 >= finds_looked_at_) spin_advice_.note_shared();
+  finds_until_look_ = finds_looked_at_ = kFindsLater;
 }
 
 void Reactor::poll_asleep(base::Instant deadline) {

@@ -54,6 +54,10 @@ struct ReactorOptions {
   /// How long the loop goes on looking for work after the last it had, before it sleeps; while that pays
   /// (base/spin_advice.hpp).
   base::Duration spin{0};
+  /// Says what a wake-up costs here: the loop then spins for spin_for() that (io/scheduling.hpp) instead of `spin`.
+  base::Duration (*wake_cost)() = nullptr;
+  /// Says how often this thread has left its processor to others: a loop whose work comes only then does not spin.
+  std::uint64_t (*preemptions)() = nullptr;
   /// Tasks posted and not yet run, at most.
   std::size_t task_count_max = 65536;
 };
@@ -149,6 +153,10 @@ class Reactor {
   static constexpr std::size_t kBytesPassedOverMax = std::size_t{128} * 1024;
   // While a loop spins, it looks at memory so often between two questions to the kernel.
   static constexpr int kLooksPerQuestion = 100;
+  // Whether the processor is shared with whoever brings work is judged by so many times that work was found: soon, as
+  // long as nothing is known of it, and seldom later, as it costs a system call.
+  static constexpr std::uint32_t kFindsAtFirst = 16;
+  static constexpr std::uint32_t kFindsLater = 256;
 
   bool take_work();
   bool look_out();
@@ -161,6 +169,8 @@ class Reactor {
   [[nodiscard]] std::uint64_t activity();
   [[nodiscard]] std::uint64_t kernel_activity();
   bool is_spinning();
+  void note_work();
+  void look_for_sharing();
   void leave_to_watcher();
   void poll_asleep(base::Instant deadline);
 
@@ -181,6 +191,9 @@ class Reactor {
   enum class Wait : std::uint8_t { spinning, sleeping };  // for work, since the last there was
   Wait wait_ = Wait::sleeping;
   base::SpinAdvice spin_advice_;
+  std::uint32_t finds_until_look_ = 0;  // for sharing
+  std::uint32_t finds_looked_at_ = 0;   // at that look
+  std::uint64_t preemptions_seen_ = 0;
   bool has_begun_spinning_ = true;
   base::Instant spin_until_ = base::Instant::min();  // once it has begun
   base::Instant asleep_since_;

@@ -53,13 +53,13 @@ TEST(SpinAdvice, is_to_sleep_while_long_sleeps_lie_between_short_ones) {
 TEST(SpinAdvice, tries_less_and_less_where_spinning_is_in_vain) {
   SpinAdvice advice(kSpin);
   int needed = 0;
-  for (int expected = 2; expected <= 1024; expected *= 2) {
+  for (int expected = 2; expected <= 64; expected *= 2) {
     advice.note_vain();
     needed = sleeps_until_spinning(advice);
     EXPECT_EQ(needed, expected);
   }
   advice.note_vain();
-  EXPECT_EQ(sleeps_until_spinning(advice), 1024);
+  EXPECT_EQ(sleeps_until_spinning(advice), 64);
 }
 
 TEST(SpinAdvice, takes_a_success_now_and_then_for_chance_and_a_row_of_them_for_a_change) {
@@ -70,10 +70,25 @@ TEST(SpinAdvice, takes_a_success_now_and_then_for_chance_and_a_row_of_them_for_a
     for (int found = 0; found < 3; ++found) advice.note_found();
     advice.note_vain();
   }
-  EXPECT_EQ(sleeps_until_spinning(advice), 1024);
+  EXPECT_EQ(sleeps_until_spinning(advice), 64);
   for (int i = 0; i < 16 * 10; ++i) advice.note_found();
   advice.note_vain();
   EXPECT_EQ(sleeps_until_spinning(advice), 2);
+}
+
+TEST(SpinAdvice, is_to_sleep_where_the_processor_is_shared_and_tries_again_after_a_thousand_sleeps) {
+  SpinAdvice advice(kSpin);
+  for (int i = 0; i < 100; ++i) advice.note_found();
+  advice.note_shared();
+  EXPECT_EQ(sleeps_until_spinning(advice), 1024);
+  advice.note_vain();
+  EXPECT_EQ(sleeps_until_spinning(advice), 1024);
+}
+
+TEST(SpinAdvice, spins_as_long_as_it_was_told_last) {
+  SpinAdvice advice(kSpin);
+  advice.set_spin_max(3 * kSpin);
+  EXPECT_EQ(advice.spin(), 3 * kSpin);
 }
 
 TEST(SpinAdvice, is_never_to_spin_where_that_is_not_wanted) {

@@ -64,7 +64,9 @@ Result<void> check_options(const NodeOptions& options) {
   if (!stream::is_ring_size(options.memory_ring_size)) {
     return invalid("memory_ring_size: a power of two from 4 KiB to 16 MiB");
   }
-  if (options.spin.count() < 0) return invalid("spin: not less than 0");
+  if (options.spin.count() < 0 && options.spin != NodeOptions::kSpinMeasured) {
+    return invalid("spin: not less than 0, or kSpinMeasured");
+  }
   if (!io::Address::parse(options.host, options.port)) return Error{Errc::invalid_address, "host"};
   return {};
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "io/clock.hpp"
+#include "io/scheduling.hpp"
 #include "pmd/launch/launcher.hpp"
 #include "pmd/launch/own_daemons.hpp"
 #include "runtime/node/check_options.hpp"
@@ -44,6 +45,13 @@ base::LogLevel to_level(LogVerbosity verbosity) {
 Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
   if (!outcome) return outcome.error();
   return outcome->kind == pmd::LaunchOutcome::Kind::started ? PmdStart::started : PmdStart::already_running;
+}
+
+/// With a second thread the two may share a processor, and leave it to each other: that is no reason to sleep.
+io::ReactorOptions reactor_options(const NodeOptions& options) {
+  if (options.spin != NodeOptions::kSpinMeasured) return {.spin = options.spin};
+  return {.wake_cost = &io::wake_cost,
+          .preemptions = options.threading == Threading::dispatcher ? nullptr : &io::preemptions};
 }
 
 /// Makes a task of what `make` gives; false without memory.
@@ -98,7 +106,7 @@ Result<void, StartError> NodeHost::open() {
   fallback_reason_ = selected->fallback_reason;
   backend_name_ = selected->backend->name();
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
-  reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), io::ReactorOptions{.spin = options_.spin});
+  reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), reactor_options(options_));
   reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   NodeObserver& self = *this;
   registry_ = std::make_unique<PmdRegistry>(
@@ -120,6 +128,7 @@ Result<void, StartError> NodeHost::run_start() {
   if (options_.threading == Threading::caller) {
     polled_by_this_thread = weak_from_this();
     loop_of_this_thread_ = this;
+    if (options_.spin == NodeOptions::kSpinMeasured) io::measure_wake_cost();
     node_->start();
     turn_until([this] { return started_.has_value(); }, base::kNever);
   } else {
@@ -132,6 +141,7 @@ Result<void, StartError> NodeHost::run_start() {
       is_closed_ = true;
       return Error{Errc::out_of_memory, "starting the I/O thread"};
     }
+    if (options_.spin == NodeOptions::kSpinMeasured) io::measure_wake_cost();  // while the node registers
     std::unique_lock lock(mutex_);
     condition_.wait(lock, [this] { return started_.has_value(); });
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "io/clock.hpp"
+#include "io/scheduling.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/receive/conflating_mailbox.hpp"
 #include "runtime/receive/ring_mailbox.hpp"
@@ -61,7 +62,8 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
       on_room_(on_room),
       mailbox_(make_mailbox(options)),
       exception_log_(5, base::seconds(10)),
-      spin_advice_(options.spin),
+      spin_(options.spin),
+      spin_advice_(spin_max()),
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
@@ -322,7 +324,12 @@ void Delivery::wait_for_work() {
   if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
   is_woken_ = false;
   sleep_.retract();
+  spin_advice_.set_spin_max(spin_max());
   spin_advice_.note_slept(io::system_now() - since);
+}
+
+base::Duration Delivery::spin_max() const {
+  return spin_ == NodeOptions::kSpinMeasured ? io::spin_for(io::wake_cost()) : spin_;
 }
 
 }  // namespace distflow::runtime

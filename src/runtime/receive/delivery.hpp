@@ -125,6 +125,7 @@ class Delivery {
   [[nodiscard]] bool has_work() const;
   bool finds_work_spinning();
   void wait_for_work();
+  [[nodiscard]] base::Duration spin_max() const;
 
   io::Reactor& reactor_;
   const std::string node_id_;
@@ -152,6 +153,7 @@ class Delivery {
   std::atomic<bool> is_stopping_{false};
 
   // The second thread, and how it is woken.
+  const base::Duration spin_;
   base::SpinAdvice spin_advice_;
   io::DeferredTask wake_;
   io::DeferredTask room_;  // without a second thread: tells of room
