@@ -6,9 +6,9 @@
 
 namespace distflow::base {
 
-Chunk* Chunk::allocate(std::size_t capacity, ChunkPool* home, std::uint32_t slot) {
+Chunk* Chunk::allocate(std::size_t capacity, ChunkPool* home, std::uint32_t slot, LargeChunks* keeper) {
   void* memory = ::operator new (sizeof(Chunk) + capacity, std::align_val_t{64}, std::nothrow);
-  return memory == nullptr ? nullptr : new (memory) Chunk(capacity, home, slot);
+  return memory == nullptr ? nullptr : new (memory) Chunk(capacity, home, slot, keeper);
 }
 
 void Chunk::free() {
@@ -23,13 +23,18 @@ void Chunk::release(std::uint32_t count) {
   if (before != count) return;
   if (home_ != nullptr) {
     home_->take_back(*this);
+  } else if (keeper_ != nullptr) {
+    keeper_->take_back(*this);
   } else {
     free();
   }
 }
 
 ChunkPool::ChunkPool(ChunkPoolOptions options)
-    : options_(options), free_(options.chunk_count_max), chunks_(std::make_unique<Chunk*[]>(options.chunk_count_max)) {
+    : options_(options),
+      free_(options.chunk_count_max),
+      chunks_(std::make_unique<Chunk*[]>(options.chunk_count_max)),
+      large_(options.large_bytes_kept_max) {
   DF_ASSERT(options.chunk_size > 0);
 }
 

@@ -6,6 +6,7 @@
 //   1. leased() <= chunk_count_max, always.
 //   2. A chunk is either in the pool or has at least one lease. A pool has no more chunks than chunk_count_max.
 //   3. Every chunk is back before its pool dies (asserted).
+//   4. What does not fit one of the pool's chunks gets one of its own size from large(), which has its own bound.
 // Use: ChunkRef chunk = pool.try_lease(); if (chunk) use(chunk->data(), chunk->capacity());
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "base/delegate.hpp"
+#include "base/large_chunks.hpp"
 #include "base/slot_stack.hpp"
 
 namespace distflow::base {
@@ -41,18 +43,22 @@ class Chunk {
   /// The pool it goes back to; null for a chunk of its own.
   [[nodiscard]] ChunkPool* home() const { return home_; }
 
-  /// A chunk of its own, outside any pool, with one lease; null when memory is exhausted.
-  static Chunk* allocate(std::size_t capacity, ChunkPool* home = nullptr, std::uint32_t slot = 0);
+  /// A chunk of its own, outside any pool, with one lease; null when memory is exhausted. A `keeper` gets it back.
+  static Chunk* allocate(std::size_t capacity, ChunkPool* home = nullptr, std::uint32_t slot = 0,
+                         LargeChunks* keeper = nullptr);
 
  private:
   friend class ChunkPool;
-  Chunk(std::size_t capacity, ChunkPool* home, std::uint32_t slot) : slot_(slot), capacity_(capacity), home_(home) {}
+  friend class LargeChunks;
+  Chunk(std::size_t capacity, ChunkPool* home, std::uint32_t slot, LargeChunks* keeper)
+      : slot_(slot), capacity_(capacity), home_(home), keeper_(keeper) {}
   void free();
 
   std::atomic<std::uint32_t> leases_{1};
   const std::uint32_t slot_;  // in its pool
   const std::size_t capacity_;
   ChunkPool* const home_;
+  LargeChunks* const keeper_;  // of a chunk without a home; null: it is freed
 };
 
 /// One lease of a chunk, given back when it goes out of scope.
@@ -92,8 +98,9 @@ class ChunkRef {
 };
 
 struct ChunkPoolOptions {
-  std::size_t chunk_size = 256 * 1024;  ///< bytes a chunk
-  std::uint32_t chunk_count_max = 64;   ///< chunks leased at once, at most
+  std::size_t chunk_size = 256 * 1024;   ///< bytes a chunk
+  std::uint32_t chunk_count_max = 64;    ///< chunks leased at once, at most
+  std::size_t large_bytes_kept_max = 0;  ///< bytes of larger chunks that are kept for the next large frame
 };
 
 class ChunkPool {
@@ -105,6 +112,10 @@ class ChunkPool {
 
   /// A chunk with one lease, or an empty reference when all are leased or memory is exhausted.
   ChunkRef try_lease();
+
+  /// For what is larger than chunk_size(). Such a chunk has no home, and is not counted in leased().
+  [[nodiscard]] LargeChunks& large() { return large_; }
+  [[nodiscard]] const LargeChunks& large() const { return large_; }
 
   [[nodiscard]] std::size_t chunk_size() const { return options_.chunk_size; }
   [[nodiscard]] std::uint32_t chunk_count_max() const { return options_.chunk_count_max; }
@@ -131,6 +142,7 @@ class ChunkPool {
   const std::unique_ptr<Chunk*[]> chunks_;  // by slot; null until one is wanted there. Of whoever has the slot
   std::atomic<std::uint32_t> leased_{0};    // raised after a slot is taken, lowered before it is put back
   std::atomic<std::uint64_t> exhausted_{0};
+  LargeChunks large_;
 };
 
 }  // namespace distflow::base

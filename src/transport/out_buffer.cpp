@@ -38,7 +38,9 @@ bool OutBuffer::move_to_larger(std::size_t size) {
   const bool is_small = first_ == FirstChunk::small && !chunk_ && needed <= least;
   if (needed <= pool_.chunk_size() && !is_small) larger = pool_.try_lease();
   // A pool that is out, or a frame too large for it: memory outside the pool, doubling as the frame grows.
-  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(std::max({needed, 2 * written, least})));
+  const std::size_t own_size = std::max({needed, 2 * written, least});
+  if (!larger && own_size > pool_.chunk_size()) larger = pool_.large().lease(own_size);
+  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(own_size));
   if (!larger) {
     is_out_of_memory_ = true;
     return false;

@@ -2,8 +2,8 @@
 //
 // One thread at a time.
 //   1. A frame lies in one chunk; the frames of one turn lie side by side, so that a queue sends them as one piece.
-//   Only
-//      a frame too large for the pool's chunks has one of its own, kept no longer than the frame.
+//      Only a frame too large for the pool's chunks has one of its own, of the pool's large ones, which goes back with
+//      the frame.
 //   2. Bytes of a finished frame are never written again while anybody but this object has a lease of their chunk.
 //   3. Between begin_frame() and end_frame() or abandon_frame() there is exactly one frame under way.
 // Use: out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame(); queue.append(frame);
@@ -61,8 +61,9 @@ class OutBuffer {
     return frame;
   }
 
-  /// Begins a frame; its body is what is appended until end_frame().
-  void begin_frame() {
+  /// Begins a frame; its body is what is appended until end_frame(). One whose size is known beforehand, `body_size`,
+  /// has room at once, and is moved no more.
+  void begin_frame(std::size_t body_size = 0) {
     DF_ASSERT(!is_open_);
     is_open_ = true;
     is_out_of_memory_ = false;
@@ -70,7 +71,7 @@ class OutBuffer {
     // Nobody kept what was encoded so far: start over, in memory that is still in the cache.
     if (!chunk_ || chunk_->is_sole_lease()) used_ = 0;
     frame_begin_ = used_;
-    if (reserve(framing::kHeaderSize) != nullptr) commit(framing::kHeaderSize);
+    if (reserve(framing::kHeaderSize + body_size) != nullptr) commit(framing::kHeaderSize);
   }
 
   /// Room for at least `size` bytes behind what is written; null when memory is exhausted (end_frame() says so again).

@@ -56,6 +56,24 @@ TEST_F(FrameWriterTest, an_extension_stands_behind_the_timestamp_and_a_message_w
   }
 }
 
+TEST_F(FrameWriterTest, a_frame_larger_than_a_chunk_lies_in_one_of_its_own_size_and_the_next_one_takes_that_again) {
+  base::ChunkPool chunks({.chunk_size = 1024, .chunk_count_max = 4, .large_bytes_kept_max = 1 << 20});
+  transport::OutBuffer out(chunks);
+  for (const std::size_t size : {1000U, 5000U, 100'000U}) {  // of the first, only the suffix finds no room
+    const std::uint64_t before = chunks.large().made_count();
+    const std::string payload = '"' + std::string(size - 2, 'x') + '"';
+    for (const bool is_plain : {true, false, true}) {
+      const OutgoingMessage message(payload);
+      transport::EncodedFrame frame;
+      ASSERT_EQ(write_frame(out, prefix_, is_plain ? message : message.with(Extension(kExtension)), suffix_.at(7),
+                            frame_size_max_, frame),
+                SendVerdict::queued);
+      EXPECT_LE(frame.chunk->capacity(), frame.bytes.size() + frame.bytes.size() / 4);
+    }
+    EXPECT_EQ(chunks.large().made_count(), before + 1);
+  }
+}
+
 TEST_F(FrameWriterTest, a_payload_that_is_written_in_place_has_its_extension_too) {
   const auto write = [](void* callable, PayloadWriter& out) { out.append(*static_cast<std::string*>(callable)); };
   for (const std::size_t size : {2U, 5000U}) {

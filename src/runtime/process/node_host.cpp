@@ -65,6 +65,10 @@ bool has_made(std::function<void()>& task, Make&& make) {
   }
 }
 
+/// Bytes of chunks that large frames have lain in and that are kept for the next ones, each way: two frames of the
+/// largest size, with what their chunks have beyond them.
+constexpr std::size_t kLargeBytesKeptMax = std::size_t{40} << 20;
+
 }  // namespace
 
 NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
@@ -73,9 +77,9 @@ NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
       log_(to_level(options.log)),
       instance_(next_instance()),
       receive_chunks_({.chunk_size = 256 * 1024, .chunk_count_max = 64}),
-      blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096}),
-      out_chunks_(
-          std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 256})),
+      blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096, .large_bytes_kept_max = kLargeBytesKeptMax}),
+      out_chunks_(std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{
+          .chunk_size = 256 * 1024, .chunk_count_max = 256, .large_bytes_kept_max = kLargeBytesKeptMax})),
       targets_(options.targets_max, instance_),
       cross_thread_sends_(std::make_shared<CrossThreadSends>(out_chunks_, options.send_bytes_max)) {}
 

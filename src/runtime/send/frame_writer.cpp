@@ -146,7 +146,7 @@ namespace detail {
 
 SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, std::string_view text,
                             std::string_view suffix, transport::EncodedFrame& frame) {
-  out.begin_frame();
+  out.begin_frame(prefix.size() + text.size() + suffix.size());
   out.append(prefix);
   out.append(text);
   out.append(suffix);
@@ -166,7 +166,7 @@ SendVerdict write_with_parts(transport::OutBuffer& out, std::string_view prefix,
     frame = out.take_placed(size);
     return SendVerdict::queued;
   }
-  out.begin_frame();
+  out.begin_frame(size);
   out.append(parts.head);
   out.append(parts.text);
   parts.append_tail(out);
