@@ -29,6 +29,11 @@ class PortableBlock16 {
     friend Lanes operator|(Lanes a, Lanes b) { return Lanes(a.bits_ | b.bits_); }
     friend Lanes operator&(Lanes a, Lanes b) { return Lanes(a.bits_ & b.bits_); }
     [[nodiscard]] Lanes but_not(Lanes other) const { return Lanes(bits_ & ~other.bits_); }
+    /// Of four blocks that lie side by side: bit i for byte i.
+    [[nodiscard]] static std::uint64_t join(Lanes a, Lanes b, Lanes c, Lanes d) {
+      return a.bits() | std::uint64_t{b.bits()} << 16U | std::uint64_t{c.bits()} << 32U |
+             std::uint64_t{d.bits()} << 48U;
+    }
 
    private:
     std::uint32_t bits_;
@@ -88,6 +93,11 @@ class Sse2Block16 {
     friend Lanes operator|(Lanes a, Lanes b) { return Lanes(_mm_or_si128(a.lanes_, b.lanes_)); }
     friend Lanes operator&(Lanes a, Lanes b) { return Lanes(_mm_and_si128(a.lanes_, b.lanes_)); }
     [[nodiscard]] Lanes but_not(Lanes other) const { return Lanes(_mm_andnot_si128(other.lanes_, lanes_)); }
+    /// Of four blocks that lie side by side: bit i for byte i.
+    [[nodiscard]] static std::uint64_t join(Lanes a, Lanes b, Lanes c, Lanes d) {
+      return a.bits() | std::uint64_t{b.bits()} << 16U | std::uint64_t{c.bits()} << 32U |
+             std::uint64_t{d.bits()} << 48U;
+    }
 
    private:
     __m128i lanes_;
@@ -137,10 +147,8 @@ class NeonBlock16 {
    public:
     explicit Lanes(uint8x16_t lanes) : lanes_(lanes) {}
     [[nodiscard]] std::uint32_t bits() const {
-      // Each lane keeps the bit of its place within its half; added up, a half's lanes are a byte.
-      alignas(16) static constexpr std::uint8_t k_places[16] = {1, 2, 4, 8, 16, 32, 64, 128,
-                                                                1, 2, 4, 8, 16, 32, 64, 128};
-      const uint8x16_t placed = vandq_u8(lanes_, vld1q_u8(k_places));
+      // Added up, a half's lanes are a byte.
+      const uint8x16_t placed = this->placed();
       return vaddv_u8(vget_low_u8(placed)) | static_cast<std::uint32_t>(vaddv_u8(vget_high_u8(placed))) << 8U;
     }
     [[nodiscard]] bool any() const { return vmaxvq_u8(lanes_) != 0; }
@@ -148,8 +156,20 @@ class NeonBlock16 {
     friend Lanes operator|(Lanes a, Lanes b) { return Lanes(vorrq_u8(a.lanes_, b.lanes_)); }
     friend Lanes operator&(Lanes a, Lanes b) { return Lanes(vandq_u8(a.lanes_, b.lanes_)); }
     [[nodiscard]] Lanes but_not(Lanes other) const { return Lanes(vbicq_u8(lanes_, other.lanes_)); }
+    [[nodiscard]] static std::uint64_t join(Lanes a, Lanes b, Lanes c, Lanes d) {
+      // Neighbours are added up three times, in all four at once: eight lanes, each with its own bit, make a byte.
+      const uint8x16_t pairs = vpaddq_u8(vpaddq_u8(a.placed(), b.placed()), vpaddq_u8(c.placed(), d.placed()));
+      return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(pairs, pairs)), 0);
+    }
 
    private:
+    /// Each lane that is set keeps the bit of its place within its half.
+    [[nodiscard]] uint8x16_t placed() const {
+      alignas(16) static constexpr std::uint8_t k_places[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                                                1, 2, 4, 8, 16, 32, 64, 128};
+      return vandq_u8(lanes_, vld1q_u8(k_places));
+    }
+
     uint8x16_t lanes_;  // each all ones or zero
   };
 

@@ -21,8 +21,7 @@ struct Masks {
 
 template <class Where>
 [[gnu::always_inline]] inline std::uint64_t gather(const Block16 (&blocks)[4], Where where) noexcept {
-  const auto bits = [&](int i) { return static_cast<std::uint64_t>(where(blocks[i]).bits()); };
-  return bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48;
+  return Block16::Lanes::join(where(blocks[0]), where(blocks[1]), where(blocks[2]), where(blocks[3]));
 }
 
 [[gnu::always_inline]] inline Masks look_at(const char* stride) noexcept {

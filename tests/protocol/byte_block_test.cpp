@@ -41,6 +41,18 @@ TYPED_TEST(ByteBlockOf, bit_i_is_byte_i) {
   EXPECT_TRUE(block.above('!').all());
 }
 
+TYPED_TEST(ByteBlockOf, four_blocks_side_by_side_make_one_number_in_which_bit_i_is_byte_i) {
+  for (std::size_t at = 0; at < 64; ++at) {
+    for (const std::size_t other : {at, (at * 7 + 3) % 64}) {
+      std::string bytes(64, '.');
+      bytes[at] = bytes[other] = '"';
+      const auto quotes = [&](std::size_t i) { return TypeParam(bytes.data() + 16 * i).equal('"'); };
+      EXPECT_EQ(TypeParam::Lanes::join(quotes(0), quotes(1), quotes(2), quotes(3)),
+                std::uint64_t{1} << at | std::uint64_t{1} << other);
+    }
+  }
+}
+
 TYPED_TEST(ByteBlockOf, lanes_are_joined_lane_by_lane) {
   const TypeParam block("aabbccddeeffgghh");
   EXPECT_EQ((block.equal('a') | block.equal('h')).bits(), 0xC003u);
