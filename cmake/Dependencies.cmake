@@ -2,6 +2,7 @@
 #
 # Each one has a single home in the sources (tools/check_layers) and a single target here:
 #   df_rapidjson, df_concurrentqueue, df_cli11   headers only, as system headers
+#   df_fmt                                       likewise; of the command line alone, no part of a node
 #   GTest::gtest_main, GTest::gmock              when tests are built
 #   benchmark::benchmark                         when DISTFLOW_BENCH is on
 #   df_uring                                     on Linux, where liburing is installed; the target exists or does not
@@ -59,6 +60,13 @@ df_header_library(cli11
   FOLDER include
   URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.4.2.tar.gz
   SHA256 f2d893a65c3b1324c50d4e682c0cdc021dd0477ae2c048544f39eed6654b699a)
+
+df_header_library(fmt
+  HEADER fmt/format.h
+  FOLDER include
+  URL https://github.com/fmtlib/fmt/archive/refs/tags/9.1.0.tar.gz
+  SHA256 5dea48d1fcddc3ec571ce2058e13910a0d4a6bab4cc09a809d8b1dd1c88ae6f2)
+target_compile_definitions(df_fmt INTERFACE FMT_HEADER_ONLY)  # else the program would need its shared library to run
 
 if(DISTFLOW_TESTS)
   find_package(GTest QUIET)

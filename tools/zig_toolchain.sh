@@ -22,7 +22,7 @@ fetch_zig() {
 gather_headers() {
   local include=$folder/root/include library prefix
   mkdir -p "$include"
-  for library in rapidjson concurrentqueue CLI; do
+  for library in rapidjson concurrentqueue CLI fmt; do
     for prefix in /usr/local/include /usr/include; do
       if [ -d "$prefix/$library" ]; then ln -sfn "$prefix/$library" "$include/$library"; fi
     done
