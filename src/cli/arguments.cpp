@@ -63,12 +63,14 @@ class Parser {
     pmd_.require_subcommand(0, 1);
     pmd_.footer(kExitCodes);
     version_.callback([this] { wants_version_ = true; });
+    add_nodes();
     add_start();
-    add_command(Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
-    add_command(Command::list, "list", "List the registered nodes");
-    CLI::App& resolve = add_command(Command::resolve, "resolve", "Find a node by its alias or nodeId");
+    add_command(pmd_, Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
+    add_command(pmd_, Command::list, "list", "List the registered nodes");
+    CLI::App& resolve = add_command(pmd_, Command::resolve, "resolve", "Find a node by its alias or nodeId");
     resolve.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
-    CLI::App& kill = add_command(Command::kill, "kill", "Tell the PMD to end; refused while nodes are registered");
+    CLI::App& kill =
+        add_command(pmd_, Command::kill, "kill", "Tell the PMD to end; refused while nodes are registered");
     kill.add_flag("--force", arguments_.is_forced, "End it although nodes are registered");
   }
 
@@ -88,22 +90,30 @@ class Parser {
   }
 
  private:
-  CLI::App& add_place(Command command, const char* name, const char* description) {
-    CLI::App& added = *pmd_.add_subcommand(name, description);
+  CLI::App& add_place(CLI::App& parent, Command command, const char* name, const char* description) {
+    CLI::App& added = *parent.add_subcommand(name, description);
     added.add_option("--host", arguments_.host, "Host of the PMD")->capture_default_str();
     added.add_option("--port", arguments_.port, "Port of the PMD")->capture_default_str()->check(CLI::Range(1, 65535));
     added.callback([this, command] { arguments_.command = command; });
     return added;
   }
 
-  CLI::App& add_command(Command command, const char* name, const char* description) {
-    CLI::App& added = add_place(command, name, description);
+  CLI::App& add_command(CLI::App& parent, Command command, const char* name, const char* description) {
+    CLI::App& added = add_place(parent, command, name, description);
     added.add_flag("--json", arguments_.is_json, "Print one JSON object, for errors too");
     return added;
   }
 
+  void add_nodes() {
+    CLI::App& nodes = add_command(app_, Command::nodes, "nodes", "Show the nodes, one line each, by name");
+    nodes.add_option("PATTERN", arguments_.nodes.pattern,
+                     "Only nodes whose alias or nodeId matches: * any text, ? one byte; without either, contains it");
+    nodes.add_option("--limit", arguments_.nodes.limit, "At most so many nodes")->check(CLI::Range(1, 1'000'000));
+    nodes.add_option("--after", arguments_.nodes.after, "Only names after this one: the next page");
+  }
+
   void add_start() {
-    CLI::App& start = add_place(Command::start, "start", "Start a PMD in the background");
+    CLI::App& start = add_place(pmd_, Command::start, "start", "Start a PMD in the background");
     const CLI::Range seconds(0.001, 1e9);
     ttl_ = start.add_option("--ttl", texts_.ttl_s, "Seconds after which a silent node is forgotten")->check(seconds);
     idle_exit_ = start.add_option("--idle-exit", texts_.idle_exit_s, "Seconds without any node after which it ends")
@@ -155,7 +165,7 @@ class Parser {
     std::vector<std::string> known = is_option ? options_of(app) : commands_of(app);
     if (!is_option && known.empty()) return "Unexpected argument '" + printable(word) + "'.";
     std::string text = std::string(is_option ? "Unknown option '" : "Unknown command '") + printable(word) + "'.";
-    const std::string path = &app == &app_ ? "" : "pmd ";
+    const std::string path = &app == &app_ ? "" : app.get_name() + " ";
     std::optional<std::string> meant = nearest_word(word, known);
     if (meant && !is_option) meant = path + *meant;
     if (&app == &app_ && !is_option) {

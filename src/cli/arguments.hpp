@@ -15,7 +15,14 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, start, status, list, resolve, kill };
+enum class Command { overview, nodes, start, status, list, resolve, kill };
+
+/// Which nodes are to be shown.
+struct NodesQuery {
+  std::string pattern;      ///< cli/pattern.hpp
+  std::uint32_t limit = 0;  ///< a page; 0: all
+  std::string after;        ///< of the page before, the last name; empty: the first page
+};
 
 struct Arguments {
   Command command = Command::overview;
@@ -24,6 +31,7 @@ struct Arguments {
   bool is_json = false;
   bool is_forced = false;             ///< of kill: although nodes are registered
   std::string name;                   ///< of resolve: an alias or a nodeId
+  NodesQuery nodes;                   ///< of nodes
   std::optional<base::Duration> ttl;  ///< of start, as the next two
   std::optional<base::Duration> idle_exit;
   std::string log_level;

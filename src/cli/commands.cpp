@@ -1,7 +1,9 @@
 #include "cli/commands.hpp"
 
 #include <memory>
+#include <utility>
 
+#include "io/clock.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/launch/launcher.hpp"
 
@@ -15,6 +17,12 @@ Report show_status(const Arguments& arguments, BlockingClient& client) {
   if (!nodes) return report_error(arguments, nodes.error());
   const Result<protocol::Hello> hello = client.hello();
   return report_status(arguments, *nodes, hello ? std::optional(*hello) : std::nullopt);
+}
+
+Report show_nodes(const Arguments& arguments, BlockingClient& client) {
+  Result<Nodes> nodes = client.list();
+  if (!nodes) return report_error(arguments, nodes.error());
+  return report_nodes(arguments, std::move(*nodes), io::system_wall_ms(), Screen::of_standard_output());
 }
 
 Report list(const Arguments& arguments, BlockingClient& client) {
@@ -81,6 +89,7 @@ Report start(const Arguments& arguments) {
 Report run_command(const Arguments& arguments) {
   switch (arguments.command) {
     case Command::overview: return report_overview(arguments, ask(arguments, show_status));
+    case Command::nodes: return ask(arguments, show_nodes);
     case Command::start: return start(arguments);
     case Command::status: return ask(arguments, show_status);
     case Command::list: return ask(arguments, list);

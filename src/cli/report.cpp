@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 #include <distflow/printable.hpp>
+
+#include <fmt/format.h>
 
 #include "base/escape.hpp"
 #include "cli/exit_code.hpp"
@@ -21,19 +24,12 @@ using protocol::NodeInfo;
 constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
 constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
 
-std::string to_place(std::string_view host, std::uint16_t port) {
-  const bool is_ipv6 = host.find(':') != std::string_view::npos;
-  return (is_ipv6 ? "[" + printable(host) + "]" : printable(host)) + ":" + std::to_string(port);
-}
-
 bool lacks_descriptors(const Error& error) {
   return error.code == std::errc::too_many_files_open || error.code == std::errc::too_many_files_open_in_system;
 }
 
-std::string to_place(const NodeInfo& node) { return to_place(node.host, node.port); }
-std::string to_place(const Arguments& arguments) { return to_place(arguments.host, arguments.port); }
-
-const std::string& name_of(const NodeInfo& node) { return node.alias ? *node.alias : node.node_id; }
+std::string to_place(const NodeInfo& node) { return cli::to_place(node.host, node.port); }
+std::string to_place(const Arguments& arguments) { return cli::to_place(arguments.host, arguments.port); }
 
 /// The options that lead another command to the same PMD.
 std::string same_place(const Arguments& arguments) {
@@ -119,6 +115,28 @@ Report report_overview(const Arguments& arguments, const Report& status) {
   std::string text =
       status.exit_code == kExitSuccess ? "A PMD runs at " + to_place(arguments) + ".\n" + status.out : status.err;
   return {.exit_code = kExitSuccess, .out = text + "\n" + arguments.help, .err = {}};
+}
+
+Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms, const Screen& screen) {
+  const std::size_t registered_count = nodes.size();
+  const NodeSelection selection = select_nodes(std::move(nodes), arguments.nodes);
+  if (arguments.is_json) {
+    return json_report(kExitSuccess,
+                       fmt::format(R"({{"registered":{},"matching":{},"left":{},"nodes":{}}})", registered_count,
+                                   selection.matching_count, selection.left_count, nodes_json(selection.nodes)));
+  }
+  if (selection.nodes.empty()) {
+    return {.exit_code = kExitSuccess,
+            .out = registered_count == 0 ? "No nodes are registered.\n"
+                                         : fmt::format("None of {} nodes matches.\n", registered_count),
+            .err = {}};
+  }
+  Report report{.exit_code = kExitSuccess, .out = node_table(selection.nodes, now_ms).text(screen), .err = {}};
+  if (selection.left_count > 0) {
+    report.err =
+        fmt::format("{} more: --after '{}'\n", selection.left_count, printable(name_of(selection.nodes.back())));
+  }
+  return report;
 }
 
 Report report_list(const Arguments& arguments, const Nodes& nodes) {

@@ -14,14 +14,16 @@
 
 #include "cli/arguments.hpp"
 #include "cli/console.hpp"
+#include "cli/node_table.hpp"
+#include "cli/screen.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::cli {
 
-using Nodes = std::vector<protocol::NodeInfo>;
-
 /// `hello` is absent for a PMD of another make.
 Report report_status(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello);
+/// `now_ms`: since the Unix epoch, for the ages.
+Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms, const Screen& screen);
 Report report_list(const Arguments& arguments, const Nodes& nodes);
 Report report_resolved(const Arguments& arguments, const protocol::NodeInfo& node);
 /// Of bare `distflow`: `status` in one or more lines, then the help. Always a success: it is to show the way.
