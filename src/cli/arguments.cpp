@@ -24,9 +24,10 @@ constexpr const char* kExitCodes =
     "DISTFLOW_PMD_ADDR=HOST:PORT says where the PMD is, unless --host and --port do.";
 
 /// Durations as they are typed: seconds.
-struct StartTexts {
+struct DurationTexts {
   double ttl_s = 0;
   double idle_exit_s = 0;
+  double timeout_s = 0;
 };
 
 base::Duration from_seconds(double count) {
@@ -64,6 +65,8 @@ class Parser {
     pmd_.footer(kExitCodes);
     version_.callback([this] { wants_version_ = true; });
     add_nodes();
+    add_listen();
+    add_send();
     add_start();
     add_command(pmd_, Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
     add_command(pmd_, Command::list, "list", "List the registered nodes");
@@ -85,6 +88,7 @@ class Parser {
     if (pmd_.parsed() && deepest() == &pmd_) return usage_error("A command is missing: one of " + listed(pmd_) + ".");
     if (ttl_->count() > 0) arguments_.ttl = from_seconds(texts_.ttl_s);
     if (idle_exit_->count() > 0) arguments_.idle_exit = from_seconds(texts_.idle_exit_s);
+    if (timeout_->count() > 0) arguments_.timeout = from_seconds(texts_.timeout_s);
     arguments_.help = app_.help();
     return at_the_place();
   }
@@ -110,6 +114,22 @@ class Parser {
                      "Only nodes whose alias or nodeId matches: * any text, ? one byte; without either, contains it");
     nodes.add_option("--limit", arguments_.nodes.limit, "At most so many nodes")->check(CLI::Range(1, 1'000'000));
     nodes.add_option("--after", arguments_.nodes.after, "Only names after this one: the next page");
+  }
+
+  void add_listen() {
+    CLI::App& listen =
+        add_place(app_, Command::listen, "listen", "Be a node, and print each message as a line of JSON");
+    listen.add_option("--as", arguments_.name, "The alias that others send to")->required();
+    listen.add_option("--count", arguments_.count, "End after so many messages")->check(CLI::PositiveNumber);
+  }
+
+  void add_send() {
+    CLI::App& send = add_command(app_, Command::send, "send", "Send messages to a node");
+    send.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
+    send.add_option("JSON", arguments_.payload, "The message; or -, for one on each line of the standard input")
+        ->required();
+    timeout_ = send.add_option("--timeout", texts_.timeout_s, "Seconds to wait until all have left; 5 if not given")
+                   ->check(CLI::Range(0.001, 1e6));
   }
 
   void add_start() {
@@ -170,7 +190,8 @@ class Parser {
     if (meant && !is_option) meant = path + *meant;
     if (&app == &app_ && !is_option) {
       // A command of the PMD's, without the word before it.
-      if (const auto of_pmd = nearest_word(word, commands_of(pmd_)); of_pmd && !meant) meant = "pmd " + *of_pmd;
+      const auto of_pmd = nearest_word(word, commands_of(pmd_));
+      if (of_pmd && (!meant || *of_pmd == word)) meant = "pmd " + *of_pmd;
     }
     if (meant) text += " Did you mean '" + (is_option ? *meant : "distflow " + *meant) + "'?";
     return text;
@@ -190,11 +211,12 @@ class Parser {
   CLI::App& pmd_{*app_.add_subcommand("pmd", "The port mapper daemon, which knows the nodes by name")};
   CLI::App& version_{*app_.add_subcommand("version", "Print the version and end")};
   Arguments arguments_;
-  StartTexts texts_;
+  DurationTexts texts_;
   bool wants_version_ = false;
   bool wants_json_ = false;
   CLI::Option* ttl_ = nullptr;
   CLI::Option* idle_exit_ = nullptr;
+  CLI::Option* timeout_ = nullptr;
 };
 
 }  // namespace

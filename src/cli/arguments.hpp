@@ -15,7 +15,7 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, nodes, start, status, list, resolve, kill };
+enum class Command { overview, nodes, listen, send, start, status, list, resolve, kill };
 
 /// Which nodes are to be shown.
 struct NodesQuery {
@@ -29,10 +29,13 @@ struct Arguments {
   std::string host = pmd::kDefaultHost;
   std::uint16_t port = pmd::kDefaultPort;
   bool is_json = false;
-  bool is_forced = false;             ///< of kill: although nodes are registered
-  std::string name;                   ///< of resolve: an alias or a nodeId
-  NodesQuery nodes;                   ///< of nodes
-  std::optional<base::Duration> ttl;  ///< of start, as the next two
+  bool is_forced = false;                     ///< of kill: although nodes are registered
+  std::string name;                           ///< of resolve and send: an alias or a nodeId; of listen: its own alias
+  std::string payload;                        ///< of send: JSON, or "-" for lines of the standard input
+  std::uint64_t count = 0;                    ///< of listen: how many messages; 0: no bound
+  base::Duration timeout = base::seconds(5);  ///< of send
+  NodesQuery nodes;                           ///< of nodes
+  std::optional<base::Duration> ttl;          ///< of start, as the next two
   std::optional<base::Duration> idle_exit;
   std::string log_level;
   std::string help;  ///< of overview: what there is to type

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "cli/listen.hpp"
+#include "cli/send.hpp"
 #include "io/clock.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/launch/launcher.hpp"
@@ -27,7 +29,8 @@ Report show_nodes(const Arguments& arguments, BlockingClient& client) {
 
 Report list(const Arguments& arguments, BlockingClient& client) {
   const Result<Nodes> nodes = client.list();
-  return nodes ? report_list(arguments, *nodes) : report_error(arguments, nodes.error());
+  if (!nodes) return report_error(arguments, nodes.error());
+  return report_list(arguments, *nodes, io::system_wall_ms(), Screen::of_standard_output());
 }
 
 Report resolve(const Arguments& arguments, BlockingClient& client) {
@@ -90,6 +93,8 @@ Report run_command(const Arguments& arguments) {
   switch (arguments.command) {
     case Command::overview: return report_overview(arguments, ask(arguments, show_status));
     case Command::nodes: return ask(arguments, show_nodes);
+    case Command::listen: return listen(arguments);
+    case Command::send: return send(arguments);
     case Command::start: return start(arguments);
     case Command::status: return ask(arguments, show_status);
     case Command::list: return ask(arguments, list);

@@ -1,5 +1,6 @@
 #include "cli/report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -23,6 +24,8 @@ using protocol::NodeInfo;
 // Where the years 0 and 10000 begin, in ms since the Unix epoch.
 constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
 constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
+
+constexpr std::size_t kNamedMax = 20;  // nodes in an error: what comes first must not scroll away
 
 bool lacks_descriptors(const Error& error) {
   return error.code == std::errc::too_many_files_open || error.code == std::errc::too_many_files_open_in_system;
@@ -139,7 +142,8 @@ Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms
   return report;
 }
 
-Report report_list(const Arguments& arguments, const Nodes& nodes) {
+Report report_list(const Arguments& arguments, const Nodes& nodes, std::int64_t now_ms, const Screen& screen) {
+  if (screen.is_terminal && !arguments.is_json) return report_nodes(arguments, nodes, now_ms, screen);
   if (arguments.is_json) return json_report(kExitSuccess, R"({"nodes":)" + nodes_json(nodes) + "}");
   if (nodes.empty()) return {.exit_code = kExitSuccess, .out = "No nodes registered\n", .err = {}};
   std::string text = "Registered nodes:\n";
@@ -172,9 +176,12 @@ Report report_killed(const Arguments& arguments) {
 Report report_kill_refused(const Arguments& arguments, const Nodes& nodes) {
   std::string message = "PMD not ended: " + std::to_string(nodes.size()) +
                         (nodes.size() == 1 ? " node is registered:" : " nodes are registered:");
-  for (const NodeInfo& node : nodes) {
+  for (std::size_t i = 0; i < std::min(nodes.size(), kNamedMax); ++i) {
+    const NodeInfo& node = nodes[i];
     message += "\n  - " + printable(name_of(node)) + " (" + printable(node.node_id) + ") at " + to_place(node);
   }
+  if (nodes.size() > kNamedMax)
+    message += fmt::format("\n  and {} more: 'distflow nodes{}'", nodes.size() - kNamedMax, same_place(arguments));
   return failure(arguments, kExitNo, "nodes_registered", message,
                  "End the nodes first, or end the PMD all the same with --force.", R"(,"nodes":)" + nodes_json(nodes));
 }
@@ -210,7 +217,7 @@ Report report_error(const Arguments& arguments, const Error& error) {
   const std::string elsewhere = "Use another port for distflow (option --port), or stop what is there.";
   if (error == Errc::node_not_found)
     return failure(arguments, kExitNo, "node_not_found", "Alias '" + printable(arguments.name) + "' not found",
-                   "Run 'distflow pmd list" + same_place(arguments) + "' to see the nodes that are registered.");
+                   "Run 'distflow nodes" + same_place(arguments) + "' to see the nodes that are registered.");
   if (error == Errc::refused)
     return failure(arguments, kExitNo, "refused", "The PMD at " + place + " refused.",
                    "It takes this order over loopback only: give it on the PMD's own machine.");
@@ -236,6 +243,12 @@ Report report_error(const Arguments& arguments, const Error& error) {
                      "No PMD can be reached at " + place + ": " + error.code.message() + ".",
                      "Start one with 'distflow pmd start" + same_place(arguments) +
                          "', or give another place with --host and --port.");
+}
+
+Report report_usage(const Arguments& arguments, const std::string& message) {
+  return {.exit_code = kExitUsage,
+          .out = arguments.is_json ? usage_error_json(message) : std::string(),
+          .err = message + "\n"};
 }
 
 std::string usage_error_json(std::string_view message) {

@@ -24,7 +24,8 @@ namespace distflow::cli {
 Report report_status(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello);
 /// `now_ms`: since the Unix epoch, for the ages.
 Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms, const Screen& screen);
-Report report_list(const Arguments& arguments, const Nodes& nodes);
+/// On a terminal the table of report_nodes(). Elsewhere the text of the TypeScript command line, which programs read.
+Report report_list(const Arguments& arguments, const Nodes& nodes, std::int64_t now_ms, const Screen& screen);
 Report report_resolved(const Arguments& arguments, const protocol::NodeInfo& node);
 /// Of bare `distflow`: `status` in one or more lines, then the help. Always a success: it is to show the way.
 Report report_overview(const Arguments& arguments, const Report& status);
@@ -38,6 +39,8 @@ Report report_launch_error(const Arguments& arguments, const Error& error, const
 /// What came of asking one.
 Report report_error(const Arguments& arguments, const Error& error);
 
+/// A word of the command line that cannot be used.
+Report report_usage(const Arguments& arguments, const std::string& message);
 /// What is wrong with the command line, as one JSON object.
 std::string usage_error_json(std::string_view message);
 

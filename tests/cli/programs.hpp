@@ -56,9 +56,10 @@ class Daemon {
 /// A node as the PMD sees it: a connection that has registered.
 class RegisteredNode {
  public:
-  RegisteredNode(std::uint16_t port, const std::string& id, const std::string& alias)
+  /// `own_port`: where others are told to reach it.
+  RegisteredNode(std::uint16_t port, const std::string& id, const std::string& alias, std::uint16_t own_port = 4000)
       : socket_(RawSocket::connected_to(port)) {
-    const protocol::NodeInfo node{.node_id = id, .alias = alias, .host = "127.0.0.1", .port = 4000};
+    const protocol::NodeInfo node{.node_id = id, .alias = alias, .host = "127.0.0.1", .port = own_port};
     const std::string body = protocol::register_request("r", {.node = node, .ttl_ms = {}});
     std::string header(framing::kHeaderSize, '\0');
     framing::write_header(header.data(), static_cast<std::uint32_t>(body.size()));

@@ -1,0 +1,15 @@
+// `distflow send NAME JSON|-`: sends one message, or one for each line of the standard input, and waits until the
+// system has them. What was dropped is reported by reason.
+//
+// Blocking, for --timeout at most once the input has ended. SIGINT and SIGTERM end the program at once.
+// Use: return send(arguments);
+#pragma once
+
+#include "cli/arguments.hpp"
+#include "cli/console.hpp"
+
+namespace distflow::cli {
+
+Report send(const Arguments& arguments);
+
+}  // namespace distflow::cli
