@@ -114,6 +114,9 @@ class Parser {
                      "Only nodes whose alias or nodeId matches: * any text, ? one byte; without either, contains it");
     nodes.add_option("--limit", arguments_.nodes.limit, "At most so many nodes")->check(CLI::Range(1, 1'000'000));
     nodes.add_option("--after", arguments_.nodes.after, "Only names after this one: the next page");
+    nodes.add_flag("--watch", arguments_.is_watching, "Go on, and print who joins and leaves")
+        ->excludes(nodes.get_option("--limit"))
+        ->excludes(nodes.get_option("--after"));
   }
 
   void add_listen() {

@@ -34,6 +34,7 @@ struct Arguments {
   std::string payload;                        ///< of send: JSON, or "-" for lines of the standard input
   std::uint64_t count = 0;                    ///< of listen: how many messages; 0: no bound
   base::Duration timeout = base::seconds(5);  ///< of send
+  bool is_watching = false;                   ///< of nodes
   NodesQuery nodes;                           ///< of nodes
   std::optional<base::Duration> ttl;          ///< of start, as the next two
   std::optional<base::Duration> idle_exit;

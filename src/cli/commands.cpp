@@ -5,6 +5,7 @@
 
 #include "cli/listen.hpp"
 #include "cli/send.hpp"
+#include "cli/watch.hpp"
 #include "io/clock.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/launch/launcher.hpp"
@@ -92,7 +93,8 @@ Report start(const Arguments& arguments) {
 Report run_command(const Arguments& arguments) {
   switch (arguments.command) {
     case Command::overview: return report_overview(arguments, ask(arguments, show_status));
-    case Command::nodes: return ask(arguments, show_nodes);
+    case Command::nodes:
+      return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output()) : ask(arguments, show_nodes);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::start: return start(arguments);
