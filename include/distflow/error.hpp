@@ -1,4 +1,4 @@
-// What went wrong, as a value: an error code and what was being done when it arose.
+// An error as a value: an error code, and the action that failed.
 //
 // Values; any thread. No function of distflow throws: fallible ones return Result<T> (result.hpp).
 #pragma once
@@ -45,7 +45,7 @@ const std::error_category& error_category() noexcept;
 
 std::error_code make_error_code(Errc errc) noexcept;
 
-/// An error: `code` says what, `doing` (a static string, never null) says what was being done.
+/// An error: `code` is its kind; `doing` (a static string, never null) names the action that failed.
 struct Error {
   std::error_code code;
   const char* doing = "";
@@ -57,10 +57,10 @@ struct Error {
   friend bool operator==(const Error& a, Errc b) { return a.code == make_error_code(b); }
 };
 
-/// Why something could not be started, and what that was about: places, paths, names, in `detail`.
+/// Why a node could not be started, with places, paths and names in `detail`.
 ///
-/// Error itself is small and trivially copyable, so that each call can give one. Starting happens once, and its errors
-/// are for a person. It converts to an Error, which says less.
+/// An Error is small and trivially copyable, so that each call can return one. A start happens once, and a person reads
+/// its error. A StartError converts to an Error, without `detail`.
 struct StartError : Error {
   std::string detail{};  ///< for example "PMD at 127.0.0.1:4369"; empty where there is nothing to add
 

@@ -120,10 +120,10 @@ class PayloadSink {
 
 }  // namespace detail
 
-/// The document that `text` holds, with white space around it at most. Errc::malformed when it is not JSON, is nested
-/// too deep, is longer than kJsonTextSizeMax, has half a surrogate pair as an escape, or has a number beyond the range
-/// of double. One with more than 308 digits before the point, or so large an exponent, counts as beyond it without
-/// being computed. Numbers too near zero are zero.
+/// The document that `text` holds; white space around it is allowed. Errc::malformed when it is not JSON, is nested too
+/// deep, is longer than kJsonTextSizeMax, has half a surrogate pair as an escape, or has a number beyond the range of
+/// double. A number with more than 308 digits before the point, or so large an exponent, counts as beyond it without
+/// being computed. Numbers too near zero become zero.
 [[nodiscard]] inline Result<rapidjson::Document> parse_json(std::string_view text) {
   const Error malformed{make_error_code(Errc::malformed), "parsing JSON"};
   if (text.size() > kJsonTextSizeMax || !detail::is_decodable_json(text)) return malformed;
@@ -142,8 +142,8 @@ class PayloadSink {
   return document;
 }
 
-/// The text of a value, without white space; empty when it holds a NaN or an infinity, which JSON has not. Recursive:
-/// the nesting must be within reason, as it is in what parse_json() gave.
+/// The text of a value, without white space. Empty when the value holds a NaN or an infinity, which JSON does not have.
+/// Recursive: give it only values of bounded nesting, such as those of parse_json().
 [[nodiscard]] inline std::string to_json(const rapidjson::Value& value) {
   std::string text;
   detail::StringSink sink(text);

@@ -1,4 +1,4 @@
-// A message as a handler gets it, and a copy of it that may be kept.
+// A message as a handler receives it, and a copy of it that may be kept.
 //
 // Message: for the handler's call only. KeptMessage: a value, any thread.
 #pragma once
@@ -20,7 +20,7 @@ struct KeptMessage;
 struct Message {
   std::string_view from;       ///< the sender's nodeId; NodeRuntime::alias_of() has its alias
   std::string_view to;         ///< this node's nodeId
-  std::string_view payload;    ///< one JSON value as text, as it came; empty when the sender left it out
+  std::string_view payload;    ///< the text of one JSON value, unchanged; empty when the message has none
   bool has_payload = true;     ///< false for what a TypeScript node sends as `undefined`
   std::int64_t timestamp = 0;  ///< when it was sent, in ms since the Unix epoch, by the sender's clock
 
@@ -52,21 +52,21 @@ struct PeerInfo {
   std::string host;
   std::uint16_t port = 0;
   std::int64_t last_heartbeat = 0;  ///< ms since the Unix epoch, by the PMD's clock
-  /// What its NodeOptions::meta says: at most 32 entries of 256 bytes. Free text of a stranger's, as all names are.
+  /// Its NodeOptions::meta: at most 32 entries of 256 bytes. Untrusted text, like all names: see printable().
   std::map<std::string, std::string> meta{};
 
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
 };
 
-/// This node's registration with the PMD was lost, or is back. Without it others do not find the node; messages between
-/// those who know each other go on. The node registers again by itself, with backoff.
+/// This node's registration with the PMD was lost, or is back. Without it no other node finds this one; nodes that know
+/// it already still exchange messages with it. The node registers again by itself, with backoff.
 struct RegistrationChange {
   bool is_registered = false;
-  /// Why it was lost: Errc::timed_out when no heartbeat came within the TTL, Errc::alias_in_use when another node has
-  /// the alias, Errc::registration_refused when another has the nodeId or the PMD says no; else how the session with
-  /// the PMD ended.
+  /// Why it was lost: Errc::timed_out when the PMD got no heartbeat within the TTL, Errc::alias_in_use when another
+  /// node has the alias, Errc::registration_refused when another node has the nodeId or the PMD refuses; else the error
+  /// that ended the session with the PMD.
   Error why{};
-  /// Who has the alias or the nodeId now; its node_id is empty where that is not known.
+  /// The node that has the alias or the nodeId now; its node_id is empty when that is not known.
   PeerInfo holder{};
 };
 

@@ -1,4 +1,4 @@
-// What a node can be told at its start. The defaults suit a service on one machine.
+// The options of a node. The defaults suit a service on one machine.
 //
 // Values; any thread.
 #pragma once
@@ -21,7 +21,7 @@ namespace distflow {
 enum class Overflow {
   drop_newest,  ///< drops what comes
   drop_oldest,  ///< drops what has waited longest
-  block,        ///< stops reading the connection that brings more: TCP holds the sender back
+  block,        ///< stops reading from the connection that brings more: TCP makes the sender wait
 };
 
 struct MailboxLimits {
@@ -41,13 +41,13 @@ using ConflateBy = std::variant<std::string, KeyFunction>;
 
 /// Where handlers run.
 enum class Threading {
-  /// On the node's I/O thread. Lowest latency. While a handler works nothing is received, and with one nothing is
-  /// dropped.
+  /// On the node's I/O thread. Lowest latency. While a handler runs, the node receives nothing. While a handler is
+  /// set, the mailbox drops nothing.
   inlined,
   /// On a second thread, fed by the mailbox. For handlers that block.
   dispatcher,
   /// On the thread that calls NodeRuntime::poll(), which is the one that called start(). The node has no thread of its
-  /// own; looking up host names and starting a PMD still take one for as long as they last.
+  /// own, except while it looks up a host name or starts a PMD.
   caller,
 };
 
@@ -56,22 +56,23 @@ enum class LogVerbosity { error, warn, info, debug };
 struct NodeOptions {
   std::string alias{};  ///< the name others find it by; empty for none; at most 256 bytes
 
-  /// Where the PMD is: a numeric address or a host name. Empty: what DISTFLOW_PMD_ADDR=HOST:PORT says in the
-  /// environment, else 127.0.0.1.
+  /// The host of the PMD: a numeric address or a host name. Empty: the host of the environment variable
+  /// DISTFLOW_PMD_ADDR=HOST:PORT, else 127.0.0.1.
   std::string pmd_host{};
-  std::uint16_t pmd_port = 0;  ///< 0: what DISTFLOW_PMD_ADDR says, else 4369
-  /// Start the PMD when none answers; only where the PMD's host is this machine's loopback. The program distflow-pmd is
-  /// what DISTFLOW_PMD says, else the one beside the executable, else the one that was installed with the library, else
-  /// the one on the PATH. A set-user-ID program heeds no environment: there it is the one beside the executable.
+  std::uint16_t pmd_port = 0;  ///< 0: the port of DISTFLOW_PMD_ADDR, else 4369
+  /// Start a PMD if none answers, and only if the PMD's host is this machine's loopback. The program distflow-pmd is
+  /// the one that DISTFLOW_PMD names, else the one beside the executable, else the one that was installed with the
+  /// library, else the one on the PATH. A set-user-ID program ignores the environment: it takes the one beside the
+  /// executable.
   bool start_pmd = true;
-  /// A PMD started by this node ends after so long without any connection.
+  /// A PMD that this node starts ends after this time without any connection.
   std::chrono::milliseconds pmd_idle_exit{30'000};
 
   std::string host = "127.0.0.1";  ///< the numeric address to listen on
   std::uint16_t port = 0;          ///< 0: the system chooses
   /// The address given to others; empty: `host`.
   std::string advertised_host{};
-  /// Free text that others see with this node, at most 32 entries of 256 bytes.
+  /// Free text about this node for others (PeerInfo::meta), at most 32 entries of 256 bytes.
   std::map<std::string, std::string> meta{};
 
   MailboxLimits mailbox{};
@@ -84,16 +85,17 @@ struct NodeOptions {
 
   std::chrono::milliseconds heartbeat_interval{30'000};
   std::chrono::milliseconds ttl{60'000};  ///< how long the PMD keeps a node that is silent
-  /// How long start() may take. Until then it looks for a PMD, and has one started, again and again; at once it fails
-  /// only for what no later attempt can change.
+  /// How long start() may take. Until then it tries again to find a PMD or to start one. It fails earlier only for an
+  /// error that no later attempt can change.
   std::chrono::milliseconds start_deadline{10'000};
-  /// After the PMD was away: how long a peer may take to register again before it counts as gone.
+  /// After a loss of the PMD: how long a peer may take to register again before it counts as gone.
   std::chrono::milliseconds rejoin_grace{5'000};
   /// How long messages wait for a peer that cannot be connected to.
   std::chrono::milliseconds connect_deadline{5'000};
 
-  /// Hand each message to the operating system inside send(), where that runs on the I/O thread and nothing is queued
-  /// for the peer: a system call a message, and the verdict `written`. Otherwise a turn's messages leave together.
+  /// true: send() on the I/O thread hands each message to the operating system at once if nothing is queued for the
+  /// peer. It then costs one system call for each message, and returns `written`. false: the messages of a turn of the
+  /// I/O thread leave together at its end.
   bool write_at_once = false;
 
   std::uint32_t frame_size_max = 16u << 20;              ///< bytes of a message on the wire, both ways
@@ -104,20 +106,20 @@ struct NodeOptions {
   /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.
   std::size_t incomplete_bytes_max = std::size_t{256} << 20;
   std::uint32_t connections_max = 16384;  ///< connections from others
-  /// Connections to and from this user's processes on this machine that go through shared memory once they have carried
-  /// 64 messages, at most. Zero: none do. Where the system has no such memory, none do either.
+  /// How many connections to and from processes of the same user on this machine may go through shared memory. One
+  /// moves there after 64 messages. Zero, or a system without such memory: none.
   std::uint32_t memory_connections_max = 16;
-  /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB. A peer that offers more is refused,
-  /// and its connection stays with the kernel.
+  /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB. This node refuses a peer's offer of
+  /// more: that connection stays on its socket.
   std::size_t memory_ring_size = std::size_t{256} << 10;
   std::uint32_t targets_max = 65536;  ///< names sent to, in all
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
   std::string backend{};
-  /// How long at most a thread that has run out of work looks for more before it sleeps; zero: not at all. It does so
-  /// only while work has lately come within that time: then nobody has to wake it, for up to a core of CPU time.
+  /// How long at most a thread without work looks for more (it spins) before it sleeps; zero: it sleeps at once. A
+  /// thread that spins need not be woken, and uses up to one core. It spins only while that has recently found work.
   /// kSpinMeasured: twice what a wake-up costs on this host, 20 to 250 µs, which the process's first node measures. A
-  /// thread that shares its processor with whoever brings its work then sleeps.
+  /// thread that shares its processor with the one that brings its work then sleeps.
   std::chrono::microseconds spin = kSpinMeasured;
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 

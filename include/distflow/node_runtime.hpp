@@ -1,22 +1,22 @@
-// NodeRuntime: this process as a node. Found by name, sends and receives JSON messages, sees others come and go.
+// NodeRuntime: this process as a node. Other nodes find it by name. It sends and receives JSON messages, and is
+// notified of nodes that join and leave.
 //
 // A handle: copies share the one node of the process.
-//   1. One node a process: a second start() gives a handle to the first, whatever its options. Those that it sets and
-//      the running node does not have are named in a warning.
-//   2. No function throws by itself, and none but start(), resolve(), poll() and shutdown() waits. Without memory a
-//   call
-//      says so (Errc::out_of_memory, SendVerdict::out_of_memory) or gives nothing (a Target without a name, stats() of
-//      zeros; a handler is not set), which is counted in stats().
-//   3. When the last handle goes, the node shuts down: at once on any other thread; inside a handler, or inside a
-//   function
-//      that writes a message, when that returns.
+//   1. A process has one node: a second start() returns a handle to the first. A warning names the options that the
+//      second call sets and the running node does not have.
+//   2. No function throws by itself. Only start(), resolve(), poll() and shutdown() wait. Without memory a call returns
+//      Errc::out_of_memory or SendVerdict::out_of_memory, or it has no effect: a Target has no name, stats() are zeros,
+//      a handler is not set. stats() counts these calls.
+//   3. When the last handle is destroyed, the node shuts down at once. If that happens inside a handler, or inside a
+//      function that writes a message, the node shuts down when this function returns.
 //
-// From where each may be called: threads; inside; after shutdown; in a forked child. "Inside" is in a handler, in a
-// function that writes a message (send_with), and in the destructor of what a handler holds.
+// Where each may be called, in four columns: on which threads; "inside"; after shutdown; in a forked child. "Inside" is
+// in a handler, in a function that writes a message (send_with), or in the destructor of an object that a handler
+// holds.
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
-//   on_*:                   any; inside, in effect once the handler has returned; the handler is dropped; likewise.
+//   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
 //   discover:               any; inside too; shut_down; forked.
 //   alias_of:               any; inside too; empty; empty.
 //   resolve:                any; inside, on the I/O thread, from the replica alone; shut_down; forked.
@@ -55,11 +55,12 @@ class NodeHost;
 
 class NodeRuntime {
  public:
-  /// Starts the node, and the PMD if none answers; returns when it is registered.
+  /// Starts the node, and a PMD if none answers. Returns when the node is registered.
   /// Errors: alias_in_use, registration_refused, pmd_unreachable, pmd_silent, pmd_not_found, pmd_not_started,
   /// erlang_epmd, not_a_pmd, name_not_found, invalid_option, invalid_address, timed_out, already_running, forked, and
-  /// those of the system for the address to listen on and for what the process lacks, such as descriptors. Their
-  /// message() names the place: host and port of the PMD, who holds the alias, where the PMD's program was looked for.
+  /// those of the system: for the address to listen on, and for a resource that the process lacks, such as descriptors.
+  /// Their message() names the place: host and port of the PMD, the node that has the alias, the paths where the PMD's
+  /// program was looked for.
   static Result<NodeRuntime, StartError> start(const NodeOptions& options = {});
 
   /// Sends one JSON value to an alias or a nodeId. The grammar of `json` is checked. Never blocks.
@@ -68,8 +69,8 @@ class NodeRuntime {
   SendVerdict send(Target& target, std::string_view json);
   SendVerdict send(Target& target, RawJson json);
 
-  /// Sends what `write(PayloadWriter&)` writes in place, which the caller vouches for as raw_json() does. If `write`
-  /// throws, that passes through and nothing is sent.
+  /// Sends the payload that `write(PayloadWriter&)` writes in place. It must be one JSON value: as with raw_json(), its
+  /// grammar is not checked. An exception of `write` passes through, and nothing is sent.
   template <class Name, class Write>
   SendVerdict send_with(Name&& target, Write&& write) {
     auto call = [](void* callable, PayloadWriter& out) {
@@ -82,8 +83,9 @@ class NodeRuntime {
   /// A handle on a name, for a loop that sends to it often.
   [[nodiscard]] Target target(std::string_view name);
 
-  /// Who gets the messages. What came before the first handler waits in the mailbox. A handler that throws is counted
-  /// and logged. Replaces the one before; an empty function lets messages wait again.
+  /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
+  /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait
+  /// again.
   void on_message(std::function<void(const Message&)> handler);
   /// Called for each node that joins after the call. Runs where message handlers run.
   void on_peer_join(std::function<void(const PeerInfo&)> handler);
@@ -97,29 +99,29 @@ class NodeRuntime {
   /// The node of that alias or nodeId. Asks the PMD when the local replica has none, except on the I/O thread.
   [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
 
-  /// The alias of the node of that nodeId, as the local replica has it at present; empty when it has none, or is not
-  /// there. For a message's sender, `alias_of(message.from)`: looked up only when asked for, so that no message pays
-  /// for it. Any thread, handlers too; never waits. Empty after shutdown, and after fork.
+  /// The alias of the node with that nodeId, from the local replica. Empty if the node has no alias or is not in the
+  /// replica, after shutdown, and after fork. The alias of a message's sender is `alias_of(message.from)`: Message does
+  /// not have it, so that only a caller that asks pays for the look-up. Any thread, handlers too; never waits.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
   [[nodiscard]] const std::string& node_id() const;
   [[nodiscard]] const std::string& alias() const;
-  /// The port that others reach this node at.
+  /// The port that this node listens on.
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] NodeStats stats() const;
 
-  /// Threading::caller only: does what there is to do, waits up to `timeout` for some, and returns. After a shutdown()
-  /// on another thread or in a handler, it is to be called until it says Errc::shut_down: the node ends in it.
+  /// Threading::caller only: does the work that is due, or waits up to `timeout` for some and does that. After a
+  /// shutdown() on another thread or in a handler, call it until it returns Errc::shut_down: the node ends in it.
   Result<void> poll(std::chrono::milliseconds timeout);
-  /// Threading::caller only: a descriptor that polls readable when poll() has something to do, but for what time
-  /// brings: poll() is due poll_within() at the latest. -1 otherwise.
+  /// Threading::caller only: a descriptor that is readable when poll() has work. Timers do not make it readable: call
+  /// poll() after poll_within() at the latest. -1 otherwise.
   [[nodiscard]] int fd() const;
   [[nodiscard]] std::chrono::milliseconds poll_within() const;
 
-  /// Sends what is queued and unregisters until `deadline`, then ends, which takes two seconds more at most; what was
-  /// left is discarded and reported. Handlers are let go, and with them what they hold. The report is incomplete when
-  /// this was called inside, when a handler still runs at the end of that time, or, with Threading::caller on another
-  /// thread, when nobody polls.
+  /// Sends the queued messages and unregisters, for at most `deadline`. Then it ends the node, which takes at most two
+  /// seconds more. Messages that are left are discarded and reported. The handlers are destroyed. The report is
+  /// incomplete when shutdown() is called inside, when a handler still runs at the end of that time, or, with
+  /// Threading::caller on another thread, when no thread polls.
   Result<ShutdownReport> shutdown(std::chrono::milliseconds deadline = std::chrono::seconds(5));
   [[nodiscard]] bool is_running() const;
 

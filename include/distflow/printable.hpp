@@ -1,4 +1,4 @@
-// Text that others have chosen, made fit for a terminal, a log or a file: names, hosts, payloads.
+// Makes untrusted text (names, hosts, payloads) safe for a terminal, a log or a file.
 //
 // A pure function; any thread.
 //
@@ -12,10 +12,10 @@
 
 namespace distflow {
 
-/// `text` as UTF-8 on one line. A code point that has no visible form of its own becomes its number, as in `\u{202e}`:
-/// control characters (C0, DEL, C1), line and paragraph separators, everything that sets the direction of text, and
-/// what has no width. A byte that is no UTF-8 becomes its value, as in `\xff`. A backslash stays as it is: the result
-/// is for reading, and not to be decoded. Throws std::bad_alloc without memory.
+/// `text` as UTF-8 on one line. A code point without a visible form becomes its number, as in `\u{202e}`: control
+/// characters (C0, DEL, C1), line and paragraph separators, marks of text direction, and characters without width. A
+/// byte that is not UTF-8 becomes its value, as in `\xff`. A backslash stays as it is: the result is for people, and
+/// cannot be decoded. Throws std::bad_alloc when there is no memory.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace distflow

@@ -1,7 +1,7 @@
 // Result<T>: a value or an Error. The member names are those of std::expected (C++23).
 //
-// A value; any thread. Reading the value of a failed Result stops the process. Result<T, E> has an error that says more
-// than Error does, and is derived from it; it converts to a Result<T>.
+// A value; any thread. Reading the value of a failed Result stops the process. Result<T, E> has an error type E
+// that derives from Error and says more; it converts to a Result<T>.
 #pragma once
 
 #include <cstdlib>

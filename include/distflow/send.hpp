@@ -1,4 +1,4 @@
-// What sending takes and gives: the payload's forms, the target, the verdict.
+// The arguments and the result of a send: the forms of a payload, the target, the verdict.
 //
 // RawJson, SendVerdict: values; any thread. Target: a value, one thread at a time; copy it for another.
 #pragma once
@@ -14,12 +14,12 @@
 
 namespace distflow {
 
-/// What became of a message. Only `written` and `queued` mean that it is under way.
+/// The outcome of a send. Only `written` and `queued` mean that the message is under way.
 enum class SendVerdict : std::uint8_t {
   written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered
   queue_full,      ///< dropped: this peer's queue, or the queue between threads, is at its bound
-  unresolved,      ///< dropped: no node by that name, or too many messages wait for the answer
+  unresolved,      ///< dropped: no node has that name, or too many messages wait for the PMD's answer
   too_large,       ///< refused: larger than frame_size_max
   invalid_json,    ///< refused: the payload is not one JSON value
   invalid_target,  ///< refused: an empty or overlong name, or more names than targets_max
@@ -35,7 +35,8 @@ enum class SendVerdict : std::uint8_t {
 /// The verdict's name, as in the enumeration.
 [[nodiscard]] const char* to_string(SendVerdict verdict);
 
-/// JSON text that the caller vouches for: it is sent as it is. A receiver refuses what is not one value.
+/// JSON text that is sent unchecked: the caller guarantees that it is one JSON value. A receiver refuses any
+/// other text.
 struct RawJson {
   std::string_view text;
 };
@@ -43,7 +44,7 @@ struct RawJson {
 /// Marks `text` as known to be one JSON value, so that its grammar is not checked.
 [[nodiscard]] constexpr RawJson raw_json(std::string_view text) { return {text}; }
 
-/// Where a payload is written in place, straight into the outgoing buffer.
+/// Writes a payload in place, directly into the outgoing buffer.
 /// Use: node.send_with("pong", [&](PayloadWriter& out) { out.append(R"({"n":1})"); });
 class PayloadWriter {
  public:
@@ -52,7 +53,7 @@ class PayloadWriter {
 
   /// Room for `size` more bytes; null when memory is exhausted (the verdict says so).
   char* reserve(std::size_t size) { return size <= static_cast<std::size_t>(end_ - cursor_) ? cursor_ : grow(size); }
-  /// Takes `size` of the bytes written at reserve()'s pointer.
+  /// Adds the first `size` bytes at reserve()'s pointer to the payload.
   void commit(std::size_t size) { cursor_ += size; }
 
   void append(std::string_view bytes) {
@@ -68,7 +69,7 @@ class PayloadWriter {
       commit(1);
     }
   }
-  /// Gives the message up: its verdict is invalid_json, and nothing of it is sent.
+  /// Cancels the message: its verdict is invalid_json, and nothing of it is sent.
   void refuse() { is_refused_ = true; }
 
  protected:
@@ -92,7 +93,7 @@ namespace runtime {
 struct TargetState;
 }
 
-/// A name to send to, with its resolution kept, for a loop that sends to it often. Got from NodeRuntime::target().
+/// A name and its resolution, for a loop that sends to it often. NodeRuntime::target() makes one.
 class Target {
  public:
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -1,6 +1,6 @@
 // A node's counters, as read at one moment.
 //
-// Values; any thread. Counters only grow; depths are of now.
+// Values; any thread. Counters only grow; a depth is the number at this moment.
 //   Sender, per peer:   accepted = written + queued + the sum of its dropped_*.
 //   Receiver, per peer: received = handled + waiting + conflated + the sum of its dropped_*.
 #pragma once
@@ -17,11 +17,11 @@ namespace distflow {
 struct SendStats {
   std::uint64_t accepted = 0;                 ///< verdict written or queued
   std::uint64_t written = 0;                  ///< handed to the operating system
-  std::uint64_t dropped_unreachable = 0;      ///< the peer could not be connected to in time
-  std::uint64_t dropped_connection_lost = 0;  ///< the connection broke with them in it
+  std::uint64_t dropped_unreachable = 0;      ///< no connection to the peer in time
+  std::uint64_t dropped_connection_lost = 0;  ///< lost with a connection that broke
   std::uint64_t dropped_peer_left = 0;        ///< the peer left before they could be sent
   std::uint64_t dropped_unresolved = 0;       ///< the PMD knows no such node
-  std::uint64_t dropped_queue_full = 0;       ///< accepted by another thread, no room at the peer's queue
+  std::uint64_t dropped_queue_full = 0;       ///< accepted on another thread; the peer's queue was full
   std::uint64_t dropped_shutdown = 0;         ///< discarded by shutdown()
 
   [[nodiscard]] std::uint64_t dropped() const {
@@ -44,7 +44,7 @@ struct ReceiveStats {
 };
 
 struct PeerStats {
-  /// "(others)" for all beyond the bound on peers counted one by one, "(unresolved)" for messages to no known peer.
+  /// "(others)": all peers beyond the 4096 that are counted one by one. "(unresolved)": messages to no known peer.
   std::string node_id;
   SendStats sent;
   ReceiveStats received;
@@ -57,22 +57,22 @@ struct NodeStats {
 
   std::uint64_t refused_queue_full = 0;      ///< sends whose verdict was queue_full
   std::uint64_t refused_unresolved = 0;      ///< sends whose verdict was unresolved
-  std::uint64_t malformed = 0;               ///< frames received that are no message
-  std::uint64_t misrouted = 0;               ///< messages received that are for another nodeId
-  std::uint64_t extensions_too_long = 0;     ///< messages received whose extension was dropped, being too long
+  std::uint64_t malformed = 0;               ///< received frames that are not messages
+  std::uint64_t misrouted = 0;               ///< received messages for another nodeId
+  std::uint64_t extensions_too_long = 0;     ///< received messages whose too long extension was dropped
   std::uint64_t connections_overflowed = 0;  ///< connections closed at incomplete_bytes_max
-  std::uint64_t tasks_lost = 0;              ///< peer events and calls for which there was no room, or no memory
-  std::uint64_t calls_out_of_memory = 0;     ///< calls that ended for want of memory, but for sends to known names
-  std::uint64_t events_out_of_memory = 0;    ///< what came or fell due and was given up for want of memory
-  std::uint64_t frames_too_long = 0;         ///< connections closed for an announcement beyond frame_size_max
+  std::uint64_t tasks_lost = 0;              ///< peer events and calls lost for lack of room or memory
+  std::uint64_t calls_out_of_memory = 0;     ///< calls that failed for lack of memory, except sends to known names
+  std::uint64_t events_out_of_memory = 0;    ///< events and timers dropped for lack of memory
+  std::uint64_t frames_too_long = 0;         ///< connections closed: a frame announced more than frame_size_max
   std::uint64_t handler_exceptions = 0;      ///< handlers that threw
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< at connections_max
-  std::uint64_t accept_pauses = 0;        ///< times that accepting paused for want of descriptors
-  std::uint64_t chunks_missing = 0;       ///< times that receiving paused for want of memory
+  std::uint64_t accept_pauses = 0;        ///< times that accepting paused for lack of descriptors
+  std::uint64_t chunks_missing = 0;       ///< times that receiving paused for lack of memory
   std::uint64_t wakes = 0;                ///< times that a thread woke the I/O thread
   bool is_registered = false;             ///< with the PMD, as far as this node knows
-  std::uint64_t registrations_lost = 0;   ///< times that it was registered and is no more
+  std::uint64_t registrations_lost = 0;   ///< times that the registration was lost
   std::uint64_t pmd_connections = 0;      ///< sessions with the PMD so far
   std::uint64_t pmd_starts = 0;           ///< times that this node started a PMD
 
@@ -83,17 +83,16 @@ struct NodeStats {
   std::size_t parked_messages = 0;
   std::size_t connections_in = 0;
   std::size_t connections_out = 0;
-  std::size_t connections_shared = 0;  ///< of connections_in: those that this node sends on, too
-
+  std::size_t connections_shared = 0;     ///< of connections_in: those that this node sends on, too
   std::size_t connections_in_memory = 0;  ///< of both: those with shared memory
 
   std::string backend;                  ///< the I/O backend in use
-  std::string backend_fallback_reason;  ///< why not the one asked for; empty when it is that one
+  std::string backend_fallback_reason;  ///< why it is not the requested one; empty when it is
 };
 
 /// What shutdown() could not finish.
 struct ShutdownReport {
-  bool is_complete = false;      ///< false when called by a handler: the node ends after it returns
+  bool is_complete = false;      ///< false when a handler called it: the node ends after that returns
   bool is_unregistered = false;  ///< the PMD confirmed
   std::uint64_t discarded_outgoing = 0;
   std::uint64_t discarded_incoming = 0;

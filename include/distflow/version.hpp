@@ -1,10 +1,10 @@
-// The release of these headers, and what a program that includes them must have in common with the library.
+// The release of these headers, and the build settings that a program must share with the library.
 //
 // Every other public header includes this one. Values; any thread.
-//   1. A compiler in a mode before C++20 is told so, before it meets anything that it cannot read.
-//   2. A program that is compiled so that the standard library's types, or this release's, have another layout than in
-//      libdistflow.a does not link: `undefined reference to distflow::abi::built_with<...>::anchor`, with its own ways
-//      as the arguments, is the linker's way to say so. Build both with the same release of distflow, the same standard
+//   1. A compiler in a mode before C++20 stops here, with an #error that says so.
+//   2. A program does not link if its types of the standard library or of distflow have another layout than those in
+//      libdistflow.a. The linker reports `undefined reference to distflow::abi::built_with<...>::anchor`; the template
+//      arguments name the settings of the program. Build both with the same release of distflow, the same standard
 //      library, and the same _GLIBCXX_DEBUG and _GLIBCXX_USE_CXX11_ABI.
 #pragma once
 
@@ -55,7 +55,7 @@ using containers = debug_containers;
 using containers = plain_containers;
 #endif
 
-/// Defined in the library for the ways that it was built in, and for no others.
+/// The library defines it for its own settings only.
 template <class Release, class StandardLibrary, class Containers>
 struct built_with {
   static const char anchor;
@@ -79,7 +79,7 @@ const char this_way::anchor;
 #endif
 // NOLINTEND(readability-identifier-naming)
 
-/// Makes whoever includes this need the library's anchor: one pointer a program, which nothing reads.
+/// Makes each program that includes this need the library's anchor: one pointer, which nothing reads.
 // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): an address, which the linker knows
 DISTFLOW_DETAIL_RETAIN inline const char* const kRequired = &this_way::anchor;
 
