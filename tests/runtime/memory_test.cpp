@@ -342,14 +342,14 @@ TEST_F(MemoryOffered, what_is_written_just_before_the_streams_end_is_read) {
   // Between the turn's last look into the ring before its poll, and the poll, which finds the end.
   io::PollHook late;
   bool is_about_to_sleep = false;
-  auto end = [&] {
-    if (socket_.fd() < 0 || !is_about_to_sleep) return false;
+  auto end = [&]() -> std::size_t {
+    if (socket_.fd() < 0 || !is_about_to_sleep) return 0;
     write(message("1"));
     socket_.close();
-    return false;
+    return 0;
   };
   auto note = [&](bool sleeps) { is_about_to_sleep = sleeps; };
-  late.on_look = base::Delegate<bool()>::of(end);
+  late.on_look = base::Delegate<std::size_t()>::of(end);
   late.on_sleep = base::Delegate<void(bool)>::of(note);
   cluster_.reactor().watch(late);
   const bool has_come = cluster_.turn_until([&] { return node_.stats().connections_in == 0; });

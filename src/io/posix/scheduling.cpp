@@ -1,8 +1,5 @@
 #include "io/scheduling.hpp"
 
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <sys/resource.h>
 
 #include <array>
@@ -10,6 +7,7 @@
 #include <ctime>
 
 #include "io/clock.hpp"
+#include "io/posix/timer_slack.hpp"
 
 namespace distflow::io {
 namespace {
@@ -25,21 +23,13 @@ constinit std::atomic<bool> has_measured{false};
 /// Has this thread's timers expire when they are due: 50 us later is usual.
 class ExactTimers {
  public:
-#ifdef __linux__
-  ExactTimers() : slack_ns_(::prctl(PR_GET_TIMERSLACK)) { ::prctl(PR_SET_TIMERSLACK, 1UL); }
-  ~ExactTimers() {
-    if (slack_ns_ > 0) ::prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(slack_ns_));
-  }
-#else
   ExactTimers() = default;
-#endif
+  ~ExactTimers() { posix::set_timer_slack(before_); }
   ExactTimers(const ExactTimers&) = delete;
   ExactTimers& operator=(const ExactTimers&) = delete;
 
-#ifdef __linux__
  private:
-  const int slack_ns_;
-#endif
+  const int before_ = posix::set_timer_slack(1);
 };
 
 /// How much longer than asked for a short sleep takes; cut short by a signal, it tells nothing.
