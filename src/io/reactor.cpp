@@ -160,7 +160,9 @@ void Reactor::note_work() {
 /// Where both ends have one processor, each finds work because it has just left it to the other.
 void Reactor::look_for_sharing() {
   const std::uint64_t before = std::exchange(preemptions_seen_, options_.preemptions());
-  if ((preemptions_seen_ - before) * 2 >= finds_looked_at_) spin_advice_.note_shared();
+  const bool is_shared = (preemptions_seen_ - before) * 2 >= finds_looked_at_;
+  looks_per_question_ = is_shared ? 0 : kLooksPerQuestion;
+  if (is_shared && options_.sleeps_if_shared) spin_advice_.note_shared();
   finds_until_look_ = finds_looked_at_ = kFindsLater;
 }
 
@@ -199,10 +201,13 @@ bool Reactor::look_out() {
   return bytes > 0;
 }
 
-/// For a loop that spins: looks at memory, and at nothing else, for as long as a few system calls take.
+/// For a loop that spins: looks at memory, and now and then at what other threads have submitted, for as long as a few
+/// system calls take.
 bool Reactor::looks_on() {
-  for (int i = 0; i < kLooksPerQuestion && !poll_hooks_.empty(); ++i) {
-    if (look_out()) {
+  for (int i = 1; i <= looks_per_question_ && !poll_hooks_.empty(); ++i) {
+    if (i % kLooksAtMemory == 0) {
+      if (take_work()) return true;
+    } else if (look_out()) {
       ++work_taken_;
       return true;
     }

@@ -56,8 +56,10 @@ struct ReactorOptions {
   base::Duration spin{0};
   /// Says what a wake-up costs here: the loop then spins for spin_for() that (io/scheduling.hpp) instead of `spin`.
   base::Duration (*wake_cost)() = nullptr;
-  /// Says how often this thread has left its processor to others: a loop whose work comes only then does not spin.
+  /// Says how often this thread has left its processor to others. A loop whose work comes only then yields at once when
+  /// it has none, and does not spin if `sleeps_if_shared`.
   std::uint64_t (*preemptions)() = nullptr;
+  bool sleeps_if_shared = false;
   /// Tasks posted and not yet run, at most.
   std::size_t task_count_max = 65536;
 };
@@ -153,6 +155,8 @@ class Reactor {
   static constexpr std::size_t kBytesPassedOverMax = std::size_t{128} * 1024;
   // While a loop spins, it looks at memory so often between two questions to the kernel.
   static constexpr int kLooksPerQuestion = 100;
+  // So many of those are at memory alone, before one at what other threads have submitted.
+  static constexpr int kLooksAtMemory = 8;
   // Whether the processor is shared with whoever brings work is judged by so many times that work was found: soon, as
   // long as nothing is known of it, and seldom later, as it costs a system call.
   static constexpr std::uint32_t kFindsAtFirst = 16;
@@ -194,6 +198,7 @@ class Reactor {
   std::uint32_t finds_until_look_ = 0;  // for sharing
   std::uint32_t finds_looked_at_ = 0;   // at that look
   std::uint64_t preemptions_seen_ = 0;
+  int looks_per_question_ = kLooksPerQuestion;
   bool has_begun_spinning_ = true;
   base::Instant spin_until_ = base::Instant::min();  // once it has begun
   base::Instant asleep_since_;

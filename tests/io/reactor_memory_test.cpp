@@ -163,6 +163,27 @@ TEST_F(ReactorMemory, a_task_of_another_thread_runs_in_the_next_turn_of_saturate
   EXPECT_TRUE(has_run);
 }
 
+TEST_F(ReactorMemory, a_task_of_another_thread_is_found_by_a_loop_that_spins_before_the_next_question_to_the_kernel) {
+  turn(1000);
+  memory_.bytes = 0;
+  turn();
+  const std::size_t asked = backend_.questions;
+  io::PollHook posting;
+  int looks = 0;
+  bool has_run = false;
+  auto post = [&]() -> std::size_t {
+    if (++looks == kLooks / 2) reactor_.post([&] { has_run = backend_.questions == asked; });
+    return 0;
+  };
+  auto sleep = [](bool) {};
+  posting.on_look = base::Delegate<std::size_t()>::of(post);
+  posting.on_sleep = base::Delegate<void(bool)>::of(sleep);
+  reactor_.watch(posting);
+  turn();
+  EXPECT_TRUE(has_run);
+  posting.unlink();
+}
+
 TEST_F(ReactorMemory, a_timer_expires_in_the_turn_in_which_the_kernel_is_asked) {
   int expired = 0;
   auto expire = [&] { ++expired; };

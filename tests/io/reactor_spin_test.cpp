@@ -104,14 +104,38 @@ TEST_F(ReactorSpinTime, a_wake_up_that_is_measured_while_the_loop_runs_is_heeded
 
 TEST_F(ReactorSpinTime, a_loop_whose_work_comes_only_when_it_leaves_its_processor_sleeps) {
   wake_cost = microseconds(25);
-  open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions});
+  open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions, .sleeps_if_shared = true});
   find_work(20, 1);
   EXPECT_LE(spins_after_work(), 1);
 }
 
+TEST_F(ReactorSpinTime, a_loop_that_is_to_spin_on_a_shared_processor_leaves_it_after_one_look_in_vain) {
+  open({.spin = microseconds(30), .preemptions = &current_preemptions});
+  int looks = 0;
+  auto look = [&]() -> std::size_t { return ++looks, 0; };
+  auto sleep = [](bool) {};
+  io::PollHook memory;
+  memory.on_look = base::Delegate<std::size_t()>::of(look);
+  memory.on_sleep = base::Delegate<void(bool)>::of(sleep);
+  reactor_->watch(memory);
+  const auto looks_in_vain = [&] {
+    find_work(1, 0);
+    const int before = looks;
+    turn_some(*reactor_, 1);
+    return looks - before;
+  };
+  find_work(2, 0);
+  EXPECT_GT(looks_in_vain(), 90);
+  find_work(20, 1);
+  EXPECT_LE(looks_in_vain(), 3) << "before the question to the kernel, and behind it";
+  find_work(1000, 0);
+  EXPECT_GT(looks_in_vain(), 90);
+  memory.unlink();
+}
+
 TEST_F(ReactorSpinTime, a_loop_that_leaves_its_processor_now_and_then_spins_on) {
   wake_cost = microseconds(25);
-  open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions});
+  open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions, .sleeps_if_shared = true});
   for (int i = 0; i < 100; ++i) {
     find_work(9, 0);
     find_work(1, 1);

@@ -49,9 +49,10 @@ Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
 
 /// With a second thread the two may share a processor, and leave it to each other: that is no reason to sleep.
 io::ReactorOptions reactor_options(const NodeOptions& options) {
-  if (options.spin != NodeOptions::kSpinMeasured) return {.spin = options.spin};
+  if (options.spin != NodeOptions::kSpinMeasured) return {.spin = options.spin, .preemptions = &io::preemptions};
   return {.wake_cost = &io::wake_cost,
-          .preemptions = options.threading == Threading::dispatcher ? nullptr : &io::preemptions};
+          .preemptions = &io::preemptions,
+          .sleeps_if_shared = options.threading != Threading::dispatcher};
 }
 
 /// Makes a task of what `make` gives; false without memory.

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/relax.hpp"
 #include "io/clock.hpp"
 #include "io/scheduling.hpp"
 #include "runtime/counters/traffic.hpp"
@@ -15,6 +16,9 @@
 
 namespace distflow::runtime {
 namespace {
+
+/// Few: the loop's thread may share this processor, and have nothing until it gets it.
+constexpr int kLooksPerYield = 16;
 
 thread_local const Delivery* dispatcher_of_this_thread = nullptr;
 
@@ -292,20 +296,30 @@ bool Delivery::run_tasks() {
 
 void Delivery::wake_dispatcher() {
   if (!sleep_.take()) return;
-  const std::scoped_lock lock(mutex_);
-  is_woken_ = true;
-  condition_.notify_all();
+  {
+    const std::scoped_lock lock(mutex_);
+    is_woken_ = true;
+  }
+  condition_.notify_one();  // without the lock, which the thread that wakes up would have to wait for
 }
 
 bool Delivery::has_work() const {
   return (handler_ && mailbox_->size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
 }
 
+bool Delivery::has_work_within(int looks) const {
+  for (int i = 0; i < looks; ++i) {
+    if (has_work()) return true;
+    base::relax_processor();
+  }
+  return false;
+}
+
 bool Delivery::finds_work_spinning() {
   const base::Duration spin = spin_advice_.spin();
   if (spin == base::Duration::zero()) return false;
   const base::Instant end = base::saturating_add(io::system_now(), spin);
-  while (!has_work()) {
+  while (!has_work_within(kLooksPerYield)) {
     if (io::system_now() >= end) {
       spin_advice_.note_vain();
       return false;

@@ -123,6 +123,7 @@ class Delivery {
   bool run_tasks();
   void wake_dispatcher();
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool has_work_within(int looks) const;
   bool finds_work_spinning();
   void wait_for_work();
   [[nodiscard]] base::Duration spin_max() const;
