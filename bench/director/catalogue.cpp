@@ -62,6 +62,10 @@ Seat Catalogue::raw_ping(Waits waits, std::uint64_t payload) const {
   return pair(Side::limit, name_of(waits), "bench_raw_ping", Work::round_trip, payload, std::move(options));
 }
 
+Seat Catalogue::raw_ring(std::uint64_t payload) const {
+  return pair(Side::limit, kRawRing, "bench_raw_ring", Work::round_trip, payload);
+}
+
 std::vector<Seat> Catalogue::peers(Work work, std::uint64_t payload) const {
   std::vector<Seat> seats{pair(Side::peer, kZmq, "bench_peer_zmq", work, payload),
                           pair(Side::peer, kNng, "bench_peer_nng", work, payload),

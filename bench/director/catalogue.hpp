@@ -49,6 +49,9 @@ class Catalogue {
   [[nodiscard]] Seat raw_stream(std::uint64_t payload) const;
   [[nodiscard]] static std::string name_of(Waits waits);
   [[nodiscard]] Seat raw_ping(Waits waits, std::uint64_t payload) const;
+  /// Two rings in shared memory, laid out as distflow's.
+  static constexpr const char* kRawRing = "bare ring, spinning";
+  [[nodiscard]] Seat raw_ring(std::uint64_t payload) const;
 
   static constexpr const char* kZmq = "libzmq";
   static constexpr const char* kNng = "nng";

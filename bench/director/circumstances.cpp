@@ -48,14 +48,14 @@ std::string commit_of(const std::string& folder) {
   return git.read_line(ChildProcess::Clock::now() + std::chrono::seconds(10)).value_or(kUnknown);
 }
 
+}  // namespace
+
 double load_average() {
   std::ifstream file("/proc/loadavg");
   double minute = 0;
   file >> minute;
   return minute;
 }
-
-}  // namespace
 
 ProcessorTimes processor_times() {
   // "cpu  user nice system idle iowait irq softirq steal guest guest_nice"; guests are in user and nice already.
@@ -92,7 +92,8 @@ Circumstances observe_circumstances(const std::string& folder, std::string comma
           .cpu = cpu_model(),
           .cores = std::thread::hardware_concurrency(),
           .load_before = load_average(),
-          .times_before = processor_times()};
+          .times_before = processor_times(),
+          .host = measure_host()};
 }
 
 }  // namespace distflow::bench

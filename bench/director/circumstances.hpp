@@ -16,6 +16,9 @@ namespace distflow::bench {
 /// Since the system started; zeros where it does not say.
 [[nodiscard]] ProcessorTimes processor_times();
 
+/// The system's load average of one minute; 0 where it has none.
+[[nodiscard]] double load_average();
+
 /// The share of the time from then to now that was stolen.
 [[nodiscard]] double steal_since(const ProcessorTimes& before);
 

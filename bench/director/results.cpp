@@ -163,7 +163,14 @@ std::string to_json(const Results& results) {
   json.member("cpu", results.circumstances.cpu);
   json.member("cores", results.circumstances.cores);
   json.member("load_before", results.circumstances.load_before);
+  json.member("load_while", results.load_while);
   json.member("steal", results.steal);
+  json.key("host");
+  json.begin_object();
+  json.member("system_call_ns", results.circumstances.host.system_call_ns);
+  json.member("wake_up_ns", results.circumstances.host.wake_up_ns);
+  json.member("cache_line_ns", results.circumstances.host.cache_line_ns);
+  json.end_object();
   json.key("settings");
   json.begin_object();
   json.member("pairs", static_cast<std::uint64_t>(results.settings.pairs));

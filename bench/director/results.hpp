@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/director/host_facts.hpp"
 #include "bench/director/row.hpp"
 
 namespace distflow::bench {
@@ -27,6 +28,7 @@ struct Circumstances {
   unsigned cores = 0;
   double load_before = 0;  ///< the load average of a minute, before anything is measured
   ProcessorTimes times_before{};
+  HostFacts host{};  ///< before anything else is measured
 };
 
 struct RunSettings {
@@ -39,7 +41,8 @@ struct RunSettings {
 struct Results {
   Circumstances circumstances{};
   RunSettings settings{};
-  double steal = 0;  ///< the share of the time so far that was stolen, 0 to 1
+  double load_while = 0;  ///< the load average of the last minute so far, the contestants' own with it
+  double steal = 0;       ///< the share of the time so far that was stolen, 0 to 1
   std::vector<Row> rows{};
 };
 

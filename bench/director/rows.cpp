@@ -97,20 +97,25 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
   const NodeMode usual;
   const NodeMode tcp{.is_over_tcp = true};
   const NodeMode spinning{.wait = NodeWait::spinning, .is_over_tcp = true};
+  const NodeMode spinning_memory{.wait = NodeWait::spinning};
   const NodeMode blocking{.wait = NodeWait::blocking};
   const NodeMode blocking_tcp{.wait = NodeWait::blocking, .is_over_tcp = true};
   const NodeMode dispatcher{.threading = "dispatcher"};
   const NodeMode dispatcher_tcp{.threading = "dispatcher", .is_over_tcp = true};
   const std::string ours = Catalogue::name_of(usual);
   RowPlan row = round_trip("closed loop", kSmall);
-  for (const NodeMode& mode : {usual, tcp, spinning, blocking, blocking_tcp, dispatcher, dispatcher_tcp}) {
+  for (const NodeMode& mode :
+       {usual, tcp, spinning, spinning_memory, blocking, blocking_tcp, dispatcher, dispatcher_tcp}) {
     row.seats.push_back(catalogue.node(mode, Work::round_trip, kSmall));
   }
   for (const Waits waits : kEveryWait) {
     row.seats.push_back(catalogue.raw_ping(waits, kSmall));
   }
+  row.seats.push_back(catalogue.raw_ring(kSmall));
   append(row.seats, catalogue.peers(Work::round_trip, kSmall));
-  row.ratios = {{Catalogue::name_of(spinning), Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
+  row.ratios = {{Catalogue::name_of(spinning_memory), Catalogue::kRawRing, {}, {}},
+                {ours, Catalogue::name_of(spinning_memory), at_most(1.1), {}},
+                {Catalogue::name_of(spinning), Catalogue::name_of(Waits::spinning), at_most(1.15), {}},
                 {Catalogue::name_of(blocking_tcp), Catalogue::name_of(Waits::in_epoll), at_most(1.05), {}},
                 {Catalogue::name_of(blocking), Catalogue::name_of(Waits::in_epoll), {}, {}},
                 {Catalogue::name_of(tcp), Catalogue::kZmq, {}, {}},

@@ -56,12 +56,16 @@ Rows rows_of(const Arguments& arguments, const Catalogue& catalogue) {
   return rows;
 }
 
+/// Beside so much of others no figure is to be quoted; the page of a run says the same.
+constexpr double kLoadOfBusy = 0.5;
+
 class Run {
  public:
   explicit Run(const Arguments& arguments)
       : arguments_(arguments),
         results_{.circumstances = observe_circumstances(folder_, arguments.command_line),
                  .settings = arguments.settings,
+                 .load_while = 0,
                  .steal = 0,
                  .rows = {}} {}
 
@@ -92,7 +96,13 @@ class Run {
     std::cout << now.command << "\n"
               << now.date << ", commit " << now.commit << ", " << now.kernel << ", " << now.cpu << ", " << now.cores
               << " cores; " << arguments_.settings.pairs << (arguments_.settings.pairs == 1 ? " round" : " rounds")
-              << ", blocks of " << arguments_.settings.block_s << " s; load " << now.load_before << " before it\n\n";
+              << ", blocks of " << arguments_.settings.block_s << " s; load " << now.load_before << " before it\n"
+              << "a system call " << now.host.system_call_ns << " ns, a wake-up " << now.host.wake_up_ns / 1000
+              << " us, a cache line there and back " << now.host.cache_line_ns << " ns\n";
+    if (now.load_before > kLoadOfBusy) {
+      std::cout << "THIS MACHINE IS BUSY: others run beside the contestants; no figure of this run is to be quoted\n";
+    }
+    std::cout << '\n';
   }
 
   /// False if nobody was there to be measured.
@@ -129,6 +139,7 @@ class Run {
   bool write(const std::vector<Row>& rows) const {
     if (arguments_.json_path.empty()) return true;
     Results results = results_;
+    results.load_while = load_average();
     results.steal = steal_since(results.circumstances.times_before);
     results.rows = rows;
     std::ofstream file(arguments_.json_path);

@@ -23,12 +23,12 @@ void expect_sink_counts(const std::string& program, const Words& options) {
   EXPECT_NE(result.out.find(" 1000\n", first + 1), std::string::npos) << result.out;
 }
 
-void expect_round_trips(const std::string& block, Words options) {
+void expect_round_trips(const std::string& block, Words options, const std::string& program = BENCH_RAW_PING) {
   options.insert(options.begin(), "echo");
-  Responder echo(BENCH_RAW_PING, options);
+  Responder echo(program, options);
   options[0] = "ping";
   options.insert(options.end(), {"--connect", echo.address()});
-  EXPECT_EQ(take_times(drive(block, BENCH_RAW_PING, options)), 1000U);
+  EXPECT_EQ(take_times(drive(block, program, options)), 1000U);
   EXPECT_EQ(echo.process().wait().exit_code, 0);
 }
 
@@ -47,6 +47,12 @@ TEST(RawPing, follows_a_plan_in_every_way_of_waiting) {
 TEST(RawPing, a_plan_that_is_too_fast_and_messages_beyond_the_bound_come_to_an_end) {
   expect_round_trips("pace 1000 1\\n", {});
   expect_round_trips("pace 1000 1\\n", {"--payload", "100000"});
+}
+
+TEST(RawRing, goes_round_and_the_echo_ends_with_its_ping) {
+  for (const char* payload : {"2", "128", "100000"}) {
+    expect_round_trips("run 1000\\n", {"--payload", payload}, BENCH_RAW_RING);
+  }
 }
 
 TEST(RawStream, the_sink_tells_each_block_s_end_and_ends_with_its_source) {

@@ -24,8 +24,12 @@ Results sample() {
                         .estimate = {.median = 5.4, .low = 5.1, .high = 5.6},
                         .target = Target{.value = 5, .better = Better::higher}});
   row.ratios.push_back({.of = "ours", .to = "itself", .estimate = {.median = 1, .low = 1, .high = 1}});
-  return {.circumstances = {.command = "distflow-bench peers", .kernel = "Linux \"quoted\"", .cores = 2},
+  return {.circumstances = {.command = "distflow-bench peers",
+                            .kernel = "Linux \"quoted\"",
+                            .cores = 2,
+                            .host = {.system_call_ns = 200, .wake_up_ns = 23'000, .cache_line_ns = 115}},
           .settings = {.pairs = 30},
+          .load_while = 1.5,
           .rows = {row}};
 }
 
@@ -38,6 +42,20 @@ TEST(Results, say_where_and_how_they_came_about) {
   EXPECT_EQ(json["settings"]["pairs"].GetUint(), 30U);
   EXPECT_EQ(json["settings"]["block_s"].GetDouble(), 0.5);
   EXPECT_TRUE(json["settings"]["pin"].GetBool());
+}
+
+TEST(Results, say_what_the_host_s_basics_cost_and_how_busy_it_was) {
+  const rapidjson::Document json = parsed(sample());
+  EXPECT_EQ(json["host"]["system_call_ns"].GetDouble(), 200);
+  EXPECT_EQ(json["host"]["wake_up_ns"].GetDouble(), 23'000);
+  EXPECT_EQ(json["host"]["cache_line_ns"].GetDouble(), 115);
+  EXPECT_EQ(json["load_while"].GetDouble(), 1.5);
+}
+
+TEST(HostFacts, are_measured) {
+  const HostFacts facts = measure_host();
+  EXPECT_GT(facts.system_call_ns, 0);
+  EXPECT_GT(facts.wake_up_ns, 0);
 }
 
 TEST(Results, have_a_value_of_each_round_and_null_for_a_lost_one) {
