@@ -9,6 +9,8 @@ namespace distflow::framing {
 namespace {
 
 constexpr std::size_t kFirstBlockSize = 1024;
+/// What is worth a receive of its own into its place, rather than one that brings the frames behind it as well.
+constexpr std::size_t kPlaceSizeMin = std::size_t{16} * 1024;
 
 /// Whether there was memory for it; if not, `element` is as it was.
 template <class T>
@@ -25,7 +27,12 @@ bool try_append(std::vector<T>& to, std::type_identity_t<T>&& element) {
 
 void FrameDecoder::feed(base::Chunk& chunk, std::string_view bytes) {
   if (bytes.empty() || verdict_ != Next::need_more) return;
-  if (available() == 0 && !lease_ && waiting_.empty()) {
+  size_expected_ = 0;
+  if (&chunk == block_.get()) {
+    DF_ASSERT(bytes.data() == block_->data() + assembled_ && bytes.size() <= block_->capacity() - assembled_);
+    DF_ASSERT(available() == 0 && !has_waiting());
+    assembled_ += bytes.size();
+  } else if (available() == 0 && !lease_ && !has_waiting()) {
     open_slice(chunk, bytes);
   } else {
     queue(chunk, bytes);
@@ -34,15 +41,25 @@ void FrameDecoder::feed(base::Chunk& chunk, std::string_view bytes) {
 
 void FrameDecoder::queue(base::Chunk& chunk, std::string_view bytes) {
   const char* end = bytes.data() + bytes.size();
-  if (!waiting_.empty() && waiting_.back().chunk.get() == &chunk && waiting_.back().end == bytes.data()) {
-    waiting_.back().end = end;
-  } else if (!try_append(waiting_, Slice{base::ChunkRef::share(chunk), bytes.data(), end})) {
+  if (has_waiting() && lists_->waiting.back().chunk.get() == &chunk && lists_->waiting.back().end == bytes.data()) {
+    lists_->waiting.back().end = end;
+  } else if (!make_lists() || !try_append(lists_->waiting, Slice{base::ChunkRef::share(chunk), bytes.data(), end})) {
     end_stream(Next::out_of_memory);
   }
 }
 
+bool FrameDecoder::make_lists() {
+  if (!lists_) lists_.reset(new (std::nothrow) Lists);
+  return lists_ != nullptr;
+}
+
+/// Keeps a chunk until the run's end; without memory it is where it was.
+bool FrameDecoder::give_later(base::ChunkRef& chunk) {
+  return make_lists() && try_append(lists_->given, std::move(chunk));
+}
+
 void FrameDecoder::end_run() {
-  given_.clear();
+  if (lists_) lists_->given.clear();
   if (available() == 0) {
     close_slice();
   } else if (!lease_) {
@@ -53,19 +70,34 @@ void FrameDecoder::end_run() {
 void FrameDecoder::discard_unread() {
   DF_ASSERT(header_size_ == 0 || verdict_ != Next::need_more);
   cursor_ = direct_end_ = slice_end_;
-  waiting_.clear();
+  if (lists_) lists_->waiting.clear();
 }
 
 std::size_t FrameDecoder::unread_size() const {
   std::size_t size = available();
-  for (const Slice& slice : waiting_) size += static_cast<std::size_t>(slice.end - slice.begin);
+  if (!lists_) return size;
+  for (const Slice& slice : lists_->waiting) size += static_cast<std::size_t>(slice.end - slice.begin);
   return size;
 }
 
 std::size_t FrameDecoder::charged_size() const {
-  std::size_t size = (block_ ? block_->capacity() : 0) + (lease_ ? lease_->capacity() : 0);
-  for (const Slice& slice : waiting_) size += slice.chunk->capacity();
+  std::size_t size = lease_ ? lease_->capacity() : 0;
+  if (block_) {
+    const bool is_of_pool = block_->home() != nullptr;
+    size += is_of_pool ? block_->capacity() : std::min(block_->capacity(), std::max(kFirstBlockSize, 2 * assembled_));
+  }
+  if (!lists_) return size;
+  for (const Slice& slice : lists_->waiting) size += slice.chunk->capacity();
   return size;
+}
+
+FrameDecoder::Place FrameDecoder::place() {
+  if (verdict_ != Next::need_more || !block_ || available() != 0 || has_waiting()) return {};
+  const std::size_t rest = body_size() - assembled_;
+  if (rest < kPlaceSizeMin) return {};
+  // Without memory for more, whatever comes next meets that, and says so.
+  if (assembled_ == block_->capacity() && !make_room(assembled_ + 1)) return {};
+  return {block_.get(), {block_->data() + assembled_, std::min(rest, block_->capacity() - assembled_)}};
 }
 
 FrameDecoder::Next FrameDecoder::next_slowly(Frame& out) {
@@ -86,14 +118,16 @@ FrameDecoder::Next FrameDecoder::assemble(Frame& out) {
     return give(out, cursor_ - size, *chunk_);
   }
   const std::size_t taken = std::min(size - assembled_, available());
-  if (taken == 0) return Next::need_more;
-  if (!make_room(assembled_ + taken)) return end_stream(Next::out_of_memory);
-  std::memcpy(block_->data() + assembled_, cursor_, taken);
-  cursor_ += taken;
-  assembled_ += taken;
+  if (taken > 0) {
+    if (!make_room(assembled_ + taken)) return end_stream(Next::out_of_memory);
+    std::memcpy(block_->data() + assembled_, cursor_, taken);
+    cursor_ += taken;
+    assembled_ += taken;
+  }
   if (assembled_ < size) return Next::need_more;
   base::Chunk& block = *block_;
-  if (!try_append(given_, std::move(block_))) return end_stream(Next::out_of_memory);
+  if (!give_later(block_)) return end_stream(Next::out_of_memory);
+  if (available() == 0) size_expected_ = body_size();
   return give(out, block.data(), block);
 }
 
@@ -111,12 +145,15 @@ FrameDecoder::Next FrameDecoder::give(Frame& out, const char* body, base::Chunk&
   return Next::frame;
 }
 
-/// Whether the block now holds `size` bytes of the frame's body, those that it held already among them.
+/// Whether the block now has room for `size` bytes of the frame's body, those that it holds already among them.
 bool FrameDecoder::make_room(std::size_t size) {
-  if (!block_ && body_size() <= blocks_.chunk_size()) block_ = blocks_.try_lease();
+  const std::size_t whole = body_size();
+  if (!block_ && whole <= blocks_.chunk_size()) block_ = blocks_.try_lease();
   if (block_ && size <= block_->capacity()) return true;
-  const std::size_t capacity = std::min<std::size_t>(body_size(), std::max(kFirstBlockSize, 2 * size));
-  auto larger = base::ChunkRef::adopt(base::Chunk::allocate(capacity));
+  base::ChunkRef larger = whole > blocks_.chunk_size() ? blocks_.large().lease_kept(whole) : base::ChunkRef();
+  const std::size_t capacity = std::min(whole, std::max(kFirstBlockSize, kReserve * size));
+  if (!larger && capacity == whole && whole > blocks_.chunk_size()) larger = blocks_.large().lease(whole);
+  if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(capacity));
   if (!larger) return false;
   if (block_) std::memcpy(larger->data(), block_->data(), assembled_);
   block_ = std::move(larger);
@@ -130,19 +167,19 @@ FrameDecoder::Next FrameDecoder::end_stream(Next reason) {
   header_size_ = 0;  // announced() still reads the header
   assembled_ = 0;
   block_.reset();
-  waiting_.clear();
+  if (lists_) lists_->waiting.clear();
   return reason;
 }
 
 /// Whether there is a next slice: it becomes the one being read. Only after all of the present one is used.
 bool FrameDecoder::open_next_slice() {
-  if (waiting_.empty()) return false;
-  if (lease_ && !try_append(given_, std::move(lease_))) {
+  if (!has_waiting()) return false;
+  if (lease_ && !give_later(lease_)) {
     end_stream(Next::out_of_memory);
     return false;
   }
-  Slice slice = std::move(waiting_.front());
-  waiting_.erase(waiting_.begin());
+  Slice slice = std::move(lists_->waiting.front());
+  lists_->waiting.erase(lists_->waiting.begin());
   lease_ = std::move(slice.chunk);
   open_slice(*lease_, {slice.begin, slice.end});
   return true;

@@ -8,10 +8,13 @@
 //   4. Between runs a decoder keeps the bytes of an incomplete frame and what the caller left unread, nothing else: at
 //      the end of a frame it owns no block.
 //   5. The block of an incomplete frame comes from the pool if the frame fits a block and one is free. Otherwise it is
-//      at most 1 KiB or twice the bytes of the frame that came. What is announced costs nothing.
+//      one of the pool's large chunks that is kept already and of the frame's size; else new memory, of at most 1 KiB
+//      or kReserve times the bytes of the frame that came, of which no more is touched than came. What is announced
+//      costs nothing.
 //   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() says so from then on.
 //   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
 //      copied into a block, larger ones lease their chunk. charged_size() tells the memory so kept.
+//   8. The rest of a large frame may be received straight into place(): feed() knows it there, and copies nothing.
 // Use: decoder.feed(chunk, bytes);
 //      while (wants_more && (next = decoder.next(frame)) == FrameDecoder::Next::frame) take(frame);
 //      decoder.end_run();
@@ -20,6 +23,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -67,6 +72,17 @@ class FrameDecoder {
   /// After it the caller may give up its lease of the chunk it fed. A later run begins with feed() or next().
   void end_run();
 
+  /// Where the bytes that come next are wanted. Valid until the next call that is not const.
+  struct Place {
+    base::Chunk* chunk = nullptr;
+    std::span<char> room{};
+  };
+  /// Between runs: the room for the rest of a large frame under way; empty where there is none, or not much left.
+  Place place();
+  /// Between runs: the size of the frame that the run's last bytes completed, if it was put together in a block of its
+  /// own size: the next one may be as large. Else 0.
+  [[nodiscard]] std::uint32_t size_expected() const { return size_expected_; }
+
   /// The length that next() refused as too_long.
   [[nodiscard]] std::uint32_t announced() const { return body_size(); }
 
@@ -76,16 +92,28 @@ class FrameDecoder {
   [[nodiscard]] std::string_view partial_header() const { return {header_.data(), header_size_}; }
   /// Bytes of the incomplete frame that have come, its header included.
   [[nodiscard]] std::size_t partial_size() const { return header_size_ + assembled_; }
-  /// Bytes of memory that this decoder keeps: its block, and the chunks and blocks of what is unread.
+  /// Bytes of memory that this decoder keeps: its block, as far as it may have been touched, and the chunks and blocks
+  /// of what is unread.
   [[nodiscard]] std::size_t charged_size() const;
 
  private:
+  static constexpr std::size_t kReserve = 16;
+
   struct Slice {
     base::ChunkRef chunk;
     const char* begin;
     const char* end;
   };
 
+  /// What there is at times only; made when it is first wanted, for an idle connection is to be small.
+  struct Lists {
+    std::vector<Slice> waiting;         // behind the slice being read
+    std::vector<base::ChunkRef> given;  // what holds frames given in this run, beside the chunk fed
+  };
+
+  bool make_lists();
+  [[nodiscard]] bool has_waiting() const { return lists_ && !lists_->waiting.empty(); }
+  bool give_later(base::ChunkRef& chunk);
   Next next_slowly(Frame& out);
   Next assemble(Frame& out);
   Next give(Frame& out, const char* body, base::Chunk& chunk);
@@ -116,9 +144,9 @@ class FrameDecoder {
   std::uint32_t header_size_ = 0;
   std::size_t assembled_ = 0;
   base::ChunkRef block_;
+  std::uint32_t size_expected_ = 0;
 
-  std::vector<Slice> waiting_;         // behind the slice being read
-  std::vector<base::ChunkRef> given_;  // what holds frames given in this run, beside the chunk fed
+  std::unique_ptr<Lists> lists_;
 };
 
 }  // namespace distflow::framing

@@ -74,9 +74,17 @@ struct Received {
 
 /// A sequence of received bytes, in order. Terminal: on_end, with Errc::end_of_stream at the stream's end.
 struct RecvOp : Operation {
+  /// How large the next message is likely to be; 0 where nothing is known. Of a large one the beginning alone is best
+  /// received elsewhere than in a place made for it.
+  std::uint32_t size_expected = 0;
   /// Set before it is started: on_recv keeps no lease of any chunk. Such a receive has memory of its own and does not
   /// wait for chunks, whoever holds them.
   bool keeps_nothing = false;
+  /// Where the next bytes are wanted, in `place_chunk`, of which the caller has a lease. Changed while idle, or in
+  /// on_recv. A stream may receive them there, and gives them there then; one that does not gives them where it has
+  /// them. Empty: nowhere.
+  std::span<char> place{};
+  base::Chunk* place_chunk = nullptr;
   base::Delegate<void(const Received&)> on_recv;
   base::Delegate<void(Error)> on_end;
 };

@@ -95,6 +95,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
 
   static constexpr int kAcceptsPerTurn = 32;
   static constexpr int kRecvsPerTurn = 4;
+  static constexpr std::uint32_t kLargeMessage = 128 * 1024;
   static constexpr int kSendsPerTurn = 4;
   static constexpr int kLatestMissesMax = 64;
 
@@ -205,7 +206,8 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
     for (int i = 0; slot.can_read && !slot.recv_is_canceled; ++i) {
       if (i == kRecvsPerTurn) return make_runnable(slot);
       ReceiveChunk& chunk = chunk_for(*slot.recv);
-      const std::span<char> space = chunk.space();
+      base::Chunk* const place_chunk = slot.recv->place.empty() ? nullptr : slot.recv->place_chunk;
+      const std::span<char> space = place_chunk != nullptr ? place_of(*slot.recv) : space_for(*slot.recv, chunk);
       if (space.empty()) return this->starve(slot);
       const std::ptrdiff_t size = system_.receive(slot.fd, space.data(), space.size());
       if (size < 0 && errno == EINTR) continue;
@@ -222,8 +224,12 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
       note_latest(slot);
       this->note_received(slot);
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;
-      slot.recv->on_recv(chunk.take(static_cast<std::size_t>(size)));
-      chunk.settle();
+      if (place_chunk != nullptr) {
+        slot.recv->on_recv({*place_chunk, {space.data(), static_cast<std::size_t>(size)}});
+      } else {
+        slot.recv->on_recv(chunk.take(static_cast<std::size_t>(size)));
+        chunk.settle();
+      }
       if (slot.close != nullptr) return;
     }
     if (slot.recv_is_canceled) finish(slot.recv).on_end({Errc::canceled, "receiving"});
@@ -233,6 +239,13 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   void note_latest(const Slot& slot) {
     latest_ = slot.recv->keeps_nothing ? Handle{} : slots_.handle_of(slot);
     latest_misses_ = 0;
+  }
+
+  static std::span<char> place_of(const RecvOp& op) { return op.place.first(std::min(op.place.size(), kPlaceSizeMax)); }
+  /// A call more of the system is worth its while only where it saves copying much.
+  static std::span<char> space_for(const RecvOp& op, ReceiveChunk& chunk) {
+    const std::span<char> space = chunk.space();
+    return op.size_expected < kLargeMessage ? space : space.first(std::min(space.size(), kBeginningSize));
   }
 
   /// Memory of their own for those that keep nothing; or, if somebody kept it after all, that of all.

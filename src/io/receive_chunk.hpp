@@ -14,6 +14,11 @@
 
 namespace distflow::io {
 
+/// The most that is received at once into a place of the receive's own: one handle's turn is not to be long.
+inline constexpr std::size_t kPlaceSizeMax = std::size_t{256} * 1024;
+/// Of a message that is expected to be large, what is received before there is a place for the rest.
+inline constexpr std::size_t kBeginningSize = std::size_t{4} * 1024;
+
 class ReceiveChunk {
  public:
   explicit ReceiveChunk(base::ChunkPool& pool)

@@ -13,6 +13,8 @@ using base::Delegate;
 constexpr io::Piece kBell("\0", 1);
 constexpr std::size_t kReadSize = std::size_t{64} * 1024;
 constexpr std::size_t kBytesPerLook = std::size_t{128} * 1024;
+/// A message that is not read in one go: its beginning is read, and then the rest into its place.
+constexpr std::uint32_t kLargeMessage = 32 * 1024;
 /// How soon to look again for a chunk to receive into.
 constexpr base::Duration kChunkPatience = base::milliseconds(100);
 /// How soon to look again for room in the ring where no bell would be heard.
@@ -241,14 +243,17 @@ std::size_t MemoryStream::write_on() {
 std::size_t MemoryStream::read_ring() {
   if (recv_ == nullptr || is_canceled_ || close_ != nullptr) return 0;
   io::ReceiveChunk& chunk = pool_.chunk;
-  const std::span<char> space = chunk.space();
+  base::Chunk* const place_chunk = recv_->place.empty() ? nullptr : recv_->place_chunk;
+  const std::span<char> space = place_chunk != nullptr ? recv_->place : chunk.space();
   if (space.empty()) {
     if (timer_.is_armed()) return 0;
     ++pool_.chunks_missing;
     reactor_.arm_after(timer_, kChunkPatience);
     return 0;
   }
-  const std::size_t size = reader_.read(space.first(std::min(space.size(), kReadSize)));
+  const bool is_beginning = place_chunk == nullptr && recv_->size_expected >= kLargeMessage;
+  const std::size_t size =
+      reader_.read(space.first(std::min(space.size(), is_beginning ? io::kBeginningSize : kReadSize)));
   if (reader_.is_broken()) {
     end_recv({Errc::malformed, "receiving through shared memory"});
     return 1;
@@ -259,9 +264,12 @@ std::size_t MemoryStream::read_ring() {
     return 1;
   }
   if (reader_.is_writer_to_be_woken()) ring_bell();
-  const io::Received received = chunk.take(size);
-  recv_->on_recv(received);
-  chunk.settle();
+  if (place_chunk != nullptr) {
+    recv_->on_recv({*place_chunk, {space.data(), size}});
+  } else {
+    recv_->on_recv(chunk.take(size));
+    chunk.settle();
+  }
   return size;
 }
 

@@ -98,7 +98,16 @@ void Connection::run_frames() {
     }
   }
   decoder_.end_run();
+  aim_recv();
   if (std::exchange(has_failed_, false)) close(why_);
+}
+
+/// The rest of a large frame is received where the frame is put together.
+void Connection::aim_recv() {
+  const FrameDecoder::Place place = decoder_.place();
+  recv_op_.place = place.room;
+  recv_op_.place_chunk = place.chunk;
+  recv_op_.size_expected = decoder_.size_expected();
 }
 
 void Connection::on_turn_end() {

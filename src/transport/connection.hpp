@@ -189,6 +189,7 @@ class Connection {
   void flush();
   void run_unread();
   void run_frames();
+  void aim_recv();
   void follow_stream_end();
   void drain_no_more();
   void note_end_of_run(framing::FrameDecoder::Next next);

@@ -100,6 +100,21 @@ TEST_F(FrameLimits, memory_grows_with_the_bytes_that_came) {
   EXPECT_EQ(decoder.charged_size(), 0U);
 }
 
+TEST_F(FrameLimits, what_is_announced_reserves_no_more_than_sixteen_times_what_came) {
+  constexpr std::uint32_t kSize = 16U << 20;
+  FrameDecoder decoder(kSize, blocks_);
+  FrameFeeder feeder(decoder);
+  feeder.feed(announcing(kSize));
+  EXPECT_TRUE(decoder.place().room.empty());
+  std::size_t came = 0;
+  for (const std::size_t slice : {1U, 500U, 5000U, 3U, 60'000U}) {
+    feeder.feed(std::string(slice, 'x'));
+    came += slice;
+    ASSERT_LE(decoder.place().room.size() + came, std::max<std::size_t>(1024, 16 * came));
+    ASSERT_LE(decoder.charged_size(), std::max<std::size_t>(1024, 2 * came));
+  }
+}
+
 TEST_F(FrameLimits, one_byte_short_of_a_frame_gives_nothing) {
   FrameDecoder decoder(1000, blocks_);
   FrameFeeder feeder(decoder);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -157,6 +159,67 @@ TEST_F(FrameDecoding, a_straddling_frame_that_fits_a_block_is_copied_once) {
   EXPECT_EQ(frame.body, body);
   EXPECT_EQ(blocks_.exhausted_count(), 0U);
   decoder_.end_run();
+}
+
+/// Feeds a stream as a connection does that receives the rest of a large frame where it is wanted; how many bytes were.
+std::size_t feed_aimed(FrameDecoder& decoder, FrameFeeder& feeder, std::string_view stream, base::Random& random) {
+  std::size_t in_place = 0;
+  while (!stream.empty()) {
+    const FrameDecoder::Place place = decoder.place();
+    const std::size_t size = std::min<std::size_t>(stream.size(), 1 + random.uniform(1 + random.uniform(40'000)));
+    if (place.room.empty() || random.chance(0.1)) {  // not every stream can
+      feeder.feed(stream.substr(0, size));
+      stream.remove_prefix(size);
+      continue;
+    }
+    const std::size_t fits = std::min(size, place.room.size());
+    std::memcpy(place.room.data(), stream.data(), fits);
+    decoder.feed(*place.chunk, {place.room.data(), fits});
+    feeder.take();
+    in_place += fits;
+    stream.remove_prefix(fits);
+  }
+  return in_place;
+}
+
+TEST_F(FrameDecoding, the_rest_of_a_large_frame_may_be_received_in_its_place) {
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  base::Random random(seed.value());
+  std::size_t in_place = 0;
+  for (int round = 0; round < 100; ++round) {
+    base::ChunkPool blocks({.chunk_size = 64, .chunk_count_max = 4, .large_bytes_kept_max = 1 << 20});
+    FrameDecoder decoder(1 << 20, blocks);
+    FrameFeeder feeder(decoder);
+    std::string stream;
+    while (stream.size() < 300'000) stream += framed(std::string(random.uniform(1 + random.uniform(200'000)), 'a'));
+    for (char& byte : stream) {
+      if (byte == 'a') byte = static_cast<char>(random.next());
+    }
+    in_place += feed_aimed(decoder, feeder, stream, random);
+    ASSERT_EQ(feeder.bodies(), test::decode_naively(stream, 1 << 20).bodies) << "round " << round;
+    EXPECT_EQ(decoder.charged_size(), 0U);
+    EXPECT_TRUE(decoder.place().room.empty());
+  }
+  EXPECT_GT(in_place, 100U * 20'000);
+}
+
+TEST_F(FrameDecoding, the_block_of_a_large_frame_serves_the_next_one_from_its_first_bytes_on) {
+  base::ChunkPool blocks({.chunk_size = 64, .chunk_count_max = 4, .large_bytes_kept_max = 1 << 20});
+  FrameDecoder decoder(1 << 20, blocks);
+  FrameFeeder feeder(decoder);
+  const std::string stream = framed(std::string(100'000, 'x'));
+  for (int i = 0; i < 5; ++i) {
+    feeder.feed(stream.substr(0, 10'000));
+    ASSERT_EQ(decoder.size_expected(), 0U);
+    ASSERT_EQ(decoder.place().room.size(), 100'004U - 10'000U) << i;
+    feeder.feed(stream.substr(10'000));
+    ASSERT_EQ(decoder.size_expected(), 100'000U);
+  }
+  EXPECT_EQ(feeder.bodies().size(), 5U);
+  EXPECT_EQ(blocks.large().made_count(), 1U);
+  feeder.feed(framed("small"));
+  EXPECT_EQ(decoder.size_expected(), 0U);
 }
 
 TEST_F(FrameDecoding, without_a_free_block_a_frame_is_put_together_elsewhere) {

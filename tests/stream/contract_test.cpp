@@ -2,6 +2,8 @@
 // backends' contract that speak of streams (tests/io/contract_test.cpp), and what lies above a socket adds to them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -273,6 +275,40 @@ TEST_P(StreamContract, line_4_bytes_come_in_order_however_they_are_cut) {
     (*far_)->cancel_recv();
     ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
   }
+}
+
+TEST_P(StreamContract, line_4_bytes_that_are_wanted_in_a_place_come_there_or_elsewhere_in_their_order) {
+  const std::string sent = pattern(1 << 20);
+  const auto whole = base::ChunkRef::adopt(base::Chunk::allocate(sent.size()));
+  std::size_t came = 0;
+  bool is_wanted = true;  // in turns there is a place, and none
+  Receiving receiving;
+  const auto aim = [&] {
+    is_wanted = !is_wanted;
+    receiving.op.place = {whole->data() + came, is_wanted ? std::min<std::size_t>(sent.size() - came, 50'000) : 0};
+    receiving.op.place_chunk = whole.get();
+    receiving.op.size_expected = is_wanted ? 1 << 20 : 0;
+  };
+  receiving.on_bytes = [&](const io::Received& received) {
+    if (&received.chunk == whole.get()) {
+      EXPECT_TRUE(is_wanted);
+      EXPECT_EQ(received.bytes.data(), whole->data() + came);
+      EXPECT_LE(received.bytes.size(), receiving.op.place.size());
+    } else {
+      ASSERT_LE(received.bytes.size(), sent.size() - came);
+      std::memcpy(whole->data() + came, received.bytes.data(), received.bytes.size());
+    }
+    came += received.bytes.size();
+    aim();
+  };
+  Sending sending;
+  aim();
+  (*near_)->send(sending.of({sent}));
+  (*far_)->recv(receiving.op);
+  ASSERT_TRUE(until([&] { return came == sent.size(); }));
+  EXPECT_TRUE(std::string_view(whole->data(), came) == sent);
+  (*far_)->cancel_recv();
+  ASSERT_TRUE(until([&] { return receiving.has_ended() && sending.has_ended(); }));
 }
 
 TEST_P(StreamContract, line_4_bytes_and_end_that_came_before_recv_was_started_are_given_all_the_same) {

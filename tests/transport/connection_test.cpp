@@ -1,5 +1,7 @@
 #include "transport/connection.hpp"
 
+#include <thread>
+
 #include "tests/transport/connection_fixture.hpp"
 
 namespace distflow::test {
@@ -37,6 +39,16 @@ TEST_F(ConnectionTest, a_stream_cut_anywhere_gives_the_same_frames) {
     EXPECT_EQ(observer_->frames, bodies) << "cut at " << cut;
     end();
   }
+}
+
+TEST_F(ConnectionTest, a_large_frame_is_received_where_it_is_put_together) {
+  connect();
+  const std::string large(3 << 20, 'x');
+  std::thread sender([&] { peer_.send(framed(large) + framed("small") + framed(large) + framed("small")); });
+  EXPECT_TRUE(until_frames(4));
+  sender.join();
+  EXPECT_TRUE(observer_->frames == (std::vector<std::string>{large, "small", large, "small"}));
+  EXPECT_EQ(connection_->decoder().charged_size(), 0U);
 }
 
 TEST_F(ConnectionTest, a_frame_as_long_as_the_limit_comes_and_one_longer_closes) {

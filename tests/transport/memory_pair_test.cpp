@@ -176,6 +176,21 @@ TEST_P(MemoryPair, a_connection_hears_its_peers_end_though_all_chunks_are_kept) 
   kept.clear();
 }
 
+TEST_P(MemoryPair, frames_many_times_larger_than_the_ring_pass_in_pieces_both_ways_at_once) {
+  const std::vector<std::string> bodies{std::string(1 << 20, 'l'), "small", std::string(40'000, 'm'),
+                                        std::string(1 << 20, 'n'), "",      std::string(20'000, 'o')};
+  for (const std::string& body : bodies) {
+    ASSERT_TRUE(opener_->send(body));
+    ASSERT_TRUE(accepter_->send(body));
+  }
+  ASSERT_TRUE(until([&] {
+    return opener_->observer.frames.size() == bodies.size() && accepter_->observer.frames.size() == bodies.size();
+  }));
+  EXPECT_TRUE(opener_->observer.frames == bodies);
+  EXPECT_TRUE(accepter_->observer.frames == bodies);
+  EXPECT_EQ(opener_->connection.decoder().charged_size(), 0U);
+}
+
 TEST_P(MemoryPair, what_lies_in_the_ring_of_a_peer_that_is_gone_holds_no_connection) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(opener_->send(std::string(1000, 'x')));
   turn_some(opener_->reactor, 2);
