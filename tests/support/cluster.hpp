@@ -151,6 +151,10 @@ class Cluster {
   [[nodiscard]] io::Reactor& reactor() { return *reactor_; }
   [[nodiscard]] pmd::Server& pmd() { return *pmd_; }
   [[nodiscard]] std::uint16_t pmd_port() const { return pmd_port_; }
+  /// Times that all nodes together have asked the system for memory to put a large frame in.
+  [[nodiscard]] std::uint64_t large_chunks_made() const {
+    return out_chunks_.large().made_count() + blocks_.large().made_count();
+  }
 
   /// What all of them have logged, each line as "warn: ...".
   [[nodiscard]] const std::vector<std::string>& log_lines() const { return log_lines_; }
@@ -171,11 +175,15 @@ class Cluster {
     log_lines_.push_back(std::string(base::to_string(level)) + ": " + std::string(line));
   }
 
+  static constexpr std::size_t kLargeBytesKeptMax = std::size_t{64} << 20;
+
   std::vector<std::string> log_lines_;
   base::Log log_;
   base::ChunkPool receive_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
-  base::ChunkPool out_chunks_{{.chunk_size = 256 * 1024, .chunk_count_max = 64}};
-  base::ChunkPool blocks_{{.chunk_size = 16 * 1024, .chunk_count_max = 1024}};
+  base::ChunkPool out_chunks_{
+      {.chunk_size = 256 * 1024, .chunk_count_max = 64, .large_bytes_kept_max = kLargeBytesKeptMax}};
+  base::ChunkPool blocks_{
+      {.chunk_size = 16 * 1024, .chunk_count_max = 1024, .large_bytes_kept_max = kLargeBytesKeptMax}};
   pmd::ServerOptions pmd_options_;
   std::uint16_t pmd_port_ = 0;
   std::unique_ptr<io::Reactor> reactor_;

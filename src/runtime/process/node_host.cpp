@@ -66,9 +66,9 @@ bool has_made(std::function<void()>& task, Make&& make) {
   }
 }
 
-/// Bytes of chunks that large frames have lain in and that are kept for the next ones, each way: two frames of the
-/// largest size, with what their chunks have beyond them.
-constexpr std::size_t kLargeBytesKeptMax = std::size_t{40} << 20;
+/// Bytes of chunks that large frames have lain in and that are kept for the next ones, each way: as much as waits for
+/// one peer by default.
+constexpr std::size_t kLargeBytesKeptMax = std::size_t{64} << 20;
 
 }  // namespace
 
