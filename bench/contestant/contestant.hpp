@@ -10,6 +10,7 @@
 //     echo     ready ADDRESS             answers every message to its sender
 //     sink     ready ADDRESS             at each marked message: done END_NS COUNT   (of messages since the last mark)
 //     source   ready -                   run N: sends N messages, the last one marked; says: sent BEGIN_NS
+//                                        or, where all are answered, how long that took: took NS
 //     ping     ready -                   run N: N round trips, one after the other; says: times FILE
 //                                        pace N INTERVAL_NS: sends on a fixed plan; times from the intended instants
 //     swarm    ready -                   run N: N round trips in all, over many connections; says: took NS, times FILE

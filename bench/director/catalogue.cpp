@@ -39,7 +39,9 @@ Seat Catalogue::node(const NodeMode& mode, Work work, std::uint64_t payload) con
   Seat seat = pair(Side::ours, name_of(mode), "bench_node", work, payload);
   seat.contestant.broker = part("bench_node");
   seat.contestant.responder->options = options_of(mode, mode.threading);
-  seat.contestant.driver.options = options_of(mode, work == Work::one_way ? mode.source_threading : mode.threading);
+  const bool has_source = work == Work::one_way || work == Work::both_ways;
+  seat.contestant.driver.options = options_of(mode, has_source ? mode.source_threading : mode.threading);
+  if (work == Work::both_ways) seat.contestant.driver.options.emplace_back("--answered");
   return seat;
 }
 
@@ -49,6 +51,10 @@ Seat Catalogue::ready_frames(std::uint64_t payload) const {
 
 Seat Catalogue::raw_stream(std::uint64_t payload) const {
   return pair(Side::limit, kRawStream, "bench_raw_stream", Work::one_way, payload);
+}
+
+Seat Catalogue::copied_stream(std::uint64_t payload) const {
+  return pair(Side::limit, kCopiedStream, "bench_raw_stream", Work::one_way, payload, {"--copied"});
 }
 
 Seat Catalogue::raw_ping(Waits waits, std::uint64_t payload) const {
@@ -64,6 +70,13 @@ Seat Catalogue::raw_ping(Waits waits, std::uint64_t payload) const {
 
 Seat Catalogue::raw_ring(std::uint64_t payload) const {
   return pair(Side::limit, kRawRing, "bench_raw_ring", Work::round_trip, payload);
+}
+
+Seat Catalogue::peer(const std::string& name, Work work, std::uint64_t payload) const {
+  for (Seat& seat : peers(work, payload)) {
+    if (seat.contestant.name == name) return std::move(seat);
+  }
+  return {};
 }
 
 std::vector<Seat> Catalogue::peers(Work work, std::uint64_t payload) const {

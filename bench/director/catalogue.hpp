@@ -47,6 +47,9 @@ class Catalogue {
   static constexpr const char* kRawStream = "raw stream";
   [[nodiscard]] Seat ready_frames(std::uint64_t payload) const;
   [[nodiscard]] Seat raw_stream(std::uint64_t payload) const;
+  /// The same with a copy of each payload before it is written.
+  static constexpr const char* kCopiedStream = "raw stream, copied once";
+  [[nodiscard]] Seat copied_stream(std::uint64_t payload) const;
   [[nodiscard]] static std::string name_of(Waits waits);
   [[nodiscard]] Seat raw_ping(Waits waits, std::uint64_t payload) const;
   /// Two rings in shared memory, laid out as distflow's.
@@ -58,6 +61,8 @@ class Catalogue {
   static constexpr const char* kNats = "NATS";
   static constexpr const char* kErlang = "Erlang";
   static constexpr const char* kAsio = "Asio";
+  /// One of another make, by its name.
+  [[nodiscard]] Seat peer(const std::string& name, Work work, std::uint64_t payload) const;
   /// All of another make.
   [[nodiscard]] std::vector<Seat> peers(Work work, std::uint64_t payload) const;
 

@@ -23,7 +23,8 @@ constexpr int kAnyCpu = -1;
 
 std::string_view driver_role(Work work) {
   switch (work) {
-    case Work::one_way: return "source";
+    case Work::one_way:
+    case Work::both_ways: return "source";
     case Work::round_trip: return "ping";
     case Work::swarm: return "swarm";
     case Work::solo: return "solo";
@@ -138,6 +139,7 @@ bool RunningContestant::hear_driver(ChildProcess& driver, Deadline deadline, Blo
     }
     case Work::round_trip: return hear_times(driver, deadline, result);
     case Work::swarm: return hear_number(driver, "took", deadline, result.ns) && hear_times(driver, deadline, result);
+    case Work::both_ways:
     case Work::solo: return hear_number(driver, "took", deadline, result.ns);
   }
   return false;

@@ -26,6 +26,7 @@ namespace distflow::bench {
 /// Roles and answers of a block: bench/contestant/contestant.hpp.
 enum class Work : std::uint8_t {
   one_way,     ///< sources to sinks: from the first `sent` to the last `done`
+  both_ways,   ///< a source and an echo: how long it took until every message had its answer
   round_trip,  ///< a ping and an echo: the times of each round trip
   swarm,       ///< a swarm and an echo: how long all took, and the times of each round trip
   solo         ///< a solo, perhaps with a broker to work on: how long it took

@@ -12,6 +12,14 @@ constexpr std::uint64_t kSmall = 128;
 constexpr std::uint64_t kMiddle = 1024;
 constexpr std::uint64_t kLarge = 16 * 1024;
 constexpr std::uint64_t kManyConnections = 1000;
+/// Payloads that no chunk of a pool holds, or few, and what is asked of them against a stream that copies once.
+struct LargePayload {
+  std::uint64_t size;
+  double target;
+};
+constexpr std::array<LargePayload, 3> kLargePayloads{{{64 * 1024, 0.9}, {1024 * 1024, 0.8}, {15 * 1024 * 1024, 0.8}}};
+/// What a slow receiver does with each message, in nanoseconds.
+constexpr std::uint64_t kSlowWorkNs = 1000;
 
 constexpr std::array kEveryWait{Waits::spinning, Waits::spinning_two_ways, Waits::in_epoll, Waits::blocking};
 
@@ -93,6 +101,53 @@ RowPlan large_one_way(const Catalogue& catalogue, std::uint64_t payload, Seat li
   return row;
 }
 
+/// Against a stream whose payloads are copied once, and against libzmq; two messages make a trial.
+RowPlan huge_one_way(const Catalogue& catalogue, const LargePayload& payload) {
+  RowPlan row = large_one_way(catalogue, payload.size, catalogue.copied_stream(payload.size), payload.target);
+  row.seats.push_back(catalogue.peer(Catalogue::kZmq, Work::one_way, payload.size));
+  row.ratios.push_back({Catalogue::name_of(NodeMode{}), Catalogue::kZmq, at_least(2), {}});
+  row.ratios.push_back({Catalogue::name_of({.is_over_tcp = true}), Catalogue::kZmq, at_least(2), {}});
+  row.block.first_count = 2;
+  return row;
+}
+
+/// Between several nodes each way: nothing is compared but memory with TCP.
+RowPlan several_one_way(const Catalogue& catalogue, std::size_t sources, std::size_t sinks) {
+  RowPlan row = one_way(kSmall);
+  row.name += ", " + std::to_string(sources) + " to " + std::to_string(sinks);
+  row.block.first_count = std::max<std::uint64_t>(row.block.first_count, sources * sinks);
+  for (const bool is_over_tcp : {false, true}) {
+    row.seats.push_back(catalogue.node({.is_over_tcp = is_over_tcp}, Work::one_way, kSmall));
+    row.seats.back().contestant.driver_count = sources;
+    row.seats.back().contestant.responder_count = sinks;
+  }
+  return row;
+}
+
+/// Every message is answered, and many are under way: as many go back as go there.
+RowPlan both_ways(const Catalogue& catalogue, std::uint64_t payload) {
+  RowPlan row = one_way(payload);
+  row.name = "both directions at once, " + to_size(payload);
+  for (const bool is_over_tcp : {false, true}) {
+    row.seats.push_back(catalogue.node({.is_over_tcp = is_over_tcp}, Work::both_ways, payload));
+  }
+  return row;
+}
+
+/// A receiver that works on each message: the source is told to wait, and nothing is lost.
+RowPlan slow_one_way(const Catalogue& catalogue) {
+  RowPlan row = one_way(kSmall);
+  row.name += ", to a receiver of " + std::to_string(kSlowWorkNs) + " ns a message";
+  for (const bool is_over_tcp : {false, true}) {
+    const NodeMode mode{.is_over_tcp = is_over_tcp};
+    row.seats.push_back(catalogue.node(mode, Work::one_way, kSmall));
+    std::vector<std::string>& options = row.seats.back().contestant.responder->options;
+    options.insert(options.end(), {"--work", std::to_string(kSlowWorkNs)});
+    row.ratios.push_back({Catalogue::name_of(mode), "what it can handle", {}, 1e9 / kSlowWorkNs});
+  }
+  return row;
+}
+
 RowPlan small_round_trip(const Catalogue& catalogue) {
   const NodeMode usual;
   const NodeMode tcp{.is_over_tcp = true};
@@ -129,6 +184,8 @@ RowPlan small_round_trip(const Catalogue& catalogue) {
 }  // namespace
 
 std::string to_size(std::uint64_t bytes) {
+  constexpr std::uint64_t mebi = 1024 * 1024;
+  if (bytes >= mebi && bytes % mebi == 0) return std::to_string(bytes / mebi) + " MiB";
   if (bytes >= 1024 && bytes % 1024 == 0) return std::to_string(bytes / 1024) + " KiB";
   return std::to_string(bytes) + " B";
 }
@@ -221,6 +278,11 @@ Rows backend_rows(const Catalogue& catalogue) {
 Rows message_rows(const Catalogue& catalogue) {
   Rows rows{small_one_way(catalogue), large_one_way(catalogue, kMiddle, catalogue.ready_frames(kMiddle), 0.8),
             large_one_way(catalogue, kLarge, catalogue.raw_stream(kLarge), 0.93), small_round_trip(catalogue)};
+  for (const LargePayload& payload : kLargePayloads) rows.push_back(huge_one_way(catalogue, payload));
+  for (const std::uint64_t payload : {kSmall, kLargePayloads[0].size}) rows.push_back(both_ways(catalogue, payload));
+  rows.push_back(several_one_way(catalogue, 8, 1));
+  rows.push_back(several_one_way(catalogue, 1, 8));
+  rows.push_back(slow_one_way(catalogue));
   for (RowPlan& row : rows) compare_first(row);
   for (RowPlan& row : connection_rows(catalogue, {}, {kManyConnections})) {
     row.point.reset();

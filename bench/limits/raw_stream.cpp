@@ -1,8 +1,10 @@
 // The limit of one way: bytes through a socket, written and received in large pieces, without messages.
 //
-//     bench_raw_stream source|sink [--write BYTES] [--wait blocking|epoll] [--spin] ...
+//     bench_raw_stream source|sink [--write BYTES] [--copied] [--wait blocking|epoll] [--spin] ...
 //
-// `run N` is as many bytes as N payloads have. A block begins with a header that says how much it is.
+// `run N` is as many bytes as N payloads have. A block begins with a header that says how much it is. --copied: each
+// payload is copied once before it is written, from where an application has it to where it is sent from, as whoever
+// frames it must.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -23,8 +25,11 @@ struct BlockHeader {
 
 void source(const Setup& setup) {
   const Socket socket = connect_to(setup);
-  const std::string piece(std::strtoull(setup.other("--write", "262144").c_str(), nullptr, 10), 'x');
-  if (piece.empty()) give_up("--write takes a number of bytes");
+  const bool is_copied = setup.has("--copied");
+  const std::size_t write_size = std::strtoull(setup.other("--write", "262144").c_str(), nullptr, 10);
+  if (write_size == 0) give_up("--write takes a number of bytes");
+  const std::string payload(is_copied ? setup.payload_size : write_size, 'x');
+  std::string piece = payload;
   tell_ready("-");
   while (const auto block = next_block()) {
     const BlockHeader header{.bytes = block->count * setup.payload_size, .messages = block->count};
@@ -32,6 +37,7 @@ void source(const Setup& setup) {
     must_send_all(socket.fd(), {reinterpret_cast<const char*>(&header), sizeof header});
     for (std::uint64_t left = header.bytes; left > 0;) {
       const std::size_t size = std::min<std::uint64_t>(left, piece.size());
+      if (is_copied) piece.replace(0, size, payload, 0, size);
       must_send_all(socket.fd(), {piece.data(), size});
       left -= size;
     }

@@ -1,12 +1,14 @@
 // distflow as a contestant: a node in any threading mode, on any backend, on the public API alone.
 //
 //     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--no-spin] [--tcp]
-//                         [--checked] [--burst BYTES]
+//                         [--checked] [--burst BYTES] [--work NS] [--answered]
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
-// --tcp: the nodes share no memory. --checked: payloads go through the grammar check, which raw_json() skips. An echo
-// or sink that is told to end by SIGTERM leaves the registry, and no lock file.
+// --work: a sink is busy for so long with each message. --answered: a source has an echo, and counts its answers.
+// --tcp: the nodes share no memory. --checked: payloads go
+// through the grammar check, which raw_json() skips. An echo or sink that is told to end by SIGTERM leaves the
+// registry, and no lock file.
 #include <poll.h>
 #include <unistd.h>
 
@@ -69,6 +71,7 @@ class Contestant {
       : setup_(setup),
         threading_(threading_of(setup)),
         is_checked_(setup.has("--checked")),
+        work_ns_(std::strtoull(setup.other("--work", "0").c_str(), nullptr, 10)),
         payload_(setup.payload_size) {
     if (setup.role == Role::echo || setup.role == Role::sink) expect_to_be_told_to_end(threading_);
     NodeOptions options;
@@ -93,8 +96,12 @@ class Contestant {
   int play() {
     switch (setup_.role) {
       case Role::echo: return serve([this](const Message& message) { send(message.from, message.payload); });
-      case Role::sink: return serve([this](const Message& message) { count_.note(message.payload); });
-      case Role::source: return play_source();
+      case Role::sink:
+        return serve([this](const Message& message) {
+          work_on_message();
+          count_.note(message.payload);
+        });
+      case Role::source: return setup_.has("--answered") ? play_answered_source() : play_source();
       case Role::ping: return play_ping();
       default: give_up("bench_node plays broker, echo, sink, source and ping");
     }
@@ -102,6 +109,13 @@ class Contestant {
 
  private:
   static constexpr std::size_t kQueueMax = std::size_t{1} << 20;
+
+  /// What a slow receiver does.
+  void work_on_message() const {
+    if (work_ns_ == 0) return;
+    const std::uint64_t end = monotonic_ns() + work_ns_;
+    while (monotonic_ns() < end) continue;
+  }
 
   template <class Name>
   SendVerdict send(Name&& name, std::string_view payload) {
@@ -168,6 +182,27 @@ class Contestant {
       for (Target& target : to) send_surely(target, payload_.marked());
       flush();
       tell_sent(begin);
+    }
+    return 0;
+  }
+
+  /// Both directions at once: no more are under way than a queue holds. The node is this thread's.
+  int play_answered_source() {
+    if (threading_ != Threading::caller) give_up("--answered takes --threading caller");
+    std::vector<Target> to = targets();
+    const std::uint64_t ahead_max = std::max<std::uint64_t>(1, kQueueMax / (setup_.payload_size + 112));
+    node_->on_message([this](const Message&) { ++answered_; });
+    tell_ready("-");
+    while (const std::optional<Block> block = wait_for_block()) {
+      const std::uint64_t begin = monotonic_ns();
+      answered_ = 0;
+      for (std::uint64_t sent = 0; answered_ < block->count;) {
+        const std::uint64_t end = std::min(block->count, answered_ + ahead_max);
+        const bool is_ahead = sent == end;
+        for (; sent < end; ++sent) send_surely(to.front(), payload_.plain());
+        turn(milliseconds(is_ahead ? 100 : 0));
+      }
+      tell_took(monotonic_ns() - begin);
     }
     return 0;
   }
@@ -255,6 +290,7 @@ class Contestant {
   const Setup& setup_;
   const Threading threading_;
   const bool is_checked_;
+  const std::uint64_t work_ns_;  // for each message that a sink handles
   const Payload payload_;
   SinkCount count_;
 

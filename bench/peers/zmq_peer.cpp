@@ -4,7 +4,7 @@
 //
 // Settings, by their names in zmq_setsockopt(3), zmq_ctx_set(3) and zmq_send(3), the best of those measured:
 //   ZMQ_SNDHWM, ZMQ_RCVHWM = 1000    which is the default: with 100, or with 10,000 and no limit (0), it was slower,
-//                                    as queues that grow leave the cache
+//                                    as queues that grow leave the cache; fewer from 64 KiB on, at most 64 MiB
 //   ZMQ_IO_THREADS = 1               the default, and the guide's advice below a gigabyte a second
 //   zmq_send                         copies the payload; zmq_send_const, which does not, was slower for small ones
 //   zmq_msg_recv                     into one message that is used again and again
@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -21,6 +22,8 @@
 
 namespace distflow::bench {
 namespace {
+
+constexpr std::size_t kQueuedBytesMax = std::size_t{64} << 20;
 
 void must(bool did) {
   if (!did) give_up(::zmq_strerror(::zmq_errno()));
@@ -37,8 +40,10 @@ class ZmqLink {
   explicit ZmqLink(const Setup& setup)
       : context_(::zmq_ctx_new()), socket_(::zmq_socket(context_, type_of(setup.role))) {
     must(socket_ != nullptr);
-    set(ZMQ_SNDHWM, 1000);
-    set(ZMQ_RCVHWM, 1000);
+    // As many bytes as others may queue, where payloads are large.
+    const auto queued_max = std::clamp<std::size_t>(kQueuedBytesMax / setup.payload_size, 4, 1000);
+    set(ZMQ_SNDHWM, static_cast<int>(queued_max));
+    set(ZMQ_RCVHWM, static_cast<int>(queued_max));
     set(ZMQ_LINGER, 0);
     must(::zmq_msg_init(&received_) == 0);
     if (listens(setup.role)) {
