@@ -29,6 +29,14 @@ void OutBuffer::abandon_frame() {
   used_ = frame_begin_;
 }
 
+std::optional<EncodedFrame> OutBuffer::encode(std::string_view body) {
+  begin_frame();
+  append(body);
+  if (!is_out_of_memory_) return end_frame();
+  abandon_frame();
+  return std::nullopt;
+}
+
 /// Moves the frame under way to a chunk with room for `size` more bytes.
 bool OutBuffer::move_to_larger(std::size_t size) {
   const std::size_t written = chunk_ ? used_ - frame_begin_ : 0;

@@ -6,12 +6,14 @@
 //      the frame.
 //   2. Bytes of a finished frame are never written again while anybody but this object has a lease of their chunk.
 //   3. Between begin_frame() and end_frame() or abandon_frame() there is exactly one frame under way.
-// Use: out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame(); queue.append(frame);
+// Use: if (const auto frame = out.encode("{}")) queue.append(*frame);
+//      out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame();   // a body in parts
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -105,6 +107,9 @@ class OutBuffer {
   EncodedFrame end_frame();
   /// Forgets the frame under way.
   void abandon_frame();
+
+  /// A frame of that body; nothing without memory.
+  [[nodiscard]] std::optional<EncodedFrame> encode(std::string_view body);
 
   /// Gives up its lease of the chunk, and begins anew with the next frame. Not while a frame is under way.
   void give_memory_back() {

@@ -20,9 +20,9 @@ class OutBufferTest : public ::testing::Test {
   static constexpr std::size_t kChunkSize = 256;
 
   EncodedFrame encode(std::string_view body) {
-    out_.begin_frame();
-    out_.append(body);
-    return out_.end_frame();
+    const std::optional<EncodedFrame> frame = out_.encode(body);
+    EXPECT_TRUE(frame);
+    return *frame;
   }
   /// Encodes a frame and keeps it, as a queue does.
   EncodedFrame keep(std::string_view body) {

@@ -228,14 +228,9 @@ void Client::post(const WriteRequest& write, AcrossLoss across_loss, ClientReque
 }
 
 void Client::transmit(PendingRequest& request) {
-  transport::OutBuffer& out = parts_.out;
-  out.begin_frame();
-  out.append(request.text);
-  if (out.is_out_of_memory()) {
-    out.abandon_frame();
-    return end_session({Errc::out_of_memory, kAsking});
-  }
-  const transport::SendResult result = connection_->send(out.end_frame());
+  const std::optional<transport::EncodedFrame> frame = parts_.out.encode(request.text);
+  if (!frame) return end_session({Errc::out_of_memory, kAsking});
+  const transport::SendResult result = connection_->send(*frame);
   request.is_sent = result == transport::SendResult::queued;
   if (result == transport::SendResult::full) end_session({Errc::queue_full, kAsking});
 }

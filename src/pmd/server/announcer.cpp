@@ -48,14 +48,9 @@ void Announcer::tell_shutdown(Session& session) {
 }
 
 bool Announcer::send(Session& session, std::string_view event) {
-  out_.begin_frame();
-  out_.append(event);
-  if (out_.is_out_of_memory()) {
-    out_.abandon_frame();
-    return false;
-  }
-  session.send(out_.end_frame());
-  return true;
+  const std::optional<transport::EncodedFrame> frame = out_.encode(event);
+  if (frame) session.send(*frame);
+  return frame.has_value();
 }
 
 template <class Call>
@@ -66,15 +61,13 @@ void Announcer::tell_or_disconnect(Call&& call) {
 }
 
 void Announcer::tell(std::string_view event) {
-  out_.begin_frame();
-  out_.append(event);
-  if (out_.is_out_of_memory()) {
-    out_.abandon_frame();
+  const std::optional<transport::EncodedFrame> frame = out_.encode(event);
+  if (!frame) {
     ++counters_.out_of_memory;
     return watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
   }
   ++counters_.events;
-  watchers_.tell(out_.end_frame());
+  watchers_.tell(*frame);
 }
 
 }  // namespace distflow::pmd

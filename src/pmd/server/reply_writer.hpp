@@ -18,14 +18,12 @@ class ReplyWriter {
   ReplyWriter(base::ChunkPool& chunks, ServerCounters& counters) : counters_(counters), out_(chunks) {}
 
   void reply(Session& session, std::string_view body) {
-    out_.begin_frame();
-    out_.append(body);
-    if (out_.is_out_of_memory()) {
-      out_.abandon_frame();
+    const std::optional<transport::EncodedFrame> frame = out_.encode(body);
+    if (!frame) {
       ++counters_.out_of_memory;
       return session.close({Errc::out_of_memory, "writing a reply"});
     }
-    session.reply(out_.end_frame());
+    session.reply(*frame);
   }
 
  private:

@@ -4,15 +4,8 @@ namespace distflow::runtime {
 
 std::optional<transport::EncodedFrame> encode_control_frame(LinkParts& parts, std::string_view to,
                                                             const protocol::ControlFrame& notice) {
-  const std::string text =
-      protocol::write_control_frame(parts.reader_parts.node_id, to, parts.reactor.wall_ms(), notice);
-  parts.out.begin_frame();
-  parts.out.append(text);
-  if (parts.out.is_out_of_memory()) {
-    parts.out.abandon_frame();
-    return std::nullopt;
-  }
-  return parts.out.end_frame();
+  return parts.out.encode(
+      protocol::write_control_frame(parts.reader_parts.node_id, to, parts.reactor.wall_ms(), notice));
 }
 
 bool send_control_frame(LinkParts& parts, transport::Connection& connection, std::string_view to,
