@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every counter of the structures below has its row in docs/limits.md, and no row is left of one that is gone.
+# Every counter of the structures below has its row in docs/limits.md, and no row is left of one that is gone. Those that
+# stats() publishes have their row in the table of src/runtime/counters/counter_table.hpp, under their own names.
 #
 #   documented_counters.sh ROOT [PAGE]    PAGE instead of ROOT/docs/limits.md; prints what is wrong, and ends with 1 then
 set -eu
@@ -15,7 +16,26 @@ section() {
   awk -v of="\`$1\`" '/^###/ { is_here = index($0, of) > 0 } is_here && /^\| `/ { gsub(/[|`]/, ""); print $1 }' "$page"
 }
 
+# table STRUCT: the names in the rows that refer to its members; one that has another name is written with it
+table() {
+  tr -d '\n' <"$root/src/runtime/counters/counter_table.hpp" | sed 's/ *row</\n&/g; s/Row{/\n&/g' |
+    sed -n "s/.*row<&$1::\([a-z_]*\)>( *\"\([a-z_]*\)\".*/\1 \2/p
+            s/^[A-Za-z]*Row{ *\"\([a-z_]*\)\".*&$1::\([a-z_]*\),.*/\2 \1/p" |
+    awk '$1 == $2 { print $1 } $1 != $2 { print $1 " called " $2 }'
+}
+
 status=0
+check_table() {
+  # The name of a flag, which is no counter, is known by its type.
+  { counters "$1" "$2"; sed -n "/^struct $1 {/,/^};/p" "$root/$2" | sed -n 's/^ *bool \([a-z_]*\) = .*/\1/p'; } |
+    sort >"$work/code"
+  table "$1" | sort >"$work/table"
+  if ! diff "$work/code" "$work/table" >"$work/diff"; then
+    sed -n -e "s|^< \(.*\)|counter_table.hpp: $1::\1 is missing|p" -e "s|^> \(.*\)|counter_table.hpp: $1 has no \1|p" "$work/diff"
+    status=1
+  fi
+}
+
 check() {
   counters "$1" "$2" | sort >"$work/code"
   section "$1" | sort >"$work/page"
@@ -34,4 +54,5 @@ check ReceiveStats include/distflow/stats.hpp
 check ServerCounters src/pmd/server/options.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
+for struct in SendStats ReceiveStats NodeStats; do check_table $struct include/distflow/stats.hpp; done
 exit $status

@@ -1,51 +1,29 @@
 #include "runtime/counters/traffic.hpp"
 
 #include "base/room.hpp"
+#include "runtime/counters/counter_table.hpp"
 
 namespace distflow::runtime {
 namespace {
 
-void accumulate(SendStats& sum, const SendStats& part) {
-  sum.accepted += part.accepted;
-  sum.written += part.written;
-  sum.dropped_unreachable += part.dropped_unreachable;
-  sum.dropped_connection_lost += part.dropped_connection_lost;
-  sum.dropped_peer_left += part.dropped_peer_left;
-  sum.dropped_unresolved += part.dropped_unresolved;
-  sum.dropped_queue_full += part.dropped_queue_full;
-  sum.dropped_shutdown += part.dropped_shutdown;
-}
-
-void accumulate(ReceiveStats& sum, const ReceiveStats& part) {
-  sum.received += part.received;
-  sum.handled += part.handled;
-  sum.dropped_mailbox_newest += part.dropped_mailbox_newest;
-  sum.dropped_mailbox_oldest += part.dropped_mailbox_oldest;
-  sum.dropped_shutdown += part.dropped_shutdown;
-  sum.conflated += part.conflated;
-}
-
-}  // namespace
-
-SendStats SendCounters::snapshot() const {
-  return {.accepted = read(accepted),
-          .written = read(written),
-          .dropped_unreachable = read(dropped_unreachable),
-          .dropped_connection_lost = read(dropped_connection_lost),
-          .dropped_peer_left = read(dropped_peer_left),
-          .dropped_unresolved = read(dropped_unresolved),
-          .dropped_queue_full = read(dropped_queue_full),
-          .dropped_shutdown = read(dropped_shutdown)};
+SendStats snapshot(const SendCounters& counters) {
+  SendStats stats;
+  take(kSendCounters, counters, stats);
+  return stats;
 }
 
 ReceiveStats snapshot(const PeerCounters& counters) {
-  return {.received = read(counters.received),
-          .handled = read(counters.handled),
-          .dropped_mailbox_newest = read(counters.dropped_mailbox_newest),
-          .dropped_mailbox_oldest = read(counters.dropped_mailbox_oldest),
-          .dropped_shutdown = read(counters.dropped_shutdown),
-          .conflated = read(counters.conflated)};
+  ReceiveStats stats;
+  take(kReceiveCounters, counters, stats);
+  return stats;
 }
+
+void accumulate(NodeStats& sum, const SendStats& sent, const ReceiveStats& received) {
+  runtime::accumulate(kSendCounters, sent, sum.sent);
+  runtime::accumulate(kReceiveCounters, received, sum.received);
+}
+
+}  // namespace
 
 TrafficTable::TrafficTable(DropLog* drops) : drops_(drops) {
   others_.node_id = "(others)";
@@ -77,8 +55,7 @@ Traffic& TrafficTable::of(std::string_view node_id) {
 
 void TrafficTable::add_up(NodeStats& stats) const {
   const auto take = [&stats](const Traffic& traffic) {
-    accumulate(stats.sent, traffic.out.snapshot());
-    accumulate(stats.received, runtime::snapshot(traffic.in));
+    accumulate(stats, runtime::snapshot(traffic.out), runtime::snapshot(traffic.in));
   };
   const std::scoped_lock lock(mutex_);
   for (const auto& traffic : all_) take(*traffic);
@@ -89,9 +66,8 @@ void TrafficTable::add_up(NodeStats& stats) const {
 void TrafficTable::snapshot(NodeStats& stats) const {
   const auto take = [&stats](const Traffic& traffic) {
     PeerStats peer{
-        .node_id = traffic.node_id, .sent = traffic.out.snapshot(), .received = runtime::snapshot(traffic.in)};
-    accumulate(stats.sent, peer.sent);
-    accumulate(stats.received, peer.received);
+        .node_id = traffic.node_id, .sent = runtime::snapshot(traffic.out), .received = runtime::snapshot(traffic.in)};
+    accumulate(stats, peer.sent, peer.received);
     if (peer.sent.accepted + peer.received.received > 0) stats.peers.push_back(std::move(peer));
   };
   const std::scoped_lock lock(mutex_);

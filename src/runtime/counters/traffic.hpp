@@ -31,8 +31,6 @@ struct SendCounters {
   Counter dropped_unresolved{0};
   Counter dropped_queue_full{0};
   Counter dropped_shutdown{0};
-
-  [[nodiscard]] SendStats snapshot() const;
 };
 
 struct Traffic {
@@ -51,8 +49,6 @@ struct Traffic {
     drops->tell_received(*this, reason, count);
   }
 };
-
-[[nodiscard]] ReceiveStats snapshot(const PeerCounters& counters);
 
 class TrafficTable {
  public:

@@ -1,0 +1,25 @@
+// A node's counters as text for other programs: JSON, and the format that Prometheus reads.
+//
+// Pure functions; any thread. Both throw std::bad_alloc without memory.
+// Use: std::string body = distflow::to_prometheus(node.stats());
+#pragma once
+
+#include <string>
+
+#include <distflow/stats.hpp>
+
+#include <distflow/version.hpp>
+
+namespace distflow {
+
+/// One JSON object on one line, whose members have the names of NodeStats and of the structures in it:
+/// {"sent":{"accepted":1,...},"received":{...},"peers":[{"node_id":"...","sent":{...},"received":{...}}],"wakes":1,...}.
+/// Valid UTF-8 whatever peers call themselves: a byte that is none becomes U+FFFD.
+[[nodiscard]] std::string to_json(const NodeStats& stats);
+
+/// The text format of Prometheus, version 0.0.4 (Content-Type: text/plain; version=0.0.4). Of the node:
+/// distflow_NAME_total for a counter, distflow_NAME for a gauge. Of each peer: distflow_sent_NAME_total and
+/// distflow_received_NAME_total with the label peer, its nodeId as printable() has it; their sum is the node's.
+[[nodiscard]] std::string to_prometheus(const NodeStats& stats);
+
+}  // namespace distflow

@@ -1,0 +1,176 @@
+// One table of what stats() publishes: from its rows come the snapshots and sums of peers, JSON and Prometheus.
+//
+// Constants; any thread.
+//   1. A counter is a member of a structure in <distflow/stats.hpp> and a row here, of the same name; one of peers has
+//      its live counter in the row, too. A member without a row does not compile, or fails the test
+//      layers/every_counter_is_in_the_limits, which also asks docs/limits.md for it.
+// Use: for (const CounterRow<NodeStats>& row : kNodeCounters) print(row.name, row.value(stats));
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include <distflow/stats.hpp>
+
+#include "runtime/counters/traffic.hpp"
+
+namespace distflow::runtime {
+
+enum class CounterKind {
+  counter,  ///< only grows
+  gauge,    ///< of now
+};
+
+/// A member of NodeStats.
+template <class Stats>
+struct CounterRow {
+  std::string_view name;
+  std::string_view help;
+  std::string_view unit;
+  CounterKind kind;
+  bool is_flag;  ///< whether the member is a bool
+  std::uint64_t (*value)(const Stats& stats);
+};
+
+/// A member of SendStats or ReceiveStats, which counts messages, and the counter that it is read from.
+template <class Stats, class Live>
+struct PeerCounterRow {
+  std::string_view name;
+  std::string_view help;
+  std::uint64_t Stats::*member;
+  Counter Live::*live;
+};
+
+namespace detail {
+
+template <auto kMember>
+constexpr CounterRow<NodeStats> row(std::string_view name, std::string_view help, std::string_view unit,
+                                    CounterKind kind) {
+  constexpr bool is_flag = std::is_same_v<decltype(kMember), bool NodeStats::*>;
+  return {name, help, unit, kind, is_flag, [](const NodeStats& stats) { return std::uint64_t{stats.*kMember}; }};
+}
+
+}  // namespace detail
+
+using SendCounterRow = PeerCounterRow<SendStats, SendCounters>;
+inline constexpr std::array kSendCounters = {
+    SendCounterRow{"accepted", "verdict written or queued", &SendStats::accepted, &SendCounters::accepted},
+    SendCounterRow{"written", "handed to the operating system", &SendStats::written, &SendCounters::written},
+    SendCounterRow{"dropped_unreachable", "the peer could not be connected to in time", &SendStats::dropped_unreachable,
+                   &SendCounters::dropped_unreachable},
+    SendCounterRow{"dropped_connection_lost", "the connection broke with them in it",
+                   &SendStats::dropped_connection_lost, &SendCounters::dropped_connection_lost},
+    SendCounterRow{"dropped_peer_left", "the peer left before they could be sent", &SendStats::dropped_peer_left,
+                   &SendCounters::dropped_peer_left},
+    SendCounterRow{"dropped_unresolved", "the PMD knows no such node", &SendStats::dropped_unresolved,
+                   &SendCounters::dropped_unresolved},
+    SendCounterRow{"dropped_queue_full", "accepted by another thread, no room at the peer's queue",
+                   &SendStats::dropped_queue_full, &SendCounters::dropped_queue_full},
+    SendCounterRow{"dropped_shutdown", "discarded by shutdown()", &SendStats::dropped_shutdown,
+                   &SendCounters::dropped_shutdown},
+};
+
+using ReceiveCounterRow = PeerCounterRow<ReceiveStats, PeerCounters>;
+inline constexpr std::array kReceiveCounters = {
+    ReceiveCounterRow{"received", "messages offered to the mailbox or the handler", &ReceiveStats::received,
+                      &PeerCounters::received},
+    ReceiveCounterRow{"handled", "messages that a handler or poll() has taken", &ReceiveStats::handled,
+                      &PeerCounters::handled},
+    ReceiveCounterRow{"dropped_mailbox_newest", "dropped as they came, the mailbox being full",
+                      &ReceiveStats::dropped_mailbox_newest, &PeerCounters::dropped_mailbox_newest},
+    ReceiveCounterRow{"dropped_mailbox_oldest", "dropped to make room", &ReceiveStats::dropped_mailbox_oldest,
+                      &PeerCounters::dropped_mailbox_oldest},
+    ReceiveCounterRow{"dropped_shutdown", "discarded by shutdown()", &ReceiveStats::dropped_shutdown,
+                      &PeerCounters::dropped_shutdown},
+    ReceiveCounterRow{"conflated", "replaced by a newer message of the same key (conflate_by)",
+                      &ReceiveStats::conflated, &PeerCounters::conflated},
+};
+
+// Every member has a row.
+static_assert(sizeof(SendStats) == kSendCounters.size() * sizeof(std::uint64_t));
+static_assert(sizeof(ReceiveStats) == kReceiveCounters.size() * sizeof(std::uint64_t));
+
+/// Of the node as a whole.
+inline constexpr std::array kNodeCounters = {
+    detail::row<&NodeStats::refused_queue_full>("refused_queue_full", "sends whose verdict was queue_full", "messages",
+                                                CounterKind::counter),
+    detail::row<&NodeStats::refused_unresolved>("refused_unresolved", "sends whose verdict was unresolved", "messages",
+                                                CounterKind::counter),
+    detail::row<&NodeStats::malformed>("malformed", "frames received that are no message", "frames",
+                                       CounterKind::counter),
+    detail::row<&NodeStats::misrouted>("misrouted", "messages received that are for another nodeId", "messages",
+                                       CounterKind::counter),
+    detail::row<&NodeStats::extensions_too_long>(
+        "extensions_too_long", "messages received whose extension was longer than 4096 bytes, and was dropped",
+        "messages", CounterKind::counter),
+    detail::row<&NodeStats::connections_overflowed>(
+        "connections_overflowed", "connections closed at incomplete_bytes_max", "connections", CounterKind::counter),
+    detail::row<&NodeStats::tasks_lost>("tasks_lost", "peer events and calls for which there was no room, or no memory",
+                                        "tasks", CounterKind::counter),
+    detail::row<&NodeStats::calls_out_of_memory>("calls_out_of_memory",
+                                                 "calls that ended for want of memory, but for sends to known names",
+                                                 "calls", CounterKind::counter),
+    detail::row<&NodeStats::events_out_of_memory>("events_out_of_memory",
+                                                  "what came or fell due and was given up for want of memory", "events",
+                                                  CounterKind::counter),
+    detail::row<&NodeStats::frames_too_long>("frames_too_long",
+                                             "connections closed for an announcement beyond frame_size_max",
+                                             "connections", CounterKind::counter),
+    detail::row<&NodeStats::handler_exceptions>("handler_exceptions", "handlers that threw", "exceptions",
+                                                CounterKind::counter),
+    detail::row<&NodeStats::connections_accepted>("connections_accepted", "connections accepted", "connections",
+                                                  CounterKind::counter),
+    detail::row<&NodeStats::connections_refused>("connections_refused",
+                                                 "connections from others refused at connections_max", "connections",
+                                                 CounterKind::counter),
+    detail::row<&NodeStats::accept_pauses>("accept_pauses", "times that accepting paused for want of descriptors",
+                                           "pauses", CounterKind::counter),
+    detail::row<&NodeStats::chunks_missing>("chunks_missing", "times that receiving paused for want of memory",
+                                            "pauses", CounterKind::counter),
+    detail::row<&NodeStats::wakes>("wakes", "times that a thread woke the I/O thread", "wakes", CounterKind::counter),
+    detail::row<&NodeStats::is_registered>("is_registered", "1 while it is registered with the PMD, as far as it knows",
+                                           "0 or 1", CounterKind::gauge),
+    detail::row<&NodeStats::registrations_lost>("registrations_lost", "times that it was registered and is no more",
+                                                "registrations", CounterKind::counter),
+    detail::row<&NodeStats::pmd_connections>("pmd_connections", "sessions with the PMD so far", "connections",
+                                             CounterKind::counter),
+    detail::row<&NodeStats::pmd_starts>("pmd_starts", "times that this node started a PMD", "starts",
+                                        CounterKind::counter),
+    detail::row<&NodeStats::mailbox_size>("mailbox_size", "messages that wait in the mailbox now", "messages",
+                                          CounterKind::gauge),
+    detail::row<&NodeStats::mailbox_bytes>("mailbox_bytes", "bytes of the messages that wait in the mailbox now",
+                                           "bytes", CounterKind::gauge),
+    detail::row<&NodeStats::mailbox_high_water>("mailbox_high_water",
+                                                "the most messages that have waited in the mailbox at once", "messages",
+                                                CounterKind::gauge),
+    detail::row<&NodeStats::send_queue_messages>("send_queue_messages", "messages that wait in send queues now",
+                                                 "messages", CounterKind::gauge),
+    detail::row<&NodeStats::parked_messages>("parked_messages", "messages that wait for a name to be known now",
+                                             "messages", CounterKind::gauge),
+    detail::row<&NodeStats::connections_in>("connections_in", "connections that peers have opened, now", "connections",
+                                            CounterKind::gauge),
+    detail::row<&NodeStats::connections_out>("connections_out", "connections that this node has opened, now",
+                                             "connections", CounterKind::gauge),
+    detail::row<&NodeStats::connections_shared>("connections_shared",
+                                                "of connections_in: those that this node sends on, too", "connections",
+                                                CounterKind::gauge),
+    detail::row<&NodeStats::connections_in_memory>("connections_in_memory",
+                                                   "of connections_in and connections_out: those with shared memory",
+                                                   "connections", CounterKind::gauge),
+};
+
+/// What the counters of a peer are now.
+template <class Stats, class Live, std::size_t kCount>
+void take(const std::array<PeerCounterRow<Stats, Live>, kCount>& rows, const Live& live, Stats& stats) {
+  for (const auto& row : rows) stats.*row.member = read(live.*row.live);
+}
+
+template <class Stats, class Live, std::size_t kCount>
+void accumulate(const std::array<PeerCounterRow<Stats, Live>, kCount>& rows, const Stats& part, Stats& sum) {
+  for (const auto& row : rows) sum.*row.member += part.*row.member;
+}
+
+}  // namespace distflow::runtime

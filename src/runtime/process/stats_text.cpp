@@ -1,0 +1,128 @@
+#include <distflow/stats_text.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include <distflow/printable.hpp>
+
+#include "base/escape.hpp"
+#include "protocol/json_write.hpp"
+#include "runtime/counters/counter_table.hpp"
+
+namespace distflow {
+namespace {
+
+using runtime::CounterKind;
+
+void append_number(std::string& out, std::uint64_t value) {
+  char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
+  out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
+}
+
+/// The name of a member, which needs no escapes, behind a comma where it is not the first.
+void append_member(std::string& out, std::string_view name) {
+  if (out.back() != '{') out += ',';
+  out.append("\"").append(name).append("\":");
+}
+
+void append_text(std::string& out, std::string_view name, std::string_view text) {
+  append_member(out, name);
+  protocol::append_json_string(out, text);
+}
+
+template <class Rows, class Stats>
+void append_counters(std::string& out, std::string_view name, const Rows& rows, const Stats& stats) {
+  append_member(out, name);
+  out += '{';
+  for (const auto& row : rows) {
+    append_member(out, row.name);
+    append_number(out, stats.*row.member);
+  }
+  out += '}';
+}
+
+/// As the text format asks for it: a backslash and the end of a line anywhere, a quote in a label's value.
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    switch (c) {
+      case '\\': out += "\\\\"; break;
+      case '"': out += "\\\""; break;
+      case '\n': out += "\\n"; break;
+      default: out += c;
+    }
+  }
+}
+
+std::string metric_name(std::string_view prefix, std::string_view name, CounterKind kind) {
+  return std::string(prefix).append(name).append(kind == CounterKind::counter ? "_total" : "");
+}
+
+void append_head(std::string& out, const std::string& name, std::string_view help, CounterKind kind) {
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name);
+  out.append(kind == CounterKind::counter ? " counter\n" : " gauge\n");
+}
+
+/// One metric for each row, with a sample for each peer.
+template <class Rows, class Stats>
+void append_peers(std::string& out, std::string_view prefix, const Rows& rows, Stats PeerStats::*part,
+                  const NodeStats& stats) {
+  for (const auto& row : rows) {
+    const std::string name = metric_name(prefix, row.name, CounterKind::counter);
+    append_head(out, name, row.help, CounterKind::counter);
+    for (const PeerStats& peer : stats.peers) {
+      out.append(name).append("{peer=\"");
+      append_escaped(out, printable(peer.node_id));
+      out += "\"} ";
+      append_number(out, (peer.*part).*row.member);
+      out += '\n';
+    }
+  }
+}
+
+}  // namespace
+
+std::string to_json(const NodeStats& stats) {
+  std::string out = "{";
+  append_counters(out, "sent", runtime::kSendCounters, stats.sent);
+  append_counters(out, "received", runtime::kReceiveCounters, stats.received);
+  append_member(out, "peers");
+  out += '[';
+  for (const PeerStats& peer : stats.peers) {
+    out += &peer == stats.peers.data() ? "{" : ",{";
+    append_text(out, "node_id", peer.node_id);
+    append_counters(out, "sent", runtime::kSendCounters, peer.sent);
+    append_counters(out, "received", runtime::kReceiveCounters, peer.received);
+    out += '}';
+  }
+  out += ']';
+  for (const auto& row : runtime::kNodeCounters) {
+    append_member(out, row.name);
+    if (row.is_flag) {
+      out += row.value(stats) != 0 ? "true" : "false";
+    } else {
+      append_number(out, row.value(stats));
+    }
+  }
+  append_text(out, "backend", stats.backend);
+  append_text(out, "backend_fallback_reason", stats.backend_fallback_reason);
+  out += '}';
+  return base::printable_json(out);
+}
+
+std::string to_prometheus(const NodeStats& stats) {
+  std::string out;
+  append_peers(out, "distflow_sent_", runtime::kSendCounters, &PeerStats::sent, stats);
+  append_peers(out, "distflow_received_", runtime::kReceiveCounters, &PeerStats::received, stats);
+  for (const auto& row : runtime::kNodeCounters) {
+    const std::string name = metric_name("distflow_", row.name, row.kind);
+    append_head(out, name, row.help, row.kind);
+    out.append(name).append(" ");
+    append_number(out, row.value(stats));
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace distflow
