@@ -155,6 +155,8 @@ class Connection {
   [[nodiscard]] bool is_paused() const { return is_paused_; }
   [[nodiscard]] const SendQueue& queue() const { return queue_; }
   [[nodiscard]] const framing::FrameDecoder& decoder() const { return decoder_; }
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (connection_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   enum class State : std::uint8_t { unopened, open, draining, closing, closed };

@@ -85,6 +85,9 @@ class SimMember {
   void release_chunks() { hoard_.clear(); }
   [[nodiscard]] const base::ChunkPool& receive_chunks() const { return receive_chunks_; }
 
+  /// What is wrong with it between two turns; empty when nothing is.
+  [[nodiscard]] virtual std::string broken_invariant() { return {}; }
+
   /// Whether it has ended, with all its handles.
   [[nodiscard]] bool is_over() { return has_ended() && reactor_.backend().handle_count() == 0; }
 
@@ -197,6 +200,13 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   }
 
   runtime::Node* operator->() { return node_.get(); }
+  [[nodiscard]] std::string broken_invariant() override {
+    const char* broken = registry_->client() != nullptr ? registry_->client()->broken_invariant() : nullptr;
+    node_->directory().for_each_link([&broken](const runtime::Link& link) {
+      if (broken == nullptr) broken = link.broken_invariant();
+    });
+    return broken != nullptr ? broken : "";
+  }
   void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
     touch();
     ++questions;

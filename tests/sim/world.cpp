@@ -133,7 +133,10 @@ bool World::turn_whoever_is_due() {
   if (due.empty()) return false;
   if (due.size() > 1)
     std::rotate(due.begin(), due.begin() + static_cast<std::ptrdiff_t>(random_.uniform(due.size())), due.end());
-  for (SimMember* member : due) member->turn();
+  for (SimMember* member : due) {
+    member->turn();
+    if (const std::string broken = member->broken_invariant(); !broken.empty()) fail(member->label() + ": " + broken);
+  }
   reap();
   return true;
 }

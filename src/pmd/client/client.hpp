@@ -108,6 +108,8 @@ class Client final : private transport::ConnectionObserver {
   /// After close(Unregister::yes) it tells whether the PMD has confirmed: false then.
   [[nodiscard]] bool is_registered() const { return is_registered_; }
   [[nodiscard]] std::uint16_t port() const { return options_.port; }
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (client_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   enum class State : std::uint8_t {

@@ -60,6 +60,8 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   void close() override;
   [[nodiscard]] bool is_registered() const override { return client_ && client_->is_registered(); }
   [[nodiscard]] StartError why_unregistered() const override;
+  /// Null until it is started.
+  [[nodiscard]] const pmd::Client* client() const { return client_.get(); }
 
  private:
   // From the client: told on, but for what concerns a PMD alone.

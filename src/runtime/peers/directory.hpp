@@ -122,6 +122,17 @@ class Directory final : public NodeNames {
   /// Forgets the departed whose links have finished. Called from on_finished's turn end.
   void reap();
 
+  /// Calls `visit(link)` for each link, of those that have left, too. Loop thread only.
+  template <class Visit>
+  void for_each_link(Visit visit) const {
+    const auto visit_peer = [&visit](const Peer& peer) {
+      if (peer.link) visit(*peer.link);
+    };
+    peers_.for_each(visit_peer);
+    departed_.for_each(visit_peer);
+    for (const std::unique_ptr<Link>& link : replaced_) visit(*link);
+  }
+
  private:
   struct ById {
     static std::string_view name(const Peer& peer) { return peer.info.node_id(); }

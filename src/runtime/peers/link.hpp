@@ -125,6 +125,9 @@ class Link final : private transport::ConnectionObserver {
   void on_mapped(const transport::Connection& origin);
   void on_unmapped(const transport::Connection& origin);
 
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (link_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
+
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
   /// How far the own connection has come to carry both directions.
