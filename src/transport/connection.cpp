@@ -48,7 +48,7 @@ void Connection::open(stream::OpenStream stream) {
   if (queue_.has_filled()) reactor().defer(turn_end_);
 }
 
-std::uint32_t Connection::drop_unopened() {
+DepartedFrames Connection::drop_unopened() {
   DF_ASSERT(state_ == State::unopened);
   return queue_.drop_all();
 }
@@ -206,11 +206,7 @@ void Connection::on_sent(Result<void> result) {
   if (has_moved_sending() && state_ != State::closing) reactor().defer(turn_end_);
 }
 
-void Connection::end_flight() {
-  const std::uint32_t before = queue_.frames();
-  const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
-  observer_.on_sent(*this, sent, before - queue_.frames() - sent);
-}
+void Connection::end_flight() { observer_.on_sent(*this, queue_.end_flight(send_op_.bytes_sent)); }
 
 /// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
 void Connection::on_stall_check() {
@@ -265,7 +261,7 @@ void Connection::close(Error why) {
 void Connection::on_handle_closed() {
   state_ = State::closed;
   if (upgrade_) tell_sent();
-  if (const std::uint32_t dropped = queue_.drop_all(); dropped > 0) observer_.on_sent(*this, 0, dropped);
+  if (const DepartedFrames left = queue_.drop_all(); left.dropped > 0) observer_.on_sent(*this, left);
   observer_.on_closed(*this, why_);
 }
 
@@ -353,17 +349,13 @@ bool Connection::send_at_once() {
   send_op_.pieces = queue_.begin_flight();
   if (!upgrade_->stream->send_now(send_op_)) return false;
   has_flown_ = true;
-  const std::uint32_t before = queue_.frames();
-  const std::uint32_t sent = queue_.end_flight(send_op_.bytes_sent);
-  upgrade_->sent += sent;
-  upgrade_->dropped += before - queue_.frames() - sent;
+  upgrade_->departed += queue_.end_flight(send_op_.bytes_sent);
   return true;
 }
 
 void Connection::tell_sent() {
-  const std::uint32_t sent = std::exchange(upgrade_->sent, 0);
-  const std::uint32_t dropped = std::exchange(upgrade_->dropped, 0);
-  if (sent + dropped > 0) observer_.on_sent(*this, sent, dropped);
+  const DepartedFrames departed = std::exchange(upgrade_->departed, {});
+  if (departed.sent + departed.dropped > 0) observer_.on_sent(*this, departed);
 }
 
 }  // namespace distflow::transport

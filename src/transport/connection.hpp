@@ -38,9 +38,9 @@ class ConnectionObserver {
   /// Frames have come: take them with connection.next_frame() until it says no. One left behind (after pause()) comes
   /// first in the next run. What frames lie in is valid for this call; who keeps it leases the frame's chunk.
   virtual void on_frames(Connection& connection) = 0;
-  /// Of the frames queued, `sent` have gone to the system and `dropped` never will.
-  virtual void on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
-    static_cast<void>(connection), static_cast<void>(sent), static_cast<void>(dropped);
+  /// Of the frames queued, so many have gone to the system, and so many never will.
+  virtual void on_sent(Connection& connection, const DepartedFrames& departed) {
+    static_cast<void>(connection), static_cast<void>(departed);
   }
   /// The connection is closed, because of `why`. Errc::end_of_stream: the peer ended it; Errc::canceled: this side did.
   virtual void on_closed(Connection& connection, Error why) = 0;
@@ -86,10 +86,13 @@ class Connection {
   SendResult send(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
-    if (!queue_.append(run)) return SendResult::full;
-    reactor().defer(turn_end_);
-    if (upgrade_ && queue_.bytes() >= upgrade_->batch_size) send_early();
-    return SendResult::queued;
+    return queue_.append(run) ? note_queued() : SendResult::full;
+  }
+  /// The same for frames that the caller bounds: full only without memory.
+  SendResult send_bounded(const EncodedRun& run) {
+    if (state_ != State::open) [[unlikely]]
+      return send_unopened(run);
+    return queue_.append_bounded(run) ? note_queued() : SendResult::full;
   }
 
   /// Takes what is queued in a connection that was never opened, behind what is queued here: all of it, or false when
@@ -99,8 +102,8 @@ class Connection {
   /// Does not wait for the turn's end with what is queued; true when the system has taken all of it.
   bool push();
 
-  /// Before open() only: forgets what was queued, and returns how many frames that were. The observer is not told.
-  std::uint32_t drop_unopened();
+  /// Before open() only: drops what was queued, and says what that was. The observer is not told.
+  DepartedFrames drop_unopened();
 
   /// Stops receiving, so that the stream holds the peer back, until resume().
   void pause();
@@ -169,8 +172,7 @@ class Connection {
     bool sends = false;                 // what is sent goes through it
     bool receives = false;              // what is received comes through it,
     bool has_begun_recv = false;        // and the receive under way is its
-    std::uint32_t sent = 0;             // frames of flights that ended at once, of which the observer has not been told
-    std::uint32_t dropped = 0;          // the same of those that never will be sent
+    DepartedFrames departed;            // of flights that ended at once, of which the observer has not been told
     base::ChunkRef last_chunk;          // of the own stream's last frame, while it waits for the flight before it
     std::string_view last_frame;
   };
@@ -181,6 +183,11 @@ class Connection {
 
   void open_layered(std::unique_ptr<stream::Stream> layered);
   SendResult send_unopened(const EncodedRun& run);
+  SendResult note_queued() {
+    reactor().defer(turn_end_);
+    if (upgrade_ && queue_.bytes() >= upgrade_->batch_size) send_early();
+    return SendResult::queued;
+  }
   void on_recv(const io::Received& received);
   void on_recv_end(Error why);
   void on_sent(Result<void> result);

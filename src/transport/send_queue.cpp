@@ -50,12 +50,24 @@ void SendQueue::Batch::clear() {
   chunks.clear();
   pieces.clear();
   bytes = 0;
+  control_bytes = 0;
   frames = 0;
 }
 
 bool SendQueue::make_batches() {
   batches_.reset(new (std::nothrow) Batches);
   return batches_ != nullptr;
+}
+
+/// The room for these is their own: a queue that is full of messages has some, and what others make this side answer
+/// takes none of the messages'.
+bool SendQueue::append_control(const EncodedRun& run) {
+  if (!batches_ && !make_batches()) return false;
+  const std::size_t waiting = batches_->filled.control_bytes + batches_->flying.control_bytes;
+  if (waiting >= limits_.control_bytes_max || run.bytes.size() > limits_.control_bytes_max - waiting) return false;
+  if (!batches_->filled.append(run)) return false;
+  batches_->filled.control_bytes += run.bytes.size();
+  return true;
 }
 
 bool SendQueue::take_over(SendQueue& from) {
@@ -74,6 +86,7 @@ bool SendQueue::take_over(SendQueue& from) {
   here.pieces.insert(here.pieces.end(), there.pieces.begin(), there.pieces.end());
   here.chunks.insert(here.chunks.end(), there.chunks.begin(), there.chunks.end());
   here.bytes += there.bytes;
+  here.control_bytes += there.control_bytes;
   here.frames += there.frames;
   there.chunks.clear();  // their leases have moved
   there.clear();
@@ -87,15 +100,16 @@ std::span<const io::Piece> SendQueue::begin_flight() {
   return batches_->flying.pieces;
 }
 
-std::uint32_t SendQueue::end_flight(std::size_t bytes_sent) {
+DepartedFrames SendQueue::end_flight(std::size_t bytes_sent) {
   DF_ASSERT(is_in_flight());
   Batch& flying = batches_->flying;
   DF_ASSERT(bytes_sent <= flying.bytes);
   // Frames that are not counted are among those that are found.
   const std::uint32_t sent =
       bytes_sent == flying.bytes ? flying.frames : std::min(flying.frames, count_frames(flying.pieces, bytes_sent));
+  const DepartedFrames departed{.sent = sent, .dropped = flying.frames - sent, .bytes = flying.counted_bytes()};
   flying.clear();
-  return sent;
+  return departed;
 }
 
 void SendQueue::trim() {
@@ -103,12 +117,13 @@ void SendQueue::trim() {
   batches_.reset();
 }
 
-std::uint32_t SendQueue::drop_all() {
+DepartedFrames SendQueue::drop_all() {
   DF_ASSERT(!is_in_flight());
-  if (!batches_) return 0;
-  const std::uint32_t dropped = batches_->filled.frames;
-  batches_->filled.clear();
-  return dropped;
+  if (!batches_) return {};
+  Batch& filled = batches_->filled;
+  const DepartedFrames departed{.dropped = filled.frames, .bytes = filled.counted_bytes()};
+  filled.clear();
+  return departed;
 }
 
 }  // namespace distflow::transport

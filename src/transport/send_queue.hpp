@@ -3,11 +3,13 @@
 //
 // Loop thread only.
 //   1. A piece consists of whole frames and holds one lease of its chunk. A run of count 0 is sent like any other, and
-//      counted nowhere.
+//      counted nowhere but against control_bytes_max.
 //   2. bytes() <= bytes_max and frames() <= frames_max, in flight and filled together.
-//   3. Frames leave in the order they came.
-//   4. A queue that has never been used, or has been trimmed, owns no memory.
-// Use: if (queue.append(frame)) ...; op.pieces = queue.begin_flight(); ... queue.end_flight(op.bytes_sent);
+//   3. Each counted frame, and its bytes, departs once: at the end of its flight, or when it is dropped.
+//   4. Frames leave in the order they came.
+//   5. A queue that has never been used, or has been trimmed, owns no memory.
+// Use: if (queue.append(frame)) ...; op.pieces = queue.begin_flight(); ... departed =
+// queue.end_flight(op.bytes_sent);
 #pragma once
 
 #include <cstddef>
@@ -24,6 +26,21 @@ namespace distflow::transport {
 struct SendLimits {
   std::size_t bytes_max = std::size_t{64} * 1024 * 1024;
   std::uint32_t frames_max = 1024 * 1024;
+  std::size_t control_bytes_max = std::size_t{1024} * 1024;  ///< of runs of count 0, which are among the bytes too
+};
+
+/// Counted frames that are in the queue no more.
+struct DepartedFrames {
+  std::uint32_t sent = 0;     ///< that have gone to the system
+  std::uint32_t dropped = 0;  ///< that never will
+  std::size_t bytes = 0;      ///< of all of them, headers included
+
+  DepartedFrames& operator+=(const DepartedFrames& more) {
+    sent += more.sent;
+    dropped += more.dropped;
+    bytes += more.bytes;
+    return *this;
+  }
 };
 
 class SendQueue {
@@ -35,8 +52,12 @@ class SendQueue {
 
   /// False, and nothing queued, when a limit would be passed or memory is exhausted.
   bool append(const EncodedRun& run) {
-    if (!batches_ && !make_batches()) return false;
     if (run.bytes.size() > limits_.bytes_max - bytes() || run.count > limits_.frames_max - frames()) return false;
+    return run.count > 0 ? append_bounded(run) : append_control(run);
+  }
+  /// Counted frames that the caller bounds: false only when memory is exhausted.
+  bool append_bounded(const EncodedRun& run) {
+    if (!batches_ && !make_batches()) return false;
     return batches_->filled.append(run);
   }
 
@@ -47,12 +68,11 @@ class SendQueue {
   /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
   std::span<const io::Piece> begin_flight();
 
-  /// Ends the flight, of which the system took `bytes_sent` bytes; the rest is dropped. The number of whole frames
-  /// sent.
-  std::uint32_t end_flight(std::size_t bytes_sent);
+  /// Ends the flight, of which the system took `bytes_sent` bytes; what is not a whole frame of them is dropped.
+  DepartedFrames end_flight(std::size_t bytes_sent);
 
-  /// Drops what is filled and gives the number of frames. Nothing may be in flight.
-  std::uint32_t drop_all();
+  /// Drops what is filled. Nothing may be in flight.
+  DepartedFrames drop_all();
 
   /// Gives back the memory kept for pieces. Nothing may be queued.
   void trim();
@@ -60,6 +80,10 @@ class SendQueue {
   [[nodiscard]] std::size_t bytes() const { return batches_ ? batches_->filled.bytes + batches_->flying.bytes : 0; }
   [[nodiscard]] std::uint32_t frames() const {
     return batches_ ? batches_->filled.frames + batches_->flying.frames : 0;
+  }
+  /// Of the bytes, those of counted frames.
+  [[nodiscard]] std::size_t counted_bytes() const {
+    return batches_ ? batches_->filled.counted_bytes() + batches_->flying.counted_bytes() : 0;
   }
   [[nodiscard]] bool has_filled() const { return batches_ && !batches_->filled.pieces.empty(); }
   [[nodiscard]] bool is_in_flight() const { return batches_ && !batches_->flying.pieces.empty(); }
@@ -70,8 +94,10 @@ class SendQueue {
     std::vector<io::Piece> pieces;
     std::vector<base::Chunk*> chunks;  // one lease a piece
     std::size_t bytes = 0;
+    std::size_t control_bytes = 0;  // of them, those of runs of count 0
     std::uint32_t frames = 0;
 
+    [[nodiscard]] std::size_t counted_bytes() const { return bytes - control_bytes; }
     bool append(const EncodedRun& run) {
       const bool goes_on = !pieces.empty() && chunks.back() == run.chunk &&
                            pieces.back().data() + pieces.back().size() == run.bytes.data();
@@ -94,6 +120,7 @@ class SendQueue {
   };
 
   bool make_batches();
+  bool append_control(const EncodedRun& run);
 
   const SendLimits limits_;
   std::unique_ptr<Batches> batches_;

@@ -33,10 +33,11 @@ struct RecordingObserver final : transport::ConnectionObserver {
       if (on_frame) on_frame(connection);
     }
   }
-  void on_sent(transport::Connection&, std::uint32_t sent_, std::uint32_t dropped_) override {
+  void on_sent(transport::Connection&, const transport::DepartedFrames& departed) override {
     EXPECT_FALSE(closed) << "on_sent after on_closed";
-    sent += sent_;
-    dropped += dropped_;
+    sent += departed.sent;
+    dropped += departed.dropped;
+    departed_bytes += departed.bytes;
   }
   void on_closed(transport::Connection&, Error why) override {
     EXPECT_FALSE(closed) << "on_closed twice";
@@ -47,6 +48,7 @@ struct RecordingObserver final : transport::ConnectionObserver {
   std::vector<std::string> frames;
   std::uint64_t sent = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t departed_bytes = 0;
   std::optional<Error> closed;
   std::function<void(transport::Connection&)> on_frame;
   std::function<void()> on_end;

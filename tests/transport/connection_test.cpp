@@ -237,8 +237,8 @@ TEST_F(ConnectionTest, what_was_queued_and_never_sent_is_dropped_by_number) {
   make();
   send("1");
   send("2");
-  EXPECT_EQ(connection_->drop_unopened(), 2U);
-  EXPECT_EQ(connection_->drop_unopened(), 0U);
+  EXPECT_EQ(connection_->drop_unopened().dropped, 2U);
+  EXPECT_EQ(connection_->drop_unopened().dropped, 0U);
 }
 
 // Its size is guarded in tests/guards.

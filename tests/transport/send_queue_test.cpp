@@ -34,7 +34,7 @@ TEST_F(SendQueueTest, frames_encoded_side_by_side_are_one_piece) {
   EXPECT_EQ(queue.bytes(), 3 * 4U + 11U);
   const std::span<const io::Piece> pieces = queue.begin_flight();
   EXPECT_EQ(pieces.size(), 1U);
-  EXPECT_EQ(queue.end_flight(queue.bytes()), 3U);
+  EXPECT_EQ(queue.end_flight(queue.bytes()).sent, 3U);
   EXPECT_EQ(queue.frames(), 0U);
   EXPECT_EQ(queue.bytes(), 0U);
 }
@@ -50,7 +50,7 @@ TEST_F(SendQueueTest, pieces_hold_their_bytes_in_order_whatever_is_encoded_meanw
     expected += std::string{'\0', '\0', '\0', static_cast<char>(body.size())} + body;
   }
   EXPECT_EQ(joined(queue.begin_flight()), expected);
-  EXPECT_EQ(queue.end_flight(expected.size()), 100U);
+  EXPECT_EQ(queue.end_flight(expected.size()).sent, 100U);
 }
 
 TEST_F(SendQueueTest, what_is_queued_during_a_flight_belongs_to_the_next) {
@@ -59,10 +59,10 @@ TEST_F(SendQueueTest, what_is_queued_during_a_flight_belongs_to_the_next) {
   queue.begin_flight();
   append(queue, "b");
   EXPECT_EQ(queue.frames(), 2U);
-  EXPECT_EQ(queue.end_flight(5), 1U);
+  EXPECT_EQ(queue.end_flight(5).sent, 1U);
   EXPECT_TRUE(queue.has_filled());
   EXPECT_EQ(joined(queue.begin_flight()).back(), 'b');
-  EXPECT_EQ(queue.end_flight(5), 1U);
+  EXPECT_EQ(queue.end_flight(5).sent, 1U);
 }
 
 TEST_F(SendQueueTest, the_limit_of_frames_is_exact_and_counts_those_in_flight) {
@@ -90,6 +90,48 @@ TEST_F(SendQueueTest, the_limit_of_bytes_is_exact_and_counts_headers_and_those_i
   queue.end_flight(10);
 }
 
+TEST_F(SendQueueTest, what_departs_is_told_with_the_bytes_of_its_counted_frames) {
+  SendQueue queue({});
+  const auto append_control = [&](std::string_view body) {
+    out_.begin_frame();
+    out_.append(body);
+    const EncodedFrame frame = out_.end_frame();
+    return queue.append({frame.chunk, frame.bytes, 0});
+  };
+  EXPECT_TRUE(append(queue, "123456"));
+  EXPECT_TRUE(append_control("a notice"));
+  EXPECT_TRUE(append(queue, "12"));
+  EXPECT_EQ(queue.bytes(), 10U + 12U + 6U);
+  EXPECT_EQ(queue.counted_bytes(), 16U);
+  queue.begin_flight();
+  EXPECT_TRUE(append(queue, "1234"));
+  const DepartedFrames flown = queue.end_flight(10 + 5);
+  EXPECT_EQ(flown.sent, 1U);
+  EXPECT_EQ(flown.dropped, 1U);
+  EXPECT_EQ(flown.bytes, 16U);
+  const DepartedFrames dropped = queue.drop_all();
+  EXPECT_EQ(dropped.dropped, 1U);
+  EXPECT_EQ(dropped.bytes, 8U);
+  EXPECT_EQ(queue.counted_bytes(), 0U);
+}
+
+TEST_F(SendQueueTest, frames_that_are_not_counted_have_a_bound_of_their_own) {
+  SendQueue queue({.bytes_max = SIZE_MAX, .frames_max = UINT32_MAX, .control_bytes_max = 20});
+  const auto append_control = [&] {
+    out_.begin_frame();
+    out_.append("123456");
+    const EncodedFrame frame = out_.end_frame();
+    return queue.append({frame.chunk, frame.bytes, 0});
+  };
+  EXPECT_TRUE(append_control());
+  queue.begin_flight();
+  EXPECT_TRUE(append_control());
+  EXPECT_FALSE(append_control());
+  EXPECT_TRUE(append(queue, "a message has room all the same"));
+  queue.end_flight(10);
+  EXPECT_TRUE(append_control());
+}
+
 TEST_F(SendQueueTest, a_frame_larger_than_the_limit_is_never_taken) {
   SendQueue queue({.bytes_max = 7, .frames_max = 100});
   EXPECT_TRUE(append(queue, "123"));
@@ -107,7 +149,7 @@ TEST_F(SendQueueTest, a_flight_cut_short_counts_whole_frames_at_every_byte) {
     for (const std::string& body : bodies) append(queue, body);
     EXPECT_GT(queue.begin_flight().size(), 1U);
     const auto whole = std::count_if(ends.begin(), ends.end(), [&](std::size_t end) { return end <= sent; });
-    EXPECT_EQ(queue.end_flight(sent), static_cast<std::uint32_t>(whole)) << sent << " bytes";
+    EXPECT_EQ(queue.end_flight(sent).sent, static_cast<std::uint32_t>(whole)) << sent << " bytes";
     EXPECT_EQ(queue.frames(), 0U);
   }
 }
@@ -124,11 +166,11 @@ TEST_F(SendQueueTest, every_lease_is_given_back) {
     }
     EXPECT_GT(pool_.leased(), 10U);
     queue.end_flight(0);
-    EXPECT_EQ(queue.drop_all(), 49U);
-    EXPECT_EQ(queue.drop_all(), 0U);
+    EXPECT_EQ(queue.drop_all().dropped, 49U);
+    EXPECT_EQ(queue.drop_all().dropped, 0U);
     EXPECT_EQ(pool_.leased(), 1U) << "the buffer's own";
     queue.trim();
-    EXPECT_EQ(queue.drop_all(), 0U);
+    EXPECT_EQ(queue.drop_all().dropped, 0U);
   }
   EXPECT_EQ(pool_.leased(), 0U);
 }
@@ -159,7 +201,7 @@ TEST_F(SendQueueTest, every_frame_is_sent_or_dropped_once) {
       const std::uint32_t before = queue.frames();
       std::size_t flying = queue.bytes();
       // Only what flies can leave: the rest is still there afterwards.
-      const std::uint32_t whole = queue.end_flight(random.chance(0.2) ? random.uniform(5) : 0);
+      const std::uint32_t whole = queue.end_flight(random.chance(0.2) ? random.uniform(5) : 0).sent;
       flying -= queue.bytes();
       EXPECT_GE(flying, whole * 4);
       sent += whole;

@@ -211,7 +211,7 @@ void Session::handle_requests(transport::Connection& connection) {
 
 void Session::on_turn() { release(Hold::turn); }
 
-void Session::on_sent(transport::Connection& connection, std::uint32_t, std::uint32_t) {
+void Session::on_sent(transport::Connection& connection, const transport::DepartedFrames&) {
   set_reply_backlog(std::min(reply_backlog_, connection.queue().bytes() + unqueued_size_));
   if (!unqueued_.empty()) send_some();
   host_.on_sent(*this);

@@ -117,7 +117,7 @@ class Session final : public base::ListNode<StreamsByAge>,
  private:
   void on_frames(transport::Connection& connection) override;
   void handle_requests(transport::Connection& connection);
-  void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
+  void on_sent(transport::Connection& connection, const transport::DepartedFrames& departed) override;
   void on_closed(transport::Connection& connection, Error why) override;
   /// A reply that is not queued yet: a frame, or the head of one with nodes, its end behind it.
   struct Unqueued {

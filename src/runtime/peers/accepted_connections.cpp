@@ -42,8 +42,8 @@ class AcceptedConnections::Session final : private transport::ConnectionObserver
 
  private:
   void on_frames(transport::Connection&) override { reader_.on_frames(); }
-  void on_sent(transport::Connection&, std::uint32_t sent, std::uint32_t dropped) override {
-    carrier_.note_sent(sent, dropped);
+  void on_sent(transport::Connection&, const transport::DepartedFrames& departed) override {
+    carrier_.note_sent(departed.sent, departed.dropped);
   }
   void on_closed(transport::Connection&, Error why) override {
     carrier_.note_gone();

@@ -136,7 +136,7 @@ void Link::on_unreachable(const Error& why) {
 
 void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   waiting_since_ = base::kNever;
-  traffic_.note_dropped(reason, connection_->drop_unopened(), attempt);
+  traffic_.note_dropped(reason, connection_->drop_unopened().dropped, attempt);
 }
 
 void Link::retire(Counter SendCounters::*reason) {
@@ -190,11 +190,11 @@ void Link::on_frames(Connection& connection) {
   }
 }
 
-void Link::on_sent(Connection& connection, std::uint32_t sent, std::uint32_t dropped) {
-  add_owned(traffic_.out.written, sent);
-  if (dropped > 0) traffic_.note_dropped(drop_reason_, dropped);
+void Link::on_sent(Connection& connection, const transport::DepartedFrames& departed) {
+  add_owned(traffic_.out.written, departed.sent);
+  if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
-  if (connection_.get() == &connection && connection.is_open()) consider_memory(sent);
+  if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);
 }
 
 void Link::on_closed(Connection& connection, Error why) {

@@ -139,7 +139,7 @@ class Link final : private transport::ConnectionObserver {
   };
 
   void on_frames(transport::Connection& connection) override;
-  void on_sent(transport::Connection& connection, std::uint32_t sent, std::uint32_t dropped) override;
+  void on_sent(transport::Connection& connection, const transport::DepartedFrames& departed) override;
   void on_closed(transport::Connection& connection, Error why) override;
 
   ConnectionPtr make_connection();
