@@ -50,6 +50,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .out = control_out_,
                   .reader_parts = reader_parts_,
                   .limits = connection_limits(),
+                  .credit_limits = {.bytes_max = options.send_bytes_max, .frames_max = options.send_messages_max},
                   .memory_pool = memory_pool_,
                   .carriers = carriers_,
                   .connect_deadline = options.connect_deadline,
@@ -81,8 +82,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
 Node::~Node() { DF_ASSERT(state_ == State::idle || state_ == State::closed); }
 
 transport::ConnectionLimits Node::connection_limits() const {
-  return {.frame_size_max = options_.frame_size_max,
-          .send = {.bytes_max = options_.send_bytes_max, .frames_max = options_.send_messages_max}};
+  // Messages are bounded before they come to a connection: runtime/peers/send_credit.hpp.
+  return {.frame_size_max = options_.frame_size_max, .send = {.bytes_max = SIZE_MAX, .frames_max = UINT32_MAX}};
 }
 
 protocol::Registration Node::registration() const {

@@ -43,7 +43,7 @@ class AcceptedConnections::Session final : private transport::ConnectionObserver
  private:
   void on_frames(transport::Connection&) override { reader_.on_frames(); }
   void on_sent(transport::Connection&, const transport::DepartedFrames& departed) override {
-    carrier_.note_sent(departed.sent, departed.dropped);
+    carrier_.note_sent(departed);
   }
   void on_closed(transport::Connection&, Error why) override {
     carrier_.note_gone();

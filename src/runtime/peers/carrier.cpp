@@ -11,6 +11,30 @@ void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
   open_ = std::move(open);
 }
 
+/// What the link before this one has queued here, if it was another one of the same peer, is from now on against the
+/// credit of this one.
+void Carrier::bear(const std::shared_ptr<SendCredit>& credit) {
+  if (credit_ == credit) return;
+  const transport::SendQueue& queue = connection_.queue();
+  const SendCredit::Amount queued{queue.counted_bytes(), queue.frames()};
+  if (credit_ != nullptr) {
+    credit->take_anyway(queued);
+    credit_->give_back(queued);
+  }
+  credit_ = credit;
+}
+
+void Carrier::note_sent(const transport::DepartedFrames& departed) {
+  if (traffic_ == nullptr) return;
+  add_owned(traffic_->out.written, departed.sent);
+  if (is_lent()) {
+    link_->give_back(departed);
+  } else {
+    credit_->give_back({departed.bytes, std::uint64_t{departed.sent} + departed.dropped});
+  }
+  if (departed.dropped > 0) traffic_->note_dropped(drop_reason_, departed.dropped);
+}
+
 void Carrier::note_gone() {
   if (const std::unique_ptr<Open> open = std::move(open_)) {
     auto& carriers = open->carriers.by_node_id_;

@@ -4,10 +4,12 @@
 // Loop thread only.
 //   1. A carrier is open to one node, or to nobody: to the node that its opener is believed to be, until it ends.
 //   2. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
-//   3. A link is told once that its carrier is gone, and holds it no longer than until then.
+//   3. What has left gives its credit back, whether the link sends here or not.
+//   4. A link is told once that its carrier is gone, and holds it no longer than until then.
 // Use: Carrier carrier(connection);   // by whoever has the connection
 //      carrier.open_to(carriers, node_id);
-//      carrier.lend(link, traffic); carrier.connection().send(run); ... carrier.give_back(reason);   // by a link
+//      carrier.bear(credit); carrier.lend(link, traffic); carrier.connection().send(run); ...
+//      carrier.give_back(reason);   // by a link
 #pragma once
 
 #include <cstdint>
@@ -18,6 +20,7 @@
 
 #include "base/string_map.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/peers/send_credit.hpp"
 #include "transport/connection.hpp"
 
 namespace distflow::runtime {
@@ -69,6 +72,8 @@ class Carrier {
   }
 
   // For a link.
+  /// What is queued here, and will be, is against that credit. Before the link queues anything here.
+  void bear(const std::shared_ptr<SendCredit>& credit);
   void lend(Link& link, Traffic& traffic) {
     DF_ASSERT(!is_lent());
     link_ = &link;
@@ -82,11 +87,7 @@ class Carrier {
   }
 
   // For whoever has the connection.
-  void note_sent(std::uint32_t sent, std::uint32_t dropped) {
-    if (traffic_ == nullptr) return;
-    add_owned(traffic_->out.written, sent);
-    if (dropped > 0) traffic_->note_dropped(drop_reason_, dropped);
-  }
+  void note_sent(const transport::DepartedFrames& departed);
   /// The connection is closed, or is about to be: it is open to nobody, and the link sends elsewhere.
   void note_gone();
 
@@ -99,9 +100,10 @@ class Carrier {
   transport::Connection& connection_;
   bool is_decided_ = false;
   bool is_put_off_ = false;
-  std::unique_ptr<Open> open_;  // to somebody; of its own, as most connections are not
-  Link* link_ = nullptr;        // that sends here, or that has the opener's question to be answered
-  Traffic* traffic_ = nullptr;  // of the link that sends here, or did last
+  std::unique_ptr<Open> open_;          // to somebody; of its own, as most connections are not
+  Link* link_ = nullptr;                // that sends here, or that has the opener's question to be answered
+  Traffic* traffic_ = nullptr;          // of the link that sends here, or did last
+  std::shared_ptr<SendCredit> credit_;  // of the same: of all that is queued here
   Counter SendCounters::*drop_reason_ = nullptr;
 };
 

@@ -84,7 +84,12 @@ Peer& Directory::add(const KnownNode& node) {
 
 void Directory::make_link(Peer& peer) {
   const PeerInfo info = peer.info.unpack();
-  peer.link = std::make_unique<Link>(parts_, traffic_.of(info.node_id), info);
+  // What other threads have sent is against the credit of the link before, if the peer has just moved.
+  std::shared_ptr<SendCredit> credit;
+  for (const auto& link : replaced_) {
+    if (link->node_id() == info.node_id) credit = link->credit();
+  }
+  peer.link = std::make_unique<Link>(parts_, traffic_.of(info.node_id), info, std::move(credit));
   peer.link->set_peer(peer.shares_connections, peer.shares_memory);
 }
 
@@ -198,6 +203,11 @@ std::optional<PeerInfo> Directory::find_info(std::string_view name) const {
   if (const Peer* const peer = by_alias_.find(name)) return peer->info.unpack();
   if (const Peer* const peer = by_id_.find(name)) return peer->info.unpack();
   return std::nullopt;
+}
+
+bool Directory::knows(std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  return by_alias_.find(name) != nullptr || by_id_.find(name) != nullptr;
 }
 
 std::string Directory::alias_of(std::string_view node_id) const {

@@ -106,6 +106,8 @@ class Directory final : public NodeNames {
   /// The other nodes, in the order of their joining. Any thread.
   [[nodiscard]] std::vector<PeerInfo> list() const;
   [[nodiscard]] std::optional<PeerInfo> find_info(std::string_view name) const;
+  /// Whether a node has that alias or nodeId. Any thread.
+  [[nodiscard]] bool knows(std::string_view name) const;
   /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 

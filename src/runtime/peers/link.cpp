@@ -11,13 +11,16 @@ namespace distflow::runtime {
 
 using transport::Connection;
 
-Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer)
+Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer, std::shared_ptr<SendCredit> credit)
     : parts_(parts),
       traffic_(traffic),
       node_id_(peer.node_id),
       prefix_(protocol::envelope_prefix(parts.reader_parts.node_id, peer.node_id)),
       host_(peer.host),
       port_(peer.port),
+      credit_(credit != nullptr
+                  ? std::move(credit)
+                  : std::make_shared<SendCredit>(parts.credit_limits.bytes_max, parts.credit_limits.frames_max)),
       dialer_(parts.reactor, parts.resolver, {},
               base::Delegate<void(Result<stream::OpenStream>)>::to<&Link::on_dialed>(*this)),
       retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)),
@@ -74,19 +77,39 @@ void Link::leave_way() {
   send_on(std::move(fresh));
 }
 
-SendVerdict Link::send(const transport::EncodedRun& run) {
+[[gnu::noinline]] transport::SendResult Link::send_on_next_way(const transport::EncodedRun& run) {
+  leave_way();
+  return way_->send_bounded(run);
+}
+
+/// In both of the below, so that a message costs one call.
+[[gnu::always_inline]] inline SendVerdict Link::queue(const transport::EncodedRun& run) {
   if (is_retired_) [[unlikely]]
     return SendVerdict::shut_down;
-  transport::SendResult result = way_->send(run);
-  if (result == transport::SendResult::closed) [[unlikely]] {
-    leave_way();
-    result = way_->send(run);
-  }
-  if (result == transport::SendResult::full) return SendVerdict::queue_full;
+  transport::SendResult result = way_->send_bounded(run);
+  if (result == transport::SendResult::closed) [[unlikely]]
+    result = send_on_next_way(run);
+  if (result == transport::SendResult::full) return SendVerdict::out_of_memory;
   add_owned(traffic_.out.accepted, run.count);
   if (!way_->is_open() && !opening_) dial();
   return parts_.writes_at_once && way_->push() ? SendVerdict::written : SendVerdict::queued;
 }
+
+SendVerdict Link::send(const transport::EncodedRun& run) {
+  if (!credit_.spend(run)) [[unlikely]]
+    return is_retired_ ? SendVerdict::shut_down : SendVerdict::queue_full;
+  try {
+    const SendVerdict verdict = queue(run);
+    if (!is_under_way(verdict)) [[unlikely]]
+      credit_.take_back(run);
+    return verdict;
+  } catch (...) {
+    credit_.take_back(run);
+    throw;
+  }
+}
+
+SendVerdict Link::send_accepted(const transport::EncodedRun& run) { return queue(run); }
 
 void Link::dial() {
   if (move_to_carrier()) return;
@@ -136,7 +159,9 @@ void Link::on_unreachable(const Error& why) {
 
 void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   waiting_since_ = base::kNever;
-  traffic_.note_dropped(reason, connection_->drop_unopened().dropped, attempt);
+  const transport::DepartedFrames departed = connection_->drop_unopened();
+  give_back(departed);
+  traffic_.note_dropped(reason, departed.dropped, attempt);
 }
 
 void Link::retire(Counter SendCounters::*reason) {
@@ -192,6 +217,7 @@ void Link::on_frames(Connection& connection) {
 
 void Link::on_sent(Connection& connection, const transport::DepartedFrames& departed) {
   add_owned(traffic_.out.written, departed.sent);
+  give_back(departed);
   if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);

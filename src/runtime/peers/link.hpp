@@ -7,8 +7,8 @@
 //           └────────────────────────────────────────────┴ gone ────────────────────────────┘
 //
 // Loop thread only.
-//   1. Frames leave in the order of send(), and a peer gets those of one way before those of the next. Those that wait
-//      for a connection, or for the peer's answer, are bounded like any send queue.
+//   1. Frames leave in the order of send(), and a peer gets those of one way before those of the next. All that have
+//      not left are against the peer's credit (send_credit.hpp), wherever they wait.
 //   2. Every frame that send() took is counted once more, as written or as dropped for its reason.
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
 //   4. Which directions a connection carries is decided when it opens, and before a message is sent on it. The link
@@ -38,6 +38,7 @@
 #include "protocol/control_frame.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/peers/carrier.hpp"
+#include "runtime/peers/send_credit.hpp"
 #include "runtime/receive/message_reader.hpp"
 #include "stream/backoff.hpp"
 #include "stream/dialer.hpp"
@@ -64,7 +65,8 @@ struct LinkParts {
   const base::Log& log;
   transport::OutBuffer& out;  ///< for notices; apart from the one for messages, which may be open in a writer's call
   ReaderParts& reader_parts;  ///< of what peers send on links' connections
-  transport::ConnectionLimits limits;
+  transport::ConnectionLimits limits;        ///< none for messages: their credit bounds them
+  transport::SendLimits credit_limits = {};  ///< of the messages to one peer
   stream::MemoryStreamPool& memory_pool;
   Carriers& carriers;
   base::Duration connect_deadline;
@@ -78,15 +80,24 @@ struct LinkParts {
 
 class Link final : private transport::ConnectionObserver {
  public:
-  Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer);
+  /// `credit` is that of a link before this one to the same node; null: there is none.
+  Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer, std::shared_ptr<SendCredit> credit = nullptr);
   ~Link();
 
   /// The beginning of every envelope to the peer.
   [[nodiscard]] const std::string& prefix() const { return prefix_; }
   [[nodiscard]] Traffic& traffic() { return traffic_; }
 
-  /// written, queued, or queue_full: of all the frames. shut_down: retired, by what wrote the message.
+  [[nodiscard]] const std::string& node_id() const { return node_id_; }
+  [[nodiscard]] const std::shared_ptr<SendCredit>& credit() const { return credit_.shared(); }
+
+  /// written, queued, queue_full, or out_of_memory: of all the frames. shut_down: retired, by what wrote the message.
   SendVerdict send(const transport::EncodedRun& run);
+  /// The same for what has its credit from credit(), which is the link's to give back if it takes the run. Never
+  /// queue_full.
+  SendVerdict send_accepted(const transport::EncodedRun& run);
+  /// From the carrier, as from the own connections: credit of frames that have left.
+  void give_back(const transport::DepartedFrames& departed) { credit_.give_back(departed); }
 
   /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
   void retire(Counter SendCounters::*reason);
@@ -142,6 +153,8 @@ class Link final : private transport::ConnectionObserver {
   void on_sent(transport::Connection& connection, const transport::DepartedFrames& departed) override;
   void on_closed(transport::Connection& connection, Error why) override;
 
+  SendVerdict queue(const transport::EncodedRun& run);
+  transport::SendResult send_on_next_way(const transport::EncodedRun& run);
   ConnectionPtr make_connection();
   void send_on(ConnectionPtr fresh);
   void let_die();
@@ -178,6 +191,7 @@ class Link final : private transport::ConnectionObserver {
   const std::string prefix_;
   const std::string host_;
   const std::uint16_t port_;
+  LoopCredit credit_;
   ConnectionPtr connection_;            // unopened until dialled; null once retired
   transport::Connection* way_;          // where frames go: connection_, or the carrier's
   std::vector<ConnectionPtr> dying_;    // on their way to on_closed

@@ -140,6 +140,7 @@ bool Link::move_to_carrier() {
   Carrier* const carrier = parts_.carriers.find(node_id_);
   if (carrier == nullptr || carrier->is_lent() || !carrier->connection().is_open()) return false;
   if (parts_.reader_parts.node_id == node_id_) return false;  // it is this link's own, or the one before
+  carrier->bear(credit());
   if (!carrier->connection().take_over(*connection_)) return false;
   carrier->lend(*this, traffic_);
   ++parts_.carrier_count;
@@ -158,6 +159,7 @@ bool Link::move_to_carrier() {
 
 void Link::on_carrier_gone() {
   --parts_.carrier_count;
+  credit_.settle();  // what is queued there gives back its own alone
   carrier_ = nullptr;
   way_ = connection_.get();
   parts_.log.write(base::LogLevel::debug, "node %s is not sent to on its own connection any more", node_id_.c_str());

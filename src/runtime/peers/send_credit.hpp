@@ -1,0 +1,147 @@
+// The room in the queue to one peer, as all threads that send to it share it: messages and bytes that may be under way.
+//
+//     send() ── take() ──▶ a lane, the queue, the kernel or the ring ── it has left, or never will ──▶ give_back()
+//
+// SendCredit: any thread. LoopCredit: the loop's thread.
+//   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes. Only take_anyway() goes
+//      past that: for what has been accepted against another bound.
+//   2. Whoever has the message has its credit, and gives it back once.
+//   3. A thread is told whether there is room before its message is accepted, so that none is dropped for want of it.
+// Use: if (!credit.take({frame.bytes.size(), 1})) return SendVerdict::queue_full; ... credit.give_back(amount);
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "transport/send_queue.hpp"
+
+namespace distflow::runtime {
+
+class SendCredit {
+ public:
+  /// Beyond these an option's bound is as these.
+  static constexpr std::uint64_t kMessagesMax = std::uint64_t{1} << 27;
+  static constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 35;
+
+  struct Amount {
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+  };
+
+  SendCredit(std::uint64_t bytes_max, std::uint64_t messages_max)
+      : bytes_max_(std::min(bytes_max, kBytesMax)), messages_max_(std::min(messages_max, kMessagesMax)) {}
+  SendCredit(const SendCredit&) = delete;
+  SendCredit& operator=(const SendCredit&) = delete;
+
+  /// All of it, or nothing and false.
+  bool take(Amount amount) {
+    std::uint64_t used = used_.load(std::memory_order_relaxed);
+    do {
+      if (!has_room(used, amount)) return false;
+    } while (!used_.compare_exchange_weak(used, used + word_of(amount), std::memory_order_relaxed));
+    return true;
+  }
+
+  /// As take(), and up to `more` in addition, of which a part of the room is left to others.
+  Amount advance(Amount amount, Amount more) {
+    std::uint64_t used = used_.load(std::memory_order_relaxed);
+    Amount taken;
+    do {
+      if (!has_room(used, amount)) return {};
+      taken = amount;
+      taken.bytes += std::min(more.bytes, (bytes_max_ - bytes_of(used) - amount.bytes) / kShare);
+      taken.messages += std::min(more.messages, (messages_max_ - messages_of(used) - amount.messages) / kShare);
+    } while (!used_.compare_exchange_weak(used, used + word_of(taken), std::memory_order_relaxed));
+    return taken;
+  }
+
+  /// For what was accepted against another bound.
+  void take_anyway(Amount amount) { used_.fetch_add(word_of(amount), std::memory_order_relaxed); }
+
+  void give_back(Amount amount) {
+    const std::uint64_t before = used_.fetch_sub(word_of(amount), std::memory_order_relaxed);
+    DF_ASSERT(bytes_of(before) >= amount.bytes && messages_of(before) >= amount.messages);
+  }
+
+  /// Whether take() would have succeeded.
+  [[nodiscard]] bool seems_to_have(Amount amount) const {
+    return has_room(used_.load(std::memory_order_relaxed), amount);
+  }
+  [[nodiscard]] Amount used() const {
+    const std::uint64_t used = used_.load(std::memory_order_relaxed);
+    return {bytes_of(used), messages_of(used)};
+  }
+
+ private:
+  static constexpr std::uint64_t kShare = 16;
+  static constexpr unsigned kByteBits = 36;
+  static constexpr std::uint64_t kByteMask = (std::uint64_t{1} << kByteBits) - 1;
+
+  static std::uint64_t word_of(Amount amount) { return (amount.messages << kByteBits) + amount.bytes; }
+  static std::uint64_t bytes_of(std::uint64_t word) { return word & kByteMask; }
+  static std::uint64_t messages_of(std::uint64_t word) { return word >> kByteBits; }
+  [[nodiscard]] bool has_room(std::uint64_t used, Amount amount) const {
+    return bytes_of(used) + amount.bytes <= bytes_max_ && messages_of(used) + amount.messages <= messages_max_;
+  }
+
+  const std::uint64_t bytes_max_;
+  const std::uint64_t messages_max_;
+  // Both in one word, which changes as one: messages above, bytes below. On a line of its own: all senders write it.
+  alignas(64) std::atomic<std::uint64_t> used_{0};
+};
+
+/// What of a peer's credit the loop's thread has taken in advance, so that a message of its own costs no locked
+/// instruction. It goes back with what leaves.
+class LoopCredit {
+ public:
+  explicit LoopCredit(std::shared_ptr<SendCredit> shared) : shared_(std::move(shared)) {}
+  LoopCredit(const LoopCredit&) = delete;
+  LoopCredit& operator=(const LoopCredit&) = delete;
+  ~LoopCredit() { settle(); }
+
+  [[nodiscard]] const std::shared_ptr<SendCredit>& shared() const { return shared_; }
+
+  /// Takes the run's credit; false, and nothing taken, when there is no room.
+  bool spend(const transport::EncodedRun& run) {
+    if (run.bytes.size() > bytes_ || run.count > messages_) [[unlikely]]
+      if (!take_advance(run)) return false;
+    bytes_ -= run.bytes.size();
+    messages_ -= run.count;
+    return true;
+  }
+  /// That of a run which has not been taken.
+  void take_back(const transport::EncodedRun& run) {
+    give_back({.sent = 0, .dropped = run.count, .bytes = run.bytes.size()});
+  }
+
+  /// Of frames that have left, whoever sent them; and the advance with it.
+  void give_back(const transport::DepartedFrames& departed) {
+    shared_->give_back({std::exchange(bytes_, 0) + departed.bytes,
+                        std::exchange(messages_, 0) + std::uint64_t{departed.sent} + departed.dropped});
+  }
+  void settle() {
+    if (bytes_ + messages_ > 0) give_back({});
+  }
+
+ private:
+  static constexpr SendCredit::Amount kAdvance{.bytes = std::uint64_t{64} << 10, .messages = 512};
+
+  [[gnu::noinline]] bool take_advance(const transport::EncodedRun& run) {
+    settle();
+    const SendCredit::Amount taken = shared_->advance({run.bytes.size(), run.count}, kAdvance);
+    bytes_ = taken.bytes;
+    messages_ = taken.messages;
+    return taken.messages > 0;
+  }
+
+  const std::shared_ptr<SendCredit> shared_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t messages_ = 0;
+};
+
+}  // namespace distflow::runtime
