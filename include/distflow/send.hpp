@@ -15,11 +15,17 @@
 namespace distflow {
 
 /// The outcome of a send. Only `written` and `queued` mean that the message is under way.
+///
+/// `queued` is a promise, on whatever thread: the message has room until the system takes it. It is lost only with its
+/// peer (which left, moved, cannot be reached or broke its connection), with its name (no node has it), with this node
+/// or process, or when memory runs out. Each loss has its counter in SendStats. What the receiver does with a message
+/// is the receiver's: a full mailbox there drops by its own policy. After `queue_full` a message may be sent when
+/// others have left.
 enum class SendVerdict : std::uint8_t {
   written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered
-  queue_full,      ///< dropped: this peer's queue, or the queue between threads, is at its bound
-  unresolved,      ///< dropped: no node has that name, or too many messages wait for the PMD's answer
+  queue_full,      ///< refused: what is under way to this peer from all threads, or from this one, is at its bound
+  unresolved,      ///< refused: no node has that name, or too many messages wait for the PMD's answer
   too_large,       ///< refused: larger than frame_size_max
   invalid_json,    ///< refused: the payload is not one JSON value
   invalid_target,  ///< refused: an empty or overlong name, or more names than targets_max
@@ -90,8 +96,9 @@ class PayloadWriter {
 };
 
 namespace runtime {
+class SendCredit;
 struct TargetState;
-}
+}  // namespace runtime
 
 /// A name and its resolution, for a loop that sends to it often. NodeRuntime::target() makes one.
 class Target {
@@ -102,8 +109,9 @@ class Target {
   friend class NodeRuntime;
   std::string name_;
   std::shared_ptr<runtime::TargetState> state_;
-  std::uint64_t version_ = 0;  // of the copy below
-  std::string prefix_;         // what stands before the payload; empty while unresolved
+  std::uint64_t version_ = 0;                    // of the copies below
+  std::string prefix_;                           // what stands before the payload; empty while unresolved
+  std::shared_ptr<runtime::SendCredit> credit_;  // of the peer, unless unresolved
 };
 
 }  // namespace distflow

@@ -111,6 +111,13 @@ class OutBuffer {
   /// A frame of that body; nothing without memory.
   [[nodiscard]] std::optional<EncodedFrame> encode(std::string_view body);
 
+  /// Forgets the last frame, of which nobody has a lease.
+  void take_back(const EncodedFrame& last) {
+    DF_ASSERT(!is_open_ && last.chunk == chunk_.get() &&
+              last.bytes.data() + last.bytes.size() == chunk_->data() + used_);
+    used_ -= last.bytes.size();
+  }
+
   /// Gives up its lease of the chunk, and begins anew with the next frame. Not while a frame is under way.
   void give_memory_back() {
     DF_ASSERT(!is_open_);

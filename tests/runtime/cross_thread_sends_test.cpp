@@ -36,7 +36,7 @@ class CrossThreadSendsTest : public ::testing::Test {
   Added add(std::string_view body) { return add(target_, 1, body); }
   Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view body) {
     ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends_);
-    return lane->add(target, version, encode(*lane, body));
+    return lane->add(target, version, credit_, encode(*lane, body));
   }
   Added park(std::string_view payload) {
     return CrossThreadSends::lane_of_this_thread(cross_thread_sends_)
@@ -72,6 +72,7 @@ class CrossThreadSendsTest : public ::testing::Test {
   std::shared_ptr<base::ChunkPool> pool_ =
       std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 4096, .chunk_count_max = 64});
   std::shared_ptr<CrossThreadSends> cross_thread_sends_ = std::make_shared<CrossThreadSends>(pool_, 1 << 20);
+  std::shared_ptr<SendCredit> credit_ = std::make_shared<SendCredit>(SIZE_MAX, SIZE_MAX);
   std::shared_ptr<TargetState> target_ = std::make_shared<TargetState>("pong", 1);
   std::shared_ptr<TargetState> other_ = std::make_shared<TargetState>("pang", 1);
 };

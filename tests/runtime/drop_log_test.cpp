@@ -137,7 +137,10 @@ TEST(DropLog, what_another_thread_wrote_for_a_node_that_has_left_since_is_told) 
   TestNode& node = cluster.add_node({.alias = "ping"});
   runtime::TargetTable names(1);
   transport::EncodedRun run{.chunk = nullptr, .bytes = {}, .count = 3};
-  node->router().send_encoded(names.of("gone"), 1, run);
+  const auto credit = std::make_shared<runtime::SendCredit>(1024, 3);
+  ASSERT_TRUE(credit->take({0, 3}));
+  node->router().send_encoded(names.of("gone"), 1, credit, run);
+  EXPECT_EQ(credit->used().messages, 0U);
   EXPECT_EQ(cluster.count_lines("3 messages to \"gone\" dropped: the node of that name has left"), 1U)
       << cluster.log_text();
 }

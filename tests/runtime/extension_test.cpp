@@ -29,8 +29,8 @@ TEST(MessageExtension, reaches_the_peer_whether_its_message_was_parked_or_not) {
   ASSERT_EQ(node.send("raw", OutgoingMessage::without_payload().with(Extension(kExtension))), SendVerdict::queued);
   node->directory().upsert({.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener.port()}});
   ASSERT_EQ(node.send("raw", ask("4")), SendVerdict::queued);
-  node->router().send_parked(node.target("raw"),
-                             {.payload = "5", .extension = std::string(kExtension), .timestamp = 5});
+  ASSERT_EQ(node.send_parked("raw", {.payload = "5", .extension = std::string(kExtension), .timestamp = 5}),
+            SendVerdict::queued);
 
   ASSERT_TRUE(cluster.turn_until([&] { return is_readable(listener.fd()); }));
   RawSocket peer = listener.accept();

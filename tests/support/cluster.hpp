@@ -46,6 +46,14 @@ class TestNode final : private runtime::NodeObserver {
     return node_->send(target(name), message);
   }
   [[nodiscard]] runtime::TargetPtr target(std::string_view name) { return targets_->of(name); }
+  /// As another thread does that finds the name unresolved.
+  SendVerdict send_parked(std::string_view name, runtime::ParkedMessage message) {
+    const runtime::TargetPtr to = target(name);
+    message.has_place = targets_->parking().take(*to, message.size());
+    if (!message.has_place) return SendVerdict::unresolved;
+    node_->router().send_parked(to, std::move(message));
+    return SendVerdict::queued;
+  }
 
   [[nodiscard]] NodeStats stats() {
     NodeStats stats;

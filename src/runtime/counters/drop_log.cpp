@@ -86,7 +86,7 @@ DropLog::Reason DropLog::reason_of(Counter SendCounters::*counter) {
     return {1 << 1, "the connection broke with them in it", "dropped_connection_lost"};
   }
   if (counter == &Out::dropped_peer_left) return {1 << 2, "it has left the registry", "dropped_peer_left"};
-  if (counter == &Out::dropped_queue_full) return {1 << 3, "the queue to it is full", "dropped_queue_full"};
+  if (counter == &Out::dropped_queue_full) return {1 << 3, "there was no memory to queue it", "dropped_queue_full"};
   if (counter == &Out::dropped_unresolved) return {1 << 4, "it was not known in time", "dropped_unresolved"};
   return {1 << 5, "of the shutdown", "dropped_shutdown"};
 }

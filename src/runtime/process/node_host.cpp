@@ -82,7 +82,8 @@ NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
       out_chunks_(std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{
           .chunk_size = 256 * 1024, .chunk_count_max = 256, .large_bytes_kept_max = kLargeBytesKeptMax})),
       targets_(options.targets_max, instance_),
-      cross_thread_sends_(std::make_shared<CrossThreadSends>(out_chunks_, options.send_bytes_max)) {}
+      submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), out_chunks_, options.send_bytes_max,
+                   options.frame_size_max) {}
 
 /// Nobody is left who could turn the loop of a node that has none of its own.
 NodeHost::~NodeHost() {
@@ -187,7 +188,8 @@ void NodeHost::run_loop() {
 void NodeHost::end_loop() {
   turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
   phase_.store(Phase::closed, std::memory_order_seq_cst);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with hand_over(): either this sees what was added ...
+  std::atomic_thread_fence(
+      std::memory_order_seq_cst);  // pairs with send_from_other_thread(): either this sees what was added ...
   {
     const std::scoped_lock lock(mutex_);
     discard_cross_thread_sends();

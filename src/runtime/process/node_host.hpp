@@ -37,7 +37,7 @@
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
 #include "runtime/process/process_lock.hpp"
-#include "runtime/send/cross_thread_sends.hpp"
+#include "runtime/send/submissions.hpp"
 
 namespace distflow::runtime {
 
@@ -54,10 +54,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   NodeHost& operator=(const NodeHost&) = delete;
 
   SendVerdict send(std::string_view name, const OutgoingMessage& message);
-  /// `version` and `prefix` are the caller's copy of what the target publishes; brought up to date here, as is a target
-  /// of a host before this one.
-  SendVerdict send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                   const OutgoingMessage& message);
+  /// `copy` is the caller's of what the target publishes; brought up to date here, as is a target of a host before this
+  /// one.
+  SendVerdict send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   /// Null for a name that none can have, while the table is full, and in a fork.
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
@@ -122,16 +121,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void discard_late();
   SendVerdict send_on_loop(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
   SendVerdict send_in_writer(const std::shared_ptr<TargetState>& target, const OutgoingMessage& message);
-  SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, std::uint64_t& version,
-                                     std::string& prefix, const OutgoingMessage& message);
-  SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                             const OutgoingMessage& message);
-  SendVerdict submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
-                     const OutgoingMessage& message);
-  SendVerdict submit_parked(ThreadLane& lane, const std::shared_ptr<TargetState>& target,
-                            const OutgoingMessage& message);
-  SendVerdict hand_over(ThreadLane::Added added);
+  SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                     const OutgoingMessage& message);
+  SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   SendVerdict count(SendVerdict verdict);
+  [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }
   void on_loop(std::function<void()> task);
   void run_where_handlers_run(std::function<void()> task);
@@ -158,13 +152,12 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::unique_ptr<PmdRegistry> registry_;  // the node's
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
-  std::shared_ptr<CrossThreadSends> cross_thread_sends_;  // shared with other threads, which may outlive this
+  Submissions submissions_;
 
   // Loop thread.
   bool is_in_turn_ = false;    // or in the application's code after the last one
   bool is_in_writer_ = false;  // of a message
   bool is_closed_ = true;      // until it is started
-  std::uint64_t discarded_from_threads_ = 0;
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};

@@ -1,6 +1,5 @@
 // NodeHost's sending: from the loop's thread straight to the router, from others through the cross-thread sends.
 #include <cinttypes>
-#include <optional>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -8,12 +7,6 @@
 #include "runtime/process/node_host.hpp"
 
 namespace distflow::runtime {
-namespace {
-
-constexpr std::uint64_t kMessagesPerTurn = 4096;  // of other threads
-
-}  // namespace
-
 SendVerdict NodeHost::count(SendVerdict verdict) {
   if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
   if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
@@ -55,66 +48,34 @@ SendVerdict NodeHost::send(std::string_view name, const OutgoingMessage& message
   if (target == nullptr) return SendVerdict::invalid_target;
   if (is_loop_thread()) return count(send_on_loop(target, message));
   thread_local std::string prefix;
+  std::shared_ptr<SendCredit> credit;
   std::uint64_t version = 0;
-  return send(target, version, prefix, message);
+  return send(target, {version, prefix, credit}, message);
 }
 
-SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string& prefix,
-                           const OutgoingMessage& message) {
+SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (target == nullptr) return SendVerdict::invalid_target;
   if (target->instance != instance_) [[unlikely]]
-    return renew_and_send(target, version, prefix, message);
+    return renew_and_send(target, copy, message);
   if (is_loop_thread()) return count(send_on_loop(target, message));
-  return send_from_other_thread(target, version, prefix, message);
+  return send_from_other_thread(target, copy, message);
 }
 
 /// For a target of a host before this one.
-[[gnu::noinline]] SendVerdict NodeHost::renew_and_send(std::shared_ptr<TargetState>& target, std::uint64_t& version,
-                                                       std::string& prefix, const OutgoingMessage& message) {
+[[gnu::noinline]] SendVerdict NodeHost::renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                                       const OutgoingMessage& message) {
   target = targets_.of(target->name);
-  version = 0;
-  return send(target, version, prefix, message);
+  copy.version = 0;
+  return send(target, copy, message);
 }
 
 [[gnu::noinline]] SendVerdict NodeHost::send_from_other_thread(const std::shared_ptr<TargetState>& target,
-                                                               std::uint64_t& version, std::string& prefix,
-                                                               const OutgoingMessage& message) {
-  if (target->version.load(std::memory_order_acquire) != version) {  // pairs with TargetState::publish()
-    const std::scoped_lock lock(target->mutex);
-    prefix = target->prefix;
-    version = target->version.load(std::memory_order_relaxed);
-  }
-  return count(submit(target, version, prefix, message));
-}
-
-/// Encodes on this thread what the loop's is to send.
-SendVerdict NodeHost::submit(const std::shared_ptr<TargetState>& target, std::uint64_t version, std::string_view prefix,
-                             const OutgoingMessage& message) {
-  ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends_);
-  if (lane == nullptr) return SendVerdict::out_of_memory;
-  if (prefix.empty()) return submit_parked(*lane, target, message);
-  // Sent by what writes another message in place: it needs a place of its own.
-  std::optional<transport::OutBuffer> nested;
-  if (!lane->out.is_open()) lane->prepare();
-  transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*out_chunks_) : lane->out;
-  const std::string_view suffix = lane->suffix.at(io::system_wall_ms_coarse());
-  transport::EncodedFrame frame;
-  const SendVerdict verdict = write_frame(out, prefix, message, suffix, options_.frame_size_max, frame);
-  return verdict == SendVerdict::queued ? hand_over(lane->add(target, version, frame)) : verdict;
-}
-
-SendVerdict NodeHost::submit_parked(ThreadLane& lane, const std::shared_ptr<TargetState>& target,
-                                    const OutgoingMessage& message) {
-  ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = io::system_wall_ms()};
-  const SendVerdict verdict = copy_message(message, options_.frame_size_max, parked);
-  return verdict == SendVerdict::queued ? hand_over(lane.add_parked(target, std::move(parked))) : verdict;
-}
-
-SendVerdict NodeHost::hand_over(ThreadLane::Added added) {
-  if (added == ThreadLane::Added::full) return SendVerdict::queue_full;
-  if (added == ThreadLane::Added::announced) reactor_->notify();
+                                                               PublishedCopy copy, const OutgoingMessage& message) {
+  const Submissions::Outcome outcome = submissions_.submit(target, copy, message, io::system_wall_ms_coarse());
+  if (outcome.verdict != SendVerdict::queued) return count(outcome.verdict);
+  if (outcome.is_announced) reactor_->notify();
   // ... or this sees that the loop has ended: end_loop().
   if (phase_.load(std::memory_order_seq_cst) == Phase::closed) [[unlikely]]
     discard_late();
@@ -140,24 +101,13 @@ bool NodeHost::drain_inbox() {
 }
 
 bool NodeHost::drain_cross_thread_sends() {
-  return cross_thread_sends_->drain(kMessagesPerTurn, [this](FrameBatch& run, const transport::EncodedRun& frames) {
-    if (node_->is_closing()) {
-      discarded_from_threads_ += frames.count;
-    } else if (run.parked) {
-      node_->router().send_parked(run.target, std::move(*run.parked));
-    } else {
-      node_->router().send_encoded(run.target, run.version, frames);
-    }
-  });
+  return submissions_.drain(node_->is_closing() ? nullptr : &node_->router());
 }
 
 std::uint64_t NodeHost::discard_cross_thread_sends() {
-  const auto discard = [this](const FrameBatch&, const transport::EncodedRun& frames) {
-    discarded_from_threads_ += frames.count;
-  };
-  while (cross_thread_sends_->drain(kMessagesPerTurn, discard)) {
+  while (submissions_.drain(nullptr)) {
   }
-  const std::uint64_t discarded = std::exchange(discarded_from_threads_, 0);
+  const std::uint64_t discarded = submissions_.take_discarded();
   node_->router().note_discarded(discarded);
   return discarded;
 }

@@ -146,7 +146,7 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
   if (target.state_ == nullptr) [[unlikely]]
     return look_up_and_send(target, json);
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
-    return host_->send(target.state_, target.version_, target.prefix_, OutgoingMessage(json.text));
+    return host_->send(target.state_, {target.version_, target.prefix_, target.credit_}, OutgoingMessage(json.text));
   });
 }
 
@@ -154,7 +154,7 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
 [[gnu::noinline]] SendVerdict NodeRuntime::look_up_and_send(Target& target, RawJson json) {
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
     target.state_ = host_->target(target.name_);
-    return host_->send(target.state_, target.version_, target.prefix_, OutgoingMessage(json.text));
+    return host_->send(target.state_, {target.version_, target.prefix_, target.credit_}, OutgoingMessage(json.text));
   });
 }
 
@@ -170,7 +170,7 @@ SendVerdict NodeRuntime::send_written(Target& target, WriteCall call, void* call
   WatchedWriter writer{call, callable};
   return send_unless_out_of_memory(*handle, writer, [&](const OutgoingMessage& message) {
     if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
-    return handle->send(target.state_, target.version_, target.prefix_, message);
+    return handle->send(target.state_, {target.version_, target.prefix_, target.credit_}, message);
   });
 }
 

@@ -8,6 +8,7 @@
 namespace distflow::runtime {
 void FrameBatch::clear() {
   target.reset();
+  credit.reset();
   chunk.reset();
   parked.reset();
 }
@@ -24,7 +25,7 @@ void ThreadLane::prepare() {
 }
 
 ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
-                                  const transport::EncodedFrame& frame) {
+                                  const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame) {
   if (!has_room(frame.bytes.size())) return Added::full;
   if (extend(target, version, frame)) {
     open_end_ += frame.bytes.size();
@@ -36,6 +37,7 @@ ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, st
   if (run == nullptr) return Added::full;
   run->target = target;
   run->version = version;
+  run->credit = credit;  // the target's of that version
   run->chunk = base::ChunkRef::share(*frame.chunk);
   run->begin_ = frame.bytes.data();
   const Added added = announce(*run, false, frame.bytes.size());
@@ -152,7 +154,7 @@ ThreadLane* CrossThreadSends::lane_of_this_thread(const std::shared_ptr<CrossThr
   if (here.lane == nullptr || here.cross_thread_sends != cross_thread_sends) {
     here.leave();
     here.cross_thread_sends = cross_thread_sends;
-    here.lane = cross_thread_sends->borrow_lane();
+    if (cross_thread_sends != nullptr) here.lane = cross_thread_sends->borrow_lane();
   }
   return here.lane;
 }

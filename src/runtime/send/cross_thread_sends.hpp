@@ -9,11 +9,12 @@
 // ThreadLane: the thread that has it. drain(): the loop's thread. All else: any thread.
 //   1. What one thread adds is taken in the order in which it was added.
 //   2. drain() says false only when it holds no run: whatever is added from then on is announced.
-//   3. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
-//   4. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
+//   3. What is added has credit: of its run, which passes it on to the loop; or, if it is parked, its place there.
+//   4. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
+//   5. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
 //   its runs. So
 //      there are never more lanes than threads that had one at the same time.
-//   5. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
+//   6. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
 //   back
 //      when it ends.
 // Use: ThreadLane* lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends); if (lane->add(...) ==
@@ -43,7 +44,8 @@ class ThreadLane;
 class FrameBatch {
  public:
   std::shared_ptr<TargetState> target;
-  std::uint64_t version = 0;  ///< of the target, when the frames were encoded
+  std::uint64_t version = 0;           ///< of the target, when the frames were encoded
+  std::shared_ptr<SendCredit> credit;  ///< that the frames are against
   base::ChunkRef chunk;
   std::unique_ptr<ParkedMessage> parked;
 
@@ -76,7 +78,8 @@ class ThreadLane {
   /// To be called before a frame is encoded: gives memory back that the loop is done with.
   void prepare();
   /// `announced`: the loop has to be woken if it sleeps.
-  Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+            const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame);
   Added add_parked(const std::shared_ptr<TargetState>& target, ParkedMessage message);
 
   transport::OutBuffer out;
@@ -120,7 +123,7 @@ class CrossThreadSends {
       : pool_(std::move(pool)), bytes_max_(bytes_max), announced_(kRunsMax) {}
 
   /// The calling thread's lane in `cross_thread_sends`, which it keeps alive until it ends or has another; null without
-  /// memory.
+  /// memory. Given none, the thread returns the lane that it has, as it does at its end.
   static ThreadLane* lane_of_this_thread(const std::shared_ptr<CrossThreadSends>& cross_thread_sends);
 
   /// How many lanes have been made: as many as threads have had one at the same time. Any thread.

@@ -74,6 +74,7 @@ struct ParkedMessage {
   std::string extension;
   bool has_payload = true;
   base::WallMs timestamp = 0;
+  bool has_place = false;  ///< among those that wait for their name (ParkingRoom)
 
   [[nodiscard]] std::size_t size() const { return payload.size() + extension.size(); }
   [[nodiscard]] OutgoingMessage outgoing() const {

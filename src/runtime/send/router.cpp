@@ -1,6 +1,7 @@
 #include "runtime/send/router.hpp"
 
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,16 +14,42 @@ namespace {
 constexpr base::Duration kUnknownFor = base::milliseconds(100);
 constexpr base::Duration kPatrolInterval = base::milliseconds(250);
 
+/// Gives a place among the parked up, unless the message is kept there.
+class LeaveUnlessParked {
+ public:
+  LeaveUnlessParked(ParkingRoom& parking, TargetState& target, std::size_t bytes)
+      : parking_(parking), target_(target), bytes_(bytes) {}
+  LeaveUnlessParked(const LeaveUnlessParked&) = delete;
+  LeaveUnlessParked& operator=(const LeaveUnlessParked&) = delete;
+  ~LeaveUnlessParked() {
+    if (!is_kept_) parking_.leave(target_, bytes_);
+  }
+  void keep() { is_kept_ = true; }
+
+ private:
+  ParkingRoom& parking_;
+  TargetState& target_;
+  const std::size_t bytes_;
+  bool is_kept_ = false;
+};
+
 }  // namespace
 
 Router::Router(RouterParts parts)
-    : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {}
+    : parts_(std::move(parts)), patrol_timer_(base::Delegate<void()>::to<&Router::on_patrol>(*this)) {
+  parts_.targets.parking().set_limits(
+      {.messages_max = parts_.options.parked_messages_max, .bytes_max = parts_.options.parked_bytes_max});
+}
 
 SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message) {
   if (has_route(target)) return send_along(target->route, message, suffix_.at(parts_.reactor.wall_ms()));
   ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = parts_.reactor.wall_ms()};
   const SendVerdict verdict = copy_message(message, parts_.options.frame_size_max, parked);
-  return verdict == SendVerdict::queued ? park(target, std::move(parked)) : verdict;
+  if (verdict != SendVerdict::queued) return verdict;
+  if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
+  // A name that nobody has is the better reason.
+  if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
+  return park(target, std::move(parked));
 }
 
 /// Whether the directory knows by now where the name leads.
@@ -51,13 +78,16 @@ Traffic& Router::traffic_of(const TargetState& target) {
   return target.route ? target.route.link().traffic() : parts_.traffic.unresolved();
 }
 
-void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
+void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
+                          const transport::EncodedRun& run) {
   // Addressed to who had the name then: to whoever has it now it would be misrouted.
   const bool is_current = target->route && target->version.load(std::memory_order_relaxed) == version;
-  SendVerdict verdict = SendVerdict::queue_full;
-  const auto send = [&] { verdict = target->route.link().send(run); };
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  const auto send = [&] { verdict = target->route.link().send_accepted(run); };
+  DF_ASSERT(!is_current || credit == target->route.link().credit());
   if (is_current && parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
-  if (is_current && run.count > 1) return send_one_by_one(target, version, run);
+  if (is_current && run.count > 1) return send_one_by_one(target, version, credit, run);
+  credit->give_back({run.bytes.size(), run.count});
   Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, run.count);
   if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
@@ -65,26 +95,31 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   parts_.drops.tell_unresolved(target->name, target->told, NoPeer::left, run.count);
 }
 
-/// For a queue with room for a part of the run only.
-void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run) {
+/// Where there was no memory for the run, there may be for a part of it.
+void Router::send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
+                             const transport::EncodedRun& run) {
   for (std::string_view rest = run.bytes; !rest.empty();) {
     const std::size_t size = framing::kHeaderSize + framing::read_header(rest.data());
-    send_encoded(target, version, {run.chunk, rest.substr(0, size), 1});
+    send_encoded(target, version, credit, {run.chunk, rest.substr(0, size), 1});
     rest.remove_prefix(size);
   }
 }
 
 void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   SendVerdict verdict = SendVerdict::out_of_memory;
+  const std::size_t size = message.size();
+  bool has_place = message.has_place;
   const auto send = [&] {
     if (has_route(target)) {
-      EnvelopeSuffix suffix;
-      verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
+      verdict = send_accepted(target->route.link(), message);
     } else {
+      has_place = false;  // park() gives it up, or keeps it
       verdict = park(target, std::move(message));
     }
   };
-  if (parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
+  const bool has_memory = parts_.reactor.has_memory_for(send);
+  if (has_place) parts_.targets.parking().leave(*target, size);
+  if (has_memory && is_under_way(verdict)) return;
   // Its verdict was given on the other thread, as queued.
   Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, 1);
@@ -92,13 +127,41 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   traffic.note_dropped(&SendCounters::dropped_queue_full, 1);
 }
 
+/// Sends what was accepted as parked: the bound on that is the sender's promise, and it is not dropped for a queue that
+/// has meanwhile become full under another name.
+SendVerdict Router::send_accepted(Link& link, const ParkedMessage& message) {
+  transport::EncodedFrame frame;
+  EnvelopeSuffix suffix;
+  std::optional<transport::OutBuffer> nested;
+  transport::OutBuffer& out = parts_.out.is_open() ? nested.emplace(parts_.out.pool()) : parts_.out;
+  const SendVerdict written = write_frame(out, link.prefix(), message.outgoing(), suffix.at(message.timestamp),
+                                          parts_.options.frame_size_max, frame);
+  if (written != SendVerdict::queued) return written;
+  return send_with_credit(link, frame);
+}
+
+/// Takes the credit, and gives it back if the link does not take the frame.
+SendVerdict Router::send_with_credit(Link& link, const transport::EncodedFrame& frame) {
+  const SendCredit::Amount amount{frame.bytes.size(), frame.count};
+  link.credit()->take_anyway(amount);
+  try {
+    const SendVerdict verdict = link.send_accepted(frame);
+    if (!is_under_way(verdict)) link.credit()->give_back(amount);
+    return verdict;
+  } catch (...) {
+    link.credit()->give_back(amount);
+    throw;
+  }
+}
+
+/// Takes a place among the parked for a message that has none; if it is not to be kept, it leaves its place here.
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
-  if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
-  if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
   const std::size_t size = message.size();
-  const bool has_room = target->parked.size() < parts_.options.parked_messages_max &&
-                        size <= parts_.options.parked_bytes_max - parked_bytes_;
-  if (!has_room) return refuse(*target, NoPeer::too_many);
+  const bool had_place = std::exchange(message.has_place, true);
+  if (!had_place && !parts_.targets.parking().take(*target, size)) return refuse(*target, NoPeer::too_many);
+  LeaveUnlessParked place(parts_.targets.parking(), *target, size);
+  if (is_closed_) return SendVerdict::shut_down;
+  if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
   // What may run out of memory comes before what is to be kept: the message is parked by all of this, or by nothing. A
   // name that waits with no message is forgotten by the patrol.
   if (target->parked.empty()) {
@@ -108,8 +171,8 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   }
   ask_for(*target);
   target->parked.push_back(std::move(message));
+  place.keep();
   ++parked_count_;
-  parked_bytes_ += size;
   return SendVerdict::queued;
 }
 
@@ -160,16 +223,18 @@ void Router::on_binding(std::string_view name, Peer* peer) {
 /// Makes the name lead to the peer, or nowhere if this throws.
 void Router::bind(const TargetPtr& target, Peer* peer) {
   target->route = {};
-  if (peer == nullptr) return target->publish({});
+  if (peer == nullptr) return target->publish({}, nullptr);
   try {
     Link& link = parts_.directory.link_of(*peer);
     target->route = Route(link);
     // What is parked goes first: only then may other threads encode for it by themselves.
     flush_parked(target);
-    if (target->prefix != link.prefix()) target->publish(link.prefix());
+    if (target->prefix != link.prefix() || target->credit != link.credit()) {
+      target->publish(link.prefix(), link.credit());
+    }
   } catch (const std::bad_alloc&) {
     target->route = {};
-    target->publish({});
+    target->publish({}, nullptr);
     throw;
   }
 }
@@ -179,9 +244,7 @@ void Router::flush_parked(const TargetPtr& target) {
   std::size_t count = 0;
   const auto send_all = [&] {
     for (; count < target->parked.size(); ++count) {
-      const ParkedMessage& message = target->parked[count];
-      EnvelopeSuffix suffix;
-      const SendVerdict verdict = send_along(target->route, message.outgoing(), suffix.at(message.timestamp));
+      const SendVerdict verdict = send_accepted(target->route.link(), target->parked[count]);
       if (is_under_way(verdict)) continue;
       add_owned(unresolved.accepted, 1);
       add_owned(unresolved.dropped_queue_full, 1);
@@ -209,7 +272,9 @@ std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters:
 void Router::forget_parked(const TargetPtr& target, std::size_t count) {
   parked_count_ -= count;
   const auto end = target->parked.begin() + static_cast<std::ptrdiff_t>(count);
-  for (auto message = target->parked.begin(); message != end; ++message) parked_bytes_ -= message->size();
+  for (auto message = target->parked.begin(); message != end; ++message) {
+    parts_.targets.parking().leave(*target, message->size());
+  }
   target->parked.erase(target->parked.begin(), end);
   if (target->parked.empty()) waiting_.erase(target->name);
 }

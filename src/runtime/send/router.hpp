@@ -3,7 +3,9 @@
 // Loop thread only.
 //   1. Messages of one thread to one name leave in the order of their sends, resolved or not.
 //   2. What is not resolved is parked, within bounds, and the PMD is asked once for all that wait.
-//   3. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
+//   3. What other threads send has credit of its peer, or its place among the parked, before it comes here: there is
+//      room for all of it.
+//   4. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
 // Use: SendVerdict verdict = router.send(target, OutgoingMessage(json));
 #pragma once
 
@@ -50,9 +52,11 @@ class Router {
   explicit Router(RouterParts parts);
 
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
-  /// Messages encoded elsewhere, when the target's version was `version`.
-  void send_encoded(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
-  /// A message from a thread that found the target unresolved.
+  /// Messages encoded elsewhere, when the target's version was `version`, which have that credit.
+  void send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
+                    const transport::EncodedRun& run);
+  /// A message from a thread that found the target unresolved, with its place among the parked unless the name was
+  /// known.
   void send_parked(const TargetPtr& target, ParkedMessage message);
 
   /// `name` means that peer from now on; null: nobody.
@@ -75,8 +79,11 @@ class Router {
   SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
   SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                            std::string_view suffix);
+  SendVerdict send_accepted(Link& link, const ParkedMessage& message);
+  static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
   Traffic& traffic_of(const TargetState& target);
-  void send_one_by_one(const TargetPtr& target, std::uint64_t version, const transport::EncodedRun& run);
+  void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
+                       const transport::EncodedRun& run);
   SendVerdict park(const TargetPtr& target, ParkedMessage message);
   void flush_parked(const TargetPtr& target);
   std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
@@ -93,7 +100,6 @@ class Router {
       waiting_;  // those with parked messages, by name: in an order that is the same in each run
   bool is_closed_ = false;
   std::size_t parked_count_ = 0;
-  std::size_t parked_bytes_ = 0;
   base::Timer patrol_timer_;  // drops what has waited too long
 };
 

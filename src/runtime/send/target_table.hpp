@@ -1,12 +1,16 @@
 // The names that this node sends to: what each resolves to, and what waits for its answer.
 //
 //     name ──▶ TargetState ──▶ Route           (loop thread)
-//                   └── prefix, version        (any thread: what an envelope to it begins with)
+//                   └── prefix, credit, version   (any thread: what an envelope to it begins with, and the room that
+//                                              the queue to its peer has)
 //
 //   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
-//   2. `version` rises whenever `prefix` changes, after it has.
+//   2. `version` rises whenever `prefix` or `credit` changes, after it has.
 //   3. At most `targets_max` names. At the bound those that nobody holds are forgotten; if all are held, more are
 //   refused.
+//   4. What is parked, or on its way to be, has taken its place with ParkingRoom::take(), on the thread that sent it.
+//   It
+//      leaves it once.
 // Use: std::shared_ptr<TargetState> state = table.of("pong");
 #pragma once
 
@@ -20,6 +24,7 @@
 
 #include "base/string_map.hpp"
 #include "base/time.hpp"
+#include "runtime/peers/send_credit.hpp"
 #include "runtime/send/outgoing_message.hpp"
 #include "runtime/send/route.hpp"
 
@@ -33,8 +38,10 @@ struct TargetState {
 
   // Any thread.
   std::atomic<std::uint64_t> version{1};
-  std::mutex mutex;    // held to change or copy `prefix`, which is rare
-  std::string prefix;  // empty: the loop writes the envelope, once the name leads somewhere
+  std::mutex mutex;                             // held to change or copy `prefix`, which is rare
+  std::string prefix;                           // empty: the loop writes the envelope, once the name leads somewhere
+  std::shared_ptr<SendCredit> credit;           // of the peer, when there is a prefix
+  std::atomic<std::uint32_t> parking_taken{0};  // of ParkingRoom: messages
 
   // Loop thread.
   Route route;
@@ -46,11 +53,49 @@ struct TargetState {
 
   /// Publishes the beginning of envelopes to this name; empty: other threads hand over the payload alone. Loop thread
   /// only.
-  void publish(std::string_view new_prefix) {
+  void publish(std::string_view new_prefix, std::shared_ptr<SendCredit> new_credit) {
     const std::scoped_lock lock(mutex);
     prefix = new_prefix;
+    credit.swap(new_credit);
     version.fetch_add(1, std::memory_order_release);  // pairs with the acquire of those that cache the prefix
   }
+};
+
+/// How much may be parked, of each name and in all. Any thread.
+class ParkingRoom {
+ public:
+  struct Limits {
+    std::uint32_t messages_max = UINT32_MAX;  ///< of one name
+    std::size_t bytes_max = SIZE_MAX;         ///< of all names
+  };
+
+  /// Before anybody takes from it.
+  void set_limits(Limits limits) { limits_ = limits; }
+
+  /// A place for one message to that name; false, and nothing taken, when there is none.
+  bool take(TargetState& target, std::size_t bytes) {
+    if (!raise(target.parking_taken, 1U, limits_.messages_max)) return false;
+    if (raise(bytes_, bytes, limits_.bytes_max)) return true;
+    target.parking_taken.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  void leave(TargetState& target, std::size_t bytes) {
+    target.parking_taken.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  template <class Number>
+  static bool raise(std::atomic<Number>& taken, Number amount, Number max) {
+    Number before = taken.load(std::memory_order_relaxed);
+    do {
+      if (amount > max || before > max - amount) return false;
+    } while (!taken.compare_exchange_weak(before, before + amount, std::memory_order_relaxed));
+    return true;
+  }
+
+  Limits limits_;
+  std::atomic<std::size_t> bytes_{0};
 };
 
 class TargetTable {
@@ -63,12 +108,14 @@ class TargetTable {
   std::shared_ptr<TargetState> of(std::string_view name);
   /// Null when nobody has sent to that name. Any thread.
   std::shared_ptr<TargetState> find(std::string_view name) const;
+  [[nodiscard]] ParkingRoom& parking() { return parking_; }
 
  private:
   const std::size_t targets_max_;
   const std::uint64_t instance_;
   mutable std::mutex mutex_;
   base::StringMap<std::shared_ptr<TargetState>> by_name_;
+  ParkingRoom parking_;
 };
 
 }  // namespace distflow::runtime

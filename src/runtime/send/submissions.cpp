@@ -1,0 +1,88 @@
+#include "runtime/send/submissions.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace distflow::runtime {
+namespace {
+
+/// The least that its frame takes.
+std::size_t least_size(const OutgoingMessage& message) {
+  return message.is_written_in_place() ? 0 : message.text().size();
+}
+
+}  // namespace
+
+Submissions::Outcome Submissions::submit(const TargetPtr& target, const PublishedCopy& copy,
+                                         const OutgoingMessage& message, base::WallMs now) {
+  if (target->version.load(std::memory_order_acquire) != copy.version) {  // pairs with TargetState::publish()
+    const std::scoped_lock lock(target->mutex);
+    copy.prefix = target->prefix;
+    copy.credit = target->credit;
+    copy.version = target->version.load(std::memory_order_relaxed);
+  }
+  ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(lanes_);
+  if (lane == nullptr) return {SendVerdict::out_of_memory};
+  if (copy.prefix.empty()) return submit_parked(*lane, target, message, now);
+  // Before a frame is encoded in vain.
+  if (!copy.credit->seems_to_have({least_size(message), 1})) return {SendVerdict::queue_full};
+  // Sent by what writes another message in place: it needs a place of its own.
+  std::optional<transport::OutBuffer> nested;
+  if (!lane->out.is_open()) lane->prepare();
+  transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*chunks_) : lane->out;
+  transport::EncodedFrame frame;
+  const SendVerdict written = write_frame(out, copy.prefix, message, lane->suffix.at(now), frame_size_max_, frame);
+  if (written != SendVerdict::queued) return {written};
+  const SendCredit::Amount amount{frame.bytes.size(), 1};
+  ThreadLane::Added added = ThreadLane::Added::full;
+  if (copy.credit->take(amount)) {
+    added = lane->add(target, copy.version, copy.credit, frame);
+    if (added == ThreadLane::Added::full) copy.credit->give_back(amount);
+  }
+  if (added == ThreadLane::Added::full) out.take_back(frame);
+  return outcome_of(added);
+}
+
+Submissions::Outcome Submissions::submit_parked(ThreadLane& lane, const TargetPtr& target,
+                                                const OutgoingMessage& message, base::WallMs now) {
+  ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = now};
+  const SendVerdict copied = copy_message(message, frame_size_max_, parked);
+  if (copied != SendVerdict::queued) return {copied};
+  const std::size_t size = parked.size();
+  const bool has_place = parked.has_place = targets_.parking().take(*target, size);
+  // What goes to a node that is there does not wait: the loop has not seen yet that it is sent to.
+  if (!has_place && !knows_(target->name)) return {SendVerdict::unresolved};
+  const ThreadLane::Added added = lane.add_parked(target, std::move(parked));
+  if (added == ThreadLane::Added::full && has_place) targets_.parking().leave(*target, size);
+  return outcome_of(added);
+}
+
+Submissions::Outcome Submissions::outcome_of(ThreadLane::Added added) {
+  if (added == ThreadLane::Added::full) return {SendVerdict::queue_full};
+  return {SendVerdict::queued, added == ThreadLane::Added::announced};
+}
+
+bool Submissions::drain(Router* router) {
+  return lanes_->drain(kMessagesPerTurn, [&](FrameBatch& run, const transport::EncodedRun& frames) {
+    drained_ += frames.count;
+    if (router == nullptr) {
+      discard(run, frames);
+    } else if (run.parked) {
+      router->send_parked(run.target, std::move(*run.parked));
+    } else {
+      router->send_encoded(run.target, run.version, run.credit, frames);
+    }
+  });
+}
+
+/// Its room goes back: who waits for it is to find it.
+void Submissions::discard(const FrameBatch& run, const transport::EncodedRun& frames) {
+  discarded_ += frames.count;
+  if (run.parked) {
+    if (run.parked->has_place) targets_.parking().leave(*run.target, run.parked->size());
+  } else {
+    run.credit->give_back({frames.bytes.size(), frames.count});
+  }
+}
+
+}  // namespace distflow::runtime
