@@ -98,9 +98,11 @@ struct NodeOptions {
   /// I/O thread leave together at its end.
   bool write_at_once = false;
 
-  std::uint32_t frame_size_max = 16u << 20;              ///< bytes of a message on the wire, both ways
-  std::size_t send_bytes_max = std::size_t{64} << 20;    ///< bytes queued for one peer
-  std::uint32_t send_messages_max = 1u << 20;            ///< messages queued for one peer
+  std::uint32_t frame_size_max = 16u << 20;  ///< bytes of a message on the wire, both ways
+  /// Bytes and messages under way to one peer, from all threads together: accepted, and not with the system yet. A
+  /// bound beyond 32 GiB or 2^27 messages is as these. What has waited for the peer's name may come on top of it once.
+  std::size_t send_bytes_max = std::size_t{64} << 20;
+  std::uint32_t send_messages_max = 1u << 20;
   std::uint32_t parked_messages_max = 1024;              ///< messages that wait for one name to be resolved
   std::size_t parked_bytes_max = std::size_t{64} << 20;  ///< bytes of messages that wait for any name
   /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.

@@ -21,7 +21,7 @@ struct SendStats {
   std::uint64_t dropped_connection_lost = 0;  ///< lost with a connection that broke
   std::uint64_t dropped_peer_left = 0;        ///< the peer left before they could be sent
   std::uint64_t dropped_unresolved = 0;       ///< the PMD knows no such node
-  std::uint64_t dropped_queue_full = 0;       ///< accepted on another thread; the peer's queue was full
+  std::uint64_t dropped_queue_full = 0;       ///< accepted, and then no memory to queue it; never for want of room
   std::uint64_t dropped_shutdown = 0;         ///< discarded by shutdown()
 
   [[nodiscard]] std::uint64_t dropped() const {

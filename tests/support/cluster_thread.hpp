@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,7 +17,10 @@ namespace distflow::test {
 
 class ClusterThread {
  public:
-  explicit ClusterThread(NodeOptions peer) : peer_(cluster_.add_node(std::move(peer))) {
+  /// `handler`, if there is one, gets the peer's messages, on that thread.
+  explicit ClusterThread(NodeOptions peer, std::function<void(const Message&)> handler = {})
+      : peer_(cluster_.add_node(std::move(peer))) {
+    if (handler) peer_->delivery().set_message_handler(std::move(handler));
     thread_ = std::thread([this] {
       while (!is_over_) cluster_.reactor().turn(base::kNever);
     });
