@@ -19,6 +19,7 @@
 #include "pmd/server/server.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
+#include "runtime/send/submissions.hpp"
 #include "tests/sim/ledger.hpp"
 
 namespace distflow::test {
@@ -181,19 +182,22 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
         witness_(witness),
         number_(number),
         place_(place),
-        targets_(options.targets_max) {
+        targets_(options.targets_max),
+        submissions_(targets_, runtime::Submissions::KnowsName::to<&NodeMember::knows>(*this), out_chunks_,
+                     options.send_bytes_max, options.frame_size_max) {
     runtime::NodeObserver& self = *this;
     runtime::PmdStarter& starter = *this;
     registry_ = std::make_unique<runtime::PmdRegistry>(
         runtime::PmdRegistryParts{.reactor = reactor_, .blocks = blocks_, .log = log_, .starter = &starter}, options);
     node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,
-                                                               .out_chunks = out_chunks_,
+                                                               .out_chunks = *out_chunks_,
                                                                .blocks = blocks_,
                                                                .receive_chunks = receive_chunks_,
                                                                .log = log_,
                                                                .targets = targets_,
                                                                .registry = *registry_},
                                             options, self);
+    reactor_.set_inbox(base::Delegate<bool()>::to<&NodeMember::drain_submissions>(*this));
     read_messages(true);
     hear_of_peers();
     node_->start();
@@ -217,7 +221,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   [[nodiscard]] std::size_t place() const { return place_; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool is_alive() const { return state_ <= State::running && !process_.is_severed(); }
-  [[nodiscard]] const base::ChunkPool& out_chunks() const { return out_chunks_; }
+  [[nodiscard]] const base::ChunkPool& out_chunks() const { return *out_chunks_; }
   [[nodiscard]] const base::ChunkPool& blocks() const { return blocks_; }
 
   void read_messages(bool reads) {
@@ -249,6 +253,29 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     const SendVerdict verdict = node_->send(targets_.of(name), runtime::OutgoingMessage(json));
     if (is_under_way(verdict)) ++accepted_count;
     return verdict;
+  }
+
+  /// The same as a thread of the application's does that is not the loop's.
+  SendVerdict send_from_other_thread(const std::string& name, std::string_view json) {
+    if (state_ != State::running) return SendVerdict::shut_down;
+    std::string prefix;
+    std::shared_ptr<runtime::SendCredit> credit;
+    std::uint64_t version = 0;
+    const auto outcome = submissions_.submit(targets_.of(name), {version, prefix, credit},
+                                             runtime::OutgoingMessage(json), reactor_.wall_ms());
+    if (outcome.is_announced) reactor_.notify();
+    touch();
+    if (outcome.verdict == SendVerdict::queued) ++accepted_count, ++submitted_count_;
+    return outcome.verdict;
+  }
+  /// Accepted from other threads, and not seen by the loop yet.
+  [[nodiscard]] std::uint64_t submitted_count() const { return submitted_count_ - submissions_.drained_count(); }
+  /// As the node's host does at its end.
+  void discard_submissions() {
+    runtime::Submissions::leave();
+    while (submissions_.drain(nullptr)) {
+    }
+    note_discarded();
   }
 
   void begin_shutdown(base::Duration deadline) {
@@ -292,6 +319,15 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   void start_pmd(NodeWitness::OnPmdStart on_outcome) override {
     if (!process_.is_severed()) witness_.on_pmd_wanted(*this, std::move(on_outcome));
   }
+  [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
+  bool drain_submissions() {
+    const bool has_more = submissions_.drain(node_->is_closing() ? nullptr : &node_->router());
+    note_discarded();
+    return has_more;
+  }
+  void note_discarded() {
+    if (const std::uint64_t count = submissions_.take_discarded(); count > 0) node_->router().note_discarded(count);
+  }
   void begin_end() override { node_->begin_shutdown(base::Duration::zero()); }
   [[nodiscard]] bool has_ended() const override { return state_ == State::closed; }
 
@@ -300,9 +336,12 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   const std::size_t place_;
   State state_ = State::starting;
   bool is_reading_ = true;
-  base::ChunkPool out_chunks_{{.chunk_size = 16 * 1024, .chunk_count_max = 16}};
+  std::shared_ptr<base::ChunkPool> out_chunks_ =
+      std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 16 * 1024, .chunk_count_max = 16});
   base::ChunkPool blocks_{{.chunk_size = 4 * 1024, .chunk_count_max = 16}};
   runtime::TargetTable targets_;
+  runtime::Submissions submissions_;
+  std::uint64_t submitted_count_ = 0;
   std::unique_ptr<runtime::PmdRegistry> registry_;
   std::unique_ptr<runtime::Node> node_;
 };

@@ -315,7 +315,9 @@ void World::check_message(const NodeMember& node, const Message& message, const 
   const Origin& self = origins_[node.number()];
   if (message.from != origin.node_id) return fail(node.label() + " has a message of " + sender + " from somebody else");
   // Where names lie, only the nodeId says whose a message is.
-  const bool is_name_true = reading.name == self.node_id || reading.name == "n" + std::to_string(node.place());
+  std::string_view name = reading.name;
+  if (name.ends_with(kOfAnotherThread)) name.remove_suffix(kOfAnotherThread.size());
+  const bool is_name_true = name == self.node_id || name == "n" + std::to_string(node.place());
   if (message.to != self.node_id || (!is_name_true && !is_on(Fault::lying_pmd) && !is_on(Fault::lying_client))) {
     return fail(node.label() + " has a message of " + sender + " to " + std::string(reading.name));
   }

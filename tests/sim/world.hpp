@@ -110,6 +110,7 @@ class World final : private NodeWitness {
   void send_some(NodeMember& node);
   /// Whether the node accepted it.
   bool send_one(NodeMember& node, const std::string& name, std::size_t size);
+  void send_one_from_other_thread(NodeMember& node, const std::string& name, std::size_t size);
   [[nodiscard]] std::string some_name();
   NodeMember* some_node();
   SimMember* some_member();
@@ -149,7 +150,8 @@ class World final : private NodeWitness {
   [[nodiscard]] std::uint64_t total_turns();
   void shut_all_down();
 
-  static constexpr base::Duration kProbeInterval = base::milliseconds(200);  // from one node's to the next one's
+  static constexpr base::Duration kProbeInterval = base::milliseconds(200);   // from one node's to the next one's
+  static constexpr std::string_view kOfAnotherThread = " of another thread";  // in the name of its flow
 
   const WorldOptions options_;
   base::Random random_;

@@ -69,10 +69,13 @@ void World::check_registry() {
 /// The law of conservation, as it holds between any two turns.
 void World::check_law(NodeMember& node) {
   const NodeStats stats = node.stats();
-  if (node.accepted_count != stats.sent.accepted + stats.parked_messages) {
+  if (node.accepted_count != stats.sent.accepted + stats.parked_messages + node.submitted_count()) {
     fail(node.label() + " accepted " + std::to_string(node.accepted_count) + " messages, and counts " +
-         std::to_string(stats.sent.accepted) + " and " + std::to_string(stats.parked_messages) + " parked");
+         std::to_string(stats.sent.accepted) + " and " + std::to_string(stats.parked_messages) + " parked, " +
+         std::to_string(node.submitted_count()) + " on their way");
   }
+  // The verdict's promise: only the loss of the peer, the name or the node loses what was accepted.
+  if (stats.sent.dropped_queue_full > 0) fail(node.label() + " dropped for want of room what it had accepted");
   if (stats.received.handled != node.handled_count) fail(node.label() + " counts other messages than it handled");
   if (stats.received.received !=
       stats.received.handled + stats.mailbox_size + stats.received.conflated + stats.received.dropped()) {
@@ -128,6 +131,7 @@ void World::check_pairs() {
 void World::check_end(NodeMember& node) {
   node.release_chunks();
   node->delivery().discard();  // as the node's host does at its end
+  node.discard_submissions();
   check_counters(node);
   check_resources(node);
 }

@@ -123,6 +123,12 @@ void World::send_some(NodeMember& node) {
     for (std::uint64_t i = 30 + random_.uniform(70); i > 0; --i) send_one(node, name, random_.uniform(300));
     return;
   }
+  // A burst of another thread is as long as a queue, now and then: what comes behind it is told that there is no room.
+  if (random_.chance(0.3)) {
+    const std::uint64_t burst = random_.chance(0.2) ? 1 + random_.uniform(300) : 1 + random_.uniform(10);
+    for (std::uint64_t i = 0; i < burst; ++i) send_one_from_other_thread(node, name, random_.uniform(300));
+    return;
+  }
   const std::uint64_t count = random_.chance(0.1) ? 1 + random_.uniform(60) : 1 + random_.uniform(4);
   for (std::uint64_t i = 0; i < count; ++i) {
     send_one(node, name, random_.chance(0.03) ? random_.uniform(30'000) : random_.uniform(300));
@@ -133,6 +139,12 @@ bool World::send_one(NodeMember& node, const std::string& name, std::size_t size
   const bool is_accepted = is_under_way(node.send(name, ledger_.write(node.number(), name, size)));
   if (is_accepted) ++outcome_.sent;
   return is_accepted;
+}
+
+/// In a flow of its own: between threads there is no order.
+void World::send_one_from_other_thread(NodeMember& node, const std::string& name, std::size_t size) {
+  const std::string message = ledger_.write(node.number(), std::string(name).append(kOfAnotherThread), size);
+  if (is_under_way(node.send_from_other_thread(name, message))) ++outcome_.sent;
 }
 
 /// An alias or a nodeId; now and then of nobody.
