@@ -67,6 +67,7 @@ class Parser {
     add_nodes();
     add_listen();
     add_send();
+    add_command(app_, Command::doctor, "doctor", "Look for what may keep nodes from working, and say what to do");
     add_start();
     add_command(pmd_, Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
     add_command(pmd_, Command::list, "list", "List the registered nodes");

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "cli/doctor/doctor.hpp"
+#include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
 #include "cli/send.hpp"
 #include "cli/watch.hpp"
@@ -26,6 +28,11 @@ Report show_nodes(const Arguments& arguments, BlockingClient& client) {
   Result<Nodes> nodes = client.list();
   if (!nodes) return report_error(arguments, nodes.error());
   return report_nodes(arguments, std::move(*nodes), io::system_wall_ms(), Screen::of_standard_output());
+}
+
+Report run_doctor(const Arguments& arguments) {
+  RealSystem system(arguments.host, arguments.port);
+  return examine(arguments, system, Screen::of_standard_output());
 }
 
 Report list(const Arguments& arguments, BlockingClient& client) {
@@ -97,6 +104,7 @@ Report run_command(const Arguments& arguments) {
       return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output()) : ask(arguments, show_nodes);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
+    case Command::doctor: return run_doctor(arguments);
     case Command::start: return start(arguments);
     case Command::status: return ask(arguments, show_status);
     case Command::list: return ask(arguments, list);
