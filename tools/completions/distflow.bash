@@ -1,0 +1,36 @@
+# Completion of distflow's commands and options for bash: source it, or install it as
+# share/bash-completion/completions/distflow. Names of nodes are not completed: they are text of strangers, and bash
+# expands the words that it completes. A test holds it to what `distflow --help` says.
+
+_distflow() {
+  local word=${COMP_WORDS[COMP_CWORD]} command='' choices='' i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      pmd | version | nodes | listen | send | doctor) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
+      start | status | list | resolve | kill) [ "$command" != pmd ] || command="pmd ${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --log-level)
+      mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$word")
+      return
+      ;;
+    --host | --port | --ttl | --idle-exit | --limit | --after | --as | --count | --timeout)
+      COMPREPLY=()
+      return
+      ;;
+  esac
+  case $command in
+    '') choices='pmd version nodes listen send doctor --help --version' ;;
+    pmd) choices='start status list resolve kill --help' ;;
+    version) choices='--help' ;;
+    nodes) choices='--help --host --port --json --limit --after --watch' ;;
+    listen) choices='--help --host --port --as --count' ;;
+    send) choices='--help --host --port --json --timeout' ;;
+    'pmd start') choices='--help --host --port --ttl --idle-exit --log-level' ;;
+    'pmd kill') choices='--help --host --port --json --force' ;;
+    *) choices='--help --host --port --json' ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+complete -F _distflow distflow
