@@ -41,19 +41,22 @@ enum class Errc {
 };
 
 /// The category of Errc. Its messages say what happened and, where there is a remedy, what to do.
-const std::error_category& error_category() noexcept;
+DISTFLOW_API const std::error_category& error_category() noexcept;
 
-std::error_code make_error_code(Errc errc) noexcept;
+/// The code of `errc` in error_category().
+DISTFLOW_API std::error_code make_error_code(Errc errc) noexcept;
 
 /// An error: `code` is its kind; `doing` (a static string, never null) names the action that failed.
 struct Error {
-  std::error_code code;
-  const char* doing = "";
+  std::error_code code;    ///< of Errc's category, or a system's errno in std::generic_category()
+  const char* doing = "";  ///< what was being done, as in "connecting"
 
   /// "<doing>: <message of code>".
-  [[nodiscard]] std::string message() const;
+  [[nodiscard]] DISTFLOW_API std::string message() const;
 
+  /// Errors are equal when their codes are, whatever was being done.
   friend bool operator==(const Error& a, const Error& b) { return a.code == b.code; }
+  /// Whether the error is that one of distflow's own.
   friend bool operator==(const Error& a, Errc b) { return a.code == make_error_code(b); }
 };
 
@@ -64,15 +67,19 @@ struct Error {
 struct StartError : Error {
   std::string detail{};  ///< for example "PMD at 127.0.0.1:4369"; empty where there is nothing to add
 
+  /// No error: a code of zero.
   StartError() = default;
+  /// `error` with what it was about.
   // NOLINTNEXTLINE(google-explicit-constructor): any error can be why something did not start
   StartError(Error error, std::string about = {}) : Error(error), detail(std::move(about)) {}
 
   /// "<doing>: <message of code> (<detail>)". Names that others have chosen are escaped as by printable().
-  [[nodiscard]] std::string message() const;
+  [[nodiscard]] DISTFLOW_API std::string message() const;
 };
 
 }  // namespace distflow
 
+/// @cond
 template <>
 struct std::is_error_code_enum<distflow::Errc> : std::true_type {};
+/// @endcond

@@ -37,13 +37,13 @@ inline constexpr std::size_t kJsonTextSizeMax = std::size_t{128} << 20;
 namespace detail {
 
 /// JSON by the grammar, of bounded depth, whose strings have a form in UTF-8.
-[[nodiscard]] bool is_decodable_json(std::string_view text) noexcept;
+[[nodiscard]] DISTFLOW_API bool is_decodable_json(std::string_view text) noexcept;
 
 /// The double of a number of valid grammar; false when it is out of the range of double.
-[[nodiscard]] bool to_double(std::string_view number, double& value);
+[[nodiscard]] DISTFLOW_API bool to_double(std::string_view number, double& value);
 
 /// Whether a number of valid grammar, which is known to be out of the range of double, is near zero, not huge.
-[[nodiscard]] bool is_near_zero(std::string_view number) noexcept;
+[[nodiscard]] DISTFLOW_API bool is_near_zero(std::string_view number) noexcept;
 
 // NOLINTBEGIN(readability-identifier-naming): the names that rapidjson calls.
 

@@ -30,11 +30,11 @@ struct Message {
 
 /// A message that owns its text.
 struct KeptMessage {
-  std::string from;
-  std::string to;
-  std::string payload;
-  bool has_payload = true;
-  std::int64_t timestamp = 0;
+  std::string from;            ///< the sender's nodeId
+  std::string to;              ///< this node's nodeId
+  std::string payload;         ///< one JSON value as text; empty when the sender left it out
+  bool has_payload = true;     ///< as in Message
+  std::int64_t timestamp = 0;  ///< in ms since the Unix epoch, by the sender's clock
 };
 
 inline KeptMessage Message::keep() const {
@@ -47,14 +47,15 @@ inline KeptMessage Message::keep() const {
 
 /// A node as the registry knows it.
 struct PeerInfo {
-  std::string node_id;
-  std::string alias;  ///< empty for a node without one
-  std::string host;
-  std::uint16_t port = 0;
+  std::string node_id;              ///< its name for its life; at most 256 bytes
+  std::string alias;                ///< empty for a node without one
+  std::string host;                 ///< the address that others connect to
+  std::uint16_t port = 0;           ///< its TCP port
   std::int64_t last_heartbeat = 0;  ///< ms since the Unix epoch, by the PMD's clock
   /// Its NodeOptions::meta: at most 32 entries of 256 bytes. Untrusted text, like all names: see printable().
   std::map<std::string, std::string> meta{};
 
+  /// Whether every field is equal.
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
 };
 

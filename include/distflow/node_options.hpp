@@ -24,10 +24,11 @@ enum class Overflow {
   block,        ///< stops reading from the connection that brings more: TCP makes the sender wait
 };
 
+/// How much waits for a handler, and what happens to what comes beyond.
 struct MailboxLimits {
   std::uint32_t max_size = 1000;                  ///< messages, at least 1
   std::size_t bytes_max = std::size_t{64} << 20;  ///< bytes of messages; a single larger one is dropped
-  Overflow overflow = Overflow::drop_newest;
+  Overflow overflow = Overflow::drop_newest;      ///< what a full mailbox does
 };
 
 /// Gives a message's key: a part of its payload or its sender's nodeId. Any other view, and an empty one, is no key.
@@ -51,8 +52,15 @@ enum class Threading {
   caller,
 };
 
-enum class LogVerbosity { error, warn, info, debug };
+/// The least serious lines that the log has; each has those before it, too.
+enum class LogVerbosity {
+  error,  ///< what the node cannot mend by itself
+  warn,   ///< what somebody should look at
+  info,   ///< what happens seldom: start, registration, end
+  debug,  ///< connections, and each further drop
+};
 
+/// All options of NodeRuntime::start(). One outside its range: Errc::invalid_option, which names it.
 struct NodeOptions {
   std::string alias{};  ///< the name others find it by; empty for none; at most 256 bytes
 
@@ -70,6 +78,7 @@ struct NodeOptions {
 
   std::string host = "127.0.0.1";  ///< the numeric address to listen on
   std::uint16_t port = 0;          ///< 0: the system chooses
+
   /// The address given to others; empty: `host`.
   std::string advertised_host{};
   /// Free text about this node for others (PeerInfo::meta), at most 32 entries of 256 bytes.
@@ -105,6 +114,7 @@ struct NodeOptions {
   std::uint32_t send_messages_max = 1u << 20;
   std::uint32_t parked_messages_max = 1024;              ///< messages that wait for one name to be resolved
   std::size_t parked_bytes_max = std::size_t{64} << 20;  ///< bytes of messages that wait for any name
+
   /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.
   std::size_t incomplete_bytes_max = std::size_t{256} << 20;
   std::uint32_t connections_max = 16384;  ///< connections from others
@@ -125,7 +135,7 @@ struct NodeOptions {
   std::chrono::microseconds spin = kSpinMeasured;
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
-  LogVerbosity log = LogVerbosity::warn;
+  LogVerbosity log = LogVerbosity::warn;  ///< what goes to the standard error
 };
 
 }  // namespace distflow

@@ -53,7 +53,8 @@ namespace runtime {
 class NodeHost;
 }
 
-class NodeRuntime {
+/// This process as a node: a handle, whose copies share the one node of the process.
+class DISTFLOW_API NodeRuntime {
  public:
   /// Starts the node, and a PMD if none answers. Returns when the node is registered.
   /// Errors: alias_in_use, registration_refused, pmd_unreachable, pmd_silent, pmd_not_found, pmd_not_started,
@@ -65,8 +66,11 @@ class NodeRuntime {
 
   /// Sends one JSON value to an alias or a nodeId. The grammar of `json` is checked. Never blocks.
   SendVerdict send(std::string_view target, std::string_view json);
+  /// The same with text that the caller vouches for: its grammar is not checked.
   SendVerdict send(std::string_view target, RawJson json);
+  /// The same to a name whose resolution is kept.
   SendVerdict send(Target& target, std::string_view json);
+  /// Both: a kept resolution, and text that the caller vouches for.
   SendVerdict send(Target& target, RawJson json);
 
   /// Sends the payload that `write(PayloadWriter&)` writes in place. It must be one JSON value: as with raw_json(), its
@@ -104,10 +108,13 @@ class NodeRuntime {
   /// not have it, so that only a caller that asks pays for the look-up. Any thread, handlers too; never waits.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
+  /// 16 hexadecimal digits, chosen at random by start().
   [[nodiscard]] const std::string& node_id() const;
+  /// NodeOptions::alias; empty for a node without one.
   [[nodiscard]] const std::string& alias() const;
   /// The port that this node listens on.
   [[nodiscard]] std::uint16_t port() const;
+  /// Every counter and depth at one moment. Any thread; zeros after a fork, and for want of memory.
   [[nodiscard]] NodeStats stats() const;
 
   /// Threading::caller only: does the work that is due, or waits up to `timeout` for some and does that. After a
@@ -116,6 +123,7 @@ class NodeRuntime {
   /// Threading::caller only: a descriptor that is readable when poll() has work. Timers do not make it readable: call
   /// poll() after poll_within() at the latest. -1 otherwise.
   [[nodiscard]] int fd() const;
+  /// Threading::caller only: how long poll() may be left uncalled, in ms, rounded up; max() when nothing is timed.
   [[nodiscard]] std::chrono::milliseconds poll_within() const;
 
   /// Sends the queued messages and unregisters, for at most `deadline`. Then it ends the node, which takes at most two
@@ -123,6 +131,7 @@ class NodeRuntime {
   /// incomplete when shutdown() is called inside, when a handler still runs at the end of that time, or, with
   /// Threading::caller on another thread, when no thread polls.
   Result<ShutdownReport> shutdown(std::chrono::milliseconds deadline = std::chrono::seconds(5));
+  /// False once the node has ended, or has begun to, and in a forked child.
   [[nodiscard]] bool is_running() const;
 
  private:

@@ -22,39 +22,54 @@ class Result;
 template <class F, class E>
 concept OtherError = std::is_base_of_v<Error, F> && !std::is_same_v<F, E> && std::is_convertible_v<F, E>;
 
+/// A value of type T, or why there is none.
 template <class T, class E>
 class [[nodiscard]] Result {
  public:
+  /// A success.
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  /// A failure.
   Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  /// A failure, from an error that says more than E does.
   template <OtherError<E> F>
   Result(F error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  /// The same outcome, with less said of an error.
   template <OtherError<E> F>
   Result(Result<T, F> other)  // NOLINT(google-explicit-constructor)
       : state_(other ? State(std::in_place_index<0>, *std::move(other))
                      : State(std::in_place_index<1>, other.error())) {}
 
+  /// Whether it is a success.
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  /// The same as has_value().
   explicit operator bool() const noexcept { return has_value(); }
 
+  /// The value. Stops the process when there is none, as all that follow do.
   [[nodiscard]] T& value() & { return checked(); }
+  /// The value, to be read.
   [[nodiscard]] const T& value() const& { return const_cast<Result*>(this)->checked(); }
   /// By value, unlike std::expected: a range-for over the value of a temporary is safe.
   [[nodiscard]] T value() && { return std::move(checked()); }
 
+  /// The same as value().
   T& operator*() & { return checked(); }
+  /// The same as value().
   const T& operator*() const& { return const_cast<Result*>(this)->checked(); }
+  /// The same as value(), moved out.
   T operator*() && { return std::move(checked()); }
+  /// A member of the value.
   T* operator->() { return &checked(); }
+  /// A member of the value, to be read.
   const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
 
-  /// Stops the process when there is a value.
+  /// Why there is no value. Stops the process when there is one.
   [[nodiscard]] const E& error() const {
     const E* error = std::get_if<1>(&state_);
     if (error == nullptr) std::abort();
     return *error;
   }
 
+  /// The value, or `fallback` converted to T.
   template <class U>
   [[nodiscard]] T value_or(U&& fallback) const& {
     return has_value() ? **this : static_cast<T>(std::forward<U>(fallback));
@@ -72,22 +87,29 @@ class [[nodiscard]] Result {
   State state_;
 };
 
+/// Success, which has no value, or why there is none.
 template <class E>
 class [[nodiscard]] Result<void, E> {
  public:
+  /// A success.
   Result() = default;
+  /// A failure.
   Result(E error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  /// A failure, from an error that says more than E does.
   template <OtherError<E> F>
   Result(F error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  /// The same outcome, with less said of an error.
   template <OtherError<E> F>
   Result(const Result<void, F>& other) {  // NOLINT(google-explicit-constructor)
     if (!other) *this = Result(other.error());
   }
 
+  /// Whether it is a success.
   [[nodiscard]] bool has_value() const noexcept { return !failed_; }
+  /// The same as has_value().
   explicit operator bool() const noexcept { return has_value(); }
 
-  /// Stops the process when there is no error.
+  /// Why it failed. Stops the process when it did not.
   [[nodiscard]] const E& error() const {
     if (!failed_) std::abort();
     return error_;

@@ -34,17 +34,18 @@ enum class SendVerdict : std::uint8_t {
   forked,          ///< refused: this process is a fork of the node's
 };
 
+/// Whether the message leaves, or has left.
 [[nodiscard]] constexpr bool is_under_way(SendVerdict verdict) {
   return verdict == SendVerdict::written || verdict == SendVerdict::queued;
 }
 
 /// The verdict's name, as in the enumeration.
-[[nodiscard]] const char* to_string(SendVerdict verdict);
+[[nodiscard]] DISTFLOW_API const char* to_string(SendVerdict verdict);
 
 /// JSON text that is sent unchecked: the caller guarantees that it is one JSON value. A receiver refuses any
 /// other text.
 struct RawJson {
-  std::string_view text;
+  std::string_view text;  ///< one JSON value; must live for the call that sends it
 };
 
 /// Marks `text` as known to be one JSON value, so that its grammar is not checked.
@@ -62,6 +63,7 @@ class PayloadWriter {
   /// Adds the first `size` bytes at reserve()'s pointer to the payload.
   void commit(std::size_t size) { cursor_ += size; }
 
+  /// Writes `bytes`; nothing when memory is exhausted.
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
     if (char* out = reserve(bytes.size())) {
@@ -69,6 +71,7 @@ class PayloadWriter {
       commit(bytes.size());
     }
   }
+  /// Writes one byte; nothing when memory is exhausted.
   void push_back(char c) {
     if (char* out = reserve(1)) {
       *out = c;
@@ -79,6 +82,7 @@ class PayloadWriter {
   void refuse() { is_refused_ = true; }
 
  protected:
+  /// @cond
   using Grow = void (*)(PayloadWriter& writer, std::size_t size);
   explicit PayloadWriter(Grow how_to_grow) : grow_(how_to_grow) {}
   ~PayloadWriter() = default;
@@ -86,6 +90,7 @@ class PayloadWriter {
   char* cursor_ = nullptr;
   char* end_ = nullptr;
   bool is_refused_ = false;
+  /// @endcond
 
  private:
   char* grow(std::size_t size) {
@@ -103,6 +108,7 @@ struct TargetState;
 /// A name and its resolution, for a loop that sends to it often. NodeRuntime::target() makes one.
 class Target {
  public:
+  /// The alias or nodeId that it was made for; empty when there was no memory for it.
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:

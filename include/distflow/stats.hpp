@@ -14,6 +14,7 @@
 
 namespace distflow {
 
+/// What became of messages that were sent, in messages.
 struct SendStats {
   std::uint64_t accepted = 0;                 ///< verdict written or queued
   std::uint64_t written = 0;                  ///< handed to the operating system
@@ -24,12 +25,14 @@ struct SendStats {
   std::uint64_t dropped_queue_full = 0;       ///< accepted, and then no memory to queue it; never for want of room
   std::uint64_t dropped_shutdown = 0;         ///< discarded by shutdown()
 
+  /// All that were accepted and then dropped.
   [[nodiscard]] std::uint64_t dropped() const {
     return dropped_unreachable + dropped_connection_lost + dropped_peer_left + dropped_unresolved + dropped_queue_full +
            dropped_shutdown;
   }
 };
 
+/// What became of messages that came, in messages.
 struct ReceiveStats {
   std::uint64_t received = 0;
   std::uint64_t handled = 0;
@@ -38,22 +41,25 @@ struct ReceiveStats {
   std::uint64_t dropped_shutdown = 0;
   std::uint64_t conflated = 0;  ///< replaced by a newer one of the same key; not among dropped()
 
+  /// All that came and were then dropped.
   [[nodiscard]] std::uint64_t dropped() const {
     return dropped_mailbox_newest + dropped_mailbox_oldest + dropped_shutdown;
   }
 };
 
+/// The messages to and from one peer.
 struct PeerStats {
   /// "(others)": all peers beyond the 4096 that are counted one by one. "(unresolved)": messages to no known peer.
   std::string node_id;
-  SendStats sent;
-  ReceiveStats received;
+  SendStats sent;         ///< to it
+  ReceiveStats received;  ///< from it
 };
 
+/// What NodeRuntime::stats() gives.
 struct NodeStats {
-  SendStats sent;         ///< all peers together
-  ReceiveStats received;  ///< all peers together
-  std::vector<PeerStats> peers;
+  SendStats sent;                ///< all peers together
+  ReceiveStats received;         ///< all peers together
+  std::vector<PeerStats> peers;  ///< one by one
 
   std::uint64_t refused_queue_full = 0;      ///< sends whose verdict was queue_full
   std::uint64_t refused_unresolved = 0;      ///< sends whose verdict was unresolved

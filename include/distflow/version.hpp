@@ -19,6 +19,13 @@
 #define DISTFLOW_VERSION_MINOR 1
 #define DISTFLOW_VERSION_PATCH 0
 
+/// What the shared library exports: every public function that is not inline, and nothing else.
+#if defined(__GNUC__)
+#define DISTFLOW_API __attribute__((visibility("default")))
+#else
+#define DISTFLOW_API
+#endif
+
 #define DISTFLOW_DETAIL_TEXT(number) #number
 #define DISTFLOW_DETAIL_VERSION(a, b, c) DISTFLOW_DETAIL_TEXT(a) "." DISTFLOW_DETAIL_TEXT(b) "." DISTFLOW_DETAIL_TEXT(c)
 // NOLINTEND(readability-identifier-naming)
@@ -29,6 +36,9 @@ namespace distflow {
 inline constexpr std::string_view kVersion =
     DISTFLOW_DETAIL_VERSION(DISTFLOW_VERSION_MAJOR, DISTFLOW_VERSION_MINOR, DISTFLOW_VERSION_PATCH);
 
+// Default visibility for the types, too: a program that is compiled with hidden visibility would otherwise look for the
+// anchor in itself.
+#pragma GCC visibility push(default)
 namespace abi {
 
 // NOLINTBEGIN(readability-identifier-naming): the names are for the reader of a linker's message.
@@ -71,11 +81,11 @@ const char this_way::anchor;
 // NOLINTBEGIN(readability-identifier-naming): as above
 #if defined(__has_attribute)
 #if __has_attribute(retain)
-#define DISTFLOW_DETAIL_RETAIN __attribute__((used, retain))
+#define DISTFLOW_DETAIL_RETAIN __attribute__((used, retain, visibility("hidden")))
 #endif
 #endif
 #if !defined(DISTFLOW_DETAIL_RETAIN)
-#define DISTFLOW_DETAIL_RETAIN __attribute__((used))
+#define DISTFLOW_DETAIL_RETAIN __attribute__((used, visibility("hidden")))
 #endif
 // NOLINTEND(readability-identifier-naming)
 
@@ -84,4 +94,5 @@ const char this_way::anchor;
 DISTFLOW_DETAIL_RETAIN inline const char* const kRequired = &this_way::anchor;
 
 }  // namespace abi
+#pragma GCC visibility pop
 }  // namespace distflow
