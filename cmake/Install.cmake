@@ -1,30 +1,47 @@
-# What `cmake --install` lays down: the archive, the public headers, the programs, and the packages by which
+# What `cmake --install` lays down: the libraries, the public headers, the programs, and the packages by which
 # find_package(distflow) and pkg-config find them.
+#
+# Three components, as packages have them: runtime (the shared library), dev (what compiling needs), tools (programs).
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/distflow")
 
-install(TARGETS distflow EXPORT distflow-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/distflow" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-# The daemon is exported, too: distflow_deploy_pmd() copies it.
-install(TARGETS distflow-pmd EXPORT distflow-targets RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-install(TARGETS distflow-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS distflow EXPORT distflow-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
+if(DISTFLOW_SHARED)
+  install(TARGETS distflow-shared EXPORT distflow-targets
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev)
+endif()
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/distflow" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
+  FILES_MATCHING PATTERN "*.hpp")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT dev)
+# The daemon is exported, too: distflow_deploy_pmd() copies it. By a file of its own, which may be missing with it.
+install(TARGETS distflow-pmd EXPORT distflow-pmd-targets RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+install(TARGETS distflow-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+install(EXPORT distflow-pmd-targets NAMESPACE distflow:: DESTINATION "${package_folder}" COMPONENT tools)
+file(GLOB man_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.1")
+foreach(page ${man_pages})
+  install(FILES "${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+endforeach()
 
 # Behind the archive, which it changes.
 set(archive_name "${CMAKE_STATIC_LIBRARY_PREFIX}distflow${CMAKE_STATIC_LIBRARY_SUFFIX}")
 set(object_name "installed_pmd.cpp${CMAKE_CXX_OUTPUT_EXTENSION}")  # as the build has called it in the archive
 configure_file("${PROJECT_SOURCE_DIR}/cmake/InstalledPmd.cmake.in" "${PROJECT_BINARY_DIR}/InstalledPmd.cmake" @ONLY)
-install(SCRIPT "${PROJECT_BINARY_DIR}/InstalledPmd.cmake")
+install(SCRIPT "${PROJECT_BINARY_DIR}/InstalledPmd.cmake" COMPONENT dev)
 
-install(EXPORT distflow-targets NAMESPACE distflow:: DESTINATION "${package_folder}")
+install(EXPORT distflow-targets NAMESPACE distflow:: DESTINATION "${package_folder}" COMPONENT dev)
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/distflow-config.cmake.in" "${PROJECT_BINARY_DIR}/distflow-config.cmake"
   INSTALL_DESTINATION "${package_folder}")
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/distflow-config-version.cmake" COMPATIBILITY SameMinorVersion)
+# As the shared library's name: before 1.0 each minor release may change the ABI.
+set(compatibility SameMajorVersion)
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(compatibility SameMinorVersion)
+endif()
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/distflow-config-version.cmake" COMPATIBILITY ${compatibility})
 install(FILES "${PROJECT_BINARY_DIR}/distflow-config.cmake" "${PROJECT_BINARY_DIR}/distflow-config-version.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/DeployPmd.cmake"
-  DESTINATION "${package_folder}")
+  DESTINATION "${package_folder}" COMPONENT dev)
 
 # pkg-config. What a C++ compiler adds by itself is asked for by --static alone, for programs that another one links.
 set(pc_folder "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
@@ -42,5 +59,11 @@ if(TARGET df_uring)
   endif()
   string(PREPEND PC_NEEDS "-luring ")
 endif()
+# A shared library brings what it needs. An archive does not, so that without one it is asked for in any case.
+set(PC_SHARED_NEEDS " ${PC_NEEDS}")
+if(DISTFLOW_SHARED)
+  set(PC_SHARED_NEEDS "")
+  string(PREPEND PC_PRIVATE_NEEDS "${PC_NEEDS} ")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/distflow.pc.in" "${PROJECT_BINARY_DIR}/distflow.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/distflow.pc" DESTINATION "${pc_folder}")
+install(FILES "${PROJECT_BINARY_DIR}/distflow.pc" DESTINATION "${pc_folder}" COMPONENT dev)

@@ -3,6 +3,6 @@
 
 namespace distflow::pmd {
 
-const char* const kInstalledPmd = DISTFLOW_INSTALLED_PMD;
+const char* installed_pmd() { return DISTFLOW_INSTALLED_PMD; }
 
 }  // namespace distflow::pmd

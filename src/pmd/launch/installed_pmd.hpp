@@ -1,11 +1,14 @@
 // Where distflow-pmd was installed together with this library.
 //
-// A constant; any thread. `cmake --install` compiles installed_pmd.cpp anew for the prefix that it is given.
+// Any thread. The archive has installed_pmd.cpp, which `cmake --install` compiles anew for the prefix that it is given.
+// The shared library has installed_pmd_shared.cpp instead: it looks from where it lies itself, and may be moved with
+// its daemon.
 #pragma once
 
 namespace distflow::pmd {
 
-/// The path of distflow-pmd; empty where none was said when the library was built.
-extern const char* const kInstalledPmd;
+/// The path of distflow-pmd; empty where none was said when the library was built. Never null; lives as long as the
+/// library does.
+const char* installed_pmd();
 
 }  // namespace distflow::pmd

@@ -136,7 +136,7 @@ Result<std::string> find_pmd_program(base::Rights rights) {
     return absolute_text(named);
   }
   if (const fs::path beside = beside_this_executable(); is_program(beside)) return absolute_text(beside);
-  if (is_program(kInstalledPmd)) return std::string(kInstalledPmd);
+  if (const char* installed = installed_pmd(); is_program(installed)) return std::string(installed);
   if (const fs::path found = on_the_path(); !found.empty()) return absolute_text(found);
   return Error{Errc::pmd_not_found, kFinding};
 }
@@ -150,7 +150,7 @@ std::string places_of_pmd_program(base::Rights rights) {
   const fs::path beside = beside_this_executable();
   std::string places = beside.empty() ? "beside the executable, whose path is not known" : beside.string();
   if (rights == base::Rights::raised) return places;
-  if (*kInstalledPmd != '\0') places += ", " + std::string(kInstalledPmd);
+  if (const std::string installed = installed_pmd(); !installed.empty()) places += ", " + installed;
   const char* path = base::environment("PATH");
   const std::string_view folders = path == nullptr ? "" : path;
   places += ", and in the PATH " + std::string(folders.substr(0, path_shown_max));
