@@ -16,6 +16,7 @@
 #include "base/log.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/socket_activation.hpp"
 #include "io/backend_choice.hpp"
 #include "io/resolver.hpp"
 #include "pmd/client/client_blocking.hpp"
@@ -157,6 +158,12 @@ Result<void> start_in_time(io::Reactor& reactor, pmd::Server& server, const pmd:
 
 int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const Error& error) {
   const pmd::ServerOptions& options = arguments.server;
+  if (options.listener) {
+    std::fprintf(stderr,
+                 "distflow-pmd: descriptor %d, of LISTEN_FDS, cannot be taken over as a listening TCP socket: %s\n",
+                 *options.listener, error.message().c_str());
+    return kExitNotStarted;
+  }
   if (!is_port_in_use(error)) {
     std::fprintf(stderr, "distflow-pmd: cannot listen at %s port %u: %s\n", options.host.c_str(), options.port,
                  error.message().c_str());
@@ -177,8 +184,15 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
   return kExitNotStarted;
 }
 
-int run(const PmdArguments& arguments) {
+int run(PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
+  const Activation activation = take_activation(::getpid());
+  if (!activation.warning.empty()) log.write(base::LogLevel::warn, "%s", activation.warning.c_str());
+  if (!activation.error.empty()) {
+    std::fprintf(stderr, "distflow-pmd: %s\n", activation.error.c_str());
+    return kExitNotStarted;
+  }
+  arguments.server.listener = activation.descriptor;
   pmd::raise_soft_limits();  // each connection takes a descriptor
   log.write(base::LogLevel::debug, "descriptors: at most %ld", ::sysconf(_SC_OPEN_MAX));
   base::ChunkPool chunks({});

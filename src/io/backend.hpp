@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 #include <distflow/result.hpp>
 
@@ -72,6 +73,12 @@ class Backend {
 
   /// A listener bound to `address`; port 0 lets the system choose (ask local_address()).
   virtual Result<Handle> listen(const Address& address, const ListenOptions& options) = 0;
+  /// A listener that somebody else has opened, as a service manager does: a descriptor of this process. It is the
+  /// backend's from then on. An error says what it is instead of a listening TCP socket; then it stays the caller's.
+  virtual Result<Handle> take_over_listener(int descriptor, const ListenOptions& options) {
+    static_cast<void>(descriptor), static_cast<void>(options);
+    return Error{std::make_error_code(std::errc::function_not_supported), "taking over a listening socket"};
+  }
   virtual Result<Address> local_address(Handle handle) = 0;
 
   /// A stream under way to `address`; it may be closed while it still is.

@@ -24,12 +24,24 @@ Result<void> Listener::open(const io::Address& address) {
   DF_ASSERT(!is_open());
   const Result<io::Handle> handle = reactor_.backend().listen(address, options_.socket);
   if (!handle) return handle.error();
-  handle_ = *handle;
+  begin(*handle, address);
+  return {};
+}
+
+Result<void> Listener::take_over(int descriptor) {
+  DF_ASSERT(!is_open());
+  const Result<io::Handle> handle = reactor_.backend().take_over_listener(descriptor, options_.socket);
+  if (!handle) return handle.error();
+  begin(*handle, {});
+  return {};
+}
+
+void Listener::begin(io::Handle handle, const io::Address& asked) {
+  handle_ = handle;
   is_closing_ = false;
   const Result<io::Address> bound = reactor_.backend().local_address(handle_);
-  address_ = bound ? *bound : address;
+  address_ = bound ? *bound : asked;
   start_accept();
-  return {};
 }
 
 void Listener::start_accept() { reactor_.backend().accept(handle_, accept_op_); }

@@ -47,6 +47,8 @@ class Listener {
 
   /// Begins to listen. With port 0 the system chooses: address() tells.
   Result<void> open(const io::Address& address);
+  /// Begins to accept from a socket that somebody else has opened (io::Backend::take_over_listener).
+  Result<void> take_over(int descriptor);
   [[nodiscard]] const io::Address& address() const { return address_; }
 
   /// One of the connections given has been closed.
@@ -60,6 +62,7 @@ class Listener {
   [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
 
  private:
+  void begin(io::Handle handle, const io::Address& asked);
   void on_stream(io::Handle socket, const io::Address& peer);
   void shake_hands(io::Handle socket, const io::Address& peer);
   void hand_on(OpenStream stream, const io::Address& peer);

@@ -1,5 +1,6 @@
 #include "io/posix/socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -112,6 +113,29 @@ Result<int> open_listener(const Address& address, const ListenOptions& options) 
   if (::bind(fd, system.get(), system.size) != 0) return close_with_error(fd, "binding a listening socket");
   if (::listen(fd, static_cast<int>(options.backlog)) != 0) return close_with_error(fd, "listening");
   return fd;
+}
+
+Result<void> take_over_listener(int fd, const ListenOptions& options) {
+  constexpr const char* doing = "taking over a listening socket";
+  SocketAddress bound;
+  if (::getsockname(fd, bound.get(), &bound.size) != 0) return last_error(doing);  // EBADF, ENOTSOCK
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return last_error(doing);
+  const bool is_internet = bound.storage.ss_family == AF_INET || bound.storage.ss_family == AF_INET6;
+  if (!is_internet || type != SOCK_STREAM) return error_of(EPROTOTYPE, doing);
+  int listens = 0;
+  size = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error(doing);
+  if (listens == 0) return error_of(EINVAL, "taking over a socket that does not listen");
+
+  // Nothing of what follows fails for a socket that is one. Its opener may have a copy, which gets the first, too.
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (options.accepted.fast_loopback && from_system(bound).is_loopback()) platform::prefer_unpaced(fd);
+  open_owned([fd] { return fd; });
+  return {};
 }
 
 Result<int> open_connecting(const Address& address, const StreamOptions& options) {

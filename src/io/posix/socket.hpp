@@ -23,6 +23,9 @@ Error error_of(int errno_value, const char* doing) noexcept;
 bool would_block() noexcept;
 
 Result<int> open_listener(const Address& address, const ListenOptions& options);
+/// Makes `fd`, which somebody else has opened, like open_listener()'s. An error says what it is instead of a listening
+/// TCP socket; then it is left as it was.
+Result<void> take_over_listener(int fd, const ListenOptions& options);
 /// A socket whose connect has been started; its outcome is connect_outcome() once it is writable.
 Result<int> open_connecting(const Address& address, const StreamOptions& options);
 /// A socket that has connected to itself is refused.

@@ -32,6 +32,15 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     return fd ? adopt(*fd) : Result<Handle>(fd.error());
   }
 
+  Result<Handle> take_over_listener(int descriptor, const ListenOptions& options) override {
+    if constexpr (requires { system_.take_over_listener(descriptor, options); }) {
+      const Result<void> taken = system_.take_over_listener(descriptor, options);
+      return taken ? adopt(descriptor) : Result<Handle>(taken.error());
+    } else {
+      return Backend::take_over_listener(descriptor, options);
+    }
+  }
+
   Result<Address> local_address(Handle handle) override { return system_.local_address(this->slots_.at(handle).fd); }
 
   Result<Handle> connect(const Address& address, const StreamOptions& options, ConnectOp& op) override {

@@ -21,6 +21,9 @@ class System {
   static Result<int> open_listener(const Address& address, const ListenOptions& options) {
     return posix::open_listener(address, options);
   }
+  static Result<void> take_over_listener(int fd, const ListenOptions& options) {
+    return posix::take_over_listener(fd, options);
+  }
   static Result<int> open_connecting(const Address& address, const StreamOptions& options) {
     return posix::open_connecting(address, options);
   }

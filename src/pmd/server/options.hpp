@@ -17,7 +17,10 @@ namespace distflow::pmd {
 struct ServerOptions {
   std::string host = kDefaultHost;    ///< a numeric address; with the default, ::1 is listened at where there is one
   std::uint16_t port = kDefaultPort;  ///< 0: the system chooses
-  std::int64_t process_id = 0;        ///< told in the answer to hello
+  /// A listening socket of this process, by its descriptor, that a service manager has opened. It is taken over, and
+  /// `host` and `port` are not heeded.
+  std::optional<int> listener{};
+  std::int64_t process_id = 0;  ///< told in the answer to hello
   RegistryOptions registry;
 
   std::uint32_t frame_size_max = 64 * 1024;  ///< bytes of a request

@@ -51,18 +51,23 @@ Server::~Server() { DF_ASSERT(state_ == State::unstarted || state_ == State::fin
 
 Result<void> Server::start() {
   DF_ASSERT(state_ == State::unstarted);
-  const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
-  if (!address) return address.error();
-  if (Result<void> listening = listen(*address); !listening) return listening;
-  if (address->host() == kDefaultHost) {
+  if (options_.listener) {
+    if (Result<void> taken = take_over(*options_.listener); !taken) return taken;
+  } else {
+    const Result<io::Address> address = io::Address::parse(options_.host, options_.port);
+    if (!address) return address.error();
+    if (Result<void> listening = listen(*address); !listening) return listening;
+  }
+  const io::Address address = entrances_.front()->listener.address();
+  if (address.host() == kDefaultHost) {
     if (Result<void> listening = listen(io::Address::ipv6_loopback(port())); !listening) {
       log_.write(LogLevel::debug, "not listening at ::1: %s", listening.error().message().c_str());
     }
-  } else if (!address->is_loopback()) {
+  } else if (!address.is_loopback()) {
     log_.write(LogLevel::warn,
                "listening at %s, which other machines can reach: they can register nodes and read who is there, "
                "without any authentication",
-               entrances_.front()->listener.address().to_string().c_str());
+               address.to_string().c_str());
   }
   state_ = State::serving;
   watch_for_idleness();
@@ -80,9 +85,20 @@ std::uint64_t Server::accept_pauses() const {
 Result<void> Server::listen(const io::Address& address) {
   auto entrance = std::make_unique<Entrance>(*this);
   if (Result<void> opened = entrance->listener.open(address); !opened) return opened;
+  add(std::move(entrance));
+  return {};
+}
+
+Result<void> Server::take_over(int descriptor) {
+  auto entrance = std::make_unique<Entrance>(*this);
+  if (Result<void> taken = entrance->listener.take_over(descriptor); !taken) return taken;
+  add(std::move(entrance));
+  return {};
+}
+
+void Server::add(std::unique_ptr<Entrance> entrance) {
   entrances_.push_back(std::move(entrance));
   ++entrances_open_;
-  return {};
 }
 
 void Server::on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener) {

@@ -30,8 +30,9 @@ class Server final : private SessionHost {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Begins to listen. The system's EADDRINUSE when another has the port; Errc::invalid_address for a host that is no
-  /// numeric address. May be called again when it has failed.
+  /// Begins to listen, or takes over the listener of its options. The system's EADDRINUSE when another has the port;
+  /// Errc::invalid_address for a host that is no numeric address; for what cannot be taken over, an error of
+  /// io::Backend::take_over_listener(). May be called again when it has failed.
   Result<void> start();
   /// The port listened at.
   [[nodiscard]] std::uint16_t port() const;
@@ -51,6 +52,8 @@ class Server final : private SessionHost {
   struct Entrance;  // a listener, and the connections that came through it
 
   Result<void> listen(const io::Address& address);
+  Result<void> take_over(int descriptor);
+  void add(std::unique_ptr<Entrance> entrance);
   void on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener);
   void on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
