@@ -22,6 +22,7 @@ file(GLOB man_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.1")
 foreach(page ${man_pages})
   install(FILES "${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
 endforeach()
+include(SystemdUnits)
 
 # Behind the archive, which it changes.
 set(archive_name "${CMAKE_STATIC_LIBRARY_PREFIX}distflow${CMAKE_STATIC_LIBRARY_SUFFIX}")
@@ -67,3 +68,5 @@ if(DISTFLOW_SHARED)
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/distflow.pc.in" "${PROJECT_BINARY_DIR}/distflow.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/distflow.pc" DESTINATION "${pc_folder}" COMPONENT dev)
+
+include(Packages)
