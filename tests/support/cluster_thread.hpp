@@ -5,8 +5,8 @@
 //      others.send("self", "1", 3);
 #pragma once
 
-#include <atomic>
 #include <functional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,11 +19,10 @@ class ClusterThread {
  public:
   /// `handler`, if there is one, gets the peer's messages, on that thread.
   explicit ClusterThread(NodeOptions peer, std::function<void(const Message&)> handler = {})
-      : peer_(cluster_.add_node(std::move(peer))) {
-    if (handler) peer_->delivery().set_message_handler(std::move(handler));
-    thread_ = std::thread([this] {
-      while (!is_over_) cluster_.reactor().turn(base::kNever);
-    });
+      : thread_([this, peer = std::move(peer), handler = std::move(handler)]() mutable {
+          run(std::move(peer), std::move(handler));
+        }) {
+    is_ready_.acquire();
   }
   ~ClusterThread() {
     post([this] { is_over_ = true; });
@@ -32,21 +31,33 @@ class ClusterThread {
   ClusterThread(const ClusterThread&) = delete;
   ClusterThread& operator=(const ClusterThread&) = delete;
 
-  [[nodiscard]] std::uint16_t pmd_port() const { return cluster_.pmd_port(); }
+  [[nodiscard]] std::uint16_t pmd_port() const { return cluster_->pmd_port(); }
 
   /// The peer sends `count` messages, which leave together.
   void send(const std::string& to, const std::string& json, int count) {
     post([this, to, json, count] {
-      for (int i = 0; i < count; ++i) EXPECT_EQ(peer_.send(to, json), SendVerdict::queued);
+      for (int i = 0; i < count; ++i) EXPECT_EQ(peer_->send(to, json), SendVerdict::queued);
     });
   }
 
  private:
-  void post(std::function<void()> task) { EXPECT_TRUE(cluster_.reactor().post(std::move(task))); }
+  void post(std::function<void()> task) { EXPECT_TRUE(cluster_->reactor().post(std::move(task))); }
 
-  SocketCluster cluster_;
-  TestNode& peer_;
-  bool is_over_ = false;  // the thread's own, once it runs
+  /// All of the cluster's life is on this thread: some backends belong to the one that first turns them.
+  void run(NodeOptions peer, std::function<void(const Message&)> handler) {
+    SocketCluster cluster;
+    TestNode& node = cluster.add_node(std::move(peer));
+    if (handler) node->delivery().set_message_handler(std::move(handler));
+    cluster_ = &cluster;
+    peer_ = &node;
+    is_ready_.release();
+    while (!is_over_) cluster.reactor().turn(base::kNever);
+  }
+
+  SocketCluster* cluster_ = nullptr;
+  TestNode* peer_ = nullptr;
+  bool is_over_ = false;  // the thread's own
+  std::binary_semaphore is_ready_{0};
   std::thread thread_;
 };
 
