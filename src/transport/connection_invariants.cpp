@@ -26,7 +26,8 @@ const char* Connection::broken_invariant() const {
   if (!upgrade_) return nullptr;
   if (upgrade_->sends && (upgrade_->is_moving || upgrade_->last_chunk)) return "sending has moved, and has yet to";
   if (upgrade_->has_begun_recv && !upgrade_->receives) return "an upgrade receives before the last frame has come";
-  if (upgrade_->sent + upgrade_->dropped > 0 && !turn_end_.is_linked()) return "frames are sent, and nobody is told";
+  if (upgrade_->departed.sent + upgrade_->departed.dropped > 0 && !turn_end_.is_linked())
+    return "frames are sent, and nobody is told";
   return nullptr;
 }
 
