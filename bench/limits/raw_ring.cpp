@@ -87,7 +87,11 @@ class Reader {
       if (ring_.has_ended.load(std::memory_order_relaxed) != 0) return false;
       const std::uint64_t now = monotonic_ns();
       if (spin_until == 0) spin_until = now + static_cast<std::uint64_t>(std::chrono::nanoseconds(kSpin).count());
-      if (now >= spin_until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (now >= spin_until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      } else {
+        std::this_thread::yield();  // the other side may have this processor, too
+      }
     }
   }
 
