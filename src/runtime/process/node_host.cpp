@@ -9,8 +9,6 @@
 
 #include "io/clock.hpp"
 #include "io/scheduling.hpp"
-#include "pmd/launch/launcher.hpp"
-#include "pmd/launch/own_daemons.hpp"
 #include "runtime/node/check_options.hpp"
 #include "runtime/node/start_errors.hpp"
 #include "runtime/process/option_differences.hpp"
@@ -42,28 +40,12 @@ base::LogLevel to_level(LogVerbosity verbosity) {
   return base::LogLevel::warn;
 }
 
-Result<PmdStart> to_start(const Result<pmd::LaunchOutcome>& outcome) {
-  if (!outcome) return outcome.error();
-  return outcome->kind == pmd::LaunchOutcome::Kind::started ? PmdStart::started : PmdStart::already_running;
-}
-
 /// With a second thread the two may share a processor, and leave it to each other: that is no reason to sleep.
 io::ReactorOptions reactor_options(const NodeOptions& options) {
   if (options.spin != NodeOptions::kSpinMeasured) return {.spin = options.spin, .preemptions = &io::preemptions};
   return {.wake_cost = &io::wake_cost,
           .preemptions = &io::preemptions,
           .sleeps_if_shared = options.threading != Threading::dispatcher};
-}
-
-/// Makes a task of what `make` gives; false without memory.
-template <class Make>
-bool has_made(std::function<void()>& task, Make&& make) {
-  try {
-    task = make();
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
 }
 
 /// Bytes of chunks that large frames have lain in and that are kept for the next ones, each way: as much as waits for
@@ -82,6 +64,10 @@ NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
       out_chunks_(std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{
           .chunk_size = 256 * 1024, .chunk_count_max = 256, .large_bytes_kept_max = kLargeBytesKeptMax})),
       targets_(options.targets_max, instance_),
+      launcher_({.options = options_,
+                 .log = log_,
+                 .post = base::Delegate<void(std::function<void()>)>::to<&NodeHost::on_loop>(*this),
+                 .keep = base::Delegate<std::shared_ptr<const void>()>::to<&NodeHost::keep>(*this)}),
       submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), out_chunks_, options.send_bytes_max,
                    options.frame_size_max) {}
 
@@ -116,7 +102,7 @@ Result<void, StartError> NodeHost::open() {
   reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   NodeObserver& self = *this;
   registry_ = std::make_unique<PmdRegistry>(
-      PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = this}, options_);
+      PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = &launcher_}, options_);
   node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
                                            .out_chunks = *out_chunks_,
                                            .blocks = blocks_,
@@ -395,42 +381,6 @@ bool NodeHost::wait_until_over(base::Instant until) {
   std::unique_lock lock(mutex_);
   return condition_.wait_until(lock, until, [this] { return is_over_; });
 }
-
-void NodeHost::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
-  // Launching blocks for as long as the daemon takes to be ready: on a thread of its own, which keeps this alive.
-  const auto launch = [self = shared_from_this(), on_outcome] {
-    const Result<PmdStart> outcome = self->launch_pmd();
-    // This thread has time, and without the outcome no PMD would be started again.
-    std::function<void()> task;
-    while (!has_made(task, [&] { return [on_outcome, outcome] { on_outcome(outcome); }; })) {
-      std::this_thread::sleep_for(base::milliseconds(1));
-    }
-    self->on_loop(std::move(task));
-  };
-  try {
-    std::thread(launch).detach();
-  } catch (const std::system_error& error) {
-    on_loop([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
-  }
-}
-
-/// On the thread for that.
-Result<PmdStart> NodeHost::launch_pmd() const try {
-  pmd::LaunchOptions options;
-  options.host = options_.pmd_host;
-  options.port = options_.pmd_port;
-  options.idle_exit = options_.pmd_idle_exit;
-  const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd(options);
-  if (outcome && !outcome->kept_state.empty()) {
-    log_.write(base::LogLevel::info, "the PMD started has this process's %s: it may not be reset",
-               outcome->kept_state.c_str());
-  }
-  return to_start(outcome);
-} catch (const std::bad_alloc&) {
-  return Error{Errc::out_of_memory, "starting a PMD"};
-}
-
-void NodeHost::heed_ended_pmd() { pmd::reap_own_daemons(); }
 
 void NodeHost::on_last_handle() {
   if (is_forked()) return;

@@ -36,12 +36,13 @@
 #include "io/reactor.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
+#include "runtime/process/background_launcher.hpp"
 #include "runtime/process/process_lock.hpp"
 #include "runtime/send/submissions.hpp"
 
 namespace distflow::runtime {
 
-class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver, private PmdStarter {
+class NodeHost final : public std::enable_shared_from_this<NodeHost>, private NodeObserver {
   struct Private {};
 
  public:
@@ -106,9 +107,6 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   void on_started(Result<void, StartError> outcome) override;
   void on_closed(const ShutdownReport& report) override;
-  void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
-  void heed_ended_pmd() override;
-  [[nodiscard]] Result<PmdStart> launch_pmd() const;
 
   void run_loop();
   void end_loop();
@@ -128,6 +126,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }
   void on_loop(std::function<void()> task);
+  [[nodiscard]] std::shared_ptr<const void> keep() { return shared_from_this(); }
   void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
   void turn_as_owner(base::Instant until);
@@ -149,6 +148,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::string backend_name_;
   std::string fallback_reason_;
   TargetTable targets_;
+  BackgroundLauncher launcher_;
   std::unique_ptr<PmdRegistry> registry_;  // the node's
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;

@@ -1,0 +1,41 @@
+// Starts a PMD beside the loop, which must not wait for a daemon to be ready: on a thread of its own.
+//
+// start_pmd() and heed_ended_pmd(): the loop's thread.
+//   1. The outcome is posted to the loop, once, unless the loop has ended.
+//   2. The thread keeps what `keep` gives until it is done: what the parts refer to must live as long.
+// Use: BackgroundLauncher launcher({.options = options, .log = log, .post = ..., .keep = ...});
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <distflow/node_options.hpp>
+#include <distflow/result.hpp>
+
+#include "base/delegate.hpp"
+#include "base/log.hpp"
+#include "runtime/node/pmd_registry.hpp"
+
+namespace distflow::runtime {
+
+struct BackgroundLauncherParts {
+  const NodeOptions& options;
+  const base::Log& log;
+  base::Delegate<void(std::function<void()> task)> post;  ///< gives the loop a task; any thread
+  base::Delegate<std::shared_ptr<const void>()> keep;
+};
+
+class BackgroundLauncher final : public PmdStarter {
+ public:
+  explicit BackgroundLauncher(const BackgroundLauncherParts& parts) : parts_(parts) {}
+
+  void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) override;
+  void heed_ended_pmd() override;
+
+ private:
+  [[nodiscard]] Result<PmdStart> launch() const;
+
+  const BackgroundLauncherParts parts_;
+};
+
+}  // namespace distflow::runtime
