@@ -94,11 +94,11 @@ class Sender {
 
   /// False at the end. Of a longer line, kLineMax + 1 bytes.
   static bool read_line(std::streambuf& lines, std::string& line) {
-    constexpr auto kEnd = std::streambuf::traits_type::eof();
+    constexpr auto end = std::streambuf::traits_type::eof();
     line.clear();
     auto c = lines.sbumpc();
-    if (c == kEnd) return false;
-    for (; c != kEnd && c != '\n'; c = lines.sbumpc()) {
+    if (c == end) return false;
+    for (; c != end && c != '\n'; c = lines.sbumpc()) {
       if (line.size() <= kLineMax) line.push_back(static_cast<char>(c));
     }
     return true;
