@@ -52,6 +52,7 @@ struct PeerInfo {
   std::string host;                 ///< the address that others connect to
   std::uint16_t port = 0;           ///< its TCP port
   std::int64_t last_heartbeat = 0;  ///< ms since the Unix epoch, by the PMD's clock
+
   /// Its NodeOptions::meta: at most 32 entries of 256 bytes. Untrusted text, like all names: see printable().
   std::map<std::string, std::string> meta{};
 
@@ -62,7 +63,8 @@ struct PeerInfo {
 /// This node's registration with the PMD was lost, or is back. Without it no other node finds this one; nodes that know
 /// it already still exchange messages with it. The node registers again by itself, with backoff.
 struct RegistrationChange {
-  bool is_registered = false;
+  bool is_registered = false;  ///< true when it is back, false when it was lost
+
   /// Why it was lost: Errc::timed_out when the PMD got no heartbeat within the TTL, Errc::alias_in_use when another
   /// node has the alias, Errc::registration_refused when another node has the nodeId or the PMD refuses; else the error
   /// that ended the session with the PMD.

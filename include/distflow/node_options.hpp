@@ -68,6 +68,7 @@ struct NodeOptions {
   /// DISTFLOW_PMD_ADDR=HOST:PORT, else 127.0.0.1.
   std::string pmd_host{};
   std::uint16_t pmd_port = 0;  ///< 0: the port of DISTFLOW_PMD_ADDR, else 4369
+
   /// Start a PMD if none answers, and only if the PMD's host is this machine's loopback. The program distflow-pmd is
   /// the one that DISTFLOW_PMD names, else the one beside the executable, else the one that was installed with the
   /// library, else the one on the PATH. A set-user-ID program ignores the environment: it takes the one beside the
@@ -84,16 +85,18 @@ struct NodeOptions {
   /// Free text about this node for others (PeerInfo::meta), at most 32 entries of 256 bytes.
   std::map<std::string, std::string> meta{};
 
-  MailboxLimits mailbox{};
+  MailboxLimits mailbox{};  ///< bounds of what waits for a handler
+
   /// Of the messages that wait in the mailbox keep only the newest of each key, whoever sent them; what is replaced is
   /// counted as conflated. The order is that in which the keys came first. A message without a key is kept as any
   /// other, and the bounds of the mailbox hold for all. Messages wait with Threading::dispatcher; otherwise they are
   /// handled as they come, and only what comes before a handler is set waits. Example: options.conflate_by = "symbol";
   ConflateBy conflate_by{};
-  Threading threading = Threading::inlined;
+  Threading threading = Threading::inlined;  ///< where handlers run
 
-  std::chrono::milliseconds heartbeat_interval{30'000};
-  std::chrono::milliseconds ttl{60'000};  ///< how long the PMD keeps a node that is silent
+  std::chrono::milliseconds heartbeat_interval{30'000};  ///< how often the node sends the PMD a heartbeat
+  std::chrono::milliseconds ttl{60'000};                 ///< how long the PMD keeps a node that is silent
+
   /// How long start() may take. Until then it tries again to find a PMD or to start one. It fails earlier only for an
   /// error that no later attempt can change.
   std::chrono::milliseconds start_deadline{10'000};
@@ -108,16 +111,18 @@ struct NodeOptions {
   bool write_at_once = false;
 
   std::uint32_t frame_size_max = 16u << 20;  ///< bytes of a message on the wire, both ways
+
   /// Bytes and messages under way to one peer, from all threads together: accepted, and not with the system yet. A
   /// bound beyond 32 GiB or 2^27 messages is as these. What has waited for the peer's name may come on top of it once.
   std::size_t send_bytes_max = std::size_t{64} << 20;
-  std::uint32_t send_messages_max = 1u << 20;
+  std::uint32_t send_messages_max = 1u << 20;            ///< the same in messages
   std::uint32_t parked_messages_max = 1024;              ///< messages that wait for one name to be resolved
   std::size_t parked_bytes_max = std::size_t{64} << 20;  ///< bytes of messages that wait for any name
 
   /// Bytes of incomplete messages from others, in all; the connection that passes it is closed.
   std::size_t incomplete_bytes_max = std::size_t{256} << 20;
   std::uint32_t connections_max = 16384;  ///< connections from others
+
   /// How many connections to and from processes of the same user on this machine may go through shared memory. One
   /// moves there after 64 messages. Zero, or a system without such memory: none.
   std::uint32_t memory_connections_max = 16;
@@ -133,6 +138,7 @@ struct NodeOptions {
   /// kSpinMeasured: twice what a wake-up costs on this host, 20 to 250 µs, which the process's first node measures. A
   /// thread that shares its processor with the one that brings its work then sleeps.
   std::chrono::microseconds spin = kSpinMeasured;
+  /// For `spin`: measured on this host. No time that can be asked for.
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
   LogVerbosity log = LogVerbosity::warn;  ///< what goes to the standard error

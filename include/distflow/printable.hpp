@@ -16,6 +16,6 @@ namespace distflow {
 /// characters (C0, DEL, C1), line and paragraph separators, marks of text direction, and characters without width. A
 /// byte that is not UTF-8 becomes its value, as in `\xff`. A backslash stays as it is: the result is for people, and
 /// cannot be decoded. Throws std::bad_alloc when there is no memory.
-[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] DISTFLOW_API std::string printable(std::string_view text);
 
 }  // namespace distflow

@@ -34,12 +34,12 @@ struct SendStats {
 
 /// What became of messages that came, in messages.
 struct ReceiveStats {
-  std::uint64_t received = 0;
-  std::uint64_t handled = 0;
-  std::uint64_t dropped_mailbox_newest = 0;
-  std::uint64_t dropped_mailbox_oldest = 0;
-  std::uint64_t dropped_shutdown = 0;
-  std::uint64_t conflated = 0;  ///< replaced by a newer one of the same key; not among dropped()
+  std::uint64_t received = 0;                ///< taken from a connection, for this node
+  std::uint64_t handled = 0;                 ///< given to a handler
+  std::uint64_t dropped_mailbox_newest = 0;  ///< came when the mailbox was full
+  std::uint64_t dropped_mailbox_oldest = 0;  ///< had waited longest when the mailbox was full
+  std::uint64_t dropped_shutdown = 0;        ///< waited for a handler when the node ended
+  std::uint64_t conflated = 0;               ///< replaced by a newer one of the same key; not among dropped()
 
   /// All that came and were then dropped.
   [[nodiscard]] std::uint64_t dropped() const {
@@ -72,23 +72,23 @@ struct NodeStats {
   std::uint64_t events_out_of_memory = 0;    ///< events and timers dropped for lack of memory
   std::uint64_t frames_too_long = 0;         ///< connections closed: a frame announced more than frame_size_max
   std::uint64_t handler_exceptions = 0;      ///< handlers that threw
-  std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  ///< at connections_max
-  std::uint64_t accept_pauses = 0;        ///< times that accepting paused for lack of descriptors
-  std::uint64_t chunks_missing = 0;       ///< times that receiving paused for lack of memory
-  std::uint64_t wakes = 0;                ///< times that a thread woke the I/O thread
-  bool is_registered = false;             ///< with the PMD, as far as this node knows
-  std::uint64_t registrations_lost = 0;   ///< times that the registration was lost
-  std::uint64_t pmd_connections = 0;      ///< sessions with the PMD so far
-  std::uint64_t pmd_starts = 0;           ///< times that this node started a PMD
+  std::uint64_t connections_accepted = 0;    ///< from others
+  std::uint64_t connections_refused = 0;     ///< at connections_max
+  std::uint64_t accept_pauses = 0;           ///< times that accepting paused for lack of descriptors
+  std::uint64_t chunks_missing = 0;          ///< times that receiving paused for lack of memory
+  std::uint64_t wakes = 0;                   ///< times that a thread woke the I/O thread
+  bool is_registered = false;                ///< with the PMD, as far as this node knows
+  std::uint64_t registrations_lost = 0;      ///< times that the registration was lost
+  std::uint64_t pmd_connections = 0;         ///< sessions with the PMD so far
+  std::uint64_t pmd_starts = 0;              ///< times that this node started a PMD
 
-  std::size_t mailbox_size = 0;
-  std::size_t mailbox_bytes = 0;
-  std::size_t mailbox_high_water = 0;  ///< the most messages that have waited at once
-  std::size_t send_queue_messages = 0;
-  std::size_t parked_messages = 0;
-  std::size_t connections_in = 0;
-  std::size_t connections_out = 0;
+  std::size_t mailbox_size = 0;           ///< messages that wait for a handler
+  std::size_t mailbox_bytes = 0;          ///< bytes of these
+  std::size_t mailbox_high_water = 0;     ///< the most messages that have waited at once
+  std::size_t send_queue_messages = 0;    ///< messages that wait to be sent to known peers
+  std::size_t parked_messages = 0;        ///< messages that wait for their name to be resolved
+  std::size_t connections_in = 0;         ///< open, made by others
+  std::size_t connections_out = 0;        ///< open, made by this node
   std::size_t connections_shared = 0;     ///< of connections_in: those that this node sends on, too
   std::size_t connections_in_memory = 0;  ///< of both: those with shared memory
 
@@ -98,10 +98,10 @@ struct NodeStats {
 
 /// What shutdown() could not finish.
 struct ShutdownReport {
-  bool is_complete = false;      ///< false when a handler called it: the node ends after that returns
-  bool is_unregistered = false;  ///< the PMD confirmed
-  std::uint64_t discarded_outgoing = 0;
-  std::uint64_t discarded_incoming = 0;
+  bool is_complete = false;              ///< false when a handler called it: the node ends after that returns
+  bool is_unregistered = false;          ///< the PMD confirmed
+  std::uint64_t discarded_outgoing = 0;  ///< messages accepted and not sent
+  std::uint64_t discarded_incoming = 0;  ///< messages received and not handled
 };
 
 }  // namespace distflow

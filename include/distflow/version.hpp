@@ -89,7 +89,8 @@ const char this_way::anchor;
 #endif
 // NOLINTEND(readability-identifier-naming)
 
-/// Makes each program that includes this need the library's anchor: one pointer, which nothing reads.
+/// Makes each program that includes this need the library's anchor: one pointer, which nothing reads. It is hidden: a
+/// shared library that exported it could never be unloaded.
 // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): an address, which the linker knows
 DISTFLOW_DETAIL_RETAIN inline const char* const kRequired = &this_way::anchor;
 

@@ -37,6 +37,7 @@ class DistflowConan(ConanFile):
         self.requires("rapidjson/1.1.0", transitive_headers=True)
         self.requires("concurrentqueue/1.0.4", visible=False)
         self.requires("cli11/2.4.2", visible=False)
+        self.requires("fmt/9.1.0", visible=False)
 
     def validate(self):
         check_min_cppstd(self, 20)
