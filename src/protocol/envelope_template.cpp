@@ -9,6 +9,7 @@
 // The first form is known by its end, so that its value is all between that and the header. The second form is read
 // from the value on, and costs the first one nothing.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "protocol/byte_block.hpp"
@@ -22,6 +23,9 @@ constexpr char kFrom[] = R"({"from":")";
 constexpr char kTo[] = R"(","to":")";
 constexpr char kPayload[] = R"(","payload":)";
 constexpr char kTimestamp[] = R"(,"timestamp":)";
+constexpr char kAsk[] = R"(,"ask":)";
+constexpr char kMs[] = R"(,"ms":)";
+constexpr char kRe[] = R"(,"re":)";
 
 template <std::size_t kSize>
 constexpr std::size_t length(const char (&)[kSize]) {
@@ -35,6 +39,9 @@ constexpr std::ptrdiff_t kCommonTimeSize = 13;
 constexpr std::ptrdiff_t kTimeSizeMax = 18;  // digits that surely fit 64 bits
 constexpr std::size_t kCommonSuffixSize = length(kTimestamp) + kCommonTimeSize + length("}");
 constexpr char kCommonTail[] = R"(p":0000000000000)";  // the end of kTimestamp, and 13 digits: a block
+constexpr std::ptrdiff_t kAskIdSize = 16;
+/// That of a reply is the shortest.
+constexpr std::size_t kAskSuffixSizeMin = length(kTimestamp) + kCommonTimeSize + length(kRe) + kAskIdSize + length("}");
 constexpr std::size_t kCommonValueAt = kCommonToAt + kCommonIdSize + length(kPayload);
 
 /// Bytes that may be in an id here. Others end it, or are read by the general path only: backslashes, what is beyond
@@ -144,20 +151,43 @@ class Cursor {
   return read_common_digits(digits, timestamp);
 }
 
-/// Ids and times of any length, no payload, or an extension.
+/// Ids and times of any length, or no payload.
 [[gnu::noinline]] bool decode_with_loops(const char* p, const char* end, Envelope& envelope) noexcept {
   if (p == end || end[-1] != '}') return false;
   Cursor cursor(p, end - 1);
-  bool has_payload = true;
-  if (static_cast<std::size_t>(end - p) > kCommonValueAt + kCommonSuffixSize && read_common_header(p, envelope)) {
-    cursor = Cursor(p + kCommonValueAt, end - 1);
-  } else {
-    if (!cursor.take(kFrom) || !cursor.take_id(envelope.from)) return false;
-    if (!cursor.take(kTo) || !cursor.take_id(envelope.to)) return false;
-    has_payload = cursor.take(kPayload);
-    if (!has_payload && !cursor.take("\"")) return false;
-  }
+  if (!cursor.take(kFrom) || !cursor.take_id(envelope.from)) return false;
+  if (!cursor.take(kTo) || !cursor.take_id(envelope.to)) return false;
+  const bool has_payload = cursor.take(kPayload);
+  if (!has_payload && !cursor.take("\"")) return false;
   return cursor.take_rest(envelope, has_payload);
+}
+
+/// Which of 16 bytes are digits.
+[[gnu::always_inline]] inline Block16::Lanes digits_at(const char* p) noexcept {
+  constexpr char zeros[] = "0000000000000000";
+  return Block16(p).minus(Block16(zeros)).at_most(9);
+}
+
+/// Where the suffix of a request or of a reply with 16 digits begins, ,"timestamp":MS,"ask":ID,"ms":N} or
+/// ,"timestamp":MS,"re":ID} , in a frame that has the common header; null when there is none.
+[[gnu::always_inline]] inline const char* read_ask_suffix(const char* end, Envelope& envelope) noexcept {
+  const char* const close = end - 1;
+  const std::uint32_t others = ~digits_at(close - kAskIdSize).bits() & 0xFFFFU;
+  const char* members = nullptr;  // the comma before them
+  if (others == 0) {
+    members = close - kAskIdSize - length(kRe);
+    if (!is_at(members, kRe)) return nullptr;
+  } else {
+    const char* const ms = close - kAskIdSize + std::bit_width(others) - length(kMs);  // behind the last of them
+    members = ms - kAskIdSize - length(kAsk);
+    if (!is_at(ms, kMs) || ms + length(kMs) == close || !is_at(members, kAsk)) return nullptr;
+    if (!digits_at(ms - kAskIdSize).all()) return nullptr;
+  }
+  const char* const time = members - kCommonTimeSize;
+  const char* const suffix = time - length(kTimestamp);
+  if (*close != '}' || *time == '0' || !is_at(suffix, kTimestamp)) return nullptr;
+  envelope.extension = Extension({members + 1, static_cast<std::size_t>(close - members - 1)});
+  return read_common_digits(time, envelope.timestamp) ? suffix : nullptr;
 }
 
 constexpr std::size_t kPlainStringSizeMin = 2 + 32;
@@ -180,6 +210,21 @@ inline bool is_plain_string(const char* p, std::size_t size) noexcept {
   return detail::scan_any(begin, end) == end;
 }
 
+/// A frame that has the common header, and not the common suffix.
+[[gnu::noinline]] bool decode_extended(const char* begin, const char* end, Envelope& envelope) noexcept {
+  const char* const value = begin + kCommonValueAt;
+  if (static_cast<std::size_t>(end - value) > kAskSuffixSizeMin) {
+    const char* const suffix = read_ask_suffix(end, envelope);
+    if (suffix != nullptr && suffix > value) {
+      const auto size = static_cast<std::size_t>(suffix - value);
+      envelope.payload = {value, size};
+      return is_plain_string(value, size) || is_value(value, suffix);
+    }
+    envelope.extension.clear();
+  }
+  return end[-1] == '}' && Cursor(value, end - 1).take_rest(envelope, true);
+}
+
 }  // namespace
 
 // Nothing here needs a stack frame: what would is called last.
@@ -187,8 +232,8 @@ bool decode_template(std::string_view frame, Envelope& envelope) noexcept {
   const char* const begin = frame.data();
   const char* const end = begin + frame.size();
   envelope.extension.clear();
-  if (frame.size() > kCommonValueAt + kCommonSuffixSize && read_common_header(begin, envelope) &&
-      read_common_suffix(end - kCommonSuffixSize, envelope.timestamp)) {
+  if (frame.size() > kCommonValueAt + kCommonSuffixSize && read_common_header(begin, envelope)) {
+    if (!read_common_suffix(end - kCommonSuffixSize, envelope.timestamp)) return decode_extended(begin, end, envelope);
     const std::size_t size = frame.size() - kCommonValueAt - kCommonSuffixSize;
     envelope.payload = {begin + kCommonValueAt, size};
     if (is_plain_string(begin + kCommonValueAt, size)) return true;

@@ -60,8 +60,11 @@ void count(
   counted(work);
 }
 
-/// That of a request.
-constexpr std::string_view kExtension = R"("ask":17179869185,"ms":5000)";
+/// As many members as a request has, and none that the decoder knows.
+constexpr std::string_view kExtension = R"("key":17179869185,"ms":5000)";
+/// That of a request, and that of a reply.
+constexpr std::string_view kRequest = R"("ask":4503599627370497,"ms":5000)";
+constexpr std::string_view kReply = R"("re":4503599627370497)";
 
 void decode(const std::string& payload, std::string_view extension = {}) {
   const SampleFrames frames(payload, kMessages, extension);
@@ -278,6 +281,8 @@ const std::array kKernels{
     Kernel{"decode_string", [] { decode(string_payload()); }},
     Kernel{"decode_object", [] { decode(object_payload()); }},
     Kernel{"decode_extended", [] { decode(string_payload(), kExtension); }},
+    Kernel{"decode_request", [] { decode(string_payload(), kRequest); }},
+    Kernel{"decode_reply", [] { decode(string_payload(), kReply); }},
     Kernel{"cut_frames", cut_frames},
     Kernel{"encode", [] { encode(); }},
     Kernel{"encode_extended", [] { encode(kExtension); }},
