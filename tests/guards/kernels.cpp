@@ -121,7 +121,8 @@ void pass_mailbox() {
             .payload_size = 128,
             .text_size = 16 + 128,
             .from_size = 16,
-            .extension_size = 0});
+            .extension_size = 0,
+            .came_at_ms = 0});
   runtime::RingMailbox mailbox({.producers = base::Sharing::one});
   count([&] {
     for (std::size_t i = 0; i < kMessages / kRun; ++i) {

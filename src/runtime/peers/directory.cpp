@@ -39,13 +39,14 @@ Directory::~Directory() {
 Peer& Directory::upsert(const KnownNode& node) {
   const PeerInfo& info = node.info;
   Peer* const found = by_id_.find(info.node_id);
+  if (found != nullptr) found->takes_asks = node.takes_asks;
   Peer& peer = found == nullptr ? add(node) : *found;
   // Somebody else may have had the alias meanwhile, with nothing new about this peer.
   if (!peer.info.is(info) || (!info.alias.empty() && !leads_to(info.alias, peer))) change(peer, info);
   peer.is_suspect = false;
   peer.shares_connections = node.shares_connections;
   peer.shares_memory = node.shares_memory;
-  if (peer.link) peer.link->set_peer(node.shares_connections, node.shares_memory);
+  if (peer.link) peer.link->set_peer(node.shares_connections, node.shares_memory, node.takes_asks);
   return peer;
 }
 
@@ -66,6 +67,7 @@ Peer& Directory::add(const KnownNode& node) {
   const PeerInfo& info = node.info;
   auto added = std::make_unique<Peer>(info);
   added->is_self = info.node_id == options_.self;
+  added->takes_asks = node.takes_asks;  // those told of the peer below may ask it at once
   make_room(by_id_);
   if (!info.alias.empty()) make_room(by_alias_);
   Peer& peer = *added.release();  // nothing throws from here on
@@ -90,7 +92,7 @@ void Directory::make_link(Peer& peer) {
     if (link->node_id() == info.node_id) credit = link->credit();
   }
   peer.link = std::make_unique<Link>(parts_, traffic_.of(info.node_id), info, std::move(credit));
-  peer.link->set_peer(peer.shares_connections, peer.shares_memory);
+  peer.link->set_peer(peer.shares_connections, peer.shares_memory, peer.takes_asks);
 }
 
 void Directory::change(Peer& peer, const PeerInfo& info) {

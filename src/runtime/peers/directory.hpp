@@ -38,6 +38,7 @@ struct KnownNode {
   PeerInfo info;
   bool shares_connections = false;  ///< is of this node's user, and has the cap
   bool shares_memory = false;       ///< the same for memory
+  bool takes_asks = false;          ///< requests and replies
 };
 
 /// One node of the registry. Lives until it has left and its link has finished. A registry may have 100,000 of them, so
@@ -53,6 +54,7 @@ struct Peer : base::ListNode<Peer> {
   bool is_suspect = false;
   bool shares_connections = false;
   bool shares_memory = false;
+  bool takes_asks = false;
   std::shared_ptr<const void> memory_place{};  ///< held by each connection whose memory this peer has offered
 };
 

@@ -162,6 +162,12 @@ void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   const transport::DepartedFrames departed = connection_->drop_unopened();
   give_back(departed);
   traffic_.note_dropped(reason, departed.dropped, attempt);
+  if (way_ == connection_.get()) tell_dropped(departed.dropped, reason);
+}
+
+/// Of the present way, on which nothing has been handed over behind them.
+void Link::tell_dropped(std::uint32_t count, Counter SendCounters::*reason) {
+  if (count > 0 && parts_.on_dropped) parts_.on_dropped(*this, count, reason);
 }
 
 void Link::retire(Counter SendCounters::*reason) {
@@ -219,6 +225,7 @@ void Link::on_sent(Connection& connection, const transport::DepartedFrames& depa
   add_owned(traffic_.out.written, departed.sent);
   give_back(departed);
   if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
+  if (&connection == way_) tell_dropped(departed.dropped, drop_reason_);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);
 }

@@ -50,7 +50,8 @@ namespace distflow::runtime {
 
 /// What reads the messages that a peer sends on a link's own connection.
 struct LinkReader {
-  LinkReader(ReaderParts& shared, transport::Connection& connection) : reader(shared, connection, nullptr) {}
+  LinkReader(ReaderParts& shared, transport::Connection& connection, std::string_view node_id)
+      : reader(shared, connection, nullptr, node_id) {}
 
   MessageReader reader;
   io::DeferredTask end;  // for Reactor::destroy_later()
@@ -75,7 +76,9 @@ struct LinkParts {
   base::Delegate<void()> on_finished;
   std::size_t open_count = 0;     ///< connections that links have opened, of all links
   std::size_t carrier_count = 0;  ///< connections of peers that links send on
-  bool knows_owners = true;       ///< the system has not refused to say whose the other end of a connection is
+  /// Told of the last `count` messages that a link's way has taken and never handed over: they are dropped.
+  base::Delegate<void(Link& link, std::uint32_t count, Counter SendCounters::*reason)> on_dropped{};
+  bool knows_owners = true;  ///< the system has not refused to say whose the other end of a connection is
 };
 
 class Link final : private transport::ConnectionObserver {
@@ -107,11 +110,14 @@ class Link final : private transport::ConnectionObserver {
   void abort();
   [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }
 
-  /// What the registry has of the peer: whether it is of this user and shares connections, and whether it takes memory.
-  void set_peer(bool shares_connections, bool shares_memory) {
+  /// What the registry has of the peer: whether it is of this user and shares connections, whether it takes memory, and
+  /// whether requests and replies.
+  void set_peer(bool shares_connections, bool shares_memory, bool takes_asks) {
     shares_connections_ = shares_connections;
     shares_memory_ = shares_memory;
+    takes_asks_ = takes_asks;
   }
+  [[nodiscard]] bool takes_asks() const { return takes_asks_; }
 
   // One connection for both directions: link_sharing.cpp.
 
@@ -181,6 +187,7 @@ class Link final : private transport::ConnectionObserver {
   void say_end(transport::Connection& connection);
   void on_patience_over();
 
+  void tell_dropped(std::uint32_t count, Counter SendCounters::*reason);
   void consider_memory(std::uint32_t sent);
   void offer_memory();
   [[nodiscard]] transport::Connection* offered_on(const transport::Connection& origin) const;
@@ -205,6 +212,7 @@ class Link final : private transport::ConnectionObserver {
 
   bool shares_connections_ = false;  // both are of one user, as the registry has it
   bool shares_memory_ = false;       // and the peer takes memory
+  bool takes_asks_ = false;
   Carrier* carrier_ = nullptr;
   ConnectionPtr opening_;  // open, and nothing but "both" sent there; connection_ keeps what waits
   Answer answer_ = Answer::none;

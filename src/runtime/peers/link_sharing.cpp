@@ -28,7 +28,7 @@ bool Link::open_both(stream::OpenStream& stream) {
   std::unique_ptr<LinkReader> reader;
   const auto prepare = [&] {
     ConnectionPtr made = make_connection();
-    reader = std::make_unique<LinkReader>(parts_.reader_parts, *made);
+    reader = std::make_unique<LinkReader>(parts_.reader_parts, *made, node_id_);
     if (send_control_frame(parts_, *made, node_id_, {.kind = ControlFrame::Kind::both})) fresh = std::move(made);
   };
   if (!parts_.reactor.has_memory_for(prepare) || !fresh) return false;

@@ -12,7 +12,6 @@
 #include "io/scheduling.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/receive/conflating_mailbox.hpp"
-#include "runtime/receive/ring_mailbox.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -35,6 +34,18 @@ Message to_message(const Mail& mail, std::string_view node_id) {
           .payload = mail.payload_text(),
           .has_payload = mail.has_payload(),
           .timestamp = mail.timestamp};
+}
+
+/// A request that finds no room is answered, so that which one it is does not matter: the newest.
+MailboxOptions request_options(const MailboxLimits& limits) {
+  MailboxOptions options = mailbox_options(limits);
+  if (options.overflow == Overflow::drop_oldest) options.overflow = Overflow::drop_newest;
+  return options;
+}
+
+bool is_request(const Mail& mail) {
+  return mail.extension_size != 0 && protocol::read_ask_members(mail.extension_view(), mail.has_payload()).kind ==
+                                         protocol::AskMembers::Kind::request;
 }
 
 /// What a handler is given. May throw std::bad_alloc.
@@ -72,7 +83,9 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
   wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
   room_.on_turn_end = on_room_;
-  mailbox_->on_room(base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this));
+  const auto on_room_again = base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this);
+  mailbox_->on_room(on_room_again);
+  if (has_thread_) requests_.emplace(request_options(options.mailbox)).on_room(on_room_again);
 }
 
 std::unique_ptr<Mailbox> Delivery::make_mailbox(const NodeOptions& options) {
@@ -101,7 +114,7 @@ Result<void> Delivery::start() {
 Delivery::~Delivery() {
   request_stop();
   if (thread_.joinable()) thread_.join();
-  mailbox_->discard_all();  // tells of room, which puts off work
+  discard();  // tells of room, which puts off work
   wake_.unlink();
   run_put_off_.unlink();
   room_.unlink();
@@ -121,6 +134,62 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
   return result.accepted + result.dropped;
 }
 
+bool Delivery::deliver_request(const Mail& mail) {
+  if (!has_thread_) {
+    asks_->on_request();
+    add_owned(mail.sender->received, 1);
+    if (is_stopping_.load(std::memory_order_relaxed)) {
+      add(mail.sender->dropped_shutdown, 1);
+      asks_->drop(1);
+    } else {
+      asks_->handle(mail);
+      add_owned(mail.sender->handled, 1);
+    }
+    return true;
+  }
+  const PushResult result = requests_->push_run({&mail, 1});
+  reactor_.defer(wake_);
+  if (result.blocked > 0) return false;
+  asks_->on_request();  // the other thread may have had it by now
+  if (result.dropped > 0) asks_->refuse(mail);
+  return true;
+}
+
+std::size_t Delivery::deliver_mixed(std::span<const Mail> run) {
+  std::size_t done = 0;
+  while (done < run.size()) {
+    std::size_t end = done;
+    while (end < run.size() && !is_request(run[end])) ++end;
+    if (end == done) {
+      if (!deliver_request(run[done])) return done;
+      ++done;
+    } else {
+      const std::size_t taken = deliver(run.subspan(done, end - done));
+      done += taken;
+      if (done != end) return done;
+    }
+  }
+  return done;
+}
+
+void Delivery::discard() {
+  mailbox_->discard_all();
+  if (!requests_) return;
+  if (const std::size_t count = requests_->discard_all(); count > 0) asks_->drop(count);
+}
+
+/// Requests that wait, some, and replies that have come; false when there were none.
+bool Delivery::handle_requests() {
+  if (asks_ == nullptr) return false;
+  const bool has_called_back = asks_->call_back();
+  std::array<Mail, 16> run;  // filled up to `count`
+  const std::size_t count = requests_->pop_run(run);
+  if (count > 0) run_tasks();  // the handler may have been set before they came
+  for (const Mail& mail : std::span(run).first(count)) asks_->handle(mail);
+  if (count > 0) requests_->release_run(std::span(run).first(count));
+  return has_called_back || count > 0;
+}
+
 /// Handles messages that were never in the mailbox.
 void Delivery::handle_directly(std::span<const Mail> run) {
   for_each_sender(run, [](PeerCounters& sender, std::size_t n) { add_owned(sender.received, n); });
@@ -134,17 +203,6 @@ void Delivery::handle_run(std::span<const Mail> run) {
     guarded([&] { handler_(to_message(mail, node_id_)); });
   }
   is_in_handler_ = false;
-}
-
-template <class Call>
-void Delivery::guarded(Call&& call) {
-  try {
-    call();
-  } catch (const std::exception& exception) {
-    note_exception(exception.what());
-  } catch (...) {
-    note_exception("no std::exception");
-  }
 }
 
 void Delivery::note_exception(const char* what) {
@@ -169,6 +227,7 @@ void Delivery::drain_mailbox() {
     if (count == 0) return;
     handle_run(std::span(run).first(count));
     mailbox_->release_run(std::span(run).first(count));
+    if (has_thread_ && asks_ != nullptr) handle_requests();  // a stream of messages must not keep them waiting
   }
 }
 
@@ -276,7 +335,8 @@ void Delivery::dispatch() {
   dispatcher_of_this_thread = this;
   while (!is_stopping_.load(std::memory_order_acquire)) {
     tell_room_owed();
-    const bool had_tasks = run_tasks();
+    const bool had_requests = handle_requests();
+    const bool had_tasks = run_tasks() || had_requests;
     const std::size_t waiting = handler_ ? mailbox_->size() : 0;
     if (waiting > 0) {
       drain_mailbox();
@@ -304,7 +364,8 @@ void Delivery::wake_dispatcher() {
 }
 
 bool Delivery::has_work() const {
-  return (handler_ && mailbox_->size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed);
+  return (handler_ && mailbox_->size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed) ||
+         (asks_ != nullptr && (requests_->size() > 0 || asks_->has_ended()));
 }
 
 bool Delivery::has_work_within(int looks) const {

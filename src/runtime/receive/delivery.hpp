@@ -3,6 +3,7 @@
 //     inlined, caller:  loop thread ── handler set? ──▶ handler
 //                                   └─ not yet ──▶ mailbox ── handler set ──▶ handler
 //     dispatcher:       loop thread ──▶ mailbox ──▶ second thread ──▶ handler
+//     requests:         the same way, and with a second thread through a mailbox of their own
 //
 // Loop thread only, but where it says otherwise.
 //   1. Messages of one sender are handled in the order in which they came, each once.
@@ -15,14 +16,18 @@
 //   6. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
 //      which it may change. Message handlers are called where messages are read; what they end is destroyed later
 //      (Reactor::destroy_later).
+//   7. A request is handled, refused or dropped, whether there is a handler for messages or not. It never waits without
+//      a second thread. With one, requests and messages do not overtake their like; there is no order between the two.
 // Use: std::size_t taken = delivery.deliver(run);
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,7 +44,9 @@
 #include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
+#include "runtime/receive/ask_hooks.hpp"
 #include "runtime/receive/mailbox.hpp"
+#include "runtime/receive/ring_mailbox.hpp"
 
 namespace distflow::runtime {
 
@@ -62,6 +69,13 @@ class Delivery {
   /// Takes the run, or, where the mailbox blocks, its first messages; returns how many. Leases are the caller's.
   std::size_t deliver(std::span<const Mail> run);
 
+  /// Takes the request, or says that the mailbox of requests blocks.
+  bool deliver_request(const Mail& mail);
+  /// Takes of a run with requests and messages what deliver() and deliver_request() take; returns how many.
+  std::size_t deliver_mixed(std::span<const Mail> run);
+  /// Before start(); `hooks` must outlive this.
+  void set_asks(const AskHooks& hooks) { asks_ = &hooks; }
+
   void set_message_handler(MessageHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
   void set_join_handler(PeerHandler handler) { run_where_handlers_run(setting_join(std::move(handler))); }
   void set_leave_handler(PeerHandler handler) { run_where_handlers_run(setting_leave(std::move(handler))); }
@@ -82,7 +96,7 @@ class Delivery {
   /// After request_stop(): waits until the second thread has ended, for as long as the handler takes that runs there.
   void join();
   /// Drops what waits, counted as shutdown. Only when no handler runs.
-  void discard() { mailbox_->discard_all(); }
+  void discard();
   /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
   /// hold may call anything as it is destroyed.
   void forget_handlers();
@@ -94,9 +108,20 @@ class Delivery {
   // Any thread.
   /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
   [[nodiscard]] bool is_dispatcher_asleep() const { return sleep_.seems_announced(); }
+  [[nodiscard]] bool has_thread() const { return has_thread_; }
+  /// The second thread looks for what it has to call back for.
+  void wake_for_callbacks() { reactor_.defer(wake_); }
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
+
+  /// Calls a handler, on the thread that handlers run on.
+  template <class Call>
+  void run_handler(Call&& call) {
+    is_in_handler_ = true;
+    guarded(std::forward<Call>(call));
+    is_in_handler_ = false;
+  }
 
  private:
   static constexpr std::size_t kRunMax = 64;
@@ -105,8 +130,17 @@ class Delivery {
   void handle_run(std::span<const Mail> run);
   void handle_directly(std::span<const Mail> run);
   void drain_mailbox();
+  bool handle_requests();
   template <class Call>
-  void guarded(Call&& call);
+  void guarded(Call&& call) {
+    try {
+      call();
+    } catch (const std::exception& exception) {
+      note_exception(exception.what());
+    } catch (...) {
+      note_exception("no std::exception");
+    }
+  }
   void note_exception(const char* what);
   void note_key_exception(const char* what);
   [[nodiscard]] std::unique_ptr<Mailbox> make_mailbox(const NodeOptions& options);
@@ -135,6 +169,8 @@ class Delivery {
   const base::Delegate<void()> on_room_;
   const std::unique_ptr<Mailbox> mailbox_;
   base::RateLimit key_exception_log_{5, base::seconds(10)};
+  std::optional<RingMailbox> requests_;  // with a second thread only
+  const AskHooks* asks_ = nullptr;
 
   // The thread that handlers run on.
   MessageHandler handler_;

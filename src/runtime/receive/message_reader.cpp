@@ -1,6 +1,7 @@
 #include "runtime/receive/message_reader.hpp"
 
 #include <array>
+#include <chrono>
 #include <cinttypes>
 #include <cstring>
 #include <functional>
@@ -43,10 +44,8 @@ bool lies_in(std::string_view whole, std::string_view part) {
          std::less_equal<>{}(part.data(), whole.data() + whole.size());
 }
 
-/// Whether a message that took the general path can be used where it lies.
-bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) {
-  return lies_in(frame, envelope.from) && envelope.extension.empty();
-}
+/// Whether a message without an extension that took the general path can be used where it lies.
+bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) { return lies_in(frame, envelope.from); }
 
 }  // namespace
 
@@ -99,18 +98,61 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
     return false;
   }
   if (!envelope.has_payload() && take_control_frame(frame, envelope)) return false;
-  const std::string_view extension = envelope.extension.text();
   mail.chunk = frame.chunk;
   mail.from = envelope.from.data();
   mail.payload = envelope.payload.data();
-  mail.extension = extension.data();
   mail.timestamp = envelope.timestamp;
   mail.sender = &sender(envelope.from).in;
   mail.payload_size = static_cast<std::uint32_t>(envelope.payload.size());
-  mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.payload.size() + extension.size());
+  mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.payload.size());
   mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
-  mail.extension_size = static_cast<std::uint16_t>(extension.size());
+  mail.extension_size = 0;
+  if (!envelope.extension.empty()) [[unlikely]]
+    return read_extended(frame, envelope, mail);
   return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);
+}
+
+/// What comes with a message; false when that is a request or a reply, or one of those without a payload, which is told
+/// apart from messages.
+[[gnu::noinline]] bool MessageReader::read_extended(const framing::Frame& frame, const protocol::Envelope& envelope,
+                                                    Mail& mail) {
+  const std::string_view extension = envelope.extension.text();
+  mail.extension = extension.data();
+  mail.extension_size = static_cast<std::uint16_t>(extension.size());
+  mail.text_size += static_cast<std::uint32_t>(extension.size());
+  if (!lies_in(frame.body, extension) || !lies_in(frame.body, envelope.from)) {
+    if (!keep_whole(mail)) return false;
+  }
+  if (shared_.asks == nullptr) return true;
+  shared_.ask = protocol::read_ask_members(envelope.extension, envelope.has_payload());
+  if (shared_.ask.kind == protocol::AskMembers::Kind::none) return true;
+  shared_.ask_mail = mail;
+  return false;
+}
+
+/// What was told apart from messages.
+void MessageReader::tell_ask() {
+  using Kind = protocol::AskMembers::Kind;
+  const protocol::AskMembers members = std::exchange(shared_.ask, {});
+  const Mail mail = shared_.ask_mail;
+  switch (members.kind) {
+    case Kind::request: return tell_request(mail);
+    case Kind::cancel: return shared_.asks->on_cancel();
+    default:
+      return shared_.asks->on_reply(
+          {.mail = mail, .members = members, .connection = connection_, .carrier = carrier_, .opened_to = opened_to_});
+  }
+}
+
+void MessageReader::tell_request(Mail mail) {
+  mail.came_at_ms = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(shared_.reactor.now().time_since_epoch()).count());
+  if (refused_.empty()) {
+    if (shared_.delivery.deliver_request(mail)) return;
+    shared_.blocked.push_back(this);
+    connection_.pause();
+  }
+  refuse({&mail, 1});
 }
 
 /// False when the frame is no envelope.
@@ -203,12 +245,16 @@ void MessageReader::on_frames() {
   while (connection_.next_frame(frame)) {
     if (read(frame, run[count])) {
       if (++count < run.size()) continue;
-    } else if (notice_ == nullptr) [[likely]] {
+    } else if (notice_ == nullptr && shared_.ask.kind == protocol::AskMembers::Kind::none) [[likely]] {
       continue;
     }
     deliver(std::span(run).first(count));
     count = 0;
-    if (notice_ != nullptr && refused_.empty()) tell_control_frame();
+    if (shared_.ask.kind != protocol::AskMembers::Kind::none) {
+      tell_ask();
+    } else if (notice_ != nullptr && refused_.empty()) {
+      tell_control_frame();
+    }
   }
   deliver(std::span(run).first(count));
   shared_.copies.clear();
@@ -217,7 +263,7 @@ void MessageReader::on_frames() {
 
 /// Offers what was refused once more; if all of it is taken, reads on, and says so.
 bool MessageReader::retry() {
-  const std::size_t taken = shared_.delivery.deliver(refused_);
+  const std::size_t taken = shared_.delivery.deliver_mixed(refused_);
   for (const Mail& mail : std::span(refused_).first(taken)) forget_refused(mail);
   refused_.erase(refused_.begin(), refused_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (!refused_.empty()) return false;

@@ -6,7 +6,7 @@
 //   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room. Where
 //      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
 //   4. on_frames() may throw std::bad_alloc: its connection is closed then, and what was not delivered is lost with it.
-//   5. A notice is told when all messages before it have been delivered.
+//   5. A notice, a request and a reply are told when all messages before them have been delivered.
 // Use: MessageReader reader(shared, connection, &carrier); ... reader.on_frames();   // in the connection's on_frames
 #pragma once
 
@@ -18,9 +18,11 @@
 
 #include "base/log.hpp"
 #include "io/reactor.hpp"
+#include "protocol/ask_members.hpp"
 #include "protocol/control_frame.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/receive/ask_hooks.hpp"
 #include "runtime/receive/delivery.hpp"
 #include "transport/connection.hpp"
 
@@ -58,6 +60,7 @@ struct ReaderParts {
   std::string node_id;
   std::size_t incomplete_bytes_max;
   ControlFrameObserver& observer;
+  const AskHooks* asks = nullptr;  ///< null: requests and replies are ordinary messages
 
   ReaderCounters counters{};
   std::vector<MessageReader*> blocked{};  // by the mailbox
@@ -67,6 +70,8 @@ struct ReaderParts {
   // Of the run that is being read: there is one at a time.
   protocol::EnvelopeScratch scratch{};
   std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
+  protocol::AskMembers ask{};            // of a request, a reply, or what belongs to one: read, and not told yet
+  Mail ask_mail{};                       // what it came as
 
   /// Goes on with the connections whose messages found no room.
   void on_room();
@@ -77,9 +82,11 @@ class MessageReader {
  public:
   static constexpr std::uint32_t kMalformedMax = 16;
 
-  /// `carrier`: of this connection, if a peer has opened it; else null.
-  MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier* carrier)
-      : shared_(shared), connection_(connection), carrier_(carrier) {}
+  /// `carrier`: of this connection, if a peer has opened it; else null, and this node has opened it to `opened_to`,
+  /// which outlives the reader's last call.
+  MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier* carrier,
+                std::string_view opened_to = {})
+      : shared_(shared), connection_(connection), carrier_(carrier), opened_to_(opened_to) {}
   /// What is still refused is dropped, counted as shutdown.
   ~MessageReader();
   MessageReader(const MessageReader&) = delete;
@@ -101,7 +108,10 @@ class MessageReader {
 
   bool read(const framing::Frame& frame, Mail& mail);
   [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
+  bool read_extended(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
   bool keep_whole(Mail& mail);
+  void tell_ask();
+  void tell_request(Mail mail);
   [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
   bool take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope);
   void tell_control_frame();
@@ -118,6 +128,7 @@ class MessageReader {
   ReaderParts& shared_;
   transport::Connection& connection_;
   Carrier* const carrier_;
+  const std::string_view opened_to_;
   Traffic* sender_ = nullptr;
   std::string sender_id_;
   std::uint32_t malformed_ = 0;

@@ -33,6 +33,11 @@ class LeaveUnlessParked {
   bool is_kept_ = false;
 };
 
+/// A reply that waited for its asker to be known is not sent to one that turns out to take none.
+bool may_take(const Link& link, const ParkedMessage& message) {
+  return link.takes_asks() || !std::string_view(message.extension).starts_with(R"("re":)");
+}
+
 }  // namespace
 
 Router::Router(RouterParts parts)
@@ -130,6 +135,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
 /// Sends what was accepted as parked: the bound on that is the sender's promise, and it is not dropped for a queue that
 /// has meanwhile become full under another name.
 SendVerdict Router::send_accepted(Link& link, const ParkedMessage& message) {
+  if (!may_take(link, message)) return SendVerdict::unresolved;
   transport::EncodedFrame frame;
   EnvelopeSuffix suffix;
   std::optional<transport::OutBuffer> nested;
@@ -174,6 +180,12 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
   place.keep();
   ++parked_count_;
   return SendVerdict::queued;
+}
+
+bool Router::look_up(const TargetPtr& target) {
+  if (is_closed_ || parts_.reactor.now() < target->unknown_until) return false;
+  ask_for(*target);
+  return true;
 }
 
 SendVerdict Router::refuse(TargetState& target, NoPeer why) {

@@ -59,6 +59,12 @@ class Router {
   /// known.
   void send_parked(const TargetPtr& target, ParkedMessage message);
 
+  /// The link that the name leads to; null while it leads nowhere. May throw std::bad_alloc.
+  [[nodiscard]] Link* link_to(const TargetPtr& target) { return has_route(target) ? &target->route.link() : nullptr; }
+  /// Has the PMD asked for a name that leads nowhere; false when it has just said that there is no such node, or the
+  /// router is closed.
+  [[nodiscard]] bool look_up(const TargetPtr& target);
+
   /// `name` means that peer from now on; null: nobody.
   void on_binding(std::string_view name, Peer* peer);
   enum class Answer { found, not_found, failed };
