@@ -38,6 +38,7 @@ enum class Errc {
   backend_unavailable,   ///< The requested I/O backend cannot run on this system.
   refused,               ///< The other side answered "no".
   out_of_memory,         ///< Memory, or a bounded pool of it, is exhausted.
+  would_block,           ///< The call would wait for the thread that it is on.
 };
 
 /// The category of Errc. Its messages say what happened and, where there is a remedy, what to do.

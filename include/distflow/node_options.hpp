@@ -129,7 +129,9 @@ struct NodeOptions {
   /// Bytes of that memory for each direction: a power of two from 4 KiB to 16 MiB. This node refuses a peer's offer of
   /// more: that connection stays on its socket.
   std::size_t memory_ring_size = std::size_t{256} << 10;
-  std::uint32_t targets_max = 65536;  ///< names sent to, in all
+  std::uint32_t targets_max = 65536;       ///< names sent to, in all
+  std::uint32_t asks_max = 65536;          ///< requests of this node that have not ended; at most 1,048,576
+  std::uint32_t asks_per_peer_max = 1024;  ///< of those, to one node
 
   /// "auto", "epoll", "kqueue" or "uring"; empty: the environment's DISTFLOW_IO, else auto.
   std::string backend{};

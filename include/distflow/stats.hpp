@@ -3,6 +3,8 @@
 // Values; any thread. Counters only grow; a depth is the number at this moment.
 //   Sender, per peer:   accepted = written + queued + the sum of its dropped_*.
 //   Receiver, per peer: received = handled + waiting + conflated + the sum of its dropped_*.
+//   Requests made:      asked = replied + the sum of failed_* + pending.
+//   Requests received:  received = answered + the sum of said_* + waiting + in_handlers.
 #pragma once
 
 #include <cstddef>
@@ -55,10 +57,56 @@ struct PeerStats {
   ReceiveStats received;  ///< from it
 };
 
+/// Requests and replies (ask.hpp). They are messages, too: requests are in SendStats and ReceiveStats, replies are in
+/// SendStats.
+struct AskStats {
+  std::uint64_t asked = 0;                   ///< verdict written or queued
+  std::uint64_t replied = 0;                 ///< whose callback had a reply
+  std::uint64_t failed_unresolved = 0;       ///< whose callback had that AskError, as all of these
+  std::uint64_t failed_unsupported = 0;      ///< the node does not take requests
+  std::uint64_t failed_not_sent = 0;         ///< no room, no connection
+  std::uint64_t failed_peer_left = 0;        ///< the node left
+  std::uint64_t failed_connection_lost = 0;  ///< the connection broke with them in it
+  std::uint64_t failed_no_handler = 0;       ///< nobody answers there
+  std::uint64_t failed_busy = 0;             ///< no room there
+  std::uint64_t failed_expired = 0;          ///< the time was over there
+  std::uint64_t failed_denied = 0;           ///< the handler there said so
+  std::uint64_t failed_failed = 0;           ///< the handler there failed
+  std::uint64_t failed_deadline = 0;         ///< nothing came in time
+  std::uint64_t failed_cancelled = 0;        ///< cancelled by this node's application
+  std::uint64_t failed_shut_down = 0;        ///< this node or the other one was shut down
+  std::uint64_t pending = 0;                 ///< asked, and no callback yet
+  std::uint64_t late = 0;                    ///< replies to requests that had ended
+  std::uint64_t unasked = 0;                 ///< replies of whom nothing was asked, or on a connection that is not its
+
+  std::uint64_t received = 0;         ///< requests that came
+  std::uint64_t answered = 0;         ///< with a reply
+  std::uint64_t said_no_handler = 0;  ///< answered with that word, as all of these
+  std::uint64_t said_busy = 0;        ///< the mailbox of requests was full
+  std::uint64_t said_expired = 0;     ///< the time was over before the handler
+  std::uint64_t said_denied = 0;      ///< by the handler
+  std::uint64_t said_failed = 0;      ///< by the handler, or it threw, or let go of its Responder
+  std::uint64_t said_shut_down = 0;   ///< this node was shut down before
+  std::uint64_t waiting = 0;          ///< for the handler
+  std::uint64_t in_handlers = 0;      ///< that a Responder is open for
+  std::uint64_t cancels = 0;          ///< requests received whose asker has lost interest
+  std::uint64_t answers_lost = 0;     ///< of those above: not sent, as the asker is not there or there was no room
+
+  [[nodiscard]] std::uint64_t failed() const {
+    return failed_unresolved + failed_unsupported + failed_not_sent + failed_peer_left + failed_connection_lost +
+           failed_no_handler + failed_busy + failed_expired + failed_denied + failed_failed + failed_deadline +
+           failed_cancelled + failed_shut_down;
+  }
+  [[nodiscard]] std::uint64_t said() const {
+    return said_no_handler + said_busy + said_expired + said_denied + said_failed + said_shut_down;
+  }
+};
+
 /// What NodeRuntime::stats() gives.
 struct NodeStats {
   SendStats sent;                ///< all peers together
   ReceiveStats received;         ///< all peers together
+  AskStats asks;                 ///< requests and replies
   std::vector<PeerStats> peers;  ///< one by one
 
   std::uint64_t refused_queue_full = 0;      ///< sends whose verdict was queue_full

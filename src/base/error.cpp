@@ -35,6 +35,7 @@ const char* message_of(Errc errc) {
     case Errc::backend_unavailable: return "this I/O backend cannot run on this system";
     case Errc::refused: return "refused by the other side";
     case Errc::out_of_memory: return "out of memory";
+    case Errc::would_block: return "the call would wait for the thread that it is on";
   }
   return "unknown error";
 }

@@ -49,6 +49,7 @@ check() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 check NodeStats include/distflow/stats.hpp
+check AskStats include/distflow/stats.hpp
 check SendStats include/distflow/stats.hpp
 check ReceiveStats include/distflow/stats.hpp
 check ServerCounters src/pmd/server/options.hpp

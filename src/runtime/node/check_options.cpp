@@ -58,6 +58,8 @@ Result<void> check_options(const NodeOptions& options) {
   if (options.send_bytes_max < std::size_t{options.frame_size_max} + 4)
     return invalid("send_bytes_max: at least a frame");
   if (options.send_messages_max == 0) return invalid("send_messages_max: at least 1");
+  if (options.asks_max == 0 || options.asks_max > (1U << 20U)) return invalid("asks_max: 1 to 1,048,576");
+  if (options.asks_per_peer_max == 0) return invalid("asks_per_peer_max: at least 1");
   if (options.connections_max == 0) return invalid("connections_max: at least 1");
   if (options.heartbeat_interval.count() <= 0) return invalid("heartbeat_interval: more than 0");
   if (options.ttl <= options.heartbeat_interval) return invalid("ttl: more than heartbeat_interval");

@@ -50,8 +50,8 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
                                   meta, mailbox, conflate_by, threading, heartbeat_interval, ttl, start_deadline,
                                   rejoin_grace, connect_deadline, write_at_once, frame_size_max, send_bytes_max,
                                   send_messages_max, parked_messages_max, parked_bytes_max, incomplete_bytes_max,
-                                  connections_max, memory_connections_max, memory_ring_size, targets_max, backend, spin,
-                                  log] = wanted;
+                                  connections_max, memory_connections_max, memory_ring_size, targets_max, asks_max,
+                                  asks_per_peer_max, backend, spin, log] = wanted;
     [[maybe_unused]] const auto& [max_size, bytes_max, overflow] = wanted.mailbox;
   }
   look_at("alias", &NodeOptions::alias);
@@ -84,6 +84,8 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   look_at("memory_connections_max", &NodeOptions::memory_connections_max);
   look_at("memory_ring_size", &NodeOptions::memory_ring_size);
   look_at("targets_max", &NodeOptions::targets_max);
+  look_at("asks_max", &NodeOptions::asks_max);
+  look_at("asks_per_peer_max", &NodeOptions::asks_per_peer_max);
   look_at("backend", &NodeOptions::backend);
   look_at("spin", &NodeOptions::spin);
   look_at("log", &NodeOptions::log);

@@ -1,0 +1,179 @@
+// Requests that are answered: NodeRuntime::ask(), ask_and_wait(), NodeRuntime::on_request().
+//
+//   1. At most once: a request is sent to one node, and never again. It ends exactly once: with a reply or with an
+//      AskError, by its deadline at the latest. The deadline is one for finding the node, connecting, queueing and
+//      answering; what is left of it travels with the request.
+//   2. Callbacks and request handlers run where message handlers do (NodeOptions::threading), never inside ask().
+//   3. Replies do not reach on_message(). One that comes after its request has ended is counted (AskStats::late).
+//   4. A request whose time is over does not reach the handler.
+//   5. Nodes of the TypeScript original do not answer: asking one fails at once, as AskError::unsupported.
+// Reply, Request: for the call that they are given to only. All else: values; any thread.
+//
+// Use: node.ask("pong", R"({"n":1})", {.deadline = 500ms}, [](const distflow::Reply& reply) {
+//        reply.error == distflow::AskError::none ? use(reply.payload) : complain(to_string(reply.error));
+//      });
+//      node.on_request([](const distflow::Request& request, distflow::Responder responder) {
+//        responder.reply(request.payload);
+//      });
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <distflow/result.hpp>
+#include <distflow/send.hpp>
+#include <distflow/version.hpp>
+
+namespace distflow {
+
+class NodeRuntime;
+
+namespace runtime {
+class AskWay;
+class Requests;
+struct TargetState;
+}  // namespace runtime
+
+/// Why a request has no reply.
+enum class AskError : std::uint8_t {
+  none,             ///< it has one
+  unresolved,       ///< no node has that name
+  unsupported,      ///< the node does not take requests
+  not_sent,         ///< Reply::verdict says why; also when it could not be connected to
+  peer_left,        ///< the node left before it answered
+  connection_lost,  ///< the connection broke with the request in it
+  no_handler,       ///< nobody answers requests there
+  busy,             ///< its mailbox of requests is full
+  expired,          ///< the time was over when its turn came
+  denied,           ///< the handler said so
+  failed,           ///< the handler said so, threw, or let go of its Responder
+  deadline,         ///< nothing came in time
+  cancelled,        ///< by AskOptions::stop
+  shut_down,        ///< this node, or the other one, was shut down
+};
+inline constexpr std::size_t kAskErrorCount = 14;
+
+/// The error's name, as in the enumeration.
+[[nodiscard]] const char* to_string(AskError error);
+
+/// How far a request had come when it ended.
+enum class AskStage : std::uint8_t {
+  resolving,  ///< it waited for its name to be known
+  sent,       ///< it was queued for its node, or on its way
+};
+
+[[nodiscard]] const char* to_string(AskStage stage);
+
+struct AskOptions {
+  /// From the call to the reply, at most. Above zero; a day at most.
+  std::chrono::milliseconds deadline{5'000};
+  /// Ends the request when it is asked to stop, on any thread.
+  std::stop_token stop{};
+};
+
+struct KeptReply;
+
+/// Views that are valid while the callback runs.
+struct Reply {
+  std::string_view target{};   ///< the name that was asked
+  std::string_view payload{};  ///< one JSON value as text; empty when there is an error
+  AskError error = AskError::none;
+  AskStage stage = AskStage::sent;
+  SendVerdict verdict = SendVerdict::queued;  ///< with not_sent: why
+  /// False only if the handler has surely not begun, and will not.
+  bool may_have_run = true;
+  std::chrono::microseconds took{};  ///< since ask()
+
+  [[nodiscard]] explicit operator bool() const { return error == AskError::none; }
+  /// A copy that outlives the callback.
+  [[nodiscard]] KeptReply keep() const;
+};
+
+/// A reply that owns its text.
+struct KeptReply {
+  std::string target{};
+  std::string payload{};
+  AskError error = AskError::none;
+  AskStage stage = AskStage::sent;
+  SendVerdict verdict = SendVerdict::queued;
+  bool may_have_run = true;
+  std::chrono::microseconds took{};
+
+  [[nodiscard]] explicit operator bool() const { return error == AskError::none; }
+};
+
+inline KeptReply Reply::keep() const {
+  return {.target = std::string(target),
+          .payload = std::string(payload),
+          .error = error,
+          .stage = stage,
+          .verdict = verdict,
+          .may_have_run = may_have_run,
+          .took = took};
+}
+
+using ReplyCallback = std::function<void(const Reply&)>;
+
+/// A request as its handler gets it: views that are valid while that runs.
+class Request {
+ public:
+  std::string_view from;       ///< the asking node's nodeId
+  std::string_view payload;    ///< one JSON value as text, as it came
+  std::int64_t timestamp = 0;  ///< when it was sent, in ms since the Unix epoch, by the sender's clock
+
+  /// The time that is left to answer, by this node's clock; zero when it is over.
+  [[nodiscard]] std::chrono::milliseconds remaining() const;
+  /// As NodeRuntime::ask(), for no longer than this request has: remaining(), if that is less than options.deadline.
+  SendVerdict ask(std::string_view target, std::string_view json, AskOptions options, ReplyCallback callback) const;
+
+ private:
+  friend class runtime::Requests;
+  const std::shared_ptr<runtime::AskWay>* way_ = nullptr;
+  std::chrono::steady_clock::time_point deadline_{};
+};
+
+/// The right to answer one request, once. May be moved, kept, and used by any thread, one at a time. Let go unanswered,
+/// it answers `failed`. After the node has ended it does nothing.
+class Responder {
+ public:
+  Responder() = default;
+  Responder(Responder&& other) noexcept;
+  Responder& operator=(Responder&& other) noexcept;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  ~Responder();
+
+  /// Answers with one JSON value, whose grammar is checked. With invalid_json, too_large, queue_full and out_of_memory
+  /// the request is still open, so that another answer can be given. unresolved: nobody waits for it any more.
+  SendVerdict reply(std::string_view json);
+  SendVerdict reply(RawJson json);
+  /// Answers that there is no reply: denied or failed; any other is taken for failed.
+  void refuse(AskError why);
+
+  /// Whether it has yet to be answered.
+  [[nodiscard]] bool is_open() const { return way_ != nullptr; }
+  /// As Request::remaining().
+  [[nodiscard]] std::chrono::milliseconds remaining() const;
+
+ private:
+  friend class runtime::Requests;
+  std::shared_ptr<runtime::AskWay> way_;
+  std::shared_ptr<runtime::TargetState> asker_;
+  std::uint64_t id_ = 0;
+  std::chrono::steady_clock::time_point deadline_{};
+};
+
+using RequestHandler = std::function<void(const Request&, Responder)>;
+
+/// Asks, and waits for the end. What is not under way after all (is_under_way(verdict)) is a reply with
+/// AskError::not_sent. If nobody polls a node with Threading::caller, it ends a second after the deadline. Errors:
+/// would_block on the node's I/O thread, where the reply would have to come; out_of_memory.
+[[nodiscard]] Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
+                                             const AskOptions& options = {});
+
+}  // namespace distflow

@@ -1,0 +1,224 @@
+#include "runtime/ask/ask_way.hpp"
+
+#include <algorithm>
+#include <new>
+#include <span>
+
+#include "io/clock.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/ask/asks.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kTextKept = 4096;  // bytes of a command's memory that is used again
+constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
+
+Counter& counter_of(AskCounters& counters, protocol::AskWord word) {
+  return counters.words[static_cast<std::size_t>(word)];
+}
+
+}  // namespace
+
+AskWay::AskWay(io::Reactor& reactor, TargetTable& targets, AskLimits limits)
+    : reactor_(reactor), targets_(targets), limits_(limits) {}
+
+AskWay::~AskWay() = default;
+
+base::Instant AskWay::now() const { return is_on_loop() ? reactor_.now() : io::system_now(); }
+
+void call_back_last(Question& question, const Reply& reply) {
+  try {
+    question.callback(reply);
+  } catch (...) {  // where handlers run it would be counted; there is no such place any more
+  }
+}
+
+SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
+                        Callback whose) {
+  if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
+  if (json.size() > limits_.frame_size_max) return SendVerdict::too_large;
+  if (is_on_loop() && asks_ == nullptr) return SendVerdict::shut_down;
+  if (counters.pending.fetch_add(1, std::memory_order_relaxed) >= limits_.asks_max) {
+    counters.pending.fetch_sub(1, std::memory_order_relaxed);
+    return SendVerdict::queue_full;
+  }
+  const base::Instant begun = is_on_loop() ? reactor_.now() : io::system_now();
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  try {
+    Question question{.begun = begun,
+                      .deadline = begun + std::min(options.deadline, kDeadlineMax),
+                      .stop = options.stop,
+                      .callback = std::move(callback),
+                      .is_direct = whose == Callback::direct};
+    verdict = submit_question(question, json, name);
+  } catch (...) {
+    counters.pending.fetch_sub(1, std::memory_order_relaxed);
+    throw;
+  }
+  if (is_under_way(verdict)) {
+    add(counters.asked, 1);
+  } else {
+    counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return verdict;
+}
+
+/// On the loop's thread the request is begun, on others it is handed over.
+SendVerdict AskWay::submit_question(Question& question, std::string_view json, std::string_view name) {
+  if (is_on_loop()) {
+    question.target = targets_.of(name);
+    return question.target == nullptr ? SendVerdict::invalid_target : asks_->ask(question, json);
+  }
+  const std::scoped_lock lock(mutex_);
+  if (is_closed_) return SendVerdict::shut_down;  // and the table may be gone
+  question.target = targets_.of(name);
+  if (question.target == nullptr) return SendVerdict::invalid_target;
+  return submit(json, [&](Command& command) {
+    command.kind = Command::Kind::ask;
+    command.question = std::move(question);
+  });
+}
+
+/// Under the lock. `fill` does not throw.
+SendVerdict AskWay::submit(std::string_view text, const auto& fill) {
+  if (is_closed_) return SendVerdict::shut_down;
+  if (count_ >= kInboxMax || (count_ > 0 && bytes_ + text.size() > limits_.inbox_bytes_max)) {
+    return SendVerdict::queue_full;
+  }
+  if (count_ == inbox_.size()) inbox_.emplace_back();
+  Command& command = inbox_[count_];
+  command.text.assign(text);
+  if (!is_posted_) {
+    if (!reactor_.post([this] { drain(); })) return SendVerdict::queue_full;
+    is_posted_ = true;
+  }
+  fill(command);
+  ++count_;
+  bytes_ += text.size();
+  return SendVerdict::queued;
+}
+
+SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
+  SendVerdict verdict = SendVerdict::shut_down;
+  if (is_on_loop()) {
+    if (asks_ != nullptr) verdict = asks_->reply(asker, json);
+  } else {
+    const std::scoped_lock lock(mutex_);
+    verdict = json.size() > limits_.frame_size_max ? SendVerdict::too_large : submit(json, [&](Command& command) {
+      command.kind = Command::Kind::reply;
+      command.id = asker.id;
+      command.question.target = asker.target;
+      command.question.deadline = asker.deadline;
+    });
+  }
+  switch (verdict) {
+    case SendVerdict::written:
+    case SendVerdict::queued: add(counters.answered, 1); break;
+    case SendVerdict::unresolved:
+      add(counters.answered, 1);
+      add(counters.answers_lost, 1);
+      break;
+    case SendVerdict::shut_down: add(counter_of(counters, protocol::AskWord::shut_down), 1); break;
+    default: return verdict;  // still open
+  }
+  counters.in_handlers.fetch_sub(1, std::memory_order_relaxed);
+  return verdict;
+}
+
+void AskWay::refuse(const Addressee& asker, protocol::AskWord word) {
+  SendVerdict verdict = SendVerdict::shut_down;
+  try {
+    if (is_on_loop()) {
+      if (asks_ != nullptr) verdict = asks_->refuse(asker, word);
+    } else {
+      const std::scoped_lock lock(mutex_);
+      verdict = submit({}, [&](Command& command) {
+        command.kind = Command::Kind::refuse;
+        command.word = word;
+        command.id = asker.id;
+        command.question.target = asker.target;
+      });
+    }
+  } catch (const std::bad_alloc&) {
+    verdict = SendVerdict::out_of_memory;
+  }
+  if (verdict == SendVerdict::shut_down) word = protocol::AskWord::shut_down;
+  if (!is_under_way(verdict)) add(counters.answers_lost, 1);
+  add(counter_of(counters, word), 1);
+}
+
+/// What finds no room is ended by its deadline.
+void AskWay::cancel(std::uint64_t id) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  static_cast<void>(submit({}, [id](Command& command) {
+    command.kind = Command::Kind::cancel;
+    command.id = id;
+  }));
+} catch (const std::bad_alloc&) {
+  reactor_.note_out_of_memory();
+}
+
+void AskWay::drain() {
+  std::size_t count = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    std::swap(inbox_, draining_);
+    count = std::exchange(count_, 0);
+    bytes_ = 0;
+    is_posted_ = false;
+  }
+  const OnLoop on_loop(*this);
+  for (Command& command : std::span(draining_).first(count)) {
+    if (asks_ != nullptr) {
+      carry_out(command);
+    } else {
+      forget(command);
+    }
+    command.question = {};
+    if (command.text.capacity() > kTextKept) command.text = {};
+  }
+}
+
+void AskWay::carry_out(Command& command) {
+  const Addressee asker{.target = command.question.target, .id = command.id, .deadline = command.question.deadline};
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  switch (command.kind) {
+    case Command::Kind::ask: return asks_->take(command.question, command.text);
+    case Command::Kind::cancel: return asks_->cancel(command.id);
+    case Command::Kind::reply:
+      if (!reactor_.has_memory_for([&] { verdict = asks_->reply(asker, command.text); }) || !is_under_way(verdict)) {
+        add(counters.answers_lost, 1);
+      }
+      return;
+    case Command::Kind::refuse:
+      if (!reactor_.has_memory_for([&] { verdict = asks_->refuse(asker, command.word); }) || !is_under_way(verdict)) {
+        add(counters.answers_lost, 1);
+      }
+      return;
+  }
+}
+
+/// Of a node that has ended: a request ends, too.
+void AskWay::forget(Command& command) {
+  if (command.kind != Command::Kind::ask) return;
+  Question question = std::move(command.question);
+  add(counters.failed[static_cast<std::size_t>(AskError::shut_down)], 1);
+  counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  const Reply reply{.target = question.target->name,
+                    .error = AskError::shut_down,
+                    .stage = AskStage::resolving,
+                    .may_have_run = false};
+  call_back_last(question, reply);
+}
+
+void AskWay::close() {
+  asks_ = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    is_closed_ = true;
+  }
+  drain();
+}
+
+}  // namespace distflow::runtime

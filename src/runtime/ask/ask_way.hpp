@@ -1,0 +1,136 @@
+// The way of any thread to a node's requests: what the application asks, answers and cancels goes through here.
+//
+//     the loop's thread, in a handler ─────────────▶ Asks
+//     any other thread ──▶ inbox, a task ──────────▶ Asks, in a turn
+//
+// Any thread, but where it says otherwise. Responders share it, and may outlive the node.
+//   1. At most asks_max requests are pending: from the call until the callback has been called.
+//   2. At most kInboxMax commands of at most `inbox_bytes_max` bytes wait for the loop.
+//   3. After close() nothing is asked and nothing is sent: a verdict says shut_down, and an answer is counted as such.
+//   4. No lock is held while the application's code runs.
+//   5. ask() has taken nothing when it throws std::bad_alloc, or gives a verdict that is not under way.
+// Use: SendVerdict verdict = way->ask("pong", json, options, callback, AskWay::Callback::of_application);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <distflow/ask.hpp>
+
+#include "base/time.hpp"
+#include "io/reactor.hpp"
+#include "protocol/ask_members.hpp"
+#include "runtime/ask/ask_counters.hpp"
+#include "runtime/send/router.hpp"
+
+namespace distflow::runtime {
+
+class Asks;
+
+/// What a request begins with, beside its payload.
+struct Question {
+  TargetPtr target{};
+  base::Instant begun{};
+  base::Instant deadline{};
+  std::stop_token stop{};
+  ReplyCallback callback{};
+  bool is_direct = false;  ///< the callback is the library's own, and called on the loop's thread, at once
+};
+
+/// Where handlers cannot run: the node has ended, or has no memory to put the callback off.
+void call_back_last(Question& question, const Reply& reply);
+
+/// To whom an answer goes.
+struct Addressee {
+  const TargetPtr& target;
+  std::uint64_t id;
+  base::Instant deadline;
+};
+
+struct AskLimits {
+  std::uint32_t asks_max;
+  std::size_t inbox_bytes_max;
+  std::size_t frame_size_max;
+};
+
+class AskWay {
+ public:
+  static constexpr std::size_t kInboxMax = std::size_t{1} << 17;
+  enum class Callback : std::uint8_t { of_application, direct };
+
+  /// `reactor` and `targets` must outlive close().
+  AskWay(io::Reactor& reactor, TargetTable& targets, AskLimits limits);
+  ~AskWay();
+  AskWay(const AskWay&) = delete;
+  AskWay& operator=(const AskWay&) = delete;
+
+  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
+                  Callback whose);
+  /// What is not sent leaves the request open, unless the verdict is unresolved or shut_down.
+  SendVerdict reply(const Addressee& asker, std::string_view json);
+  /// Of a request that a handler has, or had.
+  void refuse(const Addressee& asker, protocol::AskWord word);
+  void cancel(std::uint64_t id) noexcept;
+
+  /// By the clock of whoever calls.
+  [[nodiscard]] base::Instant now() const;
+  [[nodiscard]] bool is_on_loop() const { return on_loop_of_this_thread == this; }
+
+  /// While this lives, calls on this thread come from the loop's.
+  class OnLoop {
+   public:
+    explicit OnLoop(const AskWay& way) : before_(std::exchange(on_loop_of_this_thread, &way)) {}
+    ~OnLoop() { on_loop_of_this_thread = before_; }
+    OnLoop(const OnLoop&) = delete;
+    OnLoop& operator=(const OnLoop&) = delete;
+
+   private:
+    const AskWay* before_;
+  };
+
+  // Loop thread.
+  void open(Asks& asks) { asks_ = &asks; }
+  /// What waits in the inbox has ended, as far as it has anything to end.
+  void close();
+  /// Does what other threads have asked for.
+  void drain();
+
+  AskCounters counters;
+
+ private:
+  struct Command {
+    enum class Kind : std::uint8_t { ask, reply, refuse, cancel };
+    Kind kind = Kind::ask;
+    protocol::AskWord word{};
+    std::uint64_t id = 0;
+    Question question{};  // of an answer: target and deadline
+    std::string text{};
+  };
+
+  SendVerdict submit_question(Question& question, std::string_view json, std::string_view name);
+  SendVerdict submit(std::string_view text, const auto& fill);
+  void carry_out(Command& command);
+  void forget(Command& command);
+
+  static inline constinit thread_local const AskWay* on_loop_of_this_thread = nullptr;
+
+  io::Reactor& reactor_;
+  TargetTable& targets_;
+  const AskLimits limits_;
+  Asks* asks_ = nullptr;  // loop thread; null: closed
+
+  std::mutex mutex_;
+  bool is_closed_ = false;
+  bool is_posted_ = false;
+  std::size_t count_ = 0;  // of `inbox_` in use: commands keep their memory
+  std::size_t bytes_ = 0;
+  std::vector<Command> inbox_;
+  std::vector<Command> draining_;  // loop thread
+};
+
+}  // namespace distflow::runtime

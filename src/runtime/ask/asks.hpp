@@ -1,0 +1,141 @@
+// The requests that a node has made, from their begin to their end, and the answers that it gives.
+//
+//     free ─▶ resolving ─▶ sent ─▶ ended: a reply, an error word, peer_left, deadline, ... ─▶ called back ─▶ free
+//                  └──────────────────▲
+//
+// Loop thread only, but for call_back() and has_ended(), which the thread has that handlers run on.
+//   1. A request ends once, by its deadline at the latest, and its callback is called once, where handlers run; never
+//      from inside ask(). A direct one is called back at once, on the loop's thread.
+//   2. A reply ends a request only if it has its id, is of the node that was asked, and came on a connection that is
+//      that node's as far as this one can know: one that this node has opened to it; one that it has opened, and is
+//      believed to have; else any, where nobody else of this user may say so, for an id cannot be guessed.
+//   3. may_have_run is false only for what was never handed over, was dropped before it was, or was answered with a
+//   word
+//      that says so.
+//   4. Nothing is sent to a node without the cap (protocol::kAskCap).
+//   5. In the steady state nothing allocates: slots, and the texts in them, are used again.
+//   6. ask() has taken nothing when it throws std::bad_alloc.
+// Use: SendVerdict verdict = asks.ask(question, json);   // by AskWay
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <distflow/ask.hpp>
+#include <distflow/node_options.hpp>
+
+#include "base/chunk_pool.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/random.hpp"
+#include "base/string_map.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "runtime/ask/ask_id.hpp"
+#include "runtime/ask/ask_way.hpp"
+#include "runtime/peers/directory.hpp"
+#include "runtime/receive/ask_hooks.hpp"
+#include "runtime/receive/delivery.hpp"
+#include "runtime/send/router.hpp"
+
+namespace distflow::runtime {
+
+/// All must outlive the Asks.
+struct AsksParts {
+  io::Reactor& reactor;
+  Directory& directory;
+  Router& router;
+  Delivery& delivery;
+  base::Random& random;
+  std::uint32_t asks_per_peer_max;
+};
+
+class Asks {
+ public:
+  Asks(AsksParts parts, std::shared_ptr<AskWay> way);
+  ~Asks();
+  Asks(const Asks&) = delete;
+  Asks& operator=(const Asks&) = delete;
+
+  /// Begins a request; from then on `question` is empty. Takes nothing with a verdict that is not under way.
+  SendVerdict ask(Question& question, std::string_view json);
+  /// The same for one whose verdict was given on another thread.
+  void take(Question& question, std::string_view json);
+  void cancel(std::uint64_t id);
+
+  /// Sends an answer of this node's.
+  SendVerdict reply(const Addressee& asker, std::string_view json);
+  SendVerdict refuse(const Addressee& asker, protocol::AskWord word);
+
+  // What comes about.
+  void on_reply(const IncomingReply& reply);
+  /// `name` leads somewhere else now.
+  void on_binding(std::string_view name);
+  /// There is no node of that name.
+  void on_unknown(std::string_view name);
+  /// The registry was read anew.
+  void on_snapshot();
+  void on_peer_left(std::string_view node_id);
+  void on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*reason);
+
+  /// Ends all of them. From now on nothing is asked.
+  void begin_shutdown();
+  /// Calls back for what is left, on this thread. When no handler runs any more, and none will.
+  void finish();
+
+  bool call_back();
+  [[nodiscard]] bool has_ended();
+
+ private:
+  struct Group;
+  struct Slot;
+  using Slots = base::IntrusiveList<Slot, Slot>;
+  using Groups = base::StringMap<std::unique_ptr<Group>>;
+  static constexpr std::size_t kSlotsPerBlock = 64;
+
+  Slot* take_slot();
+  void free_slot(Slot& slot);
+  [[nodiscard]] Slot* find(AskId id);
+  SendVerdict begin(Slot& slot, std::string_view json);
+  SendVerdict wait_for_name(Slot& slot, std::string_view json);
+  SendVerdict send(Slot& slot, Link& link, std::string_view json);
+  void begin_again(Group& group);
+  static Group& group_of(Groups& groups, std::string_view name);
+  void join(Slot& slot, Group& group);
+  void leave_group(Slot& slot);
+  void on_deadline(Slot& slot);
+
+  struct End {
+    AskError error = AskError::none;
+    bool may_have_run = false;
+    SendVerdict verdict = SendVerdict::queued;
+  };
+  void end(Slot& slot, const End& how);
+  void end_group(Groups& groups, std::string_view name, const End& how);
+  void close_slot(Slot& slot, const End& how);
+  void put_off(Slot& slot);
+  void keep_payload(Slot& slot, const IncomingReply& reply);
+  void call_back_for(Slot& slot);
+  [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
+  void call_back_later() { static_cast<void>(call_back()); }
+
+  const AsksParts parts_;
+  const std::shared_ptr<AskWay> way_;
+  bool is_closing_ = false;
+  std::vector<std::unique_ptr<Slot[]>> blocks_;
+  std::uint32_t slot_count_ = 0;  // made so far
+  Slots free_;
+  Groups resolving_;  // by the name that was asked
+  Groups asked_;      // by nodeId
+  io::DeferredTask call_back_;
+
+  std::mutex mutex_;
+  Slots ended_;     // to be called back for
+  Slots returned_;  // free again
+};
+
+}  // namespace distflow::runtime

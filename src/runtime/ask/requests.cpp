@@ -1,0 +1,89 @@
+#include "runtime/ask/requests.hpp"
+
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "io/clock.hpp"
+
+namespace distflow::runtime {
+
+using protocol::AskWord;
+
+std::function<void()> Requests::setting(RequestHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { handler_ = std::move(handler); };
+}
+
+/// The node that the request is of, as a name to send to. May throw std::bad_alloc.
+const TargetPtr& Requests::asker_of(const Mail& mail) {
+  if (asker_ == nullptr || asker_->name != mail.from_text()) asker_ = targets_.of(mail.from_text());
+  return asker_;
+}
+
+void Requests::handle(const Mail& mail) {
+  way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+  std::optional<AskWay::OnLoop> on_loop;
+  if (!delivery_.has_thread()) on_loop.emplace(*way_);
+  const base::Instant now = way_->now();
+  const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - mail.came_at_ms);
+  // The second thread reads its clock itself, and may be before the loop by less than a turn.
+  const std::int64_t waited_ms = waited > UINT32_MAX / 2 ? 0 : waited;
+  if (waited_ms >= members.ms) return say(mail, members.id, AskWord::expired);
+  if (!handler_) return say(mail, members.id, AskWord::no_handler);
+  hand_to_handler(mail, members.id, now + base::milliseconds(members.ms - waited_ms));
+}
+
+void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {
+  Responder responder;
+  try {
+    responder.asker_ = asker_of(mail);
+  } catch (const std::bad_alloc&) {
+    reactor_.note_out_of_memory();
+  }
+  if (responder.asker_ == nullptr) return say(mail, id, AskWord::failed);
+  responder.way_ = way_;
+  responder.id_ = id;
+  responder.deadline_ = deadline;
+  add(way_->counters.in_handlers, 1);
+  Request request;
+  request.from = mail.from_text();
+  request.payload = mail.payload_text();
+  request.timestamp = mail.timestamp;
+  request.way_ = &way_;
+  request.deadline_ = deadline;
+  delivery_.run_handler([&] { handler_(request, std::move(responder)); });
+}
+
+/// Of a request that no handler has had.
+void Requests::say(const Mail& mail, std::uint64_t id, AskWord word) {
+  TargetPtr asker;
+  try {
+    asker = delivery_.has_thread() ? targets_.of(mail.from_text()) : asker_of(mail);
+  } catch (const std::bad_alloc&) {
+    reactor_.note_out_of_memory();
+  }
+  if (asker != nullptr) return way_->refuse({.target = asker, .id = id, .deadline = {}}, word);
+  add(way_->counters.words[static_cast<std::size_t>(word)], 1);
+  add(way_->counters.answers_lost, 1);
+}
+
+void Requests::refuse(const Mail& mail) {
+  way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+  if (busy_limit_.admit(reactor_.now())) {
+    const AskWay::OnLoop on_loop(*way_);
+    const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
+    return say(mail, members.id, AskWord::busy);
+  }
+  add(way_->counters.words[static_cast<std::size_t>(AskWord::busy)], 1);
+  add(way_->counters.answers_lost, 1);
+}
+
+void Requests::drop(std::size_t count) {
+  way_->counters.waiting.fetch_sub(count, std::memory_order_relaxed);
+  add(way_->counters.words[static_cast<std::size_t>(AskWord::shut_down)], count);
+  add(way_->counters.answers_lost, count);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,61 @@
+// The requests that come to a node, and its handler for them.
+//
+// The thread that handlers run on, but where it says otherwise.
+//   1. A request whose time is over does not reach the handler.
+//   2. Each request is answered once: by the handler's Responder, or here, in a word.
+// Use: requests.set_handler(handler); delivery calls handle(mail) by way of AskHooks.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <distflow/ask.hpp>
+
+#include "base/log.hpp"
+#include "io/reactor.hpp"
+#include "runtime/ask/ask_way.hpp"
+#include "runtime/receive/delivery.hpp"
+#include "runtime/send/target_table.hpp"
+
+namespace distflow::runtime {
+
+class Requests {
+ public:
+  /// All must outlive the Requests.
+  Requests(io::Reactor& reactor, TargetTable& targets, Delivery& delivery, std::shared_ptr<AskWay> way)
+      : reactor_(reactor), targets_(targets), delivery_(delivery), way_(std::move(way)) {}
+
+  /// The task that sets the handler, for Delivery::run_where_handlers_run(). May throw std::bad_alloc. Any thread.
+  [[nodiscard]] std::function<void()> setting(RequestHandler handler);
+  /// Lets go of it, and of what it holds. Only when none runs.
+  void forget_handler() { const RequestHandler handler = std::exchange(handler_, nullptr); }
+
+  void handle(const Mail& mail);
+
+  // Loop thread.
+  void note_received() {
+    add(way_->counters.received, 1);
+    add(way_->counters.waiting, 1);
+  }
+  void note_cancel() { add(way_->counters.cancels, 1); }
+  /// There is no room for it: answered `busy`, kBusyMax times in a second at most.
+  void refuse(const Mail& mail);
+  void drop(std::size_t count);
+
+ private:
+  static constexpr std::uint32_t kBusyMax = 10'000;
+
+  const TargetPtr& asker_of(const Mail& mail);
+  void say(const Mail& mail, std::uint64_t id, protocol::AskWord word);
+  void hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline);
+
+  io::Reactor& reactor_;
+  TargetTable& targets_;
+  Delivery& delivery_;
+  const std::shared_ptr<AskWay> way_;
+  RequestHandler handler_;
+  TargetPtr asker_;                                         // of the last request
+  base::RateLimit busy_limit_{kBusyMax, base::seconds(1)};  // loop thread
+};
+
+}  // namespace distflow::runtime
