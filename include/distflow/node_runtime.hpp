@@ -15,6 +15,7 @@
 // holds.
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
+//   ask:                    any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
 //   discover:               any; inside too; shut_down; forked.
@@ -53,6 +54,13 @@ namespace runtime {
 class NodeHost;
 }
 
+// ask.hpp
+struct AskOptions;
+struct KeptReply;
+struct Reply;
+class Request;
+class Responder;
+
 /// This process as a node: a handle, whose copies share the one node of the process.
 class DISTFLOW_API NodeRuntime {
  public:
@@ -86,6 +94,17 @@ class DISTFLOW_API NodeRuntime {
 
   /// A handle on a name, for a loop that sends to it often.
   [[nodiscard]] Target target(std::string_view name);
+
+  /// Sends one JSON value as a request; include <distflow/ask.hpp>. If the verdict is under way (is_under_way), the
+  /// callback is called once, where handlers run, when the request has ended: with the reply, or with why there is
+  /// none, by options.deadline at the latest. With any other verdict it is never called. Never blocks.
+  SendVerdict ask(std::string_view target, std::string_view json, const AskOptions& options,
+                  std::function<void(const Reply&)> callback);
+  SendVerdict ask(std::string_view target, RawJson json, const AskOptions& options,
+                  std::function<void(const Reply&)> callback);
+  /// Who gets the requests, and answers them. Requests that come while there is none are answered `no_handler`. Runs
+  /// where message handlers run; a handler that throws is counted and logged, and the answer is `failed`.
+  void on_request(std::function<void(const Request&, Responder)> handler);
 
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait
@@ -135,6 +154,9 @@ class DISTFLOW_API NodeRuntime {
   [[nodiscard]] bool is_running() const;
 
  private:
+  friend Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
+                                        const AskOptions& options);
+  Result<KeptReply> ask_and_wait(std::string_view target, std::string_view json, const AskOptions& options);
   using WriteCall = void (*)(void* callable, PayloadWriter& out);
   explicit NodeRuntime(std::shared_ptr<runtime::NodeHost> host) : host_(std::move(host)) {}
   SendVerdict send_written(std::string_view target, WriteCall call, void* callable);

@@ -67,6 +67,19 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
       delivery_(parts.reactor, node_id_, options_, parts.log,
                 base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
+      ask_way_(std::make_shared<AskWay>(parts.reactor, parts.targets,
+                                        AskLimits{.asks_max = options.asks_max,
+                                                  .inbox_bytes_max = options.send_bytes_max,
+                                                  .frame_size_max = options.frame_size_max})),
+      asks_({.reactor = parts.reactor,
+             .directory = directory_,
+             .router = router_,
+             .delivery = delivery_,
+             .random = random_,
+             .asks_per_peer_max = options.asks_per_peer_max},
+            ask_way_),
+      requests_(parts.reactor, parts.targets, delivery_, ask_way_),
+      ask_hooks_(ask_hooks()),
       accepted_({.reader_parts = reader_parts_,
                  .blocks = parts.blocks,
                  .limits = connection_limits(),
@@ -75,11 +88,36 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
+  link_parts_.on_dropped =
+      base::Delegate<void(Link&, std::uint32_t, Counter SendCounters::*)>::to<&Asks::on_dropped>(asks_);
+  reader_parts_.asks = &ask_hooks_;
+  delivery_.set_asks(ask_hooks_);
   reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
   closed_.on_turn_end = base::Delegate<void()>::to<&Node::deliver_closed>(*this);
 }
 
-Node::~Node() { DF_ASSERT(state_ == State::idle || state_ == State::closed); }
+Node::~Node() {
+  DF_ASSERT(state_ == State::idle || state_ == State::closed);
+  delivery_.request_stop();
+  delivery_.join();
+  delivery_.discard();
+  asks_.finish();
+  link_parts_.on_dropped = {};
+}
+
+AskHooks Node::ask_hooks() {
+  AskHooks hooks{.on_reply = base::Delegate<void(const IncomingReply&)>::to<&Asks::on_reply>(asks_),
+                 .on_cancel = base::Delegate<void()>::to<&Requests::note_cancel>(requests_),
+                 .on_request = base::Delegate<void()>::to<&Requests::note_received>(requests_),
+                 .refuse = base::Delegate<void(const Mail&)>::to<&Requests::refuse>(requests_),
+                 .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
+                 .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_)};
+  if (delivery_.has_thread()) {
+    hooks.call_back = base::Delegate<bool()>::to<&Asks::call_back>(asks_);
+    hooks.has_ended = base::Delegate<bool()>::to<&Asks::has_ended>(asks_);
+  }
+  return hooks;
+}
 
 transport::ConnectionLimits Node::connection_limits() const {
   // Messages are bounded before they come to a connection: runtime/peers/send_credit.hpp.
@@ -94,6 +132,7 @@ protocol::Registration Node::registration() const {
   node.host = options_.advertised_host.empty() ? options_.host : options_.advertised_host;
   node.port = port();
   node.caps.emplace().emplace_back(protocol::kSharingCap);
+  node.caps->emplace_back(protocol::kAskCap);
   if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
@@ -137,6 +176,7 @@ void Node::on_snapshot(std::vector<protocol::NodeInfo> nodes) {
   using Absence = Directory::Absence;
   directory_.on_snapshot(known, was_disconnected_ ? Absence::suspect : Absence::leave);
   router_.on_snapshot();
+  asks_.on_snapshot();
   add_owned(gauges_.pmd_connections, was_disconnected_ || read(gauges_.pmd_connections) == 0 ? 1 : 0);
   was_disconnected_ = false;  // all of it is taken: what throws before this is read again
   has_snapshot_ = true;
@@ -162,8 +202,14 @@ void Node::on_closed() {
 }
 
 void Node::on_peer_join(const PeerInfo& peer) { delivery_.tell_join(peer); }
-void Node::on_peer_leave(const base::PackedInfo& peer) { delivery_.tell_leave(peer); }
-void Node::on_binding(std::string_view name, Peer* peer) { router_.on_binding(name, peer); }
+void Node::on_peer_leave(const base::PackedInfo& peer) {
+  asks_.on_peer_left(peer.node_id());
+  delivery_.tell_leave(peer);
+}
+void Node::on_binding(std::string_view name, Peer* peer) {
+  router_.on_binding(name, peer);
+  if (peer != nullptr) asks_.on_binding(name);
+}
 
 void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
   parts_.registry.resolve(name, [this, on_answer = std::move(on_answer)](Result<protocol::NodeInfo> answer) {
@@ -178,6 +224,7 @@ void Node::ask_for_target(const std::string& name) {
     router_.on_answer(name, answer                                   ? Router::Answer::found
                             : answer.error() == Errc::node_not_found ? Router::Answer::not_found
                                                                      : Router::Answer::failed);
+    if (!answer && answer.error() == Errc::node_not_found) asks_.on_unknown(name);
   });
 }
 
@@ -190,6 +237,7 @@ void Node::begin_shutdown(base::Duration deadline) {
   parts_.reactor.timers().cancel(start_timer_);
   parts_.reactor.arm_after(shutdown_timer_, deadline);
   if (is_registry_started_) parts_.registry.close();
+  asks_.begin_shutdown();
   router_.discard();
   accepted_.close();
   directory_.begin_shutdown();
@@ -255,6 +303,7 @@ void Node::tell_out_of_memory(std::uint64_t count) {
 
 void Node::snapshot(NodeStats& stats) const {
   traffic_.snapshot(stats);
+  stats.asks = ask_way_->counters.snapshot();
   stats.malformed = read(reader_parts_.counters.malformed);
   stats.misrouted = read(reader_parts_.counters.misrouted);
   stats.extensions_too_long = read(reader_parts_.counters.extensions_too_long);

@@ -26,6 +26,8 @@
 #include "base/random.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "runtime/ask/asks.hpp"
+#include "runtime/ask/requests.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/node/registry_client.hpp"
@@ -94,6 +96,15 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Directory& directory() { return directory_; }
   [[nodiscard]] Delivery& delivery() { return delivery_; }
+  /// What requests are made and answered by. Any thread.
+  [[nodiscard]] AskWay& ask_way() { return *ask_way_; }
+  /// As Delivery::set_message_handler().
+  void set_request_handler(RequestHandler handler) {
+    delivery_.run_where_handlers_run(requests_.setting(std::move(handler)));
+  }
+  [[nodiscard]] Requests& requests() { return requests_; }
+  /// Calls back for what is left of the requests, when no handler runs any more.
+  void finish_asks() { asks_.finish(); }
   /// The node of that name, asked of the registry.
   void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
 
@@ -137,6 +148,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
                        const transport::Connection& connection, Carrier* carrier);
   void accept_memory(const protocol::ControlFrame& notice, Carrier& carrier);
 
+  [[nodiscard]] AskHooks ask_hooks();
   [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
@@ -184,6 +196,10 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   Directory directory_;
   Router router_;
   Delivery delivery_;
+  std::shared_ptr<AskWay> ask_way_;  // shared with Responders, which may outlive this
+  Asks asks_;
+  Requests requests_;
+  AskHooks ask_hooks_;
   AcceptedConnections accepted_;
   NodeGauges gauges_;
   std::uint64_t out_of_memory_seen_ = 0;

@@ -36,7 +36,8 @@ KnownNode Node::to_known_node(const protocol::NodeInfo& node) const {
                    .last_heartbeat = node.last_heartbeat_ms,
                    .meta = {node.meta.begin(), node.meta.end()}},
           .shares_connections = shares,
-          .shares_memory = shares && node.has_cap(protocol::kMemoryCap)};
+          .shares_memory = shares && node.has_cap(protocol::kMemoryCap),
+          .takes_asks = node.has_cap(protocol::kAskCap)};
 }
 
 void Node::on_control_frame(std::string_view from, const protocol::ControlFrame& notice, const Connection& connection,

@@ -204,6 +204,8 @@ void NodeHost::forget_application() {
   node_->delivery().discard();
   reactor_->discard_tasks();
   node_->delivery().forget_handlers();
+  node_->requests().forget_handler();
+  node_->finish_asks();
   is_in_turn_ = false;
 }
 
@@ -235,6 +237,10 @@ void NodeHost::run_where_handlers_run(std::function<void()> task) {
 
 void NodeHost::set_message_handler(MessageHandler handler) {
   if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
+}
+
+void NodeHost::set_request_handler(RequestHandler handler) {
+  if (!is_forked()) run_where_handlers_run(node_->requests().setting(std::move(handler)));
 }
 
 void NodeHost::set_join_handler(PeerHandler handler) {

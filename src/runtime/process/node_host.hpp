@@ -61,6 +61,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   /// Null for a name that none can have, while the table is full, and in a fork.
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
+  /// The callback is the application's, or a direct one.
+  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
+                  AskWay::Callback whose);
+
+  void set_request_handler(RequestHandler handler);
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);
   void set_leave_handler(PeerHandler handler);
@@ -81,6 +86,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   [[nodiscard]] bool is_running() const { return phase_.load(std::memory_order_acquire) == Phase::running; }
   [[nodiscard]] bool is_forked() const { return fork_guard_.is_forked(); }
+  [[nodiscard]] bool is_on_loop_thread() const { return is_loop_thread(); }
   /// Whether the calling thread is inside the node: it cannot wait for it.
   [[nodiscard]] bool is_inside() const;
   /// Whether the calling thread belongs to a node, any.

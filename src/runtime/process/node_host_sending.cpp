@@ -94,6 +94,16 @@ void NodeHost::discard_late() {
              discarded);
 }
 
+SendVerdict NodeHost::ask(std::string_view name, std::string_view json, const AskOptions& options,
+                          ReplyCallback callback, AskWay::Callback whose) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  AskWay& way = node_->ask_way();
+  if (!is_loop_thread()) return count(way.ask(name, json, options, std::move(callback), whose));
+  const AskWay::OnLoop on_loop(way);
+  return count(way.ask(name, json, options, std::move(callback), whose));
+}
+
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   const bool is_ending = end_if_asked();

@@ -1,7 +1,10 @@
+#include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
 
+#include <condition_variable>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -13,6 +16,9 @@ namespace {
 
 using runtime::NodeHost;
 using runtime::OutgoingMessage;
+
+/// With Threading::caller, how much later than the deadline the thread that polls may come.
+constexpr base::Duration kLoopSlack = std::chrono::seconds(1);
 
 /// The one node of this process.
 struct Singleton {
@@ -181,6 +187,77 @@ Target NodeRuntime::target(std::string_view name) {
     target.state_ = host_->target(name);
     return target;
   });
+}
+
+SendVerdict NodeRuntime::ask(std::string_view target, std::string_view json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return ask(target, raw_json(json), options, std::move(callback));
+}
+
+SendVerdict NodeRuntime::ask(std::string_view target, RawJson json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (json.text.empty()) return SendVerdict::invalid_json;
+  const std::shared_ptr<NodeHost> handle = host_;  // what a callback that is not taken holds may be the last one
+  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
+    return handle->ask(target, json.text, options, std::move(callback), runtime::AskWay::Callback::of_application);
+  });
+}
+
+Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
+                               const AskOptions& options) {
+  return node.ask_and_wait(target, json, options);
+}
+
+Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string_view json,
+                                            const AskOptions& options) try {
+  constexpr const char* asking = "waiting for a reply";
+  if (host_->is_on_loop_thread()) return Error{Errc::would_block, asking};
+  if (!protocol::is_json(json)) {
+    return KeptReply{.target = std::string(target),
+                     .error = AskError::not_sent,
+                     .stage = AskStage::resolving,
+                     .verdict = SendVerdict::invalid_json,
+                     .may_have_run = false};
+  }
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable condition;
+    std::optional<Result<KeptReply>> outcome;
+  };
+  const std::shared_ptr<NodeHost> handle = host_;
+  const auto shared = std::make_shared<Wait>();
+  Wait& wait = *shared;
+  const auto on_end = [shared](const Reply& reply) {
+    Result<KeptReply> outcome = Error{Errc::out_of_memory, asking};
+    try {
+      outcome = reply.keep();
+    } catch (const std::bad_alloc&) {
+    }
+    const std::scoped_lock lock(shared->mutex);
+    shared->outcome = std::move(outcome);
+    shared->condition.notify_one();
+  };
+  const SendVerdict verdict = handle->ask(target, json, options, on_end, runtime::AskWay::Callback::direct);
+  if (!is_under_way(verdict)) {
+    return KeptReply{.target = std::string(target),
+                     .error = AskError::not_sent,
+                     .stage = AskStage::resolving,
+                     .verdict = verdict,
+                     .may_have_run = false};
+  }
+  std::unique_lock lock(wait.mutex);
+  const base::Instant until = base::saturating_add(io::system_now(), options.deadline + kLoopSlack);
+  if (wait.condition.wait_until(lock, until, [&] { return wait.outcome.has_value(); })) return *std::move(wait.outcome);
+  return KeptReply{.target = std::string(target), .error = AskError::deadline};
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "waiting for a reply"};
+}
+
+void NodeRuntime::on_request(std::function<void(const Request&, Responder)> handler) {
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_request_handler(std::move(handler)), true; });
 }
 
 // What is already shut down lets go of a handler in the call that sets it, and its captures may drop the application's

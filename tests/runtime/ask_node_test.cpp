@@ -1,0 +1,258 @@
+// Requests and replies of the process's one node, in each threading mode, from any thread, and at its end.
+#include <distflow/ask.hpp>
+#include <distflow/node_runtime.hpp>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/loop.hpp"
+#include "tests/support/pmd_thread.hpp"
+
+namespace distflow::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
+
+class AskingNode : public ::testing::TestWithParam<Threading> {
+ protected:
+  NodeRuntime start(NodeOptions options = {}) {
+    options.alias = "self";
+    options.pmd_port = pmd_.port();
+    options.start_pmd = false;
+    options.threading = GetParam();
+    options.backend = std::string(chosen_socket_backend().name);
+    Result<NodeRuntime> node = NodeRuntime::start(options);
+    EXPECT_TRUE(node) << node.error().message();
+    return *std::move(node);
+  }
+  /// Lets the node work until then, whosever thread that takes.
+  template <class Condition>
+  static bool until(NodeRuntime& node, Condition condition) {
+    return turn_until(
+        [&] {
+          if (GetParam() != Threading::caller || !node.poll(1ms)) std::this_thread::yield();
+        },
+        condition);
+  }
+  static void check_law(const NodeRuntime& node) {
+    const AskStats asks = node.stats().asks;
+    EXPECT_EQ(asks.asked, asks.replied + asks.failed() + asks.pending);
+    EXPECT_EQ(asks.received, asks.answered + asks.said() + asks.waiting + asks.in_handlers);
+  }
+  static void echo(const Request& request, Responder responder) { responder.reply(request.payload); }
+
+  PmdThread pmd_;
+};
+
+TEST_P(AskingNode, asks_itself_and_is_answered_where_handlers_run) {
+  NodeRuntime node = start();
+  std::atomic<std::thread::id> handler_ran_on{};
+  node.on_request([&](const Request& request, Responder responder) {
+    handler_ran_on = std::this_thread::get_id();
+    EXPECT_TRUE(is_under_way(responder.reply(request.payload)));
+  });
+  std::atomic<int> replies{0};
+  for (int i = 0; i < 100; ++i) {
+    const std::string json = R"({"n":)" + std::to_string(i) + "}";
+    EXPECT_TRUE(is_under_way(node.ask("self", json, {}, [&, json](const Reply& reply) {
+      EXPECT_EQ(reply.error, AskError::none) << to_string(reply.error);
+      EXPECT_EQ(reply.payload, json);
+      EXPECT_EQ(handler_ran_on.load(), std::this_thread::get_id());
+      ++replies;
+    })));
+  }
+  EXPECT_TRUE(until(node, [&] { return replies == 100; }));
+  EXPECT_EQ(handler_ran_on.load() == std::this_thread::get_id(), GetParam() == Threading::caller);
+  EXPECT_EQ(node.ask("self", "{", {}, [](const Reply&) { ADD_FAILURE(); }), SendVerdict::invalid_json);
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  check_law(node);
+}
+
+TEST_P(AskingNode, may_be_asked_and_answered_from_several_threads_at_once) {
+  constexpr int k_threads = 3;
+  constexpr int k_asks = 300;
+  NodeRuntime node = start();
+  std::mutex mutex;
+  std::vector<std::pair<std::string, Responder>> open;
+  node.on_request([&](const Request& request, Responder responder) {
+    const std::scoped_lock lock(mutex);
+    open.emplace_back(request.payload, std::move(responder));
+  });
+  std::atomic<int> ended{0};
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> threads;
+  threads.reserve(k_threads + 1);
+  for (int t = 0; t < k_threads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < k_asks; ++i) {
+        const std::string json = std::to_string(t * k_asks + i);
+        SendVerdict verdict = SendVerdict::queue_full;
+        while (verdict == SendVerdict::queue_full) {
+          verdict = node.ask("self", json, {.deadline = 60s}, [&, json](const Reply& reply) {
+            // At asks_per_peer_max a request of another thread is not sent.
+            if (reply.error != AskError::not_sent) {
+              EXPECT_EQ(reply.payload, json) << to_string(reply.error);
+            }
+            ++ended;
+          });
+        }
+        EXPECT_TRUE(is_under_way(verdict));
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    while (!is_over) {
+      std::vector<std::pair<std::string, Responder>> taken;
+      {
+        const std::scoped_lock lock(mutex);
+        taken.swap(open);
+      }
+      for (auto& [json, responder] : taken) EXPECT_TRUE(is_under_way(responder.reply(json)));
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_TRUE(until(node, [&] { return ended == k_threads * k_asks; }));
+  is_over = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  check_law(node);
+  EXPECT_EQ(node.stats().asks.pending, 0U);
+}
+
+TEST_P(AskingNode, ends_what_is_pending_at_its_shutdown_and_takes_nothing_after_it) {
+  std::vector<Responder> kept;
+  std::atomic<int> ended{0};
+  std::atomic<bool> has_come{false};
+  NodeRuntime node = start();
+  node.on_request([&](const Request&, Responder responder) {
+    kept.push_back(std::move(responder));
+    has_come = true;
+  });
+  ASSERT_TRUE(is_under_way(node.ask("self", "1", {.deadline = 1h}, [&](const Reply& reply) {
+    EXPECT_EQ(reply.error, AskError::shut_down);
+    EXPECT_EQ(node.ask("self", "1", {}, [](const Reply&) { ADD_FAILURE(); }), SendVerdict::shut_down);
+    ++ended;
+  })));
+  ASSERT_TRUE(until(node, [&] { return has_come.load(); }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(kept.front().reply("1"), SendVerdict::shut_down);
+  EXPECT_EQ(node.ask("self", "1", {}, [](const Reply&) { ADD_FAILURE(); }), SendVerdict::shut_down);
+  check_law(node);
+}
+
+TEST_P(AskingNode, may_lose_its_last_handle_in_a_callback) {
+  std::optional<NodeRuntime> node = start();
+  node->on_request(&echo);
+  std::atomic<bool> is_dropped{false};
+  auto last = std::make_shared<std::optional<NodeRuntime>>(std::move(node));
+  node.reset();
+  ASSERT_TRUE(is_under_way((*last)->ask("self", "1", {}, [&, last](const Reply& reply) {
+    EXPECT_EQ(reply.error, AskError::none);
+    if (GetParam() != Threading::caller) last->reset();
+    is_dropped = true;
+  })));
+  if (GetParam() == Threading::caller) {
+    ASSERT_TRUE(until(**last, [&] { return is_dropped.load(); }));
+    last->reset();
+  } else {
+    ASSERT_TRUE(turn_until([] { std::this_thread::yield(); }, [&] { return is_dropped.load(); }));
+  }
+}
+
+TEST_P(AskingNode, may_be_waited_for_on_any_thread_but_its_own) {
+  NodeRuntime node = start();
+  node.on_request(&echo);
+  std::atomic<bool> is_done{false};
+  std::thread waiting([&] {
+    const Result<KeptReply> reply = ask_and_wait(node, "self", R"({"n":1})");
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->error, AskError::none) << to_string(reply->error);
+    EXPECT_EQ(reply->payload, R"({"n":1})");
+    EXPECT_EQ(ask_and_wait(node, "nobody", "1")->error, AskError::unresolved);
+    EXPECT_EQ(ask_and_wait(node, "self", "{")->verdict, SendVerdict::invalid_json);
+    is_done = true;
+  });
+  EXPECT_TRUE(until(node, [&] { return is_done.load(); }));
+  waiting.join();
+  if (GetParam() == Threading::caller) {
+    EXPECT_EQ(ask_and_wait(node, "self", "1").error(), Errc::would_block);
+  }
+  std::atomic<bool> was_refused{false};
+  node.on_message([&](const Message&) {
+    if (GetParam() != Threading::dispatcher) {
+      EXPECT_EQ(ask_and_wait(node, "self", "1").error(), Errc::would_block);
+    }
+    was_refused = true;
+  });
+  EXPECT_TRUE(is_under_way(node.send("self", "1")));
+  EXPECT_TRUE(until(node, [&] { return was_refused.load(); }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  EXPECT_EQ(ask_and_wait(node, "self", "1")->verdict, SendVerdict::shut_down);
+  check_law(node);
+}
+
+INSTANTIATE_TEST_SUITE_P(modes, AskingNode, ::testing::ValuesIn(kModes), [](const auto& mode) {
+  return std::string(mode.param == Threading::inlined      ? "inlined"
+                     : mode.param == Threading::dispatcher ? "dispatcher"
+                                                           : "caller");
+});
+
+/// A node whose handlers have a thread of their own, which a test holds up.
+class AskingDispatcher : public AskingNode {};
+
+TEST_P(AskingDispatcher, answers_busy_what_finds_no_room_and_expired_what_waited_too_long) {
+  NodeRuntime node = start({.mailbox = {.max_size = 4}});
+  std::atomic<bool> is_held{false};
+  std::atomic<bool> may_go_on{false};
+  std::atomic<int> ran{0};
+  node.on_request([&](const Request& request, Responder responder) {
+    ++ran;
+    is_held = true;
+    while (!may_go_on) std::this_thread::yield();
+    responder.reply(request.payload);
+  });
+  std::atomic<int> ended{0};
+  std::array<std::atomic<int>, kAskErrorCount> errors{};
+  const auto on_end = [&](const Reply& reply) {
+    ++errors[static_cast<std::size_t>(reply.error)];
+    if (reply.error == AskError::busy || reply.error == AskError::expired) {
+      EXPECT_FALSE(reply.may_have_run);
+    }
+    ++ended;
+  };
+  ASSERT_TRUE(is_under_way(node.ask("self", "1", {.deadline = 1h}, on_end)));
+  ASSERT_TRUE(until(node, [&] { return is_held.load(); }));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(is_under_way(node.ask("self", "2", {.deadline = 20ms}, on_end)));
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(is_under_way(node.ask("self", "3", {.deadline = 1h}, on_end)));
+  ASSERT_TRUE(until(node, [&] { return node.stats().asks.said_busy == 6; }));
+  EXPECT_EQ(node.stats().asks.waiting, 4U);
+  // Their deadlines are seen by the loop, though nothing is called back meanwhile.
+  const auto then = std::chrono::steady_clock::now() + 30ms;
+  ASSERT_TRUE(until(node, [&] { return std::chrono::steady_clock::now() > then; }));
+  may_go_on = true;
+  ASSERT_TRUE(until(node, [&] { return ended == 11; }));
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(errors[static_cast<std::size_t>(AskError::busy)], 6);
+  EXPECT_EQ(errors[static_cast<std::size_t>(AskError::deadline)], 4);
+  ASSERT_TRUE(until(node, [&] { return node.stats().asks.said_expired == 4; }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  check_law(node);
+}
+
+INSTANTIATE_TEST_SUITE_P(modes, AskingDispatcher, ::testing::Values(Threading::dispatcher),
+                         [](const auto&) { return std::string("dispatcher"); });
+
+}  // namespace
+}  // namespace distflow::test

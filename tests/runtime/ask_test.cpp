@@ -1,0 +1,390 @@
+// Requests and replies between nodes over one loop, among peers that are silent, gone, full, too old, or lie.
+#include <distflow/ask.hpp>
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "protocol/envelope.hpp"
+#include "runtime/ask/ask_id.hpp"
+#include "tests/support/cluster.hpp"
+#include "tests/support/node_frames.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::test {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::AskId;
+using runtime::AskWay;
+
+class Asking : public ::testing::Test {
+ protected:
+  ~Asking() override {
+    for (TestNode* node : nodes_) check_law(*node);
+  }
+  TestNode& add(NodeOptions options) {
+    TestNode& node = cluster_.add_node(std::move(options));
+    nodes_.push_back(&node);
+    return node;
+  }
+  /// As a call of the application on the loop's thread.
+  SendVerdict ask(TestNode& node, std::string_view name, std::string_view json, const AskOptions& options = {}) {
+    const AskWay::OnLoop on_loop(node->ask_way());
+    return node->ask_way().ask(
+        name, json, options,
+        [this](const Reply& reply) {
+          replies.push_back(reply.keep());
+          if (then) then(reply);
+        },
+        AskWay::Callback::of_application);
+  }
+  /// What a request ends with.
+  KeptReply outcome_of(TestNode& node, std::string_view name, std::string_view json, const AskOptions& options = {}) {
+    const std::size_t before = replies.size();
+    EXPECT_TRUE(is_under_way(ask(node, name, json, options)));
+    EXPECT_TRUE(cluster_.turn_until([&] { return replies.size() > before; }));
+    return replies.size() > before ? replies.back() : KeptReply{};
+  }
+  void answer_with_echo(TestNode& node) {
+    node->set_request_handler([this](const Request& request, Responder responder) {
+      ++handled;
+      EXPECT_TRUE(is_under_way(responder.reply(request.payload)));
+    });
+  }
+  static AskStats stats(TestNode& node) { return node.stats().asks; }
+  static void check_law(TestNode& node) {
+    const AskStats asks = stats(node);
+    EXPECT_EQ(asks.asked, asks.replied + asks.failed() + asks.pending);
+    EXPECT_EQ(asks.received, asks.answered + asks.said() + asks.waiting + asks.in_handlers);
+  }
+
+  SocketCluster cluster_;
+  std::vector<TestNode*> nodes_;
+  std::vector<KeptReply> replies;
+  std::function<void(const Reply&)> then;
+  int handled = 0;
+};
+
+TEST_F(Asking, a_request_ends_once_with_its_reply_which_never_reaches_on_message) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  ping.record_messages();
+  pong.record_messages();
+  answer_with_echo(pong);
+  for (int i = 0; i < 100; ++i) {
+    const std::string json = R"({"n":)" + std::to_string(i) + "}";
+    const KeptReply reply = outcome_of(ping, i % 2 == 0 ? "pong" : pong->node_id(), json);
+    EXPECT_EQ(reply.error, AskError::none) << to_string(reply.error);
+    EXPECT_EQ(reply.payload, json);
+    EXPECT_TRUE(reply.may_have_run);
+  }
+  EXPECT_TRUE(ping.messages.empty());
+  EXPECT_TRUE(pong.messages.empty());
+  EXPECT_EQ(handled, 100);
+  EXPECT_EQ(stats(ping).replied, 100U);
+  EXPECT_EQ(stats(pong).answered, 100U);
+}
+
+TEST_F(Asking, many_at_once_get_their_own_replies_in_whatever_order_they_come) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  std::vector<std::pair<std::string, Responder>> kept;
+  pong->set_request_handler(
+      [&](const Request& request, Responder responder) { kept.emplace_back(request.payload, std::move(responder)); });
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(is_under_way(ask(ping, "pong", std::to_string(i))));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 200; }));
+  EXPECT_EQ(stats(pong).in_handlers, 200U);
+  EXPECT_EQ(stats(ping).pending, 200U);
+  for (auto each = kept.rbegin(); each != kept.rend(); ++each) {
+    EXPECT_TRUE(is_under_way(each->second.reply('"' + each->first + '"')));
+    EXPECT_FALSE(each->second.is_open());
+    EXPECT_EQ(each->second.reply("1"), SendVerdict::shut_down);
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 200; }));
+  for (std::size_t i = 0; i < 200; ++i) EXPECT_EQ(replies[i].payload, '"' + std::to_string(199 - i) + '"');
+}
+
+TEST_F(Asking, each_way_not_to_answer_has_its_word_and_says_whether_the_handler_may_have_run) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  KeptReply reply = outcome_of(ping, "pong", "1");
+  EXPECT_EQ(reply.error, AskError::no_handler);
+  EXPECT_FALSE(reply.may_have_run);
+  pong->set_request_handler([](const Request& request, Responder responder) {
+    if (request.payload == "1") responder.refuse(AskError::denied);
+    if (request.payload == "2") throw std::runtime_error("no");
+    if (request.payload == "3") {
+      EXPECT_EQ(responder.reply("{"), SendVerdict::invalid_json);
+    }
+  });
+  EXPECT_EQ(outcome_of(ping, "pong", "1").error, AskError::denied);
+  for (const char* json : {"2", "3", "4"}) {
+    reply = outcome_of(ping, "pong", json);
+    EXPECT_EQ(reply.error, AskError::failed);
+    EXPECT_TRUE(reply.may_have_run);
+    EXPECT_EQ(reply.payload, "");
+  }
+  EXPECT_EQ(pong.stats().handler_exceptions, 1U);
+  reply = outcome_of(ping, "nobody", "1");
+  EXPECT_EQ(reply.error, AskError::unresolved);
+  EXPECT_EQ(reply.stage, AskStage::resolving);
+  EXPECT_FALSE(reply.may_have_run);
+}
+
+TEST_F(Asking, a_request_that_nobody_answers_ends_at_its_deadline_and_the_late_reply_is_counted) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  ping.record_messages();
+  std::vector<Responder> kept;
+  pong->set_request_handler([&](const Request& request, Responder responder) {
+    EXPECT_GT(request.remaining(), 0ms);
+    EXPECT_LE(request.remaining(), 30ms);
+    kept.push_back(std::move(responder));
+  });
+  const KeptReply reply = outcome_of(ping, "pong", "1", {.deadline = 30ms});
+  EXPECT_EQ(reply.error, AskError::deadline);
+  EXPECT_EQ(reply.stage, AskStage::sent);
+  EXPECT_TRUE(reply.may_have_run);
+  EXPECT_GE(reply.took, 30ms);
+  ASSERT_EQ(kept.size(), 1U);
+  {
+    // A handler whose clock is slow sends it all the same.
+    RawSocket late = RawSocket::connected_to(ping->port());
+    const std::string id = std::to_string(AskId{.slot = 0, .generation = AskId::kFirstGeneration}.number());
+    ASSERT_TRUE(late.send(node_frame("stranger", ping->node_id(), "1", R"("re":)" + id)));
+    ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping).late == 1; }));
+  }
+  kept.clear();
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).in_handlers == 0; }));
+  EXPECT_EQ(replies.size(), 1U);
+  EXPECT_TRUE(ping.messages.empty());
+  EXPECT_EQ(outcome_of(ping, "pong", "1", {.deadline = 0ms}).error, AskError::deadline);
+  EXPECT_EQ(stats(pong).received, 1U);
+}
+
+/// A peer that is no node: its frames are written by hand.
+class AskedRaw : public Asking {
+ protected:
+  void meet(bool takes_asks) {
+    ping_->directory().upsert(
+        {.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener_.port()},
+         .takes_asks = takes_asks});
+  }
+  /// The next request that comes to it; id zero when it is none.
+  protocol::AskMembers next_request() {
+    std::string body;
+    EXPECT_TRUE(cluster_.turn_until([&] {
+      if (is_readable(listener_.fd())) peer_.emplace(listener_.accept());
+      if (peer_ && is_readable(peer_->fd())) bytes_ += peer_->receive();
+      if (bytes_.size() < framing::kHeaderSize) return false;
+      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes_.data());
+      if (bytes_.size() < size) return false;
+      body = bytes_.substr(framing::kHeaderSize, size - framing::kHeaderSize);
+      bytes_.erase(0, size);
+      return true;
+    }));
+    protocol::Envelope envelope;
+    EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
+    return read_ask_members(envelope.extension, envelope.has_payload());
+  }
+  [[nodiscard]] std::string reply_frame(std::string_view from, std::uint64_t id) const {
+    return node_frame(from, (*ping_node_)->node_id(), R"("forged")", "\"re\":" + std::to_string(id));
+  }
+
+  TestNode* ping_node_ = &add({.alias = "ping"});
+  TestNode& ping_ = *ping_node_;
+  RawSocket listener_ = RawSocket::listening();
+  std::optional<RawSocket> peer_;
+  std::string bytes_;
+};
+
+TEST_F(AskedRaw, one_that_takes_no_requests_is_sent_none_and_no_reply_either) {
+  meet(false);
+  const KeptReply reply = outcome_of(ping_, "raw", "1");
+  EXPECT_EQ(reply.error, AskError::unsupported);
+  EXPECT_FALSE(reply.may_have_run);
+  // Who asks in its name has the answers go nowhere.
+  ping_->set_request_handler([](const Request&, Responder responder) {
+    EXPECT_EQ(responder.reply("1"), SendVerdict::unresolved);
+    EXPECT_FALSE(responder.is_open());
+  });
+  RawSocket liar = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(liar.send(node_frame("raw", ping_->node_id(), "1", R"("ask":4503599627370497,"ms":5000)")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).received == 1 && stats(ping_).in_handlers == 0; }));
+  ASSERT_TRUE(is_under_way(ping_.send("raw", "2")));
+  EXPECT_EQ(next_request().kind, protocol::AskMembers::Kind::none);  // the message is all that comes
+  EXPECT_EQ(stats(ping_).answers_lost, 1U);
+}
+
+TEST_F(AskedRaw, a_reply_is_believed_only_of_the_node_that_was_asked_and_with_the_id_that_it_was_given) {
+  ping_.record_messages();
+  meet(true);
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1")));
+  const protocol::AskMembers request = next_request();
+  ASSERT_EQ(request.kind, protocol::AskMembers::Kind::request);
+  EXPECT_GE(request.id, 1'000'000'000'000'000U);
+  EXPECT_LE(request.ms, 5000);
+  RawSocket liar = RawSocket::connected_to(ping_->port());
+  AskId id = AskId::of(request.id);
+  std::size_t lies = 0;
+  const auto tell = [&](std::string_view from, std::uint64_t number) {
+    ASSERT_TRUE(liar.send(reply_frame(from, number)));
+    ++lies;
+  };
+  tell("liar", request.id);
+  tell("raw", AskId{.slot = id.slot, .generation = id.generation + 1}.number());
+  tell("raw", AskId{.slot = id.slot, .generation = id.generation - 1}.number());
+  tell("raw", AskId{.slot = id.slot + 1, .generation = id.generation}.number());
+  tell("raw", AskId{.slot = AskId::kSlotsMax - 1, .generation = id.generation}.number());
+  tell("raw", 1);
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).late + stats(ping_).unasked == lies; }));
+  EXPECT_TRUE(replies.empty());
+  EXPECT_EQ(stats(ping_).pending, 1U);
+  // A connection of its own to here is nobody else's: neither system nor registry has anyone speak for it.
+  RawSocket honest = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(honest.send(reply_frame("raw", request.id) + reply_frame("raw", request.id)));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).late + stats(ping_).unasked == lies + 1; }));
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies.front().payload, R"("forged")");
+  EXPECT_TRUE(ping_.messages.empty());
+}
+
+TEST_F(AskedRaw, at_their_bound_requests_to_one_node_are_refused_at_once_and_others_go_on) {
+  TestNode& few = add({.alias = "few", .asks_max = 5, .asks_per_peer_max = 3});
+  TestNode& pong = add({.alias = "pong"});
+  answer_with_echo(pong);
+  few->directory().upsert(
+      {.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener_.port()}, .takes_asks = true});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(is_under_way(ask(few, "raw", "1")));
+  EXPECT_EQ(ask(few, "raw", "1"), SendVerdict::queue_full);
+  EXPECT_EQ(outcome_of(few, "pong", "1").error, AskError::none);
+  ASSERT_TRUE(is_under_way(ask(few, "pong", "1")));
+  ASSERT_TRUE(is_under_way(ask(few, "pong", "1")));
+  EXPECT_EQ(ask(few, "pong", "1"), SendVerdict::queue_full);  // in all
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 3; }));
+  EXPECT_EQ(stats(few).asked, 6U);
+  EXPECT_EQ(ask(few, "pong", std::string((16U << 20U) + 1, '1')), SendVerdict::too_large);
+  EXPECT_EQ(ask(few, "", "1"), SendVerdict::invalid_target);
+  few->directory().remove("raw");
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 6; }));
+  for (std::size_t i = 3; i < 6; ++i) EXPECT_EQ(replies[i].error, AskError::peer_left);
+}
+
+TEST_F(AskedRaw, one_that_cannot_be_connected_to_has_surely_not_run) {
+  const std::uint16_t dead = RawSocket::listening().port();
+  TestNode& hasty = add({.alias = "hasty", .connect_deadline = 50ms});
+  hasty->directory().upsert(
+      {.info = {.node_id = "dead", .alias = "dead", .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+  const KeptReply reply = outcome_of(hasty, "dead", "1");
+  EXPECT_EQ(reply.error, AskError::not_sent) << to_string(reply.error);
+  EXPECT_EQ(reply.stage, AskStage::sent);
+  EXPECT_FALSE(reply.may_have_run);
+}
+
+TEST_F(AskedRaw, cancelled_on_request_of_another_thread_ends_once_and_the_peer_is_told) {
+  meet(true);
+  std::stop_source stop;
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.stop = stop.get_token()})));
+  const protocol::AskMembers request = next_request();
+  std::thread([&] { stop.request_stop(); }).join();
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::cancelled);
+  EXPECT_TRUE(replies.front().may_have_run);
+  const protocol::AskMembers cancel{.kind = protocol::AskMembers::Kind::cancel, .id = request.id};
+  EXPECT_EQ(next_request(), cancel);
+  // Before the question, it ends it at once, and is not sent.
+  EXPECT_EQ(outcome_of(ping_, "nobody yet", "1", {.stop = stop.get_token()}).may_have_run, false);
+  RawSocket peer = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(peer.send(frame_of(R"({"from":"raw","to":")" + ping_->node_id() +
+                                 R"(","timestamp":1795375753755,"ask":4503599627370497,"ms":0})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).cancels == 1; }));
+}
+
+TEST_F(Asking, what_waits_for_its_name_is_sent_when_a_node_has_it) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  answer_with_echo(pong);
+  ASSERT_TRUE(is_under_way(ask(ping, "other", "7")));
+  ping->directory().upsert(
+      {.info = {.node_id = pong->node_id(), .alias = "other", .host = "127.0.0.1", .port = pong->port()},
+       .takes_asks = true});
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().payload, "7");
+  EXPECT_EQ(replies.front().target, "other");
+}
+
+TEST_F(Asking, a_callback_may_ask_again_and_a_nested_request_has_no_more_time_than_the_one_that_it_serves) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  TestNode& back = add({.alias = "back"});
+  std::vector<std::chrono::milliseconds> left;
+  pong->set_request_handler([&](const Request& request, Responder responder) {
+    auto shared = std::make_shared<Responder>(std::move(responder));
+    EXPECT_TRUE(is_under_way(request.ask("back", request.payload, {.deadline = 1h}, [shared](const Reply& reply) {
+      EXPECT_EQ(reply.error, AskError::none);
+      shared->reply(reply.payload);
+    })));
+  });
+  back->set_request_handler([&](const Request& request, Responder responder) {
+    left.push_back(request.remaining());
+    responder.reply(request.payload);
+  });
+  int rounds = 0;
+  then = [&](const Reply& reply) {
+    EXPECT_EQ(reply.error, AskError::none);
+    if (++rounds < 20) {
+      EXPECT_TRUE(is_under_way(ask(ping, "pong", "1", {.deadline = 10s})));
+    }
+  };
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1", {.deadline = 10s})));
+  ASSERT_TRUE(cluster_.turn_until([&] { return rounds == 20; }));
+  for (const auto ms : left) EXPECT_LE(ms, 10s);
+  then = nullptr;
+}
+
+TEST_F(Asking, a_shutdown_ends_each_with_its_word_and_a_responder_that_outlives_the_node_is_harmless) {
+  std::vector<Responder> kept;
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  pong->set_request_handler([&](const Request&, Responder responder) { kept.push_back(std::move(responder)); });
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  ASSERT_TRUE(is_under_way(ask(ping, "never", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 1 && replies.size() == 1; }));
+  then = [&](const Reply&) { EXPECT_EQ(ask(ping, "pong", "1"), SendVerdict::shut_down); };
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "2")));
+  cluster_.shut_down(ping);
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 3; }));
+  EXPECT_EQ(replies.back().error, AskError::shut_down);
+  EXPECT_TRUE(replies.back().may_have_run);
+  then = nullptr;
+  cluster_.shut_down(pong);
+  kept.clear();
+  EXPECT_EQ(stats(pong).in_handlers, 0U);
+}
+
+TEST_F(Asking, a_request_handler_may_replace_itself_and_shut_its_node_down) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  auto alive = std::make_shared<int>(1);
+  pong->set_request_handler([&, alive](const Request&, Responder responder) {
+    pong->set_request_handler({});
+    EXPECT_GT(alive.use_count(), 1);  // it is on the call stack
+    pong->begin_shutdown(1s);
+    responder.reply("1");
+  });
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::peer_left) << to_string(replies.front().error);
+  ASSERT_TRUE(cluster_.turn_until([&] { return pong.closed.has_value(); }));
+}
+
+}  // namespace
+}  // namespace distflow::test
