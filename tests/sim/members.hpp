@@ -249,8 +249,11 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   }
 
   SendVerdict send(const std::string& name, std::string_view json) {
+    return send(name, runtime::OutgoingMessage(json));
+  }
+  SendVerdict send(const std::string& name, const runtime::OutgoingMessage& message) {
     touch();
-    const SendVerdict verdict = node_->send(targets_.of(name), runtime::OutgoingMessage(json));
+    const SendVerdict verdict = node_->send(targets_.of(name), message);
     if (is_under_way(verdict)) ++accepted_count;
     return verdict;
   }
