@@ -200,6 +200,24 @@ TEST(System, a_pmd_that_was_told_to_end_is_not_started_again) {
   EXPECT_TRUE(pmd_processes(port.number()).empty());
 }
 
+TEST(System, asked_for_squares_another_process_answers_and_says_no_and_is_known_to_be_gone) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  const auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--pmd-port", port.text()});
+    return run_process(DISTFLOW_ASK_PROGRAM, words, environment);
+  };
+  ChildProcess squares(DISTFLOW_ASK_PROGRAM, {"answer", "--pmd-port", port.text()}, environment);
+  ASSERT_TRUE(squares.wait_for_output("answering as squares"));
+  EXPECT_EQ(ask({"7", "12", "-3"}).out, "7: 49\n12: 144\n-3: 9\n");
+  const ProcessResult denied = ask({"\"seven\"", "{"});
+  EXPECT_EQ(denied.exit_code, 1);
+  EXPECT_EQ(denied.out, "{: not sent, invalid_json\n\"seven\": denied, may have run\n");
+  EXPECT_EQ(ask({"stop"}).exit_code, 0);
+  EXPECT_EQ(squares.wait().exit_code, 0);
+  EXPECT_EQ(ask({"7"}).out, "7: unresolved, has not run\n");
+}
+
 TEST(System, ping_hears_every_pong) {
   const PmdPort port;
   const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
