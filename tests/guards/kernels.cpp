@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
 
 #include "framing/frame_decoder.hpp"
@@ -255,6 +256,37 @@ void send() {
   handle_all(1 + 2 * kMessages);
 }
 
+/// As send(), for a request: from the call to the queue of the peer's link.
+void ask() {
+  const PmdChild pmd;
+  const auto started = NodeRuntime::start({.alias = "self",
+                                           .pmd_port = pmd.port(),
+                                           .start_pmd = false,
+                                           .threading = Threading::caller,
+                                           .backend = "epoll"});
+  DF_ASSERT(started);
+  NodeRuntime node = *started;
+  std::size_t replies = 0;
+  node.on_request([](const Request& request, Responder responder) { responder.reply(raw_json(request.payload)); });
+  const std::string text = string_payload();
+  const AskOptions options;
+  const auto ask_one = [&] {
+    DF_ASSERT(node.ask("self", raw_json(text), options, [&replies](const Reply& reply) { replies += reply ? 1 : 0; }) ==
+              SendVerdict::queued);
+  };
+  const auto end_all = [&](std::size_t count) {
+    while (replies < count) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
+  };
+  ask_one();
+  end_all(1);
+  count(
+      [&] {
+        for (std::size_t i = 0; i < kMessages; ++i) ask_one();
+      },
+      [&] { end_all(1 + kMessages); });
+  end_all(1 + 2 * kMessages);
+}
+
 /// Nodes that leave a registry of so many others: those that came last. Counted in place of messages.
 void leave(std::size_t others) {
   LoneDirectory directory;
@@ -290,6 +322,7 @@ const std::array kKernels{
     Kernel{"pass_mailbox", pass_mailbox},
     Kernel{"receive_inline", receive_inline},
     Kernel{"send", send},
+    Kernel{"ask", ask},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},
 };

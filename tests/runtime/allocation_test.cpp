@@ -53,6 +53,30 @@ TEST_F(Allocations, are_none_for_payloads_of_a_kilobyte) {
   expect_none_in_steady_state(64, '"' + std::string(1022, 'x') + '"');
 }
 
+TEST_F(Allocations, are_none_per_request_answered_by_callback) {
+  pong_->set_request_handler([](const Request& request, Responder responder) { responder.reply(request.payload); });
+  std::size_t replies = 0;
+  const std::string payload = '"' + std::string(126, 'x') + '"';
+  const auto ask = [&](std::size_t count, std::size_t per_turn) {
+    const std::size_t end = replies + count;
+    for (std::size_t asked = 0; asked < count; ++asked) {
+      const runtime::AskWay::OnLoop on_loop(ping_->ask_way());
+      const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1 : 0; };
+      ASSERT_TRUE(
+          is_under_way(ping_->ask_way().ask("pong", payload, {}, on_end, runtime::AskWay::Callback::of_application)));
+      if (asked % per_turn != per_turn - 1) continue;
+      const std::size_t all = end - count + asked + 1;
+      ASSERT_TRUE(cluster_.turn_until([&] { return replies == all; }));
+    }
+  };
+  for (const std::size_t per_turn : {std::size_t{1}, std::size_t{64}}) {
+    ask(6400, per_turn);
+    const std::size_t before = allocation_count();
+    ask(6400, per_turn);
+    EXPECT_EQ(allocation_count(), before) << per_turn;
+  }
+}
+
 TEST_F(Allocations, are_counted_by_this_test_at_all) {
   const std::size_t before = allocation_count();
   const auto made = std::make_unique<int>(1);
