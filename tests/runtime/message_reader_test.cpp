@@ -16,6 +16,8 @@ namespace distflow::test {
 namespace {
 
 using runtime::MessageReader;
+
+const std::string kOpenedTo = "peer";
 using transport::Connection;
 
 constexpr base::ChunkPoolOptions kFewChunks{.chunk_size = 4096, .chunk_count_max = 4};
@@ -24,7 +26,7 @@ constexpr base::ChunkPoolOptions kFewChunks{.chunk_size = 4096, .chunk_count_max
 struct Sender final : transport::ConnectionObserver {
   Sender(runtime::ReaderParts& shared, base::ChunkPool& blocks)
       : connection(shared.reactor, blocks, *this, {}),
-        reader(std::make_unique<MessageReader>(shared, connection, nullptr)) {}
+        reader(std::make_unique<MessageReader>(shared, connection, kOpenedTo)) {}
 
   void on_frames(Connection&) override { reader->on_frames(); }
   void on_closed(Connection&, Error) override { is_closed = true; }

@@ -25,7 +25,7 @@ class AcceptedConnections::Session final : private transport::ConnectionObserver
         connection_(accepted_connections.parts_.reader_parts.reactor, accepted_connections.parts_.blocks, *this,
                     accepted_connections.parts_.limits),
         carrier_(connection_),
-        reader_(accepted_connections.parts_.reader_parts, connection_, &carrier_) {}
+        reader_(accepted_connections.parts_.reader_parts, connection_, carrier_) {}
 
   void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
   /// What a link has queued here leaves first.

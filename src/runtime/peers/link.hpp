@@ -50,8 +50,8 @@ namespace distflow::runtime {
 
 /// What reads the messages that a peer sends on a link's own connection.
 struct LinkReader {
-  LinkReader(ReaderParts& shared, transport::Connection& connection, std::string_view node_id)
-      : reader(shared, connection, nullptr, node_id) {}
+  LinkReader(ReaderParts& shared, transport::Connection& connection, const std::string& node_id)
+      : reader(shared, connection, node_id) {}
 
   MessageReader reader;
   io::DeferredTask end;  // for Reactor::destroy_later()

@@ -139,8 +139,11 @@ void MessageReader::tell_ask() {
     case Kind::request: return tell_request(mail);
     case Kind::cancel: return shared_.asks->on_cancel();
     default:
-      return shared_.asks->on_reply(
-          {.mail = mail, .members = members, .connection = connection_, .carrier = carrier_, .opened_to = opened_to_});
+      return shared_.asks->on_reply({.mail = mail,
+                                     .members = members,
+                                     .connection = connection_,
+                                     .carrier = carrier(),
+                                     .opened_to = opened_to()});
   }
 }
 
@@ -190,7 +193,7 @@ bool MessageReader::take_control_frame(const framing::Frame& frame, const protoc
 
 void MessageReader::tell_control_frame() {
   const std::unique_ptr<Notice> notice = std::move(notice_);
-  shared_.observer.on_control_frame(notice->from, notice->what, connection_, carrier_);
+  shared_.observer.on_control_frame(notice->from, notice->what, connection_, carrier());
 }
 
 inline void MessageReader::deliver(std::span<const Mail> run) {

@@ -7,7 +7,7 @@
 //      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
 //   4. on_frames() may throw std::bad_alloc: its connection is closed then, and what was not delivered is lost with it.
 //   5. A notice, a request and a reply are told when all messages before them have been delivered.
-// Use: MessageReader reader(shared, connection, &carrier); ... reader.on_frames();   // in the connection's on_frames
+// Use: MessageReader reader(shared, connection, carrier); ... reader.on_frames();   // in the connection's on_frames
 #pragma once
 
 #include <cstdint>
@@ -82,11 +82,12 @@ class MessageReader {
  public:
   static constexpr std::uint32_t kMalformedMax = 16;
 
-  /// `carrier`: of this connection, if a peer has opened it; else null, and this node has opened it to `opened_to`,
-  /// which outlives the reader's last call.
-  MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier* carrier,
-                std::string_view opened_to = {})
-      : shared_(shared), connection_(connection), carrier_(carrier), opened_to_(opened_to) {}
+  /// `carrier`: of this connection, which a peer has opened.
+  MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier& carrier)
+      : shared_(shared), connection_(connection), carrier_(&carrier) {}
+  /// This node has opened it to `opened_to`, which outlives the reader's last call.
+  MessageReader(ReaderParts& shared, transport::Connection& connection, const std::string& opened_to)
+      : shared_(shared), connection_(connection), opened_to_(&opened_to), is_opened_here_(true) {}
   /// What is still refused is dropped, counted as shutdown.
   ~MessageReader();
   MessageReader(const MessageReader&) = delete;
@@ -106,6 +107,8 @@ class MessageReader {
     protocol::ControlFrame what;
   };
 
+  [[nodiscard]] Carrier* carrier() const { return is_opened_here_ ? nullptr : carrier_; }
+  [[nodiscard]] std::string_view opened_to() const { return is_opened_here_ ? *opened_to_ : std::string_view(); }
   bool read(const framing::Frame& frame, Mail& mail);
   [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
   bool read_extended(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
@@ -127,12 +130,15 @@ class MessageReader {
 
   ReaderParts& shared_;
   transport::Connection& connection_;
-  Carrier* const carrier_;
-  const std::string_view opened_to_;
+  union {  // one word: an idle connection is kept small
+    Carrier* const carrier_;
+    const std::string* const opened_to_;  // if this node has opened it
+  };
   Traffic* sender_ = nullptr;
   std::string sender_id_;
   std::uint32_t malformed_ = 0;
   bool has_misrouted_ = false;
+  const bool is_opened_here_ = false;
   std::size_t charged_ = 0;
   std::vector<Mail> refused_;       // by a blocking mailbox; one lease each
   std::unique_ptr<Notice> notice_;  // read, and not told yet
