@@ -56,10 +56,11 @@ enum class AskError : std::uint8_t {
   cancelled,        ///< by AskOptions::stop
   shut_down,        ///< this node, or the other one, was shut down
 };
+/// How many of them there are.
 inline constexpr std::size_t kAskErrorCount = 14;
 
 /// The error's name, as in the enumeration.
-[[nodiscard]] const char* to_string(AskError error);
+[[nodiscard]] DISTFLOW_API const char* to_string(AskError error);
 
 /// How far a request had come when it ended.
 enum class AskStage : std::uint8_t {
@@ -67,8 +68,10 @@ enum class AskStage : std::uint8_t {
   sent,       ///< it was queued for its node, or on its way
 };
 
-[[nodiscard]] const char* to_string(AskStage stage);
+/// The stage's name, as in the enumeration.
+[[nodiscard]] DISTFLOW_API const char* to_string(AskStage stage);
 
+/// How a request is made.
 struct AskOptions {
   /// From the call to the reply, at most. Above zero; a day at most.
   std::chrono::milliseconds deadline{5'000};
@@ -89,6 +92,7 @@ struct Reply {
   bool may_have_run = true;
   std::chrono::microseconds took{};  ///< since ask()
 
+  /// Whether there is a reply.
   [[nodiscard]] explicit operator bool() const { return error == AskError::none; }
   /// A copy that outlives the callback.
   [[nodiscard]] KeptReply keep() const;
@@ -96,14 +100,15 @@ struct Reply {
 
 /// A reply that owns its text.
 struct KeptReply {
-  std::string target{};
-  std::string payload{};
-  AskError error = AskError::none;
-  AskStage stage = AskStage::sent;
-  SendVerdict verdict = SendVerdict::queued;
-  bool may_have_run = true;
-  std::chrono::microseconds took{};
+  std::string target{};                       ///< as in Reply
+  std::string payload{};                      ///< as in Reply
+  AskError error = AskError::none;            ///< as in Reply
+  AskStage stage = AskStage::sent;            ///< as in Reply
+  SendVerdict verdict = SendVerdict::queued;  ///< as in Reply
+  bool may_have_run = true;                   ///< as in Reply
+  std::chrono::microseconds took{};           ///< as in Reply
 
+  /// Whether there is a reply.
   [[nodiscard]] explicit operator bool() const { return error == AskError::none; }
 };
 
@@ -117,10 +122,11 @@ inline KeptReply Reply::keep() const {
           .took = took};
 }
 
+/// Told of a request's end.
 using ReplyCallback = std::function<void(const Reply&)>;
 
 /// A request as its handler gets it: views that are valid while that runs.
-class Request {
+class DISTFLOW_API Request {
  public:
   std::string_view from;       ///< the asking node's nodeId
   std::string_view payload;    ///< one JSON value as text, as it came
@@ -139,18 +145,23 @@ class Request {
 
 /// The right to answer one request, once. May be moved, kept, and used by any thread, one at a time. Let go unanswered,
 /// it answers `failed`. After the node has ended it does nothing.
-class Responder {
+class DISTFLOW_API Responder {
  public:
+  /// For no request.
   Responder() = default;
+  /// The other one is for no request from then on.
   Responder(Responder&& other) noexcept;
+  /// What this one was for is answered `failed`, if it was open.
   Responder& operator=(Responder&& other) noexcept;
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
+  /// Answers `failed`, if it is open.
   ~Responder();
 
   /// Answers with one JSON value, whose grammar is checked. With invalid_json, too_large, queue_full and out_of_memory
   /// the request is still open, so that another answer can be given. unresolved: nobody waits for it any more.
   SendVerdict reply(std::string_view json);
+  /// The same for JSON that the caller vouches for.
   SendVerdict reply(RawJson json);
   /// Answers that there is no reply: denied or failed; any other is taken for failed.
   void refuse(AskError why);
@@ -168,12 +179,13 @@ class Responder {
   std::chrono::steady_clock::time_point deadline_{};
 };
 
+/// What answers requests.
 using RequestHandler = std::function<void(const Request&, Responder)>;
 
 /// Asks, and waits for the end. What is not under way after all (is_under_way(verdict)) is a reply with
 /// AskError::not_sent. If nobody polls a node with Threading::caller, it ends a second after the deadline. Errors:
 /// would_block on the node's I/O thread, where the reply would have to come; out_of_memory.
-[[nodiscard]] Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
-                                             const AskOptions& options = {});
+[[nodiscard]] DISTFLOW_API Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target,
+                                                          std::string_view json, const AskOptions& options = {});
 
 }  // namespace distflow

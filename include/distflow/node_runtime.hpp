@@ -100,6 +100,7 @@ class DISTFLOW_API NodeRuntime {
   /// none, by options.deadline at the latest. With any other verdict it is never called. Never blocks.
   SendVerdict ask(std::string_view target, std::string_view json, const AskOptions& options,
                   std::function<void(const Reply&)> callback);
+  /// The same for JSON that the caller vouches for.
   SendVerdict ask(std::string_view target, RawJson json, const AskOptions& options,
                   std::function<void(const Reply&)> callback);
   /// Who gets the requests, and answers them. Requests that come while there is none are answered `no_handler`. Runs
@@ -154,8 +155,8 @@ class DISTFLOW_API NodeRuntime {
   [[nodiscard]] bool is_running() const;
 
  private:
-  friend Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
-                                        const AskOptions& options);
+  friend DISTFLOW_API Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
+                                                     const AskOptions& options);
   Result<KeptReply> ask_and_wait(std::string_view target, std::string_view json, const AskOptions& options);
   using WriteCall = void (*)(void* callable, PayloadWriter& out);
   explicit NodeRuntime(std::shared_ptr<runtime::NodeHost> host) : host_(std::move(host)) {}
