@@ -83,14 +83,13 @@ struct KeptReply;
 
 /// Views that are valid while the callback runs.
 struct Reply {
-  std::string_view target{};   ///< the name that was asked
-  std::string_view payload{};  ///< one JSON value as text; empty when there is an error
-  AskError error = AskError::none;
-  AskStage stage = AskStage::sent;
+  std::string_view target{};                  ///< the name that was asked
+  std::string_view payload{};                 ///< one JSON value as text; empty when there is an error
+  AskError error = AskError::none;            ///< why there is no reply
+  AskStage stage = AskStage::sent;            ///< how far the request had come
   SendVerdict verdict = SendVerdict::queued;  ///< with not_sent: why
-  /// False only if the handler has surely not begun, and will not.
-  bool may_have_run = true;
-  std::chrono::microseconds took{};  ///< since ask()
+  bool may_have_run = true;                   ///< false only if the handler has surely not begun, and will not
+  std::chrono::microseconds took{};           ///< since ask()
 
   /// Whether there is a reply.
   [[nodiscard]] explicit operator bool() const { return error == AskError::none; }

@@ -92,11 +92,13 @@ struct AskStats {
   std::uint64_t cancels = 0;          ///< requests received whose asker has lost interest
   std::uint64_t answers_lost = 0;     ///< of those above: not sent, as the asker is not there or there was no room
 
+  /// Requests of this node that ended with an error: the sum over its reasons.
   [[nodiscard]] std::uint64_t failed() const {
     return failed_unresolved + failed_unsupported + failed_not_sent + failed_peer_left + failed_connection_lost +
            failed_no_handler + failed_busy + failed_expired + failed_denied + failed_failed + failed_deadline +
            failed_cancelled + failed_shut_down;
   }
+  /// Requests received that were answered with an error: the sum over its words.
   [[nodiscard]] std::uint64_t said() const {
     return said_no_handler + said_busy + said_expired + said_denied + said_failed + said_shut_down;
   }

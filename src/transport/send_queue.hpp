@@ -26,7 +26,7 @@ namespace distflow::transport {
 struct SendLimits {
   std::size_t bytes_max = std::size_t{64} * 1024 * 1024;
   std::uint32_t frames_max = 1024 * 1024;
-  std::size_t control_bytes_max = std::size_t{1024} * 1024;  ///< of runs of count 0, which are among the bytes too
+  std::uint32_t control_bytes_max = 1024 * 1024;  ///< of runs of count 0, which are among the bytes too
 };
 
 /// Counted frames that are in the queue no more.

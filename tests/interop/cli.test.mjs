@@ -62,7 +62,7 @@ for (const {name, needs, start} of pmds) {
       const {code, said} = await pmd(stage, port, 'resolve', 'nope');
       const expected = recorded('pmd resolve nope', values);
       assert.equal(said.slice(0, expected.text.length), expected.text);
-      assert.match(said.slice(expected.text.length), /distflow pmd list/);
+      assert.match(said.slice(expected.text.length), /distflow nodes/);
       assert.equal(code, expected.code);
     });
 

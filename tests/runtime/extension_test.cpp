@@ -15,7 +15,7 @@ namespace {
 using protocol::Extension;
 using runtime::OutgoingMessage;
 
-constexpr std::string_view kExtension = R"("ask":17,"ms":5000)";
+constexpr std::string_view kExtension = R"("hop":17,"ms":5000)";
 
 TEST(MessageExtension, reaches_the_peer_whether_its_message_was_parked_or_not) {
   SocketCluster cluster;
@@ -77,13 +77,13 @@ TEST_F(ReceivedExtension, waits_with_its_message_and_is_charged_for) {
   send(R"(,"payload":"text","timestamp":1795375753755,)" + std::string(kExtension));
   ASSERT_TRUE(wait(2));
   EXPECT_EQ(node_.stats().mailbox_bytes, 2 * plain + kExtension.size());
-  send(R"(, "ask" : 17, "payload":"text","ms":5000,"timestamp":1795375753755)");
+  send(R"(, "hop" : 17, "payload":"text","ms":5000,"timestamp":1795375753755)");
   ASSERT_TRUE(wait(3));
   EXPECT_EQ(node_.stats().mailbox_bytes, 3 * plain + 2 * kExtension.size());
 }
 
 TEST_F(ReceivedExtension, leaves_the_message_as_it_is_wherever_unknown_members_stand) {
-  send(R"(,"payload":{"a":1},"timestamp":7,"ask":17)");
+  send(R"(,"payload":{"a":1},"timestamp":7,"hop":17)");
   send(R"(,"v":[1,{"from":"z"}],"payload":{"a":1},"n":1e400,"timestamp":7,"":null)");
   send(R"(,"timestamp":7, "x":"\"payload\":2","payload":{"a":1})");
   ASSERT_TRUE(wait(3));

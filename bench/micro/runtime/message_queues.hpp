@@ -71,7 +71,8 @@ class SampleRun {
                .payload_size = 128,
                .text_size = 144,
                .from_size = 16,
-               .extension_size = 0});
+               .extension_size = 0,
+               .came_at_ms = 0});
   }
   [[nodiscard]] const runtime::Mail* data() const { return run_.data(); }
 

@@ -14,31 +14,32 @@ void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
 /// What the link before this one has queued here, if it was another one of the same peer, is from now on against the
 /// credit of this one.
 void Carrier::bear(const std::shared_ptr<SendCredit>& credit) {
-  if (credit_ == credit) return;
+  DF_ASSERT(open_ != nullptr);
+  if (open_->credit == credit) return;
   const transport::SendQueue& queue = connection_.queue();
   const SendCredit::Amount queued{queue.counted_bytes(), queue.frames()};
-  if (credit_ != nullptr) {
+  if (open_->credit != nullptr) {
     credit->take_anyway(queued);
-    credit_->give_back(queued);
+    open_->credit->give_back(queued);
   }
-  credit_ = credit;
+  open_->credit = credit;
 }
 
 void Carrier::note_sent(const transport::DepartedFrames& departed) {
-  if (traffic_ == nullptr) return;
-  add_owned(traffic_->out.written, departed.sent);
+  if (!was_lent()) return;
+  add_owned(open_->traffic->out.written, departed.sent);
   if (is_lent()) {
     link_->give_back(departed);
   } else {
-    credit_->give_back({departed.bytes, std::uint64_t{departed.sent} + departed.dropped});
+    open_->credit->give_back({departed.bytes, std::uint64_t{departed.sent} + departed.dropped});
   }
-  if (departed.dropped > 0) traffic_->note_dropped(drop_reason_, departed.dropped);
+  if (departed.dropped > 0) open_->traffic->note_dropped(open_->drop_reason, departed.dropped);
 }
 
 void Carrier::note_gone() {
-  if (const std::unique_ptr<Open> open = std::move(open_)) {
-    auto& carriers = open->carriers.by_node_id_;
-    const auto found = carriers.find(open->node_id);
+  if (open_ != nullptr && !std::exchange(open_->is_gone, true)) {
+    auto& carriers = open_->carriers.by_node_id_;
+    const auto found = carriers.find(open_->node_id);
     if (found != carriers.end() && found->second == this) carriers.erase(found);
   }
   Link* const link = std::exchange(link_, nullptr);

@@ -47,15 +47,15 @@ class Carrier {
   explicit Carrier(transport::Connection& connection) : connection_(connection) {}
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
-  ~Carrier() { DF_ASSERT(link_ == nullptr && open_ == nullptr); }
+  ~Carrier() { DF_ASSERT(link_ == nullptr && opener().empty()); }
 
   [[nodiscard]] transport::Connection& connection() { return connection_; }
   [[nodiscard]] bool is_lent() const { return link_ != nullptr && !is_put_off_; }
   /// Whether a link has ever sent here: then some of it may still be queued.
-  [[nodiscard]] bool was_lent() const { return traffic_ != nullptr; }
+  [[nodiscard]] bool was_lent() const { return open_ != nullptr && open_->traffic != nullptr; }
   /// The nodeId that the opener is believed to have; empty: it is open to nobody.
   [[nodiscard]] std::string_view opener() const {
-    return open_ ? std::string_view(open_->node_id) : std::string_view();
+    return open_ == nullptr || open_->is_gone ? std::string_view() : std::string_view(open_->node_id);
   }
 
   /// True once: whether it is open to somebody is decided when its connection has opened, and never again.
@@ -75,15 +75,15 @@ class Carrier {
   /// What is queued here, and will be, is against that credit. Before the link queues anything here.
   void bear(const std::shared_ptr<SendCredit>& credit);
   void lend(Link& link, Traffic& traffic) {
-    DF_ASSERT(!is_lent());
+    DF_ASSERT(!is_lent() && open_ != nullptr);
     link_ = &link;
-    traffic_ = &traffic;
-    drop_reason_ = &SendCounters::dropped_connection_lost;
+    open_->traffic = &traffic;
+    open_->drop_reason = &SendCounters::dropped_connection_lost;
   }
   /// Nothing more is sent here. What is queued still leaves; if it cannot, it is counted in `drop_reason`.
   void give_back(Counter SendCounters::*drop_reason) {
     link_ = nullptr;
-    drop_reason_ = drop_reason;
+    open_->drop_reason = drop_reason;
   }
 
   // For whoever has the connection.
@@ -95,16 +95,17 @@ class Carrier {
   struct Open {
     Carriers& carriers;
     std::string node_id;
+    bool is_gone = false;
+    Traffic* traffic = nullptr;            // of the link that sends here, or did last
+    std::shared_ptr<SendCredit> credit{};  // of the same: of all that is queued here
+    Counter SendCounters::*drop_reason = nullptr;
   };
 
   transport::Connection& connection_;
   bool is_decided_ = false;
   bool is_put_off_ = false;
-  std::unique_ptr<Open> open_;          // to somebody; of its own, as most connections are not
-  Link* link_ = nullptr;                // that sends here, or that has the opener's question to be answered
-  Traffic* traffic_ = nullptr;          // of the link that sends here, or did last
-  std::shared_ptr<SendCredit> credit_;  // of the same: of all that is queued here
-  Counter SendCounters::*drop_reason_ = nullptr;
+  std::unique_ptr<Open> open_;  // to somebody, now or before; of its own, as most connections never are
+  Link* link_ = nullptr;        // that sends here, or that has the opener's question to be answered
 };
 
 }  // namespace distflow::runtime
