@@ -20,9 +20,9 @@ void measure_wake_cost();
 
 /// How long to spin for an answer when a wake-up costs so much: the peer may have to be woken, and has its work to do.
 [[nodiscard]] inline base::Duration spin_for(base::Duration wake_cost) {
-  constexpr base::Duration kSpinMin = std::chrono::microseconds(20);
-  constexpr base::Duration kSpinMax = std::chrono::microseconds(250);
-  return std::clamp(2 * wake_cost, kSpinMin, kSpinMax);
+  constexpr base::Duration least = std::chrono::microseconds(20);
+  constexpr base::Duration most = std::chrono::microseconds(250);
+  return std::clamp(2 * wake_cost, least, most);
 }
 
 /// How often this thread, ready to run, has left its processor to another one: in a yield, or at the end of its share.
