@@ -25,7 +25,7 @@ std::optional<long> number_of(const char* text) {
 Activation read_activation(long pid) {
   const char* said_pid = base::environment("LISTEN_PID");
   const char* said_count = base::environment("LISTEN_FDS");
-  if (said_pid == nullptr && said_count == nullptr) return {};
+  if (said_pid == nullptr) return {};  // what a program before left in the environment, as sd_listen_fds(3) has it
   const std::optional<long> meant = number_of(said_pid);
   if (!meant) return {.descriptor = {}, .warning = {}, .error = "LISTEN_FDS is set, and LISTEN_PID is no process"};
   if (*meant != pid) {

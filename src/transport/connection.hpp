@@ -104,6 +104,8 @@ class Connection {
 
   /// Before open() only: drops what was queued, and says what that was. The observer is not told.
   DepartedFrames drop_unopened();
+  /// Of the frames that have left the queue, those that the observer is yet to be told of.
+  [[nodiscard]] DepartedFrames untold() const { return upgrade_ ? upgrade_->departed : DepartedFrames{}; }
 
   /// Stops receiving, so that the stream holds the peer back, until resume().
   void pause();

@@ -96,7 +96,7 @@ TEST(Activation, variables_that_cannot_be_followed_are_refused_and_named) {
   const int fd = inherited(listener);
   for (const char* variables :
        {"LISTEN_PID=$$ LISTEN_FDS=2", "LISTEN_PID=$$ LISTEN_FDS=0", "LISTEN_PID=$$ LISTEN_FDS=-1",
-        "LISTEN_PID=$$ LISTEN_FDS=one", "LISTEN_PID=$$", "LISTEN_PID=me LISTEN_FDS=1", "LISTEN_FDS=1"}) {
+        "LISTEN_PID=$$ LISTEN_FDS=one", "LISTEN_PID=$$", "LISTEN_PID=me LISTEN_FDS=1"}) {
     SCOPED_TRACE(variables);
     const ProcessResult result = run_given(fd, variables);
     EXPECT_EQ(result.exit_code, 1);

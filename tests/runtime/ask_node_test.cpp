@@ -203,6 +203,27 @@ TEST_P(AskingNode, may_be_waited_for_on_any_thread_but_its_own) {
   check_law(node);
 }
 
+// A name that is known to lead nowhere ends its request inside the call that begins it.
+TEST_P(AskingNode, has_no_deadline_left_of_a_request_that_ended_as_it_began) {
+  NodeRuntime node = start();
+  std::vector<Responder> kept;
+  node.on_request([&](const Request&, Responder responder) { kept.push_back(std::move(responder)); });
+  std::atomic<bool> is_done{false};
+  std::thread waiting([&] {
+    for (int i = 0; i < 3; ++i) {
+      const AskError error = ask_and_wait(node, "nobody", "1", {.deadline = 50ms})->error;
+      EXPECT_TRUE(error == AskError::unresolved || error == AskError::deadline) << to_string(error);
+    }
+    EXPECT_EQ(ask_and_wait(node, "self", "1", {.deadline = 150ms})->error, AskError::deadline);
+    is_done = true;
+  });
+  EXPECT_TRUE(until(node, [&] { return is_done.load(); }));
+  waiting.join();
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  kept.clear();
+  check_law(node);
+}
+
 INSTANTIATE_TEST_SUITE_P(modes, AskingNode, ::testing::ValuesIn(kModes), [](const auto& mode) {
   return std::string(mode.param == Threading::inlined      ? "inlined"
                      : mode.param == Threading::dispatcher ? "dispatcher"

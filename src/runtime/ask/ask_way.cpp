@@ -12,7 +12,6 @@ namespace distflow::runtime {
 namespace {
 
 constexpr std::size_t kTextKept = 4096;  // bytes of a command's memory that is used again
-constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
 
 Counter& counter_of(AskCounters& counters, protocol::AskWord word) {
   return counters.words[static_cast<std::size_t>(word)];
@@ -47,7 +46,7 @@ SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskO
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
     Question question{.begun = begun,
-                      .deadline = begun + std::min(options.deadline, kDeadlineMax),
+                      .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
                       .stop = options.stop,
                       .callback = std::move(callback),
                       .is_direct = whose == Callback::direct};
@@ -171,7 +170,8 @@ void AskWay::drain() {
   const OnLoop on_loop(*this);
   for (Command& command : std::span(draining_).first(count)) {
     if (asks_ != nullptr) {
-      carry_out(command);
+      // What a command itself does not guard is given up, and those behind it are carried out all the same.
+      static_cast<void>(reactor_.has_memory_for([&] { carry_out(command); }));
     } else {
       forget(command);
     }
@@ -189,6 +189,8 @@ void AskWay::carry_out(Command& command) {
     case Command::Kind::reply:
       if (!reactor_.has_memory_for([&] { verdict = asks_->reply(asker, command.text); }) || !is_under_way(verdict)) {
         add(counters.answers_lost, 1);
+        // Told that it was queued, the handler is done with it. The asker may have room for a word.
+        static_cast<void>(reactor_.has_memory_for([&] { asks_->refuse(asker, protocol::AskWord::failed); }));
       }
       return;
     case Command::Kind::refuse:

@@ -61,6 +61,7 @@ struct AskLimits {
 class AskWay {
  public:
   static constexpr std::size_t kInboxMax = std::size_t{1} << 17;
+  static constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
   enum class Callback : std::uint8_t { of_application, direct };
 
   /// `reactor` and `targets` must outlive close().

@@ -111,7 +111,9 @@ Asks::Slot* Asks::take_slot() {
       free_.push_back(slot);
     }
   }
-  return &free_.pop_front();
+  Slot& slot = free_.pop_front();
+  slot.state = Slot::State::free;
+  return &slot;
 }
 
 /// Of one that has not begun.
@@ -155,7 +157,7 @@ void Asks::take(Question& question, std::string_view json) {
   static_cast<void>(parts_.reactor.has_memory_for(begin_it));
   if (is_under_way(verdict)) return;
   const End how{.error = is_closing_ ? AskError::shut_down : AskError::not_sent, .verdict = verdict};
-  if (slot != nullptr) return close_slot(*slot, how);
+  if (slot != nullptr) return end(*slot, how);
   // Without memory for a slot there is no way to put it off.
   add(way_->counters.failed[static_cast<std::size_t>(how.error)], 1);
   way_->counters.pending.fetch_sub(1, std::memory_order_relaxed);
@@ -173,8 +175,10 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
     return SendVerdict::queued;
   }
   Link* const link = parts_.router.link_to(slot.question.target);
+  const std::uint64_t generation = slot.generation;
   const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
-  if (!is_under_way(verdict) || slot.state == Slot::State::ended) return verdict;
+  // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
+  if (!is_under_way(verdict) || slot.generation != generation) return verdict;
   parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
   if (slot.question.stop.stop_possible()) {
     slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
@@ -347,7 +351,6 @@ void Asks::call_back_for(Slot& slot) {
   slot.payload = {};
   slot.chunk.reset();
   if (slot.text.capacity() > kTextKept) slot.text = {};
-  slot.state = Slot::State::free;
   if (slot.generation > AskId::kLastGeneration) return;  // never again
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);

@@ -208,7 +208,7 @@ void Node::on_peer_leave(const base::PackedInfo& peer) {
 }
 void Node::on_binding(std::string_view name, Peer* peer) {
   router_.on_binding(name, peer);
-  if (peer != nullptr) asks_.on_binding(name);
+  if (peer != nullptr) static_cast<void>(parts_.reactor.has_memory_for([&] { asks_.on_binding(name); }));
 }
 
 void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {

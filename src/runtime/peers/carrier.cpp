@@ -17,7 +17,9 @@ void Carrier::bear(const std::shared_ptr<SendCredit>& credit) {
   DF_ASSERT(open_ != nullptr);
   if (open_->credit == credit) return;
   const transport::SendQueue& queue = connection_.queue();
-  const SendCredit::Amount queued{queue.counted_bytes(), queue.frames()};
+  const transport::DepartedFrames untold = connection_.untold();
+  const SendCredit::Amount queued{queue.counted_bytes() + untold.bytes,
+                                  std::uint64_t{queue.frames()} + untold.sent + untold.dropped};
   if (open_->credit != nullptr) {
     credit->take_anyway(queued);
     open_->credit->give_back(queued);

@@ -225,7 +225,8 @@ void Link::on_sent(Connection& connection, const transport::DepartedFrames& depa
   add_owned(traffic_.out.written, departed.sent);
   give_back(departed);
   if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
-  if (&connection == way_) tell_dropped(departed.dropped, drop_reason_);
+  // What a retired link drops is of a peer, or an address, before the one that is asked now.
+  if (&connection == way_ && !is_retired_) tell_dropped(departed.dropped, drop_reason_);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);
 }

@@ -247,7 +247,9 @@ Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string
                      .may_have_run = false};
   }
   std::unique_lock lock(wait.mutex);
-  const base::Instant until = base::saturating_add(io::system_now(), options.deadline + kLoopSlack);
+  const base::Instant until = base::saturating_add(
+      io::system_now(),
+      std::min<std::chrono::milliseconds>(options.deadline, runtime::AskWay::kDeadlineMax) + kLoopSlack);
   if (wait.condition.wait_until(lock, until, [&] { return wait.outcome.has_value(); })) return *std::move(wait.outcome);
   return KeptReply{.target = std::string(target), .error = AskError::deadline};
 } catch (const std::bad_alloc&) {

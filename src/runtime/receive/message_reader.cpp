@@ -245,6 +245,7 @@ void MessageReader::on_frames() {
   std::array<Mail, kRunMax> run;  // filled up to `count`
   std::size_t count = 0;
   framing::Frame frame;
+  shared_.ask = {};  // a run before, of any connection, may have ended for want of memory
   while (connection_.next_frame(frame)) {
     if (read(frame, run[count])) {
       if (++count < run.size()) continue;

@@ -31,13 +31,16 @@ Submissions::Outcome Submissions::submit(const TargetPtr& target, const Publishe
   if (!lane->out.is_open()) lane->prepare();
   transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*chunks_) : lane->out;
   transport::EncodedFrame frame;
+  // What writes in place may send to the same target, whose copy is renewed then.
+  const std::shared_ptr<SendCredit> credit = copy.credit;
+  const auto version = copy.version;
   const SendVerdict written = write_frame(out, copy.prefix, message, lane->suffix.at(now), frame_size_max_, frame);
   if (written != SendVerdict::queued) return {written};
   const SendCredit::Amount amount{frame.bytes.size(), 1};
   ThreadLane::Added added = ThreadLane::Added::full;
-  if (copy.credit->take(amount)) {
-    added = lane->add(target, copy.version, copy.credit, frame);
-    if (added == ThreadLane::Added::full) copy.credit->give_back(amount);
+  if (credit->take(amount)) {
+    added = lane->add(target, version, credit, frame);
+    if (added == ThreadLane::Added::full) credit->give_back(amount);
   }
   if (added == ThreadLane::Added::full) out.take_back(frame);
   return outcome_of(added);
