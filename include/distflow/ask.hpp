@@ -21,9 +21,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <string_view>
+#include <version>
+#ifdef __cpp_lib_jthread
+#include <stop_token>
+#endif
 
 #include <distflow/result.hpp>
 #include <distflow/send.hpp>
@@ -71,12 +74,24 @@ enum class AskStage : std::uint8_t {
 /// The stage's name, as in the enumeration.
 [[nodiscard]] DISTFLOW_API const char* to_string(AskStage stage);
 
+#ifdef __cpp_lib_jthread
+/// Ends a request early, on any thread.
+using StopToken = std::stop_token;
+#else
+/// The standard library has no std::stop_token (libc++ before 20, unless it is asked for): nothing ends a request
+/// early.
+struct StopToken {
+  /// Whether a request may be ended by it: never.
+  [[nodiscard]] bool stop_possible() const noexcept { return false; }
+};
+#endif
+
 /// How a request is made.
 struct AskOptions {
   /// From the call to the reply, at most. Above zero; a day at most.
   std::chrono::milliseconds deadline{5'000};
   /// Ends the request when it is asked to stop, on any thread.
-  std::stop_token stop{};
+  StopToken stop{};
 };
 
 struct KeptReply;

@@ -289,6 +289,7 @@ TEST_F(AskedRaw, one_that_cannot_be_connected_to_has_surely_not_run) {
   EXPECT_FALSE(reply.may_have_run);
 }
 
+#ifdef __cpp_lib_jthread
 TEST_F(AskedRaw, cancelled_on_request_of_another_thread_ends_once_and_the_peer_is_told) {
   meet(true);
   std::stop_source stop;
@@ -307,6 +308,7 @@ TEST_F(AskedRaw, cancelled_on_request_of_another_thread_ends_once_and_the_peer_i
                                  R"(","timestamp":1795375753755,"ask":4503599627370497,"ms":0})")));
   ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).cancels == 1; }));
 }
+#endif
 
 TEST_F(Asking, what_waits_for_its_name_is_sent_when_a_node_has_it) {
   TestNode& ping = add({.alias = "ping"});

@@ -37,7 +37,7 @@ struct Question {
   TargetPtr target{};
   base::Instant begun{};
   base::Instant deadline{};
-  std::stop_token stop{};
+  StopToken stop{};
   ReplyCallback callback{};
   bool is_direct = false;  ///< the callback is the library's own, and called on the loop's thread, at once
 };

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "runtime/ask/stop_callback.hpp"
 #include "runtime/peers/carrier.hpp"
 
 namespace distflow::runtime {
@@ -69,7 +70,7 @@ struct Asks::Slot : base::ListNode<Slot> {
   Group* group = nullptr;
   Question question{};
   std::uint64_t place = 0;  // among the messages that its link has taken
-  std::optional<std::stop_callback<Stop>> stop{};
+  std::optional<StopCallback<Stop>> stop{};
   std::string text{};  // the request's while it waits for its name; the reply's, where that was copied
 
   // When it has ended.
