@@ -88,7 +88,8 @@ struct StopToken {
 
 /// How a request is made.
 struct AskOptions {
-  /// From the call to the reply, at most. Above zero; a day at most.
+  /// From the call to the reply, at most. Above zero; a day at most. On the node's own thread it counts from the time
+  /// that the loop read last: the begin of its turn, or with Threading::caller of the last poll().
   std::chrono::milliseconds deadline{5'000};
   /// Ends the request when it is asked to stop, on any thread.
   StopToken stop{};

@@ -18,9 +18,9 @@ namespace distflow {
 ///
 /// `queued` is a promise, on whatever thread: the message has room until the system takes it. It is lost only with its
 /// peer (which left, moved, cannot be reached or broke its connection), with its name (no node has it), with this node
-/// or process, or when memory runs out. Each loss has its counter in SendStats. What the receiver does with a message
-/// is the receiver's: a full mailbox there drops by its own policy. After `queue_full` a message may be sent when
-/// others have left.
+/// or process, or when memory runs out. One that waits for its name may prove too large for a frame once its nodeId is
+/// known. Each loss has its counter in SendStats. What the receiver does with a message is the receiver's: a full
+/// mailbox there drops by its own policy. After `queue_full` a message may be sent when others have left.
 enum class SendVerdict : std::uint8_t {
   written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered

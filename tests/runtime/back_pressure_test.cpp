@@ -21,6 +21,7 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/cluster_thread.hpp"
 #include "tests/support/lock_file.hpp"
+#include "tests/support/loop.hpp"
 #include "tests/support/pmd_thread.hpp"
 
 namespace distflow::test {
@@ -100,9 +101,7 @@ void send_all(NodeRuntime& node, const char* name, int thread, std::uint64_t cou
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto until = std::chrono::steady_clock::now() + 60s;
-  while (!condition() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
-  return condition();
+  return turn_until([] { std::this_thread::yield(); }, condition);
 }
 
 struct Mode {

@@ -4,8 +4,9 @@
 //
 // Pure functions; any thread.
 //   1. An id has 16 digits, which decode_template() has a way of its own for: a generation is at least kFirst.
-//   2. Generations begin at a random one, so that a stranger cannot guess an id, and rise. A slot that has had the last
-//      one is never used again.
+//   2. Generations begin at a random one, so that a stranger cannot guess an id, and rise. A node that was asked once
+//      can guess the ids that its slot has next.
+//   3. A slot that has had the last generation is never used again.
 #pragma once
 
 #include <cstdint>
