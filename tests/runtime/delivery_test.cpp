@@ -1,4 +1,4 @@
-// When the second thread, asleep, learns of messages.
+// When the second thread learns of messages, and what it is to do next.
 #include "runtime/receive/delivery.hpp"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "runtime/process/handler_thread.hpp"
 #include "tests/runtime/mail_maker.hpp"
 #include "tests/support/memory_backend.hpp"
 
@@ -27,7 +28,7 @@ NodeOptions dispatcher_options() {
 class DispatcherTest : public ::testing::Test {
  protected:
   DispatcherTest() {
-    EXPECT_TRUE(delivery_.start());
+    EXPECT_TRUE(handlers_.start(delivery_));
     delivery_.set_message_handler([this](const Message& message) {
       is_looked_at_.wait(false);
       if (message.payload == last_) handled_.set_value();
@@ -35,21 +36,20 @@ class DispatcherTest : public ::testing::Test {
   }
   ~DispatcherTest() override {
     let_handlers_go_on();
-    delivery_.request_stop();
-    delivery_.join();
+    handlers_.stop();
     delivery_.discard();
   }
 
   /// Messages 0 to `count` - 1, once the second thread sleeps.
   void deliver(std::size_t count) {
-    while (!delivery_.is_dispatcher_asleep()) std::this_thread::yield();
+    while (!handlers_.is_asleep()) std::this_thread::yield();
     last_ = std::to_string(count - 1);
     EXPECT_EQ(delivery_.deliver(maker_.run(0, count)), count);
   }
   /// The second thread has been woken, or found the messages before it slept: no handler ends before this has looked,
   /// so that it cannot sleep again. One that sleeps on has missed them, and is not waited for.
   bool are_handled() {
-    if (delivery_.is_dispatcher_asleep()) return false;
+    if (handlers_.is_asleep()) return false;
     let_handlers_go_on();
     return handled_.get_future().wait_for(kPatience) == std::future_status::ready;
   }
@@ -66,7 +66,8 @@ class DispatcherTest : public ::testing::Test {
   std::string last_;
   std::atomic<bool> is_looked_at_{false};
   std::promise<void> handled_;
-  Delivery delivery_{reactor_, "receiver", dispatcher_options(), log_, {}};
+  HandlerThread handlers_{NodeOptions::kSpinMeasured};
+  Delivery delivery_{reactor_, "receiver", dispatcher_options(), log_, {}, handlers_.waker()};
 };
 
 TEST_F(DispatcherTest, messages_that_leave_the_mailbox_half_empty_are_handled_from_the_turns_end_on) {
@@ -92,8 +93,9 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
   auto note_room = [&is_told] { is_told = true; };
   std::atomic<bool> may_go_on{false};
   {
-    Delivery delivery(reactor, "receiver", options, log, base::Delegate<void()>::of(note_room));
-    ASSERT_TRUE(delivery.start());
+    HandlerThread handlers(options.spin);
+    Delivery delivery(reactor, "receiver", options, log, base::Delegate<void()>::of(note_room), handlers.waker());
+    ASSERT_TRUE(handlers.start(delivery));
     delivery.set_message_handler([&may_go_on](const Message&) { may_go_on.wait(false); });
     // The second thread may take a whole mailbox out before it handles the first message.
     const std::vector<Mail> mails = maker.run(0, kMailboxSize * 3);
@@ -110,10 +112,10 @@ TEST(Delivery, room_in_the_mailbox_is_told_although_the_loop_has_no_room_for_a_t
     may_go_on.notify_all();
     // All are handled before the loop has room again.
     while (read(sender.handled) < delivered) std::this_thread::yield();
-    while (!delivery.is_dispatcher_asleep() && !is_told && delivery.tasks_lost() == 0) reactor.turn(reactor.now());
+    while (!handlers.is_asleep() && !is_told && delivery.tasks_lost() == 0) reactor.turn(reactor.now());
     reactor.turn(reactor.now());
     EXPECT_TRUE(is_told);
-    delivery.request_stop();
+    handlers.stop();
   }
 }
 
@@ -152,6 +154,77 @@ TEST(Delivery, tells_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_se
   reactor.arm_after(event, base::Duration(0));
   reactor.turn(reactor.now());
   EXPECT_EQ(joined, "peer");
+}
+
+// No thread here: the test is the second one.
+class SecondThreadTest : public ::testing::Test {
+ protected:
+  using Next = Delivery::Next;
+
+  NodeOptions options() {
+    NodeOptions options = dispatcher_options();
+    options.mailbox.overflow = Overflow::block;
+    return options;
+  }
+  void note_wake() { ++wakes_; }
+  void note_room() { ++rooms_; }
+  void handle_messages() {
+    delivery_.set_message_handler([this](const Message&) { ++handled_; });
+    EXPECT_EQ(delivery_.handle_some(), Next::go_on);
+    EXPECT_EQ(delivery_.handle_some(), Next::rest);
+    wakes_ = 0;
+  }
+
+  base::ChunkPool chunks_{{.chunk_size = 4096, .chunk_count_max = 2}};
+  io::Reactor reactor_{std::make_unique<test::MemoryBackend>(chunks_), {.task_count_max = 1}};
+  const base::Log log_{base::LogLevel::error};
+  PeerCounters sender_;
+  test::MailMaker maker_{sender_};
+  int wakes_ = 0;
+  int rooms_ = 0;
+  int handled_ = 0;
+  Delivery delivery_{reactor_,
+                     "receiver",
+                     options(),
+                     log_,
+                     base::Delegate<void()>::to<&SecondThreadTest::note_room>(*this),
+                     base::Delegate<void()>::to<&SecondThreadTest::note_wake>(*this)};
+};
+
+TEST_F(SecondThreadTest, is_woken_once_a_turn_and_rests_when_nothing_waits) {
+  handle_messages();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(delivery_.deliver(maker_.run(static_cast<std::uint32_t>(i), 1)), 1U);
+  EXPECT_EQ(wakes_, 0);
+  reactor_.turn(reactor_.now());
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_TRUE(delivery_.has_work());
+  EXPECT_EQ(delivery_.handle_some(), Next::go_on);
+  EXPECT_EQ(handled_, 2);
+  EXPECT_FALSE(delivery_.has_work());
+  EXPECT_EQ(delivery_.handle_some(), Next::rest);
+}
+
+TEST_F(SecondThreadTest, ends_when_the_delivery_stops_and_handles_nothing_more) {
+  handle_messages();
+  delivery_.deliver(maker_.run(0, 1));
+  delivery_.request_stop();
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_TRUE(delivery_.has_work());
+  EXPECT_EQ(delivery_.handle_some(), Next::end);
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(SecondThreadTest, yields_until_the_loop_has_room_for_the_task_that_tells_of_room) {
+  handle_messages();
+  EXPECT_EQ(delivery_.deliver(maker_.run(0, kMailboxSize + 1)), kMailboxSize);
+  EXPECT_TRUE(reactor_.post([] {}));
+  EXPECT_EQ(delivery_.handle_some(), Next::go_on);
+  EXPECT_EQ(delivery_.handle_some(), Next::yield);
+  reactor_.turn(reactor_.now());
+  EXPECT_EQ(rooms_, 0);
+  EXPECT_EQ(delivery_.handle_some(), Next::rest);
+  reactor_.turn(reactor_.now());
+  EXPECT_EQ(rooms_, 1);
 }
 
 TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }

@@ -14,6 +14,7 @@
 #include "pmd/server/server.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
+#include "runtime/process/handler_thread.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
 
@@ -22,12 +23,18 @@ namespace distflow::test {
 /// A node with a record of what it got.
 class TestNode final : private runtime::NodeObserver {
  public:
-  TestNode(const runtime::NodeParts& parts, const NodeOptions& options, std::unique_ptr<runtime::TargetTable> targets,
+  TestNode(runtime::NodeParts parts, const NodeOptions& options, std::unique_ptr<runtime::TargetTable> targets,
            std::unique_ptr<runtime::RegistryClient> registry)
-      : targets_(std::move(targets)), registry_(std::move(registry)) {
+      : targets_(std::move(targets)), registry_(std::move(registry)), handlers_(options.spin) {
     runtime::NodeObserver& self = *this;
+    const bool has_thread = options.threading == Threading::dispatcher;
+    if (has_thread) parts.wake_handlers = handlers_.waker();
     node_ = std::make_unique<runtime::Node>(parts, options, self);
+    EXPECT_TRUE(!has_thread || handlers_.start(node_->delivery()));
   }
+  ~TestNode() { handlers_.stop(); }
+  TestNode(const TestNode&) = delete;
+  TestNode& operator=(const TestNode&) = delete;
 
   runtime::Node& operator*() { return *node_; }
   runtime::Node* operator->() { return node_.get(); }
@@ -74,6 +81,7 @@ class TestNode final : private runtime::NodeObserver {
 
   std::unique_ptr<runtime::TargetTable> targets_;
   std::unique_ptr<runtime::RegistryClient> registry_;
+  runtime::HandlerThread handlers_;
   std::unique_ptr<runtime::Node> node_;
 };
 

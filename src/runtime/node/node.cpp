@@ -65,8 +65,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .out = out_,
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
-      delivery_(parts.reactor, node_id_, options_, parts.log,
-                base::Delegate<void()>::to<&Node::on_mailbox_room>(*this)),
+      delivery_(parts.reactor, node_id_, options_, parts.log, base::Delegate<void()>::to<&Node::on_mailbox_room>(*this),
+                parts.wake_handlers),
       ask_way_(std::make_shared<AskWay>(parts.reactor, parts.targets,
                                         AskLimits{.asks_max = options.asks_max,
                                                   .inbox_bytes_max = options.send_bytes_max,
@@ -99,7 +99,6 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
 Node::~Node() {
   DF_ASSERT(state_ == State::idle || state_ == State::closed);
   delivery_.request_stop();
-  delivery_.join();
   delivery_.discard();
   asks_.finish();
   link_parts_.on_dropped = {};

@@ -60,6 +60,9 @@ struct NodeParts {
   const base::Log& log;
   TargetTable& targets;
   RegistryClient& registry;  ///< not started yet
+  /// Wakes the thread that runs handlers, by Delivery::handle_some(); empty: the loop's thread runs them. That thread
+  /// has ended when the node is destroyed.
+  base::Delegate<void()> wake_handlers{};
 };
 
 /// Depths as of the last turn. Any thread.

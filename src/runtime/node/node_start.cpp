@@ -21,7 +21,6 @@ constexpr base::Duration kPortRetry = base::milliseconds(20);
 void Node::start() {
   DF_ASSERT(state_ == State::idle);
   state_ = State::starting;
-  if (const Result<void> handling = delivery_.start(); !handling) return fail_start(handling.error());
   listen_until_ =
       base::saturating_add(parts_.reactor.now(), std::min<base::Duration>(kPortPatience, options_.start_deadline));
   listen();

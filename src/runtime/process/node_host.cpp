@@ -68,12 +68,14 @@ NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
                  .log = log_,
                  .post = base::Delegate<void(std::function<void()>)>::to<&NodeHost::on_loop>(*this),
                  .keep = base::Delegate<std::shared_ptr<const void>()>::to<&NodeHost::keep>(*this)}),
+      handlers_(options.spin),
       submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), out_chunks_, options.send_bytes_max,
                    options.frame_size_max) {}
 
 /// Nobody is left who could turn the loop of a node that has none of its own.
 NodeHost::~NodeHost() {
   if (!is_closed_) turn_as_owner(base::kNever);
+  handlers_.stop();  // for a loop that never began
   if (thread_.joinable()) thread_.detach();  // this is that thread
 }
 
@@ -100,6 +102,7 @@ Result<void, StartError> NodeHost::open() {
   if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
   reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), reactor_options(options_));
   reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
+  const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
   registry_ = std::make_unique<PmdRegistry>(
       PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = &launcher_}, options_);
@@ -109,8 +112,11 @@ Result<void, StartError> NodeHost::open() {
                                            .receive_chunks = receive_chunks_,
                                            .log = log_,
                                            .targets = targets_,
-                                           .registry = *registry_},
+                                           .registry = *registry_,
+                                           .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>()},
                                  options_, self);
+  if (!has_thread) return {};
+  if (Result<void> started = handlers_.start(node_->delivery()); !started) return started.error();
   return {};
 }
 
@@ -184,7 +190,7 @@ void NodeHost::end_loop() {
     report_->is_complete = false;
     lock_.reset();
   }
-  node_->delivery().join();
+  handlers_.stop();
   forget_application();
   loop_of_this_thread_ = nullptr;
   const ShutdownReport report = node_->shutdown_report();
@@ -218,10 +224,10 @@ void NodeHost::turn_until(Done&& done, base::Instant until) {
   }
 }
 
-bool NodeHost::is_inside_any() { return loop_of_this_thread_ != nullptr || Delivery::is_any_dispatcher_thread(); }
+bool NodeHost::is_inside_any() { return loop_of_this_thread_ != nullptr || HandlerThread::is_any(); }
 
 bool NodeHost::is_inside() const {
-  return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || node_->delivery().is_dispatcher_thread();
+  return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || handlers_.is_this_thread();
 }
 
 /// Drops the task when the loop has ended, or has no room. It may hold what is the application's: it is destroyed when

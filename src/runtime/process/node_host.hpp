@@ -37,6 +37,7 @@
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
 #include "runtime/process/background_launcher.hpp"
+#include "runtime/process/handler_thread.hpp"
 #include "runtime/process/process_lock.hpp"
 #include "runtime/send/submissions.hpp"
 
@@ -156,6 +157,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   TargetTable targets_;
   BackgroundLauncher launcher_;
   std::unique_ptr<PmdRegistry> registry_;  // the node's
+  HandlerThread handlers_;                 // started with Threading::dispatcher only
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
   Submissions submissions_;

@@ -3,23 +3,14 @@
 #include <array>
 #include <cinttypes>
 #include <exception>
-#include <new>
-#include <system_error>
 #include <utility>
 
-#include "base/relax.hpp"
 #include "io/clock.hpp"
-#include "io/scheduling.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/receive/conflating_mailbox.hpp"
 
 namespace distflow::runtime {
 namespace {
-
-/// Few: the loop's thread may share this processor, and have nothing until it gets it.
-constexpr int kLooksPerYield = 16;
-
-thread_local const Delivery* dispatcher_of_this_thread = nullptr;
 
 MailboxOptions mailbox_options(const MailboxLimits& limits) {
   return {.max_size = limits.max_size,
@@ -69,18 +60,17 @@ void for_each_sender(std::span<const Mail> run, Count&& count) {
 }  // namespace
 
 Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
-                   base::Delegate<void()> on_room)
+                   base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers)
     : reactor_(reactor),
       node_id_(node_id),
       log_(log),
-      has_thread_(options.threading == Threading::dispatcher),
+      wake_handlers_(wake_handlers),
+      has_thread_(wake_handlers),
       on_room_(on_room),
       mailbox_(make_mailbox(options)),
       exception_log_(5, base::seconds(10)),
-      spin_(options.spin),
-      spin_advice_(spin_max()),
       tasks_(kTaskCountMax) {
-  wake_.on_turn_end = base::Delegate<void()>::to<&Delivery::wake_dispatcher>(*this);
+  wake_.on_turn_end = wake_handlers_;
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
   room_.on_turn_end = on_room_;
   const auto on_room_again = base::Delegate<void()>::to<&Delivery::on_mailbox_room>(*this);
@@ -99,21 +89,8 @@ std::unique_ptr<Mailbox> Delivery::make_mailbox(const NodeOptions& options) {
   return std::make_unique<ConflatingMailbox>(mailbox_options(options.mailbox), std::move(key), hash_key);
 }
 
-Result<void> Delivery::start() {
-  if (!has_thread_) return {};
-  try {
-    thread_ = std::thread(&Delivery::dispatch, this);
-  } catch (const std::system_error& error) {
-    return Error{error.code(), "starting the handlers' thread"};
-  } catch (const std::bad_alloc&) {
-    return Error{Errc::out_of_memory, "starting the handlers' thread"};
-  }
-  return {};
-}
-
 Delivery::~Delivery() {
   request_stop();
-  if (thread_.joinable()) thread_.join();
   discard();  // tells of room, which puts off work
   wake_.unlink();
   run_put_off_.unlink();
@@ -129,7 +106,7 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
   const PushResult result = mailbox_->push_run(run);
   if (has_thread_) {
     // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
-    mailbox_->size() * 2 < mailbox_->options().max_size ? reactor_.defer(wake_) : wake_dispatcher();
+    mailbox_->size() * 2 < mailbox_->options().max_size ? reactor_.defer(wake_) : wake_handlers_();
   }
   return result.accepted + result.dropped;
 }
@@ -246,7 +223,7 @@ void Delivery::tell_room_owed() {
 void Delivery::run_where_handlers_run(std::function<void()> task) {
   if (has_thread_) {
     if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
-    return wake_dispatcher();
+    return wake_handlers_();
   }
   if (!is_in_handler_ && put_off_.empty()) return task();
   if (!reactor_.has_memory_for([&] { put_off(std::move(task)); })) add(tasks_lost_, 1);
@@ -311,16 +288,8 @@ void Delivery::run_put_off() {
 
 void Delivery::request_stop() {
   is_stopping_.store(true, std::memory_order_release);
-  if (has_thread_) wake_dispatcher();
+  if (has_thread_) wake_handlers_();
 }
-
-void Delivery::join() {
-  if (thread_.joinable()) thread_.join();
-}
-
-bool Delivery::is_dispatcher_thread() const { return dispatcher_of_this_thread == this; }
-
-bool Delivery::is_any_dispatcher_thread() { return dispatcher_of_this_thread != nullptr; }
 
 void Delivery::forget_handlers() {
   const MessageHandler handler = std::exchange(handler_, nullptr);
@@ -331,21 +300,17 @@ void Delivery::forget_handlers() {
   for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }
 
-void Delivery::dispatch() {
-  dispatcher_of_this_thread = this;
-  while (!is_stopping_.load(std::memory_order_acquire)) {
-    tell_room_owed();
-    const bool had_requests = handle_requests();
-    const bool had_tasks = run_tasks() || had_requests;
-    const std::size_t waiting = handler_ ? mailbox_->size() : 0;
-    if (waiting > 0) {
-      drain_mailbox();
-    } else if (owes_room_) {
-      std::this_thread::yield();  // to the loop's thread, which has a full queue of tasks
-    } else if (!had_tasks && !finds_work_spinning()) {
-      wait_for_work();
-    }
+Delivery::Next Delivery::handle_some() {
+  if (is_stopping_.load(std::memory_order_acquire)) return Next::end;
+  tell_room_owed();
+  const bool had_requests = handle_requests();
+  const bool had_tasks = run_tasks() || had_requests;
+  if (handler_ && mailbox_->size() > 0) {
+    drain_mailbox();
+    return Next::go_on;
   }
+  if (owes_room_) return Next::yield;
+  return had_tasks ? Next::go_on : Next::rest;
 }
 
 bool Delivery::run_tasks() {
@@ -354,57 +319,9 @@ bool Delivery::run_tasks() {
   return any;
 }
 
-void Delivery::wake_dispatcher() {
-  if (!sleep_.take()) return;
-  {
-    const std::scoped_lock lock(mutex_);
-    is_woken_ = true;
-  }
-  condition_.notify_one();  // without the lock, which the thread that wakes up would have to wait for
-}
-
 bool Delivery::has_work() const {
   return (handler_ && mailbox_->size() > 0) || tasks_.size() > 0 || is_stopping_.load(std::memory_order_relaxed) ||
          (asks_ != nullptr && (requests_->size() > 0 || asks_->has_ended()));
-}
-
-bool Delivery::has_work_within(int looks) const {
-  for (int i = 0; i < looks; ++i) {
-    if (has_work()) return true;
-    base::relax_processor();
-  }
-  return false;
-}
-
-bool Delivery::finds_work_spinning() {
-  const base::Duration spin = spin_advice_.spin();
-  if (spin == base::Duration::zero()) return false;
-  const base::Instant end = base::saturating_add(io::system_now(), spin);
-  while (!has_work_within(kLooksPerYield)) {
-    if (io::system_now() >= end) {
-      spin_advice_.note_vain();
-      return false;
-    }
-    std::this_thread::yield();  // to the loop's thread, which may share this processor
-  }
-  spin_advice_.note_found();
-  return true;
-}
-
-void Delivery::wait_for_work() {
-  sleep_.announce();
-  const bool is_needed = has_work();
-  const base::Instant since = io::system_now();
-  std::unique_lock lock(mutex_);
-  if (!is_needed) condition_.wait(lock, [this] { return is_woken_; });
-  is_woken_ = false;
-  sleep_.retract();
-  spin_advice_.set_spin_max(spin_max());
-  spin_advice_.note_slept(io::system_now() - since);
-}
-
-base::Duration Delivery::spin_max() const {
-  return spin_ == NodeOptions::kSpinMeasured ? io::spin_for(io::wake_cost()) : spin_;
 }
 
 }  // namespace distflow::runtime

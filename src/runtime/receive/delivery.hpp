@@ -1,10 +1,12 @@
-// From received messages to the application's handlers, on the thread that its threading mode asks for.
+// From received messages to the application's handlers, on the loop's thread or on a second one.
 //
 //     inlined, caller:  loop thread ── handler set? ──▶ handler
 //                                   └─ not yet ──▶ mailbox ── handler set ──▶ handler
-//     dispatcher:       loop thread ──▶ mailbox ──▶ second thread ──▶ handler
+//     dispatcher:       loop thread ──▶ mailbox ──▶ second thread: handle_some() ──▶ handler
 //     requests:         the same way, and with a second thread through a mailbox of their own
 //
+// It starts and joins no thread. If it is given a delegate that wakes a second thread, that one has to call
+// handle_some(): runtime/process/handler_thread.hpp does. Without one, handlers run on the loop's thread.
 // Loop thread only, but where it says otherwise.
 //   1. Messages of one sender are handled in the order in which they came, each once.
 //   2. What a handler throws ends with it: counted, logged at a bounded rate.
@@ -22,16 +24,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -40,8 +40,6 @@
 
 #include "base/log.hpp"
 #include "base/packed_info.hpp"
-#include "base/sleep_flag.hpp"
-#include "base/spin_advice.hpp"
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
 #include "runtime/receive/ask_hooks.hpp"
@@ -56,13 +54,20 @@ using RegistrationHandler = std::function<void(const RegistrationChange&)>;
 
 class Delivery {
  public:
+  /// What the second thread does after handle_some().
+  enum class Next : std::uint8_t {
+    go_on,  ///< calls it again
+    yield,  ///< leaves its processor to the loop's thread, which has a full queue of tasks, and calls it again
+    rest,   ///< waits for has_work(), or until it is woken
+    end,    ///< nothing is handled any more
+  };
+
   /// Messages are for `node_id`. `on_room` is called on the loop's thread when a mailbox that refused messages has room
-  /// again.
+  /// again. `wake_handlers` wakes the second thread, from any thread; empty when there is none.
   Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
-           base::Delegate<void()> on_room);
+           base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers = {});
+  /// No second thread calls handle_some() any more.
   ~Delivery();
-  /// Starts the second thread, where there is one. Errors: the system's, for want of a thread.
-  Result<void> start();
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
@@ -91,23 +96,21 @@ class Delivery {
   void tell_leave(const base::PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
 
-  /// From now on no handler is begun. Does not wait for the one that runs.
+  /// From now on no handler is begun. Does not wait for the one that runs. Any thread.
   void request_stop();
-  /// After request_stop(): waits until the second thread has ended, for as long as the handler takes that runs there.
-  void join();
   /// Drops what waits, counted as shutdown. Only when no handler runs.
   void discard();
   /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
   /// hold may call anything as it is destroyed.
   void forget_handlers();
-  /// Whether this is the second thread.
-  [[nodiscard]] bool is_dispatcher_thread() const;
-  /// Whether this is the second thread of any node.
-  [[nodiscard]] static bool is_any_dispatcher_thread();
+
+  // The second thread.
+  /// Handles messages and requests, sets handlers, calls back for what has ended: what waits, or some of it.
+  Next handle_some();
+  /// Whether handle_some() would find work.
+  [[nodiscard]] bool has_work() const;
 
   // Any thread.
-  /// Whether the second thread found nothing to do at its last look, and sleeps unless it is woken.
-  [[nodiscard]] bool is_dispatcher_asleep() const { return sleep_.seems_announced(); }
   [[nodiscard]] bool has_thread() const { return has_thread_; }
   /// The second thread looks for what it has to call back for.
   void wake_for_callbacks() { reactor_.defer(wake_); }
@@ -153,18 +156,12 @@ class Delivery {
   void on_mailbox_room();
   void tell_room_owed();
 
-  void dispatch();
   bool run_tasks();
-  void wake_dispatcher();
-  [[nodiscard]] bool has_work() const;
-  [[nodiscard]] bool has_work_within(int looks) const;
-  bool finds_work_spinning();
-  void wait_for_work();
-  [[nodiscard]] base::Duration spin_max() const;
 
   io::Reactor& reactor_;
   const std::string node_id_;
   const base::Log& log_;
+  const base::Delegate<void()> wake_handlers_;
   const bool has_thread_;
   const base::Delegate<void()> on_room_;
   const std::unique_ptr<Mailbox> mailbox_;
@@ -189,18 +186,12 @@ class Delivery {
   Counter tasks_lost_{0};
   std::atomic<bool> is_stopping_{false};
 
-  // The second thread, and how it is woken.
-  const base::Duration spin_;
-  base::SpinAdvice spin_advice_;
-  io::DeferredTask wake_;
   io::DeferredTask room_;  // without a second thread: tells of room
+
+  // The second thread.
+  io::DeferredTask wake_;  // at the turn's end
   base::SubmissionQueue<std::function<void()>> tasks_;
-  base::SleepFlag<> sleep_;
   bool owes_room_ = false;  // the loop has yet to be told of room in the mailbox
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool is_woken_ = false;
-  std::thread thread_;
 };
 
 }  // namespace distflow::runtime
