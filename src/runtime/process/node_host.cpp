@@ -22,7 +22,7 @@ constexpr base::Duration kDefaultShutdown = base::seconds(5);
 constexpr base::Duration kCloseSlack = base::seconds(2);
 
 /// Of a thread that polls: keeps the memory of its host, so that no later host has the same address. Another thread may
-/// end the host, and this one's loop_of_this_thread_ still refers to it then.
+/// end the host, and NodeLoop still has this thread for that one's.
 thread_local std::weak_ptr<const NodeHost> polled_by_this_thread;
 
 std::uint64_t next_instance() {
@@ -40,18 +40,6 @@ base::LogLevel to_level(LogVerbosity verbosity) {
   return base::LogLevel::warn;
 }
 
-/// With a second thread the two may share a processor, and leave it to each other: that is no reason to sleep.
-io::ReactorOptions reactor_options(const NodeOptions& options) {
-  if (options.spin != NodeOptions::kSpinMeasured) return {.spin = options.spin, .preemptions = &io::preemptions};
-  return {.wake_cost = &io::wake_cost,
-          .preemptions = &io::preemptions,
-          .sleeps_if_shared = options.threading != Threading::dispatcher};
-}
-
-/// Bytes of chunks that large frames have lain in and that are kept for the next ones, each way: as much as waits for
-/// one peer by default.
-constexpr std::size_t kLargeBytesKeptMax = std::size_t{64} << 20;
-
 }  // namespace
 
 NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
@@ -59,23 +47,19 @@ NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
       lock_(std::move(lock)),
       log_(to_level(options.log)),
       instance_(next_instance()),
-      receive_chunks_({.chunk_size = 256 * 1024, .chunk_count_max = 64}),
-      blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096, .large_bytes_kept_max = kLargeBytesKeptMax}),
-      out_chunks_(std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{
-          .chunk_size = 256 * 1024, .chunk_count_max = 256, .large_bytes_kept_max = kLargeBytesKeptMax})),
       targets_(options.targets_max, instance_),
       launcher_({.options = options_,
                  .log = log_,
                  .post = base::Delegate<void(std::function<void()>)>::to<&NodeHost::on_loop>(*this),
                  .keep = base::Delegate<std::shared_ptr<const void>()>::to<&NodeHost::keep>(*this)}),
       handlers_(options.spin),
-      submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), out_chunks_, options.send_bytes_max,
-                   options.frame_size_max) {}
+      submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), loop_.out_chunks(),
+                   options.send_bytes_max, options.frame_size_max) {}
 
 /// Nobody is left who could turn the loop of a node that has none of its own.
 NodeHost::~NodeHost() {
   if (!is_closed_) turn_as_owner(base::kNever);
-  handlers_.stop();  // for a loop that never began
+  handlers_.stop();                          // for a loop that never began
   if (thread_.joinable()) thread_.detach();  // this is that thread
 }
 
@@ -92,24 +76,17 @@ Result<std::shared_ptr<NodeHost>, StartError> NodeHost::start(const NodeOptions&
 }
 
 Result<void, StartError> NodeHost::open() {
-  const Result<io::BackendKind> kind =
-      options_.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options_.backend);
-  if (!kind) return kind.error();
-  Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
-  if (!selected) return own_failure(selected.error());
-  fallback_reason_ = selected->fallback_reason;
-  backend_name_ = selected->backend->name();
-  if (!fallback_reason_.empty()) log_.write(base::LogLevel::warn, "%s", fallback_reason_.c_str());
-  reactor_ = std::make_unique<io::Reactor>(std::move(selected->backend), reactor_options(options_));
-  reactor_->set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
+  if (Result<void, StartError> opened = loop_.open(options_, log_); !opened) return opened;
+  loop_.reactor().set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
   registry_ = std::make_unique<PmdRegistry>(
-      PmdRegistryParts{.reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = &launcher_}, options_);
-  node_ = std::make_unique<Node>(NodeParts{.reactor = *reactor_,
-                                           .out_chunks = *out_chunks_,
-                                           .blocks = blocks_,
-                                           .receive_chunks = receive_chunks_,
+      PmdRegistryParts{.reactor = loop_.reactor(), .blocks = loop_.blocks(), .log = log_, .starter = &launcher_},
+      options_);
+  node_ = std::make_unique<Node>(NodeParts{.reactor = loop_.reactor(),
+                                           .out_chunks = *loop_.out_chunks(),
+                                           .blocks = loop_.blocks(),
+                                           .receive_chunks = loop_.receive_chunks(),
                                            .log = log_,
                                            .targets = targets_,
                                            .registry = *registry_,
@@ -125,10 +102,10 @@ Result<void, StartError> NodeHost::run_start() {
   is_closed_ = false;
   if (options_.threading == Threading::caller) {
     polled_by_this_thread = weak_from_this();
-    loop_of_this_thread_ = this;
+    loop_.take();
     if (options_.spin == NodeOptions::kSpinMeasured) io::measure_wake_cost();
     node_->start();
-    turn_until([this] { return started_.has_value(); }, base::kNever);
+    loop_.turn_until([this] { return started_.has_value(); }, base::kNever);
   } else {
     try {
       thread_ = std::thread([self = shared_from_this()] { self->run_loop(); });
@@ -169,16 +146,16 @@ void NodeHost::on_started(Result<void, StartError> outcome) {
 void NodeHost::on_closed(const ShutdownReport&) { is_closed_ = true; }
 
 void NodeHost::run_loop() {
-  loop_of_this_thread_ = this;
+  loop_.take();
   node_->start();
-  turn_until([this] { return is_closed_; }, base::kNever);
+  loop_.turn_until([this] { return is_closed_; }, base::kNever);
   end_loop();
 }
 
 /// After the node has closed: lets the backend finish, waits for the handler that still runs, and lets go of all that
 /// is the application's. Others learn of the loop's end first: a handler may take for ever.
 void NodeHost::end_loop() {
-  turn_until([this] { return reactor_->backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
+  loop_.turn_until([this] { return loop_.reactor().backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
   phase_.store(Phase::closed, std::memory_order_seq_cst);
   std::atomic_thread_fence(
       std::memory_order_seq_cst);  // pairs with send_from_other_thread(): either this sees what was added ...
@@ -192,7 +169,7 @@ void NodeHost::end_loop() {
   }
   handlers_.stop();
   forget_application();
-  loop_of_this_thread_ = nullptr;
+  loop_.let_go();
   const ShutdownReport report = node_->shutdown_report();
   if (report.discarded_outgoing + report.discarded_incoming > 0) {
     log_.write(base::LogLevel::warn, "shut down with %" PRIu64 " messages not sent and %" PRIu64 " not handled",
@@ -204,37 +181,25 @@ void NodeHost::end_loop() {
   condition_.notify_all();
 }
 
-/// Destroys what the application gave to the node. That may call the node, too.
+/// Destroys the objects that the application gave to the node. Their destructors may call the node.
 void NodeHost::forget_application() {
-  is_in_turn_ = true;
+  const NodeLoop::Inside inside(loop_);
   node_->delivery().discard();
-  reactor_->discard_tasks();
+  loop_.reactor().discard_tasks();
   node_->delivery().forget_handlers();
   node_->requests().forget_handler();
   node_->finish_asks();
-  is_in_turn_ = false;
 }
 
-template <class Done>
-void NodeHost::turn_until(Done&& done, base::Instant until) {
-  while (!done() && (until == base::kNever || io::system_now() < until)) {
-    is_in_turn_ = true;
-    reactor_->turn(until);
-    is_in_turn_ = false;
-  }
-}
+bool NodeHost::is_inside_any() { return NodeLoop::owner_on_this_thread() != nullptr || HandlerThread::is_any(); }
 
-bool NodeHost::is_inside_any() { return loop_of_this_thread_ != nullptr || HandlerThread::is_any(); }
+bool NodeHost::is_inside() const { return loop_.is_inside() || handlers_.is_this_thread(); }
 
-bool NodeHost::is_inside() const {
-  return (is_loop_thread() && (is_in_turn_ || is_in_writer_)) || handlers_.is_this_thread();
-}
-
-/// Drops the task when the loop has ended, or has no room. It may hold what is the application's: it is destroyed when
-/// the lock is no longer held.
+/// Drops the task when the loop has ended, or has no room. The task may hold objects of the application, and is
+/// destroyed after the lock has been released.
 void NodeHost::on_loop(std::function<void()> task) {
   const std::scoped_lock lock(mutex_);
-  if (takes_tasks_ && !reactor_->post(std::move(task))) add(tasks_lost_, 1);
+  if (takes_tasks_ && !loop_.reactor().post(std::move(task))) add(tasks_lost_, 1);
 }
 
 void NodeHost::run_where_handlers_run(std::function<void()> task) {
@@ -277,7 +242,7 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   if (!is_running()) return Error{Errc::shut_down, resolving};
   if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
 
-  if (is_loop_thread() && is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
+  if (loop_.is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
   auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
   std::future<Result<PeerInfo>> future = answer->get_future();
   on_loop([this, answer, text = std::string(name)] {
@@ -285,12 +250,12 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
     const auto ask = [&] {
       node_->ask_registry(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
     };
-    if (!reactor_->has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
+    if (!loop_.reactor().has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
   });
   const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   const base::Instant until = io::system_now() + kResolveTimeout;
   if (is_loop_thread()) {
-    turn_until(is_ready, until);
+    loop_.turn_until(is_ready, until);
   } else {
     future.wait_until(until);
   }
@@ -311,10 +276,10 @@ NodeStats NodeHost::stats() const {
   stats.refused_unresolved = read(refused_unresolved_);
   stats.tasks_lost += read(tasks_lost_);
   stats.calls_out_of_memory = read(out_of_memory_);
-  stats.events_out_of_memory = reactor_->out_of_memory_count();
-  stats.wakes = reactor_->wake_count();
-  stats.backend = backend_name_;
-  stats.backend_fallback_reason = fallback_reason_;
+  stats.events_out_of_memory = loop_.reactor().out_of_memory_count();
+  stats.wakes = loop_.reactor().wake_count();
+  stats.backend = loop_.backend_name();
+  stats.backend_fallback_reason = loop_.fallback_reason();
   return stats;
 }
 
@@ -325,26 +290,20 @@ Result<void> NodeHost::poll(base::Duration timeout) {
     return Error{Errc::invalid_option, "polling a node that has its own thread"};
   if (phase_.load(std::memory_order_acquire) == Phase::closed) return Error{Errc::shut_down, polling};
   if (!is_loop_thread() || is_inside()) return Error{Errc::already_running, "polling from another thread or a handler"};
-  is_in_turn_ = true;
-  const base::Instant until = base::saturating_add(io::system_now(), timeout);
-  do {
-    reactor_->turn(until);
-  } while (reactor_->has_looked_in_vain() && reactor_->now() < until);
-  is_in_turn_ = false;
+  loop_.turn_once(base::saturating_add(io::system_now(), timeout));
   if (is_closed_) end_loop();
   return {};
 }
 
 int NodeHost::fd() const {
-  return options_.threading == Threading::caller && !is_forked() && is_loop_thread() ? reactor_->pollable_fd() : -1;
+  return options_.threading == Threading::caller && !is_forked() && is_loop_thread() ? loop_.reactor().pollable_fd()
+                                                                                     : -1;
 }
 
 std::chrono::milliseconds NodeHost::poll_within() const {
   if (options_.threading != Threading::caller || is_forked() || !is_loop_thread())
     return std::chrono::milliseconds::max();
-  const base::Instant next = reactor_->timers().next_deadline();
-  if (next == base::kNever) return std::chrono::milliseconds::max();
-  return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(next - io::system_now()));
+  return loop_.due_within();
 }
 
 Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
@@ -359,11 +318,11 @@ void NodeHost::ask_to_end(base::Duration deadline) {
   Phase expected = Phase::running;
   if (!phase_.compare_exchange_strong(expected, Phase::closing)) return;
   end_asked_.store(deadline, std::memory_order_relaxed);
-  if (!is_loop_thread()) return reactor_->notify();
+  if (!is_loop_thread()) return loop_.reactor().notify();
   end_if_asked();
 }
 
-/// What other threads had submitted by then is sent as any other; from now on they are refused.
+/// Messages that other threads had submitted by then are sent; later ones are refused.
 bool NodeHost::end_if_asked() {
   if (end_asked_.load(std::memory_order_relaxed) == kNotAsked) return false;
   const base::Duration deadline = end_asked_.exchange(kNotAsked, std::memory_order_relaxed);
@@ -373,7 +332,7 @@ bool NodeHost::end_if_asked() {
   return true;
 }
 
-/// Waits until all is over; what is not by then is left to the node's own threads.
+/// Waits until the node has ended. If it has not by then, its own threads end it later.
 ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
   const bool is_over = wait_until_over(until);
   std::unique_lock lock(mutex_);
@@ -387,7 +346,7 @@ ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
 
 bool NodeHost::wait_until_over(base::Instant until) {
   if (is_loop_thread()) {
-    turn_until([this] { return is_closed_; }, until);
+    loop_.turn_until([this] { return is_closed_; }, until);
     if (is_closed_) end_loop();
   }
   std::unique_lock lock(mutex_);
@@ -409,10 +368,9 @@ void NodeHost::on_last_handle() {
 
 /// Turns the loop of Threading::caller on this thread, which has it to itself.
 void NodeHost::turn_as_owner(base::Instant until) {
-  const NodeHost* const before = std::exchange(loop_of_this_thread_, this);
-  turn_until([this] { return is_closed_; }, until);
+  const NodeLoop::Taken taken(loop_);
+  loop_.turn_until([this] { return is_closed_; }, until);
   if (is_closed_) end_loop();
-  loop_of_this_thread_ = before;
 }
 
 }  // namespace distflow::runtime

@@ -3,13 +3,13 @@
 //     any thread: encode in the thread's own buffer ──▶ cross_thread_sends ──▶ loop thread: the peer's link
 //     loop thread: encode in the node's buffer ──────────────────▶ the peer's link
 //
-// Any thread, but where it says otherwise.
+// Any thread, except where a comment names one.
 //   1. The loop's thread is the node's own; with Threading::caller it is the one that called start().
-//   2. What a thread sends leaves in the order in which it was sent.
+//   2. The messages of a thread leave in the order in which it sent them.
 //   3. After a fork the child uses and frees nothing of it.
-//   4. A call that comes from inside the node (from a handler, from what writes a message on the loop's thread, from
-//   what
-//      a handler holds as it is destroyed) never waits for the node, and never ends it: the node ends when it returns.
+//   4. A call from inside the node never waits for the node, and never ends it: the node ends when the call returns.
+//      Inside are handlers, a function that writes a message on the loop's thread, and the destructors of what handlers
+//      hold.
 //   5. No lock is held while the application's code runs.
 //   6. The host lives until its threads have ended: the loop's thread waits for the handlers' one, and holds the host.
 // Use: Result<std::shared_ptr<NodeHost>> host = NodeHost::start(options);
@@ -25,19 +25,18 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <distflow/node_runtime.hpp>
 
-#include "base/chunk_pool.hpp"
 #include "base/fork_guard.hpp"
 #include "base/log.hpp"
-#include "io/backend_choice.hpp"
-#include "io/reactor.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
 #include "runtime/process/background_launcher.hpp"
 #include "runtime/process/handler_thread.hpp"
+#include "runtime/process/node_loop.hpp"
 #include "runtime/process/process_lock.hpp"
 #include "runtime/send/submissions.hpp"
 
@@ -56,8 +55,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   NodeHost& operator=(const NodeHost&) = delete;
 
   SendVerdict send(std::string_view name, const OutgoingMessage& message);
-  /// `copy` is the caller's of what the target publishes; brought up to date here, as is a target of a host before this
-  /// one.
+  /// `copy` is the caller's copy of what the target publishes. Updates both: the copy, and a target of an earlier host.
   SendVerdict send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   /// Null for a name that none can have, while the table is full, and in a fork.
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
@@ -92,16 +90,15 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool is_inside() const;
   /// Whether the calling thread belongs to a node, any.
   [[nodiscard]] static bool is_inside_any();
-  /// Waits until a node that has been told to shut down is over; false if it is not by then.
+  /// After shutdown(): waits until the node has ended; false if it has not by then.
   bool wait_until_over(base::Instant until);
-  /// Is never taken apart from now on.
+  /// From now on the host is never destroyed.
   void keep_for_ever() { kept_by_itself_ = shared_from_this(); }
-  /// Says in the log that a second start() had other options, if it had, and that they are not heeded. At most
-  /// kOtherOptionsLines in ten seconds.
+  /// Logs which options of a second start() differ, and are ignored. At most kOtherOptionsLines in ten seconds.
   void note_other_options(const NodeOptions& options);
-  /// A public call has ended for want of memory.
+  /// A public call has failed without memory.
   void note_out_of_memory() { add(out_of_memory_, 1); }
-  /// The application has let go of its last handle.
+  /// The application has destroyed its last handle.
   void on_last_handle();
 
  private:
@@ -131,29 +128,21 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   SendVerdict count(SendVerdict verdict);
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
-  [[nodiscard]] bool is_loop_thread() const { return loop_of_this_thread_ == this; }
+  /// As NodeLoop::is_this_thread(), which would cost each send() a register more.
+  [[nodiscard]] bool is_loop_thread() const { return NodeLoop::owner_on_this_thread() == this; }
   void on_loop(std::function<void()> task);
   [[nodiscard]] std::shared_ptr<const void> keep() { return shared_from_this(); }
   void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
   void turn_as_owner(base::Instant until);
-  template <class Done>
-  void turn_until(Done&& done, base::Instant until);
-
-  static inline constinit thread_local const NodeHost* loop_of_this_thread_ = nullptr;
 
   const NodeOptions options_;
   const base::ForkGuard fork_guard_;
   std::optional<ProcessLock> lock_;
   const base::Log log_;
-  const std::uint64_t instance_;  // tells this host's thread buffers from those of one before
+  const std::uint64_t instance_;  // of targets of this host; those of an earlier one have another
 
-  base::ChunkPool receive_chunks_;
-  base::ChunkPool blocks_;
-  std::shared_ptr<base::ChunkPool> out_chunks_;  // the cross-thread sends has it, too
-  std::unique_ptr<io::Reactor> reactor_;
-  std::string backend_name_;
-  std::string fallback_reason_;
+  NodeLoop loop_{this};
   TargetTable targets_;
   BackgroundLauncher launcher_;
   std::unique_ptr<PmdRegistry> registry_;  // the node's
@@ -163,9 +152,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   Submissions submissions_;
 
   // Loop thread.
-  bool is_in_turn_ = false;    // or in the application's code after the last one
-  bool is_in_writer_ = false;  // of a message
-  bool is_closed_ = true;      // until it is started
+  bool is_closed_ = true;  // until it is started
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};

@@ -28,15 +28,7 @@ SendVerdict NodeHost::send_on_loop(const std::shared_ptr<TargetState>& target, c
 /// What writes the payload may call the node: it must not be waited for then, as in a handler.
 [[gnu::noinline]] SendVerdict NodeHost::send_in_writer(const std::shared_ptr<TargetState>& target,
                                                        const OutgoingMessage& message) {
-  struct Inside {
-    explicit Inside(bool& is_in_writer) : is_in_writer_(is_in_writer), before_(std::exchange(is_in_writer, true)) {}
-    ~Inside() { is_in_writer_ = before_; }
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-    bool& is_in_writer_;
-    const bool before_;
-  };
-  const Inside inside(is_in_writer_);
+  const NodeLoop::Inside inside(loop_);
   return node_->send(target, message);
 }
 
@@ -75,14 +67,14 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy c
                                                                PublishedCopy copy, const OutgoingMessage& message) {
   const Submissions::Outcome outcome = submissions_.submit(target, copy, message, io::system_wall_ms_coarse());
   if (outcome.verdict != SendVerdict::queued) return count(outcome.verdict);
-  if (outcome.is_announced) reactor_->notify();
+  if (outcome.is_announced) loop_.reactor().notify();
   // ... or this sees that the loop has ended: end_loop().
   if (phase_.load(std::memory_order_seq_cst) == Phase::closed) [[unlikely]]
     discard_late();
   return SendVerdict::queued;
 }
 
-/// Counts what the loop, which has ended, did not see any more.
+/// Counts messages that the loop did not take before it ended.
 void NodeHost::discard_late() {
   const std::scoped_lock lock(mutex_);
   const std::uint64_t discarded = discard_cross_thread_sends();
