@@ -26,9 +26,9 @@ using ::testing::HasSubstr;
 std::string block_of_readme(const std::string& language, const std::string& word) {
   std::ifstream file(DISTFLOW_SOURCE "/README.md");
   const std::string text(std::istreambuf_iterator<char>(file), {});
-  const std::string fence = "```" + language + "\n";
+  const std::string fence = "```" + language;  // what stands behind it is for tools/run_document
   for (std::size_t at = text.find(fence); at != std::string::npos; at = text.find(fence, at + 1)) {
-    const std::size_t begin = at + fence.size();
+    const std::size_t begin = text.find('\n', at) + 1;
     const std::string block = text.substr(begin, text.find("```", begin) - begin);
     if (block.find(word) != std::string::npos) return block;
   }
