@@ -18,10 +18,17 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDI
 install(TARGETS distflow-pmd EXPORT distflow-pmd-targets RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
 install(TARGETS distflow-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
 install(EXPORT distflow-pmd-targets NAMESPACE distflow:: DESTINATION "${package_folder}" COMPONENT tools)
-file(GLOB man_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.1")
-foreach(page ${man_pages})
-  install(FILES "${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+# distflow-bench has a page, too, and is not installed.
+foreach(program distflow distflow-pmd)
+  install(FILES "${PROJECT_SOURCE_DIR}/docs/man/${program}.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
 endforeach()
+set(completions "${PROJECT_SOURCE_DIR}/tools/completions")
+set(DISTFLOW_ZSH_COMPLETIONS "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" CACHE STRING "Where zsh looks for completions")
+install(FILES "${completions}/distflow.bash" RENAME distflow
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" COMPONENT tools)
+install(FILES "${completions}/_distflow" DESTINATION "${DISTFLOW_ZSH_COMPLETIONS}" COMPONENT tools)
+install(FILES "${completions}/distflow.fish"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" COMPONENT tools)
 include(SystemdUnits)
 
 # Behind the archive, which it changes.
