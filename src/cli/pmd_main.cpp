@@ -192,6 +192,12 @@ int run(PmdArguments& arguments) {
     std::fprintf(stderr, "distflow-pmd: %s\n", activation.error.c_str());
     return kExitNotStarted;
   }
+  if (activation.descriptor && arguments.ready_fd == *activation.descriptor) {
+    // The report would go to whoever connects, and closing it would close the listener behind the backend.
+    std::fprintf(stderr, "distflow-pmd: --ready-fd %d is the listening socket of LISTEN_FDS: report on another\n",
+                 arguments.ready_fd);
+    return kExitNotStarted;
+  }
   arguments.server.listener = activation.descriptor;
   pmd::raise_soft_limits();  // each connection takes a descriptor
   log.write(base::LogLevel::debug, "descriptors: at most %ld", ::sysconf(_SC_OPEN_MAX));

@@ -104,6 +104,27 @@ TEST(Activation, variables_that_cannot_be_followed_are_refused_and_named) {
   }
 }
 
+// As sd_listen_fds(3) has it: without LISTEN_PID, they were said to a program before this one.
+TEST(Activation, a_number_of_descriptors_that_is_said_to_nobody_is_not_followed) {
+  RawSocket listener = RawSocket::listening();
+  for (const char* variables : {"LISTEN_FDS=1", "LISTEN_FDS=nonsense", "LISTEN_FDNAMES=some"}) {
+    SCOPED_TRACE(variables);
+    ChildProcess daemon("/bin/sh", under_a_manager(inherited(listener), variables, {"--port", "0"}));
+    ASSERT_TRUE(daemon.wait_for_output("PMD listening on port ")) << daemon.err();
+    EXPECT_THAT(daemon.out(), Not(HasSubstr(" " + std::to_string(listener.port()) + "\n")));
+    daemon.send_signal(SIGTERM);
+    EXPECT_EQ(daemon.wait().exit_code, 0);
+  }
+}
+
+TEST(Activation, a_report_to_the_socket_that_is_taken_over_is_refused) {
+  RawSocket listener = RawSocket::listening();
+  const ProcessResult result =
+      run_process("/bin/sh", under_a_manager(inherited(listener), kGiven, {"--ready-fd", "3"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("distflow-pmd: --ready-fd 3 is the listening socket of LISTEN_FDS"));
+}
+
 // A node that a service manager has started may start a daemon, which inherits the node's environment.
 TEST(Activation, variables_of_another_process_are_not_followed_and_a_line_says_so) {
   RawSocket listener = RawSocket::listening();

@@ -203,6 +203,15 @@ TEST(Doctor, a_clock_that_was_set_while_the_pmd_ran_is_noticed_in_both_direction
   EXPECT_THAT(only(check_clock(elsewhere)), HasSubstr("unchecked: "));
 }
 
+TEST(Doctor, a_pmd_that_says_it_was_started_at_no_possible_time_is_told_of_and_nothing_overflows) {
+  for (const std::int64_t said : {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    FakeSystem system;
+    system.greeting->start_time_ms = said;
+    EXPECT_THAT(only(check_clock(system)),
+                HasSubstr(said < 0 ? "hint: The clock was set forward by 92" : "hint: The clock was set back by 92"));
+  }
+}
+
 TEST(Doctor, lock_files_of_dead_processes_are_counted_and_those_of_others_are_not) {
   FakeSystem system;
   system.temporary = {"distflow-node-7.lock", "distflow-node-8.lock", "distflow-node-9.lock",

@@ -135,6 +135,18 @@ TEST_F(Launcher, the_daemon_gets_its_options) {
             "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500 --idle-exit 30.000 --log-level debug\n");
 }
 
+TEST_F(Launcher, the_daemon_is_told_nothing_that_a_service_manager_said_to_its_starter) {
+  write_program("env | grep ^LISTEN_ > " + path("variables") + "; echo ready 1 >&3");
+  EXPECT_TRUE(test::passes_in_child([&] {
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", "1", 1);
+    ::setenv("LISTEN_FDNAMES", "node", 1);
+    ::setenv("LISTEN_TO", "the application's own", 1);
+    EXPECT_TRUE(launch_pmd({}));
+  }));
+  EXPECT_EQ(text_of("variables"), "LISTEN_TO=the application's own\n");
+}
+
 TEST_F(Launcher, the_daemon_inherits_no_descriptor_no_signal_mask_and_no_folder) {
   const int open_one = ::fcntl(0, F_DUPFD, 77);
   ASSERT_GE(open_one, 77);

@@ -10,9 +10,15 @@
 namespace distflow::cli {
 namespace {
 
-constexpr std::int64_t kToleratedMs = 5000;
+constexpr std::uint64_t kToleratedMs = 5000;
 // Of /proc/PID/stat, counted from the word behind the name: "starttime" is the 22nd word of the line (proc(5)).
 constexpr std::size_t kStartTime = 19;
+
+/// What a PMD says of itself may be any number: the difference of two may be none that an std::int64_t holds.
+std::uint64_t distance(std::int64_t one, std::int64_t other) {
+  const auto difference = static_cast<std::uint64_t>(one) - static_cast<std::uint64_t>(other);
+  return one > other ? difference : 0 - difference;
+}
 
 /// When the process was started, by the clock as it goes now.
 std::optional<std::int64_t> start_by_clock(SystemView& system, std::int64_t pid) {
@@ -37,11 +43,11 @@ Outcome check_clock(SystemView& system) {
   if (!hello) return Outcome::not_checked("no PMD says when it was started");
   const std::optional<std::int64_t> start_ms = start_by_clock(system, hello->pid);
   if (!start_ms) return Outcome::not_checked("the PMD's process cannot be looked at; it may run on another machine");
-  const std::int64_t set_by_ms = *start_ms - hello->start_time_ms;
-  if (std::llabs(set_by_ms) > kToleratedMs) {
+  const std::uint64_t set_by_ms = distance(*start_ms, hello->start_time_ms);
+  if (set_by_ms > kToleratedMs) {
     return Outcome::found(Severity::hint,
                           fmt::format("The clock was set {} by {} s since the PMD was started.",
-                                      set_by_ms > 0 ? "forward" : "back", std::llabs(set_by_ms) / 1000),
+                                      *start_ms > hello->start_time_ms ? "forward" : "back", set_by_ms / 1000),
                           "Nothing depends on it but times that are shown. Have the clock synchronised, as by chrony "
                           "or systemd-timesyncd.");
   }

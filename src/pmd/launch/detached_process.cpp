@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <string_view>
 
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/platform.hpp"
@@ -87,6 +88,24 @@ bool set_descriptors(int report_fd) {
   return true;
 }
 
+/// Whether a service manager has said it to its own child, of descriptors that are passed on to nobody.
+bool is_of_service_manager(std::string_view variable) {
+  constexpr std::array<std::string_view, 3> names{"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES="};
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return variable.starts_with(name); });
+}
+
+/// What the program is to have, with a null at its end. Made before the fork: it allocates.
+std::vector<char*> variables_for(Environment environment) {
+  std::vector<char*> variables;
+  if (environment == Environment::of_starter && environ != nullptr) {
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      if (!is_of_service_manager(*variable)) variables.push_back(*variable);
+    }
+  }
+  variables.push_back(nullptr);
+  return variables;
+}
+
 /// What the processes between fork and exec need to know.
 struct Plan {
   const char* program;
@@ -157,7 +176,7 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  const std::array<char*, 1> no_variables{nullptr};
+  const std::vector<char*> variables = variables_for(environment);
 
   Result<Pipe> reports = make_pipe();
   if (!reports) return reports.error();
@@ -172,7 +191,7 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
   if (child == 0) {
     hand_over({.program = program.c_str(),
                .arguments = argv.data(),
-               .environment = environment == Environment::empty ? no_variables.data() : environ,
+               .environment = variables.data(),
                .report_fd = reports->write.get(),
                .note_fd = notes->write.get()});
   }

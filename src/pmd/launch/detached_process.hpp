@@ -4,7 +4,8 @@
 //   1. The program has a session of its own, is no child of the starter's, and works in "/".
 //   2. It has /dev/null as descriptors 0, 1 and 2, the pipe's writing end as kReportFd, and no others.
 //   3. It has nothing of its starter's but the environment: signals, limits, priorities and the like are as at a log-in
-//      (inherited_state.hpp).
+//      (inherited_state.hpp). Of the environment it lacks what a service manager has said to the starter alone
+//      (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES): the descriptors that this is about have stayed behind.
 //   4. Where it becomes this process's child after all, its end is heeded (own_daemons.hpp).
 // Use: Result<DetachedProcess> process = start_detached("/usr/bin/distflow-pmd", {"--port", "4369"},
 //                                                          Environment::of_starter);
