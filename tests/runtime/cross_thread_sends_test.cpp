@@ -208,6 +208,23 @@ TEST_F(CrossThreadSendsTest, a_thread_adds_nothing_to_a_run_of_the_one_that_had_
   EXPECT_EQ(drain_bodies(), (Bodies{"one", "two"}));
 }
 
+// As of a thread whose writer shuts the node down, starts another one, and sends through that.
+TEST_F(CrossThreadSendsTest, a_lane_in_which_a_frame_is_being_written_is_left_to_it) {
+  std::thread([&] {
+    ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends_);
+    lane->out.begin_frame();
+    lane->out.append("half");
+    const auto next = std::make_shared<CrossThreadSends>(pool_, 1 << 20);
+    EXPECT_NE(CrossThreadSends::lane_of_this_thread(next), lane);
+    std::thread([&] {
+      EXPECT_NE(CrossThreadSends::lane_of_this_thread(cross_thread_sends_), lane) << "it is another thread's still";
+    }).join();
+    lane->out.append(" and half");
+    EXPECT_EQ(lane->add(target_, 1, credit_, lane->out.end_frame()), Added::announced);
+  }).join();
+  EXPECT_EQ(drain_bodies(), (Bodies{"half and half"}));
+}
+
 TEST_F(CrossThreadSendsTest, what_many_threads_add_while_the_loop_drains_comes_once_and_in_each_threads_order) {
   constexpr int kThreads = 3;
   constexpr int kMessages = 20000;

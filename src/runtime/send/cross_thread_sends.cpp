@@ -181,11 +181,14 @@ std::size_t CrossThreadSends::lane_count() {
   return lanes_.size();
 }
 
-/// At a thread's end. Waits for no lock.
+/// At a thread's end, or when it sends through another node. Waits for no lock.
 void CrossThreadSends::return_lane(ThreadLane& lane) {
   // A fork's child has a copy of the lane; what it pins is gone with the process, and locks on the way there may be
   // held by threads that are not.
   if (fork_guard_.is_forked()) return;
+  // What writes a message there, on this thread, has come to send through another node: it goes on writing, and the
+  // lane stays its own until this object goes.
+  if (lane.out.is_open()) return;
   // Announcements of different threads may overtake each other: what the next thread adds must not go into this one's.
   lane.seal();
   lane.out.give_memory_back();

@@ -13,7 +13,8 @@
 //   4. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
 //   5. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
 //   its runs. So
-//      there are never more lanes than threads that had one at the same time.
+//      there are never more lanes than threads that had one at the same time. One that is left while a frame is written
+//      there is no other thread's any more.
 //   6. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
 //   back
 //      when it ends.
