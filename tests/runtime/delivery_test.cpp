@@ -1,4 +1,4 @@
-// When the second thread learns of messages, and what it is to do next.
+// When the second thread learns of messages, and what it is to do next; and how requests come to it.
 #include "runtime/receive/delivery.hpp"
 
 #include <gtest/gtest.h>
@@ -6,7 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "runtime/process/handler_thread.hpp"
 #include "tests/runtime/mail_maker.hpp"
@@ -225,6 +228,96 @@ TEST_F(SecondThreadTest, yields_until_the_loop_has_room_for_the_task_that_tells_
   EXPECT_EQ(delivery_.handle_some(), Next::rest);
   reactor_.turn(reactor_.now());
   EXPECT_EQ(rooms_, 1);
+}
+
+/// Delivery with a second thread, and hooks for requests that a test looks into.
+class RequestDelivery : public ::testing::Test {
+ protected:
+  explicit RequestDelivery(MailboxLimits limits = {.max_size = 100}) : options_(dispatcher_options()) {
+    options_.mailbox = limits;
+    delivery_.emplace(reactor_, "receiver", options_, log_, base::Delegate<void()>(), handlers_.waker());
+    delivery_->set_asks(hooks_);
+  }
+  ~RequestDelivery() override {
+    delivery_->request_stop();
+    handlers_.stop();
+    delivery_->discard();
+  }
+  void note() {}
+  void drop(std::size_t) {}
+  bool none() { return false; }
+
+  base::ChunkPool chunks_{{.chunk_size = 4096, .chunk_count_max = 2}};
+  io::Reactor reactor_{std::make_unique<test::MemoryBackend>(chunks_), {}};
+  const base::Log log_{base::LogLevel::error};
+  PeerCounters sender_;
+  test::MailMaker maker_{sender_};
+  NodeOptions options_;
+  AskHooks hooks_{.on_request = base::Delegate<void()>::to<&RequestDelivery::note>(*this),
+                  .on_request_blocked = base::Delegate<void()>::to<&RequestDelivery::note>(*this),
+                  .drop = base::Delegate<void(std::size_t)>::to<&RequestDelivery::drop>(*this),
+                  .call_back = base::Delegate<bool()>::to<&RequestDelivery::none>(*this),
+                  .has_ended = base::Delegate<bool()>::to<&RequestDelivery::none>(*this)};
+  HandlerThread handlers_{NodeOptions::kSpinMeasured};
+  std::optional<Delivery> delivery_;
+};
+
+TEST_F(RequestDelivery, requests_do_not_overtake_their_like_when_the_handler_of_messages_is_set_meanwhile) {
+  constexpr std::size_t count = 40;  // more than are taken out of the mailbox at once
+  std::atomic<bool> is_all_there{false};
+  std::vector<std::string> handled;
+  std::atomic<std::size_t> handled_count{0};
+  auto wait_for_all = [&] {
+    is_all_there.wait(false);
+    return false;
+  };
+  auto handle = [&](const Mail& mail) {
+    handled.emplace_back(mail.payload_text());
+    ++handled_count;
+  };
+  hooks_.call_back = base::Delegate<bool()>::of(wait_for_all);
+  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
+  ASSERT_TRUE(handlers_.start(*delivery_));
+  std::vector<std::string> sent;
+  for (const Mail& mail : maker_.run(0, count)) {
+    sent.emplace_back(mail.payload_text());
+    EXPECT_TRUE(delivery_->deliver_request(mail));
+  }
+  EXPECT_EQ(delivery_->deliver(maker_.run(0, 1)), 1U);
+  delivery_->set_message_handler([](const Message&) {});
+  is_all_there = true;
+  is_all_there.notify_all();
+  while (handled_count < count) std::this_thread::yield();
+  EXPECT_EQ(handled, sent);
+}
+
+// The second thread may have handled it before the call that gives it away returns.
+TEST_F(RequestDelivery, a_request_is_counted_before_another_thread_can_have_it) {
+  int requests = 0;
+  auto look = [&] {
+    EXPECT_EQ(read(sender_.received), 0U) << "the mailbox has it already";
+    ++requests;
+  };
+  hooks_.on_request = base::Delegate<void()>::of(look);
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
+  EXPECT_EQ(requests, 1);
+  EXPECT_EQ(read(sender_.received), 1U);
+}
+
+class BlockedRequestDelivery : public RequestDelivery {
+ protected:
+  BlockedRequestDelivery() : RequestDelivery({.max_size = 1, .overflow = Overflow::block}) {}
+};
+
+TEST_F(BlockedRequestDelivery, a_request_that_a_full_mailbox_leaves_with_its_connection_has_not_come_yet) {
+  int waiting = 0;
+  auto come = [&] { ++waiting; };
+  auto leave = [&] { --waiting; };
+  hooks_.on_request = base::Delegate<void()>::of(come);
+  hooks_.on_request_blocked = base::Delegate<void()>::of(leave);
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
+  EXPECT_FALSE(delivery_->deliver_request(maker_.one("2")));
+  EXPECT_EQ(waiting, 1);
 }
 
 TEST_F(DispatcherTest, a_node_that_stops_before_the_turns_end_leaves_nothing_put_off) { deliver(1); }

@@ -37,6 +37,11 @@ class Requests {
     add(way_->counters.received, 1);
     add(way_->counters.waiting, 1);
   }
+  /// What note_received() has counted has to come again.
+  void note_blocked() {
+    way_->counters.received.fetch_sub(1, std::memory_order_relaxed);
+    way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+  }
   void note_cancel() { add(way_->counters.cancels, 1); }
   /// There is no room for it: answered `busy`, kBusyMax times in a second at most.
   void refuse(const Mail& mail);

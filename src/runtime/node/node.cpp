@@ -108,6 +108,7 @@ AskHooks Node::ask_hooks() {
   AskHooks hooks{.on_reply = base::Delegate<void(const IncomingReply&)>::to<&Asks::on_reply>(asks_),
                  .on_cancel = base::Delegate<void()>::to<&Requests::note_cancel>(requests_),
                  .on_request = base::Delegate<void()>::to<&Requests::note_received>(requests_),
+                 .on_request_blocked = base::Delegate<void()>::to<&Requests::note_blocked>(requests_),
                  .refuse = base::Delegate<void(const Mail&)>::to<&Requests::refuse>(requests_),
                  .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
                  .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_)};

@@ -31,6 +31,8 @@ struct AskHooks {
   base::Delegate<void()> on_cancel{};
   /// A request has come; handle(), refuse() or drop() follows once.
   base::Delegate<void()> on_request{};
+  /// It has not: its connection waits with it, for room.
+  base::Delegate<void()> on_request_blocked{};
   /// There is no room for it.
   base::Delegate<void(const Mail& mail)> refuse{};
   /// So many requests are dropped at the node's end.

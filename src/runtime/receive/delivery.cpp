@@ -124,10 +124,10 @@ bool Delivery::deliver_request(const Mail& mail) {
     }
     return true;
   }
+  asks_->on_request();  // before the other thread can have it, which counts it as handled
   const PushResult result = requests_->push_run({&mail, 1});
   reactor_.defer(wake_);
-  if (result.blocked > 0) return false;
-  asks_->on_request();  // the other thread may have had it by now
+  if (result.blocked > 0) return asks_->on_request_blocked(), false;
   if (result.dropped > 0) asks_->refuse(mail);
   return true;
 }
@@ -155,15 +155,18 @@ void Delivery::discard() {
   if (const std::size_t count = requests_->discard_all(); count > 0) asks_->drop(count);
 }
 
-/// Requests that wait, some, and replies that have come; false when there were none.
+/// Requests that wait, some, and replies that have come; false when there were none. A task that it runs may set the
+/// handler of messages, which then brings it here again: what it has taken comes before what waits.
 bool Delivery::handle_requests() {
-  if (asks_ == nullptr) return false;
+  if (asks_ == nullptr || has_requests_in_hand_) return false;
+  has_requests_in_hand_ = true;
   const bool has_called_back = asks_->call_back();
   std::array<Mail, 16> run;  // filled up to `count`
   const std::size_t count = requests_->pop_run(run);
   if (count > 0) run_tasks();  // the handler may have been set before they came
   for (const Mail& mail : std::span(run).first(count)) asks_->handle(mail);
   if (count > 0) requests_->release_run(std::span(run).first(count));
+  has_requests_in_hand_ = false;
   return has_called_back || count > 0;
 }
 

@@ -176,6 +176,8 @@ class Delivery {
   RegistrationHandler registration_handler_;
   base::RateLimit exception_log_;
 
+  bool has_requests_in_hand_ = false;  // taken out of their mailbox, on the second thread
+
   // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
   // handlers set by a handler: the one that runs must not be destroyed.
   bool is_in_handler_ = false;
