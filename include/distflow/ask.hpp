@@ -88,8 +88,7 @@ struct StopToken {
 
 /// How a request is made.
 struct AskOptions {
-  /// From the call to the reply, at most. Above zero; a day at most. On the node's own thread it counts from the time
-  /// that the loop read last: the begin of its turn, or with Threading::caller of the last poll().
+  /// From the call to the reply, at most. Above zero; a day at most.
   std::chrono::milliseconds deadline{5'000};
   /// Ends the request when it is asked to stop, on any thread.
   StopToken stop{};
@@ -159,7 +158,7 @@ class DISTFLOW_API Request {
 };
 
 /// The right to answer one request, once. May be moved, kept, and used by any thread, one at a time. Let go unanswered,
-/// it answers `failed`. After the node has ended it does nothing.
+/// it answers `failed`. After the node has ended, and in a forked child, it does nothing.
 class DISTFLOW_API Responder {
  public:
   /// For no request.

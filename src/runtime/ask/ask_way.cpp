@@ -19,12 +19,15 @@ Counter& counter_of(AskCounters& counters, protocol::AskWord word) {
 
 }  // namespace
 
-AskWay::AskWay(io::Reactor& reactor, TargetTable& targets, AskLimits limits)
-    : reactor_(reactor), targets_(targets), limits_(limits) {}
+AskWay::AskWay(io::Reactor& reactor, TargetTable& targets, AskWayOptions options)
+    : reactor_(reactor), targets_(targets), options_(options) {}
 
 AskWay::~AskWay() = default;
 
-base::Instant AskWay::now() const { return is_on_loop() ? reactor_.now() : io::system_now(); }
+base::Instant AskWay::now() const {
+  if (options_.clock != nullptr) return options_.clock();
+  return is_on_loop() ? reactor_.now() : io::system_now();
+}
 
 void call_back_last(Question& question, const Reply& reply) {
   try {
@@ -36,13 +39,14 @@ void call_back_last(Question& question, const Reply& reply) {
 SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
                         Callback whose) {
   if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
-  if (json.size() > limits_.frame_size_max) return SendVerdict::too_large;
+  if (json.size() > options_.frame_size_max) return SendVerdict::too_large;
+  if (fork_guard_.is_forked()) return SendVerdict::forked;
   if (is_on_loop() && asks_ == nullptr) return SendVerdict::shut_down;
-  if (counters.pending.fetch_add(1, std::memory_order_relaxed) >= limits_.asks_max) {
+  if (counters.pending.fetch_add(1, std::memory_order_relaxed) >= options_.asks_max) {
     counters.pending.fetch_sub(1, std::memory_order_relaxed);
     return SendVerdict::queue_full;
   }
-  const base::Instant begun = is_on_loop() ? reactor_.now() : io::system_now();
+  const base::Instant begun = now();
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
     Question question{.begun = begun,
@@ -82,7 +86,7 @@ SendVerdict AskWay::submit_question(Question& question, std::string_view json, s
 /// Under the lock. `fill` does not throw.
 SendVerdict AskWay::submit(std::string_view text, const auto& fill) {
   if (is_closed_) return SendVerdict::shut_down;
-  if (count_ >= kInboxMax || (count_ > 0 && bytes_ + text.size() > limits_.inbox_bytes_max)) {
+  if (count_ >= kInboxMax || (count_ > 0 && bytes_ + text.size() > options_.inbox_bytes_max)) {
     return SendVerdict::queue_full;
   }
   if (count_ == inbox_.size()) inbox_.emplace_back();
@@ -99,12 +103,13 @@ SendVerdict AskWay::submit(std::string_view text, const auto& fill) {
 }
 
 SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
+  if (fork_guard_.is_forked()) return SendVerdict::forked;
   SendVerdict verdict = SendVerdict::shut_down;
   if (is_on_loop()) {
     if (asks_ != nullptr) verdict = asks_->reply(asker, json);
   } else {
     const std::scoped_lock lock(mutex_);
-    verdict = json.size() > limits_.frame_size_max ? SendVerdict::too_large : submit(json, [&](Command& command) {
+    verdict = json.size() > options_.frame_size_max ? SendVerdict::too_large : submit(json, [&](Command& command) {
       command.kind = Command::Kind::reply;
       command.id = asker.id;
       command.question.target = asker.target;
@@ -126,6 +131,7 @@ SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
 }
 
 void AskWay::refuse(const Addressee& asker, protocol::AskWord word) {
+  if (fork_guard_.is_forked()) return;
   SendVerdict verdict = SendVerdict::shut_down;
   try {
     if (is_on_loop()) {
@@ -149,6 +155,7 @@ void AskWay::refuse(const Addressee& asker, protocol::AskWord word) {
 
 /// What finds no room is ended by its deadline.
 void AskWay::cancel(std::uint64_t id) noexcept try {
+  if (fork_guard_.is_forked()) return;
   const std::scoped_lock lock(mutex_);
   static_cast<void>(submit({}, [id](Command& command) {
     command.kind = Command::Kind::cancel;

@@ -9,6 +9,7 @@
 //   3. After close() nothing is asked and nothing is sent: a verdict says shut_down, and an answer is counted as such.
 //   4. No lock is held while the application's code runs.
 //   5. ask() has taken nothing when it throws std::bad_alloc, or gives a verdict that is not under way.
+//   6. In a forked child nothing is locked, asked or sent: Responders outlive every guard of the node's host.
 // Use: SendVerdict verdict = way->ask("pong", json, options, callback, AskWay::Callback::of_application);
 #pragma once
 
@@ -22,6 +23,7 @@
 
 #include <distflow/ask.hpp>
 
+#include "base/fork_guard.hpp"
 #include "base/time.hpp"
 #include "io/reactor.hpp"
 #include "protocol/ask_members.hpp"
@@ -52,10 +54,11 @@ struct Addressee {
   base::Instant deadline;
 };
 
-struct AskLimits {
+struct AskWayOptions {
   std::uint32_t asks_max;
   std::size_t inbox_bytes_max;
   std::size_t frame_size_max;
+  base::Instant (*clock)() = nullptr;  ///< of the loop's thread, too; null: that one has the reactor's
 };
 
 class AskWay {
@@ -65,7 +68,7 @@ class AskWay {
   enum class Callback : std::uint8_t { of_application, direct };
 
   /// `reactor` and `targets` must outlive close().
-  AskWay(io::Reactor& reactor, TargetTable& targets, AskLimits limits);
+  AskWay(io::Reactor& reactor, TargetTable& targets, AskWayOptions options);
   ~AskWay();
   AskWay(const AskWay&) = delete;
   AskWay& operator=(const AskWay&) = delete;
@@ -78,7 +81,8 @@ class AskWay {
   void refuse(const Addressee& asker, protocol::AskWord word);
   void cancel(std::uint64_t id) noexcept;
 
-  /// By the clock of whoever calls.
+  /// The time as it is now, not that of the turn: a handler may have run for long, and between two turns of a loop that
+  /// the application turns any time may pass.
   [[nodiscard]] base::Instant now() const;
   [[nodiscard]] bool is_on_loop() const { return on_loop_of_this_thread == this; }
 
@@ -122,7 +126,8 @@ class AskWay {
 
   io::Reactor& reactor_;
   TargetTable& targets_;
-  const AskLimits limits_;
+  const AskWayOptions options_;
+  const base::ForkGuard fork_guard_;
   Asks* asks_ = nullptr;  // loop thread; null: closed
 
   std::mutex mutex_;

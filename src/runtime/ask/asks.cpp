@@ -170,8 +170,11 @@ void Asks::take(Question& question, std::string_view json) {
   call_back_last(question, reply);
 }
 
+/// The turn's time, which may be long before a request that a handler makes.
+base::Instant Asks::now_of(const Slot& slot) const { return std::max(parts_.reactor.now(), slot.question.begun); }
+
 SendVerdict Asks::begin(Slot& slot, std::string_view json) {
-  if (slot.question.deadline <= parts_.reactor.now()) {
+  if (slot.question.deadline <= now_of(slot)) {
     close_slot(slot, {.error = AskError::deadline});
     return SendVerdict::queued;
   }
@@ -207,7 +210,7 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   }
   Group& group = group_of(asked_, link.node_id());
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
-  const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, parts_.reactor.now()));
+  const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));
   const SendVerdict verdict = parts_.router.send(slot.question.target, OutgoingMessage(json).with(text.extension()));
   if (!is_under_way(verdict)) return verdict;
   slot.place = read(link.traffic().out.accepted);

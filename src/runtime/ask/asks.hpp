@@ -100,6 +100,7 @@ class Asks {
   Slot* take_slot();
   void free_slot(Slot& slot);
   [[nodiscard]] Slot* find(AskId id);
+  [[nodiscard]] base::Instant now_of(const Slot& slot) const;
   SendVerdict begin(Slot& slot, std::string_view json);
   SendVerdict wait_for_name(Slot& slot, std::string_view json);
   SendVerdict send(Slot& slot, Link& link, std::string_view json);

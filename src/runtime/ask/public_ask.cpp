@@ -89,7 +89,8 @@ SendVerdict Responder::reply(RawJson json) {
   } catch (const std::bad_alloc&) {
     return verdict;
   }
-  const bool is_done = is_under_way(verdict) || verdict == SendVerdict::unresolved || verdict == SendVerdict::shut_down;
+  const bool is_done = is_under_way(verdict) || verdict == SendVerdict::unresolved ||
+                       verdict == SendVerdict::shut_down || verdict == SendVerdict::forked;
   if (is_done) {
     way_.reset();
     asker_.reset();

@@ -63,6 +63,7 @@ struct NodeParts {
   /// Wakes the thread that runs handlers, by Delivery::handle_some(); empty: the loop's thread runs them. That thread
   /// has ended when the node is destroyed.
   base::Delegate<void()> wake_handlers{};
+  base::Instant (*clock)() = nullptr;  ///< for what the application asks within a turn; null: the reactor's time
 };
 
 /// Depths as of the last turn. Any thread.

@@ -90,7 +90,8 @@ Result<void, StartError> NodeHost::open() {
                                            .log = log_,
                                            .targets = targets_,
                                            .registry = *registry_,
-                                           .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>()},
+                                           .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>(),
+                                           .clock = &io::system_now},
                                  options_, self);
   if (!has_thread) return {};
   if (Result<void> started = handlers_.start(node_->delivery()); !started) return started.error();
