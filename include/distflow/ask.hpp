@@ -58,9 +58,10 @@ enum class AskError : std::uint8_t {
   deadline,         ///< nothing came in time
   cancelled,        ///< by AskOptions::stop
   shut_down,        ///< this node, or the other one, was shut down
+  reply_lost,       ///< it was answered, and this node had no room for the reply (MailboxLimits::bytes_max)
 };
 /// How many of them there are.
-inline constexpr std::size_t kAskErrorCount = 14;
+inline constexpr std::size_t kAskErrorCount = 15;
 
 /// The error's name, as in the enumeration.
 [[nodiscard]] DISTFLOW_API const char* to_string(AskError error);

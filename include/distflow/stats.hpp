@@ -75,6 +75,7 @@ struct AskStats {
   std::uint64_t failed_deadline = 0;         ///< nothing came in time
   std::uint64_t failed_cancelled = 0;        ///< cancelled by this node's application
   std::uint64_t failed_shut_down = 0;        ///< this node or the other one was shut down
+  std::uint64_t failed_reply_lost = 0;       ///< answered, and no room for the reply until its callback
   std::uint64_t pending = 0;                 ///< asked, and no callback yet
   std::uint64_t late = 0;                    ///< replies to requests that had ended
   std::uint64_t unasked = 0;                 ///< replies of whom nothing was asked, or on a connection that is not its
@@ -96,7 +97,7 @@ struct AskStats {
   [[nodiscard]] std::uint64_t failed() const {
     return failed_unresolved + failed_unsupported + failed_not_sent + failed_peer_left + failed_connection_lost +
            failed_no_handler + failed_busy + failed_expired + failed_denied + failed_failed + failed_deadline +
-           failed_cancelled + failed_shut_down;
+           failed_cancelled + failed_shut_down + failed_reply_lost;
   }
   /// Requests received that were answered with an error: the sum over its words.
   [[nodiscard]] std::uint64_t said() const {

@@ -224,6 +224,38 @@ TEST_P(AskingNode, has_no_deadline_left_of_a_request_that_ended_as_it_began) {
   check_law(node);
 }
 
+/// Time that a program spends elsewhere.
+std::chrono::steady_clock::time_point busy_for(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  auto now = std::chrono::steady_clock::now();
+  while (now < until) now = std::chrono::steady_clock::now();
+  return now;
+}
+
+// Between two turns, and in a handler that has run for long, the loop's own time is long past.
+TEST_P(AskingNode, takes_no_time_before_it_is_asked_for_that_of_a_request) {
+  NodeRuntime node = start();
+  std::atomic<int> ended{0};
+  const auto ask_after_a_while = [&] {
+    const auto begun = busy_for(50ms);
+    EXPECT_TRUE(is_under_way(node.ask("self", "1", {.deadline = 1h}, [&, begun](const Reply& reply) {
+      EXPECT_LE(reply.took, std::chrono::steady_clock::now() - begun);
+      ++ended;
+    })));
+  };
+  node.on_request([&](const Request& request, Responder responder) {
+    const std::chrono::milliseconds left = request.remaining();
+    busy_for(50ms);
+    EXPECT_LE(request.remaining(), left - 49ms);
+    EXPECT_LE(responder.remaining(), left - 49ms);
+    if (ended == 0) ask_after_a_while();
+    responder.reply("1");
+  });
+  ask_after_a_while();
+  EXPECT_TRUE(until(node, [&] { return ended == 2; }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+}
+
 INSTANTIATE_TEST_SUITE_P(modes, AskingNode, ::testing::ValuesIn(kModes), [](const auto& mode) {
   return std::string(mode.param == Threading::inlined      ? "inlined"
                      : mode.param == Threading::dispatcher ? "dispatcher"
@@ -268,6 +300,51 @@ TEST_P(AskingDispatcher, answers_busy_what_finds_no_room_and_expired_what_waited
   EXPECT_EQ(errors[static_cast<std::size_t>(AskError::busy)], 6);
   EXPECT_EQ(errors[static_cast<std::size_t>(AskError::deadline)], 4);
   ASSERT_TRUE(until(node, [&] { return node.stats().asks.said_expired == 4; }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  check_law(node);
+}
+
+TEST_P(AskingDispatcher, keeps_no_more_bytes_of_replies_than_a_mailbox_until_they_are_called_back_for) {
+  NodeRuntime node = start({.mailbox = {.bytes_max = 1000}});
+  std::mutex mutex;
+  std::vector<Responder> open;
+  std::atomic<std::size_t> open_count{0};
+  std::atomic<bool> is_held{false};
+  std::atomic<bool> may_go_on{false};
+  node.on_request([&](const Request& request, Responder responder) {
+    if (request.payload == "0") {
+      is_held = true;
+      while (!may_go_on) std::this_thread::yield();
+      return static_cast<void>(responder.reply("0"));
+    }
+    const std::scoped_lock lock(mutex);
+    open.push_back(std::move(responder));
+    open_count = open.size();
+  });
+  std::vector<AskError> errors;
+  std::atomic<int> ended{0};
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(is_under_way(node.ask("self", std::to_string(i), {.deadline = 1h}, [&](const Reply& reply) {
+      EXPECT_TRUE(reply.may_have_run);
+      errors.push_back(reply.error);
+      ++ended;
+    })));
+    ASSERT_TRUE(until(node, [&] { return open_count == static_cast<std::size_t>(i); }));
+  }
+  // The loop's thread has all replies once it has this one, which needs no room.
+  std::thread waiting([&] { EXPECT_EQ(ask_and_wait(node, "self", "4", {.deadline = 1h})->payload.size(), 602U); });
+  ASSERT_TRUE(until(node, [&] { return open_count == 4; }));
+  ASSERT_TRUE(is_under_way(node.ask("self", "0", {.deadline = 1h}, [&](const Reply&) { ++ended; })));
+  ASSERT_TRUE(until(node, [&] { return is_held.load(); }));
+  for (Responder& responder : open) {
+    EXPECT_TRUE(is_under_way(responder.reply('"' + std::string(600, 'x') + '"')));
+  }
+  waiting.join();
+  may_go_on = true;
+  ASSERT_TRUE(until(node, [&] { return ended == 4; }));
+  EXPECT_EQ(errors, (std::vector{AskError::none, AskError::reply_lost, AskError::reply_lost}));
+  EXPECT_EQ(node.stats().asks.failed_reply_lost, 2U);
+  EXPECT_EQ(ask_and_wait(node, "self", "0")->error, AskError::none) << "what was kept is free again";
   EXPECT_TRUE(node.shutdown()->is_complete);
   check_law(node);
 }

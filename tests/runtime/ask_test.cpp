@@ -278,6 +278,18 @@ TEST_F(AskedRaw, at_their_bound_requests_to_one_node_are_refused_at_once_and_oth
   for (std::size_t i = 3; i < 6; ++i) EXPECT_EQ(replies[i].error, AskError::peer_left);
 }
 
+TEST_F(Asking, what_waits_for_its_name_is_bounded_in_bytes_as_messages_that_do) {
+  TestNode& few = add({.alias = "few", .parked_bytes_max = 100});
+  const std::string json = '"' + std::string(78, 'x') + '"';
+  ASSERT_TRUE(is_under_way(ask(few, "nobody", json)));
+  EXPECT_EQ(ask(few, "nobody", json), SendVerdict::queue_full);
+  EXPECT_EQ(ask(few, "nobody either", json), SendVerdict::queue_full);
+  EXPECT_EQ(few.send("nobody either", json), SendVerdict::unresolved) << "it is one bound";
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 1; }));
+  EXPECT_EQ(replies.front().error, AskError::unresolved);
+  EXPECT_EQ(outcome_of(few, "nobody else", json).error, AskError::unresolved) << "there is room again";
+}
+
 TEST_F(AskedRaw, one_that_cannot_be_connected_to_has_surely_not_run) {
   const std::uint16_t dead = RawSocket::listening().port();
   TestNode& hasty = add({.alias = "hasty", .connect_deadline = 50ms});

@@ -21,6 +21,7 @@ AskStats AskCounters::snapshot() const {
           .failed_deadline = failed_as(AskError::deadline),
           .failed_cancelled = failed_as(AskError::cancelled),
           .failed_shut_down = failed_as(AskError::shut_down),
+          .failed_reply_lost = failed_as(AskError::reply_lost),
           .pending = read(pending),
           .late = read(late),
           .unasked = read(unasked),

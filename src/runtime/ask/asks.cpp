@@ -70,6 +70,7 @@ struct Asks::Slot : base::ListNode<Slot> {
   Group* group = nullptr;
   Question question{};
   std::uint64_t place = 0;  // among the messages that its link has taken
+  bool has_place = false;   // for `text`, among what waits for a name
   std::optional<StopCallback<Stop>> stop{};
   std::string text{};  // the request's while it waits for its name; the reply's, where that was copied
 
@@ -78,7 +79,8 @@ struct Asks::Slot : base::ListNode<Slot> {
   AskStage stage = AskStage::resolving;
   Duration took{};
   std::string_view payload{};
-  base::ChunkRef chunk{};  // where that lies
+  base::ChunkRef chunk{};      // where that lies
+  std::size_t kept_bytes = 0;  // of it, in Asks::kept_bytes_
 };
 
 Asks::Asks(AsksParts parts, std::shared_ptr<AskWay> way) : parts_(parts), way_(std::move(way)) {
@@ -119,6 +121,7 @@ Asks::Slot* Asks::take_slot() {
 
 /// Of one that has not begun.
 void Asks::free_slot(Slot& slot) {
+  leave_place(slot);
   slot.question = {};
   free_.push_back(slot);
 }
@@ -196,11 +199,22 @@ SendVerdict Asks::wait_for_name(Slot& slot, std::string_view json) {
     return SendVerdict::queued;
   }
   if (json.data() != slot.text.data()) slot.text.assign(json);
+  if (!take_place(slot)) return SendVerdict::queue_full;
   Group& group = group_of(resolving_, slot.question.target->name);  // the last to need memory: none stays empty
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
   slot.state = Slot::State::resolving;
   join(slot, group);
   return SendVerdict::queued;
+}
+
+/// Among what waits for a name, for the text that it keeps.
+bool Asks::take_place(Slot& slot) {
+  slot.has_place = parts_.router.take_place(slot.question.target, slot.text.size());
+  return slot.has_place;
+}
+
+void Asks::leave_place(Slot& slot) {
+  if (std::exchange(slot.has_place, false)) parts_.router.leave_place(slot.question.target, slot.text.size());
 }
 
 SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
@@ -229,6 +243,7 @@ void Asks::begin_again(Group& group) {
     Link* const link = parts_.router.link_to(slot.question.target);
     if (link == nullptr) return;
     leave_group(slot);
+    leave_place(slot);
     slot.state = Slot::State::free;
     SendVerdict verdict = SendVerdict::out_of_memory;
     static_cast<void>(parts_.reactor.has_memory_for([&] { verdict = send(slot, *link, slot.text); }));
@@ -297,6 +312,7 @@ void Asks::end_group(Groups& groups, std::string_view name, const End& how) {
 void Asks::close_slot(Slot& slot, const End& how) {
   slot.stage = slot.state == Slot::State::sent ? AskStage::sent : AskStage::resolving;
   leave_group(slot);
+  leave_place(slot);
   parts_.reactor.timers().cancel(slot.timer);
   slot.stop.reset();
   slot.state = Slot::State::ended;
@@ -354,6 +370,7 @@ void Asks::call_back_for(Slot& slot) {
   }
   slot.payload = {};
   slot.chunk.reset();
+  if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
   if (slot.text.capacity() > kTextKept) slot.text = {};
   if (slot.generation > AskId::kLastGeneration) return;  // never again
   const std::scoped_lock lock(mutex_);
@@ -375,14 +392,23 @@ void Asks::on_reply(const IncomingReply& reply) {
     return close_slot(*slot, {.error = meaning.error, .may_have_run = meaning.may_have_run});
   }
   slot->payload = reply.mail.payload_text();
-  if (parts_.delivery.has_thread() && !slot->question.is_direct) keep_payload(*slot, reply);
+  if (parts_.delivery.has_thread() && !slot->question.is_direct && !keep_payload(*slot, reply)) {
+    slot->payload = {};
+    return close_slot(*slot, {.error = AskError::reply_lost, .may_have_run = true});
+  }
   const bool is_direct = slot->question.is_direct;
   close_slot(*slot, {.may_have_run = true});
   if (!is_direct && !parts_.delivery.has_thread()) call_back_for(*slot);
 }
 
-/// Until the second thread has called back. While chunks are scarce a small reply does not hold a large one.
-void Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
+/// Until the second thread has called back; false when there is no room. While chunks are scarce a small reply does not
+/// hold a large one.
+bool Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
+  const std::size_t size = slot.payload.size();
+  const std::size_t kept = kept_bytes_.load(std::memory_order_relaxed);
+  if (kept > 0 && kept + size > parts_.reply_bytes_max) return false;
+  kept_bytes_.fetch_add(size, std::memory_order_relaxed);
+  slot.kept_bytes = size;
   const base::ChunkPool* const home = reply.mail.chunk->home();
   const auto copy = [&] { slot.text.assign(slot.payload); };
   if (home != nullptr && home->is_under_pressure() && parts_.reactor.has_memory_for(copy)) {
@@ -390,6 +416,7 @@ void Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
   } else {
     slot.chunk = base::ChunkRef::share(*reply.mail.chunk);
   }
+  return true;
 }
 
 bool Asks::is_believed(const IncomingReply& reply) const {

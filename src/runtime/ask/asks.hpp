@@ -18,6 +18,8 @@
 // Use: SendVerdict verdict = asks.ask(question, json);   // by AskWay
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -52,6 +54,7 @@ struct AsksParts {
   Delivery& delivery;
   base::Random& random;
   std::uint32_t asks_per_peer_max;
+  std::size_t reply_bytes_max;  ///< of replies that wait for the second thread; a single larger one is taken
 };
 
 class Asks {
@@ -103,6 +106,8 @@ class Asks {
   [[nodiscard]] base::Instant now_of(const Slot& slot) const;
   SendVerdict begin(Slot& slot, std::string_view json);
   SendVerdict wait_for_name(Slot& slot, std::string_view json);
+  [[nodiscard]] bool take_place(Slot& slot);
+  void leave_place(Slot& slot);
   SendVerdict send(Slot& slot, Link& link, std::string_view json);
   void begin_again(Group& group);
   static Group& group_of(Groups& groups, std::string_view name);
@@ -119,7 +124,7 @@ class Asks {
   void end_group(Groups& groups, std::string_view name, const End& how);
   void close_slot(Slot& slot, const End& how);
   void put_off(Slot& slot);
-  void keep_payload(Slot& slot, const IncomingReply& reply);
+  [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
   void call_back_for(Slot& slot);
   [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
   void call_back_later() { static_cast<void>(call_back()); }
@@ -133,6 +138,8 @@ class Asks {
   Groups resolving_;  // by the name that was asked
   Groups asked_;      // by nodeId
   io::DeferredTask call_back_;
+
+  std::atomic<std::size_t> kept_bytes_{0};  // of replies, until they have been called back for
 
   std::mutex mutex_;
   Slots ended_;     // to be called back for

@@ -33,6 +33,7 @@ const char* to_string(AskError error) {
     case AskError::deadline: return "deadline";
     case AskError::cancelled: return "cancelled";
     case AskError::shut_down: return "shut_down";
+    case AskError::reply_lost: return "reply_lost";
   }
   return "unknown";
 }

@@ -65,6 +65,12 @@ class Router {
   /// router is closed.
   [[nodiscard]] bool look_up(const TargetPtr& target);
 
+  /// A place among what is parked for the name, for one of so many bytes that waits elsewhere; false when there is none.
+  [[nodiscard]] bool take_place(const TargetPtr& target, std::size_t bytes) {
+    return parts_.targets.parking().take(*target, bytes);
+  }
+  void leave_place(const TargetPtr& target, std::size_t bytes) { parts_.targets.parking().leave(*target, bytes); }
+
   /// `name` means that peer from now on; null: nobody.
   void on_binding(std::string_view name, Peer* peer);
   enum class Answer { found, not_found, failed };
