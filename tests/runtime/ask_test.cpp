@@ -257,6 +257,17 @@ TEST_F(AskedRaw, a_reply_is_believed_only_of_the_node_that_was_asked_and_with_th
   EXPECT_TRUE(ping_.messages.empty());
 }
 
+TEST_F(AskedRaw, one_that_is_not_known_yet_has_its_handlers_answer_when_it_is) {
+  ping_->set_request_handler([&](const Request&, Responder responder) {
+    EXPECT_EQ(responder.reply("1"), SendVerdict::queued);
+    meet(true);
+  });
+  RawSocket early = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(early.send(node_frame("raw", ping_->node_id(), "1", R"("ask":4503599627370497,"ms":5000)")));
+  const protocol::AskMembers reply{.kind = protocol::AskMembers::Kind::reply, .id = 4503599627370497};
+  EXPECT_EQ(next_request(), reply);
+}
+
 TEST_F(AskedRaw, at_their_bound_requests_to_one_node_are_refused_at_once_and_others_go_on) {
   TestNode& few = add({.alias = "few", .asks_max = 5, .asks_per_peer_max = 3});
   TestNode& pong = add({.alias = "pong"});
@@ -321,6 +332,55 @@ TEST_F(AskedRaw, cancelled_on_request_of_another_thread_ends_once_and_the_peer_i
   ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).cancels == 1; }));
 }
 #endif
+
+// Whoever connects can say whom a request is from.
+TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {
+  TestNode& pong = add({.alias = "pong"});
+  RawSocket stranger = RawSocket::connected_to(pong->port());
+  constexpr int requests = 50;
+  const std::uint64_t asked_before = cluster_.pmd().counters().requests;
+  std::string frames;
+  for (int i = 0; i < requests; ++i) {
+    frames += node_frame("ghost" + std::to_string(i), pong->node_id(), "1", R"("ask":4503599627370497,"ms":5000)");
+  }
+  ASSERT_TRUE(stranger.send(frames));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).said_no_handler == requests; }));
+  EXPECT_EQ(stats(pong).answers_lost, std::uint64_t{requests});
+  EXPECT_EQ(pong.stats().parked_messages, 0U);
+  EXPECT_EQ(cluster_.pmd().counters().requests, asked_before);
+}
+
+TEST_F(Asking, what_handlers_answer_to_strangers_is_looked_up_so_many_times_a_second) {
+  TestNode& pong = add({.alias = "pong"});
+  answer_with_echo(pong);
+  pong->set_request_handler([](const Request&, Responder responder) { static_cast<void>(responder.reply("1")); });
+  RawSocket stranger = RawSocket::connected_to(pong->port());
+  constexpr int requests = 5000;
+  for (int sent = 0; sent < requests;) {
+    std::string frames;
+    for (const int end = sent + 100; sent < end; ++sent) {
+      frames += node_frame("ghost" + std::to_string(sent), pong->node_id(), "1", R"("ask":4503599627370497,"ms":5000)");
+    }
+    ASSERT_TRUE(stranger.send(frames));
+    ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).received == static_cast<std::uint64_t>(sent); }));
+  }
+  EXPECT_GT(stats(pong).answers_lost, 0U) << "of so many there is no room for all, unless they took ten seconds";
+}
+
+TEST_F(Asking, an_alias_is_nobodys_sender) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  ping.record_messages();
+  SendVerdict verdict = SendVerdict::queued;
+  pong->set_request_handler([&](const Request&, Responder responder) { verdict = responder.reply("1"); });
+  RawSocket stranger = RawSocket::connected_to(pong->port());
+  ASSERT_TRUE(stranger.send(node_frame("ping", pong->node_id(), "1", R"("ask":4503599627370497,"ms":5000)")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).answered == 1; }));
+  EXPECT_EQ(verdict, SendVerdict::unresolved);
+  ASSERT_TRUE(is_under_way(pong.send("ping", "2")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !ping.messages.empty(); }));
+  EXPECT_EQ(stats(ping).unasked, 0U);
+}
 
 TEST_F(Asking, what_waits_for_its_name_is_sent_when_a_node_has_it) {
   TestNode& ping = add({.alias = "ping"});

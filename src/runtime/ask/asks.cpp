@@ -472,18 +472,24 @@ void Asks::on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*re
 SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   if (is_closing_) return SendVerdict::shut_down;
   if (asker.deadline <= parts_.reactor.now()) return SendVerdict::unresolved;  // nobody waits for it
+  if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::reply(asker.id);
-  Link* const link = parts_.router.link_to(asker.target);
-  if (link != nullptr && !link->takes_asks()) return SendVerdict::unresolved;
   return parts_.router.send(asker.target, OutgoingMessage(json).with(text.extension()));
 }
 
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   if (is_closing_) return SendVerdict::shut_down;
+  if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::error(asker.id, word);
-  Link* const link = parts_.router.link_to(asker.target);
-  if (link != nullptr && !link->takes_asks()) return SendVerdict::unresolved;
   return parts_.router.send(asker.target, OutgoingMessage::without_payload().with(text.extension()));
+}
+
+/// Whom a request is from is said by whoever sends it. A node that joined a moment ago may not be known yet: what its
+/// handler says waits for it, for so many in a second. An alias is nobody's sender.
+bool Asks::may_answer(const Addressee& asker) {
+  Link* const link = parts_.router.link_to(asker.target);
+  if (link == nullptr) return stranger_limit_.admit(parts_.reactor.now()).has_value();
+  return link->takes_asks() && link->node_id() == asker.target->name;
 }
 
 void Asks::begin_shutdown() {

@@ -33,6 +33,7 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/intrusive_list.hpp"
+#include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/string_map.hpp"
 #include "base/timer_wheel.hpp"
@@ -99,6 +100,7 @@ class Asks {
   using Slots = base::IntrusiveList<Slot, Slot>;
   using Groups = base::StringMap<std::unique_ptr<Group>>;
   static constexpr std::size_t kSlotsPerBlock = 64;
+  static constexpr std::uint32_t kStrangersMax = 500;  // answers in a second to nodes that are not known yet
 
   Slot* take_slot();
   void free_slot(Slot& slot);
@@ -127,6 +129,7 @@ class Asks {
   [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
   void call_back_for(Slot& slot);
   [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
+  [[nodiscard]] bool may_answer(const Addressee& asker);
   void call_back_later() { static_cast<void>(call_back()); }
 
   const AsksParts parts_;
@@ -138,6 +141,7 @@ class Asks {
   Groups resolving_;  // by the name that was asked
   Groups asked_;      // by nodeId
   io::DeferredTask call_back_;
+  base::RateLimit stranger_limit_{kStrangersMax, base::seconds(1)};
 
   std::atomic<std::size_t> kept_bytes_{0};  // of replies, until they have been called back for
 

@@ -30,8 +30,11 @@ void Requests::handle(const Mail& mail) {
   const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - mail.came_at_ms);
   // The second thread reads its clock itself, and may be before the loop by less than a turn.
   const std::int64_t waited_ms = waited > UINT32_MAX / 2 ? 0 : waited;
-  if (waited_ms >= members.ms) return say(mail, members.id, AskWord::expired);
-  if (!handler_) return say(mail, members.id, AskWord::no_handler);
+  const bool is_expired = waited_ms >= members.ms;
+  if (is_expired || !handler_) {
+    const AskWord word = is_expired ? AskWord::expired : AskWord::no_handler;
+    return word_limit_.admit(now) ? say(mail, members.id, word) : say_nothing(word);
+  }
   hand_to_handler(mail, members.id, now + base::milliseconds(members.ms - waited_ms));
 }
 
@@ -58,26 +61,29 @@ void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant
 
 /// Of a request that no handler has had.
 void Requests::say(const Mail& mail, std::uint64_t id, AskWord word) {
+  if (!directory_.knows_id(mail.from_text())) return say_nothing(word);
   TargetPtr asker;
   try {
     asker = delivery_.has_thread() ? targets_.of(mail.from_text()) : asker_of(mail);
   } catch (const std::bad_alloc&) {
     reactor_.note_out_of_memory();
   }
-  if (asker != nullptr) return way_->refuse({.target = asker, .id = id, .deadline = {}}, word);
+  if (asker == nullptr) return say_nothing(word);
+  way_->refuse({.target = asker, .id = id, .deadline = {}}, word);
+}
+
+/// What would have been said, is counted.
+void Requests::say_nothing(AskWord word) {
   add(way_->counters.words[static_cast<std::size_t>(word)], 1);
   add(way_->counters.answers_lost, 1);
 }
 
 void Requests::refuse(const Mail& mail) {
   way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
-  if (busy_limit_.admit(reactor_.now())) {
-    const AskWay::OnLoop on_loop(*way_);
-    const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
-    return say(mail, members.id, AskWord::busy);
-  }
-  add(way_->counters.words[static_cast<std::size_t>(AskWord::busy)], 1);
-  add(way_->counters.answers_lost, 1);
+  if (!busy_limit_.admit(reactor_.now())) return say_nothing(AskWord::busy);
+  const AskWay::OnLoop on_loop(*way_);
+  const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
+  say(mail, members.id, AskWord::busy);
 }
 
 void Requests::drop(std::size_t count) {

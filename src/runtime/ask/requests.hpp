@@ -3,6 +3,8 @@
 // The thread that handlers run on, but where it says otherwise.
 //   1. A request whose time is over does not reach the handler.
 //   2. Each request is answered once: by the handler's Responder, or here, in a word.
+//   3. Words go to nodes that the directory knows, and so many in a second: whoever connects can say whom a request is
+//      from, and would have this node ask the registry for any name, or write to any node.
 // Use: requests.set_handler(handler); delivery calls handle(mail) by way of AskHooks.
 #pragma once
 
@@ -14,6 +16,7 @@
 #include "base/log.hpp"
 #include "io/reactor.hpp"
 #include "runtime/ask/ask_way.hpp"
+#include "runtime/peers/directory.hpp"
 #include "runtime/receive/delivery.hpp"
 #include "runtime/send/target_table.hpp"
 
@@ -22,8 +25,9 @@ namespace distflow::runtime {
 class Requests {
  public:
   /// All must outlive the Requests.
-  Requests(io::Reactor& reactor, TargetTable& targets, Delivery& delivery, std::shared_ptr<AskWay> way)
-      : reactor_(reactor), targets_(targets), delivery_(delivery), way_(std::move(way)) {}
+  Requests(io::Reactor& reactor, const Directory& directory, TargetTable& targets, Delivery& delivery,
+           std::shared_ptr<AskWay> way)
+      : reactor_(reactor), directory_(directory), targets_(targets), delivery_(delivery), way_(std::move(way)) {}
 
   /// The task that sets the handler, for Delivery::run_where_handlers_run(). May throw std::bad_alloc. Any thread.
   [[nodiscard]] std::function<void()> setting(RequestHandler handler);
@@ -43,24 +47,27 @@ class Requests {
     way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
   }
   void note_cancel() { add(way_->counters.cancels, 1); }
-  /// There is no room for it: answered `busy`, kBusyMax times in a second at most.
+  /// There is no room for it: answered `busy`.
   void refuse(const Mail& mail);
   void drop(std::size_t count);
 
  private:
-  static constexpr std::uint32_t kBusyMax = 10'000;
+  static constexpr std::uint32_t kWordsMax = 10'000;  // in a second, of `busy` and of all others
 
   const TargetPtr& asker_of(const Mail& mail);
   void say(const Mail& mail, std::uint64_t id, protocol::AskWord word);
+  void say_nothing(protocol::AskWord word);
   void hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline);
 
   io::Reactor& reactor_;
+  const Directory& directory_;
   TargetTable& targets_;
   Delivery& delivery_;
   const std::shared_ptr<AskWay> way_;
   RequestHandler handler_;
-  TargetPtr asker_;                                         // of the last request
-  base::RateLimit busy_limit_{kBusyMax, base::seconds(1)};  // loop thread
+  TargetPtr asker_;                                          // of the last request
+  base::RateLimit word_limit_{kWordsMax, base::seconds(1)};  // of what handle() says
+  base::RateLimit busy_limit_{kWordsMax, base::seconds(1)};  // loop thread
 };
 
 }  // namespace distflow::runtime

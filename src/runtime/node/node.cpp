@@ -80,7 +80,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
              .asks_per_peer_max = options.asks_per_peer_max,
              .reply_bytes_max = options.mailbox.bytes_max},
             ask_way_),
-      requests_(parts.reactor, parts.targets, delivery_, ask_way_),
+      requests_(parts.reactor, directory_, parts.targets, delivery_, ask_way_),
       ask_hooks_(ask_hooks()),
       accepted_({.reader_parts = reader_parts_,
                  .blocks = parts.blocks,

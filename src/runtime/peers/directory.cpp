@@ -212,6 +212,11 @@ bool Directory::knows(std::string_view name) const {
   return by_alias_.find(name) != nullptr || by_id_.find(name) != nullptr;
 }
 
+bool Directory::knows_id(std::string_view node_id) const {
+  const std::scoped_lock lock(mutex_);
+  return by_id_.find(node_id) != nullptr;
+}
+
 std::string Directory::alias_of(std::string_view node_id) const {
   const std::scoped_lock lock(mutex_);
   const Peer* const peer = by_id_.find(node_id);

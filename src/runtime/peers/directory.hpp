@@ -110,6 +110,8 @@ class Directory final : public NodeNames {
   [[nodiscard]] std::optional<PeerInfo> find_info(std::string_view name) const;
   /// Whether a node has that alias or nodeId. Any thread.
   [[nodiscard]] bool knows(std::string_view name) const;
+  /// Whether a node has that nodeId. Any thread.
+  [[nodiscard]] bool knows_id(std::string_view node_id) const;
   /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 

@@ -33,9 +33,11 @@ class LeaveUnlessParked {
   bool is_kept_ = false;
 };
 
-/// A reply that waited for its asker to be known is not sent to one that turns out to take none.
-bool may_take(const Link& link, const ParkedMessage& message) {
-  return link.takes_asks() || !std::string_view(message.extension).starts_with(R"("re":)");
+/// A reply that waited for its asker to be known is not sent to one that turns out to take none, nor to one that has
+/// what the asker claimed to be for an alias.
+bool may_take(const Link& link, const TargetState& target, const ParkedMessage& message) {
+  if (!std::string_view(message.extension).starts_with(R"("re":)")) return true;
+  return link.takes_asks() && link.node_id() == target.name;
 }
 
 }  // namespace
@@ -116,7 +118,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   bool has_place = message.has_place;
   const auto send = [&] {
     if (has_route(target)) {
-      verdict = send_accepted(target->route.link(), message);
+      verdict = send_accepted(*target, message);
     } else {
       has_place = false;  // park() gives it up, or keeps it
       verdict = park(target, std::move(message));
@@ -134,8 +136,9 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
 
 /// Sends what was accepted as parked: the bound on that is the sender's promise, and it is not dropped for a queue that
 /// has meanwhile become full under another name.
-SendVerdict Router::send_accepted(Link& link, const ParkedMessage& message) {
-  if (!may_take(link, message)) return SendVerdict::unresolved;
+SendVerdict Router::send_accepted(const TargetState& target, const ParkedMessage& message) {
+  Link& link = target.route.link();
+  if (!may_take(link, target, message)) return SendVerdict::unresolved;
   transport::EncodedFrame frame;
   EnvelopeSuffix suffix;
   std::optional<transport::OutBuffer> nested;
@@ -256,9 +259,13 @@ void Router::flush_parked(const TargetPtr& target) {
   std::size_t count = 0;
   const auto send_all = [&] {
     for (; count < target->parked.size(); ++count) {
-      const SendVerdict verdict = send_accepted(target->route.link(), target->parked[count]);
+      const SendVerdict verdict = send_accepted(*target, target->parked[count]);
       if (is_under_way(verdict)) continue;
       add_owned(unresolved.accepted, 1);
+      if (verdict == SendVerdict::unresolved) {  // a reply, and the name is not its asker's
+        add_owned(unresolved.dropped_unresolved, 1);
+        continue;
+      }
       add_owned(unresolved.dropped_queue_full, 1);
       parts_.drops.tell_sent(traffic_of(*target), &SendCounters::dropped_queue_full, 1, nullptr);
     }

@@ -91,7 +91,7 @@ class Router {
   SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
   SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                            std::string_view suffix);
-  SendVerdict send_accepted(Link& link, const ParkedMessage& message);
+  SendVerdict send_accepted(const TargetState& target, const ParkedMessage& message);
   static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
   Traffic& traffic_of(const TargetState& target);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
