@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -333,6 +334,28 @@ TEST_F(AskedRaw, cancelled_on_request_of_another_thread_ends_once_and_the_peer_i
 }
 #endif
 
+TEST_F(AskedRaw, one_that_was_asked_cannot_tell_with_what_id_others_will_be) {
+  meet(true);
+  RawSocket honest = RawSocket::connected_to(ping_->port());
+  std::map<std::uint32_t, std::uint64_t> generations;  // the last of each slot
+  std::size_t used_again = 0;
+  std::size_t successors = 0;
+  for (std::size_t i = 1; i <= 200; ++i) {
+    ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1")));
+    const protocol::AskMembers request = next_request();
+    const AskId id = AskId::of(request.id);
+    if (const auto before = generations.find(id.slot); before != generations.end()) {
+      ++used_again;
+      if (id.generation - before->second < 1000) ++successors;
+    }
+    generations[id.slot] = id.generation;
+    ASSERT_TRUE(honest.send(reply_frame("raw", request.id)));
+    ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == i; }));
+  }
+  EXPECT_GT(used_again, 100U);
+  EXPECT_LE(successors, 1U) << "of random ones, one in four million is";
+}
+
 // Whoever connects can say whom a request is from.
 TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {
   TestNode& pong = add({.alias = "pong"});
@@ -352,7 +375,6 @@ TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {
 
 TEST_F(Asking, what_handlers_answer_to_strangers_is_looked_up_so_many_times_a_second) {
   TestNode& pong = add({.alias = "pong"});
-  answer_with_echo(pong);
   pong->set_request_handler([](const Request&, Responder responder) { static_cast<void>(responder.reply("1")); });
   RawSocket stranger = RawSocket::connected_to(pong->port());
   constexpr int requests = 5000;

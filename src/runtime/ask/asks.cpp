@@ -110,7 +110,7 @@ Asks::Slot* Asks::take_slot() {
       Slot& slot = blocks_.back()[i];
       slot.owner = this;
       slot.index = slot_count_++;
-      slot.generation = AskId::kFirstGeneration + (parts_.random.next() >> 33U);
+      slot.generation = generations_.next(parts_.reactor.backend(), 0);
       free_.push_back(slot);
     }
   }
@@ -318,7 +318,7 @@ void Asks::close_slot(Slot& slot, const End& how) {
   slot.state = Slot::State::ended;
   slot.how = how;
   slot.took = std::max(Duration::zero(), parts_.reactor.now() - slot.question.begun);
-  ++slot.generation;
+  slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
   if (slot.question.is_direct) return call_back_for(slot);
   if (how.error != AskError::none || parts_.delivery.has_thread()) put_off(slot);
 }
@@ -372,7 +372,6 @@ void Asks::call_back_for(Slot& slot) {
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
   if (slot.text.capacity() > kTextKept) slot.text = {};
-  if (slot.generation > AskId::kLastGeneration) return;  // never again
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);
 }

@@ -34,7 +34,6 @@
 #include "base/chunk_pool.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/log.hpp"
-#include "base/random.hpp"
 #include "base/string_map.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
@@ -53,7 +52,6 @@ struct AsksParts {
   Directory& directory;
   Router& router;
   Delivery& delivery;
-  base::Random& random;
   std::uint32_t asks_per_peer_max;
   std::size_t reply_bytes_max;  ///< of replies that wait for the second thread; a single larger one is taken
 };
@@ -137,6 +135,7 @@ class Asks {
   bool is_closing_ = false;
   std::vector<std::unique_ptr<Slot[]>> blocks_;
   std::uint32_t slot_count_ = 0;  // made so far
+  AskGenerations generations_;
   Slots free_;
   Groups resolving_;  // by the name that was asked
   Groups asked_;      // by nodeId

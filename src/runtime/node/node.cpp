@@ -76,7 +76,6 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
              .directory = directory_,
              .router = router_,
              .delivery = delivery_,
-             .random = random_,
              .asks_per_peer_max = options.asks_per_peer_max,
              .reply_bytes_max = options.mailbox.bytes_max},
             ask_way_),
