@@ -356,6 +356,44 @@ TEST_F(AskedRaw, one_that_was_asked_cannot_tell_with_what_id_others_will_be) {
   EXPECT_LE(successors, 1U) << "of random ones, one in four million is";
 }
 
+/// Off the loop's thread an answer waits in the inbox, and its verdict is final.
+TEST_F(Asking, an_answer_of_another_thread_that_makes_too_large_a_frame_is_refused_and_its_request_stays_open) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong", .frame_size_max = 1000});
+  std::optional<Responder> kept;
+  pong->set_request_handler([&](const Request&, Responder responder) { kept = std::move(responder); });
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.has_value(); }));
+  const auto json_of = [](std::size_t size) { return '"' + std::string(size - 2, 'x') + '"'; };
+  std::size_t size = 1001;
+  while (kept->reply(json_of(size)) == SendVerdict::too_large) {
+    ASSERT_TRUE(kept->is_open());
+    --size;
+  }
+  EXPECT_FALSE(kept->is_open());
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::none);
+  EXPECT_EQ(replies.front().payload.size(), size) << "what is accepted is sent";
+  EXPECT_GT(size, 850U) << "and no more is refused than has to be";
+  EXPECT_EQ(stats(pong).answers_lost, 0U);
+}
+
+TEST_F(Asking, who_waits_for_an_answer_that_finds_no_room_any_more_is_told) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong", .send_messages_max = 2});
+  std::optional<Responder> kept;
+  pong->set_request_handler([&](const Request&, Responder responder) { kept = std::move(responder); });
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.has_value(); }));
+  EXPECT_EQ(kept->reply("2"), SendVerdict::queued);
+  while (is_under_way(pong.send("ping", "1"))) {
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::failed) << to_string(replies.front().error);
+  EXPECT_TRUE(replies.front().may_have_run);
+  EXPECT_EQ(stats(pong).answers_lost, 1U);
+}
+
 // Whoever connects can say whom a request is from.
 TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {
   TestNode& pong = add({.alias = "pong"});

@@ -1,6 +1,7 @@
 #include "runtime/ask/ask_way.hpp"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <span>
 
@@ -20,7 +21,7 @@ Counter& counter_of(AskCounters& counters, protocol::AskWord word) {
 }  // namespace
 
 AskWay::AskWay(io::Reactor& reactor, TargetTable& targets, AskWayOptions options)
-    : reactor_(reactor), targets_(targets), options_(options) {}
+    : reactor_(reactor), targets_(targets), options_(std::move(options)) {}
 
 AskWay::~AskWay() = default;
 
@@ -102,14 +103,27 @@ SendVerdict AskWay::submit(std::string_view text, const auto& fill) {
   return SendVerdict::queued;
 }
 
+/// Whether the frame will be no larger than it may, all that stands around the payload included. May throw.
+bool AskWay::fits_frame(const Addressee& asker, std::string_view json) const {
+  constexpr std::size_t around_max = 2 * 6 * protocol::kIdSizeMax + 256;  // nodeIds with every byte escaped
+  if (json.size() > options_.frame_size_max) return false;
+  if (options_.frame_size_max - json.size() >= around_max) return true;
+  std::array<char, protocol::kEnvelopeSuffixSizeMax> suffix{};
+  const std::size_t around = protocol::envelope_prefix(options_.node_id, asker.target->name).size() +
+                             protocol::write_envelope_suffix(suffix.data(), io::system_wall_ms()) + sizeof(',') +
+                             protocol::AskText::reply(asker.id).extension().text().size();
+  return options_.frame_size_max - json.size() >= around;
+}
+
 SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
   if (fork_guard_.is_forked()) return SendVerdict::forked;
   SendVerdict verdict = SendVerdict::shut_down;
   if (is_on_loop()) {
     if (asks_ != nullptr) verdict = asks_->reply(asker, json);
   } else {
+    const bool fits = fits_frame(asker, json);
     const std::scoped_lock lock(mutex_);
-    verdict = json.size() > options_.frame_size_max ? SendVerdict::too_large : submit(json, [&](Command& command) {
+    verdict = !fits ? SendVerdict::too_large : submit(json, [&](Command& command) {
       command.kind = Command::Kind::reply;
       command.id = asker.id;
       command.question.target = asker.target;
@@ -196,8 +210,8 @@ void AskWay::carry_out(Command& command) {
     case Command::Kind::reply:
       if (!reactor_.has_memory_for([&] { verdict = asks_->reply(asker, command.text); }) || !is_under_way(verdict)) {
         add(counters.answers_lost, 1);
-        // Told that it was queued, the handler is done with it. The asker may have room for a word.
-        static_cast<void>(reactor_.has_memory_for([&] { asks_->refuse(asker, protocol::AskWord::failed); }));
+        // Told that it was queued, the handler is done with it.
+        static_cast<void>(reactor_.has_memory_for([&] { asks_->tell_of_loss(asker); }));
       }
       return;
     case Command::Kind::refuse:

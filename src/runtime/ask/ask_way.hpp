@@ -55,6 +55,7 @@ struct Addressee {
 };
 
 struct AskWayOptions {
+  std::string node_id;
   std::uint32_t asks_max;
   std::size_t inbox_bytes_max;
   std::size_t frame_size_max;
@@ -117,6 +118,7 @@ class AskWay {
     std::string text{};
   };
 
+  [[nodiscard]] bool fits_frame(const Addressee& asker, std::string_view json) const;
   SendVerdict submit_question(Question& question, std::string_view json, std::string_view name);
   SendVerdict submit(std::string_view text, const auto& fill);
   void carry_out(Command& command);

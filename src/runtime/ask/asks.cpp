@@ -483,6 +483,15 @@ SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   return parts_.router.send(asker.target, OutgoingMessage::without_payload().with(text.extension()));
 }
 
+void Asks::tell_of_loss(const Addressee& asker) {
+  if (is_closing_ || parts_.router.link_to(asker.target) == nullptr || !may_answer(asker)) return;
+  const auto text = protocol::AskText::error(asker.id, protocol::AskWord::failed);
+  parts_.router.send_parked(asker.target, {.payload = {},
+                                           .extension = std::string(text.extension().text()),
+                                           .has_payload = false,
+                                           .timestamp = parts_.reactor.wall_ms()});
+}
+
 /// Whom a request is from is said by whoever sends it. A node that joined a moment ago may not be known yet: what its
 /// handler says waits for it, for so many in a second. An alias is nobody's sender.
 bool Asks::may_answer(const Addressee& asker) {
