@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/backends.hpp"
+#include "tests/support/forked.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/pmd_thread.hpp"
 
@@ -254,6 +255,49 @@ TEST_P(AskingNode, takes_no_time_before_it_is_asked_for_that_of_a_request) {
   });
   ask_after_a_while();
   EXPECT_TRUE(until(node, [&] { return ended == 2; }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+}
+
+TEST_P(AskingNode, has_no_part_in_a_forked_child_that_has_a_responder_of_it) {
+  NodeRuntime node = start();
+  std::vector<Responder> kept;
+  std::atomic<bool> has_come{false};
+  std::atomic<bool> has_ended{false};
+  node.on_request([&](const Request&, Responder responder) {
+    kept.push_back(std::move(responder));
+    has_come = true;
+  });
+  ASSERT_TRUE(is_under_way(node.ask("self", "1", {.deadline = 1h}, [&](const Reply& reply) {
+    EXPECT_EQ(reply.payload, "2");
+    has_ended = true;
+  })));
+  ASSERT_TRUE(until(node, [&] { return has_come.load(); }));
+  EXPECT_TRUE(holds_in_child([&] {
+    const bool is_refused = kept.front().reply("1") == SendVerdict::forked;
+    kept.clear();
+    return is_refused;
+  }));
+  EXPECT_TRUE(is_under_way(kept.front().reply("2")));
+  EXPECT_TRUE(until(node, [&] { return has_ended.load(); }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+}
+
+// Beyond what the clock's type holds.
+TEST_P(AskingNode, may_be_waited_for_without_an_end) {
+  NodeRuntime node = start();
+  node.on_request([](const Request&, Responder responder) {
+    busy_for(1100ms);  // longer than what is granted to a loop that nobody turns
+    responder.reply("1");
+  });
+  std::atomic<bool> is_done{false};
+  std::thread waiting([&] {
+    EXPECT_EQ(ask_and_wait(node, "self", "1", {.deadline = std::chrono::milliseconds::max()})->error, AskError::none);
+    EXPECT_EQ(ask_and_wait(node, "self", "1", {.deadline = std::chrono::milliseconds::min()})->error,
+              AskError::deadline);
+    is_done = true;
+  });
+  EXPECT_TRUE(until(node, [&] { return is_done.load(); }));
+  waiting.join();
   EXPECT_TRUE(node.shutdown()->is_complete);
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/random.hpp"
 #include "framing/frame.hpp"
+#include "protocol/envelope.hpp"
+#include "runtime/send/submissions.hpp"
 #include "tests/base/seed.hpp"
 
 namespace distflow::runtime {
@@ -263,6 +265,44 @@ TEST_F(CrossThreadSendsTest, what_many_threads_add_while_the_loop_drains_comes_o
   }
   for (std::thread& thread : threads) thread.join();
   for (const int count : next) EXPECT_EQ(count, kMessages);
+}
+
+// What is written in place may take long: meanwhile the peer leaves, another one has the name, and is sent to.
+TEST(Submissions, a_message_keeps_the_room_and_the_address_that_it_began_with) {
+  TargetTable targets(10);
+  auto knows = [](std::string_view) { return true; };
+  Submissions submissions(targets, Submissions::KnowsName::of(knows),
+                          std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{}), 1 << 20, 1 << 20);
+  const TargetPtr target = targets.of("pong");
+  const auto first = std::make_shared<SendCredit>(1000, 10);
+  const auto second = std::make_shared<SendCredit>(1000, 10);
+  const auto prefix_to = [](std::string_view id) { return protocol::envelope_prefix("me", id); };
+  std::thread([&] {
+    std::uint64_t version = 0;
+    std::string prefix;
+    std::shared_ptr<SendCredit> credit;
+    const PublishedCopy copy{version, prefix, credit};
+    const auto send = [&](const OutgoingMessage& message) {
+      EXPECT_EQ(submissions.submit(target, copy, message, 1).verdict, SendVerdict::queued);
+    };
+    auto write = [&](PayloadWriter& out) {
+      target->publish({}, nullptr);
+      send(OutgoingMessage("1"));
+      target->publish(prefix_to("second"), second);
+      send(OutgoingMessage("2"));
+      out.append("0");
+    };
+    target->publish(prefix_to("first"), first);
+    const auto call = [](void* callable, PayloadWriter& out) { (*static_cast<decltype(write)*>(callable))(out); };
+    send(OutgoingMessage(call, &write));
+  }).join();
+  EXPECT_EQ(first->used().messages, 1U);
+  EXPECT_EQ(second->used().messages, 1U);
+  EXPECT_TRUE(submissions.drain(nullptr));
+  while (submissions.drain(nullptr)) {
+  }
+  EXPECT_EQ(submissions.take_discarded(), 3U);
+  EXPECT_EQ(first->used().messages + second->used().messages, 0U);
 }
 
 }  // namespace

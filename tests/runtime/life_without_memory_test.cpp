@@ -1,5 +1,6 @@
 // A node's life with each of the allocations of its own threads failing once: the process lives, what failed is an
 // error, a verdict or a count, and the node recovers. The PMD and the peers are on a thread that is spared.
+#include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
 
 #include <gtest/gtest.h>
@@ -26,6 +27,7 @@ constexpr std::string_view kPeer = "a peer with a name that is too long to be ke
 constexpr std::string_view kGuest = "a guest with a name that is too long to be kept in a string itself";
 /// Enough for two nodes of one machine to share a connection, and memory.
 constexpr int kBurst = 70;
+constexpr int kRequests = 6;
 
 struct Way {
   Threading threading;
@@ -103,6 +105,7 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
       for (int i = 0; i < kBurst; ++i) static_cast<void>(other.send("self", "1"));
     });
     for (int i = 0; i < kBurst; ++i) note(node_->send(alias, "1"));
+    for (int i = 0; i < kRequests; ++i) ask(i % 2 == 0 ? alias : kGuest);
     EXPECT_TRUE(wait_until([&] {
       bool has_come = false;
       others_.run([&](Cluster&) {
@@ -123,11 +126,17 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
          << stats.calls_out_of_memory << " and " << stats.events_out_of_memory;
     return text.str();
   }
+  /// Of a node that answers nothing, or is not there: it ends all the same.
+  void ask(std::string_view name) {
+    const auto end = [this](const Reply&) { ++asks_ended_; };
+    asked_ += is_under_way(node_->ask(name, "1", {.deadline = 300ms}, end)) ? 1 : 0;
+  }
   void note(SendVerdict verdict) { accepted_ += is_under_way(verdict) ? 1 : 0; }
 
   /// What one may see of a node from its start to its end.
   void live() {
-    accepted_ = 0;
+    accepted_ = asked_ = 0;
+    asks_ended_ = 0;
     set_handlers();
     const std::string alias(kPeer);
     expect_messages_flow(alias, *peer_);
@@ -154,7 +163,11 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
     EXPECT_TRUE(report->is_complete);
     const NodeStats stats = node_->stats();
     EXPECT_EQ(stats.sent.accepted, stats.sent.written + stats.sent.dropped());
-    EXPECT_EQ(stats.sent.accepted, accepted_);
+    EXPECT_GE(stats.sent.accepted, accepted_) << "requests are messages, too";
+    EXPECT_LE(stats.sent.accepted, accepted_ + asked_ + stats.asks.received);
+    EXPECT_EQ(stats.asks.asked, asked_);
+    EXPECT_EQ(asks_ended_, asked_);
+    EXPECT_EQ(stats.asks.pending, 0U);
     EXPECT_EQ(stats.received.received, stats.received.handled + stats.received.dropped());
     node_.reset();
   }
@@ -165,6 +178,8 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
   std::optional<NodeRuntime> node_;
   std::atomic<int> received_{0};
   std::uint64_t accepted_ = 0;
+  std::uint64_t asked_ = 0;
+  std::atomic<std::uint64_t> asks_ended_{0};
 };
 
 /// So many points one after the other are left out between two that are tried; DISTFLOW_SWEEP=1 tries all.

@@ -1,4 +1,5 @@
-// Many connections whose messages a full, blocking mailbox refuses: what they hold of the memory to receive into.
+// Many connections whose messages a full, blocking mailbox refuses: what they hold of the memory to receive into. And
+// what readers share, which is of one connection at a time.
 #include "runtime/receive/message_reader.hpp"
 
 #include <gtest/gtest.h>
@@ -117,6 +118,19 @@ TEST_F(MessageReaderTest, what_is_copied_of_refused_messages_is_bounded) {
   ASSERT_TRUE(turn_until(reactor_, [&] { return backend().counters().chunks_missing > 0; }));
   EXPECT_LE(shared_.refused_bytes, 3000U);
   EXPECT_EQ(record_messages(), kSenders);
+}
+
+// As when a run of another connection ended for want of memory, between reading a request and handing it on.
+TEST_F(MessageReaderTest, what_another_connection_has_read_and_not_handed_on_is_nothing_to_this_one) {
+  int cancels = 0;
+  auto count = [&cancels] { ++cancels; };
+  const runtime::AskHooks hooks{.on_cancel = base::Delegate<void()>::of(count)};
+  shared_.asks = &hooks;
+  shared_.ask = {.kind = protocol::AskMembers::Kind::cancel, .id = 1};
+  ASSERT_TRUE(senders_.front().peer.send(node_frame("sender", "nobody here", "1")));
+  ASSERT_TRUE(turn_until(reactor_, [&] { return runtime::read(shared_.counters.misrouted) == 1; }));
+  EXPECT_EQ(cancels, 0);
+  shared_.asks = nullptr;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Each public call, with each of its allocations failing once: a verdict or an error, never an exception, and the node
 // goes on. Only the calling thread's allocations fail; with Threading::caller that is the loop's, too.
+#include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
 
 #include <gtest/gtest.h>
@@ -104,6 +105,28 @@ TEST_P(OutOfMemory, asking_gives_an_error_or_nothing) {
   sweep("discover", [&] { return static_cast<bool>(node_->discover()); });
   sweep("stats", [&] { return node_->stats().pmd_connections == 1; });
   sweep("resolve itself", [&] { return static_cast<bool>(node_->resolve("self")); });
+}
+
+TEST_P(OutOfMemory, a_request_has_a_verdict_and_if_it_is_under_way_an_end) {
+  const std::string payload = '"' + std::string(1000, 'x') + '"';
+  std::atomic<std::uint64_t> ended{0};
+  std::uint64_t asked = 0;
+  const auto ask = [&](std::string_view name) {
+    const SendVerdict verdict = node_->ask(name, payload, {.deadline = 10s}, [&](const Reply&) { ++ended; });
+    asked += is_under_way(verdict) ? 1 : 0;
+    return is_under_way(verdict);
+  };
+  ASSERT_TRUE(node_->resolve("self"));
+  sweep("ask itself", [&] { return ask("self"); });
+  std::string name = fresh_name();
+  sweep("ask an unknown node", [&] { return ask(name); });
+  const auto turn = [&] {
+    if (GetParam() == Threading::caller) static_cast<void>(node_->poll(5ms));
+  };
+  EXPECT_TRUE(turn_until(turn, [&] { return ended == asked; }));
+  EXPECT_EQ(node_->stats().asks.asked, asked);
+  EXPECT_EQ(node_->stats().asks.pending, 0U);
+  accepted_ = node_->stats().sent.accepted;  // requests and replies are messages, too
 }
 
 TEST_P(OutOfMemory, a_handler_is_set_or_it_is_counted) {

@@ -1,5 +1,7 @@
 #include "runtime/peers/carrier.hpp"
 
+#include <algorithm>
+
 #include "runtime/peers/link.hpp"
 
 namespace distflow::runtime {
@@ -15,11 +17,12 @@ void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
 /// credit of this one.
 void Carrier::bear(const std::shared_ptr<SendCredit>& credit) {
   DF_ASSERT(open_ != nullptr);
-  if (open_->credit == credit) return;
   const transport::SendQueue& queue = connection_.queue();
   const transport::DepartedFrames untold = connection_.untold();
   const SendCredit::Amount queued{queue.counted_bytes() + untold.bytes,
                                   std::uint64_t{queue.frames()} + untold.sent + untold.dropped};
+  open_->before = queued.messages;
+  if (open_->credit == credit) return;
   if (open_->credit != nullptr) {
     credit->take_anyway(queued);
     open_->credit->give_back(queued);
@@ -35,7 +38,14 @@ void Carrier::note_sent(const transport::DepartedFrames& departed) {
   } else {
     open_->credit->give_back({departed.bytes, std::uint64_t{departed.sent} + departed.dropped});
   }
-  if (departed.dropped > 0) open_->traffic->note_dropped(open_->drop_reason, departed.dropped);
+  // They leave in their order.
+  open_->before -= std::min<std::uint64_t>(open_->before, departed.sent);
+  if (departed.dropped == 0) return;
+  open_->traffic->note_dropped(open_->drop_reason, departed.dropped);
+  const std::uint64_t of_before = std::min<std::uint64_t>(std::exchange(open_->before, 0), departed.dropped);
+  if (is_lent()) {
+    link_->on_carrier_dropped(static_cast<std::uint32_t>(departed.dropped - of_before), open_->drop_reason);
+  }
 }
 
 void Carrier::note_gone() {

@@ -5,7 +5,8 @@
 //   1. A carrier is open to one node, or to nobody: to the node that its opener is believed to be, until it ends.
 //   2. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
 //   3. What has left gives its credit back, whether the link sends here or not.
-//   4. A link is told once that its carrier is gone, and holds it no longer than until then.
+//   4. A link is told once that its carrier is gone, and holds it no longer than until then. It is told before of what it
+//      has sent here that is dropped.
 // Use: Carrier carrier(connection);   // by whoever has the connection
 //      carrier.open_to(carriers, node_id);
 //      carrier.bear(credit); carrier.lend(link, traffic); carrier.connection().send(run); ...
@@ -99,6 +100,7 @@ class Carrier {
     Traffic* traffic = nullptr;            // of the link that sends here, or did last
     std::shared_ptr<SendCredit> credit{};  // of the same: of all that is queued here
     Counter SendCounters::*drop_reason = nullptr;
+    std::uint64_t before = 0;  // frames queued here that are not of the link since it was lent last
   };
 
   transport::Connection& connection_;

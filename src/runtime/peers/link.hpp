@@ -130,6 +130,8 @@ class Link final : private transport::ConnectionObserver {
   void on_put_off_gone() { put_off_ = nullptr; }
   /// The peer has opened a connection to here: a carrier is among those of the parts.
   void on_carrier();
+  /// From the carrier: of what this link has sent there, the last `count` messages are dropped.
+  void on_carrier_dropped(std::uint32_t count, Counter SendCounters::*reason) { tell_dropped(count, reason); }
   /// From the carrier: nothing more can be sent there.
   void on_carrier_gone();
 
