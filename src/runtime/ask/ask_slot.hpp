@@ -1,0 +1,60 @@
+// A request of this node's while it has a slot, and the requests that are together: to one node, or of one name.
+//
+// For the files of Asks alone. Loop thread, but where it says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/chunk_pool.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/timer_wheel.hpp"
+#include "runtime/ask/asks.hpp"
+#include "runtime/ask/stop_callback.hpp"
+
+namespace distflow::runtime {
+
+/// Requests to one node, or those that wait for one name.
+struct Asks::Group {
+  std::string name;
+  Slots slots{};
+  std::uint32_t count = 0;
+};
+
+struct Asks::Slot : base::ListNode<Slot> {
+  enum class State : std::uint8_t { free, resolving, sent, ended };
+  /// On the thread of whoever asks to stop.
+  struct Stop {
+    AskWay* way;
+    std::uint64_t id;
+    void operator()() const noexcept { way->cancel(id); }
+  };
+
+  Slot() : timer(base::Delegate<void()>::to<&Slot::on_timer>(*this)) {}
+  void on_timer() { owner->on_deadline(*this); }
+  [[nodiscard]] std::uint64_t id() const { return AskId{.slot = index, .generation = generation}.number(); }
+
+  Asks* owner = nullptr;
+  std::uint32_t index = 0;
+  std::uint64_t generation = 0;
+  State state = State::free;
+  base::Timer timer;
+  Group* group = nullptr;
+  Question question{};
+  std::uint64_t place = 0;  // among the messages that its link has taken
+  bool has_place = false;   // for `text`, among what waits for a name
+  std::optional<StopCallback<Stop>> stop{};
+  std::string text{};  // the request's while it waits for its name; the reply's, where that was copied
+
+  // When it has ended.
+  End how{};
+  AskStage stage = AskStage::resolving;
+  base::Duration took{};
+  std::string_view payload{};
+  base::ChunkRef chunk{};      // where that lies
+  std::size_t kept_bytes = 0;  // of it, in Asks::kept_bytes_
+};
+
+}  // namespace distflow::runtime

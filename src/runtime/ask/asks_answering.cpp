@@ -1,0 +1,40 @@
+// Asks' part in the answers that this node gives.
+#include <string>
+
+#include "runtime/ask/asks.hpp"
+
+namespace distflow::runtime {
+
+SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
+  if (is_closing_) return SendVerdict::shut_down;
+  if (asker.deadline <= parts_.reactor.now()) return SendVerdict::unresolved;  // nobody waits for it
+  if (!may_answer(asker)) return SendVerdict::unresolved;
+  const auto text = protocol::AskText::reply(asker.id);
+  return parts_.router.send(asker.target, OutgoingMessage(json).with(text.extension()));
+}
+
+SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
+  if (is_closing_) return SendVerdict::shut_down;
+  if (!may_answer(asker)) return SendVerdict::unresolved;
+  const auto text = protocol::AskText::error(asker.id, word);
+  return parts_.router.send(asker.target, OutgoingMessage::without_payload().with(text.extension()));
+}
+
+void Asks::tell_of_loss(const Addressee& asker) {
+  if (is_closing_ || parts_.router.link_to(asker.target) == nullptr || !may_answer(asker)) return;
+  const auto text = protocol::AskText::error(asker.id, protocol::AskWord::failed);
+  parts_.router.send_parked(asker.target, {.payload = {},
+                                           .extension = std::string(text.extension().text()),
+                                           .has_payload = false,
+                                           .timestamp = parts_.reactor.wall_ms()});
+}
+
+/// Whom a request is from is said by whoever sends it. A node that joined a moment ago may not be known yet: what its
+/// handler says waits for it, for so many in a second. An alias is nobody's sender.
+bool Asks::may_answer(const Addressee& asker) {
+  Link* const link = parts_.router.link_to(asker.target);
+  if (link == nullptr) return stranger_limit_.admit(parts_.reactor.now()).has_value();
+  return link->takes_asks() && link->node_id() == asker.target->name;
+}
+
+}  // namespace distflow::runtime

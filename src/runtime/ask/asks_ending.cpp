@@ -1,0 +1,149 @@
+// Asks' part in the ends of requests: replies, and who is believed to give them; callbacks, and the thread they run on.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "runtime/ask/ask_slot.hpp"
+#include "runtime/ask/asks.hpp"
+#include "runtime/peers/carrier.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kTextKept = 4096;  // bytes of a slot's memory that is used again
+
+/// As AskWord has them, and whether the handler has surely not run.
+struct Meaning {
+  AskError error;
+  bool may_have_run;
+};
+constexpr std::array<Meaning, protocol::kAskWords.size()> kMeanings{{{AskError::no_handler, false},
+                                                                     {AskError::busy, false},
+                                                                     {AskError::expired, false},
+                                                                     {AskError::denied, true},
+                                                                     {AskError::failed, true},
+                                                                     {AskError::shut_down, true},
+                                                                     {AskError::unsupported, false}}};
+
+}  // namespace
+
+/// Ends it, and puts its callback off.
+void Asks::close_slot(Slot& slot, const End& how) {
+  slot.stage = slot.state == Slot::State::sent ? AskStage::sent : AskStage::resolving;
+  leave_group(slot);
+  leave_place(slot);
+  parts_.reactor.timers().cancel(slot.timer);
+  slot.stop.reset();
+  slot.state = Slot::State::ended;
+  slot.how = how;
+  slot.took = std::max(base::Duration::zero(), parts_.reactor.now() - slot.question.begun);
+  slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
+  if (slot.question.is_direct) return call_back_for(slot);
+  if (how.error != AskError::none || parts_.delivery.has_thread()) put_off(slot);
+}
+
+void Asks::put_off(Slot& slot) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ended_.push_back(slot);
+  }
+  parts_.delivery.has_thread() ? parts_.delivery.wake_for_callbacks() : parts_.reactor.defer(call_back_);
+}
+
+bool Asks::has_ended() {
+  const std::scoped_lock lock(mutex_);
+  return !ended_.empty();
+}
+
+/// What ends meanwhile waits for the next time.
+bool Asks::call_back() {
+  Slots ended;
+  {
+    const std::scoped_lock lock(mutex_);
+    while (!ended_.empty()) ended.push_back(ended_.pop_front());
+  }
+  if (ended.empty()) return false;
+  while (!ended.empty()) call_back_for(ended.pop_front());
+  return true;
+}
+
+void Asks::call_back_for(Slot& slot) {
+  AskCounters& counters = way_->counters;
+  Question question = std::move(slot.question);
+  const Reply reply{.target = question.target->name,
+                    .payload = slot.payload,
+                    .error = slot.how.error,
+                    .stage = slot.stage,
+                    .verdict = slot.how.verdict,
+                    .may_have_run = slot.how.may_have_run,
+                    .took = std::chrono::duration_cast<std::chrono::microseconds>(slot.took)};
+  add(reply ? counters.replied : counters.failed[static_cast<std::size_t>(reply.error)], 1);
+  counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  if (question.is_direct) {
+    question.callback(reply);
+  } else if (parts_.delivery.has_thread()) {
+    parts_.delivery.run_handler([&] { question.callback(reply); });
+  } else {
+    const AskWay::OnLoop on_loop(*way_);
+    parts_.delivery.run_handler([&] { question.callback(reply); });
+  }
+  slot.payload = {};
+  slot.chunk.reset();
+  if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
+  if (slot.text.capacity() > kTextKept) slot.text = {};
+  const std::scoped_lock lock(mutex_);
+  returned_.push_back(slot);
+}
+
+void Asks::on_reply(const IncomingReply& reply) {
+  using Kind = protocol::AskMembers::Kind;
+  const AskId id = AskId::of(reply.members.id);
+  Slot* const slot = find(id);
+  if (slot == nullptr || slot->state != Slot::State::sent || slot->group->name != reply.mail.from_text() ||
+      reply.members.kind == Kind::invalid || !is_believed(reply)) {
+    const bool was_asked = slot == nullptr && id.slot < slot_count_ && id.generation >= AskId::kFirstGeneration &&
+                           reply.members.kind != Kind::invalid;
+    return add(was_asked ? way_->counters.late : way_->counters.unasked, 1);
+  }
+  if (reply.members.kind == Kind::error) {
+    const Meaning meaning = kMeanings[static_cast<std::size_t>(reply.members.word)];
+    return close_slot(*slot, {.error = meaning.error, .may_have_run = meaning.may_have_run});
+  }
+  slot->payload = reply.mail.payload_text();
+  if (parts_.delivery.has_thread() && !slot->question.is_direct && !keep_payload(*slot, reply)) {
+    slot->payload = {};
+    return close_slot(*slot, {.error = AskError::reply_lost, .may_have_run = true});
+  }
+  const bool is_direct = slot->question.is_direct;
+  close_slot(*slot, {.may_have_run = true});
+  if (!is_direct && !parts_.delivery.has_thread()) call_back_for(*slot);
+}
+
+/// Until the second thread has called back; false when there is no room. While chunks are scarce a small reply does not
+/// hold a large one.
+bool Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
+  const std::size_t size = slot.payload.size();
+  const std::size_t kept = kept_bytes_.load(std::memory_order_relaxed);
+  if (kept > 0 && kept + size > parts_.reply_bytes_max) return false;
+  kept_bytes_.fetch_add(size, std::memory_order_relaxed);
+  slot.kept_bytes = size;
+  const base::ChunkPool* const home = reply.mail.chunk->home();
+  const auto copy = [&] { slot.text.assign(slot.payload); };
+  if (home != nullptr && home->is_under_pressure() && parts_.reactor.has_memory_for(copy)) {
+    slot.payload = slot.text;
+  } else {
+    slot.chunk = base::ChunkRef::share(*reply.mail.chunk);
+  }
+  return true;
+}
+
+bool Asks::is_believed(const IncomingReply& reply) const {
+  const std::string_view from = reply.mail.from_text();
+  if (reply.carrier == nullptr) return reply.opened_to == from;
+  if (!reply.carrier->opener().empty()) return reply.carrier->opener() == from;
+  const Peer* const peer = parts_.directory.find_id(from);
+  if (peer == nullptr || !peer->shares_connections) return true;
+  return reply.connection.owner_of_peer().is_same_user(parts_.reactor.backend().own_user());
+}
+
+}  // namespace distflow::runtime
