@@ -1,8 +1,8 @@
 // Requests that are answered: NodeRuntime::ask(), ask_and_wait(), NodeRuntime::on_request().
 //
-//   1. At most once: a request is sent to one node, and never again. It ends exactly once: with a reply or with an
-//      AskError, by its deadline at the latest. The deadline is one for finding the node, connecting, queueing and
-//      answering; what is left of it travels with the request.
+//   1. At most once: a request is sent to one node, and never again, unless AskOptions::attempts allows it. It ends
+//      exactly once: with a reply or with an AskError, by its deadline at the latest. The deadline is one for finding
+//      the node, connecting, queueing and answering; what is left of it travels with the request.
 //   2. Callbacks and request handlers run where message handlers do (NodeOptions::threading), never inside ask().
 //   3. Replies do not reach on_message(). One that comes after its request has ended is counted (AskStats::late).
 //   4. A request whose time is over does not reach the handler.
@@ -91,6 +91,13 @@ struct StopToken {
 struct AskOptions {
   /// From the call to the reply, at most. Above zero; a day at most.
   std::chrono::milliseconds deadline{5'000};
+  /// It does no harm if the handler runs for it more than once: allows `attempts`.
+  bool idempotent = false;
+  /// How often it may be sent, all within the deadline; 1 to 100. It is sent again, after a pause that doubles from 20
+  /// ms on and has a random part, when it has surely not run: as busy, or as connection_lost. Never more than a tenth
+  /// of this node's requests are, and ten, in ten seconds: beyond that it ends as it failed
+  /// (AskStats::retries_refused).
+  int attempts = 1;
   /// Ends the request when it is asked to stop, on any thread.
   StopToken stop{};
 };

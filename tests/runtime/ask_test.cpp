@@ -15,6 +15,7 @@
 
 #include "protocol/envelope.hpp"
 #include "runtime/ask/ask_id.hpp"
+#include "runtime/ask/retry_budget.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/node_frames.hpp"
 #include "tests/support/sockets.hpp"
@@ -271,6 +272,79 @@ TEST_F(AskedRaw, one_that_is_not_known_yet_has_its_handlers_answer_when_it_is) {
   EXPECT_EQ(next_request(), reply);
 }
 
+TEST_F(AskedRaw, a_busy_one_is_asked_again_with_the_same_id_where_the_asker_allows_it) {
+  meet(true);
+  RawSocket honest = RawSocket::connected_to(ping_->port());
+  const auto say_busy = [&](std::uint64_t id) {
+    ASSERT_TRUE(
+        honest.send(frame_of(R"({"from":"raw","to":")" + ping_->node_id() + R"(","timestamp":1795375753755,"re":)" +
+                             std::to_string(id) + R"(,"error":"busy"})")));
+  };
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.deadline = 1h, .idempotent = true, .attempts = 3})));
+  const protocol::AskMembers first = next_request();
+  say_busy(first.id);
+  const protocol::AskMembers second = next_request();
+  EXPECT_EQ(second.kind, protocol::AskMembers::Kind::request);
+  EXPECT_EQ(second.id, first.id);
+  EXPECT_LT(second.ms, first.ms);
+  EXPECT_EQ(stats(ping_).pending, 1U);
+  ASSERT_TRUE(honest.send(reply_frame("raw", first.id)));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::none);
+  EXPECT_EQ(stats(ping_).retried, 1U);
+
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.deadline = 1h, .idempotent = true, .attempts = 2})));
+  for (int i = 0; i < 2; ++i) say_busy(next_request().id);
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+  EXPECT_EQ(replies[1].error, AskError::busy) << "after its last attempt";
+  EXPECT_FALSE(replies[1].may_have_run);
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.deadline = 1h, .attempts = 2})));
+  say_busy(next_request().id);
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 3; }));
+  EXPECT_EQ(replies[2].error, AskError::busy) << "it was not said to be idempotent";
+  EXPECT_EQ(stats(ping_).retried, 2U);
+}
+
+TEST_F(AskedRaw, at_the_nodes_end_what_rests_between_two_attempts_ends) {
+  meet(true);
+  TestNode& brief = add({.alias = "brief"});
+  brief->directory().upsert(
+      {.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener_.port()}, .takes_asks = true});
+  RawSocket honest = RawSocket::connected_to(brief->port());
+  ASSERT_TRUE(is_under_way(ask(brief, "raw", "1", {.deadline = 1h, .idempotent = true, .attempts = 100})));
+  while (stats(brief).retried < 3) {
+    const std::uint64_t before = stats(brief).retried;
+    ASSERT_TRUE(
+        honest.send(frame_of(R"({"from":"raw","to":")" + brief->node_id() + R"(","timestamp":1795375753755,"re":)" +
+                             std::to_string(next_request().id) + R"(,"error":"busy"})")));
+    ASSERT_TRUE(cluster_.turn_until([&] { return stats(brief).retried > before; }));
+  }
+  cluster_.shut_down(brief);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies.front().error, AskError::shut_down);
+  EXPECT_FALSE(replies.front().may_have_run);
+}
+
+TEST(RetryBudget, lets_a_tenth_of_the_requests_of_ten_seconds_be_sent_again_and_a_few_more) {
+  using runtime::RetryBudget;
+  RetryBudget budget;
+  base::Instant now{};
+  const auto admitted = [&](int asked) {
+    for (int i = 0; i < asked; ++i) budget.note_asked(now);
+    int count = 0;
+    while (budget.admit(now)) ++count;
+    return count;
+  };
+  EXPECT_EQ(admitted(0), 10);
+  EXPECT_EQ(admitted(9), 0);
+  EXPECT_EQ(admitted(1), 1);
+  EXPECT_EQ(admitted(1000), 100);
+  now += RetryBudget::kWindow - 1ms;
+  EXPECT_EQ(admitted(0), 0);
+  now += 1ms;
+  EXPECT_EQ(admitted(100), 20);
+}
+
 TEST_F(AskedRaw, at_their_bound_requests_to_one_node_are_refused_at_once_and_others_go_on) {
   TestNode& few = add({.alias = "few", .asks_max = 5, .asks_per_peer_max = 3});
   TestNode& pong = add({.alias = "pong"});
@@ -318,8 +392,8 @@ TEST_F(AskedRaw, one_that_cannot_be_connected_to_has_surely_not_run) {
 TEST_F(AskedRaw, one_whose_own_connection_breaks_has_surely_not_run_what_was_not_handed_over) {
   meet(true, true);
   RawSocket own = RawSocket::connected_to(ping_->port());
-  ASSERT_TRUE(own.send(frame_of(R"({"from":"raw","to":")" + ping_->node_id() +
-                                R"(","timestamp":1,"connection":"both"})")));
+  ASSERT_TRUE(
+      own.send(frame_of(R"({"from":"raw","to":")" + ping_->node_id() + R"(","timestamp":1,"connection":"both"})")));
   ASSERT_TRUE(cluster_.turn_until([&] { return is_readable(own.fd()); }));
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(is_under_way(ask(ping_, "raw", large_json(), {.deadline = 1h})));
   ASSERT_TRUE(cluster_.turn_until([&] { return ping_.stats().connections_shared == 1; }));

@@ -130,7 +130,11 @@ class AskWorld final : private NodeWitness {
     switch (random_.uniform(8)) {
       case 0: return;  // lets go of it
       case 1: return responder.refuse(AskError::denied);
-      case 2: return static_cast<void>(kept_.emplace_back(node.number(), request.payload, std::move(responder)));
+      case 2:
+        if (!is_calm_) {
+          return static_cast<void>(kept_.emplace_back(node.number(), request.payload, std::move(responder)));
+        }
+        [[fallthrough]];
       case 3:
         if (!is_calm_) static_cast<void>(ask(node));
         [[fallthrough]];
@@ -148,7 +152,7 @@ class AskWorld final : private NodeWitness {
     node.post([] {});  // as a program that turns the loop itself: it looks at the next deadline after each call
     const AskWay::OnLoop on_loop(node->ask_way());
     const SendVerdict verdict = node->ask_way().ask(
-        name, number, {.deadline = deadline},
+        name, number, {.deadline = deadline, .idempotent = true, .attempts = 1 + static_cast<int>(random_.uniform(4))},
         [this, &node, number](const Reply& reply) { on_end(node, number, reply); }, AskWay::Callback::of_application);
     if (!is_under_way(verdict)) asked_.erase(number);
     return verdict;

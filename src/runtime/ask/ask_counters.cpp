@@ -25,6 +25,8 @@ AskStats AskCounters::snapshot() const {
           .pending = read(pending),
           .late = read(late),
           .unasked = read(unasked),
+          .retried = read(retried),
+          .retries_refused = read(retries_refused),
           .received = read(received),
           .answered = read(answered),
           .said_no_handler = said(AskWord::no_handler),

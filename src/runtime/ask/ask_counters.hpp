@@ -22,6 +22,8 @@ struct AskCounters {
   Counter pending{0};                            // no callback yet
   Counter late{0};
   Counter unasked{0};
+  Counter retried{0};          // attempts after the first
+  Counter retries_refused{0};  // for want of budget
 
   Counter received{0};
   Counter answered{0};

@@ -16,7 +16,7 @@
 
 namespace distflow::runtime {
 
-/// Requests to one node, or those that wait for one name.
+/// Requests to one node, those that wait for one name, or all that rest between two attempts.
 struct Asks::Group {
   std::string name;
   Slots slots{};
@@ -24,7 +24,7 @@ struct Asks::Group {
 };
 
 struct Asks::Slot : base::ListNode<Slot> {
-  enum class State : std::uint8_t { free, resolving, sent, ended };
+  enum class State : std::uint8_t { free, resolving, sent, resting, ended };
   /// On the thread of whoever asks to stop.
   struct Stop {
     AskWay* way;
@@ -45,8 +45,10 @@ struct Asks::Slot : base::ListNode<Slot> {
   Question question{};
   std::uint64_t place = 0;  // among the messages that its link has taken
   bool has_place = false;   // for `text`, among what waits for a name
+  bool may_retry = false;   // `text` is kept for another attempt
+  int attempts = 0;         // to send it, so far
   std::optional<StopCallback<Stop>> stop{};
-  std::string text{};  // the request's while it waits for its name; the reply's, where that was copied
+  std::string text{};  // the request's while it waits for its name, or may be sent again; else a reply's copy
 
   // When it has ended.
   End how{};

@@ -54,6 +54,7 @@ SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskO
                       .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
                       .stop = options.stop,
                       .callback = std::move(callback),
+                      .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
                       .is_direct = whose == Callback::direct};
     verdict = submit_question(question, json, name);
   } catch (...) {

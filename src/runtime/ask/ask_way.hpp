@@ -41,6 +41,7 @@ struct Question {
   base::Instant deadline{};
   StopToken stop{};
   ReplyCallback callback{};
+  int attempts_max = 1;
   bool is_direct = false;  ///< the callback is the library's own, and called on the loop's thread, at once
 };
 
@@ -66,6 +67,7 @@ class AskWay {
  public:
   static constexpr std::size_t kInboxMax = std::size_t{1} << 17;
   static constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
+  static constexpr int kAttemptsMax = 100;
   enum class Callback : std::uint8_t { of_application, direct };
 
   /// `reactor` and `targets` must outlive close().

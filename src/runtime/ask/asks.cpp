@@ -23,7 +23,8 @@ AskError error_of(Counter SendCounters::*reason) {
 
 }  // namespace
 
-Asks::Asks(AsksParts parts, std::shared_ptr<AskWay> way) : parts_(parts), way_(std::move(way)) {
+Asks::Asks(AsksParts parts, std::shared_ptr<AskWay> way)
+    : parts_(parts), way_(std::move(way)), resting_(std::make_unique<Group>()) {
   call_back_.on_turn_end = base::Delegate<void()>::to<&Asks::call_back_later>(*this);
   way_->open(*this);
 }
@@ -69,7 +70,8 @@ void Asks::free_slot(Slot& slot) {
 Asks::Slot* Asks::find(AskId id) {
   if (id.slot >= slot_count_) return nullptr;
   Slot& slot = blocks_[id.slot / kSlotsPerBlock][id.slot % kSlotsPerBlock];
-  const bool is_open = slot.state == Slot::State::resolving || slot.state == Slot::State::sent;
+  using State = Slot::State;
+  const bool is_open = slot.state == State::resolving || slot.state == State::sent || slot.state == State::resting;
   return is_open && slot.generation == id.generation ? &slot : nullptr;
 }
 
@@ -121,6 +123,9 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
     close_slot(slot, {.error = AskError::deadline});
     return SendVerdict::queued;
   }
+  slot.attempts = 0;
+  slot.may_retry = false;
+  retries_.note_asked(now_of(slot));
   Link* const link = parts_.router.link_to(slot.question.target);
   const std::uint64_t generation = slot.generation;
   const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
@@ -140,6 +145,8 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   }
   Group& group = group_of(asked_, link.node_id());
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
+  ++slot.attempts;
+  if (slot.question.attempts_max > 1) prepare_retries(slot, json);
   const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));
   const SendVerdict verdict = parts_.router.send(slot.question.target, OutgoingMessage(json).with(text.extension()));
   if (!is_under_way(verdict)) return verdict;
@@ -171,7 +178,10 @@ void Asks::leave_group(Slot& slot) {
   if (group.count == 0 && slot.state == Slot::State::resolving) resolving_.erase(group.name);
 }
 
-void Asks::on_deadline(Slot& slot) { end(slot, {.error = AskError::deadline}); }
+void Asks::on_deadline(Slot& slot) {
+  if (slot.state == Slot::State::resting) return send_again(slot);
+  end(slot, {.error = AskError::deadline});
+}
 
 void Asks::cancel(std::uint64_t id) {
   Slot* const slot = find(AskId::of(id));
@@ -213,8 +223,9 @@ void Asks::on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*re
   const auto found = asked_.find(link.node_id());
   if (found == asked_.end()) return;
   const std::uint64_t kept = read(link.traffic().out.accepted) - count;
+  const End how{.error = error_of(reason), .may_have_run = false};
   found->second->slots.for_each([&](Slot& slot) {
-    if (slot.place > kept) close_slot(slot, {.error = error_of(reason), .may_have_run = false});
+    if (slot.place > kept && !rests_after(slot, how)) close_slot(slot, how);
   });
 }
 
@@ -228,6 +239,7 @@ void Asks::begin_shutdown() {
     const std::string_view name = asked_.begin()->first;
     end_group(asked_, name, {.error = AskError::shut_down});
   }
+  while (!resting_->slots.empty()) end(resting_->slots.front(), {.error = AskError::shut_down});
 }
 
 void Asks::finish() {

@@ -34,11 +34,13 @@
 #include "base/chunk_pool.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "base/string_map.hpp"
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "runtime/ask/ask_id.hpp"
 #include "runtime/ask/ask_way.hpp"
+#include "runtime/ask/retry_budget.hpp"
 #include "runtime/peers/directory.hpp"
 #include "runtime/receive/ask_hooks.hpp"
 #include "runtime/receive/delivery.hpp"
@@ -52,6 +54,7 @@ struct AsksParts {
   Directory& directory;
   Router& router;
   Delivery& delivery;
+  base::Random& random;
   std::uint32_t asks_per_peer_max;
   std::size_t reply_bytes_max;  ///< of replies that wait for the second thread; a single larger one is taken
 };
@@ -123,6 +126,12 @@ class Asks {
     bool may_have_run = false;
     SendVerdict verdict = SendVerdict::queued;
   };
+  // Attempts: asks_retrying.cpp.
+  [[nodiscard]] base::Duration pause_before_retry(const Slot& slot);
+  void prepare_retries(Slot& slot, std::string_view json);
+  [[nodiscard]] bool rests_after(Slot& slot, const End& how);
+  void send_again(Slot& slot);
+
   void end(Slot& slot, const End& how);
   void end_group(Groups& groups, std::string_view name, const End& how);
   void close_slot(Slot& slot, const End& how);
@@ -140,8 +149,10 @@ class Asks {
   std::uint32_t slot_count_ = 0;  // made so far
   AskGenerations generations_;
   Slots free_;
-  Groups resolving_;  // by the name that was asked
-  Groups asked_;      // by nodeId
+  Groups resolving_;                // by the name that was asked
+  Groups asked_;                    // by nodeId
+  std::unique_ptr<Group> resting_;  // until their next attempt
+  RetryBudget retries_;
   io::DeferredTask call_back_;
   base::RateLimit stranger_limit_{kStrangersMax, base::seconds(1)};
 

@@ -29,7 +29,8 @@ constexpr std::array<Meaning, protocol::kAskWords.size()> kMeanings{{{AskError::
 
 /// Ends it, and puts its callback off.
 void Asks::close_slot(Slot& slot, const End& how) {
-  slot.stage = slot.state == Slot::State::sent ? AskStage::sent : AskStage::resolving;
+  const bool was_sent = slot.state == Slot::State::sent || slot.state == Slot::State::resting;
+  slot.stage = was_sent ? AskStage::sent : AskStage::resolving;
   leave_group(slot);
   leave_place(slot);
   parts_.reactor.timers().cancel(slot.timer);
@@ -107,7 +108,9 @@ void Asks::on_reply(const IncomingReply& reply) {
   }
   if (reply.members.kind == Kind::error) {
     const Meaning meaning = kMeanings[static_cast<std::size_t>(reply.members.word)];
-    return close_slot(*slot, {.error = meaning.error, .may_have_run = meaning.may_have_run});
+    const End how{.error = meaning.error, .may_have_run = meaning.may_have_run};
+    if (!rests_after(*slot, how)) close_slot(*slot, how);
+    return;
   }
   slot->payload = reply.mail.payload_text();
   if (parts_.delivery.has_thread() && !slot->question.is_direct && !keep_payload(*slot, reply)) {
@@ -122,6 +125,7 @@ void Asks::on_reply(const IncomingReply& reply) {
 /// Until the second thread has called back; false when there is no room. While chunks are scarce a small reply does not
 /// hold a large one.
 bool Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
+  leave_place(slot);  // the text of the request is not needed any more
   const std::size_t size = slot.payload.size();
   const std::size_t kept = kept_bytes_.load(std::memory_order_relaxed);
   if (kept > 0 && kept + size > parts_.reply_bytes_max) return false;

@@ -14,7 +14,7 @@ SendVerdict Asks::wait_for_name(Slot& slot, std::string_view json) {
     return SendVerdict::queued;
   }
   if (json.data() != slot.text.data()) slot.text.assign(json);
-  if (!take_place(slot)) return SendVerdict::queue_full;
+  if (!slot.has_place && !take_place(slot)) return SendVerdict::queue_full;
   Group& group = group_of(resolving_, slot.question.target->name);  // the last to need memory: none stays empty
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
   slot.state = Slot::State::resolving;
@@ -42,7 +42,7 @@ void Asks::begin_again(Group& group) {
     Link* const link = parts_.router.link_to(slot.question.target);
     if (link == nullptr) return;
     leave_group(slot);
-    leave_place(slot);
+    if (slot.question.attempts_max == 1) leave_place(slot);
     slot.state = Slot::State::free;
     SendVerdict verdict = SendVerdict::out_of_memory;
     static_cast<void>(parts_.reactor.has_memory_for([&] { verdict = send(slot, *link, slot.text); }));

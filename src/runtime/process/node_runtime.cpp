@@ -1,6 +1,7 @@
 #include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -249,7 +250,7 @@ Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string
   std::unique_lock lock(wait.mutex);
   const base::Instant until = base::saturating_add(
       io::system_now(),
-      std::min<std::chrono::milliseconds>(options.deadline, runtime::AskWay::kDeadlineMax) + kLoopSlack);
+      std::clamp(options.deadline, std::chrono::milliseconds::zero(), runtime::AskWay::kDeadlineMax) + kLoopSlack);
   if (wait.condition.wait_until(lock, until, [&] { return wait.outcome.has_value(); })) return *std::move(wait.outcome);
   return KeptReply{.target = std::string(target), .error = AskError::deadline};
 } catch (const std::bad_alloc&) {

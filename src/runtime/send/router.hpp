@@ -65,7 +65,8 @@ class Router {
   /// router is closed.
   [[nodiscard]] bool look_up(const TargetPtr& target);
 
-  /// A place among what is parked for the name, for one of so many bytes that waits elsewhere; false when there is none.
+  /// A place among what is parked for the name, for one of so many bytes that waits elsewhere; false when there is
+  /// none.
   [[nodiscard]] bool take_place(const TargetPtr& target, std::size_t bytes) {
     return parts_.targets.parking().take(*target, bytes);
   }
