@@ -40,13 +40,16 @@ World::World(WorldOptions options)
       random_(options_.seed),
       network_(network_options(random_.next())),
       lies_(~options_.seed),
-      lore_{.network = network_, .pmd_port = kPmdPort} {
+      lore_{.network = network_, .pmd_port = kPmdPort},
+      asks_random_(options_.seed * 3 + 1) {
   if (options_.trace) network_.set_trace(base::Delegate<void(std::string_view)>::to<&World::on_trace>(*this));
   choose_faults();
   choose_lies();
+  choose_asks();
 }
 
 World::~World() {
+  open_requests_.clear();
   while (!nodes_.empty()) {
     std::unique_ptr<NodeMember> last = std::move(nodes_.back());
     nodes_.pop_back();
@@ -87,6 +90,7 @@ WorldOutcome World::run() {
   // A simulation that does less than it says shows nothing.
   if (!missing_fault().empty()) fail("the fault " + std::string(missing_fault()) + " never struck");
   if (outcome_.failure.empty()) shut_all_down();
+  if (const std::string wrong = ask_ledger_.unended(); !wrong.empty()) fail(wrong);
 
   outcome_.simulated = network_.now() - began;
   outcome_.events = network_.event_count();
@@ -236,6 +240,7 @@ bool World::populate(std::size_t place) {
   NodeMember& node = *nodes_.back();
   lore_.nodes.push_back({.node_id = node->node_id(), .alias = "n" + std::to_string(place), .port = node->port()});
   origins_.push_back({.process = node.process().id(), .node_id = node->node_id()});
+  answer_requests_of(node);
   network_.trace("%s starts at place %zu: %s", node.label().c_str(), place, node->node_id().c_str());
   return true;
 }

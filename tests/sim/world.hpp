@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "tests/sim/ask_ledger.hpp"
 #include "tests/sim/lying_client.hpp"
 #include "tests/sim/lying_node.hpp"
 #include "tests/sim/lying_pmd.hpp"
@@ -131,6 +132,22 @@ class World final : private NodeWitness {
   [[nodiscard]] std::uint64_t forged(const std::string& from, const std::string& to) const;
   base::Duration some_time_of_lies(base::Duration from, base::Duration to);
 
+  // Requests (world_asks.cpp).
+  struct Extra {
+    std::uint64_t sent_max;
+    std::uint64_t handled_min;
+    std::uint64_t handled_max;
+  };
+  void choose_asks();
+  void answer_requests_of(NodeMember& node);
+  void on_request(std::uint32_t node, const Request& request, Responder responder);
+  void ask_some(NodeMember& node);
+  void ask_one(NodeMember& node);
+  void answer_open_requests();
+  [[nodiscard]] static Extra extra_messages(const AskStats& asks);
+  void check_asks(NodeMember& node);
+  void check_no_ask_is_open();
+
   // What must hold (world_checks.cpp).
   void check_quiet();
   void check_places();
@@ -173,6 +190,16 @@ class World final : private NodeWitness {
   std::vector<std::unique_ptr<LyingNode>> lying_nodes_;
   std::vector<std::unique_ptr<LyingClient>> lying_clients_;
   std::unique_ptr<LyingPmd> lying_pmd_;
+  // So have requests.
+  struct OpenRequest {
+    std::uint32_t node;
+    std::string payload;
+    Responder responder;
+  };
+  base::Random asks_random_;
+  bool has_asks_ = false;
+  AskLedger ask_ledger_;
+  std::vector<OpenRequest> open_requests_;
   bool has_had_pmd_ = false;
   bool is_gentle_ = false;  // nothing that a node may be thought dead for, and nothing that loses a message
   bool is_calm_ = true;

@@ -102,6 +102,7 @@ void World::do_work() {
   NodeMember* node = some_node();
   if (node == nullptr) return;
   check_law(*node);
+  ask_some(*node);
   const std::uint64_t dice = random_.uniform(100);
   if (dice < 85) return send_some(*node);
   if (dice < 97) {
@@ -262,6 +263,7 @@ void World::calm_down() {
   network_.trace("calm");
   is_calm_ = true;
   end_lies();
+  answer_open_requests();
   network_.rates() = {};
   network_.mend_all();
   for_each_member([](SimMember& member) {
