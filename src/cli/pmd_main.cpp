@@ -108,6 +108,7 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   server.registry.ttl_default = duration_of(ttl_seconds);
   if (*idle_exit) server.idle_exit = duration_of(idle_exit_seconds);
   server.process_id = ::getpid();
+  server.release = kVersion;
   arguments.log_level = *base::log_level_of(log_level);
   return std::nullopt;
 }

@@ -24,6 +24,8 @@ inline constexpr std::size_t kCapSizeMax = 64;
 inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
 /// The capability of a PMD that says as which user each node was registered.
 inline constexpr std::string_view kPrincipalsCap = "principals";
+/// The capability of a node to tell its counters when its PMD asks; of a PMD, to forward the question and the answer.
+inline constexpr std::string_view kStatsCap = "stats";
 inline constexpr std::size_t kSecretSizeMax = 128;
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;

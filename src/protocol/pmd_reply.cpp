@@ -45,10 +45,11 @@ std::optional<std::vector<NodeInfo>> read_nodes(std::string_view json) {
 }
 
 bool read_response(std::string_view request_id, std::string_view payload, Response& response) {
-  constexpr std::array<std::string_view, 7> keys = {"success", "error", "node", "nodes", "rev", "version", "holder"};
+  constexpr std::array<std::string_view, 8> keys = {"success", "error",   "node",   "nodes",
+                                                    "rev",     "version", "holder", "stats"};
   const auto found = find_members(payload, keys);
   if (!found) return false;
-  const auto& [success, error, node, nodes, rev, version, holder] = *found;
+  const auto& [success, error, node, nodes, rev, version, holder, stats] = *found;
   response.request_id = decode_string(request_id).value_or("");
   response.success = success == "true";
   response.error = decode_string(error);
@@ -56,6 +57,7 @@ bool read_response(std::string_view request_id, std::string_view payload, Respon
   response.nodes = read_nodes(nodes);
   response.rev = read_rev(rev);
   response.holder = read_node(holder);
+  if (stats.starts_with('{')) response.stats = stats;
   if (!version.empty()) response.hello = read_hello(payload);
   return true;
 }
@@ -65,7 +67,19 @@ EventKind kind_of(std::string_view json) {
   if (name == "peer:join") return EventKind::join;
   if (name == "peer:leave") return EventKind::leave;
   if (name == "registration:lost") return EventKind::registration_lost;
+  if (name == "stats:ask") return EventKind::stats_ask;
   return name == "pmd:shutdown" ? EventKind::pmd_shutdown : EventKind::unknown;
+}
+
+/// No question that can be answered: no id.
+StatsPart read_stats_part(std::string_view payload) {
+  const auto found = find_members(payload, std::array<std::string_view, 4>{"nodeId", "id", "after", "max"});
+  if (!found) return {};
+  const auto& [node_id, id, after, size_max] = *found;
+  return {.node_id = decode_string(node_id).value_or(""),
+          .id = read_rev(id).value_or(0),
+          .after = read_rev(after).value_or(0),
+          .size_max = read_rev(size_max).value_or(0)};
 }
 
 bool read_event(std::string_view payload, Event& event) {
@@ -76,6 +90,10 @@ bool read_event(std::string_view payload, Event& event) {
   event.kind = kind_of(name);
   event.rev = read_rev(rev);
   if (event.kind == EventKind::pmd_shutdown) return true;
+  if (event.kind == EventKind::stats_ask) {
+    event.part = read_stats_part(payload);
+    return true;
+  }
   if (event.kind == EventKind::registration_lost) {
     event.node_id = decode_string(node_id).value_or("");
     event.reason = decode_string(reason) == "replaced" ? LossReason::replaced : LossReason::expired;
@@ -144,6 +162,16 @@ std::string hello_response(std::string_view raw_request_id, const Hello& hello) 
   append_json_integer(json, hello.pid);
   json += R"(,"startTime":)";
   append_json_integer(json, hello.start_time_ms);
+  if (!hello.release.empty()) {
+    json += R"(,"release":)";
+    append_json_string(json, hello.release);
+  }
+  return json += "}}";
+}
+
+std::string stats_response(std::string_view raw_request_id, std::string_view node_json, std::string_view stats) {
+  std::string json = response_head(raw_request_id, node_json.size() + stats.size());
+  json.append(R"({"node":)").append(node_json).append(R"(,"stats":)").append(stats);
   return json += "}}";
 }
 
@@ -184,6 +212,15 @@ std::string registration_lost_event(std::string_view node_id, LossReason reason,
     json += R"(,"holder":)";
     append_node(json, *holder);
   }
+  return json += "}}";
+}
+
+std::string stats_ask_event(const StatsPart& part) {
+  std::string json = R"({"type":"event","payload":{"event":"stats:ask","nodeId":)";
+  append_json_string(json, part.node_id);
+  json += R"(,"id":)" + std::to_string(part.id);
+  json += R"(,"after":)" + std::to_string(part.after);
+  json += R"(,"max":)" + std::to_string(part.size_max);
   return json += "}}";
 }
 

@@ -10,12 +10,13 @@
 //      const Result<Reply> reply = parse_reply(frame);
 #pragma once
 
-#include <distflow/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <distflow/result.hpp>
 
 #include "protocol/pmd_node.hpp"
 #include "protocol/pmd_request.hpp"
@@ -28,6 +29,12 @@ inline constexpr std::string_view kAliasNotFound = "Alias not found";  ///< the 
 inline constexpr std::string_view kUnknownMessageType = "Unknown message type";
 
 inline constexpr std::string_view kInvalidJson = "Invalid JSON";
+
+// Why a node's counters are not told: for people to read.
+inline constexpr std::string_view kStatsDenied = "Stats are for the node's user and for root";
+inline constexpr std::string_view kStatsUntold = "The node does not tell its stats";
+inline constexpr std::string_view kStatsBusy = "Too many questions for stats";
+inline constexpr std::string_view kStatsUnanswered = "The node did not answer in time";
 
 /// Alias 'x' already in use
 [[nodiscard]] std::string alias_in_use(std::string_view alias);
@@ -47,6 +54,10 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
                                                const NodeInfo& holder);
 [[nodiscard]] std::string node_response(std::string_view raw_request_id, std::string_view node_json);
 [[nodiscard]] std::string hello_response(std::string_view raw_request_id, const Hello& hello);
+
+/// `stats` is the object that the node has told.
+[[nodiscard]] std::string stats_response(std::string_view raw_request_id, std::string_view node_json,
+                                         std::string_view stats);
 
 /// A response that holds many nodes, as it goes on the wire around them: head, nodes separated by commas, tail. `rev`
 /// is the registry's revision that the nodes are the state of.
@@ -81,6 +92,7 @@ enum class EventKind {
   join,
   leave,
   registration_lost,  ///< A registration that came over this connection is no more, although nobody took it off.
+  stats_ask,          ///< The node is to tell its counters.
   pmd_shutdown,       ///< The PMD was told to end, and is not to be started again.
   unknown,            ///< An event of a later version, or without a usable node: to be passed over.
 };
@@ -97,6 +109,9 @@ enum class LossReason {
 /// Only for connections whose registration had a secret. `holder` is who has the nodeId now; null: nobody.
 [[nodiscard]] std::string registration_lost_event(std::string_view node_id, LossReason reason, const NodeInfo* holder);
 
+/// Only for connections that have registered a node with kStatsCap.
+[[nodiscard]] std::string stats_ask_event(const StatsPart& part);
+
 /// Only for connections whose caps ask for it: a TypeScript client does not know it.
 [[nodiscard]] std::string pmd_shutdown_event();
 
@@ -106,11 +121,12 @@ struct Response {
   std::string request_id;                      ///< The text given with the request; empty if it is no string.
   bool success = false;                        ///< `"success":true`.
   std::optional<std::string> error;            ///< Why not.
-  std::optional<NodeInfo> node;                ///< To resolve.
+  std::optional<NodeInfo> node;                ///< To resolve, and to stats.
   std::optional<std::vector<NodeInfo>> nodes;  ///< To list, and to watch by our PMD; unusable ones are left out.
   std::optional<std::uint64_t> rev;            ///< To watch, by our PMD.
   std::optional<NodeInfo> holder;              ///< To a refused register, by our PMD: who has the name.
   std::optional<Hello> hello;                  ///< To hello, by our PMD.
+  std::optional<std::string> stats;            ///< To stats, by our PMD: a JSON object.
 };
 
 struct Event {
@@ -120,6 +136,7 @@ struct Event {
   LossReason reason = LossReason::expired;  ///< Of registration_lost.
   std::optional<NodeInfo> holder;           ///< Of registration_lost: who has the nodeId now.
   std::optional<std::uint64_t> rev;         ///< Of our PMD.
+  StatsPart part;                           ///< Of stats_ask.
 };
 
 using Reply = std::variant<Response, Event>;

@@ -15,10 +15,16 @@ struct TypeName {
 };
 
 constexpr TypeName kTypeNames[] = {
-    {RequestType::register_node, "register"}, {RequestType::unregister, "unregister"},
-    {RequestType::resolve, "resolve"},        {RequestType::list, "list"},
-    {RequestType::heartbeat, "heartbeat"},    {RequestType::watch, "watch"},
-    {RequestType::shutdown, "shutdown"},      {RequestType::hello, "hello"},
+    {RequestType::register_node, "register"},
+    {RequestType::unregister, "unregister"},
+    {RequestType::resolve, "resolve"},
+    {RequestType::list, "list"},
+    {RequestType::heartbeat, "heartbeat"},
+    {RequestType::watch, "watch"},
+    {RequestType::shutdown, "shutdown"},
+    {RequestType::hello, "hello"},
+    {RequestType::stats, "stats"},
+    {RequestType::stats_answer, "stats:answer"},
 };
 
 RequestType type_named(std::string_view name) {
@@ -56,6 +62,24 @@ Force read_force(std::string_view payload) {
   return found && (*found)[0] == "true" ? Force::yes : Force::no;
 }
 
+std::uint64_t read_count(std::string_view json) {
+  const auto count = decode_integer(json);
+  return count && *count > 0 ? static_cast<std::uint64_t>(*count) : 0;
+}
+
+void read_stats_into(Request& request, std::string_view payload) {
+  request.name = name_in(payload, "node");
+  if (const auto found = find_members(payload, std::array<std::string_view, 1>{"after"}))
+    request.part.after = read_count((*found)[0]);
+}
+
+void read_stats_answer_into(Request& request, std::string_view payload) {
+  const auto found = find_members(payload, std::array<std::string_view, 2>{"id", "stats"});
+  if (!found) return;
+  request.part.id = read_count((*found)[0]);
+  if ((*found)[1].starts_with('{')) request.raw_stats = (*found)[1];
+}
+
 void read_payload_into(Request& request, std::string_view payload) {
   switch (request.type) {
     case RequestType::register_node: read_registration_into(request, payload); break;
@@ -64,6 +88,8 @@ void read_payload_into(Request& request, std::string_view payload) {
     case RequestType::resolve: request.name = name_in(payload, "alias"); break;
     case RequestType::hello: request.hello = read_hello(payload); break;
     case RequestType::shutdown: request.force = read_force(payload); break;
+    case RequestType::stats: read_stats_into(request, payload); break;
+    case RequestType::stats_answer: read_stats_answer_into(request, payload); break;
     case RequestType::list:
     case RequestType::watch:
     case RequestType::unknown: break;
@@ -132,6 +158,20 @@ std::string shutdown_request(std::string_view request_id, Force force) {
   return request_json("shutdown", force == Force::yes ? R"({"force":true})" : "{}", request_id);
 }
 
+std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id, std::uint64_t after) {
+  std::string payload = R"({"node":)";
+  append_json_string(payload, alias_or_node_id);
+  if (after > 0) payload += R"(,"after":)" + std::to_string(after);
+  payload += '}';
+  return request_json("stats", payload, request_id);
+}
+
+std::string stats_answer(std::uint64_t id, std::string_view stats) {
+  std::string json = R"({"type":"stats:answer","payload":{"id":)" + std::to_string(id);
+  if (!stats.empty()) json.append(R"(,"stats":)").append(stats);
+  return json += "}}";
+}
+
 std::string hello_request(std::string_view request_id, const Hello& hello) {
   std::string payload = R"({"version":)";
   append_json_integer(payload, hello.version);
@@ -142,13 +182,15 @@ std::string hello_request(std::string_view request_id, const Hello& hello) {
 }
 
 Hello read_hello(std::string_view json) {
-  const auto found = find_members(json, std::array<std::string_view, 4>{"version", "caps", "pid", "startTime"});
+  const auto found =
+      find_members(json, std::array<std::string_view, 5>{"version", "caps", "pid", "startTime", "release"});
   if (!found) return {};
-  const auto& [version, caps, pid, start_time] = *found;
+  const auto& [version, caps, pid, start_time, release] = *found;
   return {.version = decode_integer(version).value_or(1),
           .caps = read_caps(caps).value_or(Caps{}),
           .pid = decode_integer(pid).value_or(0),
-          .start_time_ms = decode_integer(start_time).value_or(0)};
+          .start_time_ms = decode_integer(start_time).value_or(0),
+          .release = decode_string(release).value_or("")};
 }
 
 }  // namespace distflow::protocol

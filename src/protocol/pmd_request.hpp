@@ -7,9 +7,11 @@
 //      switch (request->type) { ... }
 #pragma once
 
-#include <distflow/result.hpp>
+#include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <distflow/result.hpp>
 
 #include "protocol/pmd_node.hpp"
 
@@ -24,11 +26,23 @@ enum class RequestType {
   watch,
   shutdown,
   hello,
-  unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
+  stats,         ///< A client asks for the counters of a node.
+  stats_answer,  ///< A node tells them, because its PMD asked.
+  unknown,       ///< Anything else, also no type at all: answered with kUnknownMessageType.
 };
 
 /// Whether a shutdown is meant although nodes are registered.
 enum class Force : bool { no, yes };
+
+/// Of a node's counters: by what the answer is told apart, and which part is meant.
+struct StatsPart {
+  std::string node_id;         ///< whose
+  std::uint64_t id = 0;        ///< that the PMD has given the question
+  std::uint64_t after = 0;     ///< peers before this one are left out: the "next" of the part before; 0: the first
+  std::uint64_t size_max = 0;  ///< bytes of the answer's frame
+
+  friend bool operator==(const StatsPart&, const StatsPart&) = default;
+};
 
 /// What each side of a connection says of itself. In a request only version and caps mean something.
 struct Hello {
@@ -36,6 +50,7 @@ struct Hello {
   Caps caps = {};
   std::int64_t pid = 0;
   std::int64_t start_time_ms = 0;  ///< Since the Unix epoch.
+  std::string release = {};        ///< Of the program, as "0.1.0"; empty: not said.
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
@@ -46,8 +61,8 @@ struct Request {
   /// The JSON of `requestId`, to be given back as it is: a slice of the frame, which must outlive it. Empty: none.
   std::string_view raw_request_id;
 
-  /// unregister, heartbeat: the nodeId. resolve: the alias or nodeId. Empty when there is none that could exist, which
-  /// no node has: the answer is kNodeNotFound.
+  /// unregister, heartbeat: the nodeId. resolve, stats: the alias or nodeId. Empty when there is none that could exist,
+  /// which no node has: the answer is kNodeNotFound.
   std::string name;
 
   Registration registration;  ///< register: meaningless unless `refusal` is empty.
@@ -56,6 +71,9 @@ struct Request {
   Hello hello;  ///< hello.
 
   Force force = Force::no;  ///< shutdown: yes for `"force":true`, a key of ours.
+
+  StatsPart part;              ///< stats: `after`. stats_answer: `id`.
+  std::string_view raw_stats;  ///< stats_answer: an object, as a slice of the frame; empty: none could be made.
 };
 
 /// Errc::malformed when the frame is no JSON object, or has one of the protocol's keys twice.
@@ -69,6 +87,11 @@ struct Request {
 [[nodiscard]] std::string heartbeat_request(std::string_view request_id, std::string_view node_id);
 [[nodiscard]] std::string watch_request(std::string_view request_id);
 [[nodiscard]] std::string shutdown_request(std::string_view request_id, Force force = Force::no);
+/// For the counters of a node; `after` as in StatsPart.
+[[nodiscard]] std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id,
+                                        std::uint64_t after);
+/// Has no answer, and so no request id. `stats` is a JSON object; empty: none could be made.
+[[nodiscard]] std::string stats_answer(std::uint64_t id, std::string_view stats);
 [[nodiscard]] std::string hello_request(std::string_view request_id, const Hello& hello);
 
 /// The members of Hello that are there; the defaults for others. `json` must have passed is_json().

@@ -36,6 +36,8 @@ std::string written_again(const Request& request) {
     case RequestType::watch: return watch_request(id);
     case RequestType::shutdown: return shutdown_request(id);
     case RequestType::hello: return hello_request(id, request.hello);
+    case RequestType::stats:
+    case RequestType::stats_answer:
     case RequestType::unknown: return "unknown";
   }
   return "unknown";

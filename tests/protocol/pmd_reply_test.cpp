@@ -149,6 +149,30 @@ TEST(PmdReply, events_that_are_not_understood_are_unknown) {
   }
 }
 
+TEST(PmdReply, a_question_for_stats_says_whose_and_which_part) {
+  const StatsPart part{.node_id = "a\"b", .id = 7, .after = 57, .size_max = 32768};
+  const std::string frame = stats_ask_event(part);
+  EXPECT_EQ(frame, R"({"type":"event","payload":{"event":"stats:ask","nodeId":"a\"b","id":7,"after":57,"max":32768}})");
+  EXPECT_EQ(event_of(frame).kind, EventKind::stats_ask);
+  EXPECT_EQ(event_of(frame).part, part);
+  EXPECT_EQ(event_of(R"({"type":"event","payload":{"event":"stats:ask","id":-1,"max":"x"}})").part, StatsPart{});
+}
+
+TEST(PmdReply, stats_come_with_their_node_and_as_the_node_has_told_them) {
+  const std::string frame = stats_response(R"("s")", R"({"nodeId":"a","host":"h","port":1})", R"({"at": 1})");
+  EXPECT_EQ(
+      frame,
+      R"({"type":"response","requestId":"s","payload":{"node":{"nodeId":"a","host":"h","port":1},"stats":{"at": 1}}})");
+  EXPECT_EQ(response_of(frame).stats, R"({"at": 1})");
+  EXPECT_EQ(response_of(frame).node->node_id, "a");
+  EXPECT_FALSE(response_of(R"({"type":"response","payload":{"stats":[1]}})").stats);
+}
+
+TEST(PmdReply, hello_tells_the_release_where_there_is_one) {
+  const Hello hello = {.version = 1, .caps = {}, .pid = 7, .start_time_ms = 1, .release = "0.1.0"};
+  EXPECT_EQ(response_of(hello_response(R"("h")", hello)).hello, hello);
+}
+
 TEST(PmdReply, hello_tells_version_caps_process_and_start) {
   const Hello hello = {.version = 1, .caps = {"a"}, .pid = 77, .start_time_ms = 1795374131949};
   const std::string frame = hello_response(R"("h")", hello);

@@ -40,6 +40,8 @@ TEST(PmdRequest, each_type_is_told_and_any_other_is_unknown) {
       {R"("watch")", RequestType::watch},
       {R"("shutdown")", RequestType::shutdown},
       {R"("hello")", RequestType::hello},
+      {R"("stats")", RequestType::stats},
+      {R"("stats:answer")", RequestType::stats_answer},
       {R"("\u006cist")", RequestType::list},
       {R"("LIST")", RequestType::unknown},
       {R"("")", RequestType::unknown},
@@ -202,6 +204,29 @@ TEST(PmdRequest, hello_tells_version_and_caps) {
   const Request request = parsed(frame);
   EXPECT_EQ(request.hello, (Hello{.version = 1, .caps = {"control"}}));
   EXPECT_EQ(parsed(R"({"type":"hello"})").hello, Hello{});
+}
+
+TEST(PmdRequest, stats_names_a_node_and_the_part_that_is_wanted) {
+  EXPECT_EQ(stats_request("req_1", "pong", 0), R"({"type":"stats","payload":{"node":"pong"},"requestId":"req_1"})");
+  const Request request = parsed(stats_request("req_1", "po\"ng", 57));
+  EXPECT_EQ(request.name, "po\"ng");
+  EXPECT_EQ(request.part.after, 57u);
+  for (const char* after : {"-1", "1.5", "null", R"("7")", "1e400"}) {
+    EXPECT_EQ(parsed(std::string(R"({"type":"stats","payload":{"node":"a","after":)") + after + "}}").part.after, 0u);
+  }
+}
+
+TEST(PmdRequest, an_answer_to_stats_has_its_object_as_it_came) {
+  EXPECT_EQ(stats_answer(7, R"({"a": [1]})"), R"({"type":"stats:answer","payload":{"id":7,"stats":{"a": [1]}}})");
+  const std::string frame = stats_answer(7, R"({"a": [1]})");
+  EXPECT_EQ(parsed(frame).part.id, 7u);
+  EXPECT_EQ(parsed(frame).raw_stats, R"({"a": [1]})");
+  EXPECT_EQ(stats_answer(7, ""), R"({"type":"stats:answer","payload":{"id":7}})");
+  for (const char* payload : {"7", "{}", R"({"id":-7,"stats":[]})", R"({"id":"7","stats":null})"}) {
+    const std::string odd = std::string(R"({"type":"stats:answer","payload":)") + payload + "}";
+    EXPECT_EQ(parsed(odd).part.id, 0u) << odd;
+    EXPECT_EQ(parsed(odd).raw_stats, "") << odd;
+  }
 }
 
 TEST(PmdRequest, what_a_client_writes_is_json_whatever_the_text) {

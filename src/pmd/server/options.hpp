@@ -21,6 +21,7 @@ struct ServerOptions {
   /// `host` and `port` are not heeded.
   std::optional<int> listener{};
   std::int64_t process_id = 0;  ///< told in the answer to hello
+  std::string release{};        ///< the same: of the program; empty: not told
   RegistryOptions registry;
 
   std::uint32_t frame_size_max = 64 * 1024;  ///< bytes of a request
@@ -75,16 +76,20 @@ struct ServerCounters {
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;
-  std::uint64_t stalls = 0;          ///< times that expiry was put off because the process had not run
-  std::uint64_t claims_parked = 0;   ///< claims that had to wait
-  std::uint64_t claims_granted = 0;  ///< of those, whose holder went in time
-  std::uint64_t claims_refused = 0;  ///< with or without a wait
-  std::uint64_t events = 0;          ///< events encoded, once for all watchers
-  std::uint64_t events_queued = 0;   ///< for one watcher each
-  std::uint64_t slow_watchers = 0;   ///< connections closed for leaving too many events unread
-  std::uint64_t slow_readers = 0;    ///< connections closed for leaving too many replies unread
-  std::uint64_t reads_paused = 0;    ///< times that a connection was not read from until it took its replies
-  std::uint64_t out_of_memory = 0;   ///< connections closed because there was no memory for a reply
+  std::uint64_t stalls = 0;            ///< times that expiry was put off because the process had not run
+  std::uint64_t claims_parked = 0;     ///< claims that had to wait
+  std::uint64_t claims_granted = 0;    ///< of those, whose holder went in time
+  std::uint64_t claims_refused = 0;    ///< with or without a wait
+  std::uint64_t events = 0;            ///< events encoded, once for all watchers
+  std::uint64_t events_queued = 0;     ///< for one watcher each
+  std::uint64_t slow_watchers = 0;     ///< connections closed for leaving too many events unread
+  std::uint64_t slow_readers = 0;      ///< connections closed for leaving too many replies unread
+  std::uint64_t reads_paused = 0;      ///< times that a connection was not read from until it took its replies
+  std::uint64_t stats_asked = 0;       ///< questions for stats that were brought to a node
+  std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that tells none, too many
+  std::uint64_t stats_unanswered = 0;  ///< of those asked, to which no answer came in time
+  std::uint64_t stats_unasked = 0;     ///< answers that were not awaited on the connection that they came on
+  std::uint64_t out_of_memory = 0;     ///< connections closed because there was no memory for a reply
 };
 
 }  // namespace distflow::pmd

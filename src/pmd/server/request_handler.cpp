@@ -19,7 +19,7 @@ constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_coun
 
 RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options,
                                ServerCounters& counters, Streams& streams, RegistryStore* store,
-                               Delegate<void()> on_shutdown)
+                               Delegate<void()> on_shutdown, Delegate<Session*(OwnerId)> find_session)
     : log_(log),
       options_(options),
       counters_(counters),
@@ -31,7 +31,15 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
       announcer_(reactor, chunks_, options, counters),
       streams_(streams),
       registrar_({reactor, options, counters, replies_, announcer_, store}),
-      registry_(registrar_.registry()) {}
+      registry_(registrar_.registry()),
+      stats_out_(chunks_),
+      stats_({.reactor = reactor,
+              .options = options,
+              .counters = counters,
+              .replies = replies_,
+              .out = stats_out_,
+              .registry = registry_,
+              .find_session = find_session}) {}
 
 void RequestHandler::on_request(Session& session, std::string_view frame) {
   Result<protocol::Request> request = protocol::parse_request(frame);
@@ -48,6 +56,8 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
     case RequestType::heartbeat: return registrar_.heartbeat(session, request->name, request->raw_request_id);
     case RequestType::watch: return on_watch(session, *request);
     case RequestType::shutdown: return on_shutdown(session, *request);
+    case RequestType::stats: return stats_.ask(session, *request);
+    case RequestType::stats_answer: return stats_.on_answer(session, *request);
     case RequestType::hello: return replies_.reply(session, introduced(*request));
     case RequestType::unknown:
       return replies_.reply(session, protocol::error_response(request->raw_request_id, protocol::kUnknownMessageType));
@@ -56,7 +66,10 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
 
 void RequestHandler::on_run_end(Session& session) { answer_look_ups(session); }
 
-void RequestHandler::on_session_closed(Session& session) { registrar_.on_session_closed(session); }
+void RequestHandler::on_session_closed(Session& session) {
+  stats_.on_session_closed(session);
+  registrar_.on_session_closed(session);
+}
 
 void RequestHandler::stop() {
   announcer_.stop();
@@ -133,9 +146,11 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
 std::string RequestHandler::introduced(const protocol::Request& request) const {
   return protocol::hello_response(request.raw_request_id,
                                   {.version = kVersion,
-                                   .caps = {std::string(protocol::kShutdownCap), std::string(protocol::kPrincipalsCap)},
+                                   .caps = {std::string(protocol::kShutdownCap), std::string(protocol::kPrincipalsCap),
+                                            std::string(protocol::kStatsCap)},
                                    .pid = options_.process_id,
-                                   .start_time_ms = started_at_});
+                                   .start_time_ms = started_at_,
+                                   .release = options_.release});
 }
 
 }  // namespace distflow::pmd

@@ -1,7 +1,7 @@
 // Answers the requests of the PMD's sessions: look-ups and lists out of the registry, what changes it by the registrar.
 //
 // Loop thread only.
-//   1. Every request gets exactly one reply, in order, unless its session ends first.
+//   1. Every request gets exactly one reply, in order, unless its session ends first. Not so stats: stats_relay.hpp.
 //   2. The reply to a request is queued before the events that the request causes.
 //   3. Look-ups are put off for as long as nothing else comes, and no longer than the run.
 // Use: handler.on_request(session, frame); ... handler.on_run_end(session); ... handler.on_session_closed(session);
@@ -17,16 +17,19 @@
 #include "pmd/server/reply_writer.hpp"
 #include "pmd/server/resolve_batch.hpp"
 #include "pmd/server/session.hpp"
+#include "pmd/server/stats_relay.hpp"
 #include "protocol/pmd_request.hpp"
 
 namespace distflow::pmd {
 
 class RequestHandler {
  public:
-  /// All but `on_shutdown`, which is copied, must outlive the handler. `store` is null for a registry of this PMD's
+  /// All but the delegates, which are copied, must outlive the handler. `store` is null for a registry of this PMD's
   /// own. `on_shutdown` is called when a peer that may do so has asked for the PMD's end and been answered.
+  /// `find_session` gives the session of that id, or null.
   RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options, ServerCounters& counters,
-                 Streams& streams, RegistryStore* store, base::Delegate<void()> on_shutdown);
+                 Streams& streams, RegistryStore* store, base::Delegate<void()> on_shutdown,
+                 base::Delegate<Session*(OwnerId)> find_session);
   RequestHandler(const RequestHandler&) = delete;
   RequestHandler& operator=(const RequestHandler&) = delete;
 
@@ -70,7 +73,9 @@ class RequestHandler {
   Announcer announcer_;
   Streams& streams_;
   Registrar registrar_;
-  Registry& registry_;          // the registrar's
+  Registry& registry_;  // the registrar's
+  transport::OutBuffer stats_out_;
+  StatsRelay stats_;
   ResolveBatch resolve_batch_;  // of the session whose run it is
 };
 

@@ -41,8 +41,8 @@ Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options
       options_(std::move(options)),
       blocks_(kBlocks),
       streams_(reactor),
-      handler_(reactor, log, options_, counters_, streams_, store,
-               Delegate<void()>::to<&Server::begin_shutdown>(*this)),
+      handler_(reactor, log, options_, counters_, streams_, store, Delegate<void()>::to<&Server::begin_shutdown>(*this),
+               Delegate<Session*(OwnerId)>::to<&Server::find_session>(*this)),
       idle_timer_(Delegate<void()>::to<&Server::on_idle>(*this)),
       shutdown_timer_(Delegate<void()>::to<&Server::on_shutdown_deadline>(*this)),
       peer_lines_(20, base::seconds(10)) {}
@@ -116,6 +116,11 @@ void Server::on_accept(stream::OpenStream& stream, const io::Address& peer, stre
     ++counters_.connections_accepted;
   }
   reactor_.timers().cancel(idle_timer_);
+}
+
+Session* Server::find_session(OwnerId id) {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : found->second.get();
 }
 
 void Server::on_request(Session& session, std::string_view frame) { handler_.on_request(session, frame); }

@@ -66,6 +66,7 @@ class Server final : private SessionHost {
   void watch_for_idleness();
   void log_end(const Session& session, Error why);
   void finish_if_done();
+  [[nodiscard]] Session* find_session(OwnerId id);
 
   io::Reactor& reactor_;
   const base::Log& log_;

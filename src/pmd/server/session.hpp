@@ -3,7 +3,7 @@
 //
 // Loop thread only.
 //   1. Replies are sent in the order of the requests, and queued or noted before the run that the requests came in
-//   ends.
+//   ends. Those to stats come when the node has answered.
 //   2. Replies left unread are at most reply_backlog_max bytes, those of all sessions together reply_backlog_total;
 //      beyond, the connection is closed and counted. The nodes of an answer are shared and do not count; but what has
 //      been queued of them does.
@@ -108,7 +108,9 @@ class Session final : public base::ListNode<StreamsByAge>,
   bool wants_shutdown_event = false;  // so the registration that came over it says
   bool wants_loss_event = false;      // the same
   std::size_t watcher_index = kNotWatching;
-  EventLog::Cursor event_cursor;  // of a watcher
+  EventLog::Cursor event_cursor;    // of a watcher
+  std::uint32_t stats_awaited = 0;  // questions for stats of this client's without an answer
+  std::uint32_t stats_owed = 0;     // questions for stats to the nodes of this connection without an answer
   static constexpr std::size_t kNotWatching = SIZE_MAX;
 
   /// What else the peer speaks, if its first bytes were no frame of ours; else null.

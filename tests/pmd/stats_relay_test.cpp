@@ -1,0 +1,215 @@
+// Questions for the counters of nodes: who may ask, what is believed, and that each question has one answer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "pmd/server/stats_relay.hpp"
+#include "protocol/pmd_reply.hpp"
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr const char* kTells = R"(,"caps":["stats"])";
+
+std::string stats_text(const std::string& name, const std::string& id = "r") {
+  return R"({"type":"stats","payload":{"node":")" + name + R"("},"requestId":")" + id + R"("})";
+}
+std::string answer_text(std::uint64_t id, const std::string& stats = R"({"at":1})") {
+  return R"({"type":"stats:answer","payload":{"id":)" + std::to_string(id) + R"(,"stats":)" + stats + "}}";
+}
+std::string error_text(std::string_view error) { return protocol::error_response(R"("r")", error); }
+
+class StatsRelayTest : public OverStores {
+ protected:
+  void SetUp() override { ASSERT_TRUE(pmd.start()); }
+
+  MemoryPmd::PeerId connect_as(std::uint32_t uid) {
+    const auto peer = pmd.connect();
+    pmd.network().set_owner(peer, io::PeerOwner::user(uid));
+    return peer;
+  }
+  /// A node of user 1001.
+  MemoryPmd::PeerId add_node(const std::string& id, const std::string& caps = kTells) {
+    const auto node = connect_as(1001);
+    pmd.ask(node, register_text(id, "alias-" + id, caps));
+    return node;
+  }
+  std::vector<std::string> received_by(MemoryPmd::PeerId peer) { return pmd.receive(peer); }
+
+  MemoryPmd pmd{{}, store()};
+};
+DF_OVER_STORES(StatsRelayTest);
+
+TEST_P(StatsRelayTest, a_question_is_brought_to_the_node_and_its_answer_to_the_client) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  pmd.send(client, stats_text("alias-id1"));
+  EXPECT_THAT(
+      received_by(node),
+      ElementsAre(R"({"type":"event","payload":{"event":"stats:ask","nodeId":"id1","id":1,"after":0,"max":32768}})"));
+  EXPECT_THAT(received_by(client), IsEmpty());
+  pmd.send(node, answer_text(1, R"({"at":7, "x":[1e400]})"));
+  const std::vector<std::string> answers = received_by(client);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_THAT(answers[0],
+              ::testing::StartsWith(R"({"type":"response","requestId":"r","payload":{"node":{"nodeId":"id1",)"));
+  EXPECT_THAT(answers[0], ::testing::EndsWith(R"(,"stats":{"at":7, "x":[1e400]}}})"));
+  EXPECT_THAT(received_by(node), IsEmpty()) << "an answer is not answered";
+}
+
+TEST_P(StatsRelayTest, the_part_that_is_asked_for_is_the_one_that_the_node_is_asked_for) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  pmd.send(client, request_text("stats", R"({"node":"id1","after":57})"));
+  EXPECT_THAT(received_by(node), ElementsAre(HasSubstr(R"("after":57)")));
+}
+
+TEST_P(StatsRelayTest, a_node_that_nobody_asks_of_is_sent_nothing) {
+  const auto node = add_node("id1");
+  const auto other = add_node("id2");
+  pmd.send(connect_as(1001), stats_text("id2"));
+  pmd.advance(base::seconds(5));
+  EXPECT_THAT(received_by(node), IsEmpty());
+  EXPECT_EQ(received_by(other).size(), 1u);
+}
+
+TEST_P(StatsRelayTest, only_the_nodes_user_and_root_are_answered) {
+  const auto node = add_node("id1");
+  EXPECT_EQ(pmd.ask(connect_as(1002), stats_text("id1")), error_text(protocol::kStatsDenied));
+  EXPECT_EQ(pmd.ask(pmd.connect(), stats_text("id1")), error_text(protocol::kStatsDenied)) << "nobody knows who it is";
+  EXPECT_THAT(received_by(node), IsEmpty());
+  pmd.send(connect_as(0), stats_text("id1"));
+  EXPECT_EQ(received_by(node).size(), 1u);
+  EXPECT_EQ(pmd.server().counters().stats_refused, 2u);
+}
+
+TEST_P(StatsRelayTest, of_a_node_whose_user_is_not_known_only_root_may_ask) {
+  const auto node = pmd.connect();
+  pmd.ask(node, register_text("id1", "a", kTells));
+  EXPECT_EQ(pmd.ask(connect_as(1001), stats_text("id1")), error_text(protocol::kStatsDenied));
+  pmd.send(connect_as(0), stats_text("id1"));
+  EXPECT_EQ(received_by(node).size(), 1u);
+}
+
+TEST_P(StatsRelayTest, a_node_without_the_cap_is_not_asked) {
+  const auto ours = add_node("id1", R"(,"caps":["other"])");
+  const auto typescript = add_node("id2", "");
+  EXPECT_EQ(pmd.ask(connect_as(0), stats_text("id1")), error_text(protocol::kStatsUntold));
+  EXPECT_EQ(pmd.ask(connect_as(0), stats_text("id2")), error_text(protocol::kStatsUntold));
+  EXPECT_THAT(received_by(ours), IsEmpty());
+  EXPECT_THAT(received_by(typescript), IsEmpty());
+}
+
+TEST_P(StatsRelayTest, a_name_that_nobody_has_is_not_found) {
+  EXPECT_EQ(pmd.ask(connect_as(0), stats_text("nobody")), kNotFound);
+  EXPECT_EQ(pmd.ask(connect_as(0), request_text("stats", R"({"node":7})")), kNotFound);
+  EXPECT_EQ(pmd.ask(connect_as(0), request_text("stats", "[]")), kNotFound);
+}
+
+TEST_P(StatsRelayTest, an_answer_is_believed_on_the_connection_that_was_asked_and_once) {
+  const auto node = add_node("id1");
+  const auto liar = add_node("id2");
+  const auto client = connect_as(1001);
+  pmd.send(client, stats_text("id1"));
+  pmd.send(liar, answer_text(1, R"({"lie":1})"));
+  pmd.send(client, answer_text(1, R"({"lie":2})"));
+  EXPECT_THAT(received_by(client), IsEmpty());
+  pmd.send(node, answer_text(1));
+  pmd.send(node, answer_text(1));
+  pmd.send(node, answer_text(2));
+  EXPECT_THAT(received_by(client), ElementsAre(HasSubstr(R"("stats":{"at":1})")));
+  EXPECT_EQ(pmd.server().counters().stats_unasked, 4u);
+}
+
+TEST_P(StatsRelayTest, an_answer_that_is_no_object_tells_nothing) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  for (const char* payload : {R"({"id":1})", R"({"id":2,"stats":7})", R"({"id":3,"stats":null})"}) {
+    pmd.send(client, stats_text("id1"));
+    pmd.send(node, R"({"type":"stats:answer","payload":)" + std::string(payload) + "}");
+    EXPECT_THAT(received_by(client), ElementsAre(error_text(protocol::kStatsBusy))) << payload;
+  }
+}
+
+TEST_P(StatsRelayTest, a_node_that_is_silent_or_leaves_does_not_keep_the_client_waiting) {
+  const auto silent = add_node("id1");
+  const auto leaver = add_node("id2");
+  const auto client = connect_as(1001);
+  pmd.send(client, stats_text("id1"));
+  pmd.send(client, stats_text("id2"));
+  pmd.hang_up(leaver);
+  EXPECT_THAT(received_by(client), ElementsAre(kNotFound));
+  pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
+  EXPECT_THAT(received_by(client), ElementsAre(error_text(protocol::kStatsUnanswered)));
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, 1u);
+  pmd.send(silent, answer_text(1));
+  EXPECT_THAT(received_by(client), IsEmpty()) << "it is too late";
+}
+
+TEST_P(StatsRelayTest, a_node_that_has_unregistered_meanwhile_is_not_found) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  pmd.send(client, stats_text("id1"));
+  pmd.send(node, unregister_text("id1"));
+  pmd.send(node, answer_text(1));
+  EXPECT_THAT(received_by(client), ElementsAre(kNotFound));
+}
+
+TEST_P(StatsRelayTest, a_client_that_has_gone_is_owed_nothing) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i) pmd.send(client, stats_text("id1"));
+  pmd.hang_up(client);
+  pmd.send(node, answer_text(1));
+  const auto next = connect_as(1001);
+  received_by(node);
+  pmd.send(next, stats_text("id1"));
+  EXPECT_EQ(received_by(node).size(), 1u) << "its places are free";
+}
+
+TEST_P(StatsRelayTest, at_the_bound_of_a_node_more_are_refused_until_it_answers) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i) pmd.send(client, stats_text("id1"));
+  EXPECT_EQ(pmd.ask(connect_as(0), stats_text("id1")), error_text(protocol::kStatsBusy));
+  EXPECT_EQ(received_by(node).size(), StatsRelay::kPendingPerNodeMax);
+  pmd.send(node, answer_text(1));
+  pmd.send(client, stats_text("id1"));
+  EXPECT_EQ(received_by(node).size(), 1u);
+}
+
+TEST_P(StatsRelayTest, at_the_bounds_of_a_client_and_of_all_more_are_refused) {
+  std::vector<MemoryPmd::PeerId> nodes;
+  for (int i = 0; i < 40; ++i) nodes.push_back(add_node("id" + std::to_string(i)));
+  const auto ask_all = [&](MemoryPmd::PeerId client, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) pmd.send(client, stats_text("id" + std::to_string(i % nodes.size())));
+    return received_by(client).size();
+  };
+  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
+  const auto greedy = connect_as(0);
+  EXPECT_EQ(ask_all(greedy, StatsRelay::kPendingPerClientMax), 0u);
+  EXPECT_EQ(ask_all(greedy, 3), 3u);
+  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
+  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
+  EXPECT_EQ(ask_all(connect_as(0), 1), 1u) << "the bound of all";
+}
+
+TEST_P(StatsRelayTest, a_request_id_that_is_long_is_not_kept) {
+  const auto node = add_node("id1");
+  const std::string id(StatsRelay::kRequestIdSizeMax + 1, 'x');
+  EXPECT_THAT(pmd.ask(connect_as(1001), stats_text("id1", id)), HasSubstr("longer than 256 bytes"));
+  EXPECT_THAT(received_by(node), IsEmpty());
+}
+
+}  // namespace
+}  // namespace distflow::pmd
