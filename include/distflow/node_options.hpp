@@ -144,6 +144,10 @@ struct NodeOptions {
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
   LogVerbosity log = LogVerbosity::warn;  ///< what goes to the standard error
+
+  /// Whether the node tells its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Only its
+  /// own user and root are told. While nobody asks, it costs nothing.
+  bool introspection = true;
 };
 
 }  // namespace distflow

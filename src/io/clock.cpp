@@ -23,6 +23,13 @@ base::WallMs system_wall_ms() noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
 }
 
+base::Duration process_cpu_time() noexcept {
+  timespec time{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return {};
+  return std::chrono::duration_cast<base::Duration>(std::chrono::seconds(time.tv_sec) +
+                                                    std::chrono::nanoseconds(time.tv_nsec));
+}
+
 base::WallMs system_wall_ms_coarse() noexcept {
 #if defined(CLOCK_REALTIME_COARSE)
   timespec time{};

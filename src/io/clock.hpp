@@ -11,6 +11,8 @@ base::Instant system_now() noexcept;
 /// system_now(), or up to some milliseconds earlier: for less than half of the price, where the system has that.
 base::Instant system_now_coarse() noexcept;
 base::WallMs system_wall_ms() noexcept;
+/// Processor time that this process has used, in all its threads.
+base::Duration process_cpu_time() noexcept;
 /// As of the kernel's last tick, a few milliseconds ago at most, where it tells that for less (Linux, a seventh).
 base::WallMs system_wall_ms_coarse() noexcept;
 

@@ -26,6 +26,7 @@ class LoneDirectory final : private runtime::DirectoryObserver {
   runtime::Directory& operator*() { return directory_; }
   runtime::Directory* operator->() { return &directory_; }
   [[nodiscard]] runtime::TrafficTable& traffic() { return traffic_; }
+  [[nodiscard]] io::Reactor& reactor() { return reactor_; }
 
   void pass(base::Duration time) {
     const base::Instant end = reactor_.now() + time;

@@ -79,6 +79,13 @@ class RawSocket {
     bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return bytes;
   }
+  /// What is there now, without waiting for it.
+  std::string receive_now() {
+    std::string bytes(65536, '\0');
+    const ssize_t size = ::recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return bytes;
+  }
   std::string receive_all() {
     std::string all;
     for (std::string bytes = receive(); !bytes.empty(); bytes = receive()) all += bytes;

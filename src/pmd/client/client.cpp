@@ -78,6 +78,19 @@ void Client::shutdown_pmd(protocol::Force force, Callback<void> on_answer) {
       [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); });
 }
 
+void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer) {
+  auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_stats(answer)); };
+  if (!is_possible_name(name)) return requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
+  ask([name, after](std::string_view id) { return protocol::stats_request(id, name, after); }, AcrossLoss::repeat,
+      std::move(tell));
+}
+
+void Client::answer_stats(std::uint64_t id, std::string_view stats) {
+  if (!connection_ || is_closed()) return;
+  const std::optional<transport::EncodedFrame> frame = parts_.out.encode(protocol::stats_answer(id, stats));
+  if (frame) static_cast<void>(connection_->send(*frame));
+}
+
 void Client::unregister(Callback<void> on_answer) {
   auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); };
   const std::optional<protocol::Registration> registration = options_.registration;
@@ -358,9 +371,15 @@ void Client::on_event(const protocol::Event& event) {
   if (is_closed() || event.kind == protocol::EventKind::unknown) return;
   if (event.kind == protocol::EventKind::registration_lost) return on_lost(event);
   if (event.kind == protocol::EventKind::pmd_shutdown) return observer_.on_pmd_shutdown();
+  if (event.kind == protocol::EventKind::stats_ask) return on_stats_asked(event.part);
   if (!parts_.reactor.has_memory_for([&] { tell_change(event); })) {
     parts_.reactor.arm_after(watch_timer_, kReadAgainAfter);
   }
+}
+
+void Client::on_stats_asked(const protocol::StatsPart& part) {
+  if (!is_registered_ || part.node_id != options_.registration->node.node_id) return;
+  static_cast<void>(parts_.reactor.has_memory_for([&] { observer_.on_stats_asked(part); }));
 }
 
 void Client::tell_change(const protocol::Event& event) {

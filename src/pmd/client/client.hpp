@@ -33,6 +33,7 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
+#include "pmd/client/client_messages.hpp"
 #include "pmd/client/client_observer.hpp"
 #include "pmd/client/client_requests.hpp"
 #include "pmd/client/client_watch.hpp"
@@ -93,6 +94,11 @@ class Client final : private transport::ConnectionObserver {
   void list(Callback<std::vector<protocol::NodeInfo>> on_answer);
   /// Who the PMD is; Errc::refused when it is one that knows no hello.
   void hello(Callback<protocol::Hello> on_answer);
+  /// A part of the counters of that node, as it tells them itself.
+  void stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer);
+  /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be told now. Without a
+  /// session it is dropped.
+  void answer_stats(std::uint64_t id, std::string_view stats);
   /// Ends the registration for good; Errc::node_not_found when there was none.
   void unregister(Callback<void> on_answer);
   /// Tells the PMD to end; Errc::refused when it will not, because nodes are registered and `force` is no, or because
@@ -128,6 +134,7 @@ class Client final : private transport::ConnectionObserver {
   void on_closed(transport::Connection& connection, Error why) override;
   void on_frame(std::string_view body);
   void on_event(const protocol::Event& event);
+  void on_stats_asked(const protocol::StatsPart& part);
 
   // The way into a session and out of it.
   void dial();

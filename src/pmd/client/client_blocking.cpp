@@ -1,5 +1,6 @@
 #include "pmd/client/client_blocking.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -91,6 +92,32 @@ Result<protocol::NodeInfo> BlockingClient::resolve(std::string_view name) {
 Result<std::vector<protocol::NodeInfo>> BlockingClient::list() {
   return loop_->wait_for<std::vector<protocol::NodeInfo>>(
       [&](auto callback) { loop_->client.list(std::move(callback)); });
+}
+
+std::vector<Result<ToldStats>> BlockingClient::stats(const std::vector<StatsQuestion>& questions) {
+  std::vector<Result<ToldStats>> answers;
+  // So many at once as a PMD takes of one client; all of a round are told before the next begins.
+  constexpr std::size_t at_once = 128;
+  for (std::size_t begin = 0; begin < questions.size(); begin += at_once) {
+    const std::size_t end = std::min(begin + at_once, questions.size());
+    using Round = std::vector<std::optional<Result<ToldStats>>>;
+    const auto round = std::make_shared<Round>(end - begin);
+    const auto left = std::make_shared<std::size_t>(end - begin);
+    const Result<void> asked = loop_->wait_for<void>([&](auto callback) {
+      for (std::size_t i = begin; i < end; ++i) {
+        loop_->client.stats(questions[i].node_id, questions[i].after,
+                            [round, left, callback, place = i - begin](Result<ToldStats> told) {
+                              (*round)[place] = std::move(told);
+                              if (--*left == 0) callback({});
+                            });
+      }
+    });
+    for (const std::optional<Result<ToldStats>>& answer : *round) {
+      answers.push_back(answer ? *answer
+                               : Result<ToldStats>(asked ? Error{Errc::timed_out, kConnecting} : asked.error()));
+    }
+  }
+  return answers;
 }
 
 Result<protocol::Hello> BlockingClient::hello() {

@@ -17,10 +17,17 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/time.hpp"
+#include "pmd/client/client_messages.hpp"
 #include "pmd/pmd_address.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
+
+/// For a part of the counters of a node (protocol::StatsPart).
+struct StatsQuestion {
+  std::string node_id;
+  std::uint64_t after = 0;
+};
 
 struct BlockingOptions {
   std::string host = kDefaultHost;
@@ -41,6 +48,8 @@ class BlockingClient {
   /// The node of that alias or nodeId; Errc::node_not_found when there is none.
   Result<protocol::NodeInfo> resolve(std::string_view name);
   Result<std::vector<protocol::NodeInfo>> list();
+  /// The parts of the counters that are asked for, each as Client::stats() gives it, in the order of the questions.
+  std::vector<Result<ToldStats>> stats(const std::vector<StatsQuestion>& questions);
   /// Errc::refused by a PMD that knows no hello, which is a TypeScript one.
   Result<protocol::Hello> hello();
   /// Tells the PMD to end; Errc::refused when it will not (Client::shutdown_pmd()).

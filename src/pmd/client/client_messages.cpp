@@ -37,6 +37,14 @@ Error error_of(const protocol::Response& response) {
   return {is_unknown ? Errc::node_not_found : Errc::refused, kAsking};
 }
 
+Result<ToldStats> to_stats(const Answer& answer) {
+  if (!answer) return answer.error();
+  if (error_of(*answer) == Errc::node_not_found) return error_of(*answer);
+  if (answer->error) return ToldStats{.refusal = *answer->error, .node = std::nullopt, .json = {}};
+  if (!answer->stats || !answer->node) return Error{Errc::malformed, kAsking};
+  return ToldStats{.refusal = {}, .node = answer->node, .json = *answer->stats};
+}
+
 Result<void> to_success(const Answer& answer) {
   if (!answer) return answer.error();
   if (answer->error) return error_of(*answer);

@@ -18,6 +18,13 @@ namespace distflow::pmd {
 
 inline constexpr const char* kAsking = "asking the PMD";
 
+/// What comes of a question for a node's counters.
+struct ToldStats {
+  std::string refusal;                     ///< why not, in the PMD's words; empty: it was told
+  std::optional<protocol::NodeInfo> node;  ///< as the PMD has it
+  std::string json;                        ///< an object (docs/wire-protocol.md, "Stats of a node")
+};
+
 [[nodiscard]] std::string write_hello(std::string_view id);
 
 /// 128 random bits as hexadecimal digits.
@@ -29,6 +36,9 @@ inline constexpr const char* kAsking = "asking the PMD";
 /// Errc::node_not_found where the PMD knows no such node, else Errc::refused.
 [[nodiscard]] Error error_of(const protocol::Response& response);
 [[nodiscard]] Result<void> to_success(const Answer& answer);
+
+/// What a PMD says to a question for stats; an error where that is not known, as Errc::node_not_found.
+[[nodiscard]] Result<ToldStats> to_stats(const Answer& answer);
 
 /// The part of a response that was asked for; Errc::malformed where it is missing.
 template <class T>

@@ -11,6 +11,7 @@
 #include <distflow/result.hpp>
 
 #include "protocol/pmd_node.hpp"
+#include "protocol/pmd_request.hpp"
 
 namespace distflow::pmd {
 
@@ -21,7 +22,8 @@ enum class AfterRefusal {
 };
 
 /// Whoever a client is for. Calls come from inside Reactor::turn(); any member of the client may be called from them.
-/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part. No other may.
+/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part; so may
+/// on_stats_asked(). No other may.
 class ClientObserver {
  public:
   /// The PMD took the registration. Comes anew after each new session, and each set_registration().
@@ -47,6 +49,9 @@ class ClientObserver {
   /// A node joined, or changed its registration. The node itself is told of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
   virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
+  /// The PMD asks for that part of the counters of the registered node: Client::answer_stats(). May throw
+  /// std::bad_alloc; the PMD has no answer then.
+  virtual void on_stats_asked(const protocol::StatsPart& part) { static_cast<void>(part); }
   /// A session ended; the client goes on trying. No node has left because of it.
   virtual void on_disconnected(const Error& why) { static_cast<void>(why); }
   /// The PMD says that it was told to end; on_disconnected follows. It ought not to be started again.

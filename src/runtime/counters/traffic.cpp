@@ -63,10 +63,14 @@ void TrafficTable::add_up(NodeStats& stats) const {
   take(unresolved_);
 }
 
+PeerStats TrafficTable::stats_of(const Traffic& traffic) {
+  return {
+      .node_id = traffic.node_id, .sent = runtime::snapshot(traffic.out), .received = runtime::snapshot(traffic.in)};
+}
+
 void TrafficTable::snapshot(NodeStats& stats) const {
   const auto take = [&stats](const Traffic& traffic) {
-    PeerStats peer{
-        .node_id = traffic.node_id, .sent = runtime::snapshot(traffic.out), .received = runtime::snapshot(traffic.in)};
+    PeerStats peer = stats_of(traffic);
     accumulate(stats, peer.sent, peer.received);
     if (peer.sent.accepted + peer.received.received > 0) stats.peers.push_back(std::move(peer));
   };

@@ -64,11 +64,16 @@ class TrafficTable {
 
   /// All peers' counters, and their sums. Any thread.
   void snapshot(NodeStats& stats) const;
+  /// Calls `visit(PeerStats)` for each peer with messages, from place `after` on, until it says false: then the place
+  /// of that one; 0 when all were visited. A peer keeps its place. Any thread.
+  template <class Visit>
+  std::uint64_t visit(std::uint64_t after, Visit&& visit) const;
   /// Their sums alone, without memory. Any thread.
   void add_up(NodeStats& stats) const;
 
  private:
   void tell_drops_of(Traffic& traffic) const;
+  [[nodiscard]] static PeerStats stats_of(const Traffic& traffic);
 
   DropLog* const drops_;
   mutable std::mutex mutex_;  // for adding to `all_` and walking it
@@ -77,5 +82,18 @@ class TrafficTable {
   Traffic others_;
   Traffic unresolved_;
 };
+
+template <class Visit>
+std::uint64_t TrafficTable::visit(std::uint64_t after, Visit&& visit) const {
+  // Those that are no one peer's come first: more peers may come behind the others.
+  constexpr std::uint64_t together = 2;
+  const std::scoped_lock lock(mutex_);
+  for (std::uint64_t place = after; place < together + all_.size(); ++place) {
+    const Traffic& traffic = place == 0 ? unresolved_ : place == 1 ? others_ : *all_[place - together];
+    const PeerStats peer = stats_of(traffic);
+    if (peer.sent.accepted + peer.received.received > 0 && !visit(peer)) return place;
+  }
+  return 0;
+}
 
 }  // namespace distflow::runtime

@@ -88,6 +88,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                  .limits = connection_limits(),
                  .connections_max = options.connections_max,
                  .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
+      introspection_(parts.reactor, traffic_, directory_, carriers_),
       listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
@@ -137,6 +138,7 @@ protocol::Registration Node::registration() const {
   node.caps.emplace().emplace_back(protocol::kSharingCap);
   node.caps->emplace_back(protocol::kAskCap);
   if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
+  if (options_.introspection) node.caps->emplace_back(protocol::kStatsCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
   return registration;
@@ -192,6 +194,16 @@ void Node::on_join(const protocol::NodeInfo& node) {
 
 void Node::on_leave(const protocol::NodeInfo& node) {
   if (!is_closing()) directory_.remove(node.node_id);
+}
+
+void Node::on_stats_asked(const protocol::StatsPart& part) {
+  if (!options_.introspection || is_closing()) return;
+  publish_gauges();
+  NodeStats stats;
+  traffic_.add_up(stats);
+  add_counters(stats);
+  if (parts_.add_process_counters) parts_.add_process_counters(stats);
+  parts_.registry.answer_stats(part.id, introspection_.tell(part, stats));
 }
 
 void Node::on_disconnected(const Error& why) {
@@ -306,6 +318,10 @@ void Node::tell_out_of_memory(std::uint64_t count) {
 
 void Node::snapshot(NodeStats& stats) const {
   traffic_.snapshot(stats);
+  add_counters(stats);
+}
+
+void Node::add_counters(NodeStats& stats) const {
   stats.asks = ask_way_->counters.snapshot();
   stats.malformed = read(reader_parts_.counters.malformed);
   stats.misrouted = read(reader_parts_.counters.misrouted);
@@ -322,6 +338,8 @@ void Node::snapshot(NodeStats& stats) const {
   stats.registrations_lost = read(gauges_.registrations_lost);
   stats.pmd_connections = read(gauges_.pmd_connections);
   stats.pmd_starts = read(gauges_.pmd_starts);
+  stats.stats_told = introspection_.told();
+  stats.stats_refused = introspection_.refused();
   stats.mailbox_size = delivery_.mailbox().size();
   stats.mailbox_bytes = delivery_.mailbox().bytes();
   stats.mailbox_high_water = delivery_.mailbox().high_water();

@@ -30,6 +30,7 @@
 #include "runtime/ask/requests.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/node/introspection.hpp"
 #include "runtime/node/registry_client.hpp"
 #include "runtime/peers/accepted_connections.hpp"
 #include "runtime/peers/carrier.hpp"
@@ -64,6 +65,8 @@ struct NodeParts {
   /// has ended when the node is destroyed.
   base::Delegate<void()> wake_handlers{};
   base::Instant (*clock)() = nullptr;  ///< for what the application asks within a turn; null: the reactor's time
+  /// Adds the counters that only the process knows, for what the node tells of itself. Any thread.
+  base::Delegate<void(NodeStats&)> add_process_counters{};
 };
 
 /// Depths as of the last turn. Any thread.
@@ -132,6 +135,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void on_snapshot(std::vector<protocol::NodeInfo> nodes) override;
   void on_join(const protocol::NodeInfo& node) override;
   void on_leave(const protocol::NodeInfo& node) override;
+  void on_stats_asked(const protocol::StatsPart& part) override;
   void on_disconnected(const Error& why) override;
   void on_start_failed(StartError why) override;
   void on_registry_started() override { add_owned(gauges_.pmd_starts, 1); }
@@ -152,6 +156,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
                        const transport::Connection& connection, Carrier* carrier);
   void accept_memory(const protocol::ControlFrame& notice, Carrier& carrier);
 
+  void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
   [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
@@ -205,6 +210,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   Requests requests_;
   AskHooks ask_hooks_;
   AcceptedConnections accepted_;
+  Introspection introspection_;
   NodeGauges gauges_;
   std::uint64_t out_of_memory_seen_ = 0;
   base::RateLimit out_of_memory_log_{1, base::seconds(10)};

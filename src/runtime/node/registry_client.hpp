@@ -9,6 +9,7 @@
 // Use: registry.start(observer, registration); ... registry.resolve(name, on_answer); ... registry.close();
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -42,6 +43,11 @@ class RegistryClient {
   virtual void start(RegistryObserver& observer, protocol::Registration registration) = 0;
   /// The node of that alias or nodeId; Errc::node_not_found when there is none. Not before start().
   virtual void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) = 0;
+  /// Answers RegistryObserver::on_stats_asked(), as pmd::Client::answer_stats(). A registry that never asks has no use
+  /// for it.
+  virtual void answer_stats(std::uint64_t id, std::string_view stats) {
+    static_cast<void>(id), static_cast<void>(stats);
+  }
   /// Unregisters, and ends; within a time of its own.
   virtual void close() = 0;
 

@@ -111,6 +111,14 @@ SendVerdict Link::send(const transport::EncodedRun& run) {
 
 SendVerdict Link::send_accepted(const transport::EncodedRun& run) { return queue(run); }
 
+std::uint64_t Link::queued_count() const {
+  // Of a carrier, what the peer's link has queued: nobody else queues messages there.
+  std::uint64_t count = connection_ ? connection_->queue().frames() : 0;
+  if (carrier_ != nullptr) count += way_->queue().frames();
+  for (const ConnectionPtr& dying : dying_) count += dying->queue().frames();
+  return count;
+}
+
 void Link::dial() {
   if (move_to_carrier()) return;
   if (waiting_since_ == base::kNever) waiting_since_ = parts_.reactor.now();

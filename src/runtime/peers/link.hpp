@@ -144,6 +144,11 @@ class Link final : private transport::ConnectionObserver {
   void on_mapped(const transport::Connection& origin);
   void on_unmapped(const transport::Connection& origin);
 
+  /// Messages that have been taken and have not left, on all ways to the peer.
+  [[nodiscard]] std::uint64_t queued_count() const;
+  /// Where messages go now; null for a link that has retired.
+  [[nodiscard]] const transport::Connection* way() const { return is_retired_ ? nullptr : way_; }
+
   /// What is wrong between two turns; null when nothing is. For the simulator and tests (link_invariants.cpp).
   [[nodiscard]] const char* broken_invariant() const;
 

@@ -83,16 +83,18 @@ Result<void, StartError> NodeHost::open() {
   registry_ = std::make_unique<PmdRegistry>(
       PmdRegistryParts{.reactor = loop_.reactor(), .blocks = loop_.blocks(), .log = log_, .starter = &launcher_},
       options_);
-  node_ = std::make_unique<Node>(NodeParts{.reactor = loop_.reactor(),
-                                           .out_chunks = *loop_.out_chunks(),
-                                           .blocks = loop_.blocks(),
-                                           .receive_chunks = loop_.receive_chunks(),
-                                           .log = log_,
-                                           .targets = targets_,
-                                           .registry = *registry_,
-                                           .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>(),
-                                           .clock = &io::system_now},
-                                 options_, self);
+  node_ = std::make_unique<Node>(
+      NodeParts{.reactor = loop_.reactor(),
+                .out_chunks = *loop_.out_chunks(),
+                .blocks = loop_.blocks(),
+                .receive_chunks = loop_.receive_chunks(),
+                .log = log_,
+                .targets = targets_,
+                .registry = *registry_,
+                .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>(),
+                .clock = &io::system_now,
+                .add_process_counters = base::Delegate<void(NodeStats&)>::to<&NodeHost::add_process_counters>(*this)},
+      options_, self);
   if (!has_thread) return {};
   if (Result<void> started = handlers_.start(node_->delivery()); !started) return started.error();
   return {};
@@ -273,6 +275,11 @@ NodeStats NodeHost::stats() const {
   NodeStats stats;
   if (is_forked()) return stats;
   node_->snapshot(stats);
+  add_process_counters(stats);
+  return stats;
+}
+
+void NodeHost::add_process_counters(NodeStats& stats) const {
   stats.refused_queue_full = read(refused_queue_full_);
   stats.refused_unresolved = read(refused_unresolved_);
   stats.tasks_lost += read(tasks_lost_);
@@ -281,7 +288,8 @@ NodeStats NodeHost::stats() const {
   stats.wakes = loop_.reactor().wake_count();
   stats.backend = loop_.backend_name();
   stats.backend_fallback_reason = loop_.fallback_reason();
-  return stats;
+  stats.cpu_us =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(io::process_cpu_time()).count());
 }
 
 Result<void> NodeHost::poll(base::Duration timeout) {

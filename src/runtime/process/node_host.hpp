@@ -77,6 +77,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] const std::string& alias() const { return options_.alias; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] NodeStats stats() const;
+  /// The counters that the node does not know.
+  void add_process_counters(NodeStats& stats) const;
 
   Result<void> poll(base::Duration timeout);
   [[nodiscard]] int fd() const;

@@ -51,7 +51,7 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
                                   rejoin_grace, connect_deadline, write_at_once, frame_size_max, send_bytes_max,
                                   send_messages_max, parked_messages_max, parked_bytes_max, incomplete_bytes_max,
                                   connections_max, memory_connections_max, memory_ring_size, targets_max, asks_max,
-                                  asks_per_peer_max, backend, spin, log] = wanted;
+                                  asks_per_peer_max, backend, spin, log, introspection] = wanted;
     [[maybe_unused]] const auto& [max_size, bytes_max, overflow] = wanted.mailbox;
   }
   look_at("alias", &NodeOptions::alias);
@@ -89,6 +89,7 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   look_at("backend", &NodeOptions::backend);
   look_at("spin", &NodeOptions::spin);
   look_at("log", &NodeOptions::log);
+  look_at("introspection", &NodeOptions::introspection);
   return std::move(differences).names();
 }
 

@@ -8,8 +8,8 @@
 #include <distflow/printable.hpp>
 
 #include "base/escape.hpp"
-#include "protocol/json_write.hpp"
 #include "runtime/counters/counter_table.hpp"
+#include "runtime/counters/stats_json.hpp"
 
 namespace distflow {
 namespace {
@@ -19,28 +19,6 @@ using runtime::CounterKind;
 void append_number(std::string& out, std::uint64_t value) {
   char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
   out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
-}
-
-/// The name of a member, which needs no escapes, behind a comma where it is not the first.
-void append_member(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  out.append("\"").append(name).append("\":");
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view text) {
-  append_member(out, name);
-  protocol::append_json_string(out, text);
-}
-
-template <class Rows, class Stats>
-void append_counters(std::string& out, std::string_view name, const Rows& rows, const Stats& stats) {
-  append_member(out, name);
-  out += '{';
-  for (const auto& row : rows) {
-    append_member(out, row.name);
-    append_number(out, stats.*row.member);
-  }
-  out += '}';
 }
 
 /// As the text format asks for it: a backslash and the end of a line anywhere, a quote in a label's value.
@@ -85,28 +63,17 @@ void append_peers(std::string& out, std::string_view prefix, const Rows& rows, S
 
 std::string to_json(const NodeStats& stats) {
   std::string out = "{";
-  append_counters(out, "sent", runtime::kSendCounters, stats.sent);
-  append_counters(out, "received", runtime::kReceiveCounters, stats.received);
-  append_member(out, "peers");
+  runtime::append_traffic(out, stats.sent, stats.received);
+  runtime::append_member(out, "peers");
   out += '[';
   for (const PeerStats& peer : stats.peers) {
     out += &peer == stats.peers.data() ? "{" : ",{";
-    append_text(out, "node_id", peer.node_id);
-    append_counters(out, "sent", runtime::kSendCounters, peer.sent);
-    append_counters(out, "received", runtime::kReceiveCounters, peer.received);
+    runtime::append_text(out, "node_id", peer.node_id);
+    runtime::append_traffic(out, peer.sent, peer.received);
     out += '}';
   }
   out += ']';
-  for (const auto& row : runtime::kNodeCounters) {
-    append_member(out, row.name);
-    if (row.is_flag) {
-      out += row.value(stats) != 0 ? "true" : "false";
-    } else {
-      append_number(out, row.value(stats));
-    }
-  }
-  append_text(out, "backend", stats.backend);
-  append_text(out, "backend_fallback_reason", stats.backend_fallback_reason);
+  runtime::append_node_counters(out, stats);
   out += '}';
   return base::printable_json(out);
 }

@@ -1,0 +1,61 @@
+#include "runtime/counters/stats_json.hpp"
+
+#include <charconv>
+#include <iterator>
+#include <limits>
+
+#include "protocol/json_write.hpp"
+#include "runtime/counters/counter_table.hpp"
+
+namespace distflow::runtime {
+namespace {
+
+void append_number(std::string& out, std::uint64_t value) {
+  char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
+  out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
+}
+
+template <class Rows, class Stats>
+void append_counters(std::string& out, std::string_view name, const Rows& rows, const Stats& stats) {
+  append_member(out, name);
+  out += '{';
+  for (const auto& row : rows) append_count(out, row.name, stats.*row.member);
+  out += '}';
+}
+
+}  // namespace
+
+void append_member(std::string& out, std::string_view name) {
+  if (out.back() != '{') out += ',';
+  out.append("\"").append(name).append("\":");
+}
+
+void append_count(std::string& out, std::string_view name, std::uint64_t count) {
+  append_member(out, name);
+  append_number(out, count);
+}
+
+void append_text(std::string& out, std::string_view name, std::string_view text) {
+  append_member(out, name);
+  protocol::append_json_string(out, text);
+}
+
+void append_traffic(std::string& out, const SendStats& sent, const ReceiveStats& received) {
+  append_counters(out, "sent", kSendCounters, sent);
+  append_counters(out, "received", kReceiveCounters, received);
+}
+
+void append_node_counters(std::string& out, const NodeStats& stats) {
+  for (const auto& row : kNodeCounters) {
+    append_member(out, row.name);
+    if (row.is_flag) {
+      out += row.value(stats) != 0 ? "true" : "false";
+    } else {
+      append_number(out, row.value(stats));
+    }
+  }
+  append_text(out, "backend", stats.backend);
+  append_text(out, "backend_fallback_reason", stats.backend_fallback_reason);
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,26 @@
+// Counters as members of a JSON object, under the names of the counter table: for to_json() and for what a node tells
+// its PMD.
+//
+// Pure functions; any thread. They throw std::bad_alloc without memory.
+// Use: std::string out = "{"; append_node_counters(out, stats); out += '}';
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <distflow/stats.hpp>
+
+namespace distflow::runtime {
+
+/// The name of a member, which needs no escapes, behind a comma where it is not the first of its object.
+void append_member(std::string& out, std::string_view name);
+void append_count(std::string& out, std::string_view name, std::uint64_t count);
+void append_text(std::string& out, std::string_view name, std::string_view text);
+
+/// The members "sent" and "received".
+void append_traffic(std::string& out, const SendStats& sent, const ReceiveStats& received);
+/// What is the node's and no peer's, with its backend.
+void append_node_counters(std::string& out, const NodeStats& stats);
+
+}  // namespace distflow::runtime

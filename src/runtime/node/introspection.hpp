@@ -1,0 +1,50 @@
+// What a node tells of itself when its PMD asks: its counters, and those of its peers in parts that fit into a frame.
+//
+// Loop thread only: how a peer is sent to is read from its link.
+//   1. A part is at most StatsPart::size_max bytes as a frame, or nothing.
+//   2. Parts are answered kPartsPerSecondMax times a second; more are refused. Nothing is done when nobody asks.
+//   3. Peers keep their places from one part to the next; a peer that comes meanwhile is behind all others.
+// Its form: docs/wire-protocol.md, "Stats of a node".
+// Use: std::string text = introspection.tell(part, stats);
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/log.hpp"
+#include "io/reactor.hpp"
+#include "protocol/pmd_request.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "runtime/peers/directory.hpp"
+
+namespace distflow::runtime {
+
+class Introspection {
+ public:
+  static constexpr std::uint32_t kPartsPerSecondMax = 200;
+
+  /// All must outlive it.
+  Introspection(io::Reactor& reactor, const TrafficTable& traffic, const Directory& directory, const Carriers& carriers)
+      : reactor_(reactor), traffic_(traffic), directory_(directory), carriers_(carriers) {}
+
+  /// A JSON object; empty when there is none to be had now. `stats` are the node's, without its peers. May throw
+  /// std::bad_alloc.
+  [[nodiscard]] std::string tell(const protocol::StatsPart& part, const NodeStats& stats);
+
+  /// Any thread.
+  [[nodiscard]] std::uint64_t told() const { return read(told_); }
+  [[nodiscard]] std::uint64_t refused() const { return read(refused_); }
+
+ private:
+  [[nodiscard]] std::string write(const protocol::StatsPart& part, const NodeStats& stats) const;
+
+  io::Reactor& reactor_;
+  const TrafficTable& traffic_;
+  const Directory& directory_;
+  const Carriers& carriers_;
+  base::RateLimit parts_limit_{kPartsPerSecondMax, base::seconds(1)};
+  Counter told_{0};
+  Counter refused_{0};
+};
+
+}  // namespace distflow::runtime
