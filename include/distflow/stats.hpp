@@ -134,6 +134,7 @@ struct NodeStats {
   std::uint64_t registrations_lost = 0;      ///< times that the registration was lost
   std::uint64_t pmd_connections = 0;         ///< sessions with the PMD so far
   std::uint64_t pmd_starts = 0;              ///< times that this node started a PMD
+  std::uint64_t pings_dropped = 0;           ///< pings of a peer that does not read, which were not answered
   std::uint64_t stats_told = 0;              ///< questions of the PMD for counters that were answered
   std::uint64_t stats_refused = 0;           ///< such questions beyond 200 a second
   std::uint64_t cpu_us = 0;                  ///< processor time that the process has used, in microseconds

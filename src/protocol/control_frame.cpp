@@ -23,10 +23,14 @@ constexpr std::array<Word, 6> kWords{{{Kind::both, "both"},
                                       {Kind::unmapped, "unmapped"},
                                       {Kind::moved, "moved"}}};
 constexpr std::string_view kMemory = "memory ";
+constexpr std::string_view kPing = "ping ";
+constexpr std::string_view kPong = "pong ";
 
 std::string text_of(const ControlFrame& notice) {
   const auto* const word = std::ranges::find(kWords, notice.kind, &Word::kind);
   if (word != kWords.end()) return std::string(word->text);
+  if (notice.kind == Kind::ping) return std::string(kPing) + notice.nonce;
+  if (notice.kind == Kind::pong) return std::string(kPong) + notice.nonce;
   return std::string(kMemory) + std::to_string(notice.ring_size) + ' ' + notice.memory_name + ' ' + notice.nonce;
 }
 
@@ -53,8 +57,15 @@ std::optional<ControlFrame> parse_memory(std::string_view text) {
   return notice;
 }
 
+std::optional<ControlFrame> parse_echo(Kind kind, std::string_view nonce) {
+  if (!is_sized(nonce, ControlFrame::kNonceSizeMax)) return std::nullopt;
+  return ControlFrame{.kind = kind, .nonce = std::string(nonce)};
+}
+
 std::optional<ControlFrame> parse(std::string_view text) {
   if (text.starts_with(kMemory)) return parse_memory(text.substr(kMemory.size()));
+  if (text.starts_with(kPing)) return parse_echo(Kind::ping, text.substr(kPing.size()));
+  if (text.starts_with(kPong)) return parse_echo(Kind::pong, text.substr(kPong.size()));
   const auto* const word = std::ranges::find(kWords, text, &Word::text);
   if (word == kWords.end()) return std::nullopt;
   return ControlFrame{.kind = word->kind};

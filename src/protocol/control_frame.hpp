@@ -18,6 +18,8 @@ namespace distflow::protocol {
 
 /// The capability to send on a connection of a peer of the same user, and to be sent to on one's own.
 inline constexpr std::string_view kSharingCap = "one-connection";
+/// The capability to answer a ping. A node without it may take one for a message.
+inline constexpr std::string_view kPingCap = "ping";
 /// The capability to take memory that a peer of the same user offers. Only beside kSharingCap.
 inline constexpr std::string_view kMemoryCap = "offered-memory";
 
@@ -31,11 +33,14 @@ struct ControlFrame {
     mapped,    ///< We do: what I send after this comes through it.
     unmapped,  ///< We do not.
     moved,     ///< What I send after this comes through the memory, too.
+
+    ping,  ///< Answer with the same nonce, on this connection. From anybody.
+    pong,  ///< The answer.
   };
 
   Kind kind = Kind::end;
+  std::string nonce = {};  ///< of memory: that it begins with; of ping and pong: any text. 1 to kNonceSizeMax bytes
   // Of memory alone.
-  std::string nonce = {};        ///< that the memory begins with; 1 to kNonceSizeMax bytes
   std::string memory_name = {};  ///< 1 to kMemoryNameSizeMax bytes without a space
   std::uint64_t ring_size = 0;   ///< bytes of each direction
 

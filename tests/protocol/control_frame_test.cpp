@@ -21,7 +21,8 @@ TEST(ControlFrame, is_an_envelope_without_a_payload_and_is_read_as_it_was_writte
         .nonce = "one of several words",
         .memory_name = "\\\"",
         .ring_size = std::numeric_limits<std::uint64_t>::max()},
-        ControlFrame{.kind = Kind::mapped}, ControlFrame{.kind = Kind::unmapped}, ControlFrame{.kind = Kind::moved}}) {
+        ControlFrame{.kind = Kind::mapped}, ControlFrame{.kind = Kind::unmapped}, ControlFrame{.kind = Kind::moved},
+        ControlFrame{.kind = Kind::ping, .nonce = "1"}, ControlFrame{.kind = Kind::pong, .nonce = "any text\"\n"}}) {
     const std::string frame = write_control_frame("a\"b", "c", 1'795'375'753'755, notice);
     EXPECT_EQ(read_control_frame(frame), notice) << frame;
     Envelope envelope;
@@ -43,6 +44,10 @@ TEST(ControlFrame, looks_as_the_page_of_the_protocol_says) {
             R"({"from":"a","to":"b","timestamp":7,"connection":"memory 4096 12/3 1f"})");
   EXPECT_EQ(written({.kind = Kind::mapped}), R"({"from":"a","to":"b","timestamp":7,"connection":"mapped"})");
   EXPECT_EQ(written({.kind = Kind::unmapped}), R"({"from":"a","to":"b","timestamp":7,"connection":"unmapped"})");
+  EXPECT_EQ(written({.kind = Kind::ping, .nonce = "7"}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"ping 7"})");
+  EXPECT_EQ(written({.kind = Kind::pong, .nonce = "7"}),
+            R"({"from":"a","to":"b","timestamp":7,"connection":"pong 7"})");
   EXPECT_EQ(written({.kind = Kind::moved}), R"({"from":"a","to":"b","timestamp":7,"connection":"moved"})");
 }
 
@@ -55,6 +60,8 @@ TEST(ControlFrame, is_none_in_other_frames) {
                                        R"({"connection":"bot"})",
                                        R"({"connection":"one both"})",
                                        R"({"connection":"END"})",
+                                       R"({"connection":"ping"})",
+                                       R"({"connection":"ping "})",
                                        R"({"connection":"end "})",
                                        R"({"connection":17})",
                                        R"({"connection":null})",

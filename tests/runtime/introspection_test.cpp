@@ -1,4 +1,4 @@
-// What a node tells of itself through its PMD, and to whom.
+// What a node tells of itself through its PMD, and to whom; and its answers to pings.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,9 +12,13 @@
 #include "runtime/node/introspection.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/lone_directory.hpp"
+#include "tests/support/node_frames.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
+
+using ::testing::HasSubstr;
 
 /// A client of the cluster's PMD that asks for counters.
 class Asker final : private pmd::ClientObserver {
@@ -182,6 +186,43 @@ TEST(Introspection, a_frame_into_which_nothing_fits_and_too_many_questions_are_r
   EXPECT_EQ(introspection.refused(), 2u);
   lone.pass(base::seconds(2));
   EXPECT_NE(introspection.tell(part, {}), "");
+}
+
+std::string ping_frame(const std::string& to, const std::string& nonce) {
+  return frame_of(
+      protocol::write_control_frame("stranger", to, 1, {.kind = protocol::ControlFrame::Kind::ping, .nonce = nonce}));
+}
+
+TEST(Pings, are_answered_to_whoever_asks_on_the_connection_that_they_came_on) {
+  SocketCluster cluster;
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  pong.record_messages();
+  RawSocket stranger = RawSocket::connected_to(pong->port());
+  ASSERT_TRUE(stranger.send(ping_frame(pong->node_id(), "n1") + ping_frame(pong->node_id(), "n2")));
+  std::string bytes;
+  ASSERT_TRUE(cluster.turn_until([&] {
+    bytes += stranger.receive_now();
+    return bytes.find("pong n2") != std::string::npos;
+  }));
+  EXPECT_THAT(bytes, HasSubstr(R"("from":")" + pong->node_id() + R"(","to":"stranger")"));
+  EXPECT_THAT(bytes, HasSubstr(R"("connection":"pong n1")"));
+  EXPECT_TRUE(pong.messages.empty());
+  EXPECT_EQ(pong.stats().malformed, 0u);
+}
+
+TEST(Pings, of_a_peer_that_does_not_read_are_dropped_and_counted) {
+  SocketCluster cluster;
+  TestNode& pong = cluster.add_node({.alias = "pong"});
+  RawSocket deaf;
+  deaf.limit_receive_buffer(4096);
+  ASSERT_TRUE(deaf.connect(pong->port()));
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += ping_frame(pong->node_id(), std::string(64, 'x'));
+  ASSERT_TRUE(cluster.turn_until([&] {
+    // Less than a socket holds, so that this thread, which turns the node, never waits here.
+    EXPECT_TRUE(deaf.send(many));
+    return pong.stats().pings_dropped > 0;
+  }));
 }
 
 }  // namespace

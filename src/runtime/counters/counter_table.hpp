@@ -139,6 +139,8 @@ inline constexpr std::array kNodeCounters = {
                                              CounterKind::counter),
     detail::row<&NodeStats::pmd_starts>("pmd_starts", "times that this node started a PMD", "starts",
                                         CounterKind::counter),
+    detail::row<&NodeStats::pings_dropped>("pings_dropped", "pings not answered, because the peer does not read",
+                                           "pings", CounterKind::counter),
     detail::row<&NodeStats::stats_told>("stats_told", "questions of the PMD for counters that were answered",
                                         "questions", CounterKind::counter),
     detail::row<&NodeStats::stats_refused>("stats_refused", "questions of the PMD for counters beyond 200 a second",

@@ -138,6 +138,7 @@ protocol::Registration Node::registration() const {
   node.caps.emplace().emplace_back(protocol::kSharingCap);
   node.caps->emplace_back(protocol::kAskCap);
   if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
+  node.caps->emplace_back(protocol::kPingCap);
   if (options_.introspection) node.caps->emplace_back(protocol::kStatsCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
@@ -338,6 +339,7 @@ void Node::add_counters(NodeStats& stats) const {
   stats.registrations_lost = read(gauges_.registrations_lost);
   stats.pmd_connections = read(gauges_.pmd_connections);
   stats.pmd_starts = read(gauges_.pmd_starts);
+  stats.pings_dropped = read(gauges_.pings_dropped);
   stats.stats_told = introspection_.told();
   stats.stats_refused = introspection_.refused();
   stats.mailbox_size = delivery_.mailbox().size();

@@ -84,6 +84,7 @@ struct NodeGauges {
   Counter registrations_lost{0};
   Counter pmd_connections{0};
   Counter pmd_starts{0};
+  Counter pings_dropped{0};
 };
 
 class Node final : private RegistryObserver, private DirectoryObserver, private ControlFrameObserver {
@@ -151,6 +152,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
                         const transport::Connection& connection, Carrier* carrier) override;
   // Connections for both directions, and memory: node_sharing.cpp.
   void on_opened(std::string_view from, Carrier& carrier);
+  void answer_ping(std::string_view from, const protocol::ControlFrame& ping, transport::Connection& connection);
   [[nodiscard]] bool is_believed(std::string_view from, const transport::Connection& connection);
   void on_memory_frame(std::string_view from, const protocol::ControlFrame& notice,
                        const transport::Connection& connection, Carrier* carrier);

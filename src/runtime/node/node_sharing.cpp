@@ -17,6 +17,9 @@ namespace {
 /// not have ended yet.
 constexpr long kMemoryOfOnePeerMax = 4;
 
+/// Bytes that wait for a peer, above which its pings are not answered.
+constexpr std::size_t kUnreadByPingerMax = std::size_t{64} * 1024;
+
 /// Whether the offer is of a peer that takes memory of its user's nodes, and does not have its share already. All
 /// others could fill the node's places.
 bool may_offer(const Peer* peer) {
@@ -51,8 +54,19 @@ void Node::on_control_frame(std::string_view from, const protocol::ControlFrame&
       if (carrier == nullptr) return;
       carrier->note_gone();
       return carrier->connection().finish();
+    case Kind::ping:
+      if (carrier != nullptr) answer_ping(from, notice, carrier->connection());
+      return;
+    case Kind::pong: return;  // this node pings nobody
     default: return on_memory_frame(from, notice, connection, carrier);
   }
+}
+
+/// A peer that pings and does not read is not answered for ever.
+void Node::answer_ping(std::string_view from, const protocol::ControlFrame& ping, Connection& connection) {
+  const bool is_behind = connection.queue().bytes() > kUnreadByPingerMax;
+  if (is_behind || !send_control_frame(link_parts_, connection, from, {.kind = Kind::pong, .nonce = ping.nonce}))
+    add_owned(gauges_.pings_dropped, 1);
 }
 
 /// The opener of a connection says that it is sent to there. From now on it is, if it is believed.
