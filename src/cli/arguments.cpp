@@ -30,6 +30,8 @@ struct DurationTexts {
   double timeout_s = 0;
 };
 
+constexpr double kAskMaxSeconds = 86'400;  // a node takes no longer one
+
 base::Duration from_seconds(double count) {
   return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(count));
 }
@@ -67,6 +69,7 @@ class Parser {
     add_nodes();
     add_listen();
     add_send();
+    add_ask();
     add_command(app_, Command::doctor, "doctor", "Look for what may keep nodes from working, and say what to do");
     add_start();
     add_command(pmd_, Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
@@ -89,7 +92,9 @@ class Parser {
     if (pmd_.parsed() && deepest() == &pmd_) return usage_error("A command is missing: one of " + listed(pmd_) + ".");
     if (ttl_->count() > 0) arguments_.ttl = from_seconds(texts_.ttl_s);
     if (idle_exit_->count() > 0) arguments_.idle_exit = from_seconds(texts_.idle_exit_s);
-    if (timeout_->count() > 0) arguments_.timeout = from_seconds(texts_.timeout_s);
+    for (const CLI::Option* timeout : timeouts_) {
+      if (timeout->count() > 0) arguments_.timeout = from_seconds(texts_.timeout_s);
+    }
     arguments_.help = app_.help();
     return at_the_place();
   }
@@ -132,16 +137,27 @@ class Parser {
     send.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
     send.add_option("JSON", arguments_.payload, "The message; or -, for one on each line of the standard input")
         ->required();
-    timeout_ = send.add_option("--timeout", texts_.timeout_s, "Seconds to wait until all have left; 5 if not given")
-                   ->check(CLI::Range(0.001, 1e6));
+    add_timeout(send, 1e6, "Seconds to wait until all have left; 5 if not given");
+  }
+
+  void add_ask() {
+    CLI::App& ask = add_command(app_, Command::ask, "ask", "Ask a node, and print its reply");
+    ask.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
+    ask.add_option("JSON", arguments_.payload, "The question")->required();
+    add_timeout(ask, kAskMaxSeconds, "Seconds to wait for the reply; 5 if not given");
+  }
+
+  void add_timeout(CLI::App& command, double max, const char* description) {
+    timeouts_.push_back(command.add_option("--timeout", texts_.timeout_s, description)->check(CLI::Range(0.001, max)));
   }
 
   void add_start() {
     CLI::App& start = add_place(pmd_, Command::start, "start", "Start a PMD in the background");
     const CLI::Range seconds(0.001, 1e9);
     ttl_ = start.add_option("--ttl", texts_.ttl_s, "Seconds after which a silent node is forgotten")->check(seconds);
-    idle_exit_ = start.add_option("--idle-exit", texts_.idle_exit_s, "Seconds without any node after which it ends")
-                     ->check(seconds);
+    idle_exit_ =
+        start.add_option("--idle-exit", texts_.idle_exit_s, "Seconds without any connection after which it ends")
+            ->check(seconds);
     start.add_option("--log-level", arguments_.log_level, "How much it logs")
         ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
   }
@@ -220,7 +236,7 @@ class Parser {
   bool wants_json_ = false;
   CLI::Option* ttl_ = nullptr;
   CLI::Option* idle_exit_ = nullptr;
-  CLI::Option* timeout_ = nullptr;
+  std::vector<CLI::Option*> timeouts_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, nodes, listen, send, doctor, start, status, list, resolve, kill };
+enum class Command { overview, nodes, listen, send, ask, doctor, start, status, list, resolve, kill };
 
 /// Which nodes are to be shown.
 struct NodesQuery {
@@ -29,11 +29,11 @@ struct Arguments {
   std::string host = pmd::kDefaultHost;
   std::uint16_t port = pmd::kDefaultPort;
   bool is_json = false;
-  bool is_forced = false;                     ///< of kill: although nodes are registered
-  std::string name;                           ///< of resolve and send: an alias or a nodeId; of listen: its own alias
-  std::string payload;                        ///< of send: JSON, or "-" for lines of the standard input
-  std::uint64_t count = 0;                    ///< of listen: how many messages; 0: no bound
-  base::Duration timeout = base::seconds(5);  ///< of send
+  bool is_forced = false;   ///< of kill: although nodes are registered
+  std::string name;         ///< of resolve, node, ping, send and ask: an alias or a nodeId; of listen: its own alias
+  std::string payload;      ///< of send: JSON, or "-" for lines of the standard input; of ask: JSON
+  std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not said
+  base::Duration timeout = base::seconds(5);  ///< of send, ask and ping
   bool is_watching = false;                   ///< of nodes
   NodesQuery nodes;                           ///< of nodes
   std::optional<base::Duration> ttl;          ///< of start, as the next two

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/ask.hpp"
 #include "cli/doctor/doctor.hpp"
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
@@ -22,6 +23,13 @@ Report show_status(const Arguments& arguments, BlockingClient& client) {
   if (!nodes) return report_error(arguments, nodes.error());
   const Result<protocol::Hello> hello = client.hello();
   return report_status(arguments, *nodes, hello ? std::optional(*hello) : std::nullopt);
+}
+
+Report show_running(const Arguments& arguments, BlockingClient& client) {
+  const Result<Nodes> nodes = client.list();
+  if (!nodes) return report_error(arguments, nodes.error());
+  const Result<protocol::Hello> hello = client.hello();
+  return report_running(arguments, *nodes, hello ? std::optional(*hello) : std::nullopt);
 }
 
 Report show_nodes(const Arguments& arguments, BlockingClient& client) {
@@ -72,7 +80,7 @@ Report kill(const Arguments& arguments, BlockingClient& client) {
   return report_killed(arguments);
 }
 
-Report ask(const Arguments& arguments, Report (*command)(const Arguments&, BlockingClient&)) {
+Report ask_pmd(const Arguments& arguments, Report (*command)(const Arguments&, BlockingClient&)) {
   const Result<std::unique_ptr<BlockingClient>> client =
       BlockingClient::create({.host = arguments.host, .port = arguments.port});
   return client ? command(arguments, **client) : report_error(arguments, client.error());
@@ -92,24 +100,26 @@ Report start(const Arguments& arguments) {
                                                               .log_level = arguments.log_level});
   if (!outcome) return report_launch_error(arguments, outcome.error(), pmd::places_of_pmd_program());
   if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(outcome->port, outcome->pid);
-  return ask(arguments, describe_holder);
+  return ask_pmd(arguments, describe_holder);
 }
 
 }  // namespace
 
 Report run_command(const Arguments& arguments) {
   switch (arguments.command) {
-    case Command::overview: return report_overview(arguments, ask(arguments, show_status));
+    case Command::overview: return report_overview(arguments, ask_pmd(arguments, show_running));
     case Command::nodes:
-      return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output()) : ask(arguments, show_nodes);
+      return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output())
+                                   : ask_pmd(arguments, show_nodes);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
+    case Command::ask: return ask(arguments);
     case Command::doctor: return run_doctor(arguments);
     case Command::start: return start(arguments);
-    case Command::status: return ask(arguments, show_status);
-    case Command::list: return ask(arguments, list);
-    case Command::resolve: return ask(arguments, resolve);
-    case Command::kill: return ask(arguments, kill);
+    case Command::status: return ask_pmd(arguments, show_status);
+    case Command::list: return ask_pmd(arguments, list);
+    case Command::resolve: return ask_pmd(arguments, resolve);
+    case Command::kill: return ask_pmd(arguments, kill);
   }
   return {};
 }

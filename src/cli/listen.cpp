@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,16 +12,15 @@
 #include <string>
 #include <utility>
 
-#include "base/escape.hpp"
 #include "cli/end_signals.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/node_start.hpp"
+#include "cli/report.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::cli {
 namespace {
 
-/// One line, whatever white space the sender put between the tokens: control characters stand nowhere else in JSON.
 std::string to_line(const Message& message, const std::string& alias) {
   std::string json = R"({"from":)";
   protocol::append_json_string(json, message.from);
@@ -35,10 +33,7 @@ std::string to_line(const Message& message, const std::string& alias) {
     json += R"(,"payload":)";
     json += message.payload;
   }
-  json = base::printable_json(json + "}");
-  std::replace_if(
-      json.begin(), json.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return json + "\n";
+  return json_line(json + "}");
 }
 
 /// What handlers share with the thread that waits for the end.

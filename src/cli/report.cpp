@@ -110,13 +110,24 @@ Report report_status(const Arguments& arguments, const Nodes& nodes, const std::
     json += R"(,"version":)" + std::to_string(hello->version);
     json += R"(,"pid":)" + std::to_string(hello->pid);
     json += R"(,"startTime":)" + std::to_string(hello->start_time_ms);
+    if (!hello->release.empty()) {
+      json += R"(,"release":)";
+      append_json_string(json, hello->release);
+    }
   }
   return json_report(kExitSuccess, json + "}");
 }
 
-Report report_overview(const Arguments& arguments, const Report& status) {
-  std::string text =
-      status.exit_code == kExitSuccess ? "A PMD runs at " + to_place(arguments) + ".\n" + status.out : status.err;
+Report report_running(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello) {
+  std::string release = "of another make";
+  if (hello) release = hello->release.empty() ? "unknown" : printable(hello->release);
+  Report report = report_status(arguments, nodes, hello);
+  report.out = "A PMD runs at " + to_place(arguments) + ".\n" + report.out + "  Version: " + release + "\n";
+  return report;
+}
+
+Report report_overview(const Arguments& arguments, const Report& running) {
+  const std::string& text = running.exit_code == kExitSuccess ? running.out : running.err;
   return {.exit_code = kExitSuccess, .out = text + "\n" + arguments.help, .err = {}};
 }
 
@@ -243,6 +254,19 @@ Report report_error(const Arguments& arguments, const Error& error) {
                      "No PMD can be reached at " + place + ": " + error.code.message() + ".",
                      "Start one with 'distflow pmd start" + same_place(arguments) +
                          "', or give another place with --host and --port.");
+}
+
+Report report_failure(const Arguments& arguments, int exit_code, std::string_view name, const std::string& message,
+                      const std::string& remedy) {
+  return failure(arguments, exit_code, name, message, remedy);
+}
+
+std::string json_line(std::string_view json) {
+  std::string line = base::printable_json(json);
+  // Control characters stand nowhere in JSON but between the tokens.
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return line + "\n";
 }
 
 Report report_usage(const Arguments& arguments, const std::string& message) {

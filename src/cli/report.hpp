@@ -27,8 +27,10 @@ Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms
 /// On a terminal the table of report_nodes(). Elsewhere the text of the TypeScript command line, which programs read.
 Report report_list(const Arguments& arguments, const Nodes& nodes, std::int64_t now_ms, const Screen& screen);
 Report report_resolved(const Arguments& arguments, const protocol::NodeInfo& node);
-/// Of bare `distflow`: `status` in one or more lines, then the help. Always a success: it is to show the way.
-Report report_overview(const Arguments& arguments, const Report& status);
+/// The same as text for people, with the PMD's release.
+Report report_running(const Arguments& arguments, const Nodes& nodes, const std::optional<protocol::Hello>& hello);
+/// Of bare `distflow`: that, or an error, then the help. Always a success: it is to show the way.
+Report report_overview(const Arguments& arguments, const Report& running);
 Report report_killed(const Arguments& arguments);
 Report report_kill_refused(const Arguments& arguments, const Nodes& nodes);
 Report report_started(std::uint16_t port, int pid);
@@ -38,6 +40,14 @@ Report report_running_already(const Arguments& arguments);
 Report report_launch_error(const Arguments& arguments, const Error& error, const std::string& places);
 /// What came of asking one.
 Report report_error(const Arguments& arguments, const Error& error);
+
+/// A failure: `message` says what happened and why, `remedy` what to do; `name` is a word that stays from release to
+/// release.
+Report report_failure(const Arguments& arguments, int exit_code, std::string_view name, const std::string& message,
+                      const std::string& remedy);
+
+/// JSON on one line that programs may read and people may look at, whatever others have named.
+std::string json_line(std::string_view json);
 
 /// A word of the command line that cannot be used.
 Report report_usage(const Arguments& arguments, const std::string& message);

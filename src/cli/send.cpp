@@ -39,12 +39,16 @@ std::string shown(std::string_view text) {
   return "'" + printable(text.substr(0, kShownMax)) + (text.size() > kShownMax ? "...'" : "'");
 }
 
+}  // namespace
+
 std::string explain_no_json(std::string_view text) {
   std::string message = "The message is not one JSON value: " + shown(text) + ".";
   const bool may_be_text = text.find_first_of("{}[]\"") == std::string_view::npos && !text.empty();
   if (may_be_text) message += " A text needs its quotes: '\"" + printable(text.substr(0, kShownMax)) + "\"'.";
   return message;
 }
+
+namespace {
 
 class Sender {
  public:

@@ -5,11 +5,17 @@
 // Use: return send(arguments);
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "cli/arguments.hpp"
 #include "cli/console.hpp"
 
 namespace distflow::cli {
 
 Report send(const Arguments& arguments);
+
+/// What is wrong with a word that is to be one JSON value, and what may have been meant.
+[[nodiscard]] std::string explain_no_json(std::string_view text);
 
 }  // namespace distflow::cli

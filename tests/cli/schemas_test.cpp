@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/cli/answering_node.hpp"
 #include "tests/cli/programs.hpp"
 
 namespace distflow::test {
@@ -100,6 +101,17 @@ TEST(CliSchemas, each_message_and_each_count_of_what_was_sent_has_its_form) {
   EXPECT_EQ(complaint("message.v1", listener.wait().out), "");
 }
 
+TEST(CliSchemas, what_is_told_of_a_mesh_has_its_form) {
+  Daemon daemon;
+  AnsweringNode answering(daemon.port());
+  const RegisteredNode silent(daemon.port(), "id-1", "silent");
+  expect_valid("ask.v1", {"ask", "answering", "[1]", "--json"}, daemon.port());
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"ask", "silent", "1", "--json"}, {"ask", "answering", "no json", "--json"}}) {
+    expect_valid("error.v1", words, daemon.port());
+  }
+}
+
 TEST(CliSchemas, each_line_of_a_watch_has_the_form_of_an_event) {
   Daemon daemon;
   const RegisteredNode present(daemon.port(), "id-1", "alpha");
@@ -119,8 +131,9 @@ TEST(CliSchemas, a_member_that_a_schema_does_not_name_is_noticed) {
 }
 
 TEST(CliSchemas, all_that_there_are_are_held_to_a_command_above) {
-  const std::set<std::string> held{"doctor.v1",   "error.v1",    "message.v1",     "node-event.v1", "nodes.v1",
-                                   "pmd-kill.v1", "pmd-list.v1", "pmd-resolve.v1", "pmd-status.v1", "send.v1"};
+  const std::set<std::string> held{"doctor.v1",     "error.v1",    "message.v1",  "node-event.v1",
+                                   "nodes.v1",      "pmd-kill.v1", "pmd-list.v1", "pmd-resolve.v1",
+                                   "pmd-status.v1", "send.v1",     "ask.v1"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(DISTFLOW_SCHEMAS)) there.insert(entry.path().stem());
   EXPECT_EQ(there, held);

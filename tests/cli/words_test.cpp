@@ -52,6 +52,7 @@ TEST(CliWords, a_bare_distflow_says_whether_a_pmd_runs_and_what_there_is_to_type
   EXPECT_EQ(running.exit_code, 0);
   EXPECT_THAT(running.out, StartsWith("A PMD runs at 127.0.0.1:" + std::to_string(daemon.port()) + ".\n"));
   EXPECT_THAT(running.out, HasSubstr("Registered nodes: 0"));
+  EXPECT_THAT(running.out, HasSubstr("Version: " DISTFLOW_TEST_VERSION "\n"));
   EXPECT_THAT(running.out, HasSubstr("Usage: distflow"));
 
   const SilentPort silent;
