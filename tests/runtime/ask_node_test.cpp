@@ -75,6 +75,10 @@ TEST_P(AskingNode, asks_itself_and_is_answered_where_handlers_run) {
   }
   EXPECT_TRUE(until(node, [&] { return replies == 100; }));
   EXPECT_EQ(handler_ran_on.load() == std::this_thread::get_id(), GetParam() == Threading::caller);
+  // What one end has sent has come at the other, as messages or as replies.
+  const NodeStats stats = node.stats();
+  EXPECT_EQ(stats.received.replies, 100u);
+  EXPECT_EQ(stats.sent.accepted, stats.received.received + stats.received.replies);
   EXPECT_EQ(node.ask("self", "{", {}, [](const Reply&) { ADD_FAILURE(); }), SendVerdict::invalid_json);
   EXPECT_TRUE(node.shutdown()->is_complete);
   check_law(node);

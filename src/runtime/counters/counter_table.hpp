@@ -87,6 +87,8 @@ inline constexpr std::array kReceiveCounters = {
                       &PeerCounters::dropped_shutdown},
     ReceiveCounterRow{"conflated", "replaced by a newer message of the same key (conflate_by)",
                       &ReceiveStats::conflated, &PeerCounters::conflated},
+    ReceiveCounterRow{"replies", "replies to requests, which are not among received", &ReceiveStats::replies,
+                      &PeerCounters::replies},
 };
 
 // Every member has a row.

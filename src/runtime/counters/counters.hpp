@@ -30,6 +30,7 @@ struct PeerCounters {
   Counter dropped_mailbox_newest{0};  ///< found the mailbox full
   Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
   Counter conflated{0};               ///< replaced by newer ones of the same key
+  Counter replies{0};                 ///< to requests; not among received
   /// Told of messages that are dropped, where they are counted and on that thread. Set before the first message comes.
   base::Delegate<void(Counter PeerCounters::*reason, std::uint64_t count)> on_drop{};
   // The one who handles them.

@@ -135,6 +135,8 @@ void MessageReader::tell_ask() {
   using Kind = protocol::AskMembers::Kind;
   const protocol::AskMembers members = std::exchange(shared_.ask, {});
   const Mail mail = shared_.ask_mail;
+  // The sender counts what it says of a request as a message.
+  if (members.kind != Kind::request) add_owned(shared_.ask_mail.sender->replies, 1);
   switch (members.kind) {
     case Kind::request: return tell_request(mail);
     case Kind::cancel: return shared_.asks->on_cancel();
