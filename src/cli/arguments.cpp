@@ -67,6 +67,8 @@ class Parser {
     pmd_.footer(kExitCodes);
     version_.callback([this] { wants_version_ = true; });
     add_nodes();
+    CLI::App& node = add_command(app_, Command::node, "node", "Show the counters of a node and of its peers");
+    node.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
     add_listen();
     add_send();
     add_ask();

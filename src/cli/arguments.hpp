@@ -15,7 +15,7 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, nodes, listen, send, ask, doctor, start, status, list, resolve, kill };
+enum class Command { overview, nodes, node, listen, send, ask, doctor, start, status, list, resolve, kill };
 
 /// Which nodes are to be shown.
 struct NodesQuery {

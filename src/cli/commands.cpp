@@ -7,6 +7,7 @@
 #include "cli/doctor/doctor.hpp"
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
+#include "cli/node_page.hpp"
 #include "cli/send.hpp"
 #include "cli/watch.hpp"
 #include "io/clock.hpp"
@@ -36,6 +37,10 @@ Report show_nodes(const Arguments& arguments, BlockingClient& client) {
   Result<Nodes> nodes = client.list();
   if (!nodes) return report_error(arguments, nodes.error());
   return report_nodes(arguments, std::move(*nodes), io::system_wall_ms(), Screen::of_standard_output());
+}
+
+Report show_node(const Arguments& arguments, BlockingClient& client) {
+  return node_page(arguments, client, Screen::of_standard_output());
 }
 
 Report run_doctor(const Arguments& arguments) {
@@ -111,6 +116,7 @@ Report run_command(const Arguments& arguments) {
     case Command::nodes:
       return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output())
                                    : ask_pmd(arguments, show_nodes);
+    case Command::node: return ask_pmd(arguments, show_node);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::ask: return ask(arguments);

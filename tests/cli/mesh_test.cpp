@@ -48,5 +48,36 @@ TEST(CliMesh, a_question_without_a_reply_says_why_and_what_to_do) {
   EXPECT_THAT(no_json.err, HasSubstr("A text needs its quotes"));
 }
 
+TEST(CliMesh, a_node_is_shown_with_its_peers_and_the_sums_hold) {
+  Daemon daemon;
+  AnsweringNode answering(daemon.port());
+  ChildProcess listener(DISTFLOW_CLI,
+                        {"listen", "--as", "desk", "--count", "4", "--port", std::to_string(daemon.port())});
+  while (listener.err().find("Listening as ") == std::string::npos) ASSERT_TRUE(listener.read_some());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(is_under_way(answering->send("desk", "1")));
+  while (std::count(listener.out().begin(), listener.out().end(), '\n') < 3) ASSERT_TRUE(listener.read_some());
+  while (answering->stats().sent.written < 3) std::this_thread::yield();
+  const ProcessResult sender = run({"node", "answering"}, daemon.port());
+  EXPECT_EQ(sender.exit_code, 0) << sender.out << sender.err;
+  EXPECT_THAT(sender.out, StartsWith("Node 'answering' (" + answering->node_id() + ") at 127.0.0.1:"));
+  EXPECT_THAT(sender.out, HasSubstr("sent      3 accepted = 3 written + 0 queued + 0 dropped: holds\n"));
+  EXPECT_THAT(sender.out, ContainsRegex("desk +tcp +3 +3 +0 +- +0 +0 +0 +0 +- +holds\n"));
+  const ProcessResult as_json = run({"node", "desk", "--json"}, daemon.port());
+  EXPECT_EQ(as_json.exit_code, 0);
+  EXPECT_THAT(as_json.out, HasSubstr(R"("nodeId":")" + answering->node_id() + R"(","via":)"));
+  EXPECT_THAT(as_json.out, HasSubstr(R"("received":3,)"));
+  listener.send_signal(SIGTERM);
+  listener.wait();
+}
+
+TEST(CliMesh, a_node_that_does_not_tell_or_is_not_there_is_an_answer_of_no) {
+  Daemon daemon;
+  const RegisteredNode plain(daemon.port(), "id-1", "plain");
+  const ProcessResult untold = run({"node", "plain"}, daemon.port());
+  EXPECT_EQ(untold.exit_code, 1);
+  EXPECT_THAT(untold.err, StartsWith("Node 'plain' does not tell its counters: "));
+  EXPECT_EQ(run({"node", "nobody"}, daemon.port()).exit_code, 1);
+}
+
 }  // namespace
 }  // namespace distflow::test

@@ -54,6 +54,11 @@ std::vector<std::string> lines_of(std::vector<std::string> words, std::uint16_t 
   return lines;
 }
 
+std::vector<std::string> with(std::vector<std::string> words, const std::string& word) {
+  words.push_back(word);
+  return words;
+}
+
 /// The one line that the command prints, held to the schema.
 void expect_valid(const std::string& schema, const std::vector<std::string>& words, std::uint16_t port) {
   SCOPED_TRACE(schema);
@@ -105,9 +110,14 @@ TEST(CliSchemas, what_is_told_of_a_mesh_has_its_form) {
   Daemon daemon;
   AnsweringNode answering(daemon.port());
   const RegisteredNode silent(daemon.port(), "id-1", "silent");
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"node", "answering"}}) {
+    expect_valid(words[0] + ".v1", with(words, "--json"), daemon.port());
+  }
   expect_valid("ask.v1", {"ask", "answering", "[1]", "--json"}, daemon.port());
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"ask", "silent", "1", "--json"}, {"ask", "answering", "no json", "--json"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"node", "silent", "--json"},
+                                                {"node", "nobody", "--json"},
+                                                {"ask", "silent", "1", "--json"},
+                                                {"ask", "answering", "no json", "--json"}}) {
     expect_valid("error.v1", words, daemon.port());
   }
 }
@@ -133,7 +143,7 @@ TEST(CliSchemas, a_member_that_a_schema_does_not_name_is_noticed) {
 TEST(CliSchemas, all_that_there_are_are_held_to_a_command_above) {
   const std::set<std::string> held{"doctor.v1",     "error.v1",    "message.v1",  "node-event.v1",
                                    "nodes.v1",      "pmd-kill.v1", "pmd-list.v1", "pmd-resolve.v1",
-                                   "pmd-status.v1", "send.v1",     "ask.v1"};
+                                   "pmd-status.v1", "send.v1",     "ask.v1",      "node.v1"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(DISTFLOW_SCHEMAS)) there.insert(entry.path().stem());
   EXPECT_EQ(there, held);

@@ -1,0 +1,91 @@
+// What nodes tell, as it is read, compared and shown: no programs, no time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/mesh_stats.hpp"
+#include "cli/node_page.hpp"
+
+namespace distflow::cli {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+NodeCounts node(const std::string& id) {
+  NodeCounts counts;
+  counts.node = {.node_id = id, .alias = id, .host = "h", .port = 7};
+  counts.json = "{}";
+  return counts;
+}
+
+PeerCounts sent_to(const std::string& id, const SendStats& sent) {
+  PeerCounts peer;
+  peer.node_id = id;
+  peer.via = "tcp";
+  peer.sent = sent;
+  return peer;
+}
+
+TEST(MeshStats, a_part_is_read_and_the_next_one_adds_its_peers) {
+  NodeCounts counts;
+  std::uint64_t next = 0;
+  ASSERT_TRUE(
+      take_part(R"({"at":5,"queued":2,"node":{"sent":{"accepted":9,"dropped_shutdown":1},"received":{"handled":3},)"
+                R"("cpu_us":7},"peers":[{"node_id":"a","via":"tcp","queued":1,"sent":{"written":4},"received":{}}],)"
+                R"("next":12})",
+                counts, next));
+  EXPECT_EQ(next, 12u);
+  ASSERT_TRUE(take_part(R"({"at":6,"node":{},"peers":[{"node_id":"b"}]})", counts, next));
+  EXPECT_EQ(next, 0u);
+  EXPECT_EQ(counts.sent.accepted, 9u);
+  EXPECT_EQ(counts.at_us, 6u);
+  ASSERT_EQ(counts.peers.size(), 2u);
+  EXPECT_EQ(counts.peers[0].sent.written, 4u);
+  EXPECT_EQ(counts.peers[1].node_id, "b");
+}
+
+TEST(MeshStats, what_is_no_answer_is_not_taken_for_one) {
+  NodeCounts counts;
+  std::uint64_t next = 0;
+  for (const char* json : {"{}", "[]", R"({"node":{}})", R"({"node":{},"peers":{}})", R"({"peers":[]})"})
+    EXPECT_FALSE(take_part(json, counts, next)) << json;
+  EXPECT_TRUE(take_part(R"({"at":-1,"node":{"sent":7},"peers":[7,{"sent":[]}]})", counts, next));
+}
+
+TEST(MeshStats, a_sum_that_does_not_hold_is_named_with_what_is_missing) {
+  NodeCounts counts = node("a");
+  counts.sent = {.accepted = 10, .written = 5, .dropped_unreachable = 2};
+  counts.queued = 1;
+  EXPECT_EQ(law_of_sent(counts.sent, 1).missing, 2);
+  const Report report = report_node({}, counts, {}, {});
+  EXPECT_EQ(report.exit_code, 1);
+  EXPECT_THAT(report.out, HasSubstr("sent      10 accepted = 5 written + 1 queued + 2 dropped: BROKEN by 2\n"));
+  counts.queued = 3;
+  EXPECT_EQ(report_node({}, counts, {}, {}).exit_code, 0);
+}
+
+TEST(MeshStats, a_message_that_is_being_handled_breaks_no_sum_and_one_too_many_does) {
+  EXPECT_TRUE(law_of_received({.received = 5, .handled = 3}, 1).holds());
+  EXPECT_FALSE(law_of_received({.received = 5, .handled = 3}, 3).holds());
+  EXPECT_EQ(waiting_of({.received = 5, .handled = 3, .conflated = 1}), 1u);
+}
+
+TEST(MeshStats, what_nodes_call_themselves_and_their_ways_is_escaped) {
+  NodeCounts counts = node("a\x1b[2J");
+  PeerCounts peer = sent_to("\x1b]0;x", {});
+  peer.via = "\x1b[1m";
+  counts.peers = {peer};
+  counts.json = "{\"x\":\"\u202e\"}";
+  Arguments arguments;
+  for (const bool is_json : {false, true}) {
+    arguments.is_json = is_json;
+    for (const std::string& text : {report_node(arguments, counts, {}, {}).out})
+      EXPECT_EQ(text.find('\x1b') & text.find("\u202e"), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace distflow::cli
