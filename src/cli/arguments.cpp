@@ -13,6 +13,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/report.hpp"
 #include "cli/suggestion.hpp"
+#include "cli/top.hpp"
 #include "pmd/pmd_address.hpp"
 
 namespace distflow::cli {
@@ -28,6 +29,7 @@ struct DurationTexts {
   double ttl_s = 0;
   double idle_exit_s = 0;
   double timeout_s = 0;
+  double interval_s = 0;
 };
 
 constexpr double kAskMaxSeconds = 86'400;  // a node takes no longer one
@@ -69,6 +71,7 @@ class Parser {
     add_nodes();
     CLI::App& node = add_command(app_, Command::node, "node", "Show the counters of a node and of its peers");
     node.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
+    add_top();
     add_listen();
     add_send();
     add_ask();
@@ -96,6 +99,9 @@ class Parser {
     if (idle_exit_->count() > 0) arguments_.idle_exit = from_seconds(texts_.idle_exit_s);
     for (const CLI::Option* timeout : timeouts_) {
       if (timeout->count() > 0) arguments_.timeout = from_seconds(texts_.timeout_s);
+    }
+    for (const CLI::Option* interval : intervals_) {
+      if (interval->count() > 0) arguments_.interval = from_seconds(texts_.interval_s);
     }
     arguments_.help = app_.help();
     return at_the_place();
@@ -151,6 +157,17 @@ class Parser {
 
   void add_timeout(CLI::App& command, double max, const char* description) {
     timeouts_.push_back(command.add_option("--timeout", texts_.timeout_s, description)->check(CLI::Range(0.001, max)));
+  }
+
+  void add_top() {
+    CLI::App& top = add_command(app_, Command::top, "top", "Show all nodes at work: what they send, receive and drop");
+    top.add_option("--sort", arguments_.sort, "The column to sort by, the greatest first")
+        ->check(CLI::IsMember(top_columns()))
+        ->capture_default_str();
+    intervals_.push_back(top.add_option("--interval", texts_.interval_s, "Seconds between two looks; 1 if not given")
+                             ->check(CLI::Range(0.1, 3600.0)));
+    top.add_option("--count", arguments_.count, "End after so many rounds; 1 where the output is no terminal")
+        ->check(CLI::PositiveNumber);
   }
 
   void add_start() {
@@ -239,6 +256,7 @@ class Parser {
   CLI::Option* ttl_ = nullptr;
   CLI::Option* idle_exit_ = nullptr;
   std::vector<CLI::Option*> timeouts_;
+  std::vector<CLI::Option*> intervals_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, nodes, node, listen, send, ask, doctor, start, status, list, resolve, kill };
+enum class Command { overview, nodes, node, top, listen, send, ask, doctor, start, status, list, resolve, kill };
 
 /// Which nodes are to be shown.
 struct NodesQuery {
@@ -33,10 +33,12 @@ struct Arguments {
   std::string name;         ///< of resolve, node, ping, send and ask: an alias or a nodeId; of listen: its own alias
   std::string payload;      ///< of send: JSON, or "-" for lines of the standard input; of ask: JSON
   std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not said
-  base::Duration timeout = base::seconds(5);  ///< of send, ask and ping
-  bool is_watching = false;                   ///< of nodes
-  NodesQuery nodes;                           ///< of nodes
-  std::optional<base::Duration> ttl;          ///< of start, as the next two
+  base::Duration timeout = base::seconds(5);   ///< of send, ask and ping
+  base::Duration interval = base::seconds(1);  ///< of top and ping
+  std::string sort = "dropped";                ///< of top: a column
+  bool is_watching = false;                    ///< of nodes
+  NodesQuery nodes;                            ///< of nodes
+  std::optional<base::Duration> ttl;           ///< of start, as the next two
   std::optional<base::Duration> idle_exit;
   std::string log_level;
   std::string help;  ///< of overview: what there is to type

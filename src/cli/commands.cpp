@@ -9,6 +9,7 @@
 #include "cli/listen.hpp"
 #include "cli/node_page.hpp"
 #include "cli/send.hpp"
+#include "cli/top.hpp"
 #include "cli/watch.hpp"
 #include "io/clock.hpp"
 #include "pmd/client/client_blocking.hpp"
@@ -41,6 +42,10 @@ Report show_nodes(const Arguments& arguments, BlockingClient& client) {
 
 Report show_node(const Arguments& arguments, BlockingClient& client) {
   return node_page(arguments, client, Screen::of_standard_output());
+}
+
+Report show_top(const Arguments& arguments, BlockingClient& client) {
+  return top(arguments, client, Screen::of_standard_output());
 }
 
 Report run_doctor(const Arguments& arguments) {
@@ -117,6 +122,7 @@ Report run_command(const Arguments& arguments) {
       return arguments.is_watching ? watch_nodes(arguments, Screen::of_standard_output())
                                    : ask_pmd(arguments, show_nodes);
     case Command::node: return ask_pmd(arguments, show_node);
+    case Command::top: return ask_pmd(arguments, show_top);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::ask: return ask(arguments);

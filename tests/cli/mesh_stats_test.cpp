@@ -7,6 +7,7 @@
 
 #include "cli/mesh_stats.hpp"
 #include "cli/node_page.hpp"
+#include "cli/top.hpp"
 
 namespace distflow::cli {
 namespace {
@@ -73,6 +74,31 @@ TEST(MeshStats, a_message_that_is_being_handled_breaks_no_sum_and_one_too_many_d
   EXPECT_EQ(waiting_of({.received = 5, .handled = 3, .conflated = 1}), 1u);
 }
 
+TEST(MeshStats, rates_are_differences_by_the_clock_of_the_node) {
+  NodeCounts before = node("a");
+  before.at_us = 1'000'000;
+  before.received.received = 100;
+  NodeCounts now = before;
+  now.at_us = 3'000'000;
+  now.received.received = 300;
+  now.sent.written = 50;
+  now.cpu_us = 500'000;
+  Arguments arguments;
+  EXPECT_THAT(report_top(arguments, {before}, {now}, {}), ContainsRegex("\na +100 +25 +0 +0 +25% +- +-\n"));
+  EXPECT_THAT(report_top(arguments, {now}, {before}, {}), ContainsRegex("\na +0 +0 ")) << "a node that began anew";
+}
+
+TEST(MeshStats, top_has_the_greatest_first_and_names_in_their_order) {
+  NodeCounts few = node("a");
+  few.received.dropped_mailbox_oldest = 1;
+  NodeCounts many = node("b");
+  many.sent.dropped_unreachable = 7;
+  Arguments arguments;
+  EXPECT_THAT(report_top(arguments, {}, {few, many}, {}), ContainsRegex("\nb .*7 unreachable\na .*1 mailbox_oldest\n"));
+  arguments.sort = "name";
+  EXPECT_THAT(report_top(arguments, {}, {many, few}, {}), ContainsRegex("\na .*\nb "));
+}
+
 TEST(MeshStats, what_nodes_call_themselves_and_their_ways_is_escaped) {
   NodeCounts counts = node("a\x1b[2J");
   PeerCounts peer = sent_to("\x1b]0;x", {});
@@ -82,7 +108,8 @@ TEST(MeshStats, what_nodes_call_themselves_and_their_ways_is_escaped) {
   Arguments arguments;
   for (const bool is_json : {false, true}) {
     arguments.is_json = is_json;
-    for (const std::string& text : {report_node(arguments, counts, {}, {}).out})
+    for (const std::string& text :
+         {report_node(arguments, counts, {}, {}).out, report_top(arguments, {}, {counts}, {})})
       EXPECT_EQ(text.find('\x1b') & text.find("\u202e"), std::string::npos) << text;
   }
 }

@@ -79,5 +79,16 @@ TEST(CliMesh, a_node_that_does_not_tell_or_is_not_there_is_an_answer_of_no) {
   EXPECT_EQ(run({"node", "nobody"}, daemon.port()).exit_code, 1);
 }
 
+TEST(CliMesh, top_shows_each_node_and_those_that_do_not_tell) {
+  Daemon daemon;
+  AnsweringNode answering(daemon.port());
+  const RegisteredNode plain(daemon.port(), "id-1", "plain");
+  const ProcessResult result = run({"top", "--sort", "name", "--interval", "0.1"}, daemon.port());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith("NAME "));
+  EXPECT_THAT(result.out, ContainsRegex("\nanswering +0 +0 +0 +0 +[0-9]+% +- +-\nplain +\\? "));
+  EXPECT_EQ(run({"top", "--sort", "colour"}, daemon.port()).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace distflow::test

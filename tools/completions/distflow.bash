@@ -6,7 +6,7 @@ _distflow() {
   local word=${COMP_WORDS[COMP_CWORD]} command='' choices='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      pmd | version | nodes | node | listen | send | ask | doctor) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
+      pmd | version | nodes | node | top | listen | send | ask | doctor) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
       start | status | list | resolve | kill) [ "$command" != pmd ] || command="pmd ${COMP_WORDS[i]}" ;;
     esac
   done
@@ -15,17 +15,22 @@ _distflow() {
       mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$word")
       return
       ;;
-    --host | --port | --ttl | --idle-exit | --limit | --after | --as | --count | --timeout)
+    --sort)
+      mapfile -t COMPREPLY < <(compgen -W 'dropped name in out queued mailbox cpu' -- "$word")
+      return
+      ;;
+    --host | --port | --ttl | --idle-exit | --limit | --after | --as | --count | --timeout | --interval)
       COMPREPLY=()
       return
       ;;
   esac
   case $command in
-    '') choices='pmd version nodes node listen send ask doctor --help --version' ;;
+    '') choices='pmd version nodes node top listen send ask doctor --help --version' ;;
     pmd) choices='start status list resolve kill --help' ;;
     version) choices='--help' ;;
     nodes) choices='--help --host --port --json --limit --after --watch' ;;
     listen) choices='--help --host --port --as --count' ;;
+    top) choices='--help --host --port --json --sort --interval --count' ;;
     send | ask) choices='--help --host --port --json --timeout' ;;
     'pmd start') choices='--help --host --port --ttl --idle-exit --log-level' ;;
     'pmd kill') choices='--help --host --port --json --force' ;;
