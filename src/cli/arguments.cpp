@@ -72,6 +72,7 @@ class Parser {
     CLI::App& node = add_command(app_, Command::node, "node", "Show the counters of a node and of its peers");
     node.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
     add_top();
+    add_command(app_, Command::audit, "audit", "Compare both ends of each link: what was lost where, and why");
     add_listen();
     add_send();
     add_ask();

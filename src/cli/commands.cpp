@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/ask.hpp"
+#include "cli/audit.hpp"
 #include "cli/doctor/doctor.hpp"
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
@@ -46,6 +47,10 @@ Report show_node(const Arguments& arguments, BlockingClient& client) {
 
 Report show_top(const Arguments& arguments, BlockingClient& client) {
   return top(arguments, client, Screen::of_standard_output());
+}
+
+Report show_audit(const Arguments& arguments, BlockingClient& client) {
+  return audit(arguments, client, Screen::of_standard_output());
 }
 
 Report run_doctor(const Arguments& arguments) {
@@ -123,6 +128,7 @@ Report run_command(const Arguments& arguments) {
                                    : ask_pmd(arguments, show_nodes);
     case Command::node: return ask_pmd(arguments, show_node);
     case Command::top: return ask_pmd(arguments, show_top);
+    case Command::audit: return ask_pmd(arguments, show_audit);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::ask: return ask(arguments);

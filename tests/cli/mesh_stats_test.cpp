@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/audit.hpp"
 #include "cli/mesh_stats.hpp"
 #include "cli/node_page.hpp"
 #include "cli/top.hpp"
@@ -27,6 +28,14 @@ PeerCounts sent_to(const std::string& id, const SendStats& sent) {
   peer.node_id = id;
   peer.via = "tcp";
   peer.sent = sent;
+  return peer;
+}
+
+PeerCounts received_from(const std::string& id, const ReceiveStats& received) {
+  PeerCounts peer;
+  peer.node_id = id;
+  peer.via = "none";
+  peer.received = received;
   return peer;
 }
 
@@ -74,6 +83,36 @@ TEST(MeshStats, a_message_that_is_being_handled_breaks_no_sum_and_one_too_many_d
   EXPECT_EQ(waiting_of({.received = 5, .handled = 3, .conflated = 1}), 1u);
 }
 
+TEST(MeshStats, an_audit_joins_both_ends_and_counts_what_each_has_dropped) {
+  NodeCounts a = node("a");
+  a.peers = {sent_to("b", {.accepted = 10, .written = 8, .dropped_connection_lost = 2}),
+             sent_to("gone", {.accepted = 1, .dropped_peer_left = 1})};
+  NodeCounts b = node("b");
+  b.peers = {received_from("a", {.received = 5, .handled = 4, .dropped_mailbox_newest = 1, .replies = 1})};
+  NodeCounts silent = node("c");
+  silent.why_untold = "no";
+  const std::vector<LinkCounts> links = links_of({a, b, silent});
+  ASSERT_EQ(links.size(), 2u);
+  EXPECT_EQ(links[0].to, "b");
+  EXPECT_EQ(links[0].lost(), 3u);
+  EXPECT_EQ(links[0].between(), 2u) << "8 written, 5 messages and 1 reply come";
+  EXPECT_EQ(links[1].lost(), 1u);
+  EXPECT_EQ(links[1].between(), std::nullopt) << "the other end is not there to tell";
+  const Report report = report_audit({}, {a, b, silent}, {});
+  EXPECT_EQ(report.exit_code, 1);
+  EXPECT_THAT(report.out, ContainsRegex("a +b +10 +0 +2 connection_lost +2 +5 +0 +1 mailbox_newest\n"));
+  EXPECT_THAT(report.out, HasSubstr("3 nodes, 2 links: 4 messages lost, 2 between two nodes.\n"));
+  EXPECT_EQ(report.err, "Node 'c' does not tell its counters: no.\n");
+}
+
+TEST(MeshStats, who_tells_of_no_message_from_a_peer_has_received_none) {
+  NodeCounts a = node("a");
+  a.peers = {sent_to("b", {.accepted = 4, .written = 4})};
+  const std::vector<LinkCounts> links = links_of({a, node("b")});
+  ASSERT_EQ(links.size(), 1u);
+  EXPECT_EQ(links[0].between(), 4u);
+}
+
 TEST(MeshStats, rates_are_differences_by_the_clock_of_the_node) {
   NodeCounts before = node("a");
   before.at_us = 1'000'000;
@@ -108,8 +147,8 @@ TEST(MeshStats, what_nodes_call_themselves_and_their_ways_is_escaped) {
   Arguments arguments;
   for (const bool is_json : {false, true}) {
     arguments.is_json = is_json;
-    for (const std::string& text :
-         {report_node(arguments, counts, {}, {}).out, report_top(arguments, {}, {counts}, {})})
+    for (const std::string& text : {report_node(arguments, counts, {}, {}).out,
+                                    report_audit(arguments, {counts}, {}).out, report_top(arguments, {}, {counts}, {})})
       EXPECT_EQ(text.find('\x1b') & text.find("\u202e"), std::string::npos) << text;
   }
 }

@@ -90,5 +90,18 @@ TEST(CliMesh, top_shows_each_node_and_those_that_do_not_tell) {
   EXPECT_EQ(run({"top", "--sort", "colour"}, daemon.port()).exit_code, 2);
 }
 
+TEST(CliMesh, an_audit_names_what_was_lost_and_where) {
+  Daemon daemon;
+  AnsweringNode answering(daemon.port());
+  EXPECT_THAT(run({"audit"}, daemon.port()).out, HasSubstr("0 messages lost"));
+  ASSERT_TRUE(is_under_way(answering->send("nobody", "1")));
+  while (answering->stats().sent.dropped_unresolved == 0) std::this_thread::yield();
+  const ProcessResult text = run({"audit"}, daemon.port());
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_THAT(text.out, ContainsRegex("answering +\\(unresolved\\) +1 +0 +1 unresolved"));
+  EXPECT_THAT(text.out, HasSubstr("1 nodes, 1 links: 1 messages lost, 0 between two nodes.\n"));
+  EXPECT_THAT(run({"audit", "--json"}, daemon.port()).out, HasSubstr(R"("notSent":{"unresolved":1})"));
+}
+
 }  // namespace
 }  // namespace distflow::test
