@@ -33,6 +33,7 @@ struct DurationTexts {
 };
 
 constexpr double kAskMaxSeconds = 86'400;  // a node takes no longer one
+constexpr base::Duration kBetweenPings = base::milliseconds(100);
 
 base::Duration from_seconds(double count) {
   return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(count));
@@ -73,6 +74,7 @@ class Parser {
     node.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
     add_top();
     add_command(app_, Command::audit, "audit", "Compare both ends of each link: what was lost where, and why");
+    add_ping();
     add_listen();
     add_send();
     add_ask();
@@ -104,6 +106,7 @@ class Parser {
     for (const CLI::Option* interval : intervals_) {
       if (interval->count() > 0) arguments_.interval = from_seconds(texts_.interval_s);
     }
+    if (arguments_.command == Command::ping && texts_.interval_s == 0) arguments_.interval = kBetweenPings;
     arguments_.help = app_.help();
     return at_the_place();
   }
@@ -158,6 +161,16 @@ class Parser {
 
   void add_timeout(CLI::App& command, double max, const char* description) {
     timeouts_.push_back(command.add_option("--timeout", texts_.timeout_s, description)->check(CLI::Range(0.001, max)));
+  }
+
+  void add_ping() {
+    CLI::App& ping =
+        add_command(app_, Command::ping, "ping", "Measure the way to a node and back, without its application's code");
+    ping.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
+    ping.add_option("--count", arguments_.count, "How many; 10 if not given")->check(CLI::Range(1, 1'000'000));
+    intervals_.push_back(ping.add_option("--interval", texts_.interval_s, "Seconds between two; 0.1 if not given")
+                             ->check(CLI::Range(0.0001, 3600.0)));
+    add_timeout(ping, kAskMaxSeconds, "Seconds to wait for each answer; 5 if not given");
   }
 
   void add_top() {

@@ -15,7 +15,23 @@
 
 namespace distflow::cli {
 
-enum class Command { overview, nodes, node, top, audit, listen, send, ask, doctor, start, status, list, resolve, kill };
+enum class Command {
+  overview,
+  nodes,
+  node,
+  top,
+  audit,
+  ping,
+  listen,
+  send,
+  ask,
+  doctor,
+  start,
+  status,
+  list,
+  resolve,
+  kill
+};
 
 /// Which nodes are to be shown.
 struct NodesQuery {

@@ -9,6 +9,7 @@
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
 #include "cli/node_page.hpp"
+#include "cli/ping.hpp"
 #include "cli/send.hpp"
 #include "cli/top.hpp"
 #include "cli/watch.hpp"
@@ -129,6 +130,7 @@ Report run_command(const Arguments& arguments) {
     case Command::node: return ask_pmd(arguments, show_node);
     case Command::top: return ask_pmd(arguments, show_top);
     case Command::audit: return ask_pmd(arguments, show_audit);
+    case Command::ping: return ask_pmd(arguments, ping);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::ask: return ask(arguments);

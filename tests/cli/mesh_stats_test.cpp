@@ -8,6 +8,7 @@
 #include "cli/audit.hpp"
 #include "cli/mesh_stats.hpp"
 #include "cli/node_page.hpp"
+#include "cli/ping.hpp"
 #include "cli/top.hpp"
 
 namespace distflow::cli {
@@ -151,6 +152,23 @@ TEST(MeshStats, what_nodes_call_themselves_and_their_ways_is_escaped) {
                                     report_audit(arguments, {counts}, {}).out, report_top(arguments, {}, {counts}, {})})
       EXPECT_EQ(text.find('\x1b') & text.find("\u202e"), std::string::npos) << text;
   }
+}
+
+TEST(MeshStats, a_percentile_is_one_of_the_times) {
+  const std::vector<base::Duration> times{base::milliseconds(1), base::milliseconds(2), base::milliseconds(3),
+                                          base::milliseconds(4)};
+  EXPECT_EQ(percentile(times, 0), base::milliseconds(1));
+  EXPECT_EQ(percentile(times, 50), base::milliseconds(2));
+  EXPECT_EQ(percentile(times, 51), base::milliseconds(3));
+  EXPECT_EQ(percentile(times, 99), base::milliseconds(4));
+  EXPECT_EQ(percentile({base::milliseconds(7)}, 50), base::milliseconds(7));
+}
+
+TEST(MeshStats, pings_without_an_answer_are_an_answer_of_no) {
+  const Report none = report_ping({}, {.node_id = "a", .host = "h", .port = 7}, 3, {});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_EQ(none.out, "3 pings to 'a' (a) at h:7 over TCP, 0 answered\n");
+  EXPECT_EQ(report_ping({}, {.node_id = "a", .host = "h", .port = 7}, 1, {base::milliseconds(1)}).exit_code, 0);
 }
 
 }  // namespace

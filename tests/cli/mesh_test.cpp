@@ -79,6 +79,38 @@ TEST(CliMesh, a_node_that_does_not_tell_or_is_not_there_is_an_answer_of_no) {
   EXPECT_EQ(run({"node", "nobody"}, daemon.port()).exit_code, 1);
 }
 
+TEST(CliMesh, a_node_that_answers_no_pings_is_named) {
+  Daemon daemon;
+  const RegisteredNode plain(daemon.port(), "id-1", "plain");
+  const ProcessResult unpinged = run({"ping", "plain"}, daemon.port());
+  EXPECT_EQ(unpinged.exit_code, 1);
+  EXPECT_THAT(unpinged.err, StartsWith("Node 'plain' answers no pings.\n"));
+}
+
+TEST(CliMesh, a_ping_is_answered_without_the_application) {
+  Daemon daemon;
+  AnsweringNode answering(daemon.port());
+  const ProcessResult result = run({"ping", "answering", "--count", "3", "--interval", "0.001"}, daemon.port());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith("3 pings to 'answering' (" + answering->node_id() + ") at 127.0.0.1:"));
+  EXPECT_THAT(result.out, HasSubstr(" over TCP, 3 answered\nround trip: min "));
+  EXPECT_EQ(answering->stats().received.received, 0u);
+}
+
+TEST(CliMesh, a_node_that_cannot_be_reached_is_named_with_its_address) {
+  Daemon daemon;
+  const SilentPort silent;
+  RawSocket node = RawSocket::connected_to(daemon.port());
+  const std::string body =
+      R"({"type":"register","payload":{"nodeId":"id-1","alias":"gone","host":"127.0.0.1","port":)" +
+      std::to_string(silent.port()) + R"(,"caps":["ping"]},"requestId":"r"})";
+  ASSERT_TRUE(node.send(frame_of(body)));
+  ASSERT_THAT(node.receive(), HasSubstr("success"));
+  const ProcessResult result = run({"ping", "gone", "--timeout", "5"}, daemon.port());
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, StartsWith("Node 'gone' cannot be reached at 127.0.0.1:" + std::to_string(silent.port())));
+}
+
 TEST(CliMesh, top_shows_each_node_and_those_that_do_not_tell) {
   Daemon daemon;
   AnsweringNode answering(daemon.port());
