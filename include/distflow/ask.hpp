@@ -23,13 +23,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <version>
-#ifdef __cpp_lib_jthread
-#include <stop_token>
-#endif
 
 #include <distflow/result.hpp>
 #include <distflow/send.hpp>
+#include <distflow/stop_token.hpp>
 #include <distflow/version.hpp>
 
 namespace distflow {
@@ -74,18 +71,6 @@ enum class AskStage : std::uint8_t {
 
 /// The stage's name, as in the enumeration.
 [[nodiscard]] DISTFLOW_API const char* to_string(AskStage stage);
-
-#ifdef __cpp_lib_jthread
-/// Ends a request early, on any thread.
-using StopToken = std::stop_token;
-#else
-/// The standard library has no std::stop_token (libc++ before 20, unless it is asked for): nothing ends a request
-/// early.
-struct StopToken {
-  /// Whether a request may be ended by it: never.
-  [[nodiscard]] bool stop_possible() const noexcept { return false; }
-};
-#endif
 
 /// How a request is made.
 struct AskOptions {

@@ -16,6 +16,7 @@
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
 //   ask:                    any; inside too; shut_down; forked.
+//   wait_for, next_turn:    any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
 //   discover:               any; inside too; shut_down; forked.
@@ -47,6 +48,7 @@
 #include <distflow/send.hpp>
 #include <distflow/stats.hpp>
 #include <distflow/version.hpp>
+#include <distflow/wait.hpp>
 
 namespace distflow {
 
@@ -106,6 +108,15 @@ class DISTFLOW_API NodeRuntime {
   /// Who gets the requests, and answers them. Requests that come while there is none are answered `no_handler`. Runs
   /// where message handlers run; a handler that throws is counted and logged, and the answer is `failed`.
   void on_request(std::function<void(const Request&, Responder)> handler);
+
+  /// Calls back once, where handlers run, when a node of that name (alias or nodeId) is in the local replica: with it,
+  /// or with Errc::timed_out, canceled or shut_down. An error of the call itself (shut_down, queue_full with 65,536
+  /// waits, invalid_option for a name that no node can have, out_of_memory, forked) means that it is never called.
+  Result<void> wait_for(std::string_view name, const WaitOptions& options,
+                        std::function<void(const Result<PeerInfo>&)> callback);
+  /// Calls back once, where handlers run, after the loop has done what is ready now; with Threading::caller in poll().
+  /// Errors, here and there, as with wait_for().
+  Result<void> next_turn(std::function<void(const Result<void>&)> callback);
 
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait

@@ -1,10 +1,10 @@
-// What std::stop_callback does, for a StopToken (distflow/ask.hpp) of a standard library that has none: nothing.
+// What std::stop_callback does, for a StopToken (distflow/stop_token.hpp) of a standard library that has none: nothing.
 //
 // As std::stop_callback.
 // Use: std::optional<StopCallback<Stop>> stop; stop.emplace(token, Stop{...});
 #pragma once
 
-#include <distflow/ask.hpp>
+#include <distflow/stop_token.hpp>
 
 namespace distflow::runtime {
 

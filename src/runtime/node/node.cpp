@@ -82,6 +82,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
              .reply_bytes_max = options.mailbox.bytes_max},
             ask_way_),
       requests_(parts.reactor, directory_, parts.targets, delivery_, ask_way_),
+      waits_(parts.reactor, directory_, delivery_),
       ask_hooks_(ask_hooks()),
       accepted_({.reader_parts = reader_parts_,
                  .blocks = parts.blocks,
@@ -104,7 +105,7 @@ Node::~Node() {
   DF_ASSERT(state_ == State::idle || state_ == State::closed);
   delivery_.request_stop();
   delivery_.discard();
-  asks_.finish();
+  finish_callbacks();
   link_parts_.on_dropped = {};
 }
 
@@ -117,10 +118,15 @@ AskHooks Node::ask_hooks() {
                  .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
                  .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_)};
   if (delivery_.has_thread()) {
-    hooks.call_back = base::Delegate<bool()>::to<&Asks::call_back>(asks_);
-    hooks.has_ended = base::Delegate<bool()>::to<&Asks::has_ended>(asks_);
+    hooks.call_back = base::Delegate<bool()>::to<&Node::call_back>(*this);
+    hooks.has_ended = base::Delegate<bool()>::to<&Node::has_callbacks>(*this);
   }
   return hooks;
+}
+
+bool Node::call_back() {
+  const bool has_asks = asks_.call_back();
+  return waits_.call_back() || has_asks;
 }
 
 transport::ConnectionLimits Node::connection_limits() const {
@@ -224,7 +230,9 @@ void Node::on_peer_leave(const base::PackedInfo& peer) {
 }
 void Node::on_binding(std::string_view name, Peer* peer) {
   router_.on_binding(name, peer);
-  if (peer != nullptr) static_cast<void>(parts_.reactor.has_memory_for([&] { asks_.on_binding(name); }));
+  if (peer == nullptr) return;
+  static_cast<void>(parts_.reactor.has_memory_for([&] { asks_.on_binding(name); }));
+  waits_.on_binding(name);
 }
 
 void Node::ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
@@ -254,6 +262,7 @@ void Node::begin_shutdown(base::Duration deadline) {
   parts_.reactor.arm_after(shutdown_timer_, deadline);
   if (is_registry_started_) parts_.registry.close();
   asks_.begin_shutdown();
+  waits_.begin_shutdown();
   router_.discard();
   accepted_.close();
   directory_.begin_shutdown();

@@ -32,6 +32,7 @@
 #include "runtime/counters/traffic.hpp"
 #include "runtime/node/introspection.hpp"
 #include "runtime/node/registry_client.hpp"
+#include "runtime/node/waits.hpp"
 #include "runtime/peers/accepted_connections.hpp"
 #include "runtime/peers/carrier.hpp"
 #include "runtime/peers/directory.hpp"
@@ -111,8 +112,13 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
     delivery_.run_where_handlers_run(requests_.setting(std::move(handler)));
   }
   [[nodiscard]] Requests& requests() { return requests_; }
-  /// Calls back for what is left of the requests, when no handler runs any more.
-  void finish_asks() { asks_.finish(); }
+  /// Any thread, as far as Waits says so.
+  [[nodiscard]] Waits& waits() { return waits_; }
+  /// Calls back for what is left of requests and waits, when no handler runs any more.
+  void finish_callbacks() {
+    asks_.finish();
+    waits_.finish();
+  }
   /// The node of that name, asked of the registry.
   void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
 
@@ -160,6 +166,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
 
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
+  bool call_back();
+  [[nodiscard]] bool has_callbacks() { return asks_.has_ended() || waits_.has_ended(); }
   [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
@@ -210,6 +218,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   std::shared_ptr<AskWay> ask_way_;  // shared with Responders, which may outlive this
   Asks asks_;
   Requests requests_;
+  Waits waits_;
   AskHooks ask_hooks_;
   AcceptedConnections accepted_;
   Introspection introspection_;

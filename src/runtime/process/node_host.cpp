@@ -191,7 +191,7 @@ void NodeHost::forget_application() {
   loop_.reactor().discard_tasks();
   node_->delivery().forget_handlers();
   node_->requests().forget_handler();
-  node_->finish_asks();
+  node_->finish_callbacks();
 }
 
 bool NodeHost::is_inside_any() { return NodeLoop::owner_on_this_thread() != nullptr || HandlerThread::is_any(); }

@@ -64,6 +64,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
                   AskWay::Callback whose);
 
+  Result<void> wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end);
+  Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
+
   void set_request_handler(RequestHandler handler);
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);

@@ -96,6 +96,16 @@ SendVerdict NodeHost::ask(std::string_view name, std::string_view json, const As
   return count(way.ask(name, json, options, std::move(callback), whose));
 }
 
+Result<void> NodeHost::wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end) {
+  if (is_forked()) return Error{Errc::forked, "waiting for a node"};
+  return node_->waits().wait_for(name, options, std::move(on_end));
+}
+
+Result<void> NodeHost::next_turn(std::function<void(const Result<void>&)> on_end) {
+  if (is_forked()) return Error{Errc::forked, "waiting for a turn"};
+  return node_->waits().next_turn(std::move(on_end));
+}
+
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   const bool is_ending = end_if_asked();

@@ -258,6 +258,19 @@ Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string
   return Error{Errc::out_of_memory, "waiting for a reply"};
 }
 
+Result<void> NodeRuntime::wait_for(std::string_view name, const WaitOptions& options,
+                                   std::function<void(const Result<PeerInfo>&)> callback) {
+  const std::shared_ptr<NodeHost> handle = host_;  // what a callback that is not taken holds may be the last one
+  return unless_out_of_memory(*handle, Result<void>(Error{Errc::out_of_memory, "waiting for a node"}),
+                              [&] { return handle->wait_for(name, options, std::move(callback)); });
+}
+
+Result<void> NodeRuntime::next_turn(std::function<void(const Result<void>&)> callback) {
+  const std::shared_ptr<NodeHost> handle = host_;
+  return unless_out_of_memory(*handle, Result<void>(Error{Errc::out_of_memory, "waiting for a turn"}),
+                              [&] { return handle->next_turn(std::move(callback)); });
+}
+
 void NodeRuntime::on_request(std::function<void(const Request&, Responder)> handler) {
   const std::shared_ptr<NodeHost> handle = host_;
   unless_out_of_memory(*handle, false, [&] { return handle->set_request_handler(std::move(handler)), true; });

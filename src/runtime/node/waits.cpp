@@ -1,0 +1,203 @@
+#include "runtime/node/waits.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "protocol/envelope.hpp"
+
+namespace distflow::runtime {
+
+struct Waits::Wait : base::ListNode<Wait> {
+  Wait() : timer(base::Delegate<void()>::to<&Wait::on_timer>(*this)) {}
+  void on_timer() { owner->on_deadline(*this); }
+
+  Waits* owner = nullptr;
+  std::string name{};  // empty: waits for a turn
+  base::Instant deadline{};
+  StopToken stop_token{};
+  OnEnd on_end{};
+  base::Timer timer;
+
+  // While it is open.
+  ByName::iterator place{};
+  std::uint64_t id = 0;
+  std::optional<StopCallback<Stop>> stop{};
+
+  Result<PeerInfo> outcome{PeerInfo{}};
+};
+
+Waits::Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery)
+    : reactor_(reactor), directory_(directory), delivery_(delivery) {
+  call_back_.on_turn_end = base::Delegate<void()>::to<&Waits::call_back_later>(*this);
+}
+
+Waits::~Waits() {
+  finish();
+  call_back_.unlink();
+}
+
+Result<void> Waits::wait_for(std::string_view name, const WaitOptions& options, OnEnd on_end) {
+  if (name.empty() || name.size() > protocol::kIdSizeMax) return Error{Errc::invalid_option, "waiting for a node"};
+  auto wait = std::make_unique<Wait>();
+  wait->name = name;
+  wait->deadline = io::system_now() + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax);
+  wait->stop_token = options.stop;
+  wait->on_end = std::move(on_end);
+  return begin(std::move(wait));
+}
+
+Result<void> Waits::next_turn(std::function<void(const Result<void>&)> on_end) {
+  auto wait = std::make_unique<Wait>();
+  wait->on_end = [on_end = std::move(on_end)](const Result<PeerInfo>& outcome) {
+    on_end(outcome ? Result<void>() : Result<void>(outcome.error()));
+  };
+  return begin(std::move(wait));
+}
+
+Result<void> Waits::begin(std::unique_ptr<Wait> wait) {
+  constexpr const char* waiting = "beginning to wait";
+  wait->owner = this;
+  const std::scoped_lock lock(mutex_);
+  if (is_closed_) return Error{Errc::shut_down, waiting};
+  if (count_ >= kWaitsMax || !post_drain()) return Error{Errc::queue_full, waiting};
+  ++count_;
+  inbox_.push_back(*wait.release());
+  return {};
+}
+
+/// Under the lock.
+bool Waits::post_drain() {
+  if (!is_posted_) is_posted_ = reactor_.post([this] { drain(); });
+  return is_posted_;
+}
+
+/// What finds no room is ended by its deadline.
+void Waits::stop(std::uint64_t id) noexcept try {
+  const std::scoped_lock lock(mutex_);
+  if (is_closed_) return;
+  stopped_.push_back(id);
+  static_cast<void>(post_drain());
+} catch (const std::bad_alloc&) {
+  reactor_.note_out_of_memory();
+}
+
+void Waits::drain() {
+  List begun;
+  std::vector<std::uint64_t> stopped;
+  {
+    const std::scoped_lock lock(mutex_);
+    is_posted_ = false;
+    while (!inbox_.empty()) begun.push_back(inbox_.pop_front());
+    stopped.swap(stopped_);
+  }
+  while (!begun.empty()) open(std::unique_ptr<Wait>(&begun.pop_front()));
+  for (const std::uint64_t id : stopped) {
+    const auto found = stoppable_.find(id);
+    if (found != stoppable_.end()) end_open(*found->second, Error{Errc::canceled, "waiting for a node"});
+  }
+}
+
+void Waits::open(std::unique_ptr<Wait> wait) {
+  constexpr const char* waiting = "waiting for a node";
+  if (is_closing_) return end(std::move(wait), Error{Errc::shut_down, waiting});
+  if (wait->name.empty()) return end(std::move(wait), PeerInfo{});
+  Wait& opened = *wait;
+  std::optional<PeerInfo> known;
+  const auto look_and_enter = [&] {
+    known = directory_.find_info(opened.name);
+    if (known) return;
+    opened.id = ++last_id_;
+    const bool is_stoppable = opened.stop_token.stop_possible();
+    if (is_stoppable) stoppable_.emplace(opened.id, &opened);
+    try {
+      opened.place = by_name_.emplace(opened.name, nullptr);
+    } catch (...) {
+      stoppable_.erase(opened.id);
+      throw;
+    }
+  };
+  if (!reactor_.has_memory_for(look_and_enter)) return end(std::move(wait), Error{Errc::out_of_memory, waiting});
+  if (known) return end(std::move(wait), *std::move(known));
+  opened.place->second = std::move(wait);
+  reactor_.timers().arm(opened.timer, opened.deadline);
+  if (opened.stop_token.stop_possible()) {
+    opened.stop.emplace(opened.stop_token, Stop{.waits = this, .id = opened.id});
+  }
+}
+
+void Waits::on_deadline(Wait& wait) { end_open(wait, Error{Errc::timed_out, "waiting for a node"}); }
+
+void Waits::end_open(Wait& wait, Result<PeerInfo> outcome) {
+  stoppable_.erase(wait.id);
+  std::unique_ptr<Wait> ended = std::move(wait.place->second);
+  by_name_.erase(wait.place);
+  end(std::move(ended), std::move(outcome));
+}
+
+/// Puts the callback off to where handlers run.
+void Waits::end(std::unique_ptr<Wait> wait, Result<PeerInfo> outcome) {
+  reactor_.timers().cancel(wait->timer);
+  wait->stop.reset();
+  wait->outcome = std::move(outcome);
+  {
+    const std::scoped_lock lock(mutex_);
+    ended_.push_back(*wait.release());
+  }
+  delivery_.has_thread() ? delivery_.wake_for_callbacks() : reactor_.defer(call_back_);
+}
+
+void Waits::on_binding(std::string_view name) {
+  for (auto found = by_name_.find(name); found != by_name_.end(); found = by_name_.find(name)) {
+    Result<PeerInfo> outcome = Error{Errc::out_of_memory, "waiting for a node"};
+    const auto look = [&] {
+      std::optional<PeerInfo> known = directory_.find_info(name);
+      if (known) outcome = *std::move(known);
+    };
+    static_cast<void>(reactor_.has_memory_for(look));
+    end_open(*found->second, std::move(outcome));
+  }
+}
+
+void Waits::begin_shutdown() {
+  is_closing_ = true;
+  while (!by_name_.empty()) end_open(*by_name_.begin()->second, Error{Errc::shut_down, "waiting for a node"});
+}
+
+void Waits::finish() {
+  begin_shutdown();
+  {
+    const std::scoped_lock lock(mutex_);
+    is_closed_ = true;
+  }
+  drain();
+  while (call_back()) {
+  }
+}
+
+bool Waits::has_ended() {
+  const std::scoped_lock lock(mutex_);
+  return !ended_.empty();
+}
+
+/// What ends meanwhile waits for the next time.
+bool Waits::call_back() {
+  List ended;
+  {
+    const std::scoped_lock lock(mutex_);
+    while (!ended_.empty()) ended.push_back(ended_.pop_front());
+  }
+  if (ended.empty()) return false;
+  while (!ended.empty()) {
+    const std::unique_ptr<Wait> wait(&ended.pop_front());
+    {
+      const std::scoped_lock lock(mutex_);
+      --count_;
+    }
+    delivery_.run_handler([&] { wait->on_end(wait->outcome); });
+  }
+  return true;
+}
+
+}  // namespace distflow::runtime

@@ -1,0 +1,109 @@
+// What the application waits for, beside replies and messages: a node of some name, a turn of the loop.
+//
+//     begun ──▶ inbox ── a task ──▶ open ── it is there, deadline, stop, shutdown ──▶ ended ──▶ called back
+//     any thread                    loop                                                        where handlers run
+//
+// Loop thread only, but for wait_for(), next_turn() and what a StopToken leads to, which any thread may call, and for
+// call_back() and has_ended(), which the thread has that handlers run on.
+//   1. A wait that has begun is called back for once: never inside the call that begins it, and by finish() at the
+//      latest.
+//   2. At most kWaitsMax are there, from the call until the callback: beyond, Errc::queue_full.
+//   3. No lock is held while the application's code runs.
+//   4. What begins a wait has taken nothing when it throws std::bad_alloc.
+// Use: Result<void> begun = waits.wait_for("pong", options, callback);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <distflow/message.hpp>
+#include <distflow/result.hpp>
+#include <distflow/wait.hpp>
+
+#include "base/intrusive_list.hpp"
+#include "base/time.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
+#include "runtime/ask/stop_callback.hpp"
+#include "runtime/peers/directory.hpp"
+#include "runtime/receive/delivery.hpp"
+
+namespace distflow::runtime {
+
+class Waits {
+ public:
+  using OnEnd = std::function<void(const Result<PeerInfo>&)>;
+  static constexpr std::size_t kWaitsMax = 65536;
+  static constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
+
+  /// All must outlive this.
+  Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery);
+  ~Waits();
+  Waits(const Waits&) = delete;
+  Waits& operator=(const Waits&) = delete;
+
+  // Any thread. Errors: queue_full, shut_down; then nothing is called back for.
+  /// Until a node of that name is in the directory.
+  Result<void> wait_for(std::string_view name, const WaitOptions& options, OnEnd on_end);
+  /// Until the loop has come round.
+  Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
+
+  /// `name` leads to a node now.
+  void on_binding(std::string_view name);
+  /// Ends all of them. What begins from now on ends, too.
+  void begin_shutdown();
+  /// Calls back for what is left, on this thread. When no handler runs any more, and none will.
+  void finish();
+
+  bool call_back();
+  [[nodiscard]] bool has_ended();
+
+ private:
+  struct Wait;
+  using List = base::IntrusiveList<Wait, Wait>;
+  using ByName = std::multimap<std::string, std::unique_ptr<Wait>, std::less<>>;
+  /// On the thread that asks to stop.
+  struct Stop {
+    Waits* waits;
+    std::uint64_t id;
+    void operator()() const noexcept { waits->stop(id); }
+  };
+
+  Result<void> begin(std::unique_ptr<Wait> wait);
+  bool post_drain();
+  void stop(std::uint64_t id) noexcept;
+  void drain();
+  void open(std::unique_ptr<Wait> wait);
+  void on_deadline(Wait& wait);
+  void end_open(Wait& wait, Result<PeerInfo> outcome);
+  void end(std::unique_ptr<Wait> wait, Result<PeerInfo> outcome);
+  void call_back_later() { static_cast<void>(call_back()); }
+
+  io::Reactor& reactor_;
+  Directory& directory_;
+  Delivery& delivery_;
+  bool is_closing_ = false;
+  std::uint64_t last_id_ = 0;
+  ByName by_name_;
+  std::unordered_map<std::uint64_t, Wait*> stoppable_;
+  io::DeferredTask call_back_;
+
+  std::mutex mutex_;
+  bool is_closed_ = false;
+  bool is_posted_ = false;
+  std::size_t count_ = 0;
+  List inbox_;  // owned, as the next one
+  List ended_;
+  std::vector<std::uint64_t> stopped_;
+};
+
+}  // namespace distflow::runtime
