@@ -1,0 +1,236 @@
+// What a suspended coroutine and the callback that resumes it share: included by coroutine.hpp, not by programs.
+//
+//     taken ─▶ suspended ─┬─▶ resumed ──▶ given back by the coroutine
+//                         └─▶ abandoned ─▶ given back by the callback
+//
+// Any thread. The coroutine's frame may be destroyed while the callback is on its way, so that nothing of the frame is
+// touched by it: the outcome lies in the cell, which lives until both are done with it.
+//   1. One exchange of state_ decides who was first: the callback, or the destructor of the awaiter.
+//   2. Given back, a cell is used again. In the steady state none is allocated; at most kCellsKept are kept.
+//   3. With an executor it is not the coroutine's handle that waits there, but that of a hop of the cell's own. It
+//      looks at state_ when it runs. A coroutine may thus be destroyed while its resumption is queued.
+// Use: AwaitCell<KeptReply>* cell = AwaitCell<KeptReply>::take(); ...; cell->finish();
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include <distflow/wait_stop.hpp>
+
+namespace distflow {
+
+/// Resumes coroutines: called once with each handle, which it resumes, then or later, on whatever thread. It is kept in
+/// a std::function: one of at most two pointers, trivially copyable, costs no allocation.
+using ResumeOn = std::function<void(std::coroutine_handle<>)>;
+
+/// @cond
+namespace detail {
+
+template <class Outcome>
+class AwaitCell {
+ public:
+  static constexpr std::size_t kCellsKept = 1024;
+
+  AwaitCell() = default;
+  AwaitCell(const AwaitCell&) = delete;
+  AwaitCell& operator=(const AwaitCell&) = delete;
+  ~AwaitCell() {
+    if (hop_) hop_.destroy();
+  }
+
+  /// For a coroutine that is about to be suspended. May throw std::bad_alloc.
+  static AwaitCell* take(std::coroutine_handle<> awaiting, ResumeOn&& resume_on) {
+    AwaitCell* cell = nullptr;
+    {
+      Pool& pool = the_pool();
+      const std::scoped_lock lock(pool.mutex);
+      if (pool.first != nullptr) {
+        cell = std::exchange(pool.first, pool.first->next_);
+        --pool.count;
+      }
+    }
+    if (cell == nullptr) cell = new AwaitCell;
+    try {
+      cell->stop.renew();
+      if (resume_on && !cell->hop_) cell->hop_ = hop(*cell).handle;
+    } catch (...) {
+      cell->give_back();
+      throw;
+    }
+    cell->awaiting_ = awaiting;
+    cell->resume_on_ = std::move(resume_on);
+    cell->state_.store(State::suspended, std::memory_order_relaxed);
+    return cell;
+  }
+
+  /// The outcome is there: resumes the coroutine if there still is one. The callback's last use of the cell.
+  void finish() {
+    if (!resume_on_) {
+      if (const std::coroutine_handle<> awaiting = claim()) awaiting.resume();
+      return;
+    }
+    if (state_.load(std::memory_order_acquire) == State::abandoned) return static_cast<void>(claim());
+    // The hop may run, and the cell be used again, before resume_on has returned.
+    const ResumeOn resume_on = std::exchange(resume_on_, nullptr);
+    try {
+      resume_on(hop_);
+    } catch (...) {
+      // It has not taken the handle: the coroutine stays suspended until it is destroyed.
+      if (!leave(State::stranded)) give_back();
+      throw;
+    }
+  }
+
+  /// Not suspended any more, or not to be: the coroutine's last use of the cell.
+  void give_back() noexcept {
+    if (stop.is_requested()) stop.drop();
+    outcome.reset();
+    resume_on_ = nullptr;
+    Pool& pool = the_pool();
+    {
+      const std::scoped_lock lock(pool.mutex);
+      if (pool.count < kCellsKept) {
+        next_ = std::exchange(pool.first, this);
+        ++pool.count;
+        return;
+      }
+    }
+    delete this;
+  }
+
+  /// The coroutine is destroyed where it is suspended: its last use of the cell.
+  void abandon() noexcept {
+    WaitStop wait_stop = stop;  // the cell may be another coroutine's in a moment
+    leave(State::abandoned) ? wait_stop.request() : give_back();
+  }
+
+  std::optional<Outcome> outcome{};
+  WaitStop stop{};
+
+ private:
+  enum class State : std::uint8_t { suspended, resumed, abandoned, stranded };
+  struct Pool {
+    std::mutex mutex;
+    AwaitCell* first = nullptr;
+    std::size_t count = 0;
+  };
+
+  /// A coroutine that resumes the cell's, each time that it is resumed itself. It is suspended by then: the next one
+  /// who uses the cell may have it resumed at once.
+  struct Hop {
+    struct promise_type {
+      Hop get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+      std::suspend_always initial_suspend() noexcept { return {}; }
+      std::suspend_always final_suspend() noexcept { return {}; }
+      void return_void() noexcept {}
+      void unhandled_exception() noexcept {}
+    };
+    std::coroutine_handle<promise_type> handle;
+  };
+  struct Next {
+    AwaitCell& cell;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    // Not inline: clang before 17 may keep what an inlined one computes in the frame, which may be another's by then.
+    [[gnu::noinline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<>) noexcept {
+      const std::coroutine_handle<> awaiting = cell.claim();
+      return awaiting ? awaiting : std::noop_coroutine();
+    }
+    void await_resume() const noexcept {}
+  };
+  static Hop hop(AwaitCell& cell) {
+    while (true) co_await Next{cell};
+  }
+
+  /// Never destroyed: callbacks may come while the process exits.
+  static Pool& the_pool() {
+    static Pool* const pool = new Pool;
+    return *pool;
+  }
+
+  /// False when the other side was first.
+  bool leave(State how) noexcept {
+    State expected = State::suspended;
+    return state_.compare_exchange_strong(expected, how, std::memory_order_acq_rel);
+  }
+
+  /// The coroutine, to be resumed by the caller; null when it has been destroyed, and the cell is given back.
+  std::coroutine_handle<> claim() noexcept {
+    const std::coroutine_handle<> awaiting = awaiting_;
+    if (leave(State::resumed)) return awaiting;
+    stop.drop();
+    give_back();
+    return nullptr;
+  }
+
+  std::coroutine_handle<> awaiting_{};
+  ResumeOn resume_on_{};
+  std::coroutine_handle<> hop_{};
+  std::atomic<State> state_{State::suspended};
+  AwaitCell* next_ = nullptr;  // of those that are kept
+};
+
+/// An awaiter over a cell. Derived::begin(cell) begins what is awaited; false: it has an outcome already.
+template <class Derived, class Outcome>
+class Awaiter {
+ public:
+  using Cell = AwaitCell<Outcome>;
+
+  Awaiter(const Awaiter&) = delete;
+  Awaiter& operator=(const Awaiter&) = delete;
+  Awaiter& operator=(Awaiter&&) = delete;
+
+  // By value, and not a reference to itself: g++ 12 copies an awaiter that co_await is given as a reference.
+  [[nodiscard]] Derived via(ResumeOn resume_on) && {
+    resume_on_ = std::move(resume_on);
+    return std::move(static_cast<Derived&>(*this));
+  }
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+
+  /// The frame may be gone once begin() has begun: nothing of it is used any more then. Not inline, as Next's.
+  [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> awaiting) {
+    try {
+      cell_ = Cell::take(awaiting, std::move(resume_on_));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return static_cast<Derived*>(this)->begin(*cell_);
+  }
+
+  Outcome await_resume() {
+    relay_.disconnect();
+    if (cell_ == nullptr) return Derived::without_memory();
+    Cell& cell = *std::exchange(cell_, nullptr);
+    Outcome outcome = *std::move(cell.outcome);
+    cell.give_back();
+    return outcome;
+  }
+
+ protected:
+  Awaiter() = default;
+  /// Before it is awaited.
+  Awaiter(Awaiter&& other) noexcept : resume_on_(std::move(other.resume_on_)) {}
+  ~Awaiter() {
+    if (cell_ == nullptr) return;
+    relay_.disconnect();
+    cell_->abandon();
+  }
+
+  StopRelay relay_{};
+
+ private:
+  ResumeOn resume_on_;
+  Cell* cell_ = nullptr;
+};
+
+}  // namespace detail
+/// @endcond
+
+}  // namespace distflow
