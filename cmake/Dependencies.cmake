@@ -5,6 +5,8 @@
 #   df_fmt                                       likewise; of the command line alone, no part of a node
 #   GTest::gtest_main, GTest::gmock              when tests are built
 #   benchmark::benchmark                         when DISTFLOW_BENCH is on
+#   df_asio, df_boost_asio                       headers only; of tests and examples of <distflow/asio.hpp> alone, where they
+#                                                are installed
 #   df_uring                                     on Linux, where liburing is installed; the target exists or does not
 include(FetchContent)
 find_package(Threads REQUIRED)
@@ -97,5 +99,22 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     add_library(df_uring INTERFACE)
     target_include_directories(df_uring SYSTEM INTERFACE "${DISTFLOW_uring_INCLUDE}")
     target_link_libraries(df_uring INTERFACE "${DISTFLOW_uring_LIBRARY}")
+  endif()
+endif()
+
+# Whoever includes <distflow/asio.hpp> brings an Asio along: nothing else needs one, and none is fetched.
+function(df_installed_asio name header)
+  find_path(DISTFLOW_${name}_INCLUDE "${header}")
+  mark_as_advanced(DISTFLOW_${name}_INCLUDE)
+  if(DISTFLOW_${name}_INCLUDE)
+    add_library(df_${name} INTERFACE)
+    target_include_directories(df_${name} SYSTEM INTERFACE "${DISTFLOW_${name}_INCLUDE}")
+  endif()
+endfunction()
+if(NOT CMAKE_CROSSCOMPILING)
+  df_installed_asio(asio asio/experimental/awaitable_operators.hpp)
+  df_installed_asio(boost_asio boost/asio/awaitable.hpp)
+  if(TARGET df_boost_asio)
+    target_compile_definitions(df_boost_asio INTERFACE DISTFLOW_BOOST_ASIO)
   endif()
 endif()
