@@ -218,6 +218,34 @@ TEST(System, asked_for_squares_another_process_answers_and_says_no_and_is_known_
   EXPECT_EQ(ask({"7"}).out, "7: unresolved, has not run\n");
 }
 
+TEST(System, a_coroutine_waits_for_another_process_and_adds_up_what_it_answers) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  ChildProcess coroutines(DISTFLOW_COROUTINES_PROGRAM, {"--pmd-port", port.text(), "1", "2", "3"}, environment);
+  ASSERT_TRUE(coroutines.wait_for_output("waiting for squares"));
+  const ChildProcess squares(DISTFLOW_ASK_PROGRAM, {"answer", "--pmd-port", port.text()}, environment);
+  const ProcessResult result = coroutines.wait();
+  EXPECT_EQ(result.out, "waiting for squares\n1: 1, together 1\n2: 4, together 5\n3: 9, together 14\n");
+  EXPECT_EQ(result.exit_code, 0);
+  const ProcessResult denied =
+      run_process(DISTFLOW_COROUTINES_PROGRAM, {"--pmd-port", port.text(), "\"seven\"", "2"}, environment);
+  EXPECT_EQ(denied.out, "waiting for squares\n\"seven\": denied\n");
+  EXPECT_EQ(denied.exit_code, 1);
+}
+
+#ifdef DISTFLOW_ASIO_LOOP_PROGRAM
+TEST(System, a_node_and_a_coroutine_of_asio_share_the_thread_of_one_io_context) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  ChildProcess asio_loop(DISTFLOW_ASIO_LOOP_PROGRAM, {"--pmd-port", port.text(), "7", "12", "{"}, environment);
+  ASSERT_TRUE(asio_loop.wait_for_output("waiting for squares"));
+  const ChildProcess squares(DISTFLOW_ASK_PROGRAM, {"answer", "--pmd-port", port.text()}, environment);
+  const ProcessResult result = asio_loop.wait();
+  EXPECT_EQ(result.out, "waiting for squares\n7: 49\n12: 144\n{: not_sent\n");
+  EXPECT_EQ(result.exit_code, 1);
+}
+#endif
+
 TEST(System, ping_hears_every_pong) {
   const PmdPort port;
   const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
