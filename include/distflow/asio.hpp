@@ -1,4 +1,5 @@
-// Requests and waits as Asio's asynchronous operations: async_ask(), async_wait_for(), with a completion token.
+// Requests and waits as Asio's asynchronous operations: async_ask(), async_next_message(),
+// async_wait_for(), with a completion token.
 //
 // With standalone Asio, or with Boost.Asio if that was included before or DISTFLOW_BOOST_ASIO is defined. From 1.18
 // on (Boost 1.74); cancellation slots from 1.19 on (Boost 1.77).
@@ -180,6 +181,27 @@ auto async_wait_for(NodeRuntime& node, std::string_view name, WaitOptions option
                                                         outcome_of);
   };
   return asio_detail::net::async_initiate<Token, void(Result<PeerInfo>)>(std::move(initiation), token);
+}
+
+/// Waits as NodeRuntime::next_message(), and completes with a Result<KeptMessage>: the signature is
+/// void(Result<KeptMessage>).
+template <class Token>
+auto async_next_message(NodeRuntime& node, Token&& token) {
+  auto initiation = [node](auto&& handler) mutable {
+    const auto begin = [&](StopToken stop, const auto& on_end) {
+      const auto on_message = [on_end](const Result<Message>& message) {
+        on_end(message ? Result<KeptMessage>(message->keep()) : Result<KeptMessage>(message.error()));
+      };
+      return node.next_message(on_message, std::move(stop));
+    };
+    const auto outcome_of = [](const Result<void>& begun) -> std::optional<Result<KeptMessage>> {
+      if (begun) return std::nullopt;
+      return Result<KeptMessage>(begun.error());
+    };
+    asio_detail::begin_asio_operation<Result<KeptMessage>>(std::forward<decltype(handler)>(handler), {}, begin,
+                                                           outcome_of);
+  };
+  return asio_detail::net::async_initiate<Token, void(Result<KeptMessage>)>(std::move(initiation), token);
 }
 
 }  // namespace DISTFLOW_DETAIL_ASIO_NAMESPACE

@@ -1,4 +1,4 @@
-// Coroutines that await a node: co_await ask(...), wait_for(...), next_turn(...).
+// Coroutines that await a node: co_await ask(...), next_message(...), wait_for(...), next_turn(...).
 //
 // With any coroutine type: there is none here. An awaiter is awaited once, in the expression that makes it or later;
 // what its arguments refer to must live until then.
@@ -156,6 +156,65 @@ class [[nodiscard]] TurnAwaiter : public detail::Awaiter<TurnAwaiter, Result<voi
 
   NodeRuntime* node_;
 };
+
+/// Awaits a message; gives a Result<KeptMessage>.
+class [[nodiscard]] MessageAwaiter : public detail::Awaiter<MessageAwaiter, Result<KeptMessage>> {
+ public:
+  /// As next_message().
+  explicit MessageAwaiter(NodeRuntime& node) : node_(&node) {}
+
+  /// Ends the wait when it is asked to stop.
+  [[nodiscard]] MessageAwaiter with_stop(StopToken stop) && {
+    stop_ = std::move(stop);
+    return std::move(*this);
+  }
+  /// The message is kept in the memory of an old one, so that a loop that receives allocates nothing for it.
+  [[nodiscard]] MessageAwaiter reuse(KeptMessage&& old) && {
+    old_ = std::move(old);
+    return std::move(*this);
+  }
+
+ private:
+  friend Awaiter;
+
+  bool begin(Cell& cell) {
+    relay_.connect(stop_, cell.stop);
+    cell.outcome.emplace(std::move(old_));
+    const auto on_end = [&cell](const Result<Message>& message) {
+      keep(message, *cell.outcome);
+      cell.finish();
+    };
+    const Result<void> begun = node_->next_message(on_end, cell.stop.token());
+    if (begun) return true;
+    cell.outcome.emplace(begun.error());
+    return false;
+  }
+  static void keep(const Result<Message>& message, Result<KeptMessage>& kept) noexcept {
+    if (!message) {
+      kept = message.error();
+      return;
+    }
+    try {
+      kept->from.assign(message->from);
+      kept->to.assign(message->to);
+      kept->payload.assign(message->payload);
+      kept->has_payload = message->has_payload;
+      kept->timestamp = message->timestamp;
+    } catch (const std::bad_alloc&) {
+      kept = without_memory();
+    }
+  }
+  static Result<KeptMessage> without_memory() noexcept { return Error{Errc::out_of_memory, "waiting for a message"}; }
+
+  NodeRuntime* node_;
+  StopToken stop_{};
+  KeptMessage old_{};
+};
+
+/// `Result<KeptMessage> message = co_await next_message(node)`: as NodeRuntime::next_message(). What comes while the
+/// coroutine does something else waits in the mailbox, within its bounds. A message that is on its way to a coroutine
+/// that is destroyed is lost with it. The node must live until the coroutine is suspended.
+inline MessageAwaiter next_message(NodeRuntime& node) { return MessageAwaiter(node); }
 
 /// `Result<PeerInfo> peer = co_await wait_for(node, "pong", {2s})`: as NodeRuntime::wait_for(), whose errors it gives.
 /// The node and the name must live until the coroutine is suspended.

@@ -16,7 +16,7 @@
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
 //   ask:                    any; inside too; shut_down; forked.
-//   wait_for, next_turn:    any; inside too; shut_down; forked.
+//   wait_for, next_*:       any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
 //   discover:               any; inside too; shut_down; forked.
@@ -117,6 +117,12 @@ class DISTFLOW_API NodeRuntime {
   /// Calls back once, where handlers run, after the loop has done what is ready now; with Threading::caller in poll().
   /// Errors, here and there, as with wait_for().
   Result<void> next_turn(std::function<void(const Result<void>&)> callback);
+
+  /// Calls back once, where handlers run, with the next message that no handler is for, or with Errc::canceled or
+  /// shut_down. Each message goes to one call, in the order of the calls; a message that nobody waits for waits in the
+  /// mailbox, within its bounds. While on_message() has set a handler, messages go to that, and the callback waits.
+  /// Errors of the call itself as with wait_for().
+  Result<void> next_message(std::function<void(const Result<Message>&)> callback, StopToken stop = {});
 
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait

@@ -22,7 +22,9 @@ namespace net = asio;
 #include <future>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/lone_node.hpp"
 
@@ -118,6 +120,27 @@ TEST_P(AsioOperations, may_be_awaited_by_a_coroutine_of_asio_which_stays_on_its_
   ASSERT_TRUE(until_done(node, [&] { return is_over; }));
   EXPECT_TRUE(node.shutdown()->is_complete);
   check_law(node);
+}
+
+TEST_P(AsioOperations, receive_messages) {
+  NodeRuntime node = start();
+  std::vector<std::string> received;
+  const auto run = [&]() -> net::awaitable<void> {
+    for (int i = 0; i < 100; ++i) {
+      const Result<KeptMessage> message = co_await async_next_message(node, net::use_awaitable);
+      EXPECT_TRUE(message);
+      if (message) received.push_back(message->payload);
+    }
+  };
+  net::co_spawn(io_, run(), net::detached);
+  std::vector<std::string> sent;
+  for (int i = 0; i < 100; ++i) {
+    sent.push_back(std::to_string(i));
+    ASSERT_TRUE(is_under_way(node.send("self", sent.back())));
+  }
+  ASSERT_TRUE(until_done(node, [&] { return received.size() == sent.size(); }));
+  EXPECT_EQ(received, sent);
+  EXPECT_TRUE(node.shutdown()->is_complete);
 }
 
 TEST_P(AsioOperations, end_with_the_reason_when_the_node_shuts_down) {

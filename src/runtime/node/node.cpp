@@ -120,13 +120,18 @@ AskHooks Node::ask_hooks() {
   if (delivery_.has_thread()) {
     hooks.call_back = base::Delegate<bool()>::to<&Node::call_back>(*this);
     hooks.has_ended = base::Delegate<bool()>::to<&Node::has_callbacks>(*this);
+  } else {
+    hooks.hand_out = base::Delegate<void()>::to<&Waits::hand_out>(waits_);
   }
   return hooks;
 }
 
 bool Node::call_back() {
   const bool has_asks = asks_.call_back();
-  return waits_.call_back() || has_asks;
+  const bool has_waits = waits_.call_back();
+  const bool has_messages = waits_.may_hand_out();
+  if (has_messages) waits_.hand_out();
+  return has_asks || has_waits || has_messages;
 }
 
 transport::ConnectionLimits Node::connection_limits() const {

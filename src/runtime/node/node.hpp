@@ -167,7 +167,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
   bool call_back();
-  [[nodiscard]] bool has_callbacks() { return asks_.has_ended() || waits_.has_ended(); }
+  [[nodiscard]] bool has_callbacks() { return asks_.has_ended() || waits_.has_ended() || waits_.may_hand_out(); }
   [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;

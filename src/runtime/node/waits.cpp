@@ -1,6 +1,7 @@
 #include "runtime/node/waits.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -8,16 +9,23 @@
 #include "protocol/envelope.hpp"
 
 namespace distflow::runtime {
+namespace {
+
+/// That the second thread hands out before it looks for requests and replies.
+constexpr std::size_t kMessagesAtOnce = 64;
+
+}  // namespace
 
 struct Waits::Wait : base::ListNode<Wait> {
   Wait() : timer(base::Delegate<void()>::to<&Wait::on_timer>(*this)) {}
   void on_timer() { owner->on_deadline(*this); }
 
   Waits* owner = nullptr;
-  std::string name{};  // empty: waits for a turn
+  std::string name{};  // empty: waits for a turn, or for a message
   base::Instant deadline{};
   StopToken stop_token{};
   OnEnd on_end{};
+  OnMessage on_message{};  // set: waits for a message
   base::Timer timer;
 
   // While it is open.
@@ -67,6 +75,29 @@ Result<void> Waits::begin(std::unique_ptr<Wait> wait) {
   return {};
 }
 
+Result<void> Waits::next_message(OnMessage on_message, StopToken stop_token) {
+  constexpr const char* waiting = "waiting for a message";
+  auto wait = std::make_unique<Wait>();
+  wait->owner = this;
+  wait->on_message = std::move(on_message);
+  wait->id = ++last_id_;
+  const std::uint64_t id = wait->id;
+  if (stop_token.stop_possible()) wait->stop.emplace(stop_token, Stop{.waits = this, .id = id});
+  {
+    const std::scoped_lock lock(mutex_);
+    if (is_closed_) return Error{Errc::shut_down, waiting};
+    // This thread looks again as it hands out; else the loop has somebody look.
+    if (count_ >= kWaitsMax || (handing_out_ != this && !post_drain())) return Error{Errc::queue_full, waiting};
+    ++count_;
+    message_count_.fetch_add(1, std::memory_order_release);
+    for_message_.push_back(*wait.release());
+  }
+#ifdef __cpp_lib_jthread
+  if (stop_token.stop_requested()) stop(id);  // maybe before it was on the list
+#endif
+  return {};
+}
+
 /// Under the lock.
 bool Waits::post_drain() {
   if (!is_posted_) is_posted_ = reactor_.post([this] { drain(); });
@@ -77,7 +108,16 @@ bool Waits::post_drain() {
 void Waits::stop(std::uint64_t id) noexcept try {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return;
-  stopped_.push_back(id);
+  bool is_for_message = false;
+  for_message_.for_each([&](Wait& wait) {
+    if (wait.id != id) return;
+    wait.unlink();
+    message_count_.fetch_sub(1, std::memory_order_relaxed);
+    wait.outcome = Error{Errc::canceled, "waiting for a message"};
+    ended_.push_back(wait);
+    is_for_message = true;
+  });
+  if (!is_for_message) stopped_.push_back(id);
   static_cast<void>(post_drain());
 } catch (const std::bad_alloc&) {
   reactor_.note_out_of_memory();
@@ -97,6 +137,47 @@ void Waits::drain() {
     const auto found = stoppable_.find(id);
     if (found != stoppable_.end()) end_open(*found->second, Error{Errc::canceled, "waiting for a node"});
   }
+  if (is_closing_) end_message_waits();
+  // Whatever was done on other threads meanwhile is seen to by the thread that handlers run on.
+  if (delivery_.has_thread()) return delivery_.wake_for_callbacks();
+  hand_out();
+  reactor_.defer(call_back_);
+}
+
+void Waits::end_message_waits() {
+  const std::scoped_lock lock(mutex_);
+  while (!for_message_.empty()) {
+    Wait& wait = for_message_.pop_front();
+    message_count_.fetch_sub(1, std::memory_order_relaxed);
+    wait.outcome = Error{Errc::shut_down, "waiting for a message"};
+    ended_.push_back(wait);
+  }
+}
+
+void Waits::hand_out() {
+  const Waits* const before = std::exchange(handing_out_, this);
+  for (std::size_t left = delivery_.has_thread() ? kMessagesAtOnce : SIZE_MAX; left > 0 && may_hand_out(); --left) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (for_message_.empty()) break;
+      receiving_.reset(&for_message_.pop_front());
+      message_count_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (delivery_.hand_out(base::Delegate<void(const Message&)>::to<&Waits::give>(*this))) continue;
+    const std::scoped_lock lock(mutex_);  // the mailbox has dropped it
+    message_count_.fetch_add(1, std::memory_order_relaxed);
+    for_message_.push_back(*receiving_.release());
+  }
+  handing_out_ = before;
+}
+
+void Waits::give(const Message& message) {
+  const std::unique_ptr<Wait> wait = std::move(receiving_);
+  {
+    const std::scoped_lock lock(mutex_);
+    --count_;
+  }
+  wait->on_message(message);
 }
 
 void Waits::open(std::unique_ptr<Wait> wait) {
@@ -163,6 +244,8 @@ void Waits::on_binding(std::string_view name) {
 void Waits::begin_shutdown() {
   is_closing_ = true;
   while (!by_name_.empty()) end_open(*by_name_.begin()->second, Error{Errc::shut_down, "waiting for a node"});
+  end_message_waits();
+  delivery_.has_thread() ? delivery_.wake_for_callbacks() : reactor_.defer(call_back_);
 }
 
 void Waits::finish() {
@@ -195,7 +278,8 @@ bool Waits::call_back() {
       const std::scoped_lock lock(mutex_);
       --count_;
     }
-    delivery_.run_handler([&] { wait->on_end(wait->outcome); });
+    delivery_.run_handler(
+        [&] { wait->on_message ? wait->on_message(wait->outcome.error()) : wait->on_end(wait->outcome); });
   }
   return true;
 }

@@ -1,18 +1,25 @@
-// What the application waits for, beside replies and messages: a node of some name, a turn of the loop.
+// What the application waits for, beside replies: a node of some name, a turn of the loop, the next message.
 //
 //     begun ──▶ inbox ── a task ──▶ open ── it is there, deadline, stop, shutdown ──▶ ended ──▶ called back
 //     any thread                    loop                                                        where handlers run
 //
-// Loop thread only, but for wait_for(), next_turn() and what a StopToken leads to, which any thread may call, and for
-// call_back() and has_ended(), which the thread has that handlers run on.
+// A wait for a message is not opened by the loop: it is on a list at once, from which the thread that handlers run on
+// takes it with its message.
+//
+// Loop thread only, but for wait_for(), next_turn(), next_message() and what a StopToken leads to, which any thread may
+// call, and for the functions of the thread that handlers run on.
 //   1. A wait that has begun is called back for once: never inside the call that begins it, and by finish() at the
 //      latest.
 //   2. At most kWaitsMax are there, from the call until the callback: beyond, Errc::queue_full.
 //   3. No lock is held while the application's code runs.
-//   4. What begins a wait has taken nothing when it throws std::bad_alloc.
+//   4. A message goes to one wait, the one that began first. It is lost with a wait that is given up while the message
+//   is
+//      on its way to it. While there is a message handler, none goes to a wait.
+//   5. What begins a wait has taken nothing when it throws std::bad_alloc.
 // Use: Result<void> begun = waits.wait_for("pong", options, callback);
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -42,6 +49,7 @@ namespace distflow::runtime {
 class Waits {
  public:
   using OnEnd = std::function<void(const Result<PeerInfo>&)>;
+  using OnMessage = std::function<void(const Result<Message>&)>;
   static constexpr std::size_t kWaitsMax = 65536;
   static constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
 
@@ -56,6 +64,8 @@ class Waits {
   Result<void> wait_for(std::string_view name, const WaitOptions& options, OnEnd on_end);
   /// Until the loop has come round.
   Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
+  /// Until there is a message that no handler is for.
+  Result<void> next_message(OnMessage on_message, StopToken stop);
 
   /// `name` leads to a node now.
   void on_binding(std::string_view name);
@@ -64,8 +74,15 @@ class Waits {
   /// Calls back for what is left, on this thread. When no handler runs any more, and none will.
   void finish();
 
+  // The thread that handlers run on.
   bool call_back();
   [[nodiscard]] bool has_ended();
+  /// Gives messages to those who wait for one. With a second thread some; the thread comes again.
+  void hand_out();
+  /// Whether somebody waits for a message, and one is there.
+  [[nodiscard]] bool may_hand_out() const {
+    return message_count_.load(std::memory_order_acquire) > 0 && delivery_.has_message_for_others();
+  }
 
  private:
   struct Wait;
@@ -80,6 +97,8 @@ class Waits {
 
   Result<void> begin(std::unique_ptr<Wait> wait);
   bool post_drain();
+  void end_message_waits();
+  void give(const Message& message);
   void stop(std::uint64_t id) noexcept;
   void drain();
   void open(std::unique_ptr<Wait> wait);
@@ -92,7 +111,6 @@ class Waits {
   Directory& directory_;
   Delivery& delivery_;
   bool is_closing_ = false;
-  std::uint64_t last_id_ = 0;
   ByName by_name_;
   std::unordered_map<std::uint64_t, Wait*> stoppable_;
   io::DeferredTask call_back_;
@@ -103,7 +121,13 @@ class Waits {
   std::size_t count_ = 0;
   List inbox_;  // owned, as the next one
   List ended_;
+  List for_message_;
   std::vector<std::uint64_t> stopped_;
+
+  std::atomic<std::uint64_t> last_id_{0};
+  std::atomic<std::size_t> message_count_{0};  // on for_message_
+  std::unique_ptr<Wait> receiving_;            // of the thread that handlers run on: gets the message in hand
+  static inline constinit thread_local const Waits* handing_out_ = nullptr;
 };
 
 }  // namespace distflow::runtime

@@ -66,6 +66,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   Result<void> wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end);
   Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
+  Result<void> next_message(Waits::OnMessage on_message, StopToken stop);
 
   void set_request_handler(RequestHandler handler);
   void set_message_handler(MessageHandler handler);

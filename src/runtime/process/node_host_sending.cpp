@@ -106,6 +106,11 @@ Result<void> NodeHost::next_turn(std::function<void(const Result<void>&)> on_end
   return node_->waits().next_turn(std::move(on_end));
 }
 
+Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop) {
+  if (is_forked()) return Error{Errc::forked, "waiting for a message"};
+  return node_->waits().next_message(std::move(on_message), std::move(stop));
+}
+
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   const bool is_ending = end_if_asked();

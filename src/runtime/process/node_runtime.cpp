@@ -271,6 +271,12 @@ Result<void> NodeRuntime::next_turn(std::function<void(const Result<void>&)> cal
                               [&] { return handle->next_turn(std::move(callback)); });
 }
 
+Result<void> NodeRuntime::next_message(std::function<void(const Result<Message>&)> callback, StopToken stop) {
+  const std::shared_ptr<NodeHost> handle = host_;
+  return unless_out_of_memory(*handle, Result<void>(Error{Errc::out_of_memory, "waiting for a message"}),
+                              [&] { return handle->next_message(std::move(callback), std::move(stop)); });
+}
+
 void NodeRuntime::on_request(std::function<void(const Request&, Responder)> handler) {
   const std::shared_ptr<NodeHost> handle = host_;
   unless_out_of_memory(*handle, false, [&] { return handle->set_request_handler(std::move(handler)), true; });

@@ -40,6 +40,8 @@ struct AskHooks {
 
   // The thread that handlers run on.
   base::Delegate<void(const Mail& mail)> handle{};
+  /// Messages wait, and there is no handler: hands out those that somebody waits for. Without a second thread only.
+  base::Delegate<void()> hand_out{};
   /// Calls back for what has ended; says whether there was anything. With a second thread only.
   base::Delegate<bool()> call_back{};
   /// Whether there is anything to call back for. With a second thread only; any thread.

@@ -107,6 +107,8 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
   if (has_thread_) {
     // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
     mailbox_->size() * 2 < mailbox_->options().max_size ? reactor_.defer(wake_) : wake_handlers_();
+  } else if (asks_ != nullptr && asks_->hand_out) {
+    asks_->hand_out();
   }
   return result.accepted + result.dropped;
 }
@@ -209,6 +211,14 @@ void Delivery::drain_mailbox() {
     mailbox_->release_run(std::span(run).first(count));
     if (has_thread_ && asks_ != nullptr) handle_requests();  // a stream of messages must not keep them waiting
   }
+}
+
+bool Delivery::hand_out(base::Delegate<void(const Message&)> take) {
+  Mail mail;
+  if (!has_message_for_others() || mailbox_->pop_run({&mail, 1}) == 0) return false;
+  run_handler([&] { take(to_message(mail, node_id_)); });
+  mailbox_->release_run({&mail, 1});
+  return true;
 }
 
 /// Called in the middle of giving messages back, maybe on the second thread: what it leads to waits for a turn.

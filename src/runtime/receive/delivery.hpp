@@ -118,6 +118,14 @@ class Delivery {
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
 
+  // The thread that handlers run on.
+  /// Whether messages wait that no handler is for.
+  [[nodiscard]] bool has_message_for_others() const {
+    return !handler_ && mailbox_->size() > 0 && !is_stopping_.load(std::memory_order_relaxed);
+  }
+  /// Gives the oldest of them to `take`, as to a handler; false if there was none.
+  bool hand_out(base::Delegate<void(const Message&)> take);
+
   /// Calls a handler, on the thread that handlers run on.
   template <class Call>
   void run_handler(Call&& call) {
