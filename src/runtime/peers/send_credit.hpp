@@ -7,6 +7,7 @@
 //      past that: for what has been accepted against another bound.
 //   2. Whoever has the message has its credit, and gives it back once.
 //   3. A thread is told whether there is room before its message is accepted, so that none is dropped for want of it.
+//   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them.
 // Use: if (!credit.take({frame.bytes.size(), 1})) return SendVerdict::queue_full; ... credit.give_back(amount);
 #pragma once
 
@@ -39,7 +40,9 @@ class SendCredit {
   SendCredit& operator=(const SendCredit&) = delete;
 
   /// All of it, or nothing and false.
-  bool take(Amount amount) {
+  bool take(Amount amount) { return !is_waited_for() && take_waiting(amount); }
+  /// As take(), for one who has waited.
+  bool take_waiting(Amount amount) {
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     do {
       if (!has_room(used, amount)) return false;
@@ -51,6 +54,7 @@ class SendCredit {
   Amount advance(Amount amount, Amount more) {
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     Amount taken;
+    if (is_waited_for()) return {};
     do {
       if (!has_room(used, amount)) return {};
       taken = amount;
@@ -64,14 +68,29 @@ class SendCredit {
   void take_anyway(Amount amount) { used_.fetch_add(word_of(amount), std::memory_order_relaxed); }
 
   void give_back(Amount amount) {
-    const std::uint64_t before = used_.fetch_sub(word_of(amount), std::memory_order_relaxed);
+    // seq_cst, as the look of is_eased(): whoever waits has signed up before this, or finds it.
+    const std::uint64_t before = used_.fetch_sub(word_of(amount), std::memory_order_seq_cst);
     DF_ASSERT(bytes_of(before) >= amount.bytes && messages_of(before) >= amount.messages);
   }
 
   /// Whether take() would have succeeded.
   [[nodiscard]] bool seems_to_have(Amount amount) const {
-    return has_room(used_.load(std::memory_order_relaxed), amount);
+    return !is_waited_for() && has_room(used_.load(std::memory_order_relaxed), amount);
   }
+  /// Whether so much is free, an eighth, that it pays to wake who waits.
+  [[nodiscard]] bool is_eased() const {
+    const std::uint64_t used = used_.load(std::memory_order_seq_cst);
+    return bytes_of(used) <= bytes_max_ - bytes_max_ / kEasedShare &&
+           messages_of(used) <= messages_max_ - messages_max_ / kEasedShare;
+  }
+  /// Counts those who wait for room.
+  void begin_waiting() { waiting_.fetch_add(1, std::memory_order_relaxed); }
+  void end_waiting() { waiting_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t waiting_count() const { return waiting_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_waited_for() const { return waiting_count() != 0; }
+  /// Of RoomWatch, under its lock: whether it may give room to the next who waits.
+  bool serves_waiting = false;
+
   [[nodiscard]] Amount used() const {
     const std::uint64_t used = used_.load(std::memory_order_relaxed);
     return {bytes_of(used), messages_of(used)};
@@ -79,6 +98,7 @@ class SendCredit {
 
  private:
   static constexpr std::uint64_t kShare = 16;
+  static constexpr std::uint64_t kEasedShare = 8;
   static constexpr unsigned kByteBits = 36;
   static constexpr std::uint64_t kByteMask = (std::uint64_t{1} << kByteBits) - 1;
 
@@ -93,6 +113,41 @@ class SendCredit {
   const std::uint64_t messages_max_;
   // Both in one word, which changes as one: messages above, bytes below. On a line of its own: all senders write it.
   alignas(64) std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint32_t> waiting_{0};
+};
+
+/// Credit that was taken before its message was encoded. What is not spent goes back.
+class HeldCredit {
+ public:
+  HeldCredit() = default;
+  HeldCredit(std::shared_ptr<SendCredit> credit, SendCredit::Amount amount)
+      : credit_(std::move(credit)), amount_(amount) {}
+  HeldCredit(HeldCredit&& other) noexcept : credit_(std::move(other.credit_)), amount_(other.amount_) {}
+  HeldCredit& operator=(HeldCredit&& other) noexcept {
+    give_back();
+    credit_ = std::move(other.credit_);
+    amount_ = other.amount_;
+    return *this;
+  }
+  ~HeldCredit() { give_back(); }
+
+  [[nodiscard]] explicit operator bool() const { return credit_ != nullptr; }
+
+  /// Pays for a message of that credit, and keeps nothing; false when this is of another credit, or too little.
+  bool spend(const SendCredit& credit, SendCredit::Amount amount) {
+    if (credit_.get() != &credit || amount.bytes > amount_.bytes || amount.messages > amount_.messages) return false;
+    amount_ = {amount_.bytes - amount.bytes, amount_.messages - amount.messages};
+    give_back();
+    return true;
+  }
+
+ private:
+  void give_back() {
+    if (const std::shared_ptr<SendCredit> credit = std::move(credit_)) credit->give_back(amount_);
+  }
+
+  std::shared_ptr<SendCredit> credit_;
+  SendCredit::Amount amount_;
 };
 
 /// What of a peer's credit the loop's thread has taken in advance, so that a message of its own costs no locked

@@ -45,8 +45,6 @@ struct RouterParts {
   Asker ask;
 };
 
-using TargetPtr = std::shared_ptr<TargetState>;
-
 class Router {
  public:
   explicit Router(RouterParts parts);

@@ -30,6 +30,9 @@
 
 namespace distflow::runtime {
 
+struct TargetState;
+using TargetPtr = std::shared_ptr<TargetState>;
+
 struct TargetState {
   TargetState(std::string_view target_name, std::uint64_t host_instance) : name(target_name), instance(host_instance) {}
 
@@ -42,6 +45,10 @@ struct TargetState {
   std::string prefix;                           // empty: the loop writes the envelope, once the name leads somewhere
   std::shared_ptr<SendCredit> credit;           // of the peer, when there is a prefix
   std::atomic<std::uint32_t> parking_taken{0};  // of ParkingRoom: messages
+
+  // Of RoomWatch, under its lock.
+  bool is_refused = false;
+  TargetPtr next_refused;
 
   // Loop thread.
   Route route;

@@ -1,0 +1,122 @@
+#include "runtime/send/room_watch.hpp"
+
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace distflow::runtime {
+
+/// On the stack of the thread that waits.
+struct RoomWatch::Waiter : base::ListNode<Waiter> {
+  explicit Waiter(const Wanted& what) : wanted(what) {}
+
+  const Wanted& wanted;
+  Waited outcome = Waited::late;
+  std::condition_variable served;
+};
+
+RoomWatch::~RoomWatch() {
+  DF_ASSERT(waiters_.empty());
+  while (refused_ != nullptr) refused_ = std::exchange(refused_->next_refused, nullptr);
+}
+
+RoomWatch::Waited RoomWatch::wait(const Wanted& wanted, base::Instant until) {
+  Waiter self(wanted);
+  std::unique_lock lock(mutex_);
+  if (is_closed_) return Waited::closed;
+  waiters_.push_back(self);
+  if (wanted.credit != nullptr) wanted.credit->begin_waiting();
+  count_.fetch_add(1, std::memory_order_seq_cst);
+  if (wanted.credit != nullptr) serve_waiters();  // invariant 1
+  self.served.wait_until(lock, until, [&self] { return !self.is_linked(); });
+  if (self.is_linked()) {
+    self.unlink();
+    if (wanted.credit != nullptr) wanted.credit->end_waiting();
+    serve_waiters();  // those that came later may have waited for this one's turn alone
+  }
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  return self.outcome;
+}
+
+bool RoomWatch::note_refused(const TargetPtr& target) {
+  const std::scoped_lock lock(mutex_);
+  if (target->is_refused || is_closed_) return false;
+  target->is_refused = true;
+  target->next_refused = std::exchange(refused_, target);
+  count_.fetch_add(1, std::memory_order_seq_cst);
+  return has_eased(*target);
+}
+
+void RoomWatch::close() {
+  const std::scoped_lock lock(mutex_);
+  is_closed_ = true;
+  while (!waiters_.empty()) {
+    Waiter& waiter = waiters_.pop_front();
+    if (waiter.wanted.credit != nullptr) waiter.wanted.credit->end_waiting();
+    waiter.outcome = Waited::closed;
+    waiter.served.notify_one();
+  }
+}
+
+TargetPtr RoomWatch::serve_all() {
+  const std::scoped_lock lock(mutex_);
+  serve_waiters();
+  return take_eased();
+}
+
+void RoomWatch::serve_waiters() {
+  base::IntrusiveList<Waiter, Waiter> waiting;
+  waiting.take(waiters_);
+  waiting.for_each([](const Waiter& waiter) {
+    if (SendCredit* const credit = waiter.wanted.credit.get()) credit->serves_waiting = credit->is_eased();
+  });
+  while (!waiting.empty()) {
+    Waiter& waiter = waiting.pop_front();
+    if (serve(waiter)) {
+      waiter.served.notify_one();
+    } else {
+      waiters_.push_back(waiter);
+    }
+  }
+}
+
+/// One that finds no room keeps those behind it from that of its peer.
+bool RoomWatch::serve(Waiter& waiter) {
+  const Wanted& wanted = waiter.wanted;
+  waiter.outcome = Waited::has_room;
+  if (wanted.credit == nullptr) return true;
+  SendCredit& credit = *wanted.credit;
+  if (wanted.target.version.load(std::memory_order_acquire) != wanted.version) {
+    waiter.outcome = Waited::changed;
+  } else if (!credit.serves_waiting || !credit.take_waiting(wanted.amount)) {
+    credit.serves_waiting = false;
+    waiter.outcome = Waited::late;  // unless it is served in time
+    return false;
+  }
+  credit.end_waiting();
+  return true;
+}
+
+TargetPtr RoomWatch::take_eased() {
+  TargetPtr* link = &refused_;
+  while (*link != nullptr) {
+    TargetState& target = **link;
+    if (has_eased(target)) {
+      target.is_refused = false;
+      count_.fetch_sub(1, std::memory_order_relaxed);
+      TargetPtr eased = std::exchange(*link, std::move(target.next_refused));
+      target.next_refused = nullptr;
+      return eased;
+    }
+    link = &target.next_refused;
+  }
+  return nullptr;
+}
+
+/// Or leads nowhere any more: what is sent to it then waits for its name, or is refused with another verdict.
+bool RoomWatch::has_eased(TargetState& target) {
+  const std::scoped_lock lock(target.mutex);
+  return target.credit == nullptr || (target.credit->is_eased() && !target.credit->is_waited_for());
+}
+
+}  // namespace distflow::runtime
