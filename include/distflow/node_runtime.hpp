@@ -4,9 +4,9 @@
 // A handle: copies share the one node of the process.
 //   1. A process has one node: a second start() returns a handle to the first. A warning names the options that the
 //      second call sets and the running node does not have.
-//   2. No function throws by itself. Only start(), resolve(), poll() and shutdown() wait. Without memory a call returns
-//      Errc::out_of_memory or SendVerdict::out_of_memory, or it has no effect: a Target has no name, stats() are zeros,
-//      a handler is not set. stats() counts these calls.
+//   2. No function throws by itself. Only start(), resolve(), send_wait(), poll() and shutdown() wait. Without memory a
+//      call returns Errc::out_of_memory or SendVerdict::out_of_memory, or it has no effect: a Target has no name,
+//      stats() are zeros, a handler is not set. stats() counts these calls.
 //   3. When the last handle is destroyed, the node shuts down at once. If that happens inside a handler, or inside a
 //      function that writes a message, the node shuts down when this function returns.
 //
@@ -15,6 +15,7 @@
 // holds.
 //   start:                  any; inside: the running node, or already_running; a new node; forked, if the parent's ran.
 //   send, send_with:        any; inside too; shut_down; forked.
+//   send_wait:              any; inside, on the I/O thread, would_block; shut_down; forked.
 //   ask:                    any; inside too; shut_down; forked.
 //   wait_for, next_*:       any; inside too; shut_down; forked.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
@@ -94,6 +95,20 @@ class DISTFLOW_API NodeRuntime {
     return send_written(std::forward<Name>(target), call, const_cast<void*>(static_cast<const void*>(&write)));
   }
 
+  /// As send(), and where that would say queue_full, waits until there is room: for at most `deadline`, and no time at
+  /// all if that is not positive. Who waits is served before any send() to the same peer, in the order of coming, once
+  /// an eighth of the peer's room is free. Verdicts beside those of send(): queue_full when the time is over;
+  /// shut_down, at once, when the node is shut down meanwhile; would_block on the I/O thread, which makes the room: in
+  /// a handler, unless Threading::dispatcher, and on the thread that polls. A peer that leaves meanwhile: as for send()
+  /// then.
+  SendVerdict send_wait(std::string_view target, std::string_view json, std::chrono::milliseconds deadline);
+  /// The same with text that the caller vouches for: its grammar is not checked.
+  SendVerdict send_wait(std::string_view target, RawJson json, std::chrono::milliseconds deadline);
+  /// The same to a name whose resolution is kept.
+  SendVerdict send_wait(Target& target, std::string_view json, std::chrono::milliseconds deadline);
+  /// Both: a kept resolution, and text that the caller vouches for.
+  SendVerdict send_wait(Target& target, RawJson json, std::chrono::milliseconds deadline);
+
   /// A handle on a name, for a loop that sends to it often.
   [[nodiscard]] Target target(std::string_view name);
 
@@ -134,6 +149,11 @@ class DISTFLOW_API NodeRuntime {
   void on_peer_leave(std::function<void(const PeerInfo&)> handler);
   /// Called when this node loses its registration, and when it has it again. NodeStats::is_registered says how it is.
   void on_registration(std::function<void(const RegistrationChange&)> handler);
+
+  /// Called when there is room again for messages to a name for which a send was refused as queue_full: once for all
+  /// refusals until then, when an eighth of the peer's room is free. Another thread may have taken the room by then.
+  /// Runs where message handlers run. Refusals before the first handler is set are not told of.
+  void on_writable(std::function<void(const Writable&)> handler);
 
   /// The other nodes of the registry, in order of their registration.
   [[nodiscard]] Result<std::vector<PeerInfo>> discover();

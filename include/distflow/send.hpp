@@ -20,7 +20,8 @@ namespace distflow {
 /// peer (which left, moved, cannot be reached or broke its connection), with its name (no node has it), with this node
 /// or process, or when memory runs out. One that waits for its name may prove too large for a frame once its nodeId is
 /// known. Each loss has its counter in SendStats. What the receiver does with a message is the receiver's: a full
-/// mailbox there drops by its own policy. After `queue_full` a message may be sent when others have left.
+/// mailbox there drops by its own policy. After `queue_full` a message may be sent when others have left:
+/// NodeRuntime::send_wait() waits for that, NodeRuntime::on_writable() tells of it.
 enum class SendVerdict : std::uint8_t {
   written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered
@@ -32,6 +33,12 @@ enum class SendVerdict : std::uint8_t {
   out_of_memory,   ///< dropped
   shut_down,       ///< refused: the node is shut down
   forked,          ///< refused: this process is a fork of the node's
+  would_block,     ///< refused: send_wait() on the I/O thread, which is the one that makes room
+};
+
+/// There is room again for messages to a name.
+struct Writable {
+  std::string target;  ///< the alias or nodeId, as it was given to send()
 };
 
 /// Whether the message leaves, or has left.

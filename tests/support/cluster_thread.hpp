@@ -39,6 +39,10 @@ class ClusterThread {
       for (int i = 0; i < count; ++i) EXPECT_EQ(peer_->send(to, json), SendVerdict::queued);
     });
   }
+  /// The peer leaves.
+  void end_peer() {
+    post([this] { (*peer_)->begin_shutdown(base::Duration::zero()); });
+  }
 
  private:
   void post(std::function<void()> task) { EXPECT_TRUE(cluster_->reactor().post(std::move(task))); }

@@ -160,6 +160,7 @@ void NodeHost::run_loop() {
 void NodeHost::end_loop() {
   loop_.turn_until([this] { return loop_.reactor().backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
   phase_.store(Phase::closed, std::memory_order_seq_cst);
+  room_watch_.close();
   std::atomic_thread_fence(
       std::memory_order_seq_cst);  // pairs with send_from_other_thread(): either this sees what was added ...
   {
@@ -227,6 +228,12 @@ void NodeHost::set_leave_handler(PeerHandler handler) {
 
 void NodeHost::set_registration_handler(RegistrationHandler handler) {
   if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
+}
+
+void NodeHost::set_writable_handler(WritableHandler handler) {
+  if (is_forked()) return;
+  tells_writable_.store(true, std::memory_order_relaxed);
+  run_where_handlers_run(node_->delivery().setting(std::move(handler)));
 }
 
 Result<std::vector<PeerInfo>> NodeHost::discover() const {
@@ -326,6 +333,7 @@ Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
 void NodeHost::ask_to_end(base::Duration deadline) {
   Phase expected = Phase::running;
   if (!phase_.compare_exchange_strong(expected, Phase::closing)) return;
+  room_watch_.close();
   end_asked_.store(deadline, std::memory_order_relaxed);
   if (!is_loop_thread()) return loop_.reactor().notify();
   end_if_asked();

@@ -38,6 +38,7 @@
 #include "runtime/process/handler_thread.hpp"
 #include "runtime/process/node_loop.hpp"
 #include "runtime/process/process_lock.hpp"
+#include "runtime/send/room_watch.hpp"
 #include "runtime/send/submissions.hpp"
 
 namespace distflow::runtime {
@@ -57,6 +58,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict send(std::string_view name, const OutgoingMessage& message);
   /// `copy` is the caller's copy of what the target publishes. Updates both: the copy, and a target of an earlier host.
   SendVerdict send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
+  /// As send(), and waits for room until `deadline` has passed; would_block on the loop's thread.
+  SendVerdict send_wait(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message,
+                        base::Duration deadline);
   /// Null for a name that none can have, while the table is full, and in a fork.
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
@@ -73,6 +77,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void set_join_handler(PeerHandler handler);
   void set_leave_handler(PeerHandler handler);
   void set_registration_handler(RegistrationHandler handler);
+  void set_writable_handler(WritableHandler handler);
 
   [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
   [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
@@ -132,7 +137,12 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict send_from_other_thread(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                                      const OutgoingMessage& message);
   SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
+  Submissions::Outcome submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                              const OutgoingMessage& message, HeldCredit* held = nullptr);
   SendVerdict count(SendVerdict verdict);
+  SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target);
+  void watch_for_room(const std::shared_ptr<TargetState>& target);
+  bool tell_room();
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   /// As NodeLoop::is_this_thread(), which would cost each send() a register more.
   [[nodiscard]] bool is_loop_thread() const { return NodeLoop::owner_on_this_thread() == this; }
@@ -156,12 +166,14 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
   Submissions submissions_;
+  RoomWatch room_watch_;
 
   // Loop thread.
   bool is_closed_ = true;  // until it is started
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};
+  std::atomic<bool> tells_writable_{false};           // a handler has been set
   std::atomic<base::Duration> end_asked_{kNotAsked};  // the deadline of a shutdown that the loop has to begin
   Counter refused_queue_full_{0};
   Counter refused_unresolved_{0};

@@ -1,4 +1,5 @@
 // NodeHost's sending: from the loop's thread straight to the router, from others through the cross-thread sends.
+#include <algorithm>
 #include <cinttypes>
 #include <utility>
 
@@ -11,6 +12,18 @@ SendVerdict NodeHost::count(SendVerdict verdict) {
   if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
   if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
   return verdict;
+}
+
+SendVerdict NodeHost::count(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
+  if (verdict == SendVerdict::queue_full) [[unlikely]]
+    watch_for_room(target);
+  return count(verdict);
+}
+
+/// A look of the loop tells when there is room for that name again.
+void NodeHost::watch_for_room(const std::shared_ptr<TargetState>& target) {
+  if (!tells_writable_.load(std::memory_order_relaxed)) return;
+  if (room_watch_.note_refused(target)) reactor_->notify();
 }
 
 std::shared_ptr<TargetState> NodeHost::target(std::string_view name) {
@@ -38,7 +51,7 @@ SendVerdict NodeHost::send(std::string_view name, const OutgoingMessage& message
   if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
   std::shared_ptr<TargetState> target = targets_.of(name);
   if (target == nullptr) return SendVerdict::invalid_target;
-  if (is_loop_thread()) return count(send_on_loop(target, message));
+  if (is_loop_thread()) return count(send_on_loop(target, message), target);
   thread_local std::string prefix;
   std::shared_ptr<SendCredit> credit;
   std::uint64_t version = 0;
@@ -51,7 +64,7 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy c
   if (target == nullptr) return SendVerdict::invalid_target;
   if (target->instance != instance_) [[unlikely]]
     return renew_and_send(target, copy, message);
-  if (is_loop_thread()) return count(send_on_loop(target, message));
+  if (is_loop_thread()) return count(send_on_loop(target, message), target);
   return send_from_other_thread(target, copy, message);
 }
 
@@ -65,13 +78,48 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy c
 
 [[gnu::noinline]] SendVerdict NodeHost::send_from_other_thread(const std::shared_ptr<TargetState>& target,
                                                                PublishedCopy copy, const OutgoingMessage& message) {
-  const Submissions::Outcome outcome = submissions_.submit(target, copy, message, io::system_wall_ms_coarse());
-  if (outcome.verdict != SendVerdict::queued) return count(outcome.verdict);
+  return count(submit(target, copy, message).verdict, target);
+}
+
+Submissions::Outcome NodeHost::submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                      const OutgoingMessage& message, HeldCredit* held) {
+  const Submissions::Outcome outcome = submissions_.submit(target, copy, message, io::system_wall_ms_coarse(), held);
+  if (outcome.verdict != SendVerdict::queued) return outcome;
   if (outcome.is_announced) loop_.reactor().notify();
   // ... or this sees that the loop has ended: end_loop().
   if (phase_.load(std::memory_order_seq_cst) == Phase::closed) [[unlikely]]
     discard_late();
-  return SendVerdict::queued;
+  return outcome;
+}
+
+SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                const OutgoingMessage& message, base::Duration deadline) {
+  if (is_forked()) return SendVerdict::forked;
+  if (is_loop_thread()) return SendVerdict::would_block;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (target != nullptr && target->instance != instance_) {
+    target = targets_.of(target->name);
+    copy.version = 0;
+  }
+  if (target == nullptr) return SendVerdict::invalid_target;
+  const base::Instant until = base::saturating_add(io::system_now(), std::max(deadline, base::Duration::zero()));
+  HeldCredit held;
+  while (is_running()) {
+    const Submissions::Outcome outcome = submit(target, copy, message, &held);
+    if (std::exchange(held, HeldCredit())) loop_.reactor().notify();  // others may wait for what went back
+    if (outcome.verdict != SendVerdict::queue_full) return count(outcome.verdict);
+    std::shared_ptr<SendCredit> credit;
+    if (outcome.missing.messages > 0) credit = copy.credit;
+    switch (room_watch_.wait({*target, copy.version, credit, outcome.missing}, until)) {
+      case RoomWatch::Waited::has_room:
+        if (credit != nullptr) held = HeldCredit(std::move(credit), outcome.missing);
+        break;
+      case RoomWatch::Waited::changed: break;
+      case RoomWatch::Waited::late: return count(SendVerdict::queue_full, target);
+      case RoomWatch::Waited::closed: return SendVerdict::shut_down;
+    }
+  }
+  return SendVerdict::shut_down;
 }
 
 /// Counts messages that the loop did not take before it ended.
@@ -114,7 +162,13 @@ Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop)
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   const bool is_ending = end_if_asked();
-  return drain_cross_thread_sends() || is_ending;
+  const bool has_drained = drain_cross_thread_sends();
+  return tell_room() || has_drained || is_ending;
+}
+
+/// What the turn before has sent may have left room. Says whether there is more to tell.
+bool NodeHost::tell_room() {
+  return room_watch_.look([this](const TargetPtr& target) { node_->delivery().tell_writable({target->name}); });
 }
 
 bool NodeHost::drain_cross_thread_sends() {

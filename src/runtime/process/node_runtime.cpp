@@ -96,6 +96,7 @@ const char* to_string(SendVerdict verdict) {
     case SendVerdict::out_of_memory: return "out_of_memory";
     case SendVerdict::shut_down: return "shut_down";
     case SendVerdict::forked: return "forked";
+    case SendVerdict::would_block: return "would_block";
   }
   return "unknown";
 }
@@ -162,6 +163,30 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
     target.state_ = host_->target(target.name_);
     return host_->send(target.state_, {target.version_, target.prefix_, target.credit_}, OutgoingMessage(json.text));
+  });
+}
+
+SendVerdict NodeRuntime::send_wait(std::string_view target, std::string_view json, std::chrono::milliseconds deadline) {
+  Target made = this->target(target);
+  return send_wait(made, json, deadline);
+}
+
+SendVerdict NodeRuntime::send_wait(std::string_view target, RawJson json, std::chrono::milliseconds deadline) {
+  Target made = this->target(target);
+  return send_wait(made, json, deadline);
+}
+
+SendVerdict NodeRuntime::send_wait(Target& target, std::string_view json, std::chrono::milliseconds deadline) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return send_wait(target, raw_json(json), deadline);
+}
+
+SendVerdict NodeRuntime::send_wait(Target& target, RawJson json, std::chrono::milliseconds deadline) {
+  const std::shared_ptr<NodeHost> handle = host_;  // another thread may drop the last one meanwhile
+  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
+    return handle->send_wait(target.state_, {target.version_, target.prefix_, target.credit_},
+                             OutgoingMessage(json.text), deadline);
   });
 }
 
@@ -303,6 +328,11 @@ void NodeRuntime::on_peer_leave(std::function<void(const PeerInfo&)> handler) {
 void NodeRuntime::on_registration(std::function<void(const RegistrationChange&)> handler) {
   const std::shared_ptr<NodeHost> handle = host_;
   unless_out_of_memory(*handle, false, [&] { return handle->set_registration_handler(std::move(handler)), true; });
+}
+
+void NodeRuntime::on_writable(std::function<void(const Writable&)> handler) {
+  const std::shared_ptr<NodeHost> handle = host_;
+  unless_out_of_memory(*handle, false, [&] { return handle->set_writable_handler(std::move(handler)), true; });
 }
 
 Result<std::vector<PeerInfo>> NodeRuntime::discover() {

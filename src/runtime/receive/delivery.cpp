@@ -261,9 +261,14 @@ std::function<void()> Delivery::setting(RegistrationHandler handler) {
   return [this, handler = std::move(handler)]() mutable { registration_handler_ = std::move(handler); };
 }
 
+std::function<void()> Delivery::setting(WritableHandler handler) {
+  return [this, handler = std::move(handler)]() mutable { writable_handler_ = std::move(handler); };
+}
+
 void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
 void Delivery::tell_leave(const base::PackedInfo& peer) { tell(&Delivery::leave_handler_, peer); }
 void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
+void Delivery::tell_writable(const Writable& writable) { tell(&Delivery::writable_handler_, writable); }
 
 template <class Event, class Source>
 void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
@@ -309,6 +314,7 @@ void Delivery::forget_handlers() {
   const PeerHandler join_handler = std::exchange(join_handler_, nullptr);
   const PeerHandler leave_handler = std::exchange(leave_handler_, nullptr);
   const RegistrationHandler registration_handler = std::exchange(registration_handler_, nullptr);
+  const WritableHandler writable_handler = std::exchange(writable_handler_, nullptr);
   const std::vector<std::function<void()>> put_off = std::exchange(put_off_, {});
   for (std::function<void()> task; tasks_.pop(task);) task = nullptr;
 }

@@ -37,6 +37,7 @@
 
 #include <distflow/message.hpp>
 #include <distflow/node_options.hpp>
+#include <distflow/send.hpp>
 
 #include "base/log.hpp"
 #include "base/packed_info.hpp"
@@ -51,6 +52,7 @@ namespace distflow::runtime {
 using MessageHandler = std::function<void(const Message&)>;
 using PeerHandler = std::function<void(const PeerInfo&)>;
 using RegistrationHandler = std::function<void(const RegistrationChange&)>;
+using WritableHandler = std::function<void(const Writable&)>;
 
 class Delivery {
  public:
@@ -90,11 +92,13 @@ class Delivery {
   [[nodiscard]] std::function<void()> setting_join(PeerHandler handler);
   [[nodiscard]] std::function<void()> setting_leave(PeerHandler handler);
   [[nodiscard]] std::function<void()> setting(RegistrationHandler handler);
+  [[nodiscard]] std::function<void()> setting(WritableHandler handler);
   /// Runs the task on the thread that handlers run on, now or later.
   void run_where_handlers_run(std::function<void()> task);
   void tell_join(const PeerInfo& peer);
   void tell_leave(const base::PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
+  void tell_writable(const Writable& writable);
 
   /// From now on no handler is begun. Does not wait for the one that runs. Any thread.
   void request_stop();
@@ -182,6 +186,7 @@ class Delivery {
   PeerHandler join_handler_;
   PeerHandler leave_handler_;
   RegistrationHandler registration_handler_;
+  WritableHandler writable_handler_;
   base::RateLimit exception_log_;
 
   bool has_requests_in_hand_ = false;  // taken out of their mailbox, on the second thread

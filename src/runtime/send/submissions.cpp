@@ -3,18 +3,21 @@
 #include <optional>
 #include <utility>
 
+#include "framing/frame.hpp"
+
 namespace distflow::runtime {
 namespace {
 
-/// The least that its frame takes.
-std::size_t least_size(const OutgoingMessage& message) {
-  return message.is_written_in_place() ? 0 : message.text().size();
+/// What its frame takes, headers included; of a payload that is written in place, without that.
+std::size_t size_of_frame(std::string_view prefix, const OutgoingMessage& message, std::string_view suffix) {
+  const std::size_t payload = message.is_written_in_place() ? 0 : message.text().size();
+  return framing::kHeaderSize + prefix.size() + payload + suffix.size();
 }
 
 }  // namespace
 
 Submissions::Outcome Submissions::submit(const TargetPtr& target, const PublishedCopy& copy,
-                                         const OutgoingMessage& message, base::WallMs now) {
+                                         const OutgoingMessage& message, base::WallMs now, HeldCredit* held) {
   if (target->version.load(std::memory_order_acquire) != copy.version) {  // pairs with TargetState::publish()
     const std::scoped_lock lock(target->mutex);
     copy.prefix = target->prefix;
@@ -24,25 +27,34 @@ Submissions::Outcome Submissions::submit(const TargetPtr& target, const Publishe
   ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(lanes_);
   if (lane == nullptr) return {SendVerdict::out_of_memory};
   if (copy.prefix.empty()) return submit_parked(*lane, target, message, now);
+  const std::string_view suffix = lane->suffix.at(now);
   // Before a frame is encoded in vain.
-  if (!copy.credit->seems_to_have({least_size(message), 1})) return {SendVerdict::queue_full};
+  const SendCredit::Amount least{size_of_frame(copy.prefix, message, suffix), 1};
+  const bool is_paid = held != nullptr && *held;
+  if (!is_paid && !copy.credit->seems_to_have(least)) return {.verdict = SendVerdict::queue_full, .missing = least};
   // Sent by what writes another message in place: it needs a place of its own.
   std::optional<transport::OutBuffer> nested;
   if (!lane->out.is_open()) lane->prepare();
   transport::OutBuffer& out = lane->out.is_open() ? nested.emplace(*chunks_) : lane->out;
   transport::EncodedFrame frame;
-  // What writes in place may send to the same target, whose copy is renewed then.
-  const std::shared_ptr<SendCredit> credit = copy.credit;
+  // What writes in place may send to the same target, whose copy is renewed then. Others do without a reference of
+  // their own, whose count all threads would write to.
+  std::shared_ptr<SendCredit> kept;
+  if (message.is_written_in_place()) kept = copy.credit;
+  const std::shared_ptr<SendCredit>& credit = kept != nullptr ? kept : copy.credit;
   const auto version = copy.version;
-  const SendVerdict written = write_frame(out, copy.prefix, message, lane->suffix.at(now), frame_size_max_, frame);
+  const SendVerdict written = write_frame(out, copy.prefix, message, suffix, frame_size_max_, frame);
   if (written != SendVerdict::queued) return {written};
   const SendCredit::Amount amount{frame.bytes.size(), 1};
-  ThreadLane::Added added = ThreadLane::Added::full;
-  if (credit->take(amount)) {
-    added = lane->add(target, version, credit, frame);
-    if (added == ThreadLane::Added::full) credit->give_back(amount);
+  if (!(is_paid && held->spend(*credit, amount)) && !credit->take(amount)) {
+    out.take_back(frame);
+    return {.verdict = SendVerdict::queue_full, .missing = amount};
   }
-  if (added == ThreadLane::Added::full) out.take_back(frame);
+  const ThreadLane::Added added = lane->add(target, version, credit, frame);
+  if (added == ThreadLane::Added::full) {
+    credit->give_back(amount);
+    out.take_back(frame);
+  }
   return outcome_of(added);
 }
 

@@ -47,11 +47,14 @@ class Submissions {
 
   struct Outcome {
     SendVerdict verdict;
-    bool is_announced = false;  ///< the loop has to be woken if it sleeps
+    bool is_announced = false;     ///< the loop has to be woken if it sleeps
+    SendCredit::Amount missing{};  ///< when queue_full: of the peer's room; nothing: the thread's own room is full
   };
 
-  /// Brings `copy` up to date. May throw std::bad_alloc, and has submitted nothing then.
-  Outcome submit(const TargetPtr& target, const PublishedCopy& copy, const OutgoingMessage& message, base::WallMs now);
+  /// Brings `copy` up to date. Pays with what is `held`, or takes credit. May throw std::bad_alloc, and has submitted
+  /// nothing then.
+  Outcome submit(const TargetPtr& target, const PublishedCopy& copy, const OutgoingMessage& message, base::WallMs now,
+                 HeldCredit* held = nullptr);
 
   /// The calling thread gives up what it has to submit with, as it does at its end.
   static void leave() { CrossThreadSends::lane_of_this_thread(nullptr); }
