@@ -139,6 +139,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   Submissions::Outcome submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                               const OutgoingMessage& message, HeldCredit* held = nullptr);
+  SendVerdict wait_and_send(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                            const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
   SendVerdict count(SendVerdict verdict);
   SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target);
   void watch_for_room(const std::shared_ptr<TargetState>& target);

@@ -1,6 +1,7 @@
 // NodeHost's sending: from the loop's thread straight to the router, from others through the cross-thread sends.
 #include <algorithm>
 #include <cinttypes>
+#include <thread>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -23,7 +24,7 @@ SendVerdict NodeHost::count(SendVerdict verdict, const std::shared_ptr<TargetSta
 /// A look of the loop tells when there is room for that name again.
 void NodeHost::watch_for_room(const std::shared_ptr<TargetState>& target) {
   if (!tells_writable_.load(std::memory_order_relaxed)) return;
-  if (room_watch_.note_refused(target)) reactor_->notify();
+  if (room_watch_.note_refused(target)) loop_.reactor().notify();
 }
 
 std::shared_ptr<TargetState> NodeHost::target(std::string_view name) {
@@ -102,12 +103,19 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
     copy.version = 0;
   }
   if (target == nullptr) return SendVerdict::invalid_target;
+  const Submissions::Outcome first = submit(target, copy, message);
+  if (first.verdict != SendVerdict::queue_full) [[likely]]
+    return count(first.verdict);
+  return wait_and_send(target, copy, message, first, deadline);
+}
+
+[[gnu::noinline]] SendVerdict NodeHost::wait_and_send(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                                      const OutgoingMessage& message, Submissions::Outcome outcome,
+                                                      base::Duration deadline) {
+  const std::shared_ptr<NodeHost> self = shared_from_this();  // another thread may let go of it meanwhile
   const base::Instant until = base::saturating_add(io::system_now(), std::max(deadline, base::Duration::zero()));
   HeldCredit held;
   while (is_running()) {
-    const Submissions::Outcome outcome = submit(target, copy, message, &held);
-    if (std::exchange(held, HeldCredit())) loop_.reactor().notify();  // others may wait for what went back
-    if (outcome.verdict != SendVerdict::queue_full) return count(outcome.verdict);
     std::shared_ptr<SendCredit> credit;
     if (outcome.missing.messages > 0) credit = copy.credit;
     switch (room_watch_.wait({*target, copy.version, credit, outcome.missing}, until)) {
@@ -118,6 +126,10 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
       case RoomWatch::Waited::late: return count(SendVerdict::queue_full, target);
       case RoomWatch::Waited::closed: return SendVerdict::shut_down;
     }
+    if (!is_running()) break;
+    outcome = submit(target, copy, message, &held);
+    if (std::exchange(held, HeldCredit())) loop_.reactor().notify();  // others may wait for what went back
+    if (outcome.verdict != SendVerdict::queue_full) return count(outcome.verdict);
   }
   return SendVerdict::shut_down;
 }
@@ -162,6 +174,9 @@ Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop)
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   const bool is_ending = end_if_asked();
+  // Threads that are busy sending may share this processor, as may the peer; and what is taken less often is more at a
+  // time.
+  if (submissions_.is_ahead()) std::this_thread::yield();
   const bool has_drained = drain_cross_thread_sends();
   return tell_room() || has_drained || is_ending;
 }

@@ -182,10 +182,9 @@ SendVerdict NodeRuntime::send_wait(Target& target, std::string_view json, std::c
 }
 
 SendVerdict NodeRuntime::send_wait(Target& target, RawJson json, std::chrono::milliseconds deadline) {
-  const std::shared_ptr<NodeHost> handle = host_;  // another thread may drop the last one meanwhile
-  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
-    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
-    return handle->send_wait(target.state_, {target.version_, target.prefix_, target.credit_},
+  return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) target.state_ = host_->target(target.name_);
+    return host_->send_wait(target.state_, {target.version_, target.prefix_, target.credit_},
                              OutgoingMessage(json.text), deadline);
   });
 }

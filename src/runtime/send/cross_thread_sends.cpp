@@ -1,5 +1,6 @@
 #include "runtime/send/cross_thread_sends.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -61,10 +62,17 @@ ThreadLane::Added ThreadLane::add_parked(const std::shared_ptr<TargetState>& tar
 
 /// Whether the lane's bounds allow one more message.
 bool ThreadLane::has_room(std::size_t bytes) {
-  const std::uint64_t waiting = added_ - taken_.load(std::memory_order_relaxed);
-  const std::uint64_t waiting_bytes = added_bytes_ - taken_bytes_.load(std::memory_order_relaxed);
+  if (has_room_by_last_look(bytes)) return true;
+  taken_seen_ = taken_.load(std::memory_order_relaxed);
+  taken_bytes_seen_ = taken_bytes_.load(std::memory_order_relaxed);
+  return has_room_by_last_look(bytes);
+}
+
+/// By what the loop had taken then. To look costs a transfer of what the loop writes each turn.
+bool ThreadLane::has_room_by_last_look(std::size_t bytes) const {
+  const std::uint64_t waiting = added_ - taken_seen_;
   return waiting < CrossThreadSends::kMessagesMax &&
-         (waiting == 0 || waiting_bytes + bytes <= cross_thread_sends_.bytes_max_);
+         (waiting == 0 || added_bytes_ - taken_bytes_seen_ + bytes <= cross_thread_sends_.bytes_max_);
 }
 
 /// Puts the frame into the open run, if it goes on there and the loop holds the run still.
@@ -105,6 +113,7 @@ void ThreadLane::put_spare(FrameBatch& run) {
 ThreadLane::Added ThreadLane::announce(FrameBatch& run, bool is_sealed, std::size_t bytes) {
   run.taken_bytes_ = 0;
   run.taken_frames_ = 0;
+  run.looks_with_news_ = run.vain_looks_ = 0;
   run.extent_.open(bytes, is_sealed);  // the queue passes it on
   if (!cross_thread_sends_.announced_.push(producer_, &run)) {
     put_spare(run);
@@ -227,12 +236,19 @@ transport::EncodedRun CrossThreadSends::news_of(FrameBatch& run) {
   const std::uint32_t count = extent.frames - run.taken_frames_;
   const std::size_t size = extent.bytes - run.taken_bytes_;
   if (count == 0) return {};
+  run.looks_with_news_ = std::min<std::uint8_t>(kSteadyLooks, run.looks_with_news_ + 1);
+  run.vain_looks_ = 0;
   transport::EncodedRun news{.chunk = run.chunk.get(), .bytes = {}, .count = count};
   if (run.parked == nullptr) news.bytes = {run.begin_ + run.taken_bytes_, size};
   run.taken_frames_ += count;
   run.taken_bytes_ += size;
   run.lane_->note_taken(count, size);
   return news;
+}
+
+/// Whether a run in which nothing is new is looked at again.
+bool CrossThreadSends::waits_for_more(FrameBatch& run) {
+  return run.looks_with_news_ == kSteadyLooks && run.vain_looks_++ < kVainLooksMax;
 }
 
 /// Gives up a run in which nothing is new; false when something has been added meanwhile.

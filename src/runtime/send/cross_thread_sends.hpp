@@ -63,6 +63,8 @@ class FrameBatch {
   const char* begin_ = nullptr;
   std::size_t taken_bytes_ = 0;
   std::uint32_t taken_frames_ = 0;
+  std::uint8_t looks_with_news_ = 0;  // in a row, up to kSteadyLooks
+  std::uint8_t vain_looks_ = 0;       // in a row
   alignas(64) RunExtent<> extent_;
 };
 
@@ -90,6 +92,7 @@ class ThreadLane {
   friend class CrossThreadSends;
 
   bool has_room(std::size_t bytes);
+  [[nodiscard]] bool has_room_by_last_look(std::size_t bytes) const;
   bool extend(const std::shared_ptr<TargetState>& target, std::uint64_t version, const transport::EncodedFrame& frame);
   void seal();
   FrameBatch* take_spare();
@@ -109,6 +112,8 @@ class ThreadLane {
   std::vector<std::unique_ptr<FrameBatch>> all_;
   std::uint64_t added_ = 0;
   std::uint64_t added_bytes_ = 0;
+  std::uint64_t taken_seen_ = 0;  // at the last look at these
+  std::uint64_t taken_bytes_seen_ = 0;
   ThreadLane* next_returned_ = nullptr;  // in the cross-thread sends's list of lanes whose threads have ended
   alignas(64) std::atomic<FrameBatch*> returned_{nullptr};
   std::atomic<std::uint64_t> taken_{0};
@@ -145,15 +150,26 @@ class CrossThreadSends {
         taken += news.count;
       }
       // One that had something new is looked at again before it is let go: its thread is busy.
-      if (news.count > 0 || taken >= messages_max || !let_go(*run)) held_[kept++] = run;
+      if (news.count > 0 || taken >= messages_max || waits_for_more(*run) || !let_go(*run)) held_[kept++] = run;
     }
     held_.resize(kept);
+    looks_with_few_ = kept > 0 && taken < kFew ? looks_with_few_ + 1 : 0;
     return taken > 0 || kept > 0;
   }
+
+  /// Whether the last looks have brought few messages each, or none: the loop is faster than the threads, and each look
+  /// costs them a transfer of what both write.
+  [[nodiscard]] bool is_ahead() const { return looks_with_few_ > 1; }
 
  private:
   friend class ThreadLane;
   static constexpr std::size_t kRunsMax = std::size_t{1} << 20;  // announced and not yet held, of all threads
+  // So many messages are few for one look.
+  static constexpr std::uint64_t kFew = 64;
+  // A run that had something new in so many looks in a row is one of a thread that sends on and on. It is let go after
+  // so many looks in vain: to announce it again costs its thread as much as some ten messages.
+  static constexpr std::uint8_t kSteadyLooks = 2;
+  static constexpr std::uint8_t kVainLooksMax = 16;
   struct LaneOfThread;
 
   ThreadLane* borrow_lane();
@@ -161,12 +177,15 @@ class CrossThreadSends {
   void collect_returned();
   void hold_announced();
   transport::EncodedRun news_of(FrameBatch& run);
+  static bool waits_for_more(FrameBatch& run);
   bool let_go(FrameBatch& run);
 
   const std::shared_ptr<base::ChunkPool> pool_;
   const std::size_t bytes_max_;
   base::SubmissionQueue<FrameBatch*> announced_;
-  std::vector<FrameBatch*> held_;  // the loop's thread
+  // The loop's thread.
+  std::vector<FrameBatch*> held_;
+  std::uint32_t looks_with_few_ = 0;  // in a row
 
   const base::ForkGuard fork_guard_;
   std::mutex mutex_;  // taken when a thread sends for the first time

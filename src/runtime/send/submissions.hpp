@@ -62,6 +62,8 @@ class Submissions {
   /// Hands what was submitted to the router, or discards it if that is null; at most about kMessagesPerTurn messages.
   /// Says whether there was anything, or still is.
   bool drain(Router* router);
+  /// Whether the loop, when nothing else is to be done, had better leave the processor to others for a moment.
+  [[nodiscard]] bool is_ahead() const { return lanes_->is_ahead(); }
   /// How many have been handed to the router or discarded, ever.
   [[nodiscard]] std::uint64_t drained_count() const { return drained_; }
   /// How many have been discarded since this was last asked.
