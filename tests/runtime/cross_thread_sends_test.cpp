@@ -139,6 +139,55 @@ TEST_F(CrossThreadSendsTest, at_its_bound_a_lane_refuses_until_something_is_take
   EXPECT_NE(add("x"), Added::full);
 }
 
+TEST_F(CrossThreadSendsTest, what_a_thread_has_taken_in_advance_goes_back_when_the_loop_lets_go) {
+  credit_ = std::make_shared<SendCredit>(1 << 20, 4096);
+  for (int i = 0; i < 5; ++i) add("one");
+  EXPECT_GT(credit_->used().messages, 5U) << "some in advance";
+  EXPECT_EQ(drain_bodies().size(), 5U);
+  EXPECT_FALSE(cross_thread_sends_->drain(1000, [](const FrameBatch&, const transport::EncodedRun&) {}));
+  EXPECT_EQ(credit_->used().messages, 5U) << "of the messages that were taken";
+  EXPECT_EQ(credit_->used().bytes, 5U * (framing::kHeaderSize + 3));
+}
+
+TEST_F(CrossThreadSendsTest, what_a_thread_has_taken_in_advance_goes_back_when_it_sends_to_another_or_ends) {
+  credit_ = std::make_shared<SendCredit>(1 << 20, 4096);
+  std::thread([&] {
+    add("one");
+    add(other_, 1, "two");
+    add(target_, 2, "three");
+  }).join();
+  EXPECT_EQ(credit_->used().messages, 3U);
+  EXPECT_EQ(drain_bodies().size(), 3U);
+}
+
+TEST_F(CrossThreadSendsTest, a_thread_has_the_last_of_the_room_one_by_one_and_is_told_when_there_is_no_more) {
+  credit_ = std::make_shared<SendCredit>(1 << 20, 100);
+  int added = 0;
+  while (add("x") != Added::no_credit) ++added;
+  EXPECT_EQ(added, 100);
+  credit_->give_back({0, 1});
+  EXPECT_NE(add("x"), Added::no_credit);
+  EXPECT_EQ(add("x"), Added::no_credit);
+  EXPECT_EQ(drain_bodies().size(), 101U);
+}
+
+TEST_F(CrossThreadSendsTest, a_run_of_a_steady_thread_is_looked_at_some_more_times_before_it_is_let_go) {
+  const auto nothing = [](const FrameBatch&, const transport::EncodedRun&) {};
+  for (int i = 0; i < 3; ++i) {
+    add("one");
+    EXPECT_TRUE(cross_thread_sends_->drain(1000, nothing));
+  }
+  EXPECT_TRUE(cross_thread_sends_->drain(1000, nothing)) << "it may go on";
+  EXPECT_TRUE(cross_thread_sends_->is_ahead());
+  EXPECT_EQ(add("two"), Added::held);
+  int looks = 0;
+  while (cross_thread_sends_->drain(1000, nothing)) ++looks;
+  EXPECT_LT(looks, 100);
+  EXPECT_FALSE(cross_thread_sends_->is_ahead());
+  EXPECT_EQ(add("three"), Added::announced);
+  EXPECT_EQ(drain_bodies(), Bodies{"three"});
+}
+
 TEST_F(CrossThreadSendsTest, bytes_are_bounded_but_a_single_large_message_passes) {
   const std::string large(600 * 1024, 'x');
   EXPECT_EQ(add(large), Added::announced);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -183,26 +184,44 @@ class RoomTaskWorld {
   std::size_t handled_ = 0;
 };
 
-/// A lane that fills runs one after the other, and the loop, which takes from them and sleeps when it holds none.
+/// A lane that fills runs one after the other, and the loop, which takes from them and sleeps when it holds none. Each
+/// frame costs credit, of which the lane takes some in advance; what a run has left goes back.
 class RunWorld {
  public:
   std::vector<std::function<void()>> threads() {
     return {[this] { add_all(); }, [this] { take_all(); }};
   }
-  void check_end() { check(taken_all_ == kFrames, "a frame is lost, or taken twice"); }
+  void check_end() {
+    check(taken_all_ == kFrames, "a frame is lost, or taken twice");
+    check(credit_used_.load(std::memory_order_relaxed) == 0, "credit is kept, or given back twice");
+  }
 
  private:
   static constexpr std::uint32_t kFrames = 5;
   static constexpr std::uint32_t kFramesOfRun = 3;
+  static constexpr std::uint64_t kAdvance = 2;
   struct Run {
     runtime::RunExtent<ModelAtomics> extent;
     int rest = 0;  // stands for what else is in a run
   };
 
   // The lane.
+  void take_credit() {
+    credit_used_.fetch_add(kAdvance, std::memory_order_relaxed);
+    credit_ += kAdvance;
+    unspent_ += kAdvance;
+  }
+  void give_back(std::uint64_t credit) { credit_used_.fetch_sub(credit, std::memory_order_relaxed); }
+  void take_over(Run& run) {
+    ModelAtomics::note_write(&run.rest, 1);
+    give_back(run.extent.take_credit());
+    credit_ = unspent_ = 0;
+  }
   void announce(std::size_t run) {
     ModelAtomics::note_write(&runs_[run].rest, 1);  // it is the lane's to write, and begins anew
-    runs_[run].extent.open(1, false);
+    take_credit();
+    runs_[run].extent.open(1, false, credit_);
+    --unspent_;
     announced_runs_.push_back(run);
     announced_.store(announced_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     if (asleep_.take()) bell_.ring();
@@ -213,19 +232,35 @@ class RunWorld {
       const std::size_t run = i / kFramesOfRun;
       Run& open = runs_[run];
       if (is_open && open.extent.is_released()) {
-        ModelAtomics::note_write(&open.rest, 1);
+        take_over(open);
         is_open = false;
       }
       ModelAtomics::note_write(&frames_[i], 1);
-      if (is_open) ModelAtomics::note_read(&open.rest, 1);
-      if (!is_open || !open.extent.extend(1)) announce(run);
+      is_open = is_open && extend(open);
+      if (!is_open) announce(run);
       is_open = true;
       if ((i + 1) % kFramesOfRun == 0 || i + 1 == kFrames) {
         ModelAtomics::note_read(&open.rest, 1);
-        if (!open.extent.seal()) ModelAtomics::note_write(&open.rest, 1);
+        if (open.extent.cut_credit(credit_, credit_ - unspent_)) give_back(unspent_);
+        if (!open.extent.seal()) take_over(open);
+        credit_ = unspent_ = 0;
         is_open = false;
       }
     }
+  }
+
+  bool extend(Run& open) {
+    ModelAtomics::note_read(&open.rest, 1);
+    if (unspent_ == 0) {
+      take_credit();
+      open.extent.add_credit(kAdvance);
+    }
+    if (!open.extent.extend(1)) {
+      take_over(open);
+      return false;
+    }
+    --unspent_;
+    return true;
   }
 
   // The loop.
@@ -242,13 +277,16 @@ class RunWorld {
   }
   void take_until_let_go(Run& run) {
     std::uint32_t taken = 0;
+    std::uint64_t credit = 0;
     runtime::LetGo outcome{};
     do {
       ModelAtomics::note_read(&run.rest, 1);
       const auto extent = run.extent.look();
       check(extent.frames == extent.bytes, "the counts of frames and bytes do not belong together");
       for (; taken < extent.frames; ++taken) ModelAtomics::note_read(&frames_[taken_all_++], 1);
-    } while ((outcome = run.extent.let_go(taken)) == runtime::LetGo::kept);
+    } while ((outcome = run.extent.let_go(taken, credit)) == runtime::LetGo::kept);
+    check(credit == 0 || credit >= taken, "frames went without credit");
+    give_back(std::max<std::uint64_t>(credit, taken));  // of what is unspent, and of the frames, as they leave
     if (outcome == runtime::LetGo::sealed) ModelAtomics::note_write(&run.rest, 1);
   }
 
@@ -259,6 +297,9 @@ class RunWorld {
   Bell bell_;
   std::array<int, kFrames> frames_{};
   std::uint32_t taken_all_ = 0;
+  ModelAtomics::Atomic<std::uint64_t> credit_used_;
+  std::uint64_t credit_ = 0;   // of the lane's open run, in all
+  std::uint64_t unspent_ = 0;  // of that
 };
 
 }  // namespace

@@ -64,6 +64,10 @@ class SendCredit {
     return taken;
   }
 
+  /// Both in one word; sums and differences of words are those of both.
+  static std::uint64_t word_of(Amount amount) { return (amount.messages << kByteBits) + amount.bytes; }
+  static Amount amount_of(std::uint64_t word) { return {bytes_of(word), messages_of(word)}; }
+
   /// For what was accepted against another bound.
   void take_anyway(Amount amount) { used_.fetch_add(word_of(amount), std::memory_order_relaxed); }
 
@@ -102,7 +106,6 @@ class SendCredit {
   static constexpr unsigned kByteBits = 36;
   static constexpr std::uint64_t kByteMask = (std::uint64_t{1} << kByteBits) - 1;
 
-  static std::uint64_t word_of(Amount amount) { return (amount.messages << kByteBits) + amount.bytes; }
   static std::uint64_t bytes_of(std::uint64_t word) { return word & kByteMask; }
   static std::uint64_t messages_of(std::uint64_t word) { return word >> kByteBits; }
   [[nodiscard]] bool has_room(std::uint64_t used, Amount amount) const {

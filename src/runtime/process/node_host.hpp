@@ -142,7 +142,10 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict wait_and_send(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                             const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
   SendVerdict count(SendVerdict verdict);
-  SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target);
+  SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
+    return is_under_way(verdict) ? verdict : count_refused(verdict, target);
+  }
+  SendVerdict count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target);
   void watch_for_room(const std::shared_ptr<TargetState>& target);
   bool tell_room();
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }

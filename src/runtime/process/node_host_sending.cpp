@@ -15,9 +15,8 @@ SendVerdict NodeHost::count(SendVerdict verdict) {
   return verdict;
 }
 
-SendVerdict NodeHost::count(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
-  if (verdict == SendVerdict::queue_full) [[unlikely]]
-    watch_for_room(target);
+[[gnu::noinline]] SendVerdict NodeHost::count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
+  if (verdict == SendVerdict::queue_full) watch_for_room(target);
   return count(verdict);
 }
 

@@ -185,7 +185,7 @@ SendVerdict NodeRuntime::send_wait(Target& target, RawJson json, std::chrono::mi
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
     if (target.state_ == nullptr) target.state_ = host_->target(target.name_);
     return host_->send_wait(target.state_, {target.version_, target.prefix_, target.credit_},
-                             OutgoingMessage(json.text), deadline);
+                            OutgoingMessage(json.text), deadline);
   });
 }
 

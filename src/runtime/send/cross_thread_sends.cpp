@@ -26,25 +26,41 @@ void ThreadLane::prepare() {
 }
 
 ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
-                                  const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame) {
-  if (!has_room(frame.bytes.size())) return Added::full;
-  if (extend(target, version, frame)) {
-    open_end_ += frame.bytes.size();
-    note_added(frame.bytes.size());
-    return Added::held;
+                                  const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame,
+                                  HeldCredit* held) {
+  const std::size_t size = frame.bytes.size();
+  if (!has_room(size)) return Added::full;
+  if (goes_on(target, version, frame)) {
+    if (size > unspent_.bytes || unspent_.messages == 0) {
+      const SendCredit::Amount more = take_credit(*credit, size, held);
+      if (more.bytes + more.messages == 0) return Added::no_credit;
+      open_->extent_.add_credit(SendCredit::word_of(more));
+      open_credit_ += SendCredit::word_of(more);
+      unspent_ = {unspent_.bytes + more.bytes, unspent_.messages + more.messages};
+    }
+    if (extend(size)) return Added::held;
   }
   seal();
+  const SendCredit::Amount taken = take_credit(*credit, size, held);
+  if (taken.messages == 0) return Added::no_credit;
   FrameBatch* const run = take_spare();
-  if (run == nullptr) return Added::full;
-  run->target = target;
-  run->version = version;
-  run->credit = credit;  // the target's of that version
-  run->chunk = base::ChunkRef::share(*frame.chunk);
-  run->begin_ = frame.bytes.data();
-  const Added added = announce(*run, false, frame.bytes.size());
-  if (added == Added::full) return added;
+  Added added = Added::full;
+  if (run != nullptr) {
+    run->target = target;
+    run->version = version;
+    run->credit = credit;  // the target's of that version
+    run->chunk = base::ChunkRef::share(*frame.chunk);
+    run->begin_ = frame.bytes.data();
+    added = announce(*run, false, size, taken);
+  }
+  if (added == Added::full) {
+    credit->give_back(taken);
+    return added;
+  }
   open_ = run;
-  open_end_ = frame.bytes.data() + frame.bytes.size();
+  open_end_ = frame.bytes.data() + size;
+  open_credit_ = SendCredit::word_of(taken);
+  unspent_ = {taken.bytes - size, taken.messages - 1};
   return added;
 }
 
@@ -57,7 +73,7 @@ ThreadLane::Added ThreadLane::add_parked(const std::shared_ptr<TargetState>& tar
   if (run == nullptr) return Added::full;
   run->target = target;
   run->parked = std::move(parked);
-  return announce(*run, true, size);
+  return announce(*run, true, size, {});
 }
 
 /// Whether the lane's bounds allow one more message.
@@ -75,19 +91,43 @@ bool ThreadLane::has_room_by_last_look(std::size_t bytes) const {
          (waiting == 0 || added_bytes_ - taken_bytes_seen_ + bytes <= cross_thread_sends_.bytes_max_);
 }
 
-/// Puts the frame into the open run, if it goes on there and the loop holds the run still.
-bool ThreadLane::extend(const std::shared_ptr<TargetState>& target, std::uint64_t version,
-                        const transport::EncodedFrame& frame) {
+/// Whether the frame follows those of the open run.
+bool ThreadLane::goes_on(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+                         const transport::EncodedFrame& frame) const {
   if (open_ == nullptr || open_end_ != frame.bytes.data() || open_->chunk.get() != frame.chunk) return false;
-  if (open_->target != target || open_->version != version) return false;
-  if (open_->extent_.extend(frame.bytes.size())) return true;
-  put_spare(*std::exchange(open_, nullptr));
-  return false;
+  return open_->target == target && open_->version == version;
+}
+
+/// Puts a frame, whose credit is there, into the open run, if the loop holds that still.
+bool ThreadLane::extend(std::size_t bytes) {
+  if (!open_->extent_.extend(bytes)) {
+    put_spare(*std::exchange(open_, nullptr));
+    return false;
+  }
+  open_end_ += bytes;
+  unspent_ = {unspent_.bytes - bytes, unspent_.messages - 1};
+  note_added(bytes);
+  return true;
+}
+
+/// What one more frame of so many bytes lacks, and some in advance; nothing when there is no room.
+SendCredit::Amount ThreadLane::take_credit(SendCredit& credit, std::size_t bytes, HeldCredit* held) {
+  const SendCredit::Amount one{bytes, 1};
+  if (held != nullptr && held->spend(credit, one)) return one;
+  const SendCredit::Amount lacking{bytes - std::min<std::uint64_t>(bytes, unspent_.bytes),
+                                   unspent_.messages > 0 ? 0U : 1U};
+  return credit.advance(lacking, {kAdvance.bytes - std::min(kAdvance.bytes, unspent_.bytes),
+                                  kAdvance.messages - std::min(kAdvance.messages, unspent_.messages)});
 }
 
 /// No frame follows in the open run.
 void ThreadLane::seal() {
+  const SendCredit::Amount unspent = std::exchange(unspent_, {});
   if (open_ == nullptr) return;
+  if (unspent.bytes + unspent.messages > 0 &&
+      open_->extent_.cut_credit(open_credit_, open_credit_ - SendCredit::word_of(unspent))) {
+    open_->credit->give_back(unspent);
+  }
   FrameBatch& run = *std::exchange(open_, nullptr);
   if (!run.extent_.seal()) put_spare(run);
 }
@@ -106,16 +146,21 @@ FrameBatch* ThreadLane::take_spare() {
 }
 
 void ThreadLane::put_spare(FrameBatch& run) {
+  unspent_ = {};
+  if (const std::uint64_t late = run.extent_.take_credit(); late != 0) {
+    run.credit->give_back(SendCredit::amount_of(late));
+  }
   run.clear();
   run.next_ = std::exchange(spare_, &run);
 }
 
-ThreadLane::Added ThreadLane::announce(FrameBatch& run, bool is_sealed, std::size_t bytes) {
+ThreadLane::Added ThreadLane::announce(FrameBatch& run, bool is_sealed, std::size_t bytes, SendCredit::Amount credit) {
   run.taken_bytes_ = 0;
   run.taken_frames_ = 0;
   run.looks_with_news_ = run.vain_looks_ = 0;
-  run.extent_.open(bytes, is_sealed);  // the queue passes it on
+  run.extent_.open(bytes, is_sealed, SendCredit::word_of(credit));  // the queue passes it on
   if (!cross_thread_sends_.announced_.push(producer_, &run)) {
+    run.extent_.take_credit();  // the caller's
     put_spare(run);
     return Added::full;
   }
@@ -253,9 +298,15 @@ bool CrossThreadSends::waits_for_more(FrameBatch& run) {
 
 /// Gives up a run in which nothing is new; false when something has been added meanwhile.
 bool CrossThreadSends::let_go(FrameBatch& run) {
-  const LetGo outcome = run.extent_.let_go(run.taken_frames_);
+  // Of these the run has nothing any more once it is let go.
+  const std::shared_ptr<SendCredit> credit = run.credit;
+  const std::uint64_t spent = SendCredit::word_of({run.taken_bytes_, run.taken_frames_});
+  std::uint64_t taken = 0;
+  const LetGo outcome = run.extent_.let_go(run.taken_frames_, taken);
+  if (outcome == LetGo::kept) return false;
+  if (taken > spent) credit->give_back(SendCredit::amount_of(taken - spent));
   if (outcome == LetGo::sealed) run.lane_->give_back(run);
-  return outcome != LetGo::kept;
+  return true;
 }
 
 }  // namespace distflow::runtime

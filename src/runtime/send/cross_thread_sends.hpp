@@ -9,7 +9,9 @@
 // ThreadLane: the thread that has it. drain(): the loop's thread. All else: any thread.
 //   1. What one thread adds is taken in the order in which it was added.
 //   2. drain() says false only when it holds no run: whatever is added from then on is announced.
-//   3. What is added has credit: of its run, which passes it on to the loop; or, if it is parked, its place there.
+//   3. What is added has credit: of its run, which passes it on to the loop; or, if it is parked, its place there. A
+//   run
+//      has some in advance, so that few messages need what all threads change; it goes back when the loop lets go.
 //   4. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
 //   5. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
 //   its runs. So
@@ -71,7 +73,7 @@ class FrameBatch {
 /// One thread's way into the cross-thread sends.
 class ThreadLane {
  public:
-  enum class Added { held, announced, full };
+  enum class Added { held, announced, full, no_credit };
 
   /// May throw std::bad_alloc.
   ThreadLane(CrossThreadSends& cross_thread_sends, base::ChunkPool& pool);
@@ -81,8 +83,16 @@ class ThreadLane {
   /// To be called before a frame is encoded: gives memory back that the loop is done with.
   void prepare();
   /// `announced`: the loop has to be woken if it sleeps.
+  /// Takes the credit, if it is not there in advance or `held`.
   Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
-            const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame);
+            const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame,
+            HeldCredit* held = nullptr);
+  /// Whether the credit for such a frame is there in advance.
+  [[nodiscard]] bool covers(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+                            std::size_t bytes) const {
+    return open_ != nullptr && open_->target == target && open_->version == version && bytes <= unspent_.bytes &&
+           unspent_.messages > 0;
+  }
   Added add_parked(const std::shared_ptr<TargetState>& target, ParkedMessage message);
 
   transport::OutBuffer out;
@@ -93,11 +103,14 @@ class ThreadLane {
 
   bool has_room(std::size_t bytes);
   [[nodiscard]] bool has_room_by_last_look(std::size_t bytes) const;
-  bool extend(const std::shared_ptr<TargetState>& target, std::uint64_t version, const transport::EncodedFrame& frame);
+  [[nodiscard]] bool goes_on(const std::shared_ptr<TargetState>& target, std::uint64_t version,
+                             const transport::EncodedFrame& frame) const;
+  bool extend(std::size_t bytes);
+  SendCredit::Amount take_credit(SendCredit& credit, std::size_t bytes, HeldCredit* held);
   void seal();
   FrameBatch* take_spare();
   void put_spare(FrameBatch& run);
-  Added announce(FrameBatch& run, bool is_sealed, std::size_t bytes);
+  Added announce(FrameBatch& run, bool is_sealed, std::size_t bytes, SendCredit::Amount credit);
   void note_added(std::size_t bytes);
 
   // The loop's thread.
@@ -106,7 +119,11 @@ class ThreadLane {
 
   CrossThreadSends& cross_thread_sends_;
   base::SubmissionQueue<FrameBatch*>::Producer producer_;
+  static constexpr SendCredit::Amount kAdvance{.bytes = 8192, .messages = 32};
+
   FrameBatch* open_ = nullptr;      // the last one announced; more frames may go into it
+  std::uint64_t open_credit_ = 0;   // of the open run, in all: a word of SendCredit
+  SendCredit::Amount unspent_;      // of that; the loop's, once it has let go
   const char* open_end_ = nullptr;  // where its next frame has to begin
   FrameBatch* spare_ = nullptr;
   std::vector<std::unique_ptr<FrameBatch>> all_;

@@ -1,4 +1,5 @@
-// How much is in a run of frames, which its lane fills while the loop takes from it: one word that both change.
+// How much is in a run of frames, which its lane fills while the loop takes from it: one word that both change. And the
+// credit that the lane has taken for the run, part of it in advance.
 //
 //     the lane: open() ─▶ extend() ... ─▶ seal()          the loop: look() ─▶ takes what is new ─▶ let_go()
 //
@@ -6,12 +7,16 @@
 //      in a run that the loop holds, or the lane is told that the loop has let go, and announces it again.
 //   2. The loop sees the bytes of all frames that are counted.
 //   3. When the lane is told that the run was let go, it has all that the loop did with it.
+//   4. Credit is given to the run before the frame that needs it, and taken from it once, by the side that ends the
+//   run:
+//      by the loop as it lets go, also of what the lane had sealed; what comes after that, by the lane.
 // Use: if (!extent.extend(bytes)) announce_again();   ...   if (extent.let_go(frames_taken) != LetGo::kept) forget();
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "base/std_atomics.hpp"
@@ -35,7 +40,8 @@ class RunExtent {
 
   // The lane.
   /// With one frame of `bytes`, not announced yet: relaxed, the announcement passes it on.
-  void open(std::size_t bytes, bool is_sealed) {
+  void open(std::size_t bytes, bool is_sealed, std::uint64_t credit = 0) {
+    credit_.store(credit, std::memory_order_relaxed);
     word_.store(kOneFrame + bytes + (is_sealed ? kSealed : 0), std::memory_order_relaxed);
   }
   /// Adds a frame; false when the loop has let go: the run is the lane's, and the frame in none.
@@ -49,6 +55,14 @@ class RunExtent {
   }
   /// No frame follows; false when the loop has let go: the run is the lane's.
   bool seal() { return (word_.fetch_or(kSealed, std::memory_order_acq_rel) & kReleased) == 0; }
+  /// Before extend() with what needs it.
+  void add_credit(std::uint64_t credit) { credit_.fetch_add(credit, std::memory_order_relaxed); }
+  /// Brings the credit from all that was given down to `rest`; false if the loop has it in its hands, as it lets go.
+  bool cut_credit(std::uint64_t all, std::uint64_t rest) {
+    return credit_.compare_exchange_strong(all, rest, std::memory_order_relaxed, std::memory_order_relaxed);
+  }
+  /// All that nobody has taken. Of a run that was let go: what was added since.
+  std::uint64_t take_credit() { return credit_.exchange(0, std::memory_order_relaxed); }
   [[nodiscard]] bool is_released() const { return (word_.load(std::memory_order_acquire) & kReleased) != 0; }
 
   // The loop.
@@ -56,7 +70,18 @@ class RunExtent {
     const std::uint64_t word = word_.load(std::memory_order_acquire);
     return {static_cast<std::size_t>(word & (kOneFrame - 1)), frames_of(word)};
   }
-  /// Lets go of a run of which `frames_taken` frames have been taken.
+  /// Lets go of a run of which `frames_taken` frames have been taken, with its credit; which is untouched if it is
+  /// kept.
+  LetGo let_go(std::uint32_t frames_taken, std::uint64_t& credit) {
+    // Before the word is changed: with that the run is the lane's, which may begin it anew.
+    credit = take_credit();
+    const LetGo outcome = let_go(frames_taken);
+    if (outcome == LetGo::sealed) credit += take_credit();
+    if (outcome == LetGo::kept) add_credit(std::exchange(credit, 0));
+    return outcome;
+  }
+
+ private:
   LetGo let_go(std::uint32_t frames_taken) {
     // acquire: what the lane did with the run before it sealed it.
     std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -68,7 +93,6 @@ class RunExtent {
     return is_done ? LetGo::released : LetGo::kept;
   }
 
- private:
   // Bytes in 40 bits, frames in 22, then the flags.
   static constexpr std::uint64_t kOneFrame = std::uint64_t{1} << 40;
   static constexpr std::uint64_t kSealed = std::uint64_t{1} << 62;    // set by the lane: no frame follows
@@ -77,6 +101,7 @@ class RunExtent {
   static std::uint32_t frames_of(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 40) & kFramesMax; }
 
   typename Atomics::template Atomic<std::uint64_t> word_{0};
+  typename Atomics::template Atomic<std::uint64_t> credit_{0};  // as a SendCredit counts it
 };
 
 }  // namespace distflow::runtime

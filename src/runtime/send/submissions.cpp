@@ -31,7 +31,8 @@ Submissions::Outcome Submissions::submit(const TargetPtr& target, const Publishe
   // Before a frame is encoded in vain.
   const SendCredit::Amount least{size_of_frame(copy.prefix, message, suffix), 1};
   const bool is_paid = held != nullptr && *held;
-  if (!is_paid && !copy.credit->seems_to_have(least)) return {.verdict = SendVerdict::queue_full, .missing = least};
+  if (!is_paid && !lane->covers(target, copy.version, least.bytes) && !copy.credit->seems_to_have(least))
+    return {.verdict = SendVerdict::queue_full, .missing = least};
   // Sent by what writes another message in place: it needs a place of its own.
   std::optional<transport::OutBuffer> nested;
   if (!lane->out.is_open()) lane->prepare();
@@ -46,15 +47,9 @@ Submissions::Outcome Submissions::submit(const TargetPtr& target, const Publishe
   const SendVerdict written = write_frame(out, copy.prefix, message, suffix, frame_size_max_, frame);
   if (written != SendVerdict::queued) return {written};
   const SendCredit::Amount amount{frame.bytes.size(), 1};
-  if (!(is_paid && held->spend(*credit, amount)) && !credit->take(amount)) {
-    out.take_back(frame);
-    return {.verdict = SendVerdict::queue_full, .missing = amount};
-  }
-  const ThreadLane::Added added = lane->add(target, version, credit, frame);
-  if (added == ThreadLane::Added::full) {
-    credit->give_back(amount);
-    out.take_back(frame);
-  }
+  const ThreadLane::Added added = lane->add(target, version, credit, frame, held);
+  if (added == ThreadLane::Added::full || added == ThreadLane::Added::no_credit) out.take_back(frame);
+  if (added == ThreadLane::Added::no_credit) return {.verdict = SendVerdict::queue_full, .missing = amount};
   return outcome_of(added);
 }
 
