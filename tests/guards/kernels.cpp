@@ -28,6 +28,7 @@
 #include "runtime/peers/accepted_connections.hpp"
 #include "runtime/receive/ring_mailbox.hpp"
 #include "runtime/send/frame_writer.hpp"
+#include "runtime/send/submissions.hpp"
 #include "tests/support/lone_directory.hpp"
 #include "tests/support/memory_backend.hpp"
 #include "tests/support/null_control_frame_observer.hpp"
@@ -256,6 +257,40 @@ void send() {
   handle_all(1 + 2 * kMessages);
 }
 
+/// What a thread does that is not the loop's, for frames to one target that the loop has not looked at yet: encodes,
+/// takes credit, and adds to its lane.
+void send_from_thread() {
+  const auto chunks =
+      std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{.chunk_size = 256 * 1024, .chunk_count_max = 16});
+  runtime::TargetTable targets(16);
+  auto knows = [](std::string_view) { return true; };
+  runtime::Submissions submissions(targets, runtime::Submissions::KnowsName::of(knows), chunks, 64 << 20, 1 << 20);
+  const runtime::TargetPtr target = targets.of("pong");
+  target->publish(protocol::envelope_prefix(kSampleSender, kSampleReceiver),
+                  std::make_shared<runtime::SendCredit>(64 << 20, 1 << 20));
+  std::uint64_t version = 0;
+  std::string prefix;
+  std::shared_ptr<runtime::SendCredit> credit;
+  const std::string text = string_payload();
+  const auto send_one = [&] {
+    const auto outcome =
+        submissions.submit(target, {version, prefix, credit}, runtime::OutgoingMessage(text), 1'795'375'753'755);
+    DF_ASSERT(outcome.verdict == SendVerdict::queued);
+  };
+  const auto take_all = [&] {
+    while (submissions.drain(nullptr)) {
+    }
+  };
+  count(
+      [&] {
+        for (std::size_t i = 0; i < kMessages; ++i) send_one();
+      },
+      take_all);
+  take_all();
+  DF_ASSERT(credit->used().messages == 0);
+  runtime::Submissions::leave();
+}
+
 /// As send(), for a request: from the call to the queue of the peer's link.
 void ask() {
   const PmdChild pmd;
@@ -322,6 +357,7 @@ const std::array kKernels{
     Kernel{"pass_mailbox", pass_mailbox},
     Kernel{"receive_inline", receive_inline},
     Kernel{"send", send},
+    Kernel{"send_from_thread", send_from_thread},
     Kernel{"ask", ask},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},
