@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 namespace distflow::bench {
@@ -143,6 +144,24 @@ Payload::Payload(std::size_t size) : plain_(size, 'x') {
   if (size > 2) marked_[1] = kMark;
 }
 
-void SinkCount::end_block() { tell_done(std::exchange(count_, 0)); }
+std::uint64_t threads_of(const Setup& setup) {
+  return std::strtoull(setup.other("--threads", "0").c_str(), nullptr, 10);
+}
+
+void send_on_threads(std::uint64_t threads, const Block& block,
+                     const std::function<void(std::uint64_t thread, std::uint64_t count)>& send) {
+  std::vector<std::thread> all;
+  for (std::uint64_t thread = 0; thread < threads; ++thread) {
+    const std::uint64_t count = block.count / threads + (thread < block.count % threads ? 1 : 0);
+    all.emplace_back([&send, thread, count] { send(thread, count); });
+  }
+  for (std::thread& thread : all) thread.join();
+}
+
+void SinkCount::note_mark() {
+  if (++marks_seen_ < marks_) return;
+  marks_seen_ = 0;
+  tell_done(std::exchange(count_, 0));
+}
 
 }  // namespace distflow::bench

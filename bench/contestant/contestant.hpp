@@ -26,6 +26,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -97,18 +98,28 @@ class Payload {
   std::string marked_;
 };
 
-/// A sink's count: tells the director about each block's end.
+/// How many threads of the application send at the same time (`--threads`); 0: the contestant's own one. Each marks its
+/// last message, and the sink, which is told the same, ends a block with the last mark.
+[[nodiscard]] std::uint64_t threads_of(const Setup& setup);
+/// Has each of the threads send its share of the block: calls `send(thread, count)` on each, and returns when all have.
+void send_on_threads(std::uint64_t threads, const Block& block,
+                     const std::function<void(std::uint64_t thread, std::uint64_t count)>& send);
+
+/// A sink's count: tells the director about each block's end, which is its `marks`th mark.
 class SinkCount {
  public:
+  explicit SinkCount(std::uint64_t marks = 1) : marks_(marks) {}
   void note(std::string_view payload) {
     ++count_;
     if (Payload::is_marked(payload)) [[unlikely]]
-      end_block();
+      note_mark();
   }
 
  private:
-  void end_block();
+  void note_mark();
   std::uint64_t count_ = 0;
+  const std::uint64_t marks_;
+  std::uint64_t marks_seen_ = 0;  // of this block
 };
 
 }  // namespace distflow::bench

@@ -11,6 +11,7 @@ std::vector<std::string> options_of(const NodeMode& mode, const std::string& thr
   if (mode.wait == NodeWait::spinning) options.emplace_back("--spin");
   if (mode.wait == NodeWait::blocking) options.emplace_back("--no-spin");
   if (mode.is_over_tcp) options.emplace_back("--tcp");
+  if (mode.threads > 0) options.insert(options.end(), {"--threads", std::to_string(mode.threads)});
   return options;
 }
 

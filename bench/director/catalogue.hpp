@@ -31,6 +31,7 @@ struct NodeMode {
   NodeWait wait = NodeWait::usual;
   bool is_over_tcp = false;                 ///< all messages, though the nodes could share memory
   std::string source_threading = "caller";  ///< of the sources of one way
+  std::uint64_t threads = 0;                ///< of the application, which send; 0: the sources' own
 };
 
 /// How a limit program waits for its socket; two_ways: it has one for each direction, as distflow's protocol does.

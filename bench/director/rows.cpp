@@ -21,6 +21,9 @@ constexpr std::array<LargePayload, 3> kLargePayloads{{{64 * 1024, 0.9}, {1024 * 
 /// What a slow receiver does with each message, in nanoseconds.
 constexpr std::uint64_t kSlowWorkNs = 1000;
 
+/// Beside rows of an application's threads.
+constexpr const char* kOwnThread = "distflow, on the loop's own thread";
+
 constexpr std::array kEveryWait{Waits::spinning, Waits::spinning_two_ways, Waits::in_epoll, Waits::blocking};
 
 constexpr Target at_least(double value) { return {.value = value, .better = Better::higher}; }
@@ -120,6 +123,39 @@ RowPlan several_one_way(const Catalogue& catalogue, std::size_t sources, std::si
     row.seats.push_back(catalogue.node({.is_over_tcp = is_over_tcp}, Work::one_way, kSmall));
     row.seats.back().contestant.driver_count = sources;
     row.seats.back().contestant.responder_count = sinks;
+  }
+  return row;
+}
+
+/// From threads of an application, on a node with all of its defaults but `checked`, beside libzmq from as many
+/// threads, each of which has a socket there. All are placed by the system: there are more threads than processors.
+RowPlan threads_one_way(const Catalogue& catalogue, std::uint64_t threads) {
+  RowPlan row = one_way(kSmall);
+  row.name += ", from " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") + " of the application";
+  row.block.first_count = std::max(row.block.first_count, threads);
+  const std::vector<std::string> as_many{"--threads", std::to_string(threads)};
+  const auto take_seat = [&](Seat seat) {
+    seat.contestant.pins = false;
+    row.seats.push_back(std::move(seat));
+  };
+  for (const bool is_over_tcp : {false, true}) {
+    Seat seat = catalogue.node({.is_over_tcp = is_over_tcp, .source_threading = "inlined", .threads = threads},
+                               Work::one_way, kSmall);
+    seat.contestant.driver.options.emplace_back("--checked");
+    take_seat(std::move(seat));
+    row.ratios.push_back({Catalogue::name_of({.is_over_tcp = is_over_tcp}), Catalogue::kZmq, at_least(3), {}});
+  }
+  Seat zmq = catalogue.peer(Catalogue::kZmq, Work::one_way, kSmall);
+  for (Part* part : {&*zmq.contestant.responder, &zmq.contestant.driver}) {
+    part->options.insert(part->options.end(), as_many.begin(), as_many.end());
+  }
+  take_seat(std::move(zmq));
+  if (threads == 1) {
+    Seat own = catalogue.node({}, Work::one_way, kSmall);
+    own.contestant.name = kOwnThread;
+    own.contestant.driver.options.emplace_back("--checked");
+    take_seat(std::move(own));
+    row.ratios.push_back({Catalogue::name_of(NodeMode{}), kOwnThread, at_least(0.5), {}});
   }
   return row;
 }
@@ -283,6 +319,7 @@ Rows message_rows(const Catalogue& catalogue) {
   rows.push_back(several_one_way(catalogue, 8, 1));
   rows.push_back(several_one_way(catalogue, 1, 8));
   rows.push_back(slow_one_way(catalogue));
+  for (const std::uint64_t threads : {1, 2, 4}) rows.push_back(threads_one_way(catalogue, threads));
   for (RowPlan& row : rows) compare_first(row);
   for (RowPlan& row : connection_rows(catalogue, {}, {kManyConnections})) {
     row.point.reset();

@@ -1,10 +1,12 @@
 // distflow as a contestant: a node in any threading mode, on any backend, on the public API alone.
 //
 //     bench_node ROLE ... [--threading inlined|dispatcher|caller] [--backend NAME] [--no-spin] [--tcp]
-//                         [--checked] [--burst BYTES] [--work NS] [--answered]
+//                         [--checked] [--burst BYTES] [--work NS] [--answered] [--threads N]
 //
 // echo and sink handle messages as an application does, in on_message. ping is driven by its handler: each answer sends
 // the next question. source sends bursts and lets the node work in between (caller), or sends from its own thread.
+// --threads: a source sends from so many threads of its own, which wait for room, and the node has its usual bounds; a
+// sink is told the same.
 // --work: a sink is busy for so long with each message. --answered: a source has an echo, and counts its answers.
 // --tcp: the nodes share no memory. --checked: payloads go
 // through the grammar check, which raw_json() skips. An echo or sink that is told to end by SIGTERM leaves the
@@ -72,7 +74,9 @@ class Contestant {
         threading_(threading_of(setup)),
         is_checked_(setup.has("--checked")),
         work_ns_(std::strtoull(setup.other("--work", "0").c_str(), nullptr, 10)),
-        payload_(setup.payload_size) {
+        payload_(setup.payload_size),
+        threads_(threads_of(setup)),
+        count_(std::max<std::uint64_t>(1, threads_)) {
     if (setup.role == Role::echo || setup.role == Role::sink) expect_to_be_told_to_end(threading_);
     NodeOptions options;
     options.alias = "bench-" + std::to_string(::getpid());
@@ -84,7 +88,10 @@ class Contestant {
     if (setup.has("--no-spin")) options.spin = std::chrono::microseconds(0);
     if (setup.has("--tcp")) options.memory_connections_max = 0;
     // A source that runs far ahead of its sink only fills memory: it is told so early. An echo owes every answer.
-    if (setup.role == Role::source) options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
+    // What threads of an application send is bounded as it is by default.
+    if (setup.role == Role::source && threads_ == 0) {
+      options.send_bytes_max = std::max<std::size_t>(kQueueMax, 4 * setup.payload_size);
+    }
     options.frame_size_max = static_cast<std::uint32_t>(options.send_bytes_max - 4);
     options.mailbox.max_size = static_cast<std::uint32_t>(std::atoi(setup.other("--mailbox", "4096").c_str()));
     options.mailbox.overflow = Overflow::block;
@@ -101,7 +108,9 @@ class Contestant {
           work_on_message();
           count_.note(message.payload);
         });
-      case Role::source: return setup_.has("--answered") ? play_answered_source() : play_source();
+      case Role::source:
+        if (threads_ > 0) return play_threads();
+        return setup_.has("--answered") ? play_answered_source() : play_source();
       case Role::ping: return play_ping();
       default: give_up("bench_node plays broker, echo, sink, source and ping");
     }
@@ -109,6 +118,7 @@ class Contestant {
 
  private:
   static constexpr std::size_t kQueueMax = std::size_t{1} << 20;
+  static constexpr std::chrono::seconds kPatience{10};
 
   /// What a slow receiver does.
   void work_on_message() const {
@@ -184,6 +194,31 @@ class Contestant {
       tell_sent(begin);
     }
     return 0;
+  }
+
+  /// As applications do: the node has its own thread, and theirs send.
+  int play_threads() {
+    if (threading_ == Threading::caller) give_up("--threads takes --threading inlined or dispatcher");
+    const std::vector<Target> to = targets();
+    if (to.size() > 1) give_up("--threads send to one sink");
+    tell_ready("-");
+    while (const std::optional<Block> block = wait_for_block()) {
+      if (block->count < threads_) give_up("a block has a message for each thread at least");
+      const std::uint64_t begin = monotonic_ns();
+      send_on_threads(threads_, *block, [&](std::uint64_t /*thread*/, std::uint64_t count) {
+        Target target = to.front();
+        for (std::uint64_t i = 1; i < count; ++i) send_waiting(target, payload_.plain());
+        send_waiting(target, payload_.marked());
+      });
+      tell_sent(begin);
+    }
+    return 0;
+  }
+
+  void send_waiting(Target& target, std::string_view payload) {
+    const SendVerdict verdict = is_checked_ ? node_->send_wait(target, payload, kPatience)
+                                            : node_->send_wait(target, raw_json(payload), kPatience);
+    if (!is_under_way(verdict)) give_up(to_string(verdict));
   }
 
   /// Both directions at once: no more are under way than a queue holds. The node is this thread's.
@@ -292,6 +327,7 @@ class Contestant {
   const bool is_checked_;
   const std::uint64_t work_ns_;  // for each message that a sink handles
   const Payload payload_;
+  const std::uint64_t threads_;  // of the application's; 0: it sends on the node's thread
   SinkCount count_;
 
   // Of a ping: written before a block begins, then by its handler.

@@ -117,7 +117,7 @@ void play_ping(Link& link, const Payload& payload) {
 template <class Link>
 void play(Link& link, const Setup& setup) {
   const Payload payload(setup.payload_size);
-  SinkCount count;
+  SinkCount count(std::max<std::uint64_t>(1, threads_of(setup)));
   switch (setup.role) {
     case Role::echo:
       for (;;) link.answer();

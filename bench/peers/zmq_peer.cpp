@@ -1,6 +1,8 @@
 // libzmq as a contestant: PUSH and PULL one way, PAIR for round trips; TCP, or an abstract Unix socket with --ipc.
 //
-//     bench_peer_zmq echo|sink|source|ping [--ipc] ...
+//     bench_peer_zmq echo|sink|source|ping [--ipc] [--threads N] ...
+//
+// --threads: so many threads send, each on a socket of its own, as one must not be shared; all to the one PULL socket.
 //
 // Settings, by their names in zmq_setsockopt(3), zmq_ctx_set(3) and zmq_send(3), the best of those measured:
 //   ZMQ_SNDHWM, ZMQ_RCVHWM = 1000    which is the default: with 100, or with 10,000 and no limit (0), it was slower,
@@ -17,6 +19,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <vector>
 
 #include "bench/peers/roles.hpp"
 
@@ -37,8 +41,9 @@ int type_of(Role role) {
 
 class ZmqLink {
  public:
-  explicit ZmqLink(const Setup& setup)
-      : context_(::zmq_ctx_new()), socket_(::zmq_socket(context_, type_of(setup.role))) {
+  explicit ZmqLink(const Setup& setup) : ZmqLink(setup, ::zmq_ctx_new()) { owns_context_ = true; }
+  /// On a context that outlives it.
+  ZmqLink(const Setup& setup, void* context) : context_(context), socket_(::zmq_socket(context_, type_of(setup.role))) {
     must(socket_ != nullptr);
     // As many bytes as others may queue, where payloads are large.
     const auto queued_max = std::clamp<std::size_t>(kQueuedBytesMax / setup.payload_size, 4, 1000);
@@ -57,7 +62,7 @@ class ZmqLink {
   ~ZmqLink() {
     ::zmq_msg_close(&received_);
     ::zmq_close(socket_);
-    ::zmq_ctx_term(context_);
+    if (owns_context_) ::zmq_ctx_term(context_);
   }
 
   void send(std::string_view payload) { must(::zmq_send(socket_, payload.data(), payload.size(), 0) >= 0); }
@@ -108,14 +113,39 @@ class ZmqLink {
 
   void* const context_;
   void* const socket_;
+  bool owns_context_ = false;
   zmq_msg_t received_{};
 };
+
+int play_threads(const Setup& setup) {
+  const Payload payload(setup.payload_size);
+  const std::uint64_t threads = threads_of(setup);
+  void* const context = ::zmq_ctx_new();
+  std::vector<std::unique_ptr<ZmqLink>> links;
+  for (std::uint64_t i = 0; i < threads; ++i) links.push_back(std::make_unique<ZmqLink>(setup, context));
+  tell_ready("-");
+  while (const auto block = next_block()) {
+    const std::uint64_t begin = monotonic_ns();
+    send_on_threads(threads, *block, [&](std::uint64_t thread, std::uint64_t count) {
+      ZmqLink& link = *links[thread];
+      for (std::uint64_t i = 1; i < count; ++i) link.send(payload.plain());
+      link.send(payload.marked());
+    });
+    tell_sent(begin);
+  }
+  links.clear();
+  ::zmq_ctx_term(context);
+  return 0;
+}
 
 }  // namespace
 }  // namespace distflow::bench
 
 int main(int argc, char** argv) {
   const auto setup = distflow::bench::set_up(argc, argv);
+  if (setup.role == distflow::bench::Role::source && distflow::bench::threads_of(setup) > 0) {
+    return distflow::bench::play_threads(setup);
+  }
   distflow::bench::ZmqLink link(setup);
   distflow::bench::play(link, setup);
 }

@@ -98,6 +98,18 @@ TEST_F(Loads, two_nodes_count_what_one_sends_them) {
   }
 }
 
+TEST_F(Loads, threads_of_an_application_send_to_a_sink_that_counts_all_of_theirs) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  const Words options{"--broker", broker.address(), "--threads", "3"};
+  Responder sink(BENCH_NODE, with("sink", options, {"--threading", "inlined"}));
+  const std::string said = drive("run 1001\\n", BENCH_NODE,
+                                 with("source", options, {"--threading", "inlined", "--connect", sink.address()}));
+  EXPECT_TRUE(said.starts_with("sent ")) << said;
+  ASSERT_TRUE(sink.process().wait_for_output("done "));
+  EXPECT_EQ(count_told(sink.process()), 1001U);
+  expect_good_end(sink);
+}
+
 TEST_F(Loads, a_swarm_gets_its_echoes_from_a_node) {
   const Responder broker(BENCH_PMD_LOAD, {"broker"});
   Result<NodeRuntime> node = NodeRuntime::start({.alias = "echo", .pmd_port = broker.port(), .start_pmd = false});

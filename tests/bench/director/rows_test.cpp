@@ -168,6 +168,23 @@ TEST(Rows, a_slow_receiver_works_on_each_message_and_several_nodes_send_or_recei
   EXPECT_EQ(named(rows, "one way, 128 B, 1 to 8").seats[0].contestant.responder_count, 8U);
 }
 
+TEST(Rows, from_threads_of_an_application_have_as_many_at_both_ends_and_a_place_of_the_systems_choice) {
+  const Rows rows = message_rows(catalogue());
+  for (const std::string threads : {"1", "2", "4"}) {
+    const RowPlan& row = named(
+        rows, "one way, 128 B, from " + threads + (threads == "1" ? " thread" : " threads") + " of the application");
+    EXPECT_EQ(row.seats.size(), threads == "1" ? 4U : 3U);
+    for (const Seat& seat : row.seats) {
+      const ContestantDescription& contestant = seat.contestant;
+      EXPECT_FALSE(contestant.pins);
+      EXPECT_EQ(has_all(contestant.driver.options, {"--checked"}), seat.side == Side::ours) << contestant.name;
+      if (has_all(contestant.driver.options, {"--threading", "caller"})) continue;  // the loop's own thread
+      EXPECT_TRUE(has_all(contestant.driver.options, {"--threads", threads})) << contestant.name;
+      EXPECT_TRUE(has_all(contestant.responder->options, {"--threads", threads})) << contestant.name;
+    }
+  }
+}
+
 TEST(Rows, an_open_loop_has_the_interval_of_its_rate) {
   const Rows rows = latency_rows(catalogue(), {.payloads = {128, 1024}, .rate = 20'000});
   ASSERT_EQ(rows.size(), 2U);
@@ -186,7 +203,7 @@ TEST(Rows, against_limits_leaves_out_peers_and_rows_without_a_limit) {
   EXPECT_EQ(one_way.seats.size(), 5U);
   EXPECT_GT(named(all, "one way, 128 B").seats.size(), 7U);
   const Rows peers = against(Side::peer, all);
-  EXPECT_EQ(peers.size(), 5U);
+  EXPECT_EQ(peers.size(), 8U);
   for (const Seat& seat : named(peers, "one way, 128 B").seats) EXPECT_NE(seat.side, Side::limit);
 }
 
