@@ -21,8 +21,9 @@ struct Waits::Wait : base::ListNode<Wait> {
   void on_timer() { owner->on_deadline(*this); }
 
   Waits* owner = nullptr;
-  std::string name{};  // empty: waits for a turn, or for a message
-  base::Instant deadline{};
+  std::string name{};     // empty: waits for a turn, or for a message
+  base::Instant begun{};  // by the system's clock, which the loop's need not be
+  base::Duration patience{};
   StopToken stop_token{};
   OnEnd on_end{};
   OnMessage on_message{};  // set: waits for a message
@@ -50,7 +51,8 @@ Result<void> Waits::wait_for(std::string_view name, const WaitOptions& options, 
   if (name.empty() || name.size() > protocol::kIdSizeMax) return Error{Errc::invalid_option, "waiting for a node"};
   auto wait = std::make_unique<Wait>();
   wait->name = name;
-  wait->deadline = io::system_now() + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax);
+  wait->begun = io::system_now();
+  wait->patience = std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax);
   wait->stop_token = options.stop;
   wait->on_end = std::move(on_end);
   return begin(std::move(wait));
@@ -202,7 +204,8 @@ void Waits::open(std::unique_ptr<Wait> wait) {
   if (!reactor_.has_memory_for(look_and_enter)) return end(std::move(wait), Error{Errc::out_of_memory, waiting});
   if (known) return end(std::move(wait), *std::move(known));
   opened.place->second = std::move(wait);
-  reactor_.timers().arm(opened.timer, opened.deadline);
+  const base::Duration waited = io::system_now() - opened.begun;
+  reactor_.arm_after(opened.timer, std::max(base::Duration::zero(), opened.patience - waited));
   if (opened.stop_token.stop_possible()) {
     opened.stop.emplace(opened.stop_token, Stop{.waits = this, .id = opened.id});
   }
