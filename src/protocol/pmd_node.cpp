@@ -9,11 +9,11 @@
 namespace distflow::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNodeKeys = {"nodeId",        "alias", "host", "port",
-                                                       "lastHeartbeat", "caps",  "meta", "uid"};
+constexpr std::array<std::string_view, 9> kNodeKeys = {"nodeId", "alias",  "host", "port", "lastHeartbeat",
+                                                       "caps",   "groups", "meta", "uid"};
 /// Without `uid`: nobody says it of himself, so that it is a key here that nobody knows.
-constexpr std::array<std::string_view, 8> kRegistrationKeys = {"nodeId", "alias", "host", "port",
-                                                               "caps",   "meta",  "ttl",  "secret"};
+constexpr std::array<std::string_view, 9> kRegistrationKeys = {"nodeId", "alias", "host", "port",  "caps",
+                                                               "groups", "meta",  "ttl",  "secret"};
 
 bool means_none(std::string_view alias) { return alias.empty() || alias == "null" || alias == R"("")"; }
 
@@ -41,6 +41,15 @@ std::optional<std::uint32_t> read_uid(std::string_view json) {
   return static_cast<std::uint32_t>(*uid);
 }
 
+void append_strings(std::string& out, const std::vector<std::string>& strings) {
+  out += '[';
+  for (const std::string& text : strings) {
+    if (&text != &strings.front()) out += ',';
+    append_json_string(out, text);
+  }
+  out += ']';
+}
+
 /// What stands in both forms of a node, without the closing brace.
 void append_address(std::string& out, const NodeInfo& node) {
   out += R"({"nodeId":)";
@@ -60,6 +69,10 @@ void append_extras(std::string& out, const NodeInfo& node) {
   if (node.caps) {
     out += R"(,"caps":)";
     append_caps(out, *node.caps);
+  }
+  if (!node.groups.empty()) {
+    out += R"(,"groups":)";
+    append_groups(out, node.groups);
   }
   if (node.meta.empty()) return;
   out += R"(,"meta":{)";
@@ -110,7 +123,7 @@ void append_registration(std::string& out, const Registration& registration) {
 std::optional<NodeInfo> read_node(std::string_view json) {
   const auto found = find_members(json, kNodeKeys);
   if (!found) return std::nullopt;
-  const auto& [raw_node_id, alias, raw_host, raw_port, last_heartbeat, caps, meta, uid] = *found;
+  const auto& [raw_node_id, alias, raw_host, raw_port, last_heartbeat, caps, groups, meta, uid] = *found;
   auto node_id = read_name(raw_node_id, kIdSizeMax);
   auto host = read_name(raw_host, kHostSizeMax);
   const auto port = read_port(raw_port);
@@ -123,6 +136,7 @@ std::optional<NodeInfo> read_node(std::string_view json) {
   node.port = *port;
   node.last_heartbeat_ms = decode_integer(last_heartbeat).value_or(0);
   node.caps = read_caps(caps);
+  node.groups = read_groups(groups).value_or(Groups{});
   node.meta = read_meta(meta).value_or(Meta{});
   node.uid = read_uid(uid);
   return node;
@@ -131,17 +145,20 @@ std::optional<NodeInfo> read_node(std::string_view json) {
 std::variant<Registration, std::string_view> read_registration(std::string_view json) {
   const auto found = find_members(json, kRegistrationKeys);
   if (!found) return "payload is not an object, or has a key twice";
-  const auto& [raw_node_id, raw_alias, raw_host, raw_port, raw_caps, raw_meta, raw_ttl, raw_secret] = *found;
+  const auto& [raw_node_id, raw_alias, raw_host, raw_port, raw_caps, raw_groups, raw_meta, raw_ttl, raw_secret] =
+      *found;
   Registration registration;
   NodeInfo& node = registration.node;
 
   auto node_id = read_name(raw_node_id, kIdSizeMax);
   if (!node_id) return "nodeId is not a string of 1 to 256 bytes";
+  if (node_id->starts_with(kTopicPrefix)) return "nodeId begins with topic:";
   node.node_id = std::move(*node_id);
 
   if (!means_none(raw_alias)) {
     node.alias = read_name(raw_alias, kIdSizeMax);
     if (!node.alias) return "alias is not a string of 1 to 256 bytes";
+    if (node.alias->starts_with(kTopicPrefix)) return "alias begins with topic:";
   }
 
   auto host = read_name(raw_host, kHostSizeMax);
@@ -159,6 +176,11 @@ std::variant<Registration, std::string_view> read_registration(std::string_view 
   if (!raw_caps.empty()) {
     node.caps = read_caps(raw_caps);
     if (!node.caps) return "caps is not an array of at most 32 strings of at most 64 bytes";
+  }
+  if (!raw_groups.empty()) {
+    auto groups = read_groups(raw_groups);
+    if (!groups) return "groups is not an array of at most 64 strings of 1 to 256 bytes";
+    node.groups = std::move(*groups);
   }
   if (!raw_meta.empty()) {
     auto meta = read_meta(raw_meta);
@@ -185,14 +207,23 @@ std::optional<Caps> read_caps(std::string_view json) {
   return caps;
 }
 
-void append_caps(std::string& out, const Caps& caps) {
-  out += '[';
-  for (const std::string& cap : caps) {
-    if (&cap != &caps.front()) out += ',';
-    append_json_string(out, cap);
-  }
-  out += ']';
+void append_caps(std::string& out, const Caps& caps) { append_strings(out, caps); }
+
+std::optional<Groups> read_groups(std::string_view json) {
+  Groups groups;
+  const bool read = for_each_element(json, [&groups](std::string_view element) {
+    auto group = read_name(element, kGroupSizeMax);
+    if (!group) return false;
+    if (std::find(groups.begin(), groups.end(), *group) != groups.end()) return true;
+    if (groups.size() == kGroupCountMax) return false;
+    groups.push_back(std::move(*group));
+    return true;
+  });
+  if (!read) return std::nullopt;
+  return groups;
 }
+
+void append_groups(std::string& out, const Groups& groups) { append_strings(out, groups); }
 
 std::optional<std::string> read_name(std::string_view json, std::size_t size_max) {
   auto name = decode_string(json);

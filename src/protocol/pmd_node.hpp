@@ -26,11 +26,18 @@ inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
 inline constexpr std::string_view kPrincipalsCap = "principals";
 /// The capability of a node to tell its counters when its PMD asks; of a PMD, to forward the question and the answer.
 inline constexpr std::string_view kStatsCap = "stats";
+/// The capability of a PMD that keeps the groups of nodes, and of a client that knows the event of a changed group.
+inline constexpr std::string_view kGroupsCap = "groups";
+inline constexpr std::size_t kGroupCountMax = 64;
+inline constexpr std::size_t kGroupSizeMax = 256;
+/// What the group of a topic's subscribers begins with. No alias and no nodeId does.
+inline constexpr std::string_view kTopicPrefix = "topic:";
 inline constexpr std::size_t kSecretSizeMax = 128;
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;
 
 using Caps = std::vector<std::string>;
+using Groups = std::vector<std::string>;
 using Meta = std::vector<std::pair<std::string, std::string>>;
 
 struct NodeInfo {
@@ -40,7 +47,8 @@ struct NodeInfo {
   std::uint16_t port = 0;                 ///< Never 0 in a message.
   std::int64_t last_heartbeat_ms = 0;     ///< Since the Unix epoch.
   std::optional<Caps> caps = {};          ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
-  Meta meta = {};                         ///< In the order registered.
+  Groups groups = {};  ///< That it is a member of: at most kGroupCountMax, each once, in the order of joining.
+  Meta meta = {};      ///< In the order registered.
   /// The user who registered the node, as the PMD's system told the PMD. Absent where it did not, and in a
   /// registration: nobody says it of himself.
   std::optional<std::uint32_t> uid = {};
@@ -71,8 +79,8 @@ NodeSlices append_node(std::string& out, const NodeInfo& node);
 /// The payload of a `register` request.
 void append_registration(std::string& out, const Registration& registration);
 
-/// Tolerant, as a client must be: unusable caps and meta are left out, a missing heartbeat is 0. Nothing for a node
-/// without usable nodeId, host and port, for which there is no use. `json` must have passed is_json().
+/// Tolerant, as a client must be: unusable caps, groups and meta are left out, a missing heartbeat is 0. Nothing for a
+/// node without usable nodeId, host and port, for which there is no use. `json` must have passed is_json().
 [[nodiscard]] std::optional<NodeInfo> read_node(std::string_view json);
 
 /// Strict, as the PMD must be: what is wrong instead of a registration, as in "port is not an integer from 1 to 65535".
@@ -83,6 +91,10 @@ void append_registration(std::string& out, const Registration& registration);
 [[nodiscard]] std::optional<Caps> read_caps(std::string_view json);
 
 void append_caps(std::string& out, const Caps& caps);
+
+/// The same for groups: `["a","b"]` of names of 1 to kGroupSizeMax bytes. A name that comes twice is read once.
+[[nodiscard]] std::optional<Groups> read_groups(std::string_view json);
+void append_groups(std::string& out, const Groups& groups);
 
 /// A string of 1 to `size_max` bytes; nothing if it is something else, or absent.
 [[nodiscard]] std::optional<std::string> read_name(std::string_view json, std::size_t size_max);

@@ -66,6 +66,7 @@ EventKind kind_of(std::string_view json) {
   const auto name = decode_string(json);
   if (name == "peer:join") return EventKind::join;
   if (name == "peer:leave") return EventKind::leave;
+  if (name == "peer:update") return EventKind::update;
   if (name == "registration:lost") return EventKind::registration_lost;
   if (name == "stats:ask") return EventKind::stats_ask;
   return name == "pmd:shutdown" ? EventKind::pmd_shutdown : EventKind::unknown;
@@ -194,9 +195,9 @@ void NodesResponse::add(std::string_view node_json) {
 std::string NodesResponse::finish() && { return std::move(json_ += kNodesResponseTail); }
 
 std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev) {
-  DF_ASSERT(kind == EventKind::join || kind == EventKind::leave);
+  DF_ASSERT(kind == EventKind::join || kind == EventKind::leave || kind == EventKind::update);
   std::string json = R"({"type":"event","payload":{"event":")";
-  json += kind == EventKind::join ? "peer:join" : "peer:leave";
+  json += kind == EventKind::join ? "peer:join" : kind == EventKind::leave ? "peer:leave" : "peer:update";
   json += R"(","peer":)";
   append_node(json, peer);
   json += R"(,"rev":)";

@@ -91,13 +91,14 @@ class NodesResponse {
 enum class EventKind {
   join,
   leave,
+  update,             ///< The groups of a node have changed. Only to watchers with kGroupsCap.
   registration_lost,  ///< A registration that came over this connection is no more, although nobody took it off.
   stats_ask,          ///< The node is to tell its counters.
   pmd_shutdown,       ///< The PMD was told to end, and is not to be started again.
   unknown,            ///< An event of a later version, or without a usable node: to be passed over.
 };
 
-/// `kind` is join or leave; `rev` is the revision that the change led to.
+/// `kind` is join, leave or update; `rev` is the revision that the change led to.
 [[nodiscard]] std::string peer_event(EventKind kind, const NodeInfo& peer, std::uint64_t rev);
 
 /// Why a registration is lost.
@@ -131,7 +132,7 @@ struct Response {
 
 struct Event {
   EventKind kind = EventKind::unknown;
-  NodeInfo peer;                            ///< Of join and leave.
+  NodeInfo peer;                            ///< Of join, leave and update.
   std::string node_id;                      ///< Of registration_lost: which.
   LossReason reason = LossReason::expired;  ///< Of registration_lost.
   std::optional<NodeInfo> holder;           ///< Of registration_lost: who has the nodeId now.

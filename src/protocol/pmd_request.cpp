@@ -25,6 +25,7 @@ constexpr TypeName kTypeNames[] = {
     {RequestType::hello, "hello"},
     {RequestType::stats, "stats"},
     {RequestType::stats_answer, "stats:answer"},
+    {RequestType::regroup, "regroup"},
 };
 
 RequestType type_named(std::string_view name) {
@@ -55,6 +56,25 @@ void read_registration_into(Request& request, std::string_view payload) {
     request.refusal = "Invalid registration: ";
     request.refusal += *std::get_if<std::string_view>(&read);
   }
+}
+
+void read_regroup_into(Request& request, std::string_view payload) {
+  const auto found = find_members(payload, std::array<std::string_view, 3>{"nodeId", "join", "leave"});
+  if (!found) return;  // no nodeId: no such node
+  const auto& [node_id, join, leave] = *found;
+  request.name = read_name(node_id, kIdSizeMax).value_or("");
+  const auto read_into = [&](std::string_view json, Groups& groups, std::string_view key) {
+    std::optional<Groups> read = json.empty() ? Groups{} : read_groups(json);
+    if (read) {
+      groups = *std::move(read);
+    } else {
+      request.refusal = "Invalid groups: ";
+      request.refusal += key;
+      request.refusal += " is not an array of at most 64 strings of 1 to 256 bytes";
+    }
+  };
+  read_into(leave, request.groups.leave, "leave");
+  read_into(join, request.groups.join, "join");
 }
 
 Force read_force(std::string_view payload) {
@@ -90,6 +110,7 @@ void read_payload_into(Request& request, std::string_view payload) {
     case RequestType::shutdown: request.force = read_force(payload); break;
     case RequestType::stats: read_stats_into(request, payload); break;
     case RequestType::stats_answer: read_stats_answer_into(request, payload); break;
+    case RequestType::regroup: read_regroup_into(request, payload); break;
     case RequestType::list:
     case RequestType::watch:
     case RequestType::unknown: break;
@@ -170,6 +191,17 @@ std::string stats_answer(std::uint64_t id, std::string_view stats) {
   std::string json = R"({"type":"stats:answer","payload":{"id":)" + std::to_string(id);
   if (!stats.empty()) json.append(R"(,"stats":)").append(stats);
   return json += "}}";
+}
+
+std::string regroup_request(std::string_view request_id, std::string_view node_id, const GroupChange& change) {
+  std::string payload = R"({"nodeId":)";
+  append_json_string(payload, node_id);
+  payload += R"(,"join":)";
+  append_groups(payload, change.join);
+  payload += R"(,"leave":)";
+  append_groups(payload, change.leave);
+  payload += '}';
+  return request_json("regroup", payload, request_id);
 }
 
 std::string hello_request(std::string_view request_id, const Hello& hello) {

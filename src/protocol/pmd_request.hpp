@@ -28,7 +28,8 @@ enum class RequestType {
   hello,
   stats,         ///< A client asks for the counters of a node.
   stats_answer,  ///< A node tells them, because its PMD asked.
-  unknown,       ///< Anything else, also no type at all: answered with kUnknownMessageType.
+  regroup,
+  unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
 };
 
 /// Whether a shutdown is meant although nodes are registered.
@@ -55,18 +56,30 @@ struct Hello {
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
+/// Groups that a node is to be a member of from now on, and groups that it is not. Of a name in both: it leaves.
+struct GroupChange {
+  Groups join = {};
+  Groups leave = {};
+
+  [[nodiscard]] bool empty() const { return join.empty() && leave.empty(); }
+  friend bool operator==(const GroupChange&, const GroupChange&) = default;
+};
+
 struct Request {
   RequestType type = RequestType::unknown;
 
   /// The JSON of `requestId`, to be given back as it is: a slice of the frame, which must outlive it. Empty: none.
   std::string_view raw_request_id;
 
-  /// unregister, heartbeat: the nodeId. resolve, stats: the alias or nodeId. Empty when there is none that could exist,
-  /// which no node has: the answer is kNodeNotFound.
+  /// unregister, heartbeat, regroup: the nodeId. resolve, stats: the alias or nodeId. Empty when there is none that
+  /// could exist, which no node has: the answer is kNodeNotFound.
   std::string name;
 
   Registration registration;  ///< register: meaningless unless `refusal` is empty.
-  std::string refusal;        ///< register: "Invalid registration: <what is wrong>"; else empty.
+  std::string
+      refusal;  ///< register, regroup: "Invalid registration: <what is wrong>", "Invalid groups: ..."; or empty.
+
+  GroupChange groups;  ///< regroup: meaningless unless `refusal` is empty.
 
   Hello hello;  ///< hello.
 
@@ -92,6 +105,8 @@ struct Request {
                                         std::uint64_t after);
 /// Has no answer, and so no request id. `stats` is a JSON object; empty: none could be made.
 [[nodiscard]] std::string stats_answer(std::uint64_t id, std::string_view stats);
+[[nodiscard]] std::string regroup_request(std::string_view request_id, std::string_view node_id,
+                                          const GroupChange& change);
 [[nodiscard]] std::string hello_request(std::string_view request_id, const Hello& hello);
 
 /// The members of Hello that are there; the defaults for others. `json` must have passed is_json().

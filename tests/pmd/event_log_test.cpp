@@ -11,16 +11,16 @@ class EventLogTest : public ::testing::Test {
  protected:
   ~EventLogTest() override { EXPECT_LE(log.bytes(), kBytesMax); }
 
-  void append(const std::string& text) {
+  void append(const std::string& text, WatcherKinds kinds = kAllWatchers) {
     out.begin_frame();
     out.append(text);
-    log.append(out.end_frame());
+    log.append(out.end_frame(), kinds);
   }
   /// The bodies of all that the watcher has not taken.
-  std::string taken(EventLog::Cursor& cursor) {
+  std::string taken(EventLog::Cursor& cursor, WatcherKind kind = WatcherKind::grouped) {
     std::string bodies;
     while (log.is_behind(cursor)) {
-      const transport::EncodedRun run = log.take(cursor);
+      const transport::EncodedRun run = log.take(cursor, kind);
       std::string_view bytes = run.bytes;
       std::uint32_t count = 0;
       for (; !bytes.empty(); ++count) {
@@ -53,6 +53,25 @@ TEST_F(EventLogTest, each_watcher_takes_what_was_appended_after_it_came_once_and
   log.leave(first);
   log.leave(second);
   EXPECT_EQ(log.bytes(), 0u);
+}
+
+TEST_F(EventLogTest, each_watcher_takes_what_is_for_its_kind_and_passes_over_the_rest) {
+  EventLog::Cursor grouped = log.join();
+  EventLog::Cursor typescript = log.join();
+  append("a");
+  append("b", only(WatcherKind::grouped));
+  append("c", only(WatcherKind::grouped));
+  EXPECT_EQ(taken(typescript, WatcherKind::typescript), "a ");
+  append("d", only(WatcherKind::numbered));
+  append("e");
+  append("f", only(WatcherKind::numbered));
+  EXPECT_EQ(taken(typescript, WatcherKind::typescript), "e ");
+  EXPECT_FALSE(log.is_behind(typescript));
+  EXPECT_EQ(taken(grouped, WatcherKind::grouped), "a b c e ");
+  append("g");
+  EXPECT_EQ(taken(typescript, WatcherKind::typescript) + taken(grouped, WatcherKind::grouped), "g g ");
+  log.leave(grouped);
+  log.leave(typescript);
 }
 
 TEST_F(EventLogTest, what_all_have_taken_is_kept_no_longer) {

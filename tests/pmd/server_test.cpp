@@ -43,9 +43,10 @@ TEST_P(ServerTest, an_unknown_type_is_answered_as_such) {
 }
 
 TEST_P(ServerTest, hello_is_answered_with_version_caps_process_id_and_start_time) {
-  EXPECT_EQ(pmd.ask(pmd.connect(), request_text("hello", R"({"version":1,"caps":[]})")),
-            R"({"type":"response","requestId":"r","payload":{"version":1,"caps":["pmd-shutdown","principals","stats"],)"
-            R"("pid":0,"startTime":1795374131949}})");
+  EXPECT_EQ(
+      pmd.ask(pmd.connect(), request_text("hello", R"({"version":1,"caps":[]})")),
+      R"({"type":"response","requestId":"r","payload":{"version":1,"caps":["pmd-shutdown","principals","stats","groups"],)"
+      R"("pid":0,"startTime":1795374131949}})");
 }
 
 /// Of a registration of ours.

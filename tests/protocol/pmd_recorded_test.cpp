@@ -38,6 +38,7 @@ std::string written_again(const Request& request) {
     case RequestType::hello: return hello_request(id, request.hello);
     case RequestType::stats:
     case RequestType::stats_answer:
+    case RequestType::regroup:
     case RequestType::unknown: return "unknown";
   }
   return "unknown";

@@ -133,6 +133,19 @@ TEST(PmdReply, events_carry_the_peer_and_the_revision) {
   EXPECT_EQ(event_of(join).peer, pong());
   EXPECT_EQ(event_of(join).rev, 42u);
   EXPECT_EQ(event_of(peer_event(EventKind::leave, rich(), 1)).kind, EventKind::leave);
+  EXPECT_EQ(event_of(peer_event(EventKind::update, rich(), 1)).kind, EventKind::update);
+}
+
+TEST(PmdReply, the_groups_of_a_node_stand_between_its_caps_and_its_meta) {
+  NodeInfo node{.node_id = "a", .host = "h", .port = 1, .caps = Caps{"c"}, .groups = {"x", "y"}, .meta = {{"k", "v"}}};
+  std::string json;
+  append_node(json, node);
+  EXPECT_EQ(json,
+            R"({"nodeId":"a","host":"h","port":1,"lastHeartbeat":0,"caps":["c"],"groups":["x","y"],"meta":{"k":"v"}})");
+  EXPECT_EQ(read_node(json), node);
+  // A client takes what it can use.
+  EXPECT_EQ(read_node(R"({"nodeId":"a","host":"h","port":1,"groups":"x"})")->groups, Groups{});
+  EXPECT_EQ(read_node(R"({"nodeId":"a","host":"h","port":1,"groups":["x",""]})")->groups, Groups{});
 }
 
 TEST(PmdReply, the_notice_of_a_shutdown_has_no_peer) {

@@ -42,6 +42,7 @@ TEST(PmdRequest, each_type_is_told_and_any_other_is_unknown) {
       {R"("hello")", RequestType::hello},
       {R"("stats")", RequestType::stats},
       {R"("stats:answer")", RequestType::stats_answer},
+      {R"("regroup")", RequestType::regroup},
       {R"("\u006cist")", RequestType::list},
       {R"("LIST")", RequestType::unknown},
       {R"("")", RequestType::unknown},
@@ -93,6 +94,26 @@ TEST(PmdRequest, a_registration_is_read_in_full) {
   EXPECT_EQ(request.registration, registration);
   EXPECT_TRUE(request.registration.node.has_cap("control"));
   EXPECT_FALSE(request.registration.node.has_cap("other"));
+}
+
+TEST(PmdRequest, the_groups_of_a_registration_are_read_each_once) {
+  Registration registration = full_registration();
+  registration.node.groups = {"workers", "topic:pri\"ces"};
+  EXPECT_EQ(parsed(register_request("r", registration)).registration, registration);
+  const std::string twice = R"({"nodeId":"a","host":"h","port":1,"groups":["x","y","x"]})";
+  EXPECT_EQ(parsed(registering(twice)).registration.node.groups, (Groups{"x", "y"}));
+}
+
+TEST(PmdRequest, a_change_of_groups_is_read_as_it_was_written) {
+  const GroupChange change{.join = {"workers", "w\n"}, .leave = {"topic:prices"}};
+  const Request request = parsed(regroup_request("r", "n1", change));
+  EXPECT_EQ(request.name, "n1");
+  EXPECT_EQ(request.groups, change);
+  EXPECT_EQ(request.refusal, "");
+  EXPECT_TRUE(parsed(R"({"type":"regroup","payload":{"nodeId":"n1"}})").groups.empty());
+  EXPECT_EQ(parsed(R"({"type":"regroup","payload":{"nodeId":"n1","join":[7]}})").refusal,
+            "Invalid groups: join is not an array of at most 64 strings of 1 to 256 bytes");
+  EXPECT_EQ(parsed(R"({"type":"regroup","payload":["n1"]})").name, "");
 }
 
 TEST(PmdRequest, a_registration_of_a_typescript_node_has_no_caps) {

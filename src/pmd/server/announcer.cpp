@@ -17,6 +17,20 @@ void Announcer::tell_join(const protocol::NodeInfo& node, std::uint64_t revision
   tell_or_disconnect([&] { tell(protocol::peer_event(protocol::EventKind::join, node, revision)); });
 }
 
+void Announcer::tell_update(const protocol::NodeInfo& node, std::uint64_t revision) {
+  ++counters_.regroups;
+  if (is_stopped_) return;
+  tell_or_disconnect([&] {
+    using protocol::EventKind;
+    if (watchers_.has(WatcherKind::grouped)) {
+      tell(protocol::peer_event(EventKind::update, node, revision), only(WatcherKind::grouped));
+    }
+    if (watchers_.has(WatcherKind::numbered)) {
+      tell(protocol::peer_event(EventKind::join, node, revision), only(WatcherKind::numbered));
+    }
+  });
+}
+
 void Announcer::tell_leaves(const std::vector<Registry::Departure>& departures) {
   counters_.leaves += departures.size();
   if (is_stopped_ || departures.empty() || watchers_.size() == 0) return;
@@ -60,14 +74,14 @@ void Announcer::tell_or_disconnect(Call&& call) {
   watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
 }
 
-void Announcer::tell(std::string_view event) {
+void Announcer::tell(std::string_view event, WatcherKinds kinds) {
   const std::optional<transport::EncodedFrame> frame = out_.encode(event);
   if (!frame) {
     ++counters_.out_of_memory;
     return watchers_.disconnect_all({Errc::out_of_memory, "writing an event"});
   }
   ++counters_.events;
-  watchers_.tell(*frame);
+  watchers_.tell(*frame, kinds);
 }
 
 }  // namespace distflow::pmd

@@ -2,7 +2,7 @@
 // that is lost, and of the PMD's end if it has asked for that.
 //
 // Loop thread only.
-//   1. An event is written once, whatever the number of watchers.
+//   1. An event is written once, whatever the number of watchers; a change of groups once for each kind of them.
 //   2. A watcher that there was no memory to tell would never know what it missed: its connection ends.
 //   3. After stop() nothing is told but the PMD's end.
 // Use: announcer.tell_join(entry.node, registry.revision()); ... announcer.tell_leaves(departures);
@@ -35,6 +35,9 @@ class Announcer {
   void forget(Session& session);
 
   void tell_join(const protocol::NodeInfo& node, std::uint64_t revision);
+  /// The node's groups are others than before. A watcher that does not know this event, and counts revisions, is told
+  /// that the node joined; one that does not count them is told nothing.
+  void tell_update(const protocol::NodeInfo& node, std::uint64_t revision);
   void tell_leaves(const std::vector<Registry::Departure>& departures);
   /// The owner's registration is no more. Nothing happens when it has not asked for that. `holder` is who has the
   /// nodeId now, or null.
@@ -45,7 +48,7 @@ class Announcer {
   void stop() { is_stopped_ = true; }
 
  private:
-  void tell(std::string_view event);
+  void tell(std::string_view event, WatcherKinds kinds = kAllWatchers);
   template <class Call>
   void tell_or_disconnect(Call&& call);
   /// Writes `event` to the session; false when there is no chunk for it.

@@ -5,6 +5,7 @@
 //   2. A segment is kept until every watcher has taken it, or until bytes() would pass bytes_max: then the oldest go,
 //      and a watcher that had not taken them is lost.
 //   3. The newest segment is always kept. Without watchers nothing is.
+//   4. An event may be for some kinds of watchers only: the others pass over it.
 // Use: auto cursor = log.join(); log.append(frame); while (log.is_behind(cursor)) send(log.take(cursor));
 #pragma once
 
@@ -18,6 +19,16 @@
 #include "transport/out_buffer.hpp"
 
 namespace distflow::pmd {
+
+/// The kinds of watchers, and sets of them.
+enum class WatcherKind : std::uint8_t {
+  typescript = 1,  ///< has said no hello, and reads no `rev`
+  numbered = 2,    ///< reads `rev`, and knows joins and leaves alone
+  grouped = 4,     ///< knows changes of groups, too
+};
+using WatcherKinds = std::uint8_t;
+inline constexpr WatcherKinds kAllWatchers = 7;
+[[nodiscard]] constexpr WatcherKinds only(WatcherKind kind) { return static_cast<WatcherKinds>(kind); }
 
 class EventLog {
  public:
@@ -52,18 +63,18 @@ class EventLog {
     bytes_ = 0;
   }
 
-  /// `frame` is an event. There must be a watcher.
-  void append(const transport::EncodedFrame& frame) {
+  /// `frame` is an event for watchers of those kinds. There must be a watcher.
+  void append(const transport::EncodedFrame& frame, WatcherKinds kinds = kAllWatchers) {
     DF_ASSERT(readers_ > 0);
     Segment& newest = segments_.back();
-    const bool goes_on = newest.chunk && newest.chunk.get() == frame.chunk &&
+    const bool goes_on = newest.chunk && newest.chunk.get() == frame.chunk && newest.kinds == kinds &&
                          newest.bytes.data() + newest.bytes.size() == frame.bytes.data() &&
                          newest.bytes.size() + frame.bytes.size() <= segment_size_max_;
     if (goes_on) {
       newest.bytes = {newest.bytes.data(), newest.bytes.size() + frame.bytes.size()};
       newest.frames += frame.count;
     } else {
-      segments_.push_back({base::ChunkRef::share(*frame.chunk), frame.bytes, frame.count, 0});
+      segments_.push_back({base::ChunkRef::share(*frame.chunk), frame.bytes, frame.count, 0, kinds});
     }
     bytes_ += frame.bytes.size();
     forget_taken();
@@ -75,11 +86,16 @@ class EventLog {
     return cursor.segment < number_of_newest() || cursor.bytes < segments_.back().bytes.size();
   }
 
-  /// What comes next, of one segment; its lease is the log's, valid until the log changes. Only for a watcher that is
-  /// behind and not lost.
-  [[nodiscard]] transport::EncodedRun take(Cursor& cursor) {
+  /// What comes next for a watcher of that kind, of one segment; empty when all that is left is for others. Its lease
+  /// is the log's, valid until the log changes. Only for a watcher that is behind and not lost.
+  [[nodiscard]] transport::EncodedRun take(Cursor& cursor, WatcherKind kind = WatcherKind::grouped) {
     DF_ASSERT(!is_lost(cursor) && is_behind(cursor));
-    if (cursor.bytes == at(cursor.segment).bytes.size()) {
+    while (cursor.bytes == at(cursor.segment).bytes.size() || (at(cursor.segment).kinds & only(kind)) == 0) {
+      if (cursor.segment == number_of_newest()) {
+        cursor.bytes = segments_.back().bytes.size();
+        cursor.frames = segments_.back().frames;
+        return {};
+      }
       --at(cursor.segment).readers;
       cursor = {cursor.segment + 1, 0, 0};
       ++at(cursor.segment).readers;
@@ -104,6 +120,7 @@ class EventLog {
     std::string_view bytes;
     std::uint32_t frames = 0;
     std::size_t readers = 0;  // watchers whose cursor is here
+    WatcherKinds kinds = 0;   // that it is for
   };
 
   [[nodiscard]] std::uint64_t number_of_newest() const { return first_ + segments_.size() - 1; }

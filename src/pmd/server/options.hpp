@@ -76,11 +76,13 @@ struct ServerCounters {
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;
+  std::uint64_t regroups = 0;          ///< changes of a node's groups
+  std::uint64_t regroups_invalid = 0;  ///< refused for their content, or because the node would have too many
   std::uint64_t stalls = 0;            ///< times that expiry was put off because the process had not run
   std::uint64_t claims_parked = 0;     ///< claims that had to wait
   std::uint64_t claims_granted = 0;    ///< of those, whose holder went in time
   std::uint64_t claims_refused = 0;    ///< with or without a wait
-  std::uint64_t events = 0;            ///< events encoded, once for all watchers
+  std::uint64_t events = 0;            ///< events encoded, once for all watchers that know them
   std::uint64_t events_queued = 0;     ///< for one watcher each
   std::uint64_t slow_watchers = 0;     ///< connections closed for leaving too many events unread
   std::uint64_t slow_readers = 0;      ///< connections closed for leaving too many replies unread

@@ -31,7 +31,8 @@ struct PendingRegistration {
   Ticket ticket = 0;           ///< of the last proposal; 0 before there was one
   std::uint64_t tried_at = 0;  ///< how often names had become free when the store refused it; 0: it has not
   bool has_waited = false;
-  bool is_large = false;  ///< much is unread behind it, which keeps memory that others are received into
+  bool is_regroup = false;  ///< of a node that is registered: only its groups are others
+  bool is_large = false;    ///< much is unread behind it, which keeps memory that others are received into
 };
 
 class PendingRegistrations {

@@ -68,6 +68,31 @@ void Registrar::claim(Session& session, Registry::Change change, std::string_vie
                                    .raw_request_id = std::string(raw_request_id),
                                    .arrival = ++last_arrival_,
                                    .deadline = base::saturating_add(reactor_.now(), options_.claim_grace)};
+  take_up(std::move(registration));
+}
+
+void Registrar::regroup(Session& session, std::string_view node_id, const protocol::GroupChange& groups,
+                        std::string_view raw_request_id) {
+  std::optional<Registry::Change> change = registry_.regrouped(session.id(), node_id, groups, reactor_.wall_ms());
+  if (!change) return replies_.reply(session, protocol::error_response(raw_request_id, protocol::kNodeNotFound));
+  if (change->node.groups.size() > protocol::kGroupCountMax) {
+    ++counters_.regroups_invalid;
+    return replies_.reply(session,
+                          protocol::error_response(raw_request_id, "Invalid groups: more than 64 of one node"));
+  }
+  if (change->node.groups == registry_.find_id(node_id)->node.groups) {
+    return replies_.reply(session, protocol::success_response(raw_request_id));
+  }
+  take_up({.session = &session,
+           .change = *std::move(change),
+           .raw_request_id = std::string(raw_request_id),
+           .arrival = ++last_arrival_,
+           .deadline = base::saturating_add(reactor_.now(), options_.claim_grace),
+           .is_regroup = true});
+}
+
+void Registrar::take_up(PendingRegistration registration) {
+  Session& session = *registration.session;
   const Next next = try_now(registration);
   if (next == Next::answered) return;
   session.hold(Session::Hold::claim);
@@ -168,7 +193,12 @@ void Registrar::welcome(const PendingRegistration& registration, const Registry:
   if (registration.has_waited) ++counters_.claims_granted;
   replies_.reply(session, protocol::success_response(registration.raw_request_id));
   if (outcome.departure) departures_.note({*outcome.departure});
-  announcer_.tell_join(entry.node, registry_.revision());
+  const bool is_update = registration.is_regroup && outcome.status == Registry::Status::replaced;
+  if (is_update) {
+    announcer_.tell_update(entry.node, registry_.revision());
+  } else {
+    announcer_.tell_join(entry.node, registry_.revision());
+  }
   if (outcome.loser != 0) {
     announcer_.tell_loss(outcome.loser, entry.node.node_id, protocol::LossReason::replaced, &entry.node);
   }

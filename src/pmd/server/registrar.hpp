@@ -46,8 +46,11 @@ class Registrar final : private StoreObserver {
   Registrar(const Registrar&) = delete;
   Registrar& operator=(const Registrar&) = delete;
 
-  /// The three requests. All are answered; a claim perhaps later.
+  /// The four requests. All are answered; a claim and a regroup perhaps later.
   void claim(Session& session, Registry::Change change, std::string_view raw_request_id);
+  /// The node is registered anew with other groups: the store decides, and the bounds hold, as for any registration.
+  void regroup(Session& session, std::string_view node_id, const protocol::GroupChange& groups,
+               std::string_view raw_request_id);
   void unregister(Session& session, std::string_view node_id, std::string_view raw_request_id);
   void heartbeat(Session& session, std::string_view node_id, std::string_view raw_request_id);
 
@@ -68,6 +71,7 @@ class Registrar final : private StoreObserver {
   bool on_gone(std::string_view node_id) override;
 
   // The way of a claim.
+  void take_up(PendingRegistration registration);
   [[nodiscard]] Next try_now(PendingRegistration& registration);
   [[nodiscard]] Next propose(PendingRegistration& registration);
   [[nodiscard]] Next settle(PendingRegistration& registration, const Decision& decision);

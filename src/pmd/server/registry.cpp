@@ -31,6 +31,8 @@ std::size_t bytes_of(const protocol::NodeInfo& node, const protocol::NodeText& t
     bytes += node.caps->size() * sizeof(protocol::Caps::value_type);
     for (const std::string& cap : *node.caps) bytes += heap_size(cap);
   }
+  if (!node.groups.empty()) bytes += node.groups.capacity() * sizeof(protocol::Groups::value_type) + kPerAllocation;
+  for (const std::string& group : node.groups) bytes += heap_size(group);
   bytes += node.meta.size() * sizeof(protocol::Meta::value_type);
   for (const auto& [key, value] : node.meta) bytes += heap_size(key) + heap_size(value);
   return bytes;
@@ -89,6 +91,24 @@ Registry::Change Registry::change_of(OwnerId owner, protocol::Registration regis
   change.secret = std::move(registration.secret);
   change.text.write(change.node);
   change.bytes = bytes_of(change.node, change.text) + heap_size(change.secret);
+  return change;
+}
+
+std::optional<Registry::Change> Registry::regrouped(OwnerId owner, std::string_view node_id,
+                                                    const protocol::GroupChange& groups, base::WallMs wall) const {
+  const Entry* entry = find_own(owner, node_id);
+  if (entry == nullptr) return std::nullopt;
+  protocol::Registration registration{.node = entry->node, .secret = entry->secret};
+  protocol::Groups& own = registration.node.groups;
+  const auto is_in = [](const protocol::Groups& in, const std::string& name) {
+    return std::find(in.begin(), in.end(), name) != in.end();
+  };
+  for (const std::string& name : groups.join) {
+    if (!is_in(own, name)) own.push_back(name);
+  }
+  std::erase_if(own, [&](const std::string& name) { return is_in(groups.leave, name); });
+  Change change = change_of(owner, std::move(registration), wall);
+  change.ttl = entry->ttl_declared;
   return change;
 }
 

@@ -32,6 +32,7 @@
 #include "pmd/server/name_index.hpp"
 #include "pmd/server/node_pages.hpp"
 #include "protocol/node_text.hpp"
+#include "protocol/pmd_request.hpp"
 
 namespace distflow::pmd {
 
@@ -126,6 +127,9 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   [[nodiscard]] static Change change_of(OwnerId owner, protocol::Registration registration, base::WallMs wall);
+  /// The entry of this owner's as it would be with other groups; nothing when there is no such entry of this owner's.
+  [[nodiscard]] std::optional<Change> regrouped(OwnerId owner, std::string_view node_id,
+                                                const protocol::GroupChange& groups, base::WallMs wall) const;
   /// Whether the names and the room are to be had for the change, as this registry has it.
   [[nodiscard]] Verdict judge(const Change& change) const;
   /// Takes up the change, which is moved from if the status is joined or replaced. A nodeId of another owner is taken
@@ -163,6 +167,7 @@ class Registry {
   /// When expire() next has something to do; kNever when nothing can expire.
   [[nodiscard]] base::Instant next_expiry() const;
 
+  [[nodiscard]] const Entry* find_id(std::string_view node_id) const { return by_node_id_.find(node_id); }
   /// The node of that alias or else of that nodeId; null when there is neither.
   [[nodiscard]] const Entry* resolve(std::string_view alias_or_node_id) const;
   /// Many at once, which wait for memory together: begin each, do something else, resolve all. Nothing may be

@@ -1,5 +1,6 @@
 #include "pmd/server/request_handler.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/pmd_reply.hpp"
@@ -58,7 +59,8 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
     case RequestType::shutdown: return on_shutdown(session, *request);
     case RequestType::stats: return stats_.ask(session, *request);
     case RequestType::stats_answer: return stats_.on_answer(session, *request);
-    case RequestType::hello: return replies_.reply(session, introduced(*request));
+    case RequestType::hello: return on_hello(session, *request);
+    case RequestType::regroup: return on_regroup(session, *request);
     case RequestType::unknown:
       return replies_.reply(session, protocol::error_response(request->raw_request_id, protocol::kUnknownMessageType));
   }
@@ -96,6 +98,14 @@ void RequestHandler::on_register(Session& session, protocol::Request& request) {
   }
   registrar_.claim(session, Registry::change_of(session.id(), std::move(request.registration), reactor_.wall_ms()),
                    request.raw_request_id);
+}
+
+void RequestHandler::on_regroup(Session& session, const protocol::Request& request) {
+  if (!request.refusal.empty()) {
+    ++counters_.regroups_invalid;
+    return replies_.reply(session, protocol::error_response(request.raw_request_id, request.refusal));
+  }
+  registrar_.regroup(session, request.name, request.groups, request.raw_request_id);
 }
 
 void RequestHandler::on_resolve(Session& session, protocol::Request& request) {
@@ -143,11 +153,18 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
   on_shutdown_();
 }
 
+void RequestHandler::on_hello(Session& session, const protocol::Request& request) {
+  const protocol::Caps& caps = request.hello.caps;
+  const bool knows_groups = std::find(caps.begin(), caps.end(), protocol::kGroupsCap) != caps.end();
+  session.watcher_kind = knows_groups ? WatcherKind::grouped : WatcherKind::numbered;
+  replies_.reply(session, introduced(request));
+}
+
 std::string RequestHandler::introduced(const protocol::Request& request) const {
   return protocol::hello_response(request.raw_request_id,
                                   {.version = kVersion,
                                    .caps = {std::string(protocol::kShutdownCap), std::string(protocol::kPrincipalsCap),
-                                            std::string(protocol::kStatsCap)},
+                                            std::string(protocol::kStatsCap), std::string(protocol::kGroupsCap)},
                                    .pid = options_.process_id,
                                    .start_time_ms = started_at_,
                                    .release = options_.release});

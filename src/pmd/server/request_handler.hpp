@@ -53,6 +53,8 @@ class RequestHandler {
   void on_malformed(Session& session);
   static void note_owner(Session& session, protocol::NodeInfo& node);
   void on_register(Session& session, protocol::Request& request);
+  void on_hello(Session& session, const protocol::Request& request);
+  void on_regroup(Session& session, const protocol::Request& request);
   void on_watch(Session& session, const protocol::Request& request);
   void on_shutdown(Session& session, const protocol::Request& request);
   void on_resolve(Session& session, protocol::Request& request);

@@ -108,9 +108,11 @@ class Session final : public base::ListNode<StreamsByAge>,
   bool wants_shutdown_event = false;  // so the registration that came over it says
   bool wants_loss_event = false;      // the same
   std::size_t watcher_index = kNotWatching;
-  EventLog::Cursor event_cursor;    // of a watcher
   std::uint32_t stats_awaited = 0;  // questions for stats of this client's without an answer
   std::uint32_t stats_owed = 0;     // questions for stats to the nodes of this connection without an answer
+  WatcherKind watcher_kind = WatcherKind::typescript;  // what it said in hello
+  WatcherKind watches_as = WatcherKind::typescript;    // of a watcher: what it had said when it asked
+  EventLog::Cursor event_cursor;                       // the same
   static constexpr std::size_t kNotWatching = SIZE_MAX;
 
   /// What else the peer speaks, if its first bytes were no frame of ours; else null.

@@ -18,17 +18,21 @@ void Watchers::add(Session& session) {
   if (session.watcher_index != Session::kNotWatching) {
     const EventLog::Cursor before = session.event_cursor;
     session.event_cursor = log_.join();
+    --counts_[only(session.watches_as)];
+    ++counts_[only(session.watches_as = session.watcher_kind)];
     return log_.leave(before);
   }
   base::make_room(sessions_, sessions_.size() + 1);
   session.event_cursor = log_.join();
   session.watcher_index = sessions_.size();
   sessions_.push_back(&session);
+  ++counts_[only(session.watches_as = session.watcher_kind)];
 }
 
 void Watchers::remove(Session& session) {
   if (session.watcher_index == Session::kNotWatching) return;
   log_.leave(session.event_cursor);
+  --counts_[only(session.watches_as)];
   sessions_[session.watcher_index] = sessions_.back();
   sessions_.back()->watcher_index = session.watcher_index;
   sessions_.pop_back();
@@ -37,9 +41,9 @@ void Watchers::remove(Session& session) {
   if (unvisited_ > 0) unvisited_ = sessions_.size();
 }
 
-void Watchers::tell(const transport::EncodedFrame& event) {
+void Watchers::tell(const transport::EncodedFrame& event, WatcherKinds kinds) {
   if (sessions_.empty()) return;
-  log_.append(event);
+  log_.append(event, kinds);
   unvisited_ = sessions_.size();
   reactor_.defer(go_on_);
   give_some();
@@ -67,7 +71,8 @@ void Watchers::give(Session& session) {
   if (session.unsent_size() >= unsent_max_) return;
   gifts_left_ -= gifts_left_ > 0 ? 1 : 0;
   while (session.unsent_size() < unsent_max_ && log_.is_behind(cursor) && bytes_left_ > 0) {
-    const transport::EncodedRun run = log_.take(cursor);
+    const transport::EncodedRun run = log_.take(cursor, session.watches_as);
+    if (run.count == 0) return;
     counters_.events_queued += run.count;
     bytes_left_ -= std::min(bytes_left_, run.bytes.size());
     if (!session.send_events(run)) return;

@@ -11,6 +11,7 @@
 // Use: watchers.add(session); ... watchers.tell(out.end_frame()); ... watchers.on_sent(session);
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -26,18 +27,21 @@ class Watchers {
   Watchers(io::Reactor& reactor, const ServerOptions& options, ServerCounters& counters);
   ~Watchers() { go_on_.unlink(); }
 
-  /// From the next event on; for one that is in it already, too.
+  /// From the next event on, as the kind that the session is now; for one that is in it already, too.
   void add(Session& session);
   /// Nothing happens when it is none.
   void remove(Session& session);
 
-  void tell(const transport::EncodedFrame& event);
+  /// Tells watchers of those kinds.
+  void tell(const transport::EncodedFrame& event, WatcherKinds kinds = kAllWatchers);
   /// The session has sent something. Nothing happens when it is none of these.
   void on_sent(Session& session);
 
   void disconnect_all(Error why);
 
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+  /// Whether there is a watcher of that kind.
+  [[nodiscard]] bool has(WatcherKind kind) const { return counts_[only(kind)] > 0; }
 
  private:
   static constexpr std::size_t kUnsentMax = std::size_t{256} * 1024;
@@ -54,8 +58,9 @@ class Watchers {
   const std::size_t unsent_max_;
   EventLog log_;
   std::vector<Session*> sessions_;
-  std::size_t next_ = 0;       // of sessions_: to be visited next
-  std::size_t unvisited_ = 0;  // since the last event
+  std::array<std::size_t, kAllWatchers> counts_{};  // of each kind
+  std::size_t next_ = 0;                            // of sessions_: to be visited next
+  std::size_t unvisited_ = 0;                       // since the last event
   std::size_t gifts_left_ = kGiftsPerTurn;
   std::size_t visits_left_ = kVisitsPerTurn;
   std::size_t bytes_left_ = kBytesPerTurn;
