@@ -29,6 +29,12 @@ std::string to_user(std::uint32_t uid) {
   return error == 0 && found != nullptr ? printable(found->pw_name) : fmt::format("{}", uid);
 }
 
+std::string to_text(const protocol::Groups& groups) {
+  std::string text;
+  for (const std::string& group : groups) text += (text.empty() ? "" : " ") + printable(group);
+  return text;
+}
+
 std::string to_text(const protocol::Meta& meta) {
   std::string text;
   for (const auto& [key, value] : meta) text += (text.empty() ? "" : " ") + printable(key) + "=" + printable(value);
@@ -75,7 +81,13 @@ NodeSelection select_nodes(Nodes nodes, const NodesQuery& query) {
 }
 
 Table node_table(const Nodes& nodes, std::int64_t now_ms) {
-  Table table({"NAME", "ADDRESS", "SEEN", "USER", "NODE ID", "META"});
+  // Most registries have no groups, and most terminals no room for an empty column.
+  const bool has_groups =
+      std::any_of(nodes.begin(), nodes.end(), [](const NodeInfo& node) { return !node.groups.empty(); });
+  std::vector<std::string> heads = {"NAME", "ADDRESS", "SEEN", "USER", "NODE ID"};
+  if (has_groups) heads.emplace_back("GROUPS");
+  heads.emplace_back("META");
+  Table table(std::move(heads));
   std::map<std::uint32_t, std::string> users;  // a look-up may ask a server
   for (const NodeInfo& node : nodes) {
     std::string user = "-";
@@ -84,8 +96,11 @@ Table node_table(const Nodes& nodes, std::int64_t now_ms) {
       if (is_new) entry->second = to_user(*node.uid);
       user = entry->second;
     }
-    table.add({printable(name_of(node)), to_place(node.host, node.port), to_age(node.last_heartbeat_ms, now_ms), user,
-               printable(node.node_id), to_text(node.meta)});
+    std::vector<std::string> cells = {printable(name_of(node)), to_place(node.host, node.port),
+                                      to_age(node.last_heartbeat_ms, now_ms), user, printable(node.node_id)};
+    if (has_groups) cells.push_back(to_text(node.groups));
+    cells.push_back(to_text(node.meta));
+    table.add(std::move(cells));
   }
   return table;
 }

@@ -45,6 +45,21 @@ TEST(Report, on_a_terminal_the_list_is_a_table_by_name) {
             "b     h:7      3s    -     n2\n");
 }
 
+TEST(Report, groups_have_a_column_where_a_node_has_any) {
+  const Nodes nodes{{.node_id = "n1", .alias = "a", .host = "h", .port = 8, .last_heartbeat_ms = 1000},
+                    {.node_id = "n2",
+                     .alias = "b",
+                     .host = "h",
+                     .port = 7,
+                     .last_heartbeat_ms = 1000,
+                     .groups = {"workers", "x\ny"},
+                     .meta = {{"zone", "c"}}}};
+  EXPECT_EQ(report_list({}, nodes, 4000, {.is_terminal = true}).out,
+            "NAME  ADDRESS  SEEN  USER  NODE ID  GROUPS           META\n"
+            "a     h:8      3s    -     n1\n"
+            "b     h:7      3s    -     n2       workers x\\u{a}y  zone=c\n");
+}
+
 TEST(Report, of_many_nodes_in_the_way_of_an_end_the_first_are_named_and_all_are_in_the_json) {
   Nodes nodes;
   for (int i = 0; i < 200; ++i) nodes.push_back({.node_id = "n" + std::to_string(i), .host = "h", .port = 7});

@@ -42,7 +42,7 @@ std::string likely_request(Script& script) {
   constexpr std::array kNames = {"a", "b", "c", "d"};
   const std::string node_id = kNames[script.byte() % 4];
   const std::string alias = kNames[script.byte() % 4];
-  switch (script.byte() % 8) {
+  switch (script.byte() % 10) {
     case 0:
       return R"({"type":"register","payload":{"nodeId":")" + node_id + R"(","alias":")" + alias +
              R"(","host":"h","port":1,"ttl":700,"caps":["pmd-shutdown"]},"requestId":1})";
@@ -54,6 +54,9 @@ std::string likely_request(Script& script) {
     case 6:
       return R"({"type":"register","payload":{"nodeId":")" + node_id + R"(","alias":")" + alias +
              R"(","host":"h","port":2}})";
+    case 7: return R"({"type":"hello","payload":{"caps":["groups"]}})";
+    case 8: return R"({"type":"regroup","payload":{"nodeId":")" + node_id + R"(","join":["g",")" + alias + R"("]}})";
+    case 9: return R"({"type":"regroup","payload":{"nodeId":")" + node_id + R"(","leave":["g"]}})";
     default: return R"({"type":"hello"})";
   }
 }

@@ -1,5 +1,6 @@
 #include "pmd/client/client.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -161,10 +162,16 @@ void Client::greet() {
 }
 
 /// Any answer will do: a TypeScript PMD says that it does not know the question.
-void Client::on_hello_answer(const Answer&) {
+void Client::on_hello_answer(const Answer& answer) {
   state_ = State::in_session;
   failed_attempts_ = 0;
   backoff_.reset();
+  const auto keeps_groups = [](const protocol::Hello& hello) {
+    return std::find(hello.caps.begin(), hello.caps.end(), protocol::kGroupsCap) != hello.caps.end();
+  };
+  keeps_groups_ = answer->hello && keeps_groups(*answer->hello);
+  observer_.on_groups_kept(keeps_groups_);
+  in_session_or_end_it([this] { regroup(); });  // they may have changed since the registration left
 }
 
 std::optional<Error> Client::silence() const {
@@ -185,6 +192,8 @@ void Client::on_loss(Error why) {
   parts_.reactor.timers().cancel(registration_timer_);
   parts_.reactor.timers().cancel(watch_timer_);
   is_registered_ = false;
+  keeps_groups_ = false;
+  told_groups_.reset();
   registers_unanswered_ = 0;
   watch_.end();
   requests_.on_loss(why);
@@ -273,8 +282,39 @@ void Client::register_now() {
   parts_.reactor.timers().cancel(registration_timer_);
   is_registered_ = false;
   ++registers_unanswered_;
+  told_groups_ = options_.registration->node.groups;
   ask_for_session([this](std::string_view id) { return protocol::register_request(id, *options_.registration); },
                   &Client::on_register_answer);
+}
+
+void Client::set_groups(protocol::Groups groups) {
+  if (is_closed() || !options_.registration) return;
+  options_.registration->node.groups.swap(groups);
+  if (connection_) in_session_or_end_it([this] { regroup(); });
+}
+
+/// Tells the PMD how the groups differ from those that it was told last.
+void Client::regroup() {
+  if (is_closed() || !options_.registration || !told_groups_ || !keeps_groups_) return;
+  const protocol::Registration& registration = *options_.registration;
+  const protocol::GroupChange change = change_between(*told_groups_, registration.node.groups);
+  if (change.empty()) return;
+  protocol::Groups told = registration.node.groups;
+  post([&](std::string_view id) { return protocol::regroup_request(id, registration.node.node_id, change); },
+       AcrossLoss::forget, [this, change](const Answer& answer) { on_regroup_answer(change, answer); });
+  told_groups_ = std::move(told);
+}
+
+void Client::on_regroup_answer(const protocol::GroupChange& change, const Answer& answer) {
+  if (is_closed()) return;
+  if (!answer) return end_session(answer.error());
+  if (!answer->error || !told_groups_) return;
+  // What was refused, the PMD has not: another change may have been told since, and taken.
+  std::erase_if(*told_groups_, [&](const std::string& name) {
+    return std::find(change.join.begin(), change.join.end(), name) != change.join.end();
+  });
+  told_groups_->insert(told_groups_->end(), change.leave.begin(), change.leave.end());
+  if (answer->error != protocol::kNodeNotFound) observer_.on_groups_refused(*answer->error);
 }
 
 void Client::on_register_answer(const Answer& answer) {
@@ -323,6 +363,7 @@ void Client::forget_registration() {
   options_.registration.reset();
   is_registered_ = false;
   knows_registered_ = false;
+  told_groups_.reset();
   parts_.reactor.timers().cancel(registration_timer_);
 }
 
@@ -337,7 +378,8 @@ void Client::on_registration_timer() {
 }
 
 void Client::on_heartbeat_answer(const Answer& answer) {
-  if (is_registered_ && answer->error == protocol::kNodeNotFound) register_now();
+  if (is_registered_ && answer->error == protocol::kNodeNotFound) return register_now();
+  regroup();  // what was refused
 }
 
 // ---- The watch.
@@ -389,8 +431,8 @@ void Client::tell_change(const protocol::Event& event) {
     case ClientWatch::Verdict::overflow: return end_session({Errc::queue_full, "waiting for the registry's nodes"});
     case ClientWatch::Verdict::tell: break;
   }
-  if (event.kind == protocol::EventKind::join) return observer_.on_join(event.peer);
-  observer_.on_leave(event.peer);
+  if (event.kind == protocol::EventKind::leave) return observer_.on_leave(event.peer);
+  observer_.on_join(event.peer);
 }
 
 // ---- The end.

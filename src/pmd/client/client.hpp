@@ -88,6 +88,9 @@ class Client final : private transport::ConnectionObserver {
   void retry_now();
   /// Registers `registration` from now on, in place of any other.
   void set_registration(protocol::Registration registration);
+  /// The groups of the registration from now on. The PMD is told, unless it keeps none; so is each one after it. May
+  /// throw std::bad_alloc, and has changed nothing then. Nothing happens without a registration.
+  void set_groups(protocol::Groups groups);
 
   /// The node of that alias or nodeId; Errc::node_not_found when there is none.
   void resolve(std::string_view name, Callback<protocol::NodeInfo> on_answer);
@@ -161,6 +164,8 @@ class Client final : private transport::ConnectionObserver {
   void on_lost(const protocol::Event& event);
   void tell_lost(const Error& why, const protocol::NodeInfo* holder);
   [[nodiscard]] protocol::Registration completed(protocol::Registration registration) const;
+  void regroup();
+  void on_regroup_answer(const protocol::GroupChange& change, const Answer& answer);
   void on_heartbeat_answer(const Answer& answer);
   void on_registration_timer();
   void forget_registration();
@@ -196,7 +201,10 @@ class Client final : private transport::ConnectionObserver {
 
   const std::string secret_;  // that the node is registered with, for its life
   bool is_registered_ = false;
-  bool knows_registered_ = false;           // the owner was told on_registered, and of no loss since
+  bool knows_registered_ = false;  // the owner was told on_registered, and of no loss since
+  bool keeps_groups_ = false;      // the PMD of this session
+  std::optional<protocol::Groups>
+      told_groups_;                         // as the PMD has them if it has not refused; none: it has no registration
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way
   stream::Backoff refusal_backoff_;
 

@@ -1,5 +1,6 @@
 #include "pmd/client/client_messages.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -9,8 +10,21 @@
 namespace distflow::pmd {
 
 std::string write_hello(std::string_view id) {
-  return protocol::hello_request(
-      id, {.version = 1, .caps = {std::string(protocol::kShutdownCap)}, .pid = 0, .start_time_ms = 0});
+  return protocol::hello_request(id, {.version = 1,
+                                      .caps = {std::string(protocol::kShutdownCap), std::string(protocol::kGroupsCap)},
+                                      .pid = 0,
+                                      .start_time_ms = 0});
+}
+
+protocol::GroupChange change_between(const protocol::Groups& before, const protocol::Groups& after) {
+  const auto without = [](const protocol::Groups& some, const protocol::Groups& others) {
+    protocol::Groups left;
+    for (const std::string& name : some) {
+      if (std::find(others.begin(), others.end(), name) == others.end()) left.push_back(name);
+    }
+    return left;
+  };
+  return {.join = without(after, before), .leave = without(before, after)};
 }
 
 std::string random_secret(io::Backend& backend) {

@@ -27,6 +27,9 @@ struct ToldStats {
 
 [[nodiscard]] std::string write_hello(std::string_view id);
 
+/// What makes the groups `before` those `after`.
+[[nodiscard]] protocol::GroupChange change_between(const protocol::Groups& before, const protocol::Groups& after);
+
 /// 128 random bits as hexadecimal digits.
 [[nodiscard]] std::string random_secret(io::Backend& backend);
 

@@ -43,10 +43,14 @@ class ClientObserver {
   virtual void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
     static_cast<void>(why), static_cast<void>(holder);
   }
+  /// A session has begun: whether its PMD keeps groups. One that does not passes over those of a registration.
+  virtual void on_groups_kept(bool are_kept) { static_cast<void>(are_kept); }
+  /// The PMD has refused a change of the groups, saying `text`. It is asked again with the next heartbeat.
+  virtual void on_groups_refused(std::string_view text) { static_cast<void>(text); }
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): whoever overrides it keeps them
   virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
-  /// A node joined, or changed its registration. The node itself is told of its own join, too.
+  /// A node joined, or changed its registration or its groups. The node itself is told of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
   virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
   /// The PMD asks for that part of the counters of the registered node: Client::answer_stats(). May throw

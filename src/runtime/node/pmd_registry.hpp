@@ -13,6 +13,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <distflow/node_options.hpp>
@@ -58,6 +60,7 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   void start(RegistryObserver& observer, protocol::Registration registration) override;
   void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override;
   void answer_stats(std::uint64_t id, std::string_view stats) override { client_->answer_stats(id, stats); }
+  void set_groups(protocol::Groups groups) override { client_->set_groups(std::move(groups)); }
   void close() override;
   [[nodiscard]] bool is_registered() const override { return client_ && client_->is_registered(); }
   [[nodiscard]] StartError why_unregistered() const override;
@@ -74,6 +77,8 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   void on_join(const protocol::NodeInfo& node) override { observer_->on_join(node); }
   void on_leave(const protocol::NodeInfo& node) override { observer_->on_leave(node); }
   void on_stats_asked(const protocol::StatsPart& part) override { observer_->on_stats_asked(part); }
+  void on_groups_kept(bool are_kept) override { observer_->on_groups_kept(are_kept); }
+  void on_groups_refused(std::string_view text) override { observer_->on_groups_refused(text); }
   void on_disconnected(const Error& why) override;
   void on_pmd_shutdown() override { was_told_to_end_ = true; }
   void on_unreachable(const Error& why, std::uint32_t attempts) override;

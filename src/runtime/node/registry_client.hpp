@@ -48,6 +48,9 @@ class RegistryClient {
   virtual void answer_stats(std::uint64_t id, std::string_view stats) {
     static_cast<void>(id), static_cast<void>(stats);
   }
+  /// The node's groups from now on. May throw std::bad_alloc, and has changed nothing then. A registry without groups
+  /// passes over them.
+  virtual void set_groups(protocol::Groups groups) { static_cast<void>(groups); }
   /// Unregisters, and ends; within a time of its own.
   virtual void close() = 0;
 
