@@ -39,6 +39,7 @@ enum class Errc {
   refused,               ///< The other side answered "no".
   out_of_memory,         ///< Memory, or a bounded pool of it, is exhausted.
   would_block,           ///< The call would wait for the thread that it is on.
+  unsupported,           ///< The other side, such as a PMD of another make, does not know this.
 };
 
 /// The category of Errc. Its messages say what happened and, where there is a remedy, what to do.

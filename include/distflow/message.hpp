@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <distflow/error.hpp>
 
@@ -55,6 +56,8 @@ struct PeerInfo {
 
   /// Its NodeOptions::meta: at most 32 entries of 256 bytes. Untrusted text, like all names: see printable().
   std::map<std::string, std::string> meta{};
+  /// The groups that it has joined: at most 64 names of 256 bytes, each once (group.hpp).
+  std::vector<std::string> groups{};
 
   /// Whether every field is equal.
   friend bool operator==(const PeerInfo&, const PeerInfo&) = default;

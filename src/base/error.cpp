@@ -36,6 +36,7 @@ const char* message_of(Errc errc) {
     case Errc::refused: return "refused by the other side";
     case Errc::out_of_memory: return "out of memory";
     case Errc::would_block: return "the call would wait for the thread that it is on";
+    case Errc::unsupported: return "the other side does not know this";
   }
   return "unknown error";
 }

@@ -11,9 +11,15 @@ using Sizes = std::array<std::uint32_t, 2>;
 
 std::uint32_t size_of(const std::string& text) { return static_cast<std::uint32_t>(text.size()); }
 
-std::size_t packed_size(const PeerInfo& info) {
-  std::size_t size = info.node_id.size() + info.alias.size() + info.host.size();
+std::size_t packed_meta_size(const PeerInfo& info) {
+  std::size_t size = 0;
   for (const auto& [name, value] : info.meta) size += sizeof(Sizes) + name.size() + value.size();
+  return size;
+}
+
+std::size_t packed_size(const PeerInfo& info) {
+  std::size_t size = info.node_id.size() + info.alias.size() + info.host.size() + packed_meta_size(info);
+  for (const std::string& group : info.groups) size += sizeof(std::uint32_t) + group.size();
   return size;
 }
 
@@ -27,7 +33,8 @@ PackedInfo::PackedInfo(const PeerInfo& info)
       node_id_size_(size_of(info.node_id)),
       alias_size_(size_of(info.alias)),
       host_size_(size_of(info.host)),
-      meta_count_(static_cast<std::uint32_t>(info.meta.size())),
+      meta_size_(static_cast<std::uint32_t>(packed_meta_size(info))),
+      group_count_(static_cast<std::uint16_t>(info.groups.size())),
       port_(info.port) {
   char* out = put(put(put(text_.get(), info.node_id), info.alias), info.host);
   for (const auto& [name, value] : info.meta) {
@@ -35,13 +42,18 @@ PackedInfo::PackedInfo(const PeerInfo& info)
     std::memcpy(out, sizes.data(), sizeof(sizes));
     out = put(put(out + sizeof(sizes), name), value);
   }
+  for (const std::string& group : info.groups) {
+    const std::uint32_t size = size_of(group);
+    std::memcpy(out, &size, sizeof(size));
+    out = put(out + sizeof(size), group);
+  }
 }
 
 /// Calls `visit(name, value)` for each entry of `meta`, in the order of their names.
 template <class Visit>
 void PackedInfo::for_each_meta(Visit visit) const {
   const char* at = host().data() + host_size_;
-  for (std::uint32_t i = 0; i < meta_count_; ++i) {
+  while (at < groups()) {
     Sizes sizes{};
     std::memcpy(sizes.data(), at, sizeof(sizes));
     const std::string_view name(at + sizeof(sizes), sizes[0]);
@@ -58,18 +70,23 @@ PeerInfo PackedInfo::unpack() const {
                 .port = port_,
                 .last_heartbeat = last_heartbeat_};
   for_each_meta([&info](std::string_view name, std::string_view value) { info.meta.emplace(name, value); });
+  for_each_group([&info](std::string_view group) { info.groups.emplace_back(group); });
   return info;
 }
 
 bool PackedInfo::is(const PeerInfo& info) const {
   if (node_id() != info.node_id || alias() != info.alias || host() != info.host) return false;
-  if (port_ != info.port || last_heartbeat_ != info.last_heartbeat || meta_count_ != info.meta.size()) return false;
+  if (port_ != info.port || last_heartbeat_ != info.last_heartbeat || group_count_ != info.groups.size()) return false;
+  if (meta_size_ != packed_meta_size(info)) return false;
   auto other = info.meta.begin();
   bool is_same = true;
   for_each_meta([&](std::string_view name, std::string_view value) {
-    is_same = is_same && name == other->first && value == other->second;
-    ++other;
+    is_same = is_same && other != info.meta.end() && name == other->first && value == other->second;
+    if (is_same) ++other;
   });
+  is_same = is_same && other == info.meta.end();
+  auto group = info.groups.begin();
+  for_each_group([&](std::string_view name) { is_same = is_same && name == *group++; });
   return is_same;
 }
 

@@ -12,7 +12,8 @@ const PeerInfo kFull{.node_id = "7021c0138e13d26a",
                      .host = "host.example",
                      .port = 4370,
                      .last_heartbeat = -1,
-                     .meta = {{"", "of no name"}, {"empty", ""}, {"zone", std::string("a\0b", 3)}}};
+                     .meta = {{"", "of no name"}, {"empty", ""}, {"zone", std::string("a\0b", 3)}},
+                     .groups = {"workers", "", "topic:prices"}};
 
 TEST(PackedInfo, unpacks_to_what_it_was_made_of) {
   EXPECT_EQ(base::PackedInfo(kFull).unpack(), kFull);
@@ -25,6 +26,11 @@ TEST(PackedInfo, gives_its_texts_without_unpacking) {
   EXPECT_EQ(packed.alias(), kFull.alias);
   EXPECT_EQ(packed.host(), kFull.host);
   EXPECT_EQ(packed.port(), kFull.port);
+  std::vector<std::string> groups;
+  packed.for_each_group([&](std::string_view group) { groups.emplace_back(group); });
+  EXPECT_EQ(groups, kFull.groups);
+  EXPECT_TRUE(packed.has_group("topic:prices"));
+  EXPECT_FALSE(packed.has_group("topic"));
 }
 
 TEST(PackedInfo, is_what_it_was_made_of_and_nothing_that_differs_in_one_field) {
@@ -43,6 +49,9 @@ TEST(PackedInfo, is_what_it_was_made_of_and_nothing_that_differs_in_one_field) {
   expect_other([](PeerInfo& info) { info.meta["empty"] = "not"; });
   expect_other([](PeerInfo& info) { info.meta.erase("zone"); });
   expect_other([](PeerInfo& info) { info.meta["more"] = ""; });
+  expect_other([](PeerInfo& info) { info.groups.pop_back(); });
+  expect_other([](PeerInfo& info) { info.groups.emplace_back("more"); });
+  expect_other([](PeerInfo& info) { info.groups.front() = "wOrkers"; });
   // The same bytes, cut elsewhere.
   expect_other([](PeerInfo& info) {
     info.node_id += 'p';

@@ -47,6 +47,7 @@ Peer& Directory::upsert(const KnownNode& node) {
   peer.shares_connections = node.shares_connections;
   peer.shares_memory = node.shares_memory;
   if (peer.link) peer.link->set_peer(node.shares_connections, node.shares_memory, node.takes_asks);
+  observer_.on_groups(peer.info);
   return peer;
 }
 
@@ -128,6 +129,7 @@ void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
     by_id_.erase(peer);
     leaving = taken(peer);
   }
+  observer_.on_gone(peer.info);
   observer_.on_binding(peer.info.node_id(), by_alias_.find(peer.info.node_id()));
   if (!peer.is_self) observer_.on_peer_leave(peer.info);
   if (peer.link == nullptr) return;  // nothing refers to it any more

@@ -65,6 +65,11 @@ class DirectoryObserver {
   /// `name` (an alias or a nodeId) means that peer from now on; null: nobody. Also when the peer has moved, for its
   /// link is another one then.
   virtual void on_binding(std::string_view name, Peer* peer) = 0;
+  /// The registry has told of the node, this one or another: its groups may be others than before. May throw
+  /// std::bad_alloc, and is called again then, after a snapshot.
+  virtual void on_groups(const base::PackedInfo& node) { static_cast<void>(node); }
+  /// The node is in the directory no more, and in no group.
+  virtual void on_gone(const base::PackedInfo& node) { static_cast<void>(node); }
 
  protected:
   ~DirectoryObserver() = default;
@@ -114,6 +119,17 @@ class Directory final : public NodeNames {
   [[nodiscard]] bool knows_id(std::string_view node_id) const;
   /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
+
+  /// Calls `visit(info)` for each node that its nodeId leads to, this one included, in the order of their joining. Any
+  /// thread; under the mutex.
+  template <class Visit>
+  void for_each_node(Visit visit) const {
+    const std::scoped_lock lock(mutex_);
+    peers_.for_each([&](const Peer& peer) {
+      const Peer* const namesake = by_alias_.find(peer.info.node_id());
+      if (namesake == nullptr || namesake == &peer) visit(peer.info);
+    });
+  }
 
   /// Also of a node that has left and whose link has not finished.
   [[nodiscard]] std::string_view alias_on_loop(std::string_view node_id) const override;
