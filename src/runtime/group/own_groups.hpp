@@ -1,0 +1,47 @@
+// The groups that this node has joined, on their way to the registry.
+//
+// Any thread, but for what is marked as the loop's.
+//   1. At most protocol::kGroupCountMax names of at most kGroupSizeMax bytes.
+//   2. What has changed is told to the registry in one request, in the loop's next turn.
+// Use: if (groups.join("workers") == OwnGroups::Outcome::done) wake the loop; ... groups.tell_if_changed(tell);
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string_view>
+
+#include "protocol/pmd_node.hpp"
+
+namespace distflow::runtime {
+
+class OwnGroups {
+ public:
+  enum class Outcome { done, too_many };
+
+  /// A name of 1 to 256 bytes of UTF-8, without control characters, which a registration would have no room for.
+  [[nodiscard]] static bool is_name(std::string_view name);
+
+  /// A name that is there already is done. May throw std::bad_alloc, and has changed nothing then.
+  Outcome join(std::string_view name);
+  /// One that is not there, too.
+  void leave(std::string_view name);
+  [[nodiscard]] protocol::Groups list() const;
+
+  /// Whether there is something to tell the registry.
+  [[nodiscard]] bool has_changed() const { return has_changed_.load(std::memory_order_relaxed); }
+  /// To be told. If that fails, note_changed() has it told again. May throw std::bad_alloc. Loop thread.
+  [[nodiscard]] protocol::Groups take_changed();
+  void note_changed() { has_changed_.store(true, std::memory_order_relaxed); }
+
+  /// Whether the registry keeps groups, as far as is known.
+  [[nodiscard]] bool are_kept() const { return are_kept_.load(std::memory_order_relaxed); }
+  void set_kept(bool are_kept) { are_kept_.store(are_kept, std::memory_order_relaxed); }
+
+ private:
+  mutable std::mutex mutex_;
+  protocol::Groups names_;
+  std::atomic<bool> has_changed_{false};
+  std::atomic<bool> are_kept_{true};
+};
+
+}  // namespace distflow::runtime
