@@ -18,6 +18,8 @@
 //   send_wait:              any; inside, on the I/O thread, would_block; shut_down; forked.
 //   ask:                    any; inside too; shut_down; forked.
 //   wait_for, next_*:       any; inside too; shut_down; forked.
+//   join, leave:            any; inside too; shut_down; forked.
+//   group:                  any; inside too; a Group that sends nothing; the same.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
 //   discover:               any; inside too; shut_down; forked.
@@ -63,6 +65,8 @@ struct KeptReply;
 struct Reply;
 class Request;
 class Responder;
+
+class Group;  // group.hpp
 
 /// This process as a node: a handle, whose copies share the one node of the process.
 class DISTFLOW_API NodeRuntime {
@@ -139,6 +143,18 @@ class DISTFLOW_API NodeRuntime {
   /// Errors of the call itself as with wait_for().
   Result<void> next_message(std::function<void(const Result<Message>&)> callback, StopToken stop = {});
 
+  /// Makes this node a member of that group, of at most 64; include <distflow/group.hpp>. `group` is 1 to 256 bytes of
+  /// UTF-8 without control characters. Others know of it once the PMD has told them, and after each restart of the PMD.
+  /// Errors: invalid_option, shut_down, forked, out_of_memory; unsupported if the PMD knows no groups: the node joins
+  /// then as soon as there is one that does, and says so once in the log.
+  Result<void> join(std::string_view group);
+  /// Ends that. Nothing happens when the node is no member. Messages that are under way may still come.
+  /// Errors: shut_down, forked.
+  Result<void> leave(std::string_view group);
+  /// The members of that group, to send to. A name that no group can have gets verdict invalid_target, as do more
+  /// groups than NodeOptions::targets_max.
+  [[nodiscard]] Group group(std::string_view name);
+
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait
   /// again.
@@ -192,6 +208,7 @@ class DISTFLOW_API NodeRuntime {
   [[nodiscard]] bool is_running() const;
 
  private:
+  friend class Group;
   friend DISTFLOW_API Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
                                                      const AskOptions& options);
   Result<KeptReply> ask_and_wait(std::string_view target, std::string_view json, const AskOptions& options);

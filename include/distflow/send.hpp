@@ -119,6 +119,7 @@ class Target {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  friend class Group;
   friend class NodeRuntime;
   std::string name_;
   std::shared_ptr<runtime::TargetState> state_;

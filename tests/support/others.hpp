@@ -1,75 +1,13 @@
-// A PMD and other nodes on a thread of their own, told what to do one thing at a time: what a test of the process's one
-// node needs of the rest of the world.
+// A PMD and other nodes on a thread of their own, whose allocations are spared (failing_allocations.hpp).
 //
-// Any thread. What that thread allocates is spared (failing_allocations.hpp).
-// Use: Others others; others.run([](Cluster& cluster) { cluster.add_node({.alias = "peer"}); });
+// As OtherNodes.
 #pragma once
 
-#include <atomic>
-#include <functional>
-#include <future>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <utility>
-
-#include "tests/support/cluster.hpp"
 #include "tests/support/failing_allocations.hpp"
+#include "tests/support/other_nodes.hpp"
 
 namespace distflow::test {
 
-class Others {
- public:
-  Others() {
-    std::promise<void> ready;
-    thread_ = std::thread([this, &ready] {
-      const Sparing spared;
-      SocketCluster cluster;
-      cluster_ = &cluster;
-      ready.set_value();
-      while (!is_over_) {
-        cluster.reactor().turn(base::kNever);
-        while (const std::function<void(Cluster&)> task = next()) task(cluster);
-      }
-    });
-    ready.get_future().wait();
-    pmd_port_ = cluster_->pmd_port();
-  }
-  ~Others() {
-    run([this](Cluster&) { is_over_ = true; });
-    thread_.join();
-  }
-  Others(const Others&) = delete;
-  Others& operator=(const Others&) = delete;
-
-  /// Runs `task` between two turns of that thread, and waits until it has.
-  void run(const std::function<void(Cluster&)>& task) {
-    std::promise<void> done;
-    {
-      const std::scoped_lock lock(mutex_);
-      task_ = [&](Cluster& cluster) {
-        task(cluster);
-        done.set_value();
-      };
-    }
-    EXPECT_TRUE(cluster_->reactor().post([] {}));
-    done.get_future().wait();
-  }
-
-  [[nodiscard]] std::uint16_t pmd_port() const { return pmd_port_; }
-
- private:
-  std::function<void(Cluster&)> next() {
-    const std::scoped_lock lock(mutex_);
-    return std::exchange(task_, nullptr);
-  }
-
-  Cluster* cluster_ = nullptr;  // on that thread
-  std::uint16_t pmd_port_ = 0;
-  bool is_over_ = false;  // that thread's
-  std::mutex mutex_;
-  std::function<void(Cluster&)> task_;
-  std::thread thread_;
-};
+using Others = OtherNodes<Sparing>;
 
 }  // namespace distflow::test

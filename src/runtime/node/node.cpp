@@ -56,6 +56,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                   .connect_deadline = options.connect_deadline,
                   .writes_at_once = options.write_at_once,
                   .on_finished = base::Delegate<void()>::to<&Node::on_link_finished>(*this)},
+      groups_(options.targets_max, options.advertised_host.empty() ? options.host : options.advertised_host,
+              GroupTable::OnChange::to<&Node::tell_group_change>(*this)),
       directory_(link_parts_, traffic_, *this, {.self = node_id_, .rejoin_grace = options.rejoin_grace}),
       router_({.reactor = parts.reactor,
                .directory = directory_,
@@ -234,6 +236,7 @@ void Node::on_peer_leave(const base::PackedInfo& peer) {
   delivery_.tell_leave(peer);
 }
 void Node::on_binding(std::string_view name, Peer* peer) {
+  on_name_bound(name);
   router_.on_binding(name, peer);
   if (peer == nullptr) return;
   static_cast<void>(parts_.reactor.has_memory_for([&] { asks_.on_binding(name); }));
@@ -271,6 +274,7 @@ void Node::begin_shutdown(base::Duration deadline) {
   router_.discard();
   accepted_.close();
   directory_.begin_shutdown();
+  groups_.clear();
   delivery_.request_stop();
   check_closed();
 }

@@ -30,6 +30,8 @@
 #include "runtime/ask/requests.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/group/group_table.hpp"
+#include "runtime/group/own_groups.hpp"
 #include "runtime/node/introspection.hpp"
 #include "runtime/node/registry_client.hpp"
 #include "runtime/node/waits.hpp"
@@ -122,6 +124,12 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   /// The node of that name, asked of the registry.
   void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
 
+  // Groups: node_groups.cpp.
+  /// What is joined and left here is told to the registry by update_groups(). Any thread.
+  [[nodiscard]] OwnGroups& own_groups() { return own_groups_; }
+  [[nodiscard]] GroupTable& groups() { return groups_; }
+  void update_groups();
+
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] std::uint16_t port() const { return accepted_.address().port; }
 
@@ -145,6 +153,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void on_stats_asked(const protocol::StatsPart& part) override;
   void on_disconnected(const Error& why) override;
   void on_start_failed(StartError why) override;
+  void on_groups_kept(bool are_kept) override;
+  void on_groups_refused(std::string_view text) override;
   void on_registry_started() override { add_owned(gauges_.pmd_starts, 1); }
   void on_closed() override;
 
@@ -152,6 +162,11 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void on_peer_join(const PeerInfo& peer) override;
   void on_peer_leave(const base::PackedInfo& peer) override;
   void on_binding(std::string_view name, Peer* peer) override;
+  void on_groups(const base::PackedInfo& node) override;
+  void on_gone(const base::PackedInfo& node) override;
+  void tell_group_change(const GroupStatePtr& group, const base::PackedInfo& node, bool has_joined);
+  void on_name_bound(std::string_view name);
+  void say_if_groups_are_not_kept();
 
   // From what others send.
   void on_control_frame(std::string_view from, const protocol::ControlFrame& notice,
@@ -212,6 +227,9 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   stream::MemoryStreamPool memory_pool_;
   Carriers carriers_;
   LinkParts link_parts_;
+  OwnGroups own_groups_;
+  bool has_said_not_kept_ = false;
+  GroupTable groups_;
   Directory directory_;
   Router router_;
   Delivery delivery_;

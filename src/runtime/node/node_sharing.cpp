@@ -37,7 +37,8 @@ KnownNode Node::to_known_node(const protocol::NodeInfo& node) const {
                    .host = node.host,
                    .port = node.port,
                    .last_heartbeat = node.last_heartbeat_ms,
-                   .meta = {node.meta.begin(), node.meta.end()}},
+                   .meta = {node.meta.begin(), node.meta.end()},
+                   .groups = node.caps ? node.groups : protocol::Groups()},  // a TypeScript node joins none
           .shares_connections = shares,
           .shares_memory = shares && node.has_cap(protocol::kMemoryCap),
           .takes_asks = node.has_cap(protocol::kAskCap)};

@@ -192,6 +192,7 @@ void NodeHost::forget_application() {
   loop_.reactor().discard_tasks();
   node_->delivery().forget_handlers();
   node_->requests().forget_handler();
+  node_->groups().forget_handlers();
   node_->finish_callbacks();
 }
 

@@ -72,6 +72,24 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
   Result<void> next_message(Waits::OnMessage on_message, StopToken stop);
 
+  // Groups: node_host_groups.cpp.
+  Result<void> join_group(std::string_view name);
+  Result<void> leave_group(std::string_view name);
+  /// Null for a name that none can have, beyond targets_max, after shutdown, and in a fork.
+  [[nodiscard]] GroupStatePtr group(std::string_view name);
+  std::uint64_t copy_members(const GroupState& group, GroupMembers& members) const;
+  void set_group_handler(GroupStatePtr group, std::function<void(const GroupChange&)> handler);
+  /// Messages under way to that target, as far as this thread sees: `credit` is its copy of the target's. 0 for null.
+  [[nodiscard]] std::uint64_t queued_to(const TargetState* target, const SendCredit* credit) const;
+  /// A message to a group without members is refused.
+  SendVerdict note_unresolved() {
+    add(refused_unresolved_, 1);
+    return SendVerdict::unresolved;
+  }
+  [[nodiscard]] std::optional<PeerInfo> info_of(std::string_view node_id) const {
+    return is_forked() || !is_running() ? std::nullopt : node_->directory().find_info(node_id);
+  }
+
   void set_request_handler(RequestHandler handler);
   void set_message_handler(MessageHandler handler);
   void set_join_handler(PeerHandler handler);
@@ -128,6 +146,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void forget_application();
   bool drain_inbox();
   bool drain_cross_thread_sends();
+  void have_groups_told();
   void ask_to_end(base::Duration deadline);
   bool end_if_asked();
   std::uint64_t discard_cross_thread_sends();

@@ -172,6 +172,7 @@ Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop)
 
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
+  node_->update_groups();
   const bool is_ending = end_if_asked();
   // Threads that are busy sending may share this processor, as may the peer; and what is taken less often is more at a
   // time.

@@ -95,6 +95,11 @@ class Delivery {
   [[nodiscard]] std::function<void()> setting(WritableHandler handler);
   /// Runs the task on the thread that handlers run on, now or later.
   void run_where_handlers_run(std::function<void()> task);
+  /// The same, but never from inside this call: behind the peer events told so far. Loop thread only; may throw
+  /// std::bad_alloc.
+  void run_later_where_handlers_run(std::function<void()> task) {
+    has_thread_ ? run_where_handlers_run(std::move(task)) : put_off(std::move(task));
+  }
   void tell_join(const PeerInfo& peer);
   void tell_leave(const base::PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
@@ -121,6 +126,7 @@ class Delivery {
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
+  void note_task_lost() { add(tasks_lost_, 1); }
 
   // The thread that handlers run on.
   /// Whether messages wait that no handler is for.

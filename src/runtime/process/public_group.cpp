@@ -1,0 +1,304 @@
+// The public Group: its own copy of the members, with what sending to each takes.
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include <distflow/ask.hpp>
+#include <distflow/group.hpp>
+#include <distflow/node_runtime.hpp>
+
+#include "io/clock.hpp"
+#include "protocol/json_grammar.hpp"
+#include "runtime/group/pick.hpp"
+#include "runtime/process/node_host.hpp"
+
+namespace distflow {
+namespace {
+
+using runtime::GroupMember;
+using runtime::GroupMemberPtr;
+using runtime::GroupMembers;
+using runtime::GroupStatePtr;
+using runtime::NodeHost;
+using runtime::OutgoingMessage;
+
+constexpr auto kBusyFor = std::chrono::milliseconds(100);
+/// Members that are tried in place of one that takes nothing now.
+constexpr std::size_t kOthersMax = 8;
+
+std::int64_t now_ns() { return std::chrono::nanoseconds(io::system_now().time_since_epoch()).count(); }
+
+bool passes_over(Pick::Way way) { return way != Pick::Way::sticky && way != Pick::Way::first; }
+
+/// What is known of requests through a group that have not ended. Each is used again, so that asking allocates nothing
+/// in the steady state: a callback with one pointer in it needs no memory.
+class OpenAsks : public std::enable_shared_from_this<OpenAsks> {
+ public:
+  struct Ask {
+    GroupStatePtr group;
+    GroupMemberPtr member;
+    std::function<void(const Reply&)> callback;
+    std::shared_ptr<OpenAsks> home;
+  };
+
+  Ask* take(GroupStatePtr group, GroupMemberPtr member, std::function<void(const Reply&)>& callback) {
+    std::unique_ptr<Ask> ask;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!free_.empty()) {
+        ask = std::move(free_.back());
+        free_.pop_back();
+      }
+    }
+    if (ask == nullptr) ask = std::make_unique<Ask>();
+    member->asks.fetch_add(1, std::memory_order_relaxed);
+    *ask = {std::move(group), std::move(member), std::move(callback), shared_from_this()};
+    return ask.release();
+  }
+  /// The request has ended, or was not taken; its callback is given back.
+  static std::function<void(const Reply&)> give_back(Ask* taken) {
+    std::unique_ptr<Ask> ask(taken);
+    ask->member->asks.fetch_sub(1, std::memory_order_relaxed);
+    std::function<void(const Reply&)> callback = std::exchange(ask->callback, nullptr);
+    const std::shared_ptr<OpenAsks> home = std::exchange(ask->home, nullptr);
+    ask->group.reset();
+    ask->member.reset();
+    const std::scoped_lock lock(home->mutex_);
+    if (home->free_.size() < home->free_.capacity()) home->free_.push_back(std::move(ask));
+    return callback;
+  }
+  OpenAsks() { free_.reserve(kKeptMax); }
+
+ private:
+  static constexpr std::size_t kKeptMax = 256;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Ask>> free_;
+};
+
+void end_ask(OpenAsks::Ask* ask, const Reply& reply) {
+  if (reply.error == AskError::none) {
+    ask->member->took_us.store(std::max<std::int64_t>(1, reply.took.count()), std::memory_order_relaxed);
+  } else if (reply.error == AskError::busy) {
+    const std::int64_t until = now_ns() + std::chrono::nanoseconds(kBusyFor).count();
+    ask->member->busy_until_ns.store(until, std::memory_order_relaxed);
+    ask->group->busy_until_ns.store(until, std::memory_order_relaxed);
+  }
+  const std::function<void(const Reply&)> callback = OpenAsks::give_back(ask);
+  if (callback) callback(reply);
+}
+
+}  // namespace
+
+struct Group::Impl {
+  Impl(NodeRuntime runtime, std::string_view group_name)
+      : node(std::move(runtime)), name(group_name), picker(static_cast<std::uint64_t>(now_ns())) {}
+
+  struct Member {
+    GroupMemberPtr known;
+    Target target;  // made by the first message
+  };
+
+  [[nodiscard]] NodeHost& host() const { return *node.host_; }
+
+  void refresh() {
+    if (state == nullptr) state = host().group(name);
+    if (state == nullptr || state->version.load(std::memory_order_acquire) == version) return;
+    GroupMembers known;
+    const std::uint64_t fresh = host().copy_members(*state, known);
+    std::stable_partition(known.begin(), known.end(), [](const GroupMemberPtr& member) { return member->is_local; });
+    std::unordered_map<const GroupMember*, std::size_t> places;
+    for (std::size_t i = 0; i < members.size(); ++i) places.emplace(members[i].known.get(), i);
+    std::vector<Member> next(known.size());
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (const auto place = places.find(known[i].get()); place != places.end()) {
+        next[i].target = std::move(members[place->second].target);
+      }
+      next[i].known = std::move(known[i]);
+    }
+    members = std::move(next);
+    version = fresh;
+    first = 0;
+    local_count = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i].known->node_id < members[first].known->node_id) first = i;
+      local_count += members[i].known->is_local ? 1 : 0;
+    }
+  }
+
+  struct Load {
+    std::uint64_t count;
+    std::int64_t took_us;
+    bool operator<(const Load& other) const {
+      return count != other.count ? count < other.count : took_us < other.took_us;
+    }
+  };
+  [[nodiscard]] Load load_of(std::size_t i) const {
+    const Member& member = members[i];
+    const std::uint64_t asks = member.known->asks.load(std::memory_order_relaxed);
+    return {asks + host().queued_to(member.target.state_.get(), member.target.credit_.get()),
+            member.known->took_us.load(std::memory_order_relaxed)};
+  }
+  /// Of how many members, from the first on, a pick of that kind is one.
+  [[nodiscard]] std::size_t range_of(Pick::Way way) const {
+    return way == Pick::Way::local && local_count > 0 ? local_count : members.size();
+  }
+
+  std::size_t choose(const Pick& pick) {
+    const std::size_t count = range_of(pick.way());
+    switch (pick.way()) {
+      case Pick::Way::sticky:
+        return picker.sticky(count, pick.key(), [this](std::size_t i) { return members[i].known->hash; });
+      case Pick::Way::first: return first;
+      case Pick::Way::round_robin: return not_busy(picker.round_robin(count), count);
+      case Pick::Way::least:
+      case Pick::Way::local: break;
+    }
+    return not_busy(picker.least(count, [this](std::size_t i) { return load_of(i); }), count);
+  }
+
+  /// That member, or another of the first `count` if it has just said that it is busy.
+  std::size_t not_busy(std::size_t chosen, std::size_t count) {
+    const std::int64_t until = state->busy_until_ns.load(std::memory_order_relaxed);
+    if (until == 0) [[likely]]
+      return chosen;
+    const std::int64_t now = now_ns();
+    if (until <= now) state->busy_until_ns.store(0, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < std::min(count, kOthersMax + 1); ++i) {
+      const std::size_t other = (chosen + i) % count;
+      if (members[other].known->busy_until_ns.load(std::memory_order_relaxed) <= now) return other;
+    }
+    return chosen;
+  }
+
+  /// Calls `send(member)` for the one chosen, and for others while that says that there is no room.
+  template <class Send>
+  SendVerdict send_to_one(const Pick& pick, Send&& send) try {
+    refresh();
+    if (members.empty()) return without_members();
+    const std::size_t chosen = choose(pick);
+    SendVerdict verdict = send(members[chosen]);
+    if (verdict != SendVerdict::queue_full || !passes_over(pick.way())) return verdict;
+    const std::size_t count = range_of(pick.way());
+    for (std::size_t i = 1; i < std::min(count, kOthersMax + 1) && verdict == SendVerdict::queue_full; ++i) {
+      verdict = send(members[(chosen + i) % count]);
+    }
+    return verdict;
+  } catch (const std::bad_alloc&) {
+    host().note_out_of_memory();
+    return SendVerdict::out_of_memory;
+  }
+
+  [[nodiscard]] SendVerdict without_members() const {
+    if (host().is_forked()) return SendVerdict::forked;
+    if (!host().is_running()) return SendVerdict::shut_down;
+    return state == nullptr ? SendVerdict::invalid_target : host().note_unresolved();
+  }
+
+  SendVerdict send(Member& member, RawJson json) {
+    if (member.target.state_ == nullptr) [[unlikely]]
+      member.target = node.target(member.known->node_id);
+    return node.send(member.target, json);
+  }
+
+  NodeRuntime node;
+  const std::string name;
+  GroupStatePtr state;
+  std::uint64_t version = 0;
+  std::vector<Member> members;  // those of this host first
+  std::size_t first = 0;        // the one with the smallest nodeId
+  std::size_t local_count = 0;
+  runtime::GroupPicker picker;
+  std::shared_ptr<OpenAsks> open_asks = std::make_shared<OpenAsks>();
+};
+
+Group::Group(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Group::Group(Group&& other) noexcept = default;
+Group& Group::operator=(Group&& other) noexcept = default;
+Group::~Group() = default;
+
+const std::string& Group::name() const {
+  static const std::string none;
+  return impl_ == nullptr ? none : impl_->name;
+}
+
+SendVerdict Group::send(std::string_view json, Pick pick) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return send(raw_json(json), pick);
+}
+
+SendVerdict Group::send(RawJson json, Pick pick) {
+  if (impl_ == nullptr) return SendVerdict::out_of_memory;
+  return impl_->send_to_one(pick, [&](Impl::Member& member) { return impl_->send(member, json); });
+}
+
+SendVerdict Group::ask(std::string_view json, const AskOptions& options, std::function<void(const Reply&)> callback,
+                       Pick pick) {
+  if (impl_ == nullptr) return SendVerdict::out_of_memory;
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return impl_->send_to_one(pick, [&](Impl::Member& member) {
+    OpenAsks::Ask* const ask = impl_->open_asks->take(impl_->state, member.known, callback);
+    const SendVerdict verdict = impl_->node.ask(member.known->node_id, raw_json(json), options,
+                                                [ask](const Reply& reply) { end_ask(ask, reply); });
+    if (!is_under_way(verdict)) callback = OpenAsks::give_back(ask);
+    return verdict;
+  });
+}
+
+SentToAll Group::send_all(std::string_view json) {
+  SentToAll sent;
+  if (impl_ == nullptr) return sent;
+  const bool is_json = protocol::is_json(json);
+  // A first look for the members; each is sent to by itself from then on.
+  static_cast<void>(impl_->send_to_one(Pick::first(), [&](Impl::Member&) {
+    for (Impl::Member& member : impl_->members) {
+      const SendVerdict verdict = is_json ? impl_->send(member, raw_json(json)) : SendVerdict::invalid_json;
+      ++(is_under_way(verdict) ? sent.under_way : sent.refused);
+    }
+    return SendVerdict::queued;
+  }));
+  return sent;
+}
+
+std::vector<PeerInfo> Group::members() try {
+  std::vector<PeerInfo> infos;
+  if (impl_ == nullptr) return infos;
+  impl_->refresh();
+  for (const Impl::Member& member : impl_->members) {
+    if (std::optional<PeerInfo> info = impl_->host().info_of(member.known->node_id)) infos.push_back(*std::move(info));
+  }
+  return infos;
+} catch (const std::bad_alloc&) {
+  impl_->host().note_out_of_memory();
+  return {};
+}
+
+void Group::on_change(std::function<void(const GroupChange&)> handler) try {
+  if (impl_ == nullptr) return;
+  impl_->refresh();
+  if (impl_->state != nullptr) impl_->host().set_group_handler(impl_->state, std::move(handler));
+} catch (const std::bad_alloc&) {
+  impl_->host().note_out_of_memory();
+}
+
+Result<void> NodeRuntime::join(std::string_view group) try {
+  return host_->join_group(group);
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "joining a group"};
+}
+
+Result<void> NodeRuntime::leave(std::string_view group) { return host_->leave_group(group); }
+
+Group NodeRuntime::group(std::string_view name) try {
+  auto impl = std::make_unique<Group::Impl>(*this, name);
+  impl->refresh();
+  return Group(std::move(impl));
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Group(nullptr);
+}
+
+}  // namespace distflow
