@@ -246,6 +246,27 @@ TEST(System, a_node_and_a_coroutine_of_asio_share_the_thread_of_one_io_context) 
 }
 #endif
 
+TEST(System, the_jobs_of_a_worker_that_is_killed_are_done_by_the_others) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  const std::vector<std::string> work{"work", "--pmd-port", port.text()};
+  ChildProcess killed(DISTFLOW_WORKERS_PROGRAM, work, environment);
+  ASSERT_TRUE(killed.wait_for_output("works"));
+  ChildProcess survivor(DISTFLOW_WORKERS_PROGRAM, work, environment);
+  ASSERT_TRUE(survivor.wait_for_output("works"));
+  ChildProcess dispatcher(DISTFLOW_WORKERS_PROGRAM, {"2000", "--pmd-port", port.text()}, environment);
+  killed.send_signal(SIGKILL);
+  const ProcessResult outcome = dispatcher.wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  int done = 0;
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    if (const std::size_t at = line.find(" did "); at != std::string::npos) done += std::stoi(line.substr(at + 5));
+  }
+  EXPECT_EQ(done, 2000) << outcome.out;
+  EXPECT_EQ(survivor.wait().exit_code, 0);
+}
+
 TEST(System, ping_hears_every_pong) {
   const PmdPort port;
   const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
