@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <distflow/ask.hpp>
+#include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
 
 #include "framing/frame_decoder.hpp"
@@ -32,6 +33,8 @@
 #include "tests/support/lone_directory.hpp"
 #include "tests/support/memory_backend.hpp"
 #include "tests/support/null_control_frame_observer.hpp"
+#include "tests/support/pmd_requests.hpp"
+#include "tests/support/pmd_test_client.hpp"
 #include "tests/support/sample_frames.hpp"
 
 /// What callgrind collects. The empty statement behind the call keeps it from being a jump, which would end the
@@ -322,6 +325,43 @@ void ask() {
   end_all(1 + 2 * kMessages);
 }
 
+/// As send(), to a group of this node and so many others. All of them are at this node's port: what is for the others
+/// it counts as misrouted.
+void send_to_group(Pick pick, std::size_t others) {
+  const PmdChild pmd;
+  const auto started = NodeRuntime::start({.alias = "self",
+                                           .pmd_port = pmd.port(),
+                                           .start_pmd = false,
+                                           .threading = Threading::caller,
+                                           .backend = "epoll"});
+  DF_ASSERT(started);
+  NodeRuntime node = *started;
+  node.on_message([](const Message&) {});
+  PmdTestClient registrar(pmd.port());
+  for (std::size_t i = 0; i < others; ++i) {
+    const std::string id = "z" + std::to_string(i);  // behind this node's, which are hexadecimal digits
+    registrar.send(request_text("register", R"({"nodeId":")" + id + R"(","host":"127.0.0.1","port":)" +
+                                                std::to_string(node.port()) + R"(,"caps":[],"groups":["all"]})"));
+  }
+  DF_ASSERT(node.join("all"));
+  Group group = node.group("all");
+  const auto poll_until = [&](auto condition) {
+    while (!condition()) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
+  };
+  poll_until([&] { return group.members().size() == others + 1; });
+  const std::string text = string_payload();
+  const auto send_one = [&](Pick how) { DF_ASSERT(group.send(raw_json(text), how) == SendVerdict::queued); };
+  const auto send_all = [&] { poll_until([&] { return node.stats().sent.written == node.stats().sent.accepted; }); };
+  for (std::size_t i = 0; i <= others; ++i) send_one(Pick::round_robin());
+  send_all();
+  count(
+      [&] {
+        for (std::size_t i = 0; i < kMessages; ++i) send_one(pick);
+      },
+      send_all);
+  send_all();
+}
+
 /// Nodes that leave a registry of so many others: those that came last. Counted in place of messages.
 void leave(std::size_t others) {
   LoneDirectory directory;
@@ -359,6 +399,10 @@ const std::array kKernels{
     Kernel{"send", send},
     Kernel{"send_from_thread", send_from_thread},
     Kernel{"ask", ask},
+    Kernel{"send_first_of_9", [] { send_to_group(Pick::first(), 8); }},
+    Kernel{"send_first_of_1001", [] { send_to_group(Pick::first(), 1000); }},
+    Kernel{"send_least_of_9", [] { send_to_group(Pick::least(), 8); }},
+    Kernel{"send_sticky_of_9", [] { send_to_group(Pick::sticky("user-42"), 8); }},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},
 };
