@@ -53,7 +53,7 @@ DepartedFrames Connection::drop_unopened() {
   return queue_.drop_all();
 }
 
-/// What comes before open() waits for it.
+/// Frames that are queued before open() wait for it.
 SendResult Connection::send_unopened(const EncodedRun& run) {
   if (state_ != State::unopened) return SendResult::closed;
   return queue_.append(run) ? SendResult::queued : SendResult::full;
@@ -83,8 +83,8 @@ void Connection::start_recv() {
 
 void Connection::on_recv(const io::Received& received) {
   if (state_ == State::draining) on_draining_recv();
-  if (state_ != State::open) return;                               // a draining connection hears nothing more
-  if (has_moved_receiving() && !upgrade_->has_begun_recv) return;  // behind the last frame: the upgrade's own business
+  if (state_ != State::open) return;                               // a draining connection delivers nothing
+  if (has_moved_receiving() && !upgrade_->has_begun_recv) return;  // behind the last frame: for the upgrade
   decoder_.feed(received.chunk, received.bytes);
   run_frames();
 }
@@ -102,7 +102,7 @@ void Connection::run_frames() {
   if (std::exchange(has_failed_, false)) close(why_);
 }
 
-/// The rest of a large frame is received where the frame is put together.
+/// The rest of a large frame is received straight into the memory of that frame.
 void Connection::aim_recv() {
   const FrameDecoder::Place place = decoder_.place();
   recv_op_.place = place.room;
@@ -115,10 +115,10 @@ void Connection::on_turn_end() {
   flush();
   if (!has_moved_sending()) return;
   tell_sent();
-  flush();  // what observers did, or the end that a draining connection has come to
+  flush();  // what the observer queued; or a draining connection ends here
 }
 
-/// Goes on with what was left unread before a pause, and then with the stream's end if that has come meanwhile.
+/// Delivers the frames that were left unread at a pause, and then the end of the stream if it has come meanwhile.
 void Connection::run_unread() {
   if (state_ != State::open || is_paused_) return;
   run_frames();
@@ -152,7 +152,7 @@ void Connection::on_recv_end(Error why) {
   }
 }
 
-/// Nothing more comes on the stream. While paused, what came and was not read has yet to be: resume() leads back here.
+/// The stream has ended. While paused, the end waits behind frames that are unread: resume() leads back here.
 void Connection::follow_stream_end() {
   if (state_ != State::open || is_paused_) return;
   if (why_ == Errc::end_of_stream && !has_moved_sending()) {
@@ -162,7 +162,8 @@ void Connection::follow_stream_end() {
   }
 }
 
-/// The peer's end has come for a connection that drains. A peer of a socket may read on; of an upgrade nobody does.
+/// The peer has ended its side while this connection drains. On a socket the peer may still read; on an upgrade it does
+/// not.
 void Connection::drain_no_more() {
   if (has_moved_sending() && state_ == State::draining) close(why_);
 }
@@ -208,7 +209,7 @@ void Connection::on_sent(Result<void> result) {
 
 void Connection::end_flight() { observer_.on_sent(*this, queue_.end_flight(send_op_.bytes_sent)); }
 
-/// Armed while something is in flight, and looked at only when it expires: sending costs no timer.
+/// Armed once for many flights: a send neither arms nor cancels a timer. When it expires, it looks what has moved.
 void Connection::on_stall_check() {
   const bool is_in_flight = queue_.is_in_flight();
   if (!is_in_flight && state_ != State::draining) {
@@ -223,8 +224,8 @@ void Connection::on_stall_check() {
   has_stalled_ = !has_moved;
 }
 
-/// Two checks in vain end a connection. After one alone it may be this process that did not run: what the peer has done
-/// meanwhile is seen by the second.
+/// Two checks in a row without progress close the connection. After one it may be this process that did not run, and
+/// the peer's progress is in the second.
 void Connection::watch_for_stall() {
   has_flown_ = false;
   has_stalled_ = false;
@@ -232,8 +233,8 @@ void Connection::watch_for_stall() {
   reactor().arm_after(stall_timer_, base::Duration(base::milliseconds(send_stall_max_ms_)) / 2);
 }
 
-/// All has been sent. What the peer has yet to answer is waited for, unless its end of the stream has come, and with it
-/// all that it will say: a stream that is closed before it comes is reset, with all of it that is still under way.
+/// All frames are sent. Waits for an answer that is due, unless the peer has ended its side: a socket that is closed
+/// with bytes unread is reset, and the peer may lose what was sent last.
 void Connection::end_draining() {
   if (!awaits_answer_ || has_ended_) return close(why_);
   if (!stall_timer_.is_armed()) watch_for_stall();
@@ -241,7 +242,7 @@ void Connection::end_draining() {
 
 void Connection::finish() {
   if (state_ != State::open) return;
-  // Reads on, and drops what it reads, so that it hears the end: nobody reads an upgrade whose peer has ended.
+  // Receives and drops, so that it notices the end. An upgrade is not half closed: it is over when its peer ends.
   if (has_moved_receiving()) resume();
   state_ = State::draining;
   if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
@@ -265,7 +266,7 @@ void Connection::on_handle_closed() {
   observer_.on_closed(*this, why_);
 }
 
-/// A layered stream is an upgrade that both directions have moved to from the beginning.
+/// A layered stream is an upgrade that both directions use from the beginning.
 void Connection::open_layered(std::unique_ptr<stream::Stream> layered) {
   upgrade(std::move(layered));
   upgrade_->sends = upgrade_->receives = upgrade_->has_begun_recv = true;
@@ -283,8 +284,8 @@ void Connection::offer(std::unique_ptr<stream::Stream> upper) {
   await_answer();
 }
 
-/// Something has come for a connection that drains: the answer, or the stream's end; or, where the peer sends messages
-/// here, too, one of them, and then no end of this side's would be safe from a reset.
+/// Bytes have come while the connection drains: the answer, or the end of the stream. Where the peer sends messages
+/// here too, it may be one of those; then the connection closes, and a reset can no longer be avoided.
 void Connection::on_draining_recv() {
   if (!awaits_answer_) return;
   note_answered();
@@ -306,11 +307,11 @@ void Connection::move_receiving() {
   socket_.cancel_recv();
 }
 
-/// The receive on the own stream has ended: the upgrade's may begin. A pause holds for it as well.
+/// The receive on the socket has ended, and the upgrade's begins, unless the connection is paused.
 void Connection::begin_receiving_through_upgrade() {
   if (state_ != State::open && state_ != State::draining) return;
   upgrade_->has_begun_recv = true;
-  has_ended_ = false;  // the upgrade tells of the end, behind all that lies there
+  has_ended_ = false;  // the upgrade reports the end, behind all of its bytes
   start_recv();
   if (is_paused_) receiving().cancel_recv();
 }
@@ -322,7 +323,7 @@ void Connection::move_sending(const EncodedFrame& last) {
   reactor().defer(turn_end_);
 }
 
-/// Puts the own stream's last frame behind what is filled, once there is no flight: this flight is the stream's last.
+/// Queues the last frame on the socket, once nothing is in flight there: the next flight is the socket's last.
 void Connection::append_last() {
   if (!upgrade_ || !upgrade_->last_chunk) return;
   if (!queue_.append(EncodedRun{upgrade_->last_chunk.get(), upgrade_->last_frame, 0})) return;  // full: the next flight
@@ -330,21 +331,21 @@ void Connection::append_last() {
   upgrade_->is_moving = true;
 }
 
-/// The last flight of the own stream has left: its sending is the upgrade's.
+/// The socket's last flight has ended: from now on the upgrade sends.
 void Connection::begin_sending_through_upgrade() {
   upgrade_->sends = true;
   upgrade_->batch_size = upgrade_->stream->batch_size();
   upgrade_->stream->begin_sending();
 }
 
-/// From inside send(): observers are told at the turn's end.
+/// Inside send(): the observer is notified at the turn's end.
 void Connection::send_early() {
   if (queue_.is_in_flight() || send_at_once()) return;
   if (!stall_timer_.is_armed()) watch_for_stall();
 }
 
-/// Whether the upgrade has taken all that was filled, at once: that flight has ended. Observers are told at the turn's
-/// end.
+/// Whether the upgrade took all that was filled inside the call: that flight has ended. The observer is notified at the
+/// turn's end.
 bool Connection::send_at_once() {
   send_op_.pieces = queue_.begin_flight();
   if (!upgrade_->stream->send_now(send_op_)) return false;

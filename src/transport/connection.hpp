@@ -1,19 +1,19 @@
-// A connection: frames in, by runs; frames out, gathered once a turn. Closed in three steps.
+// A connection: receives frames in runs, sends once a turn what was queued in it, and closes in three steps.
 //
 //     open ──▶ [open] ── finish() ──▶ [draining] ── queue empty ──▶ [closing] ── on_closed ──▶ [closed]
 //                 └───────── close(), an error ──────────────────────▲
 //
 // Loop thread only.
-//   1. Frames come in the order they were sent, and all that came before the end of the stream come before it. None
-//      come once the connection drains or closes, or while it is paused.
-//   2. send() only queues. What a turn queued leaves at its end, in one send.
-//   3. Every frame that send() took is told to the observer once more, as sent or as dropped.
+//   1. The observer gets the frames in the order in which they were sent, and the end of the stream after them. It
+//      gets none while the connection is paused, and none once it drains or closes.
+//   2. send() only queues. The frames of a turn leave at its end, in one send.
+//   3. The observer is notified once of each frame that send() took: it was sent, or it was dropped.
 //   4. on_closed is the last call to the observer. From then on the connection may be destroyed, but not inside one of
 //      its calls: destroy_later().
 //   5. An idle connection has no buffer.
-//   6. An observer that runs out of memory in on_frames() has its connection closed, with Errc::out_of_memory. Its
-//   other
-//      calls must not throw.
+//   6. on_frames() may throw std::bad_alloc: the connection is closed then, with Errc::out_of_memory. The observer's
+//      other calls must not throw: what they need memory for they do inside Reactor::has_memory_for(), or have it from
+//      before.
 // Use: connection.open(stream); ... connection.send(out.end_frame());
 #pragma once
 
@@ -32,13 +32,13 @@ namespace distflow::transport {
 
 class Connection;
 
-/// Whoever a connection is for. Calls come from inside Reactor::turn().
+/// The user of a connection. All calls come from inside Reactor::turn().
 class ConnectionObserver {
  public:
-  /// Frames have come: take them with connection.next_frame() until it says no. One left behind (after pause()) comes
-  /// first in the next run. What frames lie in is valid for this call; who keeps it leases the frame's chunk.
+  /// Frames have come: take them with connection.next_frame() until it returns false. One that is left (after pause())
+  /// comes first in the next run. The bytes are valid during this call; to keep them, lease the frame's chunk.
   virtual void on_frames(Connection& connection) = 0;
-  /// Of the frames queued, so many have gone to the system, and so many never will.
+  /// So many of the queued frames have been given to the system, and so many have been dropped.
   virtual void on_sent(Connection& connection, const DepartedFrames& departed) {
     static_cast<void>(connection), static_cast<void>(departed);
   }
@@ -52,9 +52,9 @@ class ConnectionObserver {
 struct ConnectionLimits {
   std::uint32_t frame_size_max = 16 * 1024 * 1024;  ///< bytes of a frame's body that the peer may announce
   SendLimits send = {};
-  /// A peer that takes no byte for so long while there are some for it is closed with Errc::timed_out.
+  /// A connection whose peer accepts no byte for so long, although some are queued, is closed with Errc::timed_out.
   base::Duration send_stall_max = base::seconds(30);
-  /// The observer keeps no lease of what it is given: it hears its peer though all chunks to receive into are kept.
+  /// The observer keeps no lease of received chunks: the connection receives although others keep all chunks.
   bool keeps_nothing = false;
 };
 
@@ -72,7 +72,7 @@ class Connection {
   /// Takes over a stream and begins to receive. What was queued before leaves first.
   void open(stream::OpenStream stream);
 
-  /// The next frame of the run. Only to be called inside on_frames.
+  /// The next frame of the run; false at its end. Only inside on_frames().
   bool next_frame(framing::Frame& frame) {
     if (state_ != State::open || is_paused_) return false;
     const framing::FrameDecoder::Next next = decoder_.next(frame);
@@ -82,73 +82,73 @@ class Connection {
     return false;
   }
 
-  /// All of the run's frames, or none.
+  /// Queues all frames of the run, or none.
   SendResult send(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append(run) ? note_queued() : SendResult::full;
   }
-  /// The same for frames that the caller bounds: full only without memory.
+  /// The same for frames that are within a bound of the caller's: `full` means that there is no memory.
   SendResult send_bounded(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append_bounded(run) ? note_queued() : SendResult::full;
   }
 
-  /// Takes what is queued in a connection that was never opened, behind what is queued here: all of it, or false when
-  /// it is too much or this connection is closed.
+  /// Moves the frames that are queued in a connection that was never opened behind those that are queued here. False,
+  /// and nothing moved, when they are too many or this connection is closed.
   bool take_over(Connection& unopened);
 
-  /// Does not wait for the turn's end with what is queued; true when the system has taken all of it.
+  /// Sends what is queued now, not at the turn's end; true when the system has taken all of it.
   bool push();
 
-  /// Before open() only: drops what was queued, and says what that was. The observer is not told.
+  /// Before open() only: drops what was queued, and returns how much that was. Does not notify the observer.
   DepartedFrames drop_unopened();
-  /// Of the frames that have left the queue, those that the observer is yet to be told of.
+  /// The frames that have left the queue, and of which the observer has not been notified yet.
   [[nodiscard]] DepartedFrames untold() const { return upgrade_ ? upgrade_->departed : DepartedFrames{}; }
 
-  /// Stops receiving, so that the stream holds the peer back, until resume().
+  /// Receives nothing until resume(): the stream's flow control stops the peer.
   void pause();
   void resume();
 
-  /// Sends what is queued, then closes. Nothing is received any more; but what the peer has yet to answer is waited
-  /// for.
+  /// Sends what is queued, then closes. Delivers no more frames, but waits for an answer that is still due
+  /// (await_answer()).
   void finish();
-  /// Closes now. What is queued is dropped; `why` goes to on_closed.
+  /// Closes now, and drops what is queued; on_closed gets `why`.
   void close(Error why = {Errc::canceled, "closing a connection"});
 
-  /// From on_closed on: destroys `owner`, which is this connection or has it as a member, at the turn's end.
+  /// From on_closed on: destroys `owner` at the turn's end. It is this connection, or has it as a member.
   template <class Owner>
   void destroy_later(std::unique_ptr<Owner> owner) {
     DF_ASSERT(state_ == State::closed || state_ == State::unopened);
     reactor().destroy_later(std::move(owner), turn_end_);
   }
 
-  /// The peer will answer something that it is sent, or that it has been sent; and has answered. A stream that is
-  /// closed before an answer comes is reset, with all of it that is still under way.
+  /// The peer owes an answer to a frame that is queued or sent; it has answered. A socket that is closed before an
+  /// answer has been read is reset by the system, which loses what is still on its way to the peer.
   void await_answer() { awaits_answer_ = true; }
   void note_answered() { awaits_answer_ = false; }
 
-  // An upgrade: a stream over the connection's own, which each direction moves to behind a last frame (shared memory).
+  // An upgrade: a second stream over the socket. Each direction moves to it behind a last frame (shared memory).
 
   /// The connection's own stream, for an upgrade to lie over.
   [[nodiscard]] stream::Stream& socket() { return socket_; }
-  /// Has an upgrade from now on, and uses it in each direction once that has moved.
+  /// Adds an upgrade. A direction uses it once it has moved.
   void upgrade(std::unique_ptr<stream::Stream> upper);
-  /// The same for one that the peer was offered: the peer will answer here, with yes or no.
+  /// The same for an upgrade that was offered to the peer, which owes an answer.
   void offer(std::unique_ptr<stream::Stream> upper);
-  /// Gives up an upgrade that no direction uses.
+  /// Destroys an upgrade that no direction uses.
   void drop_upgrade();
   [[nodiscard]] bool has_upgrade() const { return upgrade_ != nullptr; }
-  /// What is sent goes through the upgrade, behind `last`, the last frame of the connection's own stream.
+  /// Sends `last`, the last frame on the socket, and all later frames through the upgrade.
   void move_sending(const EncodedFrame& last);
-  /// What has been read was the last frame of the connection's own stream: more comes through the upgrade.
+  /// The peer's last frame on the socket has been read: later ones come through the upgrade.
   void move_receiving();
   [[nodiscard]] bool has_moved_sending() const { return upgrade_ && upgrade_->sends; }
   [[nodiscard]] bool has_moved_receiving() const { return upgrade_ && upgrade_->receives; }
 
-  /// The user who owns the other end (io/peer_owner.hpp). Asks the system: once a connection. Unknown unless the
-  /// connection is open, and over a layered stream.
+  /// The user who owns the other end (io/peer_owner.hpp). It is a system call: ask once a connection. Unknown over a
+  /// layered stream, and unless the connection is open.
   [[nodiscard]] io::PeerOwner owner_of_peer() const {
     return state_ == State::open ? socket_.owner_of_peer() : io::PeerOwner();
   }
@@ -166,21 +166,21 @@ class Connection {
  private:
   enum class State : std::uint8_t { unopened, open, draining, closing, closed };
 
-  /// A stream over the connection's own, and how far each direction has moved to it.
+  /// The second stream, and how far each direction has moved to it.
   struct Upgrade {
     std::unique_ptr<stream::Stream> stream;
-    std::size_t batch_size = SIZE_MAX;  // so many queued bytes do not wait for the turn's end, once it sends
-    bool is_moving = false;             // the last frame of the own stream is on its way
-    bool sends = false;                 // what is sent goes through it
-    bool receives = false;              // what is received comes through it,
-    bool has_begun_recv = false;        // and the receive under way is its
-    DepartedFrames departed;            // of flights that ended at once, of which the observer has not been told
-    base::ChunkRef last_chunk;          // of the own stream's last frame, while it waits for the flight before it
+    std::size_t batch_size = SIZE_MAX;  // once it sends: so many queued bytes are sent before the turn's end
+    bool is_moving = false;             // the last frame on the socket is in flight
+    bool sends = false;                 // sending has moved
+    bool receives = false;              // receiving has moved,
+    bool has_begun_recv = false;        // and the receive under way is the upgrade's
+    DepartedFrames departed;            // of flights that ended at once: the observer has not been notified yet
+    base::ChunkRef last_chunk;          // of the last frame on the socket, while an earlier flight is under way
     std::string_view last_frame;
   };
 
   [[nodiscard]] io::Reactor& reactor() const { return socket_.reactor(); }
-  /// What receiving is under way on, or will be.
+  /// The stream that receives, or will.
   [[nodiscard]] stream::Stream& receiving();
 
   void open_layered(std::unique_ptr<stream::Stream> layered);
@@ -222,14 +222,14 @@ class Connection {
   bool has_failed_ = false;    // the run ended in `why_`
   bool has_ended_ = false;     // receiving ended in `why_`
   bool is_rerun_due_ = false;  // resumed: what was left unread is read at the turn's end
-  // Bits, as an idle connection is to be small.
+  // Bits, to keep an idle connection small.
   bool has_flown_ : 1 = false;      // a flight has ended since the last stall check
-  bool has_stalled_ : 1 = false;    // nothing moved from the last but one to the last
+  bool has_stalled_ : 1 = false;    // no byte left between the last two checks
   bool awaits_answer_ : 1 = false;  // of the peer
   const bool keeps_nothing_;
-  // Small, as an idle connection is to be: milliseconds, and the low bits of a count.
+  // Milliseconds, and the low bits of a count, for the same reason.
   const std::uint32_t send_stall_max_ms_;
-  std::uint32_t stall_mark_ = 0;  // bytes of the flight under way that had left at the last stall check
+  std::uint32_t stall_mark_ = 0;  // bytes of this flight that had left at the last stall check
   Error why_;
   stream::SocketStream socket_;
   framing::FrameDecoder decoder_;

@@ -6,8 +6,8 @@
 namespace distflow::transport {
 namespace {
 
-// The least that is allocated outside the pool, at first or while that is out: room for a few small frames, and not
-// much for one of them to pin.
+// The least that is allocated outside the pool, at first or while the pool is empty: room for a few small frames, and
+// not much memory that one of them keeps in use.
 constexpr std::size_t kOwnChunkSizeMin = 4096;
 
 }  // namespace
@@ -37,7 +37,7 @@ std::optional<EncodedFrame> OutBuffer::encode(std::string_view body) {
   return std::nullopt;
 }
 
-/// Moves the frame under way to a chunk with room for `size` more bytes.
+/// Moves the open frame to a chunk with room for `size` more bytes.
 bool OutBuffer::move_to_larger(std::size_t size) {
   const std::size_t written = chunk_ ? used_ - frame_begin_ : 0;
   const std::size_t needed = written + size;
@@ -45,7 +45,7 @@ bool OutBuffer::move_to_larger(std::size_t size) {
   const std::size_t least = std::min(kOwnChunkSizeMin, pool_.chunk_size());
   const bool is_small = first_ == FirstChunk::small && !chunk_ && needed <= least;
   if (needed <= pool_.chunk_size() && !is_small) larger = pool_.try_lease();
-  // A pool that is out, or a frame too large for it: memory outside the pool, doubling as the frame grows.
+  // The pool is empty, or its chunks are too small: memory outside the pool, which doubles as the frame grows.
   const std::size_t own_size = std::max({needed, 2 * written, least});
   if (!larger && own_size > pool_.chunk_size()) larger = pool_.large().lease(own_size);
   if (!larger) larger = base::ChunkRef::adopt(base::Chunk::allocate(own_size));

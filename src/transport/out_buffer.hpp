@@ -1,11 +1,11 @@
-// Where outgoing frames are encoded: in place, one behind the other, in chunks that all connections of a thread share.
+// The buffer that a thread encodes its outgoing frames in, side by side, in chunks that all its connections share.
 //
 // One thread at a time.
-//   1. A frame lies in one chunk; the frames of one turn lie side by side, so that a queue sends them as one piece.
-//      Only a frame too large for the pool's chunks has one of its own, of the pool's large ones, which goes back with
-//      the frame.
-//   2. Bytes of a finished frame are never written again while anybody but this object has a lease of their chunk.
-//   3. Between begin_frame() and end_frame() or abandon_frame() there is exactly one frame under way.
+//   1. A frame lies in one chunk. The frames of a turn lie side by side, so that a queue sends them as one piece. A
+//      frame that is too large for the pool's chunks has a large chunk of its own, which goes back to the pool with the
+//      frame.
+//   2. Bytes of a finished frame are not written again while somebody else holds a lease of their chunk.
+//   3. Between begin_frame() and end_frame() or abandon_frame() exactly one frame is open.
 // Use: if (const auto frame = out.encode("{}")) queue.append(*frame);
 //      out.begin_frame(); out.append("{}"); EncodedFrame frame = out.end_frame();   // a body in parts
 #pragma once
@@ -23,8 +23,8 @@
 
 namespace distflow::transport {
 
-/// Whole frames, headers included, that lie side by side in `chunk`, which somebody leases for the call that this is
-/// given to.
+/// Whole frames with their headers, side by side in `chunk`. The caller of a function that takes this holds a lease of
+/// the chunk during the call.
 struct EncodedRun {
   base::Chunk* chunk = nullptr;
   std::string_view bytes;
@@ -34,7 +34,7 @@ struct EncodedRun {
 /// One frame. The lease is the buffer's, valid until its next begin_frame().
 using EncodedFrame = EncodedRun;
 
-/// What a buffer begins with: a chunk of the pool, or a small one outside it, until that is too small for what waits.
+/// A buffer's first chunk: one of the pool, or a small one outside it, until that is too small.
 enum class FirstChunk : std::uint8_t { of_pool, small };
 
 class OutBuffer {
@@ -44,8 +44,8 @@ class OutBuffer {
   OutBuffer(const OutBuffer&) = delete;
   OutBuffer& operator=(const OutBuffer&) = delete;
 
-  /// Where the body of a whole frame of `body_size` bytes goes, its header written already; null where that needs more
-  /// than the chunk at hand: begin_frame() then. What was written there becomes a frame with take_placed().
+  /// Writes a header, and returns where to write the frame's body of `body_size` bytes; take_placed() then makes it a
+  /// frame. Null when the current chunk has no room for it: use begin_frame().
   char* try_place(std::size_t body_size) {
     DF_ASSERT(!is_open_);
     if (!chunk_) return nullptr;
@@ -63,26 +63,26 @@ class OutBuffer {
     return frame;
   }
 
-  /// Begins a frame; its body is what is appended until end_frame(). One whose size is known beforehand, `body_size`,
-  /// has room at once, and is moved no more.
+  /// Begins a frame, whose body is what is appended until end_frame(). With its size, `body_size`, it gets enough room
+  /// at once, and is not copied again.
   void begin_frame(std::size_t body_size = 0) {
     DF_ASSERT(!is_open_);
     is_open_ = true;
     is_out_of_memory_ = false;
     if (std::exchange(is_oversized_, false)) chunk_.reset();
-    // Nobody kept what was encoded so far: start over, in memory that is still in the cache.
+    // Nobody holds a lease of the frames so far: start over, in memory that is still in the cache.
     if (!chunk_ || chunk_->is_sole_lease()) used_ = 0;
     frame_begin_ = used_;
     if (reserve(framing::kHeaderSize + body_size) != nullptr) commit(framing::kHeaderSize);
   }
 
-  /// Room for at least `size` bytes behind what is written; null when memory is exhausted (end_frame() says so again).
+  /// Room for at least `size` bytes behind what is written; null without memory (is_out_of_memory() from then on).
   char* reserve(std::size_t size) {
     if (chunk_ && size <= chunk_->capacity() - used_) return chunk_->data() + used_;
     return move_to_larger(size) ? chunk_->data() + used_ : nullptr;
   }
 
-  /// Takes `size` of the bytes written at reserve()'s pointer into the frame.
+  /// Appends `size` of the bytes that were written at reserve()'s pointer.
   void commit(std::size_t size) { used_ += size; }
 
   void append(std::string_view bytes) {
@@ -93,7 +93,7 @@ class OutBuffer {
     }
   }
 
-  /// Whether a frame is under way.
+  /// Whether a frame has begun and not ended.
   [[nodiscard]] bool is_open() const { return is_open_; }
   [[nodiscard]] base::ChunkPool& pool() const { return pool_; }
   /// Bytes of the body so far.
@@ -103,22 +103,22 @@ class OutBuffer {
   }
   [[nodiscard]] bool is_out_of_memory() const { return is_out_of_memory_; }
 
-  /// The finished frame, its body at most 2^32 - 1 bytes. Not to be called when out of memory.
+  /// Ends the frame. Its body has at most 2^32 - 1 bytes. Not when out of memory.
   EncodedFrame end_frame();
-  /// Forgets the frame under way.
+  /// Drops the open frame.
   void abandon_frame();
 
-  /// A frame of that body; nothing without memory.
+  /// A frame with that body; nothing without memory.
   [[nodiscard]] std::optional<EncodedFrame> encode(std::string_view body);
 
-  /// Forgets the last frame, of which nobody has a lease.
+  /// Drops the last frame, of which nobody holds a lease.
   void take_back(const EncodedFrame& last) {
     DF_ASSERT(!is_open_ && last.chunk == chunk_.get() &&
               last.bytes.data() + last.bytes.size() == chunk_->data() + used_);
     used_ -= last.bytes.size();
   }
 
-  /// Gives up its lease of the chunk, and begins anew with the next frame. Not while a frame is under way.
+  /// Gives up its lease of the chunk; the next frame begins in another. Not while a frame is open.
   void give_memory_back() {
     DF_ASSERT(!is_open_);
     chunk_.reset();

@@ -10,7 +10,7 @@
 namespace distflow::transport {
 namespace {
 
-/// How many whole frames the first `bytes` bytes of the pieces are. A frame may go on over pieces.
+/// How many whole frames the first `bytes` bytes of the pieces have. A frame may go on in the next piece.
 std::uint32_t count_frames(std::span<const io::Piece> pieces, std::size_t bytes) {
   std::uint32_t count = 0;
   std::size_t rest = 0;  // of the frame that goes on in the next piece
@@ -59,8 +59,8 @@ bool SendQueue::make_batches() {
   return batches_ != nullptr;
 }
 
-/// The room for these is their own: a queue that is full of messages has some, and what others make this side answer
-/// takes none of the messages'.
+/// Control frames have a bound of their own: a queue that is full of messages takes them, and a peer that causes many
+/// of them takes no room from messages.
 bool SendQueue::append_control(const EncodedRun& run) {
   if (!batches_ && !make_batches()) return false;
   const std::size_t waiting = batches_->filled.control_bytes + batches_->flying.control_bytes;
@@ -104,7 +104,7 @@ DepartedFrames SendQueue::end_flight(std::size_t bytes_sent) {
   DF_ASSERT(is_in_flight());
   Batch& flying = batches_->flying;
   DF_ASSERT(bytes_sent <= flying.bytes);
-  // Frames that are not counted are among those that are found.
+  // The frames that are found include those that are not counted.
   const std::uint32_t sent =
       bytes_sent == flying.bytes ? flying.frames : std::min(flying.frames, count_frames(flying.pieces, bytes_sent));
   const DepartedFrames departed{.sent = sent, .dropped = flying.frames - sent, .bytes = flying.counted_bytes()};

@@ -1,15 +1,15 @@
-// What a connection has yet to send: whole frames, gathered into pieces, in two batches. One is in flight, one is
+// The send queue of a connection: whole frames, gathered into pieces, in two batches. One is in flight, the other is
 // filled.
 //
 // Loop thread only.
-//   1. A piece consists of whole frames and holds one lease of its chunk. A run of count 0 is sent like any other, and
-//      counted nowhere but against control_bytes_max.
+//   1. A piece consists of whole frames and holds one lease of its chunk. A run of count 0 has control frames: they are
+//      sent like others, and counted against control_bytes_max alone.
 //   2. bytes() <= bytes_max and frames() <= frames_max, in flight and filled together.
 //   3. Each counted frame, and its bytes, departs once: at the end of its flight, or when it is dropped.
-//   4. Frames leave in the order they came.
+//   4. Frames leave in the order in which they were queued.
 //   5. A queue that has never been used, or has been trimmed, owns no memory.
-// Use: if (queue.append(frame)) ...; op.pieces = queue.begin_flight(); ... departed =
-// queue.end_flight(op.bytes_sent);
+// Use: queue.append(frame); op.pieces = queue.begin_flight(); ...
+//      departed = queue.end_flight(op.bytes_sent);
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,10 @@ struct SendLimits {
   std::uint32_t control_bytes_max = 1024 * 1024;  ///< of runs of count 0, which are among the bytes too
 };
 
-/// Counted frames that are in the queue no more.
+/// Counted frames that have left the queue.
 struct DepartedFrames {
-  std::uint32_t sent = 0;     ///< that have gone to the system
-  std::uint32_t dropped = 0;  ///< that never will
+  std::uint32_t sent = 0;     ///< given to the system
+  std::uint32_t dropped = 0;  ///< never given to it
   std::size_t bytes = 0;      ///< of all of them, headers included
 
   DepartedFrames& operator+=(const DepartedFrames& more) {
@@ -50,38 +50,38 @@ class SendQueue {
   SendQueue& operator=(const SendQueue&) = delete;
   ~SendQueue() { drop_all(); }
 
-  /// False, and nothing queued, when a limit would be passed or memory is exhausted.
+  /// False, and nothing queued, when a limit would be exceeded, or without memory.
   bool append(const EncodedRun& run) {
     if (run.bytes.size() > limits_.bytes_max - bytes() || run.count > limits_.frames_max - frames()) return false;
     return run.count > 0 ? append_bounded(run) : append_control(run);
   }
-  /// Counted frames that the caller bounds: false only when memory is exhausted.
+  /// The same for counted frames within a bound of the caller's: false only without memory.
   bool append_bounded(const EncodedRun& run) {
     if (!batches_ && !make_batches()) return false;
     return batches_->filled.append(run);
   }
 
-  /// Takes what is filled in `from`, behind what is filled here: all of it, or false when a limit would be passed or
-  /// memory is exhausted. Nothing of `from` may be in flight.
+  /// Moves what is filled in `from` behind what is filled here. False, and nothing moved, when a limit would be
+  /// exceeded, or without memory. Nothing of `from` may be in flight.
   bool take_over(SendQueue& from);
 
-  /// Puts what is filled in flight. Nothing may be in flight, and something must be filled.
+  /// Puts what is filled in flight: the pieces to send. Nothing may be in flight, and something must be filled.
   std::span<const io::Piece> begin_flight();
 
-  /// Ends the flight, of which the system took `bytes_sent` bytes; what is not a whole frame of them is dropped.
+  /// Ends the flight. The system took `bytes_sent` bytes of it; frames that it did not take as a whole are dropped.
   DepartedFrames end_flight(std::size_t bytes_sent);
 
   /// Drops what is filled. Nothing may be in flight.
   DepartedFrames drop_all();
 
-  /// Gives back the memory kept for pieces. Nothing may be queued.
+  /// Frees the memory that is kept for pieces. Nothing may be queued.
   void trim();
 
   [[nodiscard]] std::size_t bytes() const { return batches_ ? batches_->filled.bytes + batches_->flying.bytes : 0; }
   [[nodiscard]] std::uint32_t frames() const {
     return batches_ ? batches_->filled.frames + batches_->flying.frames : 0;
   }
-  /// Of the bytes, those of counted frames.
+  /// The bytes of counted frames.
   [[nodiscard]] std::size_t counted_bytes() const {
     return batches_ ? batches_->filled.counted_bytes() + batches_->flying.counted_bytes() : 0;
   }
