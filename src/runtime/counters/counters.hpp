@@ -1,8 +1,8 @@
-// What became of the messages of one peer, counted.
+// The counters of the messages that come from one peer.
 //
 // Any thread. Read together, they are exact when nobody works on the peer's messages; handled and dropped only grow.
-//   1. received = handled + waiting + conflated + the sum of dropped, where waiting is what is in the mailbox or being
-//   handled.
+//   1. received = handled + waiting + conflated + the sum of dropped. A message is waiting while it is in the mailbox,
+//      or being handled.
 // Use: counters.received.fetch_add(n, std::memory_order_relaxed);
 #pragma once
 
@@ -23,9 +23,9 @@ inline void add_owned(Counter& counter, std::uint64_t n) {
 }
 inline std::uint64_t read(const Counter& counter) { return counter.load(std::memory_order_relaxed); }
 
-/// By who writes them, so that producers and consumer do not take the cache line from each other.
+/// Grouped by writer: producers and consumer do not take a cache line from each other.
 struct PeerCounters {
-  // Those who offer messages.
+  // The threads that offer messages.
   alignas(64) Counter received{0};    ///< offered to the mailbox, and not left with the caller by `block`
   Counter dropped_mailbox_newest{0};  ///< found the mailbox full
   Counter dropped_mailbox_oldest{0};  ///< made room for newer ones
@@ -33,7 +33,7 @@ struct PeerCounters {
   Counter replies{0};                 ///< to requests; not among received
   /// Told of messages that are dropped, where they are counted and on that thread. Set before the first message comes.
   base::Delegate<void(Counter PeerCounters::*reason, std::uint64_t count)> on_drop{};
-  // The one who handles them.
+  // The thread that handles them.
   alignas(64) Counter handled{0};  ///< released after the handler had them
   Counter dropped_shutdown{0};     ///< waited when the mailbox was discarded
 

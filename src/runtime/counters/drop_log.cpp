@@ -15,18 +15,18 @@ namespace {
 
 using base::LogLevel;
 
-/// So many of the names that there are stand in a line, and so many bytes of each.
+/// The most names in a line, and the most bytes of each.
 constexpr std::size_t kNamesMax = 10;
 constexpr std::size_t kNameSizeMax = 48;
 
-/// The one when the verdict had been "queued", the other when it says so itself.
+/// The first counts messages whose verdict was "queued", the second those whose verdict was the refusal.
 constexpr const char* kUnresolved = "dropped_unresolved or refused_unresolved";
 
-/// Text of a bounded size; what has no room is left out.
+/// Text of a bounded size; the rest is cut off.
 class ShortText {
  public:
   void append(std::string_view text) { size_ += text.copy(text_.data() + size_, text_.size() - 1 - size_); }
-  /// What is too long is cut between two code points.
+  /// Cuts a long name between two code points.
   void append_quoted(std::string_view name) {
     std::size_t size = std::min(name.size(), kNameSizeMax);
     while (size > 0 && size < name.size() && (static_cast<unsigned char>(name[size]) & 0xC0U) == 0x80) --size;
@@ -70,7 +70,7 @@ ShortText describe(const Attempt& attempt) {
     text.append(" (");
     text.append(why.c_str());
     text.append(")");
-  } catch (const std::bad_alloc&) {  // the line says the rest
+  } catch (const std::bad_alloc&) {  // the line goes without
   }
   return text;
 }
@@ -112,7 +112,7 @@ DropLog::Reason DropLog::reason_of(NoPeer why) {
   return {};
 }
 
-/// Whether a line may be written, and at which level. What finds no room now may be told of next time.
+/// Whether a line may be written, and at which level. A warning that is over the rate may be written next time.
 bool DropLog::admits(std::uint16_t& told, std::uint16_t bit, LogLevel& level) {
   const bool is_first = (told & bit) == 0;
   level = is_first ? LogLevel::warn : LogLevel::debug;

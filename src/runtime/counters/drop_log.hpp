@@ -1,15 +1,15 @@
-// Says in the log which messages are dropped: of each peer or name and each reason the first ones, as one warning.
+// Logs which messages are dropped: for each peer or name and each reason one warning, at the first drop.
 //
 // Loop thread only.
-//   1. Whoever drops messages of a peer counts them in its Traffic, which tells of them here. Whoever drops messages to
-//      a name that leads to no peer tells of them himself.
-//   2. What has been told is remembered in the Traffic and in what is kept for the name: it has their bounds and
-//      takes no memory of its own. Peers that are counted together are told of together.
-//   3. What comes after the first is told at level debug. Warnings are at most kWarningsMax in kInterval, debug lines
-//      kDebugLinesMax; how many were left out is said as soon as one is written again.
-//   4. What a shutdown discards is not told here: NodeHost sums it up in one line.
-//   5. Writes nothing and costs a comparison or two where the level excludes it. Allocates only for the text of an
-//      error, and does without where there is no memory.
+//   1. Traffic reports the drops of a peer's messages here, as it counts them. Messages to a name that leads to no peer
+//      are reported where they are dropped.
+//   2. Bits in the Traffic, or beside the name, remember what has been logged: they have the bounds of those, and need
+//      no memory of their own. Peers that share counters share the lines.
+//   3. Drops after the first are logged at level debug. There are at most kWarningsMax warnings in kInterval, and
+//      kDebugLinesMax debug lines; the next line has the number of those that were left out.
+//   4. Messages that a shutdown discards are not logged here: NodeHost sums them up in one line.
+//   5. A level that is off costs a comparison or two. Memory is allocated only for the text of an error; without any,
+//      the line has no such text.
 // Use: traffic.note_dropped(&SendCounters::dropped_peer_left, 3);   // counts, and calls tell_sent()
 #pragma once
 
@@ -28,11 +28,11 @@ namespace distflow::runtime {
 struct SendCounters;
 struct Traffic;
 
-/// Why messages to a name were dropped that leads to no peer.
+/// Why a name led to no peer.
 enum class NoPeer : std::uint8_t {
   unknown,     ///< the PMD knows no such node
-  unanswered,  ///< the PMD has not said so within connect_deadline
-  too_many,    ///< as many as may wait for the PMD's answer do
+  unanswered,  ///< the PMD has not answered within connect_deadline
+  too_many,    ///< the messages that may wait for the PMD's answer are at their bound
   left,        ///< the node that had the name has left
 };
 
@@ -72,11 +72,11 @@ class DropLog {
   /// `count` messages to that name. `told` is kept for the name: 0 at first.
   void tell_unresolved(std::string_view name, std::uint16_t& told, NoPeer why, std::uint64_t count) noexcept;
 
-  /// From now on what a shutdown discards is left to the one line of the shutdown.
+  /// From now on discarded messages are not logged here.
   void begin_shutdown() { is_shutting_down_ = true; }
 
  private:
-  /// The reason as a bit of what has been told, and in words.
+  /// The reason as a bit of `told`, and in words.
   struct Reason {
     std::uint16_t bit;
     const char* text;

@@ -37,10 +37,10 @@ struct Traffic {
   std::string node_id;
   SendCounters out;
   PeerCounters in;
-  DropLog* drops = nullptr;  ///< null: nothing is said of drops
-  std::uint16_t told = 0;    ///< of the drop log
+  DropLog* drops = nullptr;  ///< null: drops are not logged
+  std::uint16_t told = 0;    ///< the drop log's
 
-  /// Counts `count` messages to that peer as dropped, and says so. Loop thread only, like all of this but the counters.
+  /// Counts `count` messages to that peer as dropped, and logs it. Loop thread only, as all of this but the counters.
   void note_dropped(Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt = nullptr) {
     add_owned(out.*reason, count);
     if (drops != nullptr) drops->tell_sent(*this, reason, count, attempt);
@@ -54,7 +54,7 @@ class TrafficTable {
  public:
   static constexpr std::size_t kPeersMax = 4096;
 
-  /// `drops` is told of all that is dropped, and must outlive the table; null: nobody is.
+  /// `drops` logs all drops, and must outlive the table; null: none are logged.
   explicit TrafficTable(DropLog* drops = nullptr);
 
   /// The counters of that node; those of "(others)" beyond kPeersMax. May throw std::bad_alloc. Loop thread only.

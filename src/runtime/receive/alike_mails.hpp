@@ -1,4 +1,4 @@
-// Runs of messages taken by parts that share a chunk and a sender, which are counted and leased at once.
+// Splits runs of messages into parts that share a chunk and a sender, to count and lease each part at once.
 //
 // Pure functions; any thread. For the mailboxes.
 // Use: for_each_alike(run, [](std::span<const Mail> alike, std::size_t charge) { ... });
@@ -26,11 +26,11 @@ struct Alike {
   std::size_t charge;
 };
 
-/// Where a message lies and whom it is from, side by side, to be compared at once.
+/// A message's chunk and sender side by side, to compare both at once.
 using Origin [[gnu::vector_size(16)]] = std::uint64_t;
 static_assert(offsetof(Mail, chunk) == 0 && offsetof(Mail, sender) == 8 && sizeof(void*) == 8);
 
-/// Zeros where the message is of the same origin.
+/// Zero when the message has the same chunk and sender.
 inline Origin difference(const Mail& mail, Origin first) {
   Origin origin;
   std::memcpy(&origin, std::assume_aligned<alignof(Mail)>(&mail), sizeof origin);
@@ -53,7 +53,7 @@ inline bool is_zero(Origin origin) { return (origin[0] | origin[1]) == 0; }
   const Mail* mail = run.data();
   const Mail* const end = mail + run.size();
   std::size_t text_size = 0;
-  // By eights, with one branch for all: nearly every run is alike throughout.
+  // Eight at a time with one branch, since nearly all runs have one chunk and one sender.
   for (const Mail* const last_eight = end - run.size() % 8; mail != last_eight; mail += 8) {
     if (!is_zero(difference_of_four(mail, first) | difference_of_four(mail + 4, first))) break;
     text_size += text_size_of_four(mail) + text_size_of_four(mail + 4);

@@ -1,4 +1,4 @@
-// Who takes the requests and replies that come: what the receive room knows of the room that has them (runtime/ask).
+// The calls from the receive room to the room of requests and replies (runtime/ask), which lies above it.
 //
 // Values; each says which thread calls it. None of them throws.
 // Use: AskHooks hooks{.on_reply = ...}; reader_parts.asks = &hooks; delivery.set_asks(hooks);
@@ -15,9 +15,9 @@ namespace distflow::runtime {
 
 class Carrier;
 
-/// A reply, or the word that there is none, and what it came on.
+/// A reply, or the error word in its place, and the connection that it came on.
 struct IncomingReply {
-  const Mail& mail;  ///< its sender is what it claims to be
+  const Mail& mail;  ///< its sender is a claim
   const protocol::AskMembers& members;
   const transport::Connection& connection;
   const Carrier* carrier;      ///< the same, if a peer has opened it; else null
@@ -27,7 +27,7 @@ struct IncomingReply {
 struct AskHooks {
   // The loop's thread.
   base::Delegate<void(const IncomingReply& reply)> on_reply{};
-  /// Of a request that nobody waits for any more.
+  /// A peer no longer waits for the answer to its request.
   base::Delegate<void()> on_cancel{};
   /// A request has come; handle(), refuse() or drop() follows once.
   base::Delegate<void()> on_request{};
@@ -35,7 +35,7 @@ struct AskHooks {
   base::Delegate<void()> on_request_blocked{};
   /// There is no room for it.
   base::Delegate<void(const Mail& mail)> refuse{};
-  /// So many requests are dropped at the node's end.
+  /// So many requests are dropped, because the node ends.
   base::Delegate<void(std::size_t count)> drop{};
 
   // The thread that handlers run on.
@@ -44,7 +44,7 @@ struct AskHooks {
   base::Delegate<void()> hand_out{};
   /// Calls back for what has ended; says whether there was anything. With a second thread only.
   base::Delegate<bool()> call_back{};
-  /// Whether there is anything to call back for. With a second thread only; any thread.
+  /// Whether call_back() would find any. With a second thread only; any thread.
   base::Delegate<bool()> has_ended{};
 };
 

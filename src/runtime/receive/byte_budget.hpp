@@ -1,4 +1,4 @@
-// A bound on bytes that some threads reserve and one gives back.
+// A bound on bytes, which several threads reserve and one gives back.
 //
 // Any thread may reserve and cancel, with Sharing::one a single one; one thread at a time gives back; any may read.
 //   1. used() <= max, always.
@@ -25,9 +25,9 @@ class BasicByteBudget {
   }
 
   bool try_reserve(std::size_t bytes) {
-    // acquire, here and where the exchange fails: keeps the look at what was given back behind this one, so that a
-    // refusal is true of the moment of this one. release: passes that look on to who reserves next. What is given back
-    // orders nothing else, hence a look at it is relaxed.
+    // acquire, here and when the exchange fails: `given_back_` is read after `reserved_`, so that a refusal is true at
+    // the moment when `reserved_` was read. release: the next thread to reserve sees no older `given_back_`. Nothing
+    // else is ordered by `given_back_`: it is read relaxed.
     std::uint64_t reserved = reserved_.load(std::memory_order_acquire);
     do {
       if (bytes > open(reserved, given_back_seen_.load(std::memory_order_relaxed))) {
@@ -44,9 +44,9 @@ class BasicByteBudget {
     return true;
   }
 
-  /// Takes back a part of what was reserved and that nobody gives back.
+  /// Undoes a part of a reservation that will not be given back.
   void cancel(std::size_t bytes) {
-    // relaxed: a smaller sum refuses nobody, whatever is known of what was given back.
+    // relaxed: a smaller `reserved_` refuses no reservation, however old the `given_back_` that is compared with it.
     if (reservers_ == base::Sharing::one) {
       reserved_.store(reserved_.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
     } else {
@@ -54,13 +54,13 @@ class BasicByteBudget {
     }
   }
 
-  /// release: pairs with used(). The caller has what it gives back from who reserved it.
+  /// release: pairs with used(). The caller got these bytes from the thread that reserved them.
   void give_back(std::size_t bytes) {
     given_back_.store(given_back_.load(std::memory_order_relaxed) + bytes, std::memory_order_release);
   }
 
   [[nodiscard]] std::size_t used() const {
-    // acquire: what was reserved is then no less than what was given back of it.
+    // acquire: `reserved_` is then at least as new, and no less.
     const std::uint64_t given_back = given_back_.load(std::memory_order_acquire);
     return std::min<std::uint64_t>(reserved_.load(std::memory_order_relaxed) - given_back, max_);
   }
@@ -70,16 +70,16 @@ class BasicByteBudget {
  private:
   using Word = typename Atomics::template Atomic<std::uint64_t>;
 
-  /// An old look at what was given back leaves less room than there is, never more; an old one at what was reserved
-  /// may lie behind it, and is found out by the exchange.
+  /// A stale `given_back` only underestimates the room. A stale `reserved` may be less than `given_back`; the exchange
+  /// fails then, and the caller tries again.
   [[nodiscard]] std::size_t open(std::uint64_t reserved, std::uint64_t given_back) const {
     return reserved <= given_back ? max_ : max_ - std::min<std::uint64_t>(reserved - given_back, max_);
   }
 
   const std::size_t max_;
   const base::Sharing reservers_;
-  // Each has its writers, and the two are kept apart: those who reserve seldom look at what was given back. That only
-  // grows, and never beyond what is reserved.
+  // On cache lines of their own, as each has other writers: a reservation seldom reads `given_back_`, which only grows,
+  // and never beyond `reserved_`.
   alignas(64) Word reserved_{0};
   Word given_back_seen_{0};
   alignas(64) Word given_back_{0};

@@ -15,7 +15,7 @@ using mailbox_detail::kBatchMax;
 
 namespace {
 
-/// The place of `part` in the copy of a message, of whose text it is a part.
+/// Where `part` of a message's text lies in a copy of that message.
 std::string_view moved(std::string_view part, const Mail& original, const Mail& copy) {
   if (part.empty()) return part;
   const std::string_view payload = original.payload_text();
@@ -28,7 +28,7 @@ std::string_view moved(std::string_view part, const Mail& original, const Mail& 
 
 }  // namespace
 
-/// Collects drops, those of one sender in a row as one.
+/// Collects drops; consecutive ones of one sender become one entry.
 class ConflatingMailbox::Drops {
  public:
   [[nodiscard]] bool is_full() const { return count_ == drops_.size(); }
@@ -100,7 +100,7 @@ ConflatingMailbox::Key ConflatingMailbox::key_of(const Mail& mail) const {
   return {.text = text, .hash = text.empty() ? 0 : hash_(text)};
 }
 
-/// Takes a message, or says why not.
+/// Takes a message, or returns why not.
 ConflatingMailbox::Outcome ConflatingMailbox::offer(const Mail& mail, const Key& key, Drops& drops) {
   if (drops.is_full()) return Outcome::later;
   if (mail.charge() > options_.bytes_max) return drop_newest(mail, drops);
@@ -125,12 +125,12 @@ bool ConflatingMailbox::has_room(std::size_t charge, bool needs_place) const {
   return charge <= options_.bytes_max - bytes() && (!needs_place || size() < options_.max_size);
 }
 
-/// Drops the oldest messages, but for the one to be replaced, until `charge` more bytes have room, and a place if none
-/// is replaced.
+/// Drops the oldest messages, except the one that is replaced, until `charge` more bytes have room; and a place, if
+/// none is replaced.
 ConflatingMailbox::Outcome ConflatingMailbox::make_room(const Mail& mail, std::size_t charge, Place replaced,
                                                         Drops& drops) {
   const std::size_t old_charge = replaced == kNowhere ? 0 : slots_[replaced].mail.charge();
-  // The bytes of messages being handled stay, whatever is dropped.
+  // Dropping frees no bytes of messages that are being handled.
   if (being_handled_bytes_ + old_charge + charge > options_.bytes_max) return drop_newest(mail, drops);
   while (!has_room(charge, replaced == kNowhere)) {
     if (drops.is_full()) return Outcome::later;
@@ -180,8 +180,8 @@ void ConflatingMailbox::replace(Place place, const Mail& mail, const Key& key) {
   old.chunk->release();
 }
 
-/// Puts a message into a slot, with a lease, and counts it. A copy has a chunk of its own: one that several shared
-/// would be there as long as the last of them, however many were replaced.
+/// Puts a message into a slot, with a lease, and counts it. Each copy has a chunk of its own: a shared one would stay
+/// until the last of its messages is replaced or handled.
 void ConflatingMailbox::keep(Slot& slot, const Mail& mail, const Key& key) {
   slot.mail = mail;
   slot.key = key;
@@ -201,7 +201,7 @@ void ConflatingMailbox::keep(Slot& slot, const Mail& mail, const Key& key) {
   change(bytes_, mail.charge());
 }
 
-/// Takes a message out of the list and its chain. Its lease and its charge are the caller's.
+/// Removes a message from the list and its chain. The caller gets its lease and its charge.
 void ConflatingMailbox::take_out(Place place) {
   Slot& slot = slots_[place];
   (slot.older == kNowhere ? oldest_ : slots_[slot.older].newer) = slot.newer;
@@ -270,7 +270,7 @@ std::size_t ConflatingMailbox::discard_all() {
   return discarded;
 }
 
-/// Gives the charge of popped messages back, and tells a producer that waits when the mailbox is half empty.
+/// Gives the charge of popped messages back, and notifies a waiting producer when the mailbox is half empty.
 void ConflatingMailbox::finish(std::size_t charge) {
   {
     const std::scoped_lock lock(mutex_);

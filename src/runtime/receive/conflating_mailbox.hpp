@@ -1,14 +1,14 @@
-// The mailbox that keeps the newest message of each key: for state, of which only the latest counts.
+// The mailbox that keeps the newest message of each key: for state, where only the latest value counts.
 //
-// Threads and promises are those of mailbox.hpp. A mutex, taken once a batch, takes the place of the ring: what it
-// guards is a list and a table, which no single word can hold. Further:
+// Threads and promises are those of mailbox.hpp. A mutex, locked once a batch, replaces the ring: it guards a list and
+// a table, which cannot be changed by one atomic operation. Further:
 //   1. Of the messages that wait, no two have the same key, whoever sent them. A message replaces the one of its key,
-//      which is counted as conflated against the sender of what goes. What is being handled is not replaced.
-//   2. Order: by the first arrival of a key that is not delivered yet. The new message has the place of the old one;
-//      what it says may therefore be handled before what the same sender sent in between.
+//      which is counted as conflated, for the sender of the old one. A message that is being handled is not replaced.
+//   2. Order: by the first arrival of a key that is not delivered yet. The new message has the place of the old one. It
+//      may therefore be handled before messages that the same sender sent in between.
 //   3. A message without a key is kept as in any mailbox.
-//   4. A message that replaces needs no place, so that a full mailbox takes it. It needs room for the bytes that it is
-//      longer by. Where they lack, the policy decides as for any other, and the old message stays.
+//   4. A message that replaces needs no place, so that a full mailbox takes it. It needs room for the bytes by which it
+//      is longer. Without that room the policy decides as for any other message, and the old one stays.
 //   5. All memory is taken at the beginning. Only copies under pressure (promise 6 of mailbox.hpp) need more.
 //   6. The application's key function is called by the producer, outside the mutex.
 // Use: ConflatingMailbox mailbox({.max_size = 1000}, ConflationKey("symbol", node_id, {}), random_key);
@@ -64,7 +64,7 @@ class ConflatingMailbox final : public Mailbox {
     Place next_in_bucket;
   };
 
-  /// Drops of one sender, counted already, to be told when the mutex is free.
+  /// Drops of one sender, counted already, and reported once the mutex is unlocked.
   struct Drop {
     const PeerCounters* sender;
     Counter PeerCounters::*reason;
@@ -72,7 +72,7 @@ class ConflatingMailbox final : public Mailbox {
   };
   class Drops;
 
-  /// What became of an offer. `later`: there are as many drops to be told as there is room for; to be offered again.
+  /// The outcome of an offer. `later`: there is no room for more drops to report; offer the message again.
   enum class Outcome { taken, dropped, blocked, later };
 
   [[nodiscard]] Key key_of(const Mail& mail) const;
@@ -99,7 +99,7 @@ class ConflatingMailbox final : public Mailbox {
   mutable std::mutex mutex_;                // guards all below; the numbers are read without it
   const std::unique_ptr<Slot[]> slots_;     // by place; kNowhere is not used
   const std::unique_ptr<Place[]> buckets_;  // by hash: the first of its chain
-  Place slots_used_ = 0;                    // so far: those beyond have never been written
+  Place slots_used_ = 0;                    // so far: the others have never been written
   Place free_ = kNowhere;
   Place oldest_ = kNowhere;
   Place newest_ = kNowhere;

@@ -10,14 +10,14 @@
 namespace distflow::runtime {
 namespace {
 
-/// Without overflow, whatever view the application made up.
+/// Cannot overflow, even for a view that the application has made up.
 bool lies_in(std::string_view whole, std::string_view part) {
   return std::greater_equal<>{}(part.data(), whole.data()) &&
          std::less_equal<>{}(part.data(), whole.data() + whole.size()) &&
          part.size() <= static_cast<std::size_t>(whole.data() + whole.size() - part.data());
 }
 
-/// The text of the payload's member; empty where the payload is no object, or has none of that name, or several.
+/// The text of the payload's member; empty if the payload is no object, or has no such member, or several.
 std::string_view member_of(std::string_view payload, std::string_view name) {
   if (payload.empty() || payload.front() != '{') return {};
   try {

@@ -27,7 +27,7 @@ Message to_message(const Mail& mail, std::string_view node_id) {
           .timestamp = mail.timestamp};
 }
 
-/// A request that finds no room is answered, so that which one it is does not matter: the newest.
+/// The policy for requests. The sender of a refused one gets an answer, so it may as well be the newest.
 MailboxOptions request_options(const MailboxLimits& limits) {
   MailboxOptions options = mailbox_options(limits);
   if (options.overflow == Overflow::drop_oldest) options.overflow = Overflow::drop_newest;
@@ -39,14 +39,14 @@ bool is_request(const Mail& mail) {
                                          protocol::AskMembers::Kind::request;
 }
 
-/// What a handler is given. May throw std::bad_alloc.
+/// The argument of a handler. May throw std::bad_alloc.
 template <class Event>
 const Event& event_of(const Event& event) {
   return event;
 }
 PeerInfo event_of(const base::PackedInfo& peer) { return peer.unpack(); }
 
-/// Calls `count(sender, n)` once for each stretch of messages of one sender.
+/// Calls `count(sender, n)` once for consecutive messages of one sender.
 template <class Count>
 void for_each_sender(std::span<const Mail> run, Count&& count) {
   for (std::size_t begin = 0; begin < run.size();) {
@@ -91,7 +91,7 @@ std::unique_ptr<Mailbox> Delivery::make_mailbox(const NodeOptions& options) {
 
 Delivery::~Delivery() {
   request_stop();
-  discard();  // tells of room, which puts off work
+  discard();  // reports room, which defers a task
   wake_.unlink();
   run_put_off_.unlink();
   room_.unlink();
@@ -105,7 +105,7 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
   }
   const PushResult result = mailbox_->push_run(run);
   if (has_thread_) {
-    // Woken at the turn's end, the second thread finds all that the turn has brought; from half full on it has to help.
+    // Woken at the turn's end, the second thread finds all messages of the turn. A half full mailbox cannot wait.
     mailbox_->size() * 2 < mailbox_->options().max_size ? reactor_.defer(wake_) : wake_handlers_();
   } else if (asks_ != nullptr && asks_->hand_out) {
     asks_->hand_out();
@@ -194,7 +194,7 @@ void Delivery::note_exception(const char* what) {
   }
 }
 
-/// On the loop's thread, with a limit of its own: the handlers' thread may log its exceptions meanwhile.
+/// Runs on the loop's thread, with a rate of its own: the second thread may be logging exceptions of handlers.
 void Delivery::note_key_exception(const char* what) {
   add(exceptions_, 1);
   if (const auto more = key_exception_log_.admit(reactor_.now())) {
@@ -228,7 +228,7 @@ void Delivery::on_mailbox_room() {
   tell_room_owed();
 }
 
-/// The second thread tries until the loop has room for the task: without it a peer that was held up stays so.
+/// The second thread tries until the loop has room for the task: without it a blocked peer would stay blocked.
 void Delivery::tell_room_owed() {
   if (owes_room_) owes_room_ = !reactor_.post([this] { on_room_(); });
 }
@@ -275,8 +275,8 @@ void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const 
   if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
 }
 
-/// With a second thread the handler is that one's: nothing of it may be looked at here. Without one, a handler that
-/// another thread has set may still wait as a task of this turn: the event waits behind it.
+/// With a second thread the handler belongs to that thread, and must not be read here. Without one, a handler that
+/// another thread has set may still be a task of this turn: the event runs after it.
 template <class Event, class Source>
 void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
   if (!has_thread_ && !(this->*handler) && !reactor_.has_tasks()) return;
@@ -294,7 +294,7 @@ void Delivery::put_off(std::function<void()> task) {
   reactor_.defer(run_put_off_);
 }
 
-/// A handler may put off more, which waits for the next turn, or shut the node down: then nothing else is called.
+/// A handler may defer more, which waits for the next turn, or shut the node down: then no other is called.
 void Delivery::run_put_off() {
   std::vector<std::function<void()>> tasks;
   tasks.swap(put_off_);

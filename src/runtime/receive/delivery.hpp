@@ -7,16 +7,16 @@
 //
 // It starts and joins no thread. If it is given a delegate that wakes a second thread, that one has to call
 // handle_some(): runtime/process/handler_thread.hpp does. Without one, handlers run on the loop's thread.
-// Loop thread only, but where it says otherwise.
+// Loop thread only, except where a comment names another thread.
 //   1. Messages of one sender are handled in the order in which they came, each once.
-//   2. What a handler throws ends with it: counted, logged at a bounded rate.
+//   2. Exceptions of handlers are caught, counted, and logged at a bounded rate.
 //   3. Without a handler messages wait in the mailbox, under its bound and policy. With conflate_by, of those that wait
 //      there the newest of each key is kept; where the loop's thread handles messages as they come, none waits.
-//   4. After request_stop() no handler is called any more, but for the rest of the batch in hand; what waits is
-//      discarded and counted.
-//   5. Nothing that the loop calls throws. A peer event or a task that there is no memory for is counted as lost.
-//   6. Peer events are told at the turn's end: a handler of theirs is never called from inside the registry's replica,
-//      which it may change. Message handlers are called where messages are read; what they end is destroyed later
+//   4. After request_stop() handlers are called only for the rest of the batch that is being handled. Messages that
+//      wait are discarded and counted.
+//   5. Nothing that the loop calls throws. Without memory for it a peer event or a task is lost, and counted.
+//   6. Handlers of peer events are called at the turn's end, never from inside the directory, which they may change.
+//      Message handlers are called where messages are read. Objects that end in them are destroyed later
 //      (Reactor::destroy_later).
 //   7. A request is handled, refused or dropped, whether there is a handler for messages or not. It never waits without
 //      a second thread. With one, requests and messages do not overtake their like; there is no order between the two.
@@ -73,12 +73,12 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  /// Takes the run, or, where the mailbox blocks, its first messages; returns how many. Leases are the caller's.
+  /// Takes the run, or, if the mailbox blocks, its first messages; returns how many. The caller keeps its leases.
   std::size_t deliver(std::span<const Mail> run);
 
-  /// Takes the request, or says that the mailbox of requests blocks.
+  /// Takes the request; false if the mailbox of requests blocks.
   bool deliver_request(const Mail& mail);
-  /// Takes of a run with requests and messages what deliver() and deliver_request() take; returns how many.
+  /// deliver() and deliver_request() for a run that has both; returns how many of its first it has taken.
   std::size_t deliver_mixed(std::span<const Mail> run);
   /// Before start(); `hooks` must outlive this.
   void set_asks(const AskHooks& hooks) { asks_ = &hooks; }
@@ -87,7 +87,7 @@ class Delivery {
   void set_join_handler(PeerHandler handler) { run_where_handlers_run(setting_join(std::move(handler))); }
   void set_leave_handler(PeerHandler handler) { run_where_handlers_run(setting_leave(std::move(handler))); }
   void set_registration_handler(RegistrationHandler handler) { run_where_handlers_run(setting(std::move(handler))); }
-  /// The task that sets a handler, for run_where_handlers_run(). May throw std::bad_alloc. Any thread.
+  /// A task that sets the handler, for run_where_handlers_run(). May throw std::bad_alloc. Any thread.
   [[nodiscard]] std::function<void()> setting(MessageHandler handler);
   [[nodiscard]] std::function<void()> setting_join(PeerHandler handler);
   [[nodiscard]] std::function<void()> setting_leave(PeerHandler handler);
@@ -107,21 +107,21 @@ class Delivery {
 
   /// From now on no handler is begun. Does not wait for the one that runs. Any thread.
   void request_stop();
-  /// Drops what waits, counted as shutdown. Only when no handler runs.
+  /// Drops what waits, counted as dropped by a shutdown. Only when no handler runs.
   void discard();
-  /// Lets go of the handlers, of those yet to be set, and with them of what they hold. Only when none runs. What they
-  /// hold may call anything as it is destroyed.
+  /// Destroys the handlers, those that are about to be set, too, and with them the objects that they hold. Only when
+  /// none runs. The destructors of those objects may call anything.
   void forget_handlers();
 
   // The second thread.
-  /// Handles messages and requests, sets handlers, calls back for what has ended: what waits, or some of it.
+  /// Handles messages and requests, runs tasks, and calls callbacks of requests that have ended: all of it, or a part.
   Next handle_some();
   /// Whether handle_some() would find work.
   [[nodiscard]] bool has_work() const;
 
   // Any thread.
   [[nodiscard]] bool has_thread() const { return has_thread_; }
-  /// The second thread looks for what it has to call back for.
+  /// Wakes the second thread at the turn's end, for callbacks of requests that have ended.
   void wake_for_callbacks() { reactor_.defer(wake_); }
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
@@ -207,12 +207,12 @@ class Delivery {
   Counter tasks_lost_{0};
   std::atomic<bool> is_stopping_{false};
 
-  io::DeferredTask room_;  // without a second thread: tells of room
+  io::DeferredTask room_;  // without a second thread: reports room in the mailbox
 
   // The second thread.
   io::DeferredTask wake_;  // at the turn's end
   base::SubmissionQueue<std::function<void()>> tasks_;
-  bool owes_room_ = false;  // the loop has yet to be told of room in the mailbox
+  bool owes_room_ = false;  // room in the mailbox has not been reported to the loop yet
 };
 
 }  // namespace distflow::runtime

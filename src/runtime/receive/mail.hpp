@@ -1,7 +1,7 @@
-// A message between its frame and its handler.
+// A received message on its way from its frame to its handler.
 //
-// A plain value. It leases nothing by itself: whoever keeps it says in its contract who holds the lease of the chunk.
-// Whom it is for is not in it: all that a node receives is for that node.
+// A plain value. It holds no lease of its chunk: the contract of each class that keeps a Mail names the holder.
+// It has no receiver: all that a node receives is for that node.
 // Use: handle(mail.from_text(), mail.payload_text());
 #pragma once
 
@@ -31,11 +31,11 @@ struct alignas(64) Mail {
 
   /// The bytes it is charged for: its text and itself.
   [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size; }
-  /// False: the message came without one.
+  /// False: the message came without a payload.
   [[nodiscard]] bool has_payload() const { return payload_size != 0; }
   [[nodiscard]] std::string_view from_text() const { return {from, from_size}; }
   [[nodiscard]] std::string_view payload_text() const { return {payload, payload_size}; }
-  /// Nobody has looked into it yet.
+  /// Its text has not been checked.
   [[nodiscard]] protocol::Extension extension_view() const {
     return protocol::Extension(std::string_view(extension, extension_size));
   }

@@ -1,4 +1,4 @@
-// The bounded queue between those who receive messages and the one who handles them: five verbs, each for a batch.
+// The bounded queue from the threads that receive messages to the one that handles them: five verbs, each for a batch.
 //
 // Producers (reactors) call push_run(), each from its own thread; one consumer calls pop_run(), release_run() and
 // discard_all(); on_room() is called once, before the others. What remains may be read by any thread. One virtual call
@@ -6,7 +6,7 @@
 //   1. size() <= max_size and bytes() <= bytes_max, always. The bytes are the charge, text and Mail, of all that is in
 //      the mailbox or being handled.
 //   2. Messages leave in the order in which they came, each sender's and all together. A mailbox that replaces messages
-//      says which place the new one has.
+//      documents the place of the new one.
 //   3. Each message inside holds one lease of its chunk. A producer keeps its own leases throughout push_run().
 //   4. The consumer is the only one that counts messages as handled.
 //   5. Per sender and in all: received = handled + waiting + conflated + dropped. A message waits until release_run()
@@ -15,8 +15,8 @@
 //      little more than its own size.
 //   7. With drop_oldest an old message is dropped only if that makes room. Where dropping all that waits would not
 //      suffice, because the bytes are those of messages being handled, the new message is dropped instead.
-//   8. The consumer pops until nothing is there before it rests. Only then has it surely given back all leases and told
-//      a producer of room.
+//   8. The consumer pops until pop_run() returns 0 before it sleeps: that call returns the leases that it has kept, and
+//      notifies a blocked producer.
 // Use: auto result = mailbox.push_run(run); ... n = mailbox.pop_run(run); handle(run, n); mailbox.release_run(run);
 #pragma once
 
@@ -69,7 +69,7 @@ class Mailbox {
   virtual PushResult push_run(std::span<const Mail> run) = 0;
 
   /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run().
-  /// When it finds nothing it gives back what leases the consumer kept.
+  /// When it returns 0, it has given back the leases that the consumer kept.
   virtual std::size_t pop_run(std::span<Mail> out) = 0;
 
   /// Counts popped messages as handled, and gives back their charge and, at the latest when pop_run() finds nothing or
@@ -79,9 +79,9 @@ class Mailbox {
   /// Drops all that is inside, counted as shutdown; returns how many.
   virtual std::size_t discard_all() = 0;
 
-  /// Called when a producer was left with messages since the last call: by release_run() when size and bytes have
-  /// fallen to half, and at the latest by the pop_run() that finds nothing. That producer may still be in its
-  /// push_run(). Set before the first push.
+  /// Called if a producer was left with messages since the last call: by release_run() when size and bytes have fallen
+  /// to half, and at the latest by the pop_run() that returns 0. That producer may still be inside push_run(). Set
+  /// before the first push.
   virtual void on_room(base::Delegate<void()> callback) = 0;
 
   /// Messages that wait.

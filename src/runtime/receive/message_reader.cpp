@@ -13,7 +13,7 @@
 namespace distflow::runtime {
 namespace {
 
-/// Copies the text of `original`, which may be `copy` itself, to `out`; gives where it ends there.
+/// Copies the text of `original`, which may be `copy` itself, to `out`; returns the end of the copy.
 char* copy_text(const Mail& original, Mail& copy, char* out) {
   const auto place = [&out](const char* text, std::size_t size) {
     if (size > 0) std::memcpy(out, text, size);
@@ -44,7 +44,7 @@ bool lies_in(std::string_view whole, std::string_view part) {
          std::less_equal<>{}(part.data(), whole.data() + whole.size());
 }
 
-/// Whether a message without an extension that took the general path can be used where it lies.
+/// Whether a message without an extension that took the general path lies in its frame, and needs no copy.
 bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) { return lies_in(frame, envelope.from); }
 
 }  // namespace
@@ -75,11 +75,11 @@ MessageReader::~MessageReader() {
     forget_refused(mail);
   }
   std::erase(shared_.blocked, this);
-  shared_.copies.clear();  // of a run that ran out of memory; none is read now
+  shared_.copies.clear();  // of a run that ended without memory; no run is read now
   shared_.incomplete_bytes -= charged_;
 }
 
-/// The counters of a sender. One connection carries one sender's messages, nearly always.
+/// The counters of a sender. Nearly all connections carry the messages of one sender.
 inline Traffic& MessageReader::sender(std::string_view from) {
   if (sender_ == nullptr || !is_same_id(sender_id_, from)) {
     sender_ = &shared_.traffic.of(from);
@@ -88,7 +88,7 @@ inline Traffic& MessageReader::sender(std::string_view from) {
   return *sender_;
 }
 
-/// Makes a message of a frame; false when it is none for this node.
+/// Makes a message of a frame; false if it is no message for this node.
 inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   protocol::Envelope envelope;
   const bool is_canonical = protocol::decode_template(frame.body, envelope);
@@ -112,8 +112,8 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);
 }
 
-/// What comes with a message; false when that is a request or a reply, or one of those without a payload, which is told
-/// apart from messages.
+/// Reads the extension. False if it makes the frame a request, a reply, a cancel or an error: those are handed on apart
+/// from messages.
 [[gnu::noinline]] bool MessageReader::read_extended(const framing::Frame& frame, const protocol::Envelope& envelope,
                                                     Mail& mail) {
   const std::string_view extension = envelope.extension.text();
@@ -130,7 +130,7 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   return false;
 }
 
-/// What was told apart from messages.
+/// Hands on a request, a reply, a cancel or an error.
 void MessageReader::tell_ask() {
   using Kind = protocol::AskMembers::Kind;
   const protocol::AskMembers members = std::exchange(shared_.ask, {});
@@ -170,7 +170,7 @@ bool MessageReader::read_off_template(std::string_view frame, protocol::Envelope
   return true;
 }
 
-/// Copies a message of which a part lies in the scratch, so that all its parts lie in one chunk.
+/// Copies a message that lies partly in the scratch, so that all its parts lie in one chunk.
 bool MessageReader::keep_whole(Mail& mail) {
   base::Chunk* chunk = base::Chunk::allocate(mail.text_size);
   if (chunk == nullptr) {
@@ -183,11 +183,11 @@ bool MessageReader::keep_whole(Mail& mail) {
   return true;
 }
 
-/// A message without a payload may be a notice.
+/// A message without a payload may be a control frame.
 bool MessageReader::take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope) {
   auto notice = protocol::read_control_frame(frame.body);
   if (!notice) return false;
-  // Whether a connection carries both directions is said by its first frame, or not at all.
+  // Only the first frame of a connection may ask to use it for both directions.
   if (notice->kind == protocol::ControlFrame::Kind::both && has_had_message()) return true;
   notice_ = std::make_unique<Notice>(Notice{.from = std::string(envelope.from), .what = *std::move(notice)});
   return true;
@@ -209,7 +209,7 @@ inline void MessageReader::deliver(std::span<const Mail> run) {
   refuse(run.subspan(taken));
 }
 
-/// Keeps what the mailbox did not take.
+/// Keeps the messages that the mailbox did not take.
 void MessageReader::refuse(std::span<const Mail> run) {
   base::make_room(refused_, refused_.size() + run.size());
   if (is_in_scarce_chunk(run.front()) && refuse_copies(run)) return;
@@ -220,7 +220,7 @@ void MessageReader::refuse(std::span<const Mail> run) {
   }
 }
 
-/// Keeps copies, all in one chunk of their own; false where they would be too many, or there is no memory.
+/// Keeps copies, all in one chunk; false if they would be too many, or without memory.
 bool MessageReader::refuse_copies(std::span<const Mail> run) {
   std::size_t size = 0;
   for (const Mail& mail : run) size += mail.text_size;
@@ -247,7 +247,7 @@ void MessageReader::on_frames() {
   std::array<Mail, kRunMax> run;  // filled up to `count`
   std::size_t count = 0;
   framing::Frame frame;
-  shared_.ask = {};  // a run before, of any connection, may have ended for want of memory
+  shared_.ask = {};  // an earlier run, of any connection, may have ended without memory
   while (connection_.next_frame(frame)) {
     if (read(frame, run[count])) {
       if (++count < run.size()) continue;
@@ -267,7 +267,7 @@ void MessageReader::on_frames() {
   charge();
 }
 
-/// Offers what was refused once more; if all of it is taken, reads on, and says so.
+/// Offers the refused messages again; if all are taken, resumes the connection and returns true.
 bool MessageReader::retry() {
   const std::size_t taken = shared_.delivery.deliver_mixed(refused_);
   for (const Mail& mail : std::span(refused_).first(taken)) forget_refused(mail);
@@ -280,7 +280,7 @@ bool MessageReader::retry() {
   return true;
 }
 
-/// Keeps account of what the run before has left incomplete.
+/// Charges the incomplete message that a run has left.
 void MessageReader::charge() {
   const std::size_t charged = connection_.decoder().charged_size();
   shared_.incomplete_bytes += charged - charged_;

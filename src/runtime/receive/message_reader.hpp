@@ -1,12 +1,12 @@
-// One connection's frames as messages for this node.
+// Reads the frames of one connection: messages for this node, requests, replies, control frames.
 //
 // Loop thread only.
 //   1. A frame is delivered if it is an envelope to this node; else it is counted as malformed or misrouted.
 //   2. A connection that sends kMalformedMax malformed frames is closed.
-//   3. Messages that a blocking mailbox refuses stay here, and the connection is not read until there is room. Where
-//      chunks to receive into are scarce, they are copied out of theirs: one small message would hold a whole chunk.
-//   4. on_frames() may throw std::bad_alloc: its connection is closed then, and what was not delivered is lost with it.
-//   5. A notice, a request and a reply are told when all messages before them have been delivered.
+//   3. Messages that a blocking mailbox refuses stay here, and the connection is paused until there is room. While
+//      receive chunks are scarce, such messages are copied: a small one would keep a whole chunk.
+//   4. on_frames() may throw std::bad_alloc: the connection is closed then, and loses what was not delivered.
+//   5. A control frame, a request and a reply are handed on when all messages before them have been delivered.
 // Use: MessageReader reader(shared, connection, carrier); ... reader.on_frames();   // in the connection's on_frames
 #pragma once
 
@@ -39,11 +39,11 @@ struct ReaderCounters {
   Counter overflowed{0};           ///< connections closed at the bound on incomplete messages
 };
 
-/// Whoever decides over connections that nodes share.
+/// Decides over connections that nodes share.
 class ControlFrameObserver {
  public:
-  /// `from` is what the notice claims; `connection` is what it came on, and `carrier` the same if a peer has opened
-  /// it, else null. A notice is believed only on the connection of the exchange that it belongs to.
+  /// `from` is the claim of the frame, which came on `connection`; `carrier` is that one if a peer has opened it, else
+  /// null. A control frame is believed only on the connection of the exchange that it belongs to.
   virtual void on_control_frame(std::string_view from, const protocol::ControlFrame& notice,
                                 const transport::Connection& connection, Carrier* carrier) = 0;
 
@@ -51,7 +51,7 @@ class ControlFrameObserver {
   ~ControlFrameObserver() = default;
 };
 
-/// What all readers of a node share. What it refers to must outlive them.
+/// What all readers of a node share. Its references must outlive them.
 struct ReaderParts {
   io::Reactor& reactor;
   TrafficTable& traffic;
@@ -67,13 +67,13 @@ struct ReaderParts {
   std::size_t incomplete_bytes = 0;       // that all of them keep
   std::size_t refused_bytes = 0;  // of refused messages outside pools; none is copied beyond incomplete_bytes_max
   base::RateLimit log_limit{5, base::seconds(10)};
-  // Of the run that is being read: there is one at a time.
+  // Of the run that is being read. Only one is read at a time.
   protocol::EnvelopeScratch scratch{};
   std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
-  protocol::AskMembers ask{};            // of a request, a reply, or what belongs to one: read, and not told yet
-  Mail ask_mail{};                       // what it came as
+  protocol::AskMembers ask{};            // of a request, a reply, a cancel or an error: read, and not handed on yet
+  Mail ask_mail{};                       // its message
 
-  /// Goes on with the connections whose messages found no room.
+  /// Resumes the connections whose messages found no room.
   void on_room();
   void warn(const char* text, const Error& why);
 };
@@ -82,13 +82,13 @@ class MessageReader {
  public:
   static constexpr std::uint32_t kMalformedMax = 16;
 
-  /// `carrier`: of this connection, which a peer has opened.
+  /// For a connection that a peer has opened; `carrier` is of that connection.
   MessageReader(ReaderParts& shared, transport::Connection& connection, Carrier& carrier)
       : shared_(shared), connection_(connection), carrier_(&carrier) {}
-  /// This node has opened it to `opened_to`, which outlives the reader's last call.
+  /// For a connection that this node has opened to `opened_to`, which must outlive the reader's last call.
   MessageReader(ReaderParts& shared, transport::Connection& connection, const std::string& opened_to)
       : shared_(shared), connection_(connection), opened_to_(&opened_to), is_opened_here_(true) {}
-  /// What is still refused is dropped, counted as shutdown.
+  /// Messages that are still refused are dropped, counted as dropped by a shutdown.
   ~MessageReader();
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
@@ -141,7 +141,7 @@ class MessageReader {
   const bool is_opened_here_ = false;
   std::size_t charged_ = 0;
   std::vector<Mail> refused_;       // by a blocking mailbox; one lease each
-  std::unique_ptr<Notice> notice_;  // read, and not told yet
+  std::unique_ptr<Notice> notice_;  // a control frame that is read, and not handed on yet
 };
 
 }  // namespace distflow::runtime

@@ -1,8 +1,8 @@
-// The mailbox that keeps every message that it takes: a lock-free ring.
+// The mailbox that keeps each message that it takes: a lock-free ring.
 //
 // Threads and promises are those of mailbox.hpp; and further:
-//   1. With drop_oldest a consumer that stalls while it pops holds no room. Where the oldest message cannot be had at
-//      once, because another producer stalls, the new message is dropped instead.
+//   1. With drop_oldest a consumer that stalls inside pop_run() holds no room. If the oldest message cannot be popped
+//      at once, because another producer stalls, the new message is dropped instead.
 //   2. The consumer keeps leases of the latest chunk, to give back many at once, until pop_run() finds nothing.
 // Use: RingMailbox mailbox({.max_size = 1000});
 #pragma once
@@ -50,7 +50,7 @@ class BasicRingMailbox final : public Mailbox {
     std::uint32_t leases = 0;
   };
 
-  // What a producer does. What it seldom does is kept out of the rest, which becomes one piece of code.
+  // For producers. The rare cases have functions of their own, so that the usual one is inlined as a whole.
   [[gnu::noinline]] PushResult push_rest(std::span<const Mail> run, std::size_t admitted);
   std::size_t offer(std::span<const Mail> run, PushResult& result);
   std::size_t admit(std::span<const Mail> run);
@@ -63,7 +63,7 @@ class BasicRingMailbox final : public Mailbox {
   void note_size();
   void take_back_pushed(Counter& counter, std::uint64_t n) const;
 
-  // What the consumer does.
+  // For the consumer.
   [[gnu::noinline]] std::size_t pop_contended(std::span<Mail> out);
   template <class Count>
   void retire(std::span<const Mail> mails, Count count);
@@ -80,8 +80,8 @@ class BasicRingMailbox final : public Mailbox {
   // Of the consumer alone.
   alignas(64) Kept kept_;
   bool is_settled_ = true;  // nothing was handled since pop_run() found nothing
-  // With drop_oldest: the charge of what the consumer has popped and not released. For producers: or, while it pops,
-  // which pop that is.
+  // With drop_oldest: the charge of what the consumer has popped and not released. While it pops, producers see the
+  // number of that pop instead.
   static constexpr std::uint64_t kPopping = std::uint64_t{1} << 63;
   std::uint64_t popped_charge_ = 0;
   std::uint64_t pops_ = 0;

@@ -1,5 +1,5 @@
-// What BasicRingMailbox does: for ring_mailbox.cpp, which is what is shipped, and for tests that give it atomics of
-// their own.
+// The functions of BasicRingMailbox: for ring_mailbox.cpp, which is shipped, and for tests with other atomics than the
+// standard library's.
 #pragma once
 
 #include "runtime/receive/ring_mailbox.hpp"
@@ -11,7 +11,7 @@
 namespace distflow::runtime {
 namespace mailbox_detail {
 
-inline constexpr int kEvictionAttempts = 64;  // at a queue whose oldest message is not to be had at once
+inline constexpr int kEvictionAttempts = 64;  // at a queue whose oldest message cannot be popped at once
 }  // namespace mailbox_detail
 
 template <class Atomics>
@@ -34,7 +34,7 @@ PushResult BasicRingMailbox<Atomics>::push_run(std::span<const Mail> run) {
   return admitted == run.size() ? PushResult{.accepted = admitted} : push_rest(run.subspan(admitted), admitted);
 }
 
-/// For what was not admitted at once.
+/// For messages that were not admitted at once.
 template <class Atomics>
 PushResult BasicRingMailbox<Atomics>::push_rest(std::span<const Mail> run, std::size_t admitted) {
   PushResult result{.accepted = admitted};
@@ -44,8 +44,8 @@ PushResult BasicRingMailbox<Atomics>::push_rest(std::span<const Mail> run, std::
     drop_newest(run, result);
     return result;
   }
-  // Offered once more after the announcement: the consumer either sees that before it rests, or had made its room
-  // before it (base/sleep_flag.hpp; here it is the producer that waits).
+  // Offered again after the announcement: either the consumer sees the announcement before it sleeps, or it had made
+  // room before (base/sleep_flag.hpp; here the producer is the one that waits).
   waiting_.announce();
   result.blocked = run.size() - offer(run, result);
   return result;
@@ -91,12 +91,12 @@ std::size_t BasicRingMailbox<Atomics>::admit(std::span<const Mail> run) {
                    : enqueue(run.first(batch.count), batch.charge);
 }
 
-/// Queues messages alike, whose charge is reserved; gives the charge of those back that find no room.
+/// Queues messages of one chunk and sender, whose charge is reserved; gives back the charge of those without room.
 template <class Atomics>
 std::size_t BasicRingMailbox<Atomics>::enqueue(std::span<const Mail> batch, std::size_t charge) {
   base::Chunk& chunk = *batch.front().chunk;
   PeerCounters& sender = *batch.front().sender;
-  // Before they are seen by the consumer, which may be done with them before push_run() is.
+  // Before the consumer sees them: it may have handled them before push_run() returns.
   chunk.retain(static_cast<std::uint32_t>(batch.size()));
   count_pushed(sender.received, batch.size());
   count_pushed(counters_.accepted, batch.size());
@@ -107,7 +107,7 @@ std::size_t BasicRingMailbox<Atomics>::enqueue(std::span<const Mail> batch, std:
   return queued;
 }
 
-/// Undoes what was done for those messages of a batch that were not queued.
+/// Undoes leases and counts of the messages that were not queued.
 template <class Atomics>
 void BasicRingMailbox<Atomics>::take_back(std::span<const Mail> batch, std::size_t queued, std::size_t charge) {
   base::Chunk& chunk = *batch.front().chunk;
@@ -133,7 +133,7 @@ std::size_t BasicRingMailbox<Atomics>::enqueue_copies(std::span<const Mail> batc
   return queued;
 }
 
-/// Counts what became of messages that left the queue, and gives their charge and leases back.
+/// Counts messages that have left the queue, and gives back their charge and leases.
 template <class Atomics>
 template <class Count>
 void BasicRingMailbox<Atomics>::retire(std::span<const Mail> mails, Count count) {
@@ -151,7 +151,7 @@ void BasicRingMailbox<Atomics>::retire(std::span<const Mail> mails, Count count)
   is_settled_ = false;
 }
 
-/// Gives leases back together with those of the messages to come, if these are of the same chunk.
+/// Keeps leases, to give them back with those of the next messages if these lie in the same chunk.
 template <class Atomics>
 void BasicRingMailbox<Atomics>::keep_leases(base::Chunk& chunk, std::uint32_t count) {
   if (&chunk != kept_.chunk || kept_.leases >= kKeptMax) give_kept_leases_back();
@@ -164,10 +164,10 @@ void BasicRingMailbox<Atomics>::give_kept_leases_back() {
   if (kept_.leases > 0) kept_.chunk->release(std::exchange(kept_.leases, 0));
 }
 
-/// The charge that no eviction can free. A pop under way is left its time: an eviction in the midst of it has it copy
-/// anew, and a producer that is faster than the consumer would let it have nothing. One that stalls is not waited for,
-/// and once found to stall not again. relaxed, here and where it is written: it passes nothing on. An old value lets
-/// one eviction more be tried, or one less; what room there is, the budget and the queue say.
+/// The charge that no eviction can free. Waits for a pop that is under way: an eviction makes the pop copy again, and a
+/// producer faster than the consumer would never let it finish. It does not wait for a pop that stalls, and each one is
+/// found to stall only once. relaxed, here and where it is written: it orders nothing. With an old value one eviction
+/// more or less is tried; the budget and the queue decide whether there is room.
 template <class Atomics>
 std::uint64_t BasicRingMailbox<Atomics>::being_handled_when_popped() {
   const std::uint64_t first = being_handled_.load(std::memory_order_relaxed);
@@ -180,13 +180,13 @@ std::uint64_t BasicRingMailbox<Atomics>::being_handled_when_popped() {
   return first;
 }
 
-/// Drops the oldest messages so that `rest` finds room, or one if it is bytes that lack; false when none was to be had,
-/// or when no room would come of it.
+/// Drops as many of the oldest messages as `rest` needs places, or one if it needs bytes; false when none could be
+/// popped, or when dropping would make no room.
 template <class Atomics>
 bool BasicRingMailbox<Atomics>::evict(std::span<const Mail> rest) {
   const std::uint64_t being_handled = being_handled_when_popped();
   if (budget_.room() < rest.front().charge()) {
-    // The bytes of messages being handled stay, whatever is dropped.
+    // Dropping frees no bytes of messages that are being handled.
     if ((being_handled & kPopping) != 0 || being_handled + rest.front().charge() > options_.bytes_max) return false;
   }
   const std::size_t lacking = queue_.size() == options_.max_size ? rest.size() : 1;
@@ -225,15 +225,15 @@ std::size_t BasicRingMailbox<Atomics>::pop_run(std::span<Mail> out) {
   if (count == 0) {
     settle();
   } else if (out.front().chunk != kept_.chunk) {
-    give_kept_leases_back();  // now: nobody knows how long these messages take
+    give_kept_leases_back();  // now: handling these messages may take long
   }
   return count;
 }
 
-/// Beside producers that evict: says what bytes no eviction can free.
+/// Beside producers that evict: publishes the charge that no eviction can free.
 template <class Atomics>
 std::size_t BasicRingMailbox<Atomics>::pop_contended(std::span<Mail> out) {
-  // Before it is known, so that it is never said too small: a producer may evict while this thread stalls here.
+  // Before the charge is known, so that none too small is public: a producer may evict while this thread stalls here.
   being_handled_.store(kPopping | ++pops_, std::memory_order_relaxed);
   const std::size_t count = queue_.pop_run(out.data(), out.size());
   mailbox_detail::for_each_alike(out.first(count),
@@ -261,20 +261,20 @@ std::size_t BasicRingMailbox<Atomics>::discard_all() {
   return discarded;
 }
 
-/// For the consumer that found nothing and may rest: does what can be left undone while it goes on.
+/// For a consumer that found nothing and may sleep: does what it postponed while there were messages.
 template <class Atomics>
 void BasicRingMailbox<Atomics>::settle() {
   if (is_settled_) return;
   is_settled_ = true;
   give_kept_leases_back();
   if (options_.overflow != Overflow::block) return;
-  // Told whatever size and bytes are: all that was popped is released, and what else is charged belongs to a push that
-  // is about to find room or to take it back.
+  // Whatever size and bytes are: all that was popped is released, and any other charge belongs to a push that is about
+  // to find room or to take its charge back.
   if (waiting_.is_announced()) tell_room();
 }
 
-/// While the consumer goes on. Without a locked instruction: may overlook a producer that is just being left with
-/// messages, which settle() does not.
+/// While there are messages. Uses no locked instruction, and may miss a producer that is just about to wait; settle()
+/// does not miss it.
 template <class Atomics>
 void BasicRingMailbox<Atomics>::tell_room_at_half() {
   if (!waiting_.seems_announced()) return;
@@ -286,7 +286,7 @@ void BasicRingMailbox<Atomics>::tell_room() {
   if (waiting_.take() && on_room_) on_room_();
 }
 
-/// For a producer. Only pushes make the size grow, so that the largest is seen behind one.
+/// For producers: only a push makes the size grow.
 template <class Atomics>
 void BasicRingMailbox<Atomics>::note_size() {
   std::uint64_t highest = read(counters_.high_water);
