@@ -28,7 +28,7 @@ class AcceptedConnections::Session final : private transport::ConnectionObserver
         reader_(accepted_connections.parts_.reader_parts, connection_, carrier_) {}
 
   void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
-  /// What a link has queued here leaves first.
+  /// Frames that a link has queued here leave first.
   void finish() { carrier_.was_lent() ? connection_.finish() : connection_.close(); }
   void close() { connection_.close(); }
   static void destroy_later(std::unique_ptr<Session> session) {

@@ -1,8 +1,8 @@
-// What comes from other nodes: the listener and its connections.
+// The listener of a node, and the connections that other nodes have opened to it.
 //
 // Loop thread only.
-// Use: AcceptedConnections accepted_connections(parts); accepted_connections.open(address); ...
-// accepted_connections.close(); ... accepted_connections.is_closed()
+// Use: AcceptedConnections accepted(parts); accepted.open(address); ...
+//      accepted.close(); ... accepted.is_closed()
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ class AcceptedConnections {
   Result<void> open(const io::Address& address);
   [[nodiscard]] const io::Address& address() const { return listener_.address(); }
 
-  /// Stops listening and closes every connection; those that links send on when what is queued has left.
+  /// Stops listening and closes each connection; one that a link sends on once its queue is empty.
   void close();
   /// After close(): waits for no peer.
   void abort();

@@ -13,8 +13,8 @@ void Carrier::open_to(Carriers& carriers, std::string_view node_id) {
   open_ = std::move(open);
 }
 
-/// What the link before this one has queued here, if it was another one of the same peer, is from now on against the
-/// credit of this one.
+/// If an earlier link to the same peer has queued frames here, these count against the credit of the new link from now
+/// on.
 void Carrier::bear(const std::shared_ptr<SendCredit>& credit) {
   DF_ASSERT(open_ != nullptr);
   const transport::SendQueue& queue = connection_.queue();

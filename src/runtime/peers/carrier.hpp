@@ -65,8 +65,8 @@ class Carrier {
   /// The opener is believed to be that node. Once. May throw std::bad_alloc, and has done nothing then.
   void open_to(Carriers& carriers, std::string_view node_id);
 
-  /// The link has the opener's question to be answered later, and is told if the connection ends before. Null: it has
-  /// been answered.
+  /// The link answers the opener's question later, and is notified if the connection ends before. Null: the question is
+  /// answered.
   void put_off_for(Link* link) {
     DF_ASSERT(!is_lent());
     link_ = link;
@@ -74,7 +74,7 @@ class Carrier {
   }
 
   // For a link.
-  /// What is queued here, and will be, is against that credit. Before the link queues anything here.
+  /// All frames that are queued here, now and later, count against that credit. Before the link queues any.
   void bear(const std::shared_ptr<SendCredit>& credit);
   void lend(Link& link, Traffic& traffic) {
     DF_ASSERT(!is_lent() && open_ != nullptr);
@@ -82,13 +82,13 @@ class Carrier {
     open_->traffic = &traffic;
     open_->drop_reason = &SendCounters::dropped_connection_lost;
   }
-  /// Nothing more is sent here. What is queued still leaves; if it cannot, it is counted in `drop_reason`.
+  /// The link sends no more here. Queued frames still leave; those that cannot are counted in `drop_reason`.
   void give_back(Counter SendCounters::*drop_reason) {
     link_ = nullptr;
     open_->drop_reason = drop_reason;
   }
 
-  // For whoever has the connection.
+  // For the owner of the connection.
   void note_sent(const transport::DepartedFrames& departed);
   /// The connection is closed, or is about to be: it is open to nobody, and the link sends elsewhere.
   void note_gone();

@@ -68,7 +68,7 @@ Peer& Directory::add(const KnownNode& node) {
   const PeerInfo& info = node.info;
   auto added = std::make_unique<Peer>(info);
   added->is_self = info.node_id == options_.self;
-  added->takes_asks = node.takes_asks;  // those told of the peer below may ask it at once
+  added->takes_asks = node.takes_asks;  // a handler that is notified below may ask the peer at once
   make_room(by_id_);
   if (!info.alias.empty()) make_room(by_alias_);
   Peer& peer = *added.release();  // nothing throws from here on
@@ -78,7 +78,7 @@ Peer& Directory::add(const KnownNode& node) {
     by_id_.insert(peer);
     if (!info.alias.empty()) bind_alias(peer);
   }
-  // Another peer may have the nodeId for its alias, which leads to that one: whoever registers chooses its nodeId.
+  // Another peer may have this nodeId as its alias, and the alias leads there: each node chooses its nodeId.
   observer_.on_binding(info.node_id, find(info.node_id));
   if (!info.alias.empty()) observer_.on_binding(info.alias, &peer);
   if (!peer.is_self) observer_.on_peer_join(info);
@@ -87,7 +87,7 @@ Peer& Directory::add(const KnownNode& node) {
 
 void Directory::make_link(Peer& peer) {
   const PeerInfo info = peer.info.unpack();
-  // What other threads have sent is against the credit of the link before, if the peer has just moved.
+  // Frames of other threads count against the credit of the earlier link, if the peer has just moved.
   std::shared_ptr<SendCredit> credit;
   for (const auto& link : replaced_) {
     if (link->node_id() == info.node_id) credit = link->credit();
@@ -181,7 +181,7 @@ Peer* Directory::find(std::string_view name) {
 
 Peer* Directory::find_id(std::string_view node_id) { return by_id_.find(node_id); }
 
-/// What is looked through is short: links end within seconds. And only nodes of this user are read from so far.
+/// The list is short: links end within seconds, and only nodes of this user are in it.
 Link* Directory::offerer(std::string_view node_id, const transport::Connection& connection) {
   Link* found = nullptr;
   const auto look_at = [&](Link* link) {

@@ -1,7 +1,7 @@
 // The local replica of the registry: who is there, by nodeId and by alias, and the way to each.
 //
 // The loop's thread changes it; list(), find_info(), alias_of(): any thread.
-//   1. A peer is in the replica from its join to its leave, each told once; the node itself is in it, and never told.
+//   1. A peer is in the replica from its join to its leave; each is reported once. The node itself is in it, too.
 //   2. While the PMD is away nobody leaves. After a snapshot of a PMD that was away, a peer that it lacks is a suspect,
 //      and leaves when it has not registered again within the grace period.
 //   3. An alias leads to the peer that registered it last.
@@ -33,7 +33,7 @@
 
 namespace distflow::runtime {
 
-/// A node as the registry tells of it.
+/// A node as the registry reports it.
 struct KnownNode {
   PeerInfo info;
   bool shares_connections = false;  ///< is of this node's user, and has the cap
@@ -92,7 +92,7 @@ class Directory final : public NodeNames {
 
   Peer& upsert(const KnownNode& node);
   void remove(std::string_view node_id);
-  /// `absence` says what becomes of peers that are not among `nodes`.
+  /// `absence` decides about peers that are not among `nodes`.
   void on_snapshot(std::span<const KnownNode> nodes, Absence absence);
 
   /// By alias, else by nodeId. Loop thread only.

@@ -64,7 +64,7 @@ void Link::end_reader() {
   parts_.reactor.destroy_later(std::move(reader_), end);
 }
 
-/// For a way that is on its way out: what comes now waits for the next connection.
+/// For a connection that is about to close: frames wait for the next connection.
 void Link::leave_way() {
   if (carrier_ != nullptr) {
     carrier_->give_back(&SendCounters::dropped_connection_lost);
@@ -223,7 +223,7 @@ void Link::on_frames(Connection& connection) {
     if (answer_ == Answer::awaited) return;  // it has not come whole, or has ended the connection
   }
   if (reader_ && &reader_->reader.connection() == &connection) return reader_->reader.on_frames();
-  // Nobody was told that it may send here: what comes is nobody's.
+  // The peer was not allowed to send here: what comes is dropped.
   framing::Frame frame;
   while (connection.next_frame(frame)) {
   }
@@ -233,7 +233,7 @@ void Link::on_sent(Connection& connection, const transport::DepartedFrames& depa
   add_owned(traffic_.out.written, departed.sent);
   give_back(departed);
   if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
-  // What a retired link drops is of a peer, or an address, before the one that is asked now.
+  // A retired link drops frames to a peer, or an address, that is no longer the current one.
   if (&connection == way_ && !is_retired_) tell_dropped(departed.dropped, drop_reason_);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);

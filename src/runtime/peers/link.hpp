@@ -13,7 +13,7 @@
 //   3. Frames that found no connection for `connect_deadline` are dropped as unreachable.
 //   4. Which directions a connection carries is decided when it opens, and before a message is sent on it. The link
 //      moves to a carrier only while nothing has been sent on an own connection.
-//   5. After retire() a link sends what it can and ends; is_finished() then says that it may be destroyed.
+//   5. After retire() a link sends what it can and ends. Once is_finished() is true it may be destroyed.
 //   6. send() may throw std::bad_alloc, and has taken nothing then. Without memory for sharing a connection or memory
 //      the link goes on as for a peer that does not.
 //   7. Any of its calls may come from inside a message handler that its own reader runs: what ends in them is destroyed
@@ -64,9 +64,9 @@ struct LinkParts {
   base::ChunkPool& blocks;
   base::Random& random;
   const base::Log& log;
-  transport::OutBuffer& out;  ///< for notices; apart from the one for messages, which may be open in a writer's call
-  ReaderParts& reader_parts;  ///< of what peers send on links' connections
-  transport::ConnectionLimits limits;        ///< none for messages: their credit bounds them
+  transport::OutBuffer& out;           ///< for control frames; the one for messages may be open, in a writer's call
+  ReaderParts& reader_parts;           ///< of what peers send on links' connections
+  transport::ConnectionLimits limits;  ///< none for messages: their credit bounds them
   transport::SendLimits credit_limits = {};  ///< of the messages to one peer
   stream::MemoryStreamPool& memory_pool;
   Carriers& carriers;
@@ -78,7 +78,7 @@ struct LinkParts {
   std::size_t carrier_count = 0;  ///< connections of peers that links send on
   /// Told of the last `count` messages that a link's way has taken and never handed over: they are dropped.
   base::Delegate<void(Link& link, std::uint32_t count, Counter SendCounters::*reason)> on_dropped{};
-  bool knows_owners = true;  ///< the system has not refused to say whose the other end of a connection is
+  bool knows_owners = true;  ///< the system has not refused to report the owner of a connection's other end
 };
 
 class Link final : private transport::ConnectionObserver {
@@ -96,22 +96,22 @@ class Link final : private transport::ConnectionObserver {
 
   /// written, queued, queue_full, or out_of_memory: of all the frames. shut_down: retired, by what wrote the message.
   SendVerdict send(const transport::EncodedRun& run);
-  /// The same for what has its credit from credit(), which is the link's to give back if it takes the run. Never
-  /// queue_full.
+  /// The same for frames that have taken their credit from credit(). A link that takes the run gives the credit back
+  /// later. Never queue_full.
   SendVerdict send_accepted(const transport::EncodedRun& run);
   /// From the carrier, as from the own connections: credit of frames that have left.
   void give_back(const transport::DepartedFrames& departed) { credit_.give_back(departed); }
 
-  /// Sends what it can, then ends. What has no connection is dropped, counted in `reason`.
+  /// Sends what it can, then ends. Frames without a connection are dropped, and counted in `reason`.
   void retire(Counter SendCounters::*reason);
-  /// After retire(), at a shutdown: does not wait for what the peer may still send.
+  /// After retire(), at a shutdown: does not wait for messages that the peer may still send.
   void stop_lingering();
-  /// Ends without waiting for the peer. Drops what is left, counted in the reason given to retire().
+  /// Ends without waiting for the peer. Drops the rest, and counts it in the reason that retire() was given.
   void abort();
   [[nodiscard]] bool is_finished() const { return is_retired_ && !connection_ && dying_.empty(); }
 
-  /// What the registry has of the peer: whether it is of this user and shares connections, whether it takes memory, and
-  /// whether requests and replies.
+  /// From the registry: whether the peer belongs to this user and shares connections, whether it takes memory, and
+  /// whether it takes requests.
   void set_peer(bool shares_connections, bool shares_memory, bool takes_asks) {
     shares_connections_ = shares_connections;
     shares_memory_ = shares_memory;
@@ -121,10 +121,10 @@ class Link final : private transport::ConnectionObserver {
 
   // One connection for both directions: link_sharing.cpp.
 
-  /// Whether the peer has just been told that it may send on the own connection, and has not answered, in a pair of
-  /// which this node's connection stays when both open one at the same time.
+  /// Whether this node has offered the peer to send on the own connection, has no answer yet, and keeps its connection
+  /// if the peer opens one at the same time.
   [[nodiscard]] bool is_first_to_be_answered() const;
-  /// Then: that one of the peer's is answered when the own one has been, or when the time for that is over.
+  /// Then: the peer's connection is answered when the own one has been answered, or when the time for that is over.
   void put_off_answer(Carrier& carrier);
   /// From the carrier: its connection has ended, unanswered.
   void on_put_off_gone() { put_off_ = nullptr; }
@@ -137,9 +137,9 @@ class Link final : private transport::ConnectionObserver {
 
   // Sharing memory: link_memory.cpp.
 
-  /// What the peer says, on `origin`, of the memory that it was offered. It is believed on that connection only:
-  /// whoever else says it, in whatever name, has not mapped it.
-  /// `has_offered_on()`: it has been, there, and has not said anything of it yet.
+  /// The peer's answer, on `origin`, to an offer of memory. It is believed only on the connection of the offer: an
+  /// answer on another one, in any name, is not the peer's.
+  /// `has_offered_on()`: memory was offered there, and the peer has not answered yet.
   [[nodiscard]] bool has_offered_on(const transport::Connection& origin) const { return offered_on(origin) != nullptr; }
   void on_mapped(const transport::Connection& origin);
   void on_unmapped(const transport::Connection& origin);
@@ -159,7 +159,7 @@ class Link final : private transport::ConnectionObserver {
     none,
     awaited,
     both,
-    ended,  ///< the peer had said yes, and ended its side before it could be asked who it is
+    ended,  ///< the peer said yes, and ended its side before the system could be asked who it is
   };
 
   void on_frames(transport::Connection& connection) override;

@@ -1,4 +1,4 @@
-// Link's sharing of memory with a peer of the same machine. docs/wire-protocol.md, "Sharing memory", says how each
+// Link's sharing of memory with a peer of the same machine. docs/wire-protocol.md, "Sharing memory", has how each
 // direction moves.
 #include <algorithm>
 

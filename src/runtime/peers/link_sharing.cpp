@@ -11,9 +11,9 @@ namespace {
 using protocol::ControlFrame;
 using transport::Connection;
 
-/// How long what is sent waits for the peer's answer.
+/// How long frames wait for the peer's answer.
 constexpr base::Duration kAnswerPatience = base::milliseconds(250);
-/// How long a peer that was told that nothing more comes may take to send what it has.
+/// After the "end" frame: how long the peer may take to send its queue.
 constexpr base::Duration kEndPatience = base::seconds(5);
 
 }  // namespace
@@ -75,7 +75,7 @@ void Link::answer_put_off() {
   if (!parts_.reactor.has_memory_for(say) || !is_said) connection.close({Errc::out_of_memory, "answering a peer"});
 }
 
-/// What has waited leaves on the connection that was opened for it.
+/// Sends the frames that have waited, on the connection that was opened for them.
 void Link::begin_sending() {
   parts_.reactor.timers().cancel(patience_timer_);
   if (opening_->take_over(*connection_)) return send_on(std::move(opening_));
@@ -106,7 +106,7 @@ void Link::read_answer(Connection& connection) {
   if (answer_ == Answer::none) end_reader();
   answer_put_off();
   if (opening_.get() == &connection) begin_sending();
-  if (connection_.get() == &connection) consider_memory(0);  // what was sent before the answer counts
+  if (connection_.get() == &connection) consider_memory(0);  // messages sent before the answer count, too
 }
 
 bool Link::says_both(std::string_view frame) const {
@@ -159,17 +159,17 @@ bool Link::move_to_carrier() {
 
 void Link::on_carrier_gone() {
   --parts_.carrier_count;
-  credit_.settle();  // what is queued there gives back its own alone
+  credit_.settle();  // frames queued there give back no more than their own credit
   carrier_ = nullptr;
   way_ = connection_.get();
   parts_.log.write(base::LogLevel::debug, "node %s is not sent to on its own connection any more", node_id_.c_str());
 }
 
-/// The peer may have sent here what has not come yet: the connection stays until it has ended it.
+/// Messages of the peer may still be on their way here: the connection stays until the peer ends it.
 bool Link::linger() {
   if (answer_ != Answer::both && answer_ != Answer::ended) return false;
-  // A peer that has ended has nothing to be told: it would answer with a reset, which takes what is under way with it.
-  // One that has yet to answer an offer of memory may send there by now: it is told behind its answer.
+  // Not to a peer that has ended: it would answer with a reset, which destroys what is still on its way to it.
+  // Nor to one that owes an answer to an offer of memory, and may already send there: it gets this after its answer.
   const bool is_to_be_told = answer_ == Answer::both && offered_on(*connection_) == nullptr;
   if (is_to_be_told && !tell_end(*connection_)) return false;
   parts_.reactor.arm_after(patience_timer_, kEndPatience);

@@ -1,4 +1,4 @@
-// The room in the queue to one peer, as all threads that send to it share it: messages and bytes that may be under way.
+// The room in the queue to one peer, shared by all threads that send to it: messages and bytes that may be under way.
 //
 //     send() ── take() ──▶ a lane, the queue, the kernel or the ring ── it has left, or never will ──▶ give_back()
 //
@@ -25,7 +25,7 @@ namespace distflow::runtime {
 
 class SendCredit {
  public:
-  /// Beyond these an option's bound is as these.
+  /// An option above these has the effect of these.
   static constexpr std::uint64_t kMessagesMax = std::uint64_t{1} << 27;
   static constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 35;
 
@@ -177,7 +177,7 @@ class LoopCredit {
     give_back({.sent = 0, .dropped = run.count, .bytes = run.bytes.size()});
   }
 
-  /// Of frames that have left, whoever sent them; and the advance with it.
+  /// Gives back the credit of frames that have left, of any thread, and the rest of the advance with it.
   void give_back(const transport::DepartedFrames& departed) {
     shared_->give_back({std::exchange(bytes_, 0) + departed.bytes,
                         std::exchange(messages_, 0) + std::uint64_t{departed.sent} + departed.dropped});
