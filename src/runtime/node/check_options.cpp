@@ -81,7 +81,7 @@ NodeOptions at_pmd(NodeOptions options, const pmd::PmdAddress& address) {
 }
 
 Result<NodeOptions> at_pmd_of_environment(const NodeOptions& options) {
-  // Where the options say it all, the variable is not read, and may hold anything.
+  // If the options have both, the variable is not read, and may hold anything.
   if (!options.pmd_host.empty() && options.pmd_port != 0) return options;
   const Result<pmd::PmdAddress> address = pmd::pmd_address_from_environment();
   if (!address) return address.error();

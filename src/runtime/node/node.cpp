@@ -171,7 +171,7 @@ void Node::on_registration_lost(const Error& why, const protocol::NodeInfo* hold
   note_registration_lost(why, holder);
 }
 
-/// Once a loss, whoever tells of it first: the PMD, or the end of the session with it.
+/// Once a loss, which the PMD may report, or the end of the session with it.
 void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
   if (!std::exchange(is_registered_, false) || is_closing()) return;
   add_owned(gauges_.registrations_lost, 1);
@@ -181,7 +181,7 @@ void Node::note_registration_lost(const Error& why, const protocol::NodeInfo* ho
                    holder != nullptr ? holder->node_id.c_str() : "");
   RegistrationChange change{.is_registered = false, .why = why};
   if (holder != nullptr) {
-    // Without memory the loss is told without its holder.
+    // Without memory the loss is reported without its holder.
     static_cast<void>(parts_.reactor.has_memory_for([&] { change.holder = to_known_node(*holder).info; }));
   }
   delivery_.tell_registration(change);
@@ -328,7 +328,7 @@ void Node::publish_gauges() {
   set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + memory_pool_.chunks_missing);
 }
 
-/// What it was is seen where it was given up: a connection that closes, a peer that is told of later.
+/// The effects are visible elsewhere: a connection closes, or a peer is reported later.
 void Node::tell_out_of_memory(std::uint64_t count) {
   if (!out_of_memory_log_.admit(parts_.reactor.now())) return;
   parts_.log.write(base::LogLevel::error, "out of memory: what this node had to do was given up %" PRIu64 " times",

@@ -4,10 +4,10 @@
 //     start() ──▶ [starting] ── registered ──▶ [running] ── begin_shutdown() ──▶ [closing] ──▶ [closed]
 //                     └── refused, no PMD until the deadline: on_started(error) ─────▲
 //
-// Loop thread only, but for gauges(), directory().list() and the counters.
-//   1. on_started is told once, on_closed once and last; after on_closed the node may be destroyed.
+// Loop thread only, except gauges(), directory().list() and the counters.
+//   1. on_started is called once, on_closed once and last; after on_closed the node may be destroyed.
 //   2. Until its deadline start() tries again whatever may pass. Final are a refused registration, an address that it
-//      cannot listen at, and what the registry says is final.
+//      cannot listen at, and an error that the registry reports as final.
 //   3. A node whose registry is lost goes on, and is registered again when that is back.
 //   4. Shutdown sends what is queued and unregisters, until its deadline; then it drops what is left, and counts it.
 // Use: Node node(parts, options, observer); node.start(); ... node.begin_shutdown(5s);
@@ -55,7 +55,7 @@ class NodeObserver {
   ~NodeObserver() = default;
 };
 
-/// What a node works with. All of it must outlive the node.
+/// The parts that a node is given. All must outlive it.
 struct NodeParts {
   io::Reactor& reactor;
   base::ChunkPool& out_chunks;      ///< outgoing frames
@@ -135,7 +135,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
 
   /// Makes the gauges those of this turn.
   void publish_gauges();
-  /// Counters and depths, but for those that only the process knows. Any thread.
+  /// Counters and depths, except those that only the process knows. Any thread.
   void snapshot(NodeStats& stats) const;
 
  private:
@@ -215,14 +215,14 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   bool is_registry_started_ = false;
   bool is_registry_closed_ = true;
   bool was_registered_ = false;
-  bool is_registered_ = false;  // as the application has been told
+  bool is_registered_ = false;  // as last reported to the application
   bool has_snapshot_ = false;
 
   io::Resolver resolver_;
   DropLog drops_;
   TrafficTable traffic_;
   transport::OutBuffer out_;          // messages; open while the application's code writes one
-  transport::OutBuffer control_out_;  // notices, which such code may lead to
+  transport::OutBuffer control_out_;  // control frames, which such code may cause
   ReaderParts reader_parts_;
   stream::MemoryStreamPool memory_pool_;
   Carriers carriers_;

@@ -28,7 +28,7 @@ bool may_offer(const Peer* peer) {
 
 }  // namespace
 
-/// With whom it may share anything is said by the PMD's system and by this one's, and by no node of itself.
+/// The PMD's system and this one decide who may share; what a node claims of itself does not count.
 KnownNode Node::to_known_node(const protocol::NodeInfo& node) const {
   const bool is_same_user = node.uid && own_user_.is_user(*node.uid);
   const bool shares = is_same_user && node.has_cap(protocol::kSharingCap);
@@ -83,7 +83,7 @@ void Node::on_opened(std::string_view from, Carrier& carrier) {
   Link* const link = peer == nullptr ? nullptr : peer->link.get();
   if (link != nullptr && link->is_first_to_be_answered()) return link->put_off_answer(carrier);
   carrier.open_to(carriers_, from);
-  // What is sent here is heard behind the answer only.
+  // Frames that this node sends here are read by the opener only after the answer.
   if (!send_control_frame(link_parts_, connection, from, {.kind = Kind::both})) return carrier.note_gone();
   if (link != nullptr) link->on_carrier();
 }
@@ -112,7 +112,7 @@ void Node::on_memory_frame(std::string_view from, const protocol::ControlFrame& 
     if (may_move && accepted.is_open()) accepted.move_receiving();
     return;
   }
-  // Of a peer that has left meanwhile, too: what it has sent there lies in the memory.
+  // For a peer that has left meanwhile, too: its last messages lie in the memory.
   Link* const link = directory_.offerer(from, connection);
   if (link == nullptr) return;
   if (notice.kind == Kind::mapped) link->on_mapped(connection);

@@ -61,7 +61,7 @@ void PmdRegistry::close() {
   client_->close(pmd::Unregister::yes);
 }
 
-/// What is so now says more than what was tried before.
+/// The present state explains more than earlier attempts.
 StartError PmdRegistry::why_unregistered() const {
   if (const std::optional<Error> silence = client_->silence()) return unreachable_pmd(*silence, options_);
   if (pmd_failure_) return *pmd_failure_;
@@ -132,7 +132,7 @@ void PmdRegistry::on_pmd_started(const Result<PmdStart>& outcome) {
     pmd_failure_.reset();
     const bool is_started = *outcome == PmdStart::started;
     parts_.log.write(LogLevel::debug, is_started ? "a PMD was started" : "another has the PMD's port by now");
-    if (!is_started) return;  // whoever has the port, the next attempt will tell
+    if (!is_started) return;  // another program has the port: the next attempt shows which
     observer_->on_registry_started();
     return client_->retry_now();
   }

@@ -1,5 +1,5 @@
-// The registry of a PMD: a client of it, and what is done when there is none. A PMD on this machine is started, unless
-// that is not the node's business, or the one before was told to end.
+// The registry of a PMD: a client, and the policy of starting one. A PMD on this machine is started, unless the options
+// forbid it, or an administrator has ended the last one.
 //
 // Loop thread only. Lines 1 to 4 of registry_client.hpp.
 //   1. A PMD is started when nothing listens at its port, by one attempt at a time.
@@ -44,7 +44,7 @@ class PmdStarter {
   ~PmdStarter() = default;
 };
 
-/// What it works with. All of it must outlive the registry.
+/// The parts that it is given. All must outlive the registry.
 struct PmdRegistryParts {
   io::Reactor& reactor;
   base::ChunkPool& blocks;  ///< frames from the PMD that come in parts, and requests
@@ -68,7 +68,7 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   [[nodiscard]] const pmd::Client* client() const { return client_.get(); }
 
  private:
-  // From the client: told on, but for what concerns a PMD alone.
+  // From the client: passed on, except calls that concern a PMD alone.
   void on_registered() override;
   pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text,
                                             const protocol::NodeInfo* holder) override;

@@ -1,9 +1,9 @@
-// The registry as a node sees it: where it is registered for as long as it runs, which other nodes there are, and whose
-// a name is. A node knows this and not what is behind it: a PMD (pmd_registry.hpp), or what a test puts in its place.
+// The registry as a node uses it: to register, to learn which other nodes there are, and to resolve names. A node does
+// not know which implementation it has: a PMD (pmd_registry.hpp), or a registry of a test.
 //
 // Loop thread only.
 //   1. start() once; then on_registered and on_snapshot as they come about, again after each loss, in any order.
-//   2. on_snapshot, on_join and on_leave tell the state of the whole registry, the node itself included.
+//   2. on_snapshot, on_join and on_leave report the state of the whole registry, with the node itself.
 //   3. Every resolve() has one answer, from inside a later turn.
 //   4. on_closed is the last call, and never from inside close().
 // Use: registry.start(observer, registration); ... registry.resolve(name, on_answer); ... registry.close();
@@ -21,7 +21,7 @@
 
 namespace distflow::runtime {
 
-/// Whoever the registry is for. Calls come from inside Reactor::turn(); what may throw says pmd::ClientObserver, whose
+/// The user of the registry. All calls come inside Reactor::turn(). pmd::ClientObserver names those that may throw. Its
 /// on_unreachable and on_pmd_shutdown are not called.
 class RegistryObserver : public pmd::ClientObserver {
  public:

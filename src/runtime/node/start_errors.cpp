@@ -43,7 +43,7 @@ const char* reason_not_to_start(const NodeOptions& options) {
   return io::is_loopback_host(options.pmd_host) ? "" : "; a PMD of another machine is not started from here";
 }
 
-/// `why`, and what make_text() says of it; `why` alone where there is no memory for that.
+/// `why` with the text of make_text(); `why` alone without memory for the text.
 template <class MakeText>
 StartError with_text(const Error& why, MakeText make_text) noexcept {
   try {

@@ -2,7 +2,7 @@
 //
 // start_pmd() and heed_ended_pmd(): the loop's thread.
 //   1. The outcome is posted to the loop, once, unless the loop has ended.
-//   2. The thread keeps what `keep` gives until it is done: what the parts refer to must live as long.
+//   2. The thread holds the result of `keep` until it is done: the references in the parts must live as long.
 // Use: BackgroundLauncher launcher({.options = options, .log = log, .post = ..., .keep = ...});
 #pragma once
 

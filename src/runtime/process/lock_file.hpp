@@ -1,12 +1,12 @@
-// A file that says which process has a node: a courtesy to whoever looks, and what a second copy of this library in the
-// same process knows the first one by.
+// A file that names the process that has a node: for people who look, and for a second copy of this library in the same
+// process, which finds the first by it.
 //
 // Any thread.
-//   1. It gets its name when all of it is written and its lock is held (flock(2)): nobody finds half of one.
-//   2. Who gives the name to another file, or takes it away, holds the lock of the file that has it. So no two do.
-//   3. One that is found belongs to this very process only if its lock is held and it names this process, its pid
-//      namespace and its start; and if it is this user's, for others may write what they like.
-//   4. Nothing waits: neither for a lock, nor for what else may have that name, a pipe or a device.
+//   1. The file gets its name when it is written and its lock is held (flock(2)): nobody finds half of one.
+//   2. A process that gives the name to another file, or removes it, holds the lock of the file that has it: only one
+//      process does so at a time.
+//   3. A file belongs to this process only if its lock is held, it is this user's (others may write anything), and it
+//      names this process, its pid namespace and its start. Nothing waits: not for a lock, nor for a pipe or a device.
 // Use: Result<LockFile> file = LockFile::put("/tmp", io::platform::process_identity());
 #pragma once
 
@@ -22,7 +22,7 @@ namespace distflow::runtime {
 class LockFile {
  public:
   /// The file of this process, with `identity` in it. Errc::already_running if this very process has one already; any
-  /// other error says why there is none, and is no reason not to go on.
+  /// other error is the reason why there is no file, and the node starts without it.
   static Result<LockFile> put(const std::string& folder, const std::string& identity);
   static std::string path_in(const std::string& folder);
 

@@ -11,7 +11,7 @@
 namespace distflow::runtime {
 
 /// The names of those of `wanted` that differ from the default and from `running`: "alias, port, mailbox.max_size".
-/// Empty when there are none. What is left at its default is no wish.
+/// Empty when there are none. An option with its default value is not compared.
 std::string differing_options(const NodeOptions& wanted, const NodeOptions& running);
 
 }  // namespace distflow::runtime

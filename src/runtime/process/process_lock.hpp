@@ -1,10 +1,10 @@
-// That a process has one node at most, and the file that says so: /tmp/distflow-node-<pid>.lock
+// Allows one node in a process, and keeps the file that names it: /tmp/distflow-node-<pid>.lock
 //
 // Any thread.
-//   1. The rule is kept in memory. What becomes of the file is a line of the log at level debug, no reason not to
-//   start.
-//   2. The file refuses one thing: a second copy of this library in this very process, which does not share its memory,
-//      such as one that is linked into a plugin (runtime/process/lock_file.hpp).
+//   1. The rule is kept in memory. If the file cannot be written, that is logged at level debug, and the node starts
+//      all the same.
+//   2. The file refuses one case: a second copy of this library in this process, such as one that is linked into a
+//      plugin, which does not share its memory (runtime/process/lock_file.hpp).
 //   3. The file goes with the holder: at its destruction, or at the process's exit(). Those that killed processes left
 //      are removed, a few at a time, by acquire() (runtime/process/stale_locks.hpp).
 //   4. A forked child leaves both to its parent, and may have a node of its own.
@@ -38,7 +38,7 @@ class ProcessLock {
  private:
   explicit ProcessLock(std::uint64_t turn);
 
-  std::uint64_t turn_;  // what is in the slot while this holds it
+  std::uint64_t turn_;  // the slot's value while this holds it
   int pid_;             // of the process that took it
   std::optional<LockFile> file_;
 };

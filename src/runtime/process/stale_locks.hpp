@@ -1,11 +1,10 @@
-// Lock files that killed processes have left, removed by whoever comes next.
+// Removes the lock files that killed processes have left; each node that starts does so.
 //
 // Any thread; several processes may do so at the same time.
 //   1. A file is removed only if its name's process is dead, it belongs to this user, and nobody holds its lock. In
 //      another pid namespace the process may live all the same: then it holds the lock.
 //   2. A file is removed while its lock is held (runtime/process/lock_file.hpp). The folder's lock keeps others from
-//   doing the
-//      same work meanwhile.
+//      doing the same work meanwhile.
 //   3. The work is bounded: at most kStaleLooksMax entries are read, and kStaleRemovedMax files removed. A folder whose
 //      lock somebody else holds is left to them.
 // Use: remove_stale_locks("/tmp");
