@@ -11,8 +11,7 @@
 //   zmq_send                         copies the payload; zmq_send_const, which does not, was slower for small ones
 //   zmq_msg_recv                     into one message that is used again and again
 // TCP_NODELAY is always on. The sizes of batches (ZMQ_OUT_BATCH_SIZE) are draft options, which packages lack. --spin
-// and
-// --congestion have no counterpart: a caller waits for the I/O thread, which sleeps by itself.
+// and --congestion have no counterpart: a caller waits for the I/O thread, which sleeps by itself.
 #include <unistd.h>
 #include <zmq.h>
 

@@ -3,8 +3,7 @@
 // Pure functions; any thread.
 //
 //   1. A change counts only if the confidence intervals do not overlap, and it exceeds the noise of both runs: the
-//   width
-//      of the interval of a contestant's ratio to itself.
+//      width of the interval of a contestant's ratio to itself.
 //   2. Rows match by name, kind, unit and sense; entries by name. What has no partner is gone, or new.
 //   3. Growths have no intervals: their changes are shown, and not judged.
 //

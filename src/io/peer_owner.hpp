@@ -12,8 +12,8 @@
 // Who asks, and when:
 //   - The accepting side may ask at once: the dialer's socket exists before it connects.
 //   - The dialing side has to wait for the first byte from the other side. Until the server has accepted the
-//   connection,
-//     its end has no owner (not_accepted); a byte from it shows that it has accepted.
+//     connection, its end has no owner, and a look-up gives not_accepted. A byte from the other side shows that it has
+//     accepted.
 // Use: const PeerOwner owner = lookup->owner_of_peer(fd);
 //      if (owner.is_user(::geteuid())) ...
 #pragma once

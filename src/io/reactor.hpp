@@ -2,11 +2,11 @@
 // end.
 //
 // Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
-//   1. A turn is: poll, expired timers, submissions, and what was put off (DeferredTask), in this order. What
-//   submissions
-//      and memory bring before the poll has what it puts off run before the poll, too: an answer waits for no kernel.
-//      After that a turn may end without a poll, when polls have lately been in vain: Reactor::may_pass_over_kernel().
-//   2. The loop sleeps only when nothing is put off and nothing is posted; whoever posts wakes it only if it sleeps.
+//   1. A turn is: poll, expired timers, submissions, deferred tasks (DeferredTask), in this order. Submissions and
+//      memory are looked at before the poll, too. If they bring something, what it defers runs before the poll: an
+//      answer does not wait for the kernel. Such a turn may then end without a poll, while polls have lately found
+//      nothing: Reactor::may_pass_over_kernel().
+//   2. The loop sleeps only when nothing is deferred and nothing is posted; post() wakes it only if it sleeps.
 //   3. Nothing that may be on the call stack is destroyed: what ends inside a callback goes to destroy_later(), and is
 //      destroyed at the turn's end, when no callback runs.
 //   4. No callback throws: not an operation's, a timer's, a task's, nor one of what is put off. What it does that may
@@ -34,19 +34,19 @@
 
 namespace distflow::io {
 
-/// Work put off to the end of the current turn, once, however often it is asked for.
+/// A task that runs once at the end of the current turn, however often it was deferred.
 class DeferredTask : public base::ListNode<DeferredTask> {
  public:
   base::Delegate<void()> on_turn_end;
 };
 
-/// Work that no backend tells of, as it comes through memory: looked for in each turn.
+/// A source of work that the kernel does not report, such as shared memory; polled every turn.
 class PollHook : public base::ListNode<PollHook> {
  public:
-  /// Does what there is to do, within a bound, and says how many bytes that were, or 1 for what has none; 0: nothing.
+  /// Does a bounded amount of work, and returns its bytes, or 1 for work without bytes; 0 when there was none.
   base::Delegate<std::size_t()> on_look;
-  /// The loop is about to sleep, and looks once more before it does: whoever has work for it wakes it from now on,
-  /// through the backend (true). Or it has begun its next turn.
+  /// Called with true right before the loop blocks: producers must now wake it through the backend; it polls once more
+  /// before it does. Called with false when it runs again.
   base::Delegate<void(bool)> on_sleep;
 };
 
@@ -143,9 +143,9 @@ class Reactor {
   void set_inbox(base::Delegate<bool()> drain) { drain_inbox_ = drain; }
 
   [[nodiscard]] bool is_stopped() const { return is_stopped_.load(std::memory_order_relaxed); }
-  /// Wake-ups by notify(): how often another thread found the loop asleep.
   /// Whether posted tasks wait for their turn. Any thread; a task of another thread counts before post() returns.
   [[nodiscard]] bool has_tasks() const { return tasks_.size() > 0; }
+  /// Wake-ups by notify(): how often another thread found the loop asleep.
   [[nodiscard]] std::uint64_t wake_count() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:

@@ -7,9 +7,8 @@
 //
 // Pure functions; any thread.
 //   1. Only nodes with kAskCap are sent any.
-//   2. An id is of the node that asks: 1 to kAskIdMax. Those that nodes make have 16 digits, which decode_template()
-//   has
-//      a way of its own for.
+//   2. An id is a number of the node that asks: 1 to kAskIdMax. The ids that nodes make have 16 digits, for which
+//      decode_template() has a way of its own.
 //   3. Any members may come with these, and in any order. One that is no reply and no request by these forms is an
 //      ordinary message; but what has a "re" is never one.
 // Use: const AskMembers ask = read_ask_members(envelope.extension, envelope.has_payload());

@@ -9,9 +9,8 @@
 //   2. A reply ends a request only if it has its id, is of the node that was asked, and came on a connection that is
 //      that node's as far as this one can know: one that this node has opened to it; one that it has opened, and is
 //      believed to have; else any, where nobody else of this user may say so, for an id cannot be guessed.
-//   3. may_have_run is false only for what was never handed over, was dropped before it was, or was answered with a
-//   word
-//      that says so.
+//   3. may_have_run is false only for a request that was never handed over, was dropped before that, or was answered
+//      with a word that means so.
 //   4. Nothing is sent to a node without the cap (protocol::kAskCap).
 //   5. In the steady state nothing allocates: slots, and the texts in them, are used again.
 //   6. ask() has taken nothing when it throws std::bad_alloc.

@@ -18,7 +18,7 @@ class InPlaceWriter final : public PayloadWriter {
 
   [[nodiscard]] bool is_refused() const { return is_refused_; }
 
-  /// Takes what was written into the frame.
+  /// Appends the bytes that were written to the frame.
   void settle() {
     if (cursor_ != begin_) out_.commit(static_cast<std::size_t>(cursor_ - begin_));
     begin_ = cursor_;
@@ -68,7 +68,7 @@ class StringWriter final : public PayloadWriter {
     const std::size_t used = self.cursor_ == nullptr ? 0 : static_cast<std::size_t>(self.cursor_ - self.text_.data());
     try {
       self.text_.resize(std::max(used + size, 2 * self.text_.size()));
-    } catch (const std::bad_alloc&) {  // inside the application's code, which is told by a null pointer
+    } catch (const std::bad_alloc&) {  // inside the application's code, which gets a null pointer
       self.is_out_of_memory_ = true;
       self.end_ = self.cursor_;
       return;
@@ -115,7 +115,7 @@ struct FrameParts {
   std::string_view close;
 };
 
-/// The end of a frame that was begun, be it good or not.
+/// Ends a frame that was begun: finishes it, or abandons it.
 SendVerdict end_frame(transport::OutBuffer& out, std::size_t frame_size_max, transport::EncodedFrame& frame) {
   if (out.is_out_of_memory() || out.body_size() > frame_size_max) {
     const bool is_out_of_memory = out.is_out_of_memory();

@@ -2,7 +2,7 @@
 //
 // One thread at a time.
 //   1. The payload is copied once, from where the caller has it to where it is sent from.
-//   2. A frame beyond `frame_size_max` is abandoned, whoever wrote it.
+//   2. A frame beyond `frame_size_max` is abandoned, also one that the application writes in place.
 // Use: SendVerdict verdict = write_frame(out, prefix, message, suffix, frame_size_max, frame);
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace distflow::runtime {
 
-/// What stands behind a payload, made once a millisecond.
+/// The text behind a payload, with the time; made once a millisecond.
 class EnvelopeSuffix {
  public:
   std::string_view at(base::WallMs now) {
@@ -45,7 +45,7 @@ inline void copy_ends(char* out, std::string_view bytes) {
   std::memcpy(out + bytes.size() - kEnd, bytes.data() + bytes.size() - kEnd, kEnd);
 }
 
-/// Copies without a call what is as long as the text around a payload nearly always is.
+/// Copies prefixes and suffixes: without a call if they have one of the usual lengths.
 inline char* copy_around(char* out, std::string_view bytes) {
   if (bytes.size() - 16 <= 16) {
     copy_ends<16>(out, bytes);

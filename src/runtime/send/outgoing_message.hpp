@@ -1,7 +1,7 @@
 // A message on its way out, before it is encoded: its payload and its extension. OutgoingMessage has views of them,
 // ParkedMessage owns them.
 //
-// One thread at a time. What an OutgoingMessage refers to outlives the call that it is given to.
+// One thread at a time. The references of an OutgoingMessage outlive the call that it is given to.
 // Use: router.send(target, OutgoingMessage(json));
 //      router.send(target, OutgoingMessage(json).with(protocol::Extension(R"("ask":17,"ms":5000)")));
 #pragma once

@@ -6,11 +6,11 @@
 //
 //   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
 //   2. `version` rises whenever `prefix` or `credit` changes, after it has.
-//   3. At most `targets_max` names. At the bound those that nobody holds are forgotten; if all are held, more are
-//   refused.
-//   4. What is parked, or on its way to be, has taken its place with ParkingRoom::take(), on the thread that sent it.
-//   It
-//      leaves it once.
+//   3. At most `targets_max` names. At the bound, names that nobody holds are forgotten; if all are held, new ones are
+//      refused.
+//   4. A message that is parked, or about to be, has taken its place with ParkingRoom::take(), on the thread that sent
+//      it. It leaves its place once: when it is sent, when it is dropped, or when it does not come to be parked after
+//      all.
 // Use: std::shared_ptr<TargetState> state = table.of("pong");
 #pragma once
 
