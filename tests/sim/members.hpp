@@ -146,6 +146,10 @@ class PmdMember final : public SimMember {
     server_.begin_shutdown();
   }
   [[nodiscard]] bool is_ending() const { return is_ending_; }
+  [[nodiscard]] std::string broken_invariant() override {
+    const char* const broken = server_.broken_invariant();
+    return broken != nullptr ? broken : "";
+  }
 
  private:
   void begin_end() override { server_.begin_shutdown(); }
@@ -209,6 +213,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     node_->directory().for_each_link([&broken](const runtime::Link& link) {
       if (broken == nullptr) broken = link.broken_invariant();
     });
+    if (broken == nullptr) broken = node_->accepted().broken_invariant();
     return broken != nullptr ? broken : "";
   }
   void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {

@@ -46,6 +46,8 @@ class Server final : private SessionHost {
   [[nodiscard]] std::size_t connection_count() const { return sessions_.size(); }
   /// Times that accepting paused for want of descriptors or memory.
   [[nodiscard]] std::uint64_t accept_pauses() const;
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (server_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   enum class State : std::uint8_t { unstarted, serving, ending, finished };

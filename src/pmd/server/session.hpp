@@ -81,6 +81,8 @@ class Session final : public base::ListNode<StreamsByAge>,
   [[nodiscard]] bool is_open() const { return connection_.is_open(); }
   /// The user at the other end, as the system told at the first call; it is asked once.
   [[nodiscard]] const io::PeerOwner& owner();
+  /// Bytes of replies that its peer has not read, or fewer: what the session is charged for.
+  [[nodiscard]] std::size_t reply_backlog() const { return reply_backlog_; }
   /// Bytes of requests that have come and were not looked at yet.
   [[nodiscard]] std::size_t unread_size() const { return connection_.decoder().unread_size(); }
 
@@ -117,6 +119,8 @@ class Session final : public base::ListNode<StreamsByAge>,
 
   /// What else the peer speaks, if its first bytes were no frame of ours; else null.
   [[nodiscard]] const char* foreign_protocol() const { return foreign_protocol_; }
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (server_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   void on_frames(transport::Connection& connection) override;

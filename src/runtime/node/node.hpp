@@ -114,6 +114,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
     delivery_.run_where_handlers_run(requests_.setting(std::move(handler)));
   }
   [[nodiscard]] Requests& requests() { return requests_; }
+  [[nodiscard]] const AcceptedConnections& accepted() const { return accepted_; }
   /// Any thread, as far as Waits says so.
   [[nodiscard]] Waits& waits() { return waits_; }
   /// Calls back for what is left of requests and waits, when no handler runs any more.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/error_text.hpp"
-#include "runtime/peers/carrier.hpp"
+#include "runtime/peers/accepted_session.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -15,46 +15,6 @@ stream::ListenerOptions listener_options(std::uint32_t connections_max) {
 }
 
 }  // namespace
-
-/// One connection from another node.
-class AcceptedConnections::Session final : private transport::ConnectionObserver {
- public:
-  Session(AcceptedConnections& accepted_connections, std::size_t place)
-      : place_(place),
-        accepted_(accepted_connections),
-        connection_(accepted_connections.parts_.reader_parts.reactor, accepted_connections.parts_.blocks, *this,
-                    accepted_connections.parts_.limits),
-        carrier_(connection_),
-        reader_(accepted_connections.parts_.reader_parts, connection_, carrier_) {}
-
-  void open(stream::OpenStream stream) { connection_.open(std::move(stream)); }
-  /// Frames that a link has queued here leave first.
-  void finish() { carrier_.was_lent() ? connection_.finish() : connection_.close(); }
-  void close() { connection_.close(); }
-  static void destroy_later(std::unique_ptr<Session> session) {
-    transport::Connection& connection = session->connection_;
-    connection.destroy_later(std::move(session));
-  }
-
-  [[nodiscard]] const std::string& last_sender() const { return reader_.last_sender(); }
-
-  std::size_t place_;
-
- private:
-  void on_frames(transport::Connection&) override { reader_.on_frames(); }
-  void on_sent(transport::Connection&, const transport::DepartedFrames& departed) override {
-    carrier_.note_sent(departed);
-  }
-  void on_closed(transport::Connection&, Error why) override {
-    carrier_.note_gone();
-    accepted_.on_session_closed(*this, why);
-  }
-
-  AcceptedConnections& accepted_;
-  transport::Connection connection_;
-  Carrier carrier_;
-  MessageReader reader_;
-};
 
 AcceptedConnections::AcceptedConnections(AcceptedConnectionsParts parts)
     : parts_(parts),

@@ -48,6 +48,9 @@ class AcceptedConnections {
   [[nodiscard]] const AcceptedConnectionsCounters& counters() const { return counters_; }
   [[nodiscard]] const stream::ListenerCounters& listener_counters() const { return listener_.counters(); }
   [[nodiscard]] std::uint32_t session_count() const { return session_count_; }
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests
+  /// (accepted_connections_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   class Session;

@@ -92,6 +92,8 @@ class Carrier {
   void note_sent(const transport::DepartedFrames& departed);
   /// The connection is closed, or is about to be: it is open to nobody, and the link sends elsewhere.
   void note_gone();
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (link_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   struct Open {

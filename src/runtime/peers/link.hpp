@@ -134,6 +134,9 @@ class Link final : private transport::ConnectionObserver {
   void on_carrier_dropped(std::uint32_t count, Counter SendCounters::*reason) { tell_dropped(count, reason); }
   /// From the carrier: nothing more can be sent there.
   void on_carrier_gone();
+  [[nodiscard]] bool sends_on(const Carrier& carrier) const { return carrier_ == &carrier; }
+  /// Whether the carrier's question waits for the own connection to be answered.
+  [[nodiscard]] bool has_put_off(const Carrier& carrier) const { return put_off_ == &carrier; }
 
   // Sharing memory: link_memory.cpp.
 

@@ -1,4 +1,5 @@
-// What must hold of a link between two turns; for the simulator and tests, and linked into nothing else.
+// What must hold of a link, and of a carrier, between two turns; for the simulator and tests, and linked into nothing
+// else.
 #include <algorithm>
 
 #include "runtime/peers/link.hpp"
@@ -23,6 +24,7 @@ const char* Link::broken_invariant() const {
     if (&read != connection_.get() && &read != opening_.get() && !is_dying(read)) {
       return "a link reads a connection that it does not have";
     }
+    if (const char* const broken = reader_->reader.broken_invariant()) return broken;
   }
   if (is_retired_) {
     if (carrier_ != nullptr || put_off_ != nullptr || opening_) return "a retired link holds on to a way to its peer";
@@ -41,6 +43,17 @@ const char* Link::broken_invariant() const {
   if (is_waiting && !dialer_.is_dialing() && !retry_timer_.is_armed())
     return "frames wait for a connection that nobody dials";
   return nullptr;
+}
+
+const char* Carrier::broken_invariant() const {
+  if (is_put_off_) {
+    if (link_ == nullptr) return "a carrier's question is put off for no link";
+    return link_->has_put_off(*this) ? nullptr : "a carrier's question is put off for a link that has forgotten it";
+  }
+  if (link_ == nullptr) return nullptr;
+  if (open_ == nullptr || open_->is_gone) return "a link sends on a carrier that is open to nobody";
+  if (open_->traffic == nullptr || open_->credit == nullptr) return "a link sends on a carrier without credit";
+  return link_->sends_on(*this) ? nullptr : "a carrier is lent to a link that sends elsewhere";
 }
 
 }  // namespace distflow::runtime

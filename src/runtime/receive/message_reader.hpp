@@ -97,6 +97,9 @@ class MessageReader {
   [[nodiscard]] const transport::Connection& connection() const { return connection_; }
   /// The nodeId that the last message claims to be of; empty before the first one.
   [[nodiscard]] const std::string& last_sender() const { return sender_id_; }
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests
+  /// (message_reader_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   friend ReaderParts;

@@ -1,0 +1,43 @@
+// What must hold of a server and its sessions between two turns; for the simulator and tests, and linked into nothing
+// else.
+#include "pmd/server/server.hpp"
+#include "protocol/pmd_reply.hpp"
+
+namespace distflow::pmd {
+
+const char* Session::broken_invariant() const {
+  if (const char* const broken = connection_.broken_invariant()) return broken;
+  if (connection_.is_closed()) return "a session whose connection is closed is still there";
+  const transport::SendQueue& queue = connection_.queue();
+  std::size_t unqueued = 0;
+  for (const Unqueued& reply : unqueued_) {
+    unqueued += reply.bytes.size() + (reply.nodes ? protocol::kNodesResponseTail.size() : 0);
+  }
+  if (unqueued != unqueued_size_) return "the bytes of replies that are not queued yet are miscounted";
+  if (!is_open()) return nullptr;
+  if (reply_backlog_ > queue.bytes() + unqueued_size_) return "a session is charged for replies that have left";
+  const auto is_held = [this](Hold why) { return (holds_ & static_cast<std::uint8_t>(why)) != 0; };
+  if (holds_ != 0 && !connection_.is_paused()) return "a session is read from while it is held";
+  if (holds_ == 0 && connection_.is_paused()) return "a session that is held for nothing is not read from";
+  if (holds_ == 0 && !unqueued_.empty()) return "requests are read while an answer before theirs is not queued";
+  if (is_held(Hold::turn) && !turn_.is_linked()) return "a session is held for a turn that does not come";
+  if (is_held(Hold::nodes) && unqueued_.empty()) return "a session is held for an answer that is queued";
+  if (is_held(Hold::backlog) && queue.is_empty() && unqueued_.empty()) {
+    return "a session is held until its peer reads, which has read everything";
+  }
+  const bool has_turn = static_cast<const base::ListNode<StreamsWaiting>&>(*this).is_linked();
+  if (!unqueued_.empty() && !has_turn && queue.is_empty())
+    return "an answer is not queued, and nothing goes on with it";
+  return nullptr;
+}
+
+const char* Server::broken_invariant() const {
+  std::size_t reply_backlog = 0;
+  for (const auto& [id, session] : sessions_) {
+    if (const char* const broken = session->broken_invariant()) return broken;
+    reply_backlog += session->reply_backlog();
+  }
+  return reply_backlog == reply_backlog_ ? nullptr : "all sessions together are charged for other replies than theirs";
+}
+
+}  // namespace distflow::pmd
