@@ -26,6 +26,7 @@ class ClusterThread {
   }
   ~ClusterThread() {
     post([this] { is_over_ = true; });
+    may_end_.release();
     thread_.join();
   }
   ClusterThread(const ClusterThread&) = delete;
@@ -56,12 +57,14 @@ class ClusterThread {
     peer_ = &node;
     is_ready_.release();
     while (!is_over_) cluster.reactor().turn(base::kNever);
+    may_end_.acquire();  // the thread that posted the end may still be about to wake this reactor
   }
 
   SocketCluster* cluster_ = nullptr;
   TestNode* peer_ = nullptr;
   bool is_over_ = false;  // the thread's own
   std::binary_semaphore is_ready_{0};
+  std::binary_semaphore may_end_{0};
   std::thread thread_;
 };
 

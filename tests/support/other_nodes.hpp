@@ -10,6 +10,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -33,12 +34,14 @@ class OtherNodes {
         cluster.reactor().turn(base::kNever);
         while (const std::function<void(Cluster&)> task = next()) task(cluster);
       }
+      may_end_.acquire();  // the thread that ran the last task may still be about to wake this reactor
     });
     ready.get_future().wait();
     pmd_port_ = cluster_->pmd_port();
   }
   ~OtherNodes() {
     run([this](Cluster&) { is_over_ = true; });
+    may_end_.release();
     thread_.join();
   }
   OtherNodes(const OtherNodes&) = delete;
@@ -71,6 +74,7 @@ class OtherNodes {
   bool is_over_ = false;  // that thread's
   std::mutex mutex_;
   std::function<void(Cluster&)> task_;
+  std::binary_semaphore may_end_{0};
   std::thread thread_;
 };
 
