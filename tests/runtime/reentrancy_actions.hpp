@@ -26,8 +26,10 @@ inline void fork_and_call(App& app) {
     bool is_inert = node.send("peer", "1") == SendVerdict::forked && node.send(target, "1") == SendVerdict::forked &&
                     node.send_with("peer", [](PayloadWriter&) {}) == SendVerdict::forked && !node.is_running() &&
                     node.discover().error() == Errc::forked && node.resolve("peer").error() == Errc::forked &&
-                    node.shutdown().error() == Errc::forked && node.poll({}).error() == Errc::forked &&
-                    node.stats().sent.accepted == 0 && node.fd() == -1;
+                    node.wait_for("peer", {}, nullptr).error() == Errc::forked &&
+                    node.next_turn(nullptr).error() == Errc::forked &&
+                    node.next_message(nullptr).error() == Errc::forked && node.shutdown().error() == Errc::forked &&
+                    node.poll({}).error() == Errc::forked && node.stats().sent.accepted == 0 && node.fd() == -1;
     node.on_message([](const Message&) {});
     node.on_peer_join([](const PeerInfo&) {});
     is_inert = is_inert && !node.node_id().empty() && NodeRuntime::start().error() == Errc::forked;
@@ -64,6 +66,14 @@ inline constexpr Action kActions[] = {
          app.counted(app.node->send(target, raw_json(kOtherPayload)));
          app.counted(app.node->send_with(target, [](PayloadWriter& out) { out.append(kOtherPayload); }));
        }
+     }},
+    {"wait for a node, a turn and a message",
+     [](App& app) {
+       for (const std::string& name : {app.alias, app.unknown_name()}) {
+         static_cast<void>(app.node->wait_for(name, {}, [](const Result<PeerInfo>&) {}));
+       }
+       static_cast<void>(app.node->next_turn([](const Result<void>&) {}));
+       static_cast<void>(app.node->next_message([](const Result<Message>&) {}));
      }},
     {"send what is written in place",
      [](App& app) {

@@ -84,7 +84,9 @@ Result<void> Waits::next_message(OnMessage on_message, StopToken stop_token) {
   wait->on_message = std::move(on_message);
   wait->id = ++last_id_;
   const std::uint64_t id = wait->id;
-  if (stop_token.stop_possible()) wait->stop.emplace(stop_token, Stop{.waits = this, .id = id});
+  wait->stop_token = std::move(stop_token);
+  if (wait->stop_token.stop_possible()) wait->stop.emplace(wait->stop_token, Stop{.waits = this, .id = id});
+  [[maybe_unused]] const StopToken asked = wait->stop_token;  // the wait may be gone when it is looked at
   {
     const std::scoped_lock lock(mutex_);
     if (is_closed_) return Error{Errc::shut_down, waiting};
@@ -95,7 +97,7 @@ Result<void> Waits::next_message(OnMessage on_message, StopToken stop_token) {
     for_message_.push_back(*wait.release());
   }
 #ifdef __cpp_lib_jthread
-  if (stop_token.stop_requested()) stop(id);  // maybe before it was on the list
+  if (asked.stop_requested()) stop(id);  // maybe before it was on the list
 #endif
   return {};
 }
