@@ -76,7 +76,7 @@ void sort(std::vector<Row>& rows, const std::string& column) {
 /// Why messages were dropped, at either side.
 std::string why_dropped(const NodeCounts& counts) {
   const std::string sent = drops_text(counts.sent);
-  const std::string received = drops_text(counts.received);
+  std::string received = drops_text(counts.received);
   if (sent == "-") return received;
   return received == "-" ? sent : sent + ", " + received;
 }
