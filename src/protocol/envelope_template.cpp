@@ -176,14 +176,12 @@ class Cursor {
   const char* members = nullptr;  // the comma before them
   if (others == 0) {
     members = close - kAskIdSize - length(kRe);
-    if (!is_at(members, kRe) || close[-kAskIdSize] == '0') return nullptr;
+    if (!is_at(members, kRe)) return nullptr;
   } else {
     const char* const ms = close - kAskIdSize + std::bit_width(others) - length(kMs);  // behind the last of them
     members = ms - kAskIdSize - length(kAsk);
-    const char* const first = ms + length(kMs);
-    if (!is_at(ms, kMs) || first == close || !is_at(members, kAsk)) return nullptr;
+    if (!is_at(ms, kMs) || ms + length(kMs) == close || !is_at(members, kAsk)) return nullptr;
     if (!digits_at(ms - kAskIdSize).all()) return nullptr;
-    if (ms[-kAskIdSize] == '0' || (*first == '0' && first + 1 != close)) return nullptr;  // no number of JSON's
   }
   const char* const time = members - kCommonTimeSize;
   const char* const suffix = time - length(kTimestamp);

@@ -97,6 +97,15 @@ TEST(AskMembers, of_sixteen_digits_are_read_from_the_end_of_the_frame_as_the_gen
   }
 }
 
+// What lies in an extension is not held to JSON's grammar, as little as a payload: no way to read it asks for that.
+TEST(AskMembers, with_zeros_before_their_first_digit_are_seen_alike_by_both_ways) {
+  for (const std::string_view members : {R"(,"ask":0503599627370497,"ms":50)", R"(,"ask":4503599627370497,"ms":05)",
+                                         R"(,"re":0503599627370497)", R"(,"re":0000000000000000)"}) {
+    const std::string frame = kHead + R"("text")" + R"(,"timestamp":1795375753755)" + std::string(members) + "}";
+    EXPECT_TRUE(takes_template(frame)) << frame;
+  }
+}
+
 TEST(AskMembers, every_byte_at_every_place_of_a_request_and_a_reply_is_seen_alike_by_both_ways) {
   for (const std::string_view tail : {R"(,"timestamp":1795375753755,"ask":4503599627370497,"ms":50})",
                                       R"(,"timestamp":1795375753755,"re":4503599627370497})"}) {
