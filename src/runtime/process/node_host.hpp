@@ -145,6 +145,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void end_loop();
   void forget_application();
   bool drain_inbox();
+  void keep_pace();
   bool drain_cross_thread_sends();
   void have_groups_told();
   void ask_to_end(base::Duration deadline);

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/relax.hpp"
 #include "io/clock.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/process/node_host.hpp"
@@ -174,11 +175,21 @@ bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   node_->update_groups();
   const bool is_ending = end_if_asked();
-  // Threads that are busy sending may share this processor, as may the peer; and what is taken less often is more at a
-  // time.
-  if (submissions_.is_ahead()) std::this_thread::yield();
+  keep_pace();
   const bool has_drained = drain_cross_thread_sends();
   return tell_room() || has_drained || is_ending;
+}
+
+/// Each look at what a thread fills costs it a transfer of what both write: fewer looks bring more each.
+void NodeHost::keep_pace() {
+  constexpr int moment = 32;
+  switch (submissions_.pace()) {
+    case Submissions::Pace::at_once: return;
+    case Submissions::Pace::after_a_moment:
+      for (int i = 0; i < moment; ++i) base::relax_processor();
+      return;
+    case Submissions::Pace::after_others: return std::this_thread::yield();
+  }
 }
 
 /// What the turn before has sent may have left room. Says whether there is more to tell.

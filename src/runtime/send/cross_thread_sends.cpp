@@ -7,6 +7,15 @@
 #include "base/assert.hpp"
 
 namespace distflow::runtime {
+namespace {
+
+// A run that had something new in so many looks in a row is one of a thread that sends on and on. It is let go after so
+// many looks in vain: to announce it again costs its thread as much as some ten messages, and a wake-up more than that.
+constexpr std::uint8_t kSteadyLooks = 2;
+constexpr std::uint8_t kVainLooksMax = 16;
+
+}  // namespace
+
 void FrameBatch::clear() {
   target.reset();
   credit.reset();
@@ -281,7 +290,7 @@ transport::EncodedRun CrossThreadSends::news_of(FrameBatch& run) {
   const std::uint32_t count = extent.frames - run.taken_frames_;
   const std::size_t size = extent.bytes - run.taken_bytes_;
   if (count == 0) return {};
-  run.looks_with_news_ = std::min<std::uint8_t>(kSteadyLooks, run.looks_with_news_ + 1);
+  if (run.looks_with_news_ < kSteadyLooks) ++run.looks_with_news_;
   run.vain_looks_ = 0;
   transport::EncodedRun news{.chunk = run.chunk.get(), .bytes = {}, .count = count};
   if (run.parked == nullptr) news.bytes = {run.begin_ + run.taken_bytes_, size};

@@ -171,22 +171,21 @@ class CrossThreadSends {
     }
     held_.resize(kept);
     looks_with_few_ = kept > 0 && taken < kFew ? looks_with_few_ + 1 : 0;
+    looks_in_vain_ = kept > 0 && taken == 0 ? looks_in_vain_ + 1 : 0;
     return taken > 0 || kept > 0;
   }
 
   /// Whether the last looks have brought few messages each, or none: the loop is faster than the threads, and each look
   /// costs them a transfer of what both write.
   [[nodiscard]] bool is_ahead() const { return looks_with_few_ > 1; }
+  /// Whether the last looks have brought nothing, though the loop waits for more.
+  [[nodiscard]] bool has_looked_in_vain() const { return looks_in_vain_ > 1; }
 
  private:
   friend class ThreadLane;
   static constexpr std::size_t kRunsMax = std::size_t{1} << 20;  // announced and not yet held, of all threads
   // So many messages are few for one look.
   static constexpr std::uint64_t kFew = 64;
-  // A run that had something new in so many looks in a row is one of a thread that sends on and on. It is let go after
-  // so many looks in vain: to announce it again costs its thread as much as some ten messages.
-  static constexpr std::uint8_t kSteadyLooks = 2;
-  static constexpr std::uint8_t kVainLooksMax = 16;
   struct LaneOfThread;
 
   ThreadLane* borrow_lane();
@@ -203,6 +202,7 @@ class CrossThreadSends {
   // The loop's thread.
   std::vector<FrameBatch*> held_;
   std::uint32_t looks_with_few_ = 0;  // in a row
+  std::uint32_t looks_in_vain_ = 0;   // in a row
 
   const base::ForkGuard fork_guard_;
   std::mutex mutex_;  // taken when a thread sends for the first time

@@ -1,5 +1,6 @@
 #include "runtime/send/submissions.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -7,6 +8,9 @@
 
 namespace distflow::runtime {
 namespace {
+
+/// More than a ring of shared memory holds by default: the peer does not take what is sent.
+constexpr std::uint64_t kBacklog = std::uint64_t{512} << 10;
 
 /// What its frame takes, headers included; of a payload that is written in place, without that.
 std::size_t size_of_frame(std::string_view prefix, const OutgoingMessage& message, std::string_view suffix) {
@@ -72,7 +76,15 @@ Submissions::Outcome Submissions::outcome_of(ThreadLane::Added added) {
   return {SendVerdict::queued, added == ThreadLane::Added::announced};
 }
 
+/// To yield on and on would leave the loop nothing where others use all of the processor. So it does only when who is
+/// to bring work, or to make room, may wait for this processor.
+Submissions::Pace Submissions::pace() const {
+  if (!lanes_->is_ahead()) return Pace::at_once;
+  return lanes_->has_looked_in_vain() || backlog_ > kBacklog ? Pace::after_others : Pace::after_a_moment;
+}
+
 bool Submissions::drain(Router* router) {
+  backlog_ = 0;
   return lanes_->drain(kMessagesPerTurn, [&](FrameBatch& run, const transport::EncodedRun& frames) {
     drained_ += frames.count;
     if (router == nullptr) {
@@ -81,6 +93,7 @@ bool Submissions::drain(Router* router) {
       router->send_parked(run.target, std::move(*run.parked));
     } else {
       router->send_encoded(run.target, run.version, run.credit, frames);
+      backlog_ = std::max(backlog_, run.credit->used().bytes);
     }
   });
 }

@@ -62,8 +62,10 @@ class Submissions {
   /// Hands what was submitted to the router, or discards it if that is null; at most about kMessagesPerTurn messages.
   /// Says whether there was anything, or still is.
   bool drain(Router* router);
-  /// Whether the loop, when nothing else is to be done, had better leave the processor to others for a moment.
-  [[nodiscard]] bool is_ahead() const { return lanes_->is_ahead(); }
+  /// How the loop looks next at what threads send on and on: at once; after a moment, so that more comes at a time; or
+  /// when it has left the processor to others.
+  enum class Pace : std::uint8_t { at_once, after_a_moment, after_others };
+  [[nodiscard]] Pace pace() const;
   /// How many have been handed to the router or discarded, ever.
   [[nodiscard]] std::uint64_t drained_count() const { return drained_; }
   /// How many have been discarded since this was last asked.
@@ -83,6 +85,7 @@ class Submissions {
   const std::uint32_t frame_size_max_;
   std::uint64_t drained_ = 0;
   std::uint64_t discarded_ = 0;
+  std::uint64_t backlog_ = 0;  // bytes that were under way to a peer at the last look, the most of all
 };
 
 }  // namespace distflow::runtime
