@@ -131,6 +131,15 @@ is_run 0 'any lines of a terminal may come where the document has three dots, al
 |ended
 |```
 PAGE
+trap '' INT
+is_run 0 'an interrupt ends a command where the runner itself ignores it, as in the background of a shell' <<'PAGE'
+|```console first
+|$ echo ready; exec tail -f /dev/null
+|ready
+|^C
+|```
+PAGE
+trap - INT
 is_run 1 'what a terminal prints at last, and the document does not show, is found' <<'PAGE'
 |```console first
 |$ trap 'echo ended; exit' TERM; echo ready; while :; do read -r line; done
