@@ -40,7 +40,7 @@ class Pick {
   enum class Way : std::uint8_t { least, round_robin, sticky, local, first };
 
   /// Of two members at random, the one with fewer requests and messages under way from this node. If both have as many,
-  /// the one whose last answer came faster.
+  /// either.
   static constexpr Pick least() { return Pick(Way::least); }
   /// One after the other. Each Group has its own turn, and begins anywhere.
   static constexpr Pick round_robin() { return Pick(Way::round_robin); }

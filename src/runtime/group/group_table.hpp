@@ -39,7 +39,6 @@ struct GroupMember {
   const std::uint64_t hash;                    // of the nodeId, the same at every node
   const bool is_local;                         // its host is this node's
   std::atomic<std::uint32_t> asks{0};          // made through the group, and not ended
-  std::atomic<std::int64_t> took_us{0};        // its last answer; 0: none yet
   std::atomic<std::int64_t> busy_until_ns{0};  // of the monotonic clock: it has answered "busy"
 };
 using GroupMemberPtr = std::shared_ptr<GroupMember>;

@@ -79,9 +79,7 @@ class OpenAsks : public std::enable_shared_from_this<OpenAsks> {
 };
 
 void end_ask(OpenAsks::Ask* ask, const Reply& reply) {
-  if (reply.error == AskError::none) {
-    ask->member->took_us.store(std::max<std::int64_t>(1, reply.took.count()), std::memory_order_relaxed);
-  } else if (reply.error == AskError::busy) {
+  if (reply.error == AskError::busy) {
     const std::int64_t until = now_ns() + std::chrono::nanoseconds(kBusyFor).count();
     ask->member->busy_until_ns.store(until, std::memory_order_relaxed);
     ask->group->busy_until_ns.store(until, std::memory_order_relaxed);
@@ -128,18 +126,10 @@ struct Group::Impl {
     }
   }
 
-  struct Load {
-    std::uint64_t count;
-    std::int64_t took_us;
-    bool operator<(const Load& other) const {
-      return count != other.count ? count < other.count : took_us < other.took_us;
-    }
-  };
-  [[nodiscard]] Load load_of(std::size_t i) const {
+  [[nodiscard]] std::uint64_t load_of(std::size_t i) const {
     const Member& member = members[i];
     const std::uint64_t asks = member.known->asks.load(std::memory_order_relaxed);
-    return {asks + host().queued_to(member.target.state_.get(), member.target.credit_.get()),
-            member.known->took_us.load(std::memory_order_relaxed)};
+    return asks + host().queued_to(member.target.state_.get(), member.target.credit_.get());
   }
   /// Of how many members, from the first on, a pick of that kind is one.
   [[nodiscard]] std::size_t range_of(Pick::Way way) const {
