@@ -276,6 +276,30 @@ TEST_P(GroupsOfANode, requests_go_to_one_member_each_and_pass_over_one_that_was_
   EXPECT_EQ(asks.asked, asks.replied + asks.failed() + asks.pending);
 }
 
+TEST_P(GroupsOfANode, who_asks_for_one_thing_at_a_time_asks_every_member) {
+  NodeRuntime node = start();
+  std::array<std::atomic<int>, 2> handled{};
+  others_.run([&](Cluster& cluster) {
+    for (std::atomic<int>& count : handled) {
+      TestNode& worker = cluster.add_node({});
+      worker->set_request_handler([&count](const Request&, Responder responder) {
+        ++count;
+        responder.reply("1");
+      });
+      set_groups(worker, {"workers"});
+    }
+  });
+  Group workers = node.group("workers");
+  ASSERT_TRUE(until_members(node, workers, 2));
+  std::atomic<int> ended = 0;
+  for (int i = 1; i <= 60; ++i) {
+    ASSERT_TRUE(is_under_way(workers.ask("1", {}, [&ended](const Reply&) { ++ended; })));
+    ASSERT_TRUE(until(node, [&] { return ended == i; }));
+  }
+  EXPECT_GT(handled[0], 5);  // of 30 that are expected: less than one run in 10^10 fails
+  EXPECT_GT(handled[1], 5);
+}
+
 TEST_P(GroupsOfANode, a_typescript_node_is_in_no_group_whatever_it_registers) {
   NodeRuntime node = start();
   PmdTestClient typescript(others_.pmd_port());
