@@ -206,6 +206,57 @@ TEST(RegistryShare, one_owner_cannot_fill_the_registry) {
   EXPECT_TRUE(registry.invariants());
 }
 
+class RegistryUsers : public ::testing::Test {
+ protected:
+  Registry::Status add(OwnerId owner, UserId user, const protocol::Registration& registration) {
+    Registry::Change change = Registry::change_of(owner, registration, kWall);
+    change.user = user;
+    return registry.apply(change, kStart, kWall).status;
+  }
+
+  Registry registry{{.user_entries_max = 2, .user_bytes_max = 4000}, kKey};
+};
+
+TEST_F(RegistryUsers, one_user_cannot_fill_the_registry_with_any_number_of_connections) {
+  EXPECT_EQ(add(1, 1000, node("id1")), Status::joined);
+  EXPECT_EQ(add(2, 1000, node("id2")), Status::joined);
+  EXPECT_EQ(add(3, 1000, node("id3")), Status::user_full);
+  EXPECT_EQ(add(2, 1000, node("id2", "other")), Status::replaced);
+  EXPECT_EQ(add(4, 1001, node("id3")), Status::joined);
+  EXPECT_EQ(add(5, std::nullopt, node("id4")), Status::joined)
+      << "whom the kernel does not name has a connection's share";
+  protocol::Registration large = node("id5");
+  large.node.meta.assign(32, {std::string(200, 'k'), "v"});
+  EXPECT_EQ(add(6, 1001, large), Status::user_full);
+  EXPECT_EQ(add(7, 1002, large), Status::joined) << "one node is always within the bytes of a share";
+  EXPECT_TRUE(registry.invariants());
+}
+
+TEST_F(RegistryUsers, what_a_user_has_given_up_counts_for_it_no_longer) {
+  add(1, 1000, node("id1"));
+  add(2, 1000, node("id2"));
+  EXPECT_TRUE(registry.unregister(1, "id1"));
+  EXPECT_EQ(add(1, 1000, node("id3")), Status::joined);
+  drop(registry, 2);
+  EXPECT_EQ(add(3, 1000, node("id4")), Status::joined);
+  EXPECT_EQ(add(3, 1000, node("id5")), Status::user_full);
+  drop(registry, 1);
+  drop(registry, 3);
+  EXPECT_TRUE(registry.invariants()) << "users without entries are forgotten";
+}
+
+TEST_F(RegistryUsers, a_node_that_another_user_takes_over_counts_for_that_user) {
+  protocol::Registration secret = node("id1");
+  secret.secret = "s3cret";
+  add(1, 1000, secret);
+  add(2, 1000, node("id2"));
+  EXPECT_EQ(add(3, 1001, secret), Status::replaced);
+  EXPECT_TRUE(registry.invariants());
+  EXPECT_EQ(add(1, 1000, node("id3")), Status::joined);
+  EXPECT_EQ(add(3, 1001, node("id4")), Status::joined);
+  EXPECT_EQ(add(4, 1001, node("id5")), Status::user_full);
+}
+
 TEST_F(RegistryTest, the_end_of_an_owner_takes_all_that_is_its_own_and_nothing_else) {
   add(1, node("id1", "a"));
   add(2, node("id2", "b"));

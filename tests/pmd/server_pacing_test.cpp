@@ -195,6 +195,23 @@ TEST_P(PmdPacing, one_connection_cannot_fill_the_registry) {
   EXPECT_EQ(pmd->ask(pmd->connect(), register_text("id3", "c")), kSuccess);
 }
 
+TEST_P(PmdPacing, one_user_cannot_fill_the_registry_from_many_connections) {
+  ServerOptions options;
+  options.registry.user_entries_max = 2;
+  start(options);
+  const auto connect_as = [&](std::uint32_t uid) {
+    const auto peer = pmd->connect();
+    pmd->network().set_owner(peer, io::PeerOwner::user(uid));
+    return peer;
+  };
+  EXPECT_EQ(pmd->ask(connect_as(1001), register_text("id1", "a")), kSuccess);
+  EXPECT_EQ(pmd->ask(connect_as(1001), register_text("id2", "b")), kSuccess);
+  EXPECT_THAT(pmd->ask(connect_as(1001), register_text("id3", "c")),
+              HasSubstr(R"("error":"Too many nodes of one user")"));
+  EXPECT_EQ(counters().registrations_over_share, 1u);
+  EXPECT_EQ(pmd->ask(connect_as(1002), register_text("id3", "c")), kSuccess);
+}
+
 TEST_P(PmdPacing, of_a_flood_of_requests_a_turn_handles_some_and_all_are_answered) {
   start();
   const auto flood = pmd->connect();

@@ -31,6 +31,7 @@ class LocalStore final : public RegistryStore {
       case Registry::Status::node_id_in_use: return Decision::Status::node_id_in_use;
       case Registry::Status::full: return Decision::Status::full;
       case Registry::Status::owner_full: return Decision::Status::owner_full;
+      case Registry::Status::user_full: return Decision::Status::user_full;
     }
     return Decision::Status::unavailable;
   }

@@ -21,6 +21,7 @@ constexpr std::size_t kClaimsPerTurn = 128;
 
 constexpr const char* kFull = "Registry is full";
 constexpr const char* kOwnerFull = "Too many nodes on one connection";
+constexpr const char* kUserFull = "Too many nodes of one user";
 
 base::SipKey random_key(io::Backend& backend) {
   base::SipKey key{};
@@ -154,6 +155,7 @@ Registrar::Next Registrar::settle(PendingRegistration& registration, const Decis
       return wait_or_refuse(registration, decision);
     case Decision::Status::full: refuse(registration, counters_.registrations_full, kFull); break;
     case Decision::Status::owner_full: refuse(registration, counters_.registrations_over_share, kOwnerFull); break;
+    case Decision::Status::user_full: refuse(registration, counters_.registrations_over_share, kUserFull); break;
     case Decision::Status::unavailable:
       refuse(registration, counters_.registrations_unavailable, "Registry is unavailable");
       break;
@@ -180,9 +182,11 @@ void Registrar::admit(PendingRegistration& registration) {
   }
   if (outcome.entry != nullptr) return welcome(registration, outcome);
   give_back(registration.change.owner, registration.change.node.node_id);
-  const bool is_full = outcome.status == Registry::Status::full;
-  refuse(registration, is_full ? counters_.registrations_full : counters_.registrations_over_share,
-         is_full ? kFull : kOwnerFull);
+  switch (outcome.status) {
+    case Registry::Status::owner_full: return refuse(registration, counters_.registrations_over_share, kOwnerFull);
+    case Registry::Status::user_full: return refuse(registration, counters_.registrations_over_share, kUserFull);
+    default: return refuse(registration, counters_.registrations_full, kFull);
+  }
 }
 
 void Registrar::welcome(const PendingRegistration& registration, const Registry::Outcome& outcome) {

@@ -109,6 +109,7 @@ std::optional<Registry::Change> Registry::regrouped(OwnerId owner, std::string_v
   std::erase_if(own, [&](const std::string& name) { return is_in(groups.leave, name); });
   Change change = change_of(owner, std::move(registration), wall);
   change.ttl = entry->ttl_declared;
+  change.user = entry->user;
   return change;
 }
 
@@ -129,7 +130,7 @@ Registry::Verdict Registry::judge(const Change& change) const {
   const Verdict names = judge_names(change);
   if (names.holder != nullptr) return names;
   const Entry* entry = names.status == Status::joined ? nullptr : by_node_id_.find(change.node.node_id);
-  return {check_bounds(change.owner, entry, change.bytes), nullptr};
+  return {check_bounds(change, entry), nullptr};
 }
 
 Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
@@ -145,8 +146,8 @@ Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallM
     const Entry* holder = by_alias_.find(*change.node.alias);
     if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
-  const Status status = check_bounds(change.owner, entry, change.bytes);
-  if (status == Status::full || status == Status::owner_full) return {status, nullptr};
+  const Status status = check_bounds(change, entry);
+  if (status != Status::joined && status != Status::replaced) return {status, nullptr};
 
   // All that may run out of memory comes first, and what others see of it last.
   set_heartbeat(change.node, change.text, wall);
@@ -162,15 +163,16 @@ Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallM
   if (change.ttl) expiry.emplace(base::saturating_add(now, *change.ttl), nullptr);
   Entries fresh;
   if (entry == nullptr) fresh.emplace_back();
-  const auto owned = by_owner_.try_emplace(change.owner).first;
   try {
+    by_owner_.try_emplace(change.owner);
+    if (change.user) by_user_.try_emplace(*change.user);
     if (entry == nullptr) {
       pages_.append(fresh.back().listed, change.text.json());
     } else {
       pages_.replace(entry->listed, change.text.json());
     }
   } catch (const std::bad_alloc&) {
-    if (owned->second.entries.empty()) by_owner_.erase(owned);
+    forget_without_entries(change.owner, change.user);
     throw;
   }
 
@@ -180,16 +182,18 @@ Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallM
     entry = &entries_.back();
     entry->place = std::prev(entries_.end());
   } else {
-    unlink(*entry, change.owner);
+    unlink(*entry);
   }
   entry->node = std::move(change.node);
   entry->text = std::move(change.text);
   find_keys(*entry);
-  entry->owner = change.owner;
+  const OwnerId owner_before = std::exchange(entry->owner, change.owner);
+  const UserId user_before = std::exchange(entry->user, change.user);
   entry->secret = std::move(change.secret);
   entry->ttl_declared = change.ttl;
   entry->bytes = change.bytes;
-  link(*entry, owned->second);
+  link(*entry);
+  forget_without_entries(owner_before, user_before);
   if (change.ttl) {
     expiry.begin()->second = entry;
     entry->expiry = by_expiry_.insert(expiry.extract(expiry.begin()));
@@ -235,20 +239,45 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
   return true;
 }
 
-/// Whether an entry of so many bytes may become the owner's: joined or replaced if so.
-Registry::Status Registry::check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const {
+/// Whether the change may take the place of `replaced`, or a new one if that is null: joined or replaced if so.
+Registry::Status Registry::check_bounds(const Change& change, const Entry* replaced) const {
   const std::size_t bytes_back = replaced == nullptr ? 0 : replaced->bytes;
-  if (bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
+  if (change.bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
   if (replaced == nullptr && size() >= options_.entries_max) return Status::full;
   const Status status = replaced == nullptr ? Status::joined : Status::replaced;
-  if (owner == kStoreOwner) return status;
-  const auto owned = by_owner_.find(owner);
-  const bool is_own = replaced != nullptr && replaced->owner == owner;
-  const std::size_t own_count = owned == by_owner_.end() ? 0 : owned->second.count - (is_own ? 1 : 0);
-  const std::size_t own_bytes = owned == by_owner_.end() ? 0 : owned->second.bytes - (is_own ? bytes_back : 0);
-  if (own_count >= options_.owner_entries_max) return Status::owner_full;
-  if (own_count > 0 && own_bytes + bytes > options_.owner_bytes_max) return Status::owner_full;
+  if (change.owner == kStoreOwner) return status;
+  if (const auto owned = by_owner_.find(change.owner); owned != by_owner_.end()) {
+    const Entry* given_back = replaced != nullptr && replaced->owner == change.owner ? replaced : nullptr;
+    if (!owned->second.share.has_room(given_back, change.bytes, options_.owner_entries_max, options_.owner_bytes_max)) {
+      return Status::owner_full;
+    }
+  }
+  if (!change.user) return status;
+  if (const auto share = by_user_.find(*change.user); share != by_user_.end()) {
+    const Entry* given_back = replaced != nullptr && replaced->user == change.user ? replaced : nullptr;
+    if (!share->second.has_room(given_back, change.bytes, options_.user_entries_max, options_.user_bytes_max)) {
+      return Status::user_full;
+    }
+  }
   return status;
+}
+
+void Registry::Share::add(const Entry& entry) {
+  ++count;
+  bytes += entry.bytes;
+}
+
+void Registry::Share::remove(const Entry& entry) {
+  --count;
+  bytes -= entry.bytes;
+}
+
+bool Registry::Share::has_room(const Entry* given_back, std::size_t entry_bytes, std::size_t count_max,
+                               std::size_t bytes_max) const {
+  const std::size_t others = count - (given_back == nullptr ? 0 : 1);
+  const std::size_t others_bytes = bytes - (given_back == nullptr ? 0 : given_back->bytes);
+  if (others >= count_max) return false;
+  return others == 0 || others_bytes + entry_bytes <= bytes_max;
 }
 
 void Registry::drop_owner(OwnerId owner) {
@@ -320,30 +349,38 @@ void Registry::find_keys(Entry& entry) {
   entry.alias_key = entry.node.alias ? key_of(*entry.node.alias, entry.text) : std::string_view();
 }
 
-/// Makes the entry known under its names and to its owner.
-void Registry::link(Entry& entry, Owned& owned) {
+/// Makes the entry known under its names, and to its owner and user, who are known already.
+void Registry::link(Entry& entry) {
   by_node_id_.insert(entry);
   if (entry.node.alias) by_alias_.insert(entry);
+  Owned& owned = by_owner_.find(entry.owner)->second;
   owned.entries.push_back(entry);
-  ++owned.count;
-  owned.bytes += entry.bytes;
+  owned.share.add(entry);
+  if (entry.user) by_user_.find(*entry.user)->second.add(entry);
   bytes_ += entry.bytes;
 }
 
-/// What its owner has is kept if it is the next one's, too.
-void Registry::unlink(Entry& entry, OwnerId next_owner) {
+/// The opposite. Owner and user stay known: forget_without_entries() comes after it.
+void Registry::unlink(Entry& entry) {
   unbind_ttl(entry);
   by_node_id_.erase(entry);
   if (entry.node.alias) by_alias_.erase(entry);
   entry.ListNode::unlink();
-  const auto owned = by_owner_.find(entry.owner);
-  --owned->second.count;
-  owned->second.bytes -= entry.bytes;
-  if (owned->second.entries.empty() && entry.owner != next_owner) {
+  by_owner_.find(entry.owner)->second.share.remove(entry);
+  if (entry.user) by_user_.find(*entry.user)->second.remove(entry);
+  bytes_ -= entry.bytes;
+}
+
+/// Either may be unknown.
+void Registry::forget_without_entries(OwnerId owner, UserId user) {
+  if (const auto owned = by_owner_.find(owner); owned != by_owner_.end() && owned->second.share.count == 0) {
     owned->second.ListNode::unlink();
     by_owner_.erase(owned);
   }
-  bytes_ -= entry.bytes;
+  if (!user) return;
+  if (const auto share = by_user_.find(*user); share != by_user_.end() && share->second.count == 0) {
+    by_user_.erase(share);
+  }
 }
 
 void Registry::bind_ttl(Entry& entry, base::Duration ttl, base::Instant now) {
@@ -365,6 +402,7 @@ void Registry::unbind_ttl(Entry& entry) {
 Registry::Departure Registry::remove(Entry& entry) {
   pages_.erase(entry.listed);  // may throw
   unlink(entry);
+  forget_without_entries(entry.owner, entry.user);
   Departure departure{std::move(entry.node), ++revision_, entry.owner};
   entries_.erase(entry.place);
   return departure;
@@ -374,6 +412,7 @@ bool Registry::invariants() const {
   std::size_t bytes = 0;
   std::size_t aliases = 0;
   std::size_t expiries = 0;
+  std::unordered_map<std::uint32_t, Share> users;
   for (const Entry& entry : entries_) {
     if (by_node_id_.find(entry.node.node_id) != &entry || entry.node_id_key != entry.node.node_id) return false;
     if (entry.alias_key != entry.node.alias.value_or("")) return false;
@@ -387,7 +426,13 @@ bool Registry::invariants() const {
     if (entry.expiry && (*entry.expiry)->second != &entry) return false;
     expiries += entry.expiry ? 1 : 0;
     bytes += entry.bytes;
+    if (entry.user) users[*entry.user].add(entry);
   }
+  const auto is_counted = [&](const auto& user) {
+    const auto counted = by_user_.find(user.first);
+    return counted != by_user_.end() && counted->second == user.second;
+  };
+  if (users.size() != by_user_.size() || !std::ranges::all_of(users, is_counted)) return false;
   return by_node_id_.size() == size() && by_alias_.size() == aliases && by_expiry_.size() == expiries &&
          by_owner_.size() <= size() && bytes == bytes_ && bytes_ <= options_.bytes_max &&
          size() <= options_.entries_max;

@@ -9,7 +9,8 @@
 //   4. Only an entry that declared a TTL, or has sent a heartbeat since it was registered, ever expires.
 //   5. revision() rises by one with each join (a replacement is one) and each leave, and never else. A replacement by
 //      another owner at another address is a leave and a join.
-//   6. size() <= entries_max and bytes() <= bytes_max; the entries of one owner are bounded likewise.
+//   6. size() <= entries_max and bytes() <= bytes_max; the entries of one owner are bounded likewise, and those of one
+//      user, where the user is known.
 //   7. What an owner leaves behind is removed in parts; until then its entries are there, for anybody to take over.
 // Use: auto change = Registry::change_of(owner, registration, wall);
 //      if (registry.judge(change).status == joined) registry.apply(change, now, wall);
@@ -42,11 +43,17 @@ using OwnerId = std::uint64_t;
 /// the whole registry hold for it.
 inline constexpr OwnerId kStoreOwner = UINT64_MAX;
 
+/// A user of this machine, as the kernel says of a connection; nothing where it does not say.
+using UserId = std::optional<std::uint32_t>;
+
 struct RegistryOptions {
   std::size_t entries_max = 131'072;
   std::size_t bytes_max = std::size_t{192} * 1024 * 1024;  ///< of memory that all entries take, with all that is theirs
   std::size_t owner_entries_max = 16'384;                  ///< of one connection
   std::size_t owner_bytes_max = std::size_t{32} * 1024 * 1024;
+  /// Of one user, over any number of connections: an eighth of the registry is left to the others.
+  std::size_t user_entries_max = 114'688;
+  std::size_t user_bytes_max = std::size_t{168} * 1024 * 1024;
   base::Duration ttl_default = base::seconds(60);  ///< of an entry that sends heartbeats and declared none
 };
 
@@ -65,6 +72,7 @@ class Registry {
     protocol::NodeText text;       // the node's
     protocol::NodeInfo node;
     OwnerId owner = 0;
+    UserId user;
     std::string secret;  // empty: none
     NodePages::Place listed;
     std::optional<base::Duration> ttl_declared;
@@ -80,11 +88,13 @@ class Registry {
     node_id_in_use,  ///< `entry` is the node that has this nodeId, of another owner; nothing has changed.
     full,            ///< A bound would be passed; nothing has changed. `entry` is null.
     owner_full,      ///< The same for a bound of the owner.
+    user_full,       ///< The same for a bound of the user.
   };
 
   /// A registration as an entry would have it: what a store is asked to decide, and what apply() takes up.
   struct Change {
     OwnerId owner = 0;
+    UserId user;  ///< of the owner
     protocol::NodeInfo node;
     protocol::NodeText text;  ///< the node's
     std::string secret;       ///< empty: none
@@ -186,7 +196,7 @@ class Registry {
   /// Without those that the store has announced.
   [[nodiscard]] std::size_t local_size() const {
     const auto announced = by_owner_.find(kStoreOwner);
-    return size() - (announced == by_owner_.end() ? 0 : announced->second.count);
+    return size() - (announced == by_owner_.end() ? 0 : announced->second.share.count);
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
@@ -194,19 +204,33 @@ class Registry {
   [[nodiscard]] bool invariants() const;
 
  private:
-  struct Owned : base::ListNode<Owned> {
-    base::IntrusiveList<Entry, Entry> entries;
+  /// What somebody has of the registry.
+  struct Share {
     std::size_t count = 0;
     std::size_t bytes = 0;
+
+    bool operator==(const Share&) const = default;
+    void add(const Entry& entry);
+    void remove(const Entry& entry);
+    /// Whether one more entry of so many bytes keeps within the bounds once `given_back`, which may be null, is gone
+    /// from it. One entry is always within the bytes.
+    [[nodiscard]] bool has_room(const Entry* given_back, std::size_t entry_bytes, std::size_t count_max,
+                                std::size_t bytes_max) const;
+  };
+
+  struct Owned : base::ListNode<Owned> {
+    base::IntrusiveList<Entry, Entry> entries;
+    Share share;
   };
 
   [[nodiscard]] const Entry* find(const HashedName& name) const;
   [[nodiscard]] Verdict judge_names(const Change& change) const;
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
-  [[nodiscard]] Status check_bounds(OwnerId owner, const Entry* replaced, std::size_t bytes) const;
+  [[nodiscard]] Status check_bounds(const Change& change, const Entry* replaced) const;
   static void find_keys(Entry& entry);
-  void link(Entry& entry, Owned& owned);
-  void unlink(Entry& entry, OwnerId next_owner = 0);
+  void link(Entry& entry);
+  void unlink(Entry& entry);
+  void forget_without_entries(OwnerId owner, UserId user);
   void bind_ttl(Entry& entry, base::Duration ttl, base::Instant now);
   void unbind_ttl(Entry& entry);
   Departure remove(Entry& entry);
@@ -217,8 +241,9 @@ class Registry {
   NameIndex<Entry, &Entry::node_id_key> by_node_id_;
   NameIndex<Entry, &Entry::alias_key> by_alias_;
   NodePages pages_;
-  std::unordered_map<OwnerId, Owned> by_owner_;  // owners without entries are not in it
-  base::IntrusiveList<Owned, Owned> gone_;       // of owners that have entries left
+  std::unordered_map<OwnerId, Owned> by_owner_;       // owners without entries are not in it
+  std::unordered_map<std::uint32_t, Share> by_user_;  // nor are users
+  base::IntrusiveList<Owned, Owned> gone_;            // of owners that have entries left
   Expiries by_expiry_;
   std::uint64_t revision_ = 0;
   std::size_t bytes_ = 0;

@@ -45,6 +45,7 @@ struct Decision {
     node_id_in_use,
     full,         ///< no more nodes at all
     owner_full,   ///< no more nodes of this connection
+    user_full,    ///< no more nodes of this user
     unavailable,  ///< the store cannot say: nothing has changed
   };
   Status status = Status::unavailable;

@@ -96,8 +96,9 @@ void RequestHandler::on_register(Session& session, protocol::Request& request) {
     ++counters_.registrations_invalid;
     return replies_.reply(session, protocol::error_response(request.raw_request_id, request.refusal));
   }
-  registrar_.claim(session, Registry::change_of(session.id(), std::move(request.registration), reactor_.wall_ms()),
-                   request.raw_request_id);
+  Registry::Change change = Registry::change_of(session.id(), std::move(request.registration), reactor_.wall_ms());
+  if (session.owner().is_known()) change.user = session.owner().uid();
+  registrar_.claim(session, std::move(change), request.raw_request_id);
 }
 
 void RequestHandler::on_regroup(Session& session, const protocol::Request& request) {
