@@ -135,6 +135,23 @@ TEST(NodeLimits, a_peer_that_never_reads_fills_its_own_queue_and_no_other) {
   EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
 }
 
+TEST(NodeLimits, a_large_message_that_there_is_no_room_for_is_not_copied) {
+  SocketCluster cluster;
+  TestNode& ping = cluster.add_node({.alias = "ping", .frame_size_max = 1 << 20, .send_bytes_max = 4 << 20});
+  RawSocket deaf = RawSocket::listening();
+  ping->directory().upsert({.info = {.node_id = "deaf", .alias = "deaf", .host = "127.0.0.1", .port = deaf.port()}});
+  const std::string text = '"' + std::string(900 * 1024, 'x') + '"';
+  std::uint64_t accepted = 0;
+  while (ping.send("deaf", text) == SendVerdict::queued) ++accepted;
+  // Each of them is in memory of its own, that of a refused one would be one more.
+  EXPECT_EQ(accepted, 4u);
+  EXPECT_EQ(cluster.large_chunks_made(), accepted);
+  EXPECT_EQ(ping.send("deaf", text), SendVerdict::queue_full);
+  EXPECT_EQ(ping.send("deaf", '"' + std::string(2 << 20, 'x') + '"'), SendVerdict::too_large);
+  EXPECT_EQ(cluster.large_chunks_made(), accepted);
+  cluster.shut_down(ping, base::milliseconds(0));
+}
+
 TEST(NodeLimits, five_thousand_connections_are_served) {
   constexpr std::size_t kCount = 5000;
   rlimit limit{};

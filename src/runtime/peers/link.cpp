@@ -97,7 +97,7 @@ void Link::leave_way() {
 
 SendVerdict Link::send(const transport::EncodedRun& run) {
   if (!credit_.spend(run)) [[unlikely]]
-    return is_retired_ ? SendVerdict::shut_down : SendVerdict::queue_full;
+    return refusal();
   try {
     const SendVerdict verdict = queue(run);
     if (!is_under_way(verdict)) [[unlikely]]

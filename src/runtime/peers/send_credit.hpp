@@ -172,6 +172,10 @@ class LoopCredit {
     messages_ -= run.count;
     return true;
   }
+  /// Whether spend() may take a run of one frame of at least so many bytes.
+  [[nodiscard]] bool seems_to_have(std::size_t bytes) const {
+    return bytes <= bytes_ || shared_->seems_to_have({bytes - bytes_, messages_ > 0 ? std::uint64_t{0} : 1});
+  }
   /// That of a run which has not been taken.
   void take_back(const transport::EncodedRun& run) {
     give_back({.sent = 0, .dropped = run.count, .bytes = run.bytes.size()});

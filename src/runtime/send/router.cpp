@@ -13,6 +13,8 @@ namespace {
 /// For so long after the PMD said that there is no such node, it is not asked again.
 constexpr base::Duration kUnknownFor = base::milliseconds(100);
 constexpr base::Duration kPatrolInterval = base::milliseconds(250);
+/// A payload from this size on is copied only where there seems to be room for it.
+constexpr std::size_t kAskFirst = std::size_t{64} * 1024;
 
 /// Gives a place among the parked up, unless the message is kept there.
 class LeaveUnlessParked {
@@ -75,6 +77,11 @@ SendVerdict Router::send_along(Route route, const OutgoingMessage& message, std:
 
 SendVerdict Router::send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                                  std::string_view suffix) {
+  // A large payload that there is no room for is not copied in vain: whoever tries again and again would do little
+  // else.
+  const std::size_t size = message.text().size();
+  if (size >= kAskFirst && size <= parts_.options.frame_size_max && !link.may_have_room(size)) [[unlikely]]
+    return link.refusal();
   transport::EncodedFrame frame;
   const SendVerdict verdict = write_frame(out, link.prefix(), message, suffix, parts_.options.frame_size_max, frame);
   return verdict == SendVerdict::queued ? link.send(frame) : verdict;
