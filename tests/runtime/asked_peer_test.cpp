@@ -29,6 +29,31 @@ TEST_F(AskedRaw, one_that_takes_no_requests_is_sent_none_and_no_reply_either) {
   EXPECT_EQ(stats(ping_).answers_lost, 1U);
 }
 
+TEST_F(AskedRaw, the_reply_of_one_that_has_left_a_moment_ago_still_counts) {
+  meet(true);
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1")));
+  const protocol::AskMembers request = next_request();
+  ping_->directory().remove("raw");
+  turn_some(cluster_.reactor(), 3);
+  EXPECT_TRUE(replies.empty());
+  ASSERT_TRUE(RawSocket::connected_to(ping_->port()).send(reply_frame("raw", request.id)));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::none) << to_string(replies.front().error);
+}
+
+TEST_F(AskedRaw, one_that_has_left_and_does_not_reply_is_told_of_long_before_the_deadline) {
+  meet(true);
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.deadline = 1h})));
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "2", {.deadline = 1h})));
+  next_request();
+  ping_->directory().remove("raw");
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+  for (const KeptReply& reply : replies) {
+    EXPECT_EQ(reply.error, AskError::peer_left) << to_string(reply.error);
+    EXPECT_TRUE(reply.may_have_run);
+  }
+}
+
 TEST_F(AskedRaw, a_reply_is_believed_only_of_the_node_that_was_asked_and_with_the_id_that_it_was_given) {
   ping_.record_messages();
   meet(true);

@@ -21,6 +21,7 @@ struct Asks::Group {
   std::string name;
   Slots slots{};
   std::uint32_t count = 0;
+  bool has_node_left = false;  // then it is in Asks::left_
 };
 
 struct Asks::Slot : base::ListNode<Slot> {

@@ -4,10 +4,14 @@
 #include <new>
 #include <utility>
 
+#include "base/room.hpp"
 #include "runtime/ask/ask_slot.hpp"
 
 namespace distflow::runtime {
 namespace {
+
+/// How long the replies of a node that has left may still come.
+constexpr base::Duration kReplyGrace = base::milliseconds(100);
 
 /// What is left until then, in milliseconds, and one at least.
 std::int64_t ms_until(base::Instant deadline, base::Instant now) {
@@ -175,12 +179,19 @@ void Asks::leave_group(Slot& slot) {
   Group& group = *std::exchange(slot.group, nullptr);
   slot.unlink();
   --group.count;
-  if (group.count == 0 && slot.state == Slot::State::resolving) resolving_.erase(group.name);
+  if (group.count > 0) return;
+  if (group.has_node_left) {
+    std::erase_if(left_, [&](const auto& left) { return left.get() == &group; });
+  } else if (slot.state == Slot::State::resolving) {
+    resolving_.erase(resolving_.find(group.name));
+  }
 }
 
 void Asks::on_deadline(Slot& slot) {
   if (slot.state == Slot::State::resting) return send_again(slot);
-  end(slot, {.error = AskError::deadline});
+  const bool has_left = slot.group != nullptr && slot.group->has_node_left;
+  const bool is_deadline = !has_left || slot.question.deadline <= parts_.reactor.now();
+  end(slot, {.error = is_deadline ? AskError::deadline : AskError::peer_left});
 }
 
 void Asks::cancel(std::uint64_t id) {
@@ -209,14 +220,34 @@ void Asks::end_group(Groups& groups, std::string_view name, const End& how) {
   if (found == groups.end()) return;
   const std::unique_ptr<Group> group = std::move(found->second);
   groups.erase(found);
-  while (!group->slots.empty()) {
-    Slot& slot = group->slots.pop_front();
+  end_all(*group, how);
+}
+
+/// For a group that is in none of the lists.
+void Asks::end_all(Group& group, const End& how) {
+  while (!group.slots.empty()) {
+    Slot& slot = group.slots.pop_front();
     slot.group = nullptr;
     end(slot, how);
   }
 }
 
-void Asks::on_peer_left(std::string_view node_id) { end_group(asked_, node_id, {.error = AskError::peer_left}); }
+/// The registry may tell of it before its last replies have been read: they lie in its connection, or on their way.
+void Asks::on_peer_left(std::string_view node_id) {
+  const auto found = asked_.find(node_id);
+  if (found == asked_.end()) return;
+  std::unique_ptr<Group> group = std::move(found->second);
+  asked_.erase(found);
+  if (group->slots.empty()) return;
+  const bool has_memory = parts_.reactor.has_memory_for([&] { base::make_room(left_, left_.size() + 1); });
+  if (!has_memory) return end_all(*group, {.error = AskError::peer_left});
+  group->has_node_left = true;
+  const base::Instant until = base::saturating_add(parts_.reactor.now(), kReplyGrace);
+  group->slots.for_each([&](Slot& slot) {
+    if (until < slot.question.deadline) parts_.reactor.timers().arm(slot.timer, until);
+  });
+  left_.push_back(std::move(group));
+}
 
 /// Those are the last that the link has taken: what is not among them has been handed over, or was of a way before.
 void Asks::on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*reason) {
@@ -239,6 +270,7 @@ void Asks::begin_shutdown() {
     const std::string_view name = asked_.begin()->first;
     end_group(asked_, name, {.error = AskError::shut_down});
   }
+  while (!left_.empty()) end(left_.front()->slots.front(), {.error = AskError::shut_down});
   while (!resting_->slots.empty()) end(resting_->slots.front(), {.error = AskError::shut_down});
 }
 

@@ -133,6 +133,7 @@ class Asks {
 
   void end(Slot& slot, const End& how);
   void end_group(Groups& groups, std::string_view name, const End& how);
+  void end_all(Group& group, const End& how);
   void close_slot(Slot& slot, const End& how);
   void put_off(Slot& slot);
   [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
@@ -150,6 +151,7 @@ class Asks {
   Slots free_;
   Groups resolving_;                // by the name that was asked
   Groups asked_;                    // by nodeId
+  std::vector<std::unique_ptr<Group>> left_;  // of nodes that have left a moment ago, whose replies may still come
   std::unique_ptr<Group> resting_;  // until their next attempt
   RetryBudget retries_;
   io::DeferredTask call_back_;
