@@ -150,7 +150,7 @@ TEST(Delivery, tells_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_se
   Delivery delivery(reactor, "receiver", NodeOptions{}, log, {});
   std::string joined;
   auto on_event = [&] {
-    reactor.post(delivery.setting_join([&joined](const PeerInfo& peer) { joined = peer.node_id; }));
+    reactor.post([&] { delivery.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); });
     delivery.tell_join({.node_id = "peer", .alias = "", .host = "127.0.0.1", .port = 1});
   };
   base::Timer event(base::Delegate<void()>::of(on_event));  // timers come before tasks, as what the kernel reports does
@@ -205,6 +205,20 @@ TEST_F(SecondThreadTest, is_woken_once_a_turn_and_rests_when_nothing_waits) {
   EXPECT_EQ(handled_, 2);
   EXPECT_FALSE(delivery_.has_work());
   EXPECT_EQ(delivery_.handle_some(), Next::rest);
+}
+
+TEST_F(SecondThreadTest, hears_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_set) {
+  std::string joined;
+  auto on_event = [&] {
+    reactor_.post([&] { delivery_.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); });
+    delivery_.tell_join({.node_id = "peer", .alias = "", .host = "127.0.0.1", .port = 1});
+  };
+  base::Timer event(base::Delegate<void()>::of(on_event));
+  reactor_.arm_after(event, base::Duration(0));
+  reactor_.turn(reactor_.now());
+  while (delivery_.handle_some() == Next::go_on) {
+  }
+  EXPECT_EQ(joined, "peer");
 }
 
 TEST_F(SecondThreadTest, ends_when_the_delivery_stops_and_handles_nothing_more) {

@@ -149,10 +149,10 @@ class Asks {
   std::uint32_t slot_count_ = 0;  // made so far
   AskGenerations generations_;
   Slots free_;
-  Groups resolving_;                // by the name that was asked
-  Groups asked_;                    // by nodeId
+  Groups resolving_;                          // by the name that was asked
+  Groups asked_;                              // by nodeId
   std::vector<std::unique_ptr<Group>> left_;  // of nodes that have left a moment ago, whose replies may still come
-  std::unique_ptr<Group> resting_;  // until their next attempt
+  std::unique_ptr<Group> resting_;            // until their next attempt
   RetryBudget retries_;
   io::DeferredTask call_back_;
   base::RateLimit stranger_limit_{kStrangersMax, base::seconds(1)};

@@ -238,8 +238,16 @@ void Delivery::run_where_handlers_run(std::function<void()> task) {
     if (!tasks_.push(std::move(task))) add(tasks_lost_, 1);
     return wake_handlers_();
   }
-  if (!is_in_handler_ && put_off_.empty()) return task();
-  if (!reactor_.has_memory_for([&] { put_off(std::move(task)); })) add(tasks_lost_, 1);
+  // Behind the events that it finds put off: one of them may have come because this was to be set before.
+  if (!is_in_handler_ && tasks_put_off_ == 0) return task();
+  const bool has_memory = reactor_.has_memory_for([&] {
+    put_off([this, task = std::move(task)] {
+      --tasks_put_off_;
+      task();
+    });
+    ++tasks_put_off_;
+  });
+  if (!has_memory) add(tasks_lost_, 1);
 }
 
 std::function<void()> Delivery::setting(MessageHandler handler) {
@@ -275,18 +283,28 @@ void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const 
   if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
 }
 
-/// With a second thread the handler belongs to that thread, and must not be read here. Without one, a handler that
-/// another thread has set may still be a task of this turn: the event runs after it.
+/// With a second thread the handler belongs to that thread, and must not be read here. A handler that another thread
+/// has set before the event came may still be a task of this turn, or one that is put off: the event is told after it.
 template <class Event, class Source>
 void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
-  if (!has_thread_ && !(this->*handler) && !reactor_.has_tasks()) return;
-  auto call = [this, handler, event = event_of(source)] {
+  const bool may_be_set = !put_off_.empty() || reactor_.has_tasks();
+  if (!has_thread_ && !(this->*handler) && !may_be_set) return;
+  std::function<void()> call = [this, handler, event = event_of(source)] {
     if (!(this->*handler)) return;
     is_in_handler_ = true;
     guarded([&] { (this->*handler)(event); });
     is_in_handler_ = false;
   };
-  has_thread_ ? run_where_handlers_run(std::move(call)) : put_off(std::move(call));
+  if (has_thread_ && !may_be_set) return run_where_handlers_run(std::move(call));
+  put_off([this, call = std::move(call)] { tell_put_off(call); });
+}
+
+/// What is to be set behind it, because a handler has set something before, is waited for.
+void Delivery::tell_put_off(const std::function<void()>& call) {
+  if (!has_thread_ && tasks_put_off_ == 0) return call();
+  const bool has_memory = reactor_.has_memory_for(
+      [&] { has_thread_ ? run_where_handlers_run(call) : put_off([this, call] { tell_put_off(call); }); });
+  if (!has_memory) add(tasks_lost_, 1);
 }
 
 void Delivery::put_off(std::function<void()> task) {

@@ -171,6 +171,7 @@ class Delivery {
   void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source);
   void put_off(std::function<void()> task);
   void run_put_off();
+  void tell_put_off(const std::function<void()>& call);
   void on_mailbox_room();
   void tell_room_owed();
 
@@ -201,6 +202,7 @@ class Delivery {
   // handlers set by a handler: the one that runs must not be destroyed.
   bool is_in_handler_ = false;
   std::vector<std::function<void()>> put_off_;
+  std::size_t tasks_put_off_ = 0;  // among them: what the application has set
   io::DeferredTask run_put_off_;
 
   Counter exceptions_{0};
