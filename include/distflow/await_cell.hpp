@@ -12,6 +12,8 @@
 // Use: AwaitCell<KeptReply>* cell = AwaitCell<KeptReply>::take(); ...; cell->finish();
 #pragma once
 
+#include <distflow/version.hpp>  // first: before C++20 it says so
+
 #include <atomic>
 #include <coroutine>
 #include <cstddef>

@@ -78,7 +78,9 @@ struct SentToAll {
 /// The members of one group, to send to. NodeRuntime::group() makes one.
 class DISTFLOW_API Group {
  public:
+  /// A handle that was moved from may be assigned to and destroyed; nothing else.
   Group(Group&& other) noexcept;
+  /// The same.
   Group& operator=(Group&& other) noexcept;
   ~Group();
 

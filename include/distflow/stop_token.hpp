@@ -9,6 +9,8 @@
 #include <stop_token>
 #endif
 
+#include <distflow/version.hpp>
+
 namespace distflow {
 
 #ifdef __cpp_lib_jthread
