@@ -319,7 +319,7 @@ Rows message_rows(const Catalogue& catalogue) {
   rows.push_back(several_one_way(catalogue, 8, 1));
   rows.push_back(several_one_way(catalogue, 1, 8));
   rows.push_back(slow_one_way(catalogue));
-  for (const std::uint64_t threads : {1, 2, 4}) rows.push_back(threads_one_way(catalogue, threads));
+  for (const std::uint64_t threads : {1U, 2U, 4U}) rows.push_back(threads_one_way(catalogue, threads));
   for (RowPlan& row : rows) compare_first(row);
   for (RowPlan& row : connection_rows(catalogue, {}, {kManyConnections})) {
     row.point.reset();

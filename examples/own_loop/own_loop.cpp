@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 #include <string>
 
 #include <distflow/node_runtime.hpp>
@@ -64,10 +65,10 @@ int main(int argc, char** argv) {
     std::array<epoll_event, 8> events{};
     const int count =
         epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout_of(node->poll_within()));
-    for (int i = 0; i < count; ++i) {
+    for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
       std::uint64_t expired = 0;
-      if (events[i].data.fd == signals) is_over = true;
-      if (events[i].data.fd == timer && read(timer, &expired, sizeof expired) > 0)
+      if (event.data.fd == signals) is_over = true;
+      if (event.data.fd == timer && read(timer, &expired, sizeof expired) > 0)
         node->send(argv[1], R"({"tick":)" + std::to_string(++ticks) + "}");
     }
     static_cast<void>(node->poll(0ms));  // after each wait: the node's timers do not make its descriptor readable
