@@ -334,6 +334,8 @@ TEST_P(GroupsOfANode, a_change_of_members_is_told_where_handlers_run) {
     return changes.size();
   };
   Group workers = node.group("workers");
+  workers.on_change([](const GroupChange&) { FAIL() << "replaced before there was any"; });
+  workers.on_change({});
   workers.on_change([&](const GroupChange& change) {
     const std::scoped_lock lock(mutex);
     changes.push_back((change.has_joined ? "+" : "-") + change.node.alias);

@@ -72,7 +72,8 @@ class SendWait : public ::testing::Test {
 
 TEST_F(SendWait, sends_as_soon_as_what_was_before_it_has_left) {
   fill();
-  EXPECT_EQ(wait_while([&] { static_cast<void>(node_->poll(1ms)); }, kForEver), SendVerdict::queued);
+  EXPECT_EQ(wait_while([&] { static_cast<void>(node_->poll(1ms)); }, std::chrono::milliseconds::max()),
+            SendVerdict::queued);
   EXPECT_TRUE(poll_until([&] { return handled_ == kMessagesMax + 2; }));
   EXPECT_EQ(node_->stats().sent.dropped(), 0U);
 }

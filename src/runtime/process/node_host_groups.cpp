@@ -47,7 +47,7 @@ void NodeHost::set_group_handler(GroupStatePtr group, std::function<void(const G
   if (is_forked()) return;
   if (handler) group->is_watched.store(true, std::memory_order_relaxed);
   run_where_handlers_run([group = std::move(group), handler = std::move(handler)]() mutable {
-    if (!handler) group->is_watched.store(false, std::memory_order_relaxed);
+    group->is_watched.store(static_cast<bool>(handler), std::memory_order_relaxed);  // a call before may have undone it
     group->handler = std::move(handler);
   });
 }

@@ -118,7 +118,9 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
   while (is_running()) {
     std::shared_ptr<SendCredit> credit;
     if (outcome.missing.messages > 0) credit = copy.credit;
-    switch (room_watch_.wait({*target, copy.version, credit, outcome.missing}, until)) {
+    auto look = [this] { loop_.reactor().notify(); };
+    switch (
+        room_watch_.wait({*target, copy.version, credit, outcome.missing}, until, base::Delegate<void()>::of(look))) {
       case RoomWatch::Waited::has_room:
         if (credit != nullptr) held = HeldCredit(std::move(credit), outcome.missing);
         break;
@@ -194,7 +196,7 @@ void NodeHost::keep_pace() {
 
 /// What the turn before has sent may have left room. Says whether there is more to tell.
 bool NodeHost::tell_room() {
-  return room_watch_.look([this](const TargetPtr& target) { node_->delivery().tell_writable({target->name}); });
+  return room_watch_.look([this](const TargetPtr& target) { node_->delivery().tell_writable(target->name); });
 }
 
 bool NodeHost::drain_cross_thread_sends() {

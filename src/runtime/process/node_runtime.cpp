@@ -21,6 +21,12 @@ using runtime::OutgoingMessage;
 /// With Threading::caller, how much later than the deadline the thread that polls may come.
 constexpr base::Duration kLoopSlack = std::chrono::seconds(1);
 
+/// As long as a time to wait gets: longer ones would not fit into the clock's. Negative ones are over.
+base::Duration bounded(std::chrono::milliseconds time) {
+  constexpr std::chrono::milliseconds year = std::chrono::hours(24) * 365;
+  return std::clamp(time, std::chrono::milliseconds::zero(), year);
+}
+
 /// The one node of this process.
 struct Singleton {
   std::mutex mutex;
@@ -185,7 +191,7 @@ SendVerdict NodeRuntime::send_wait(Target& target, RawJson json, std::chrono::mi
   return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
     if (target.state_ == nullptr) target.state_ = host_->target(target.name_);
     return host_->send_wait(target.state_, {target.version_, target.prefix_, target.credit_},
-                            OutgoingMessage(json.text), deadline);
+                            OutgoingMessage(json.text), bounded(deadline));
   });
 }
 
@@ -350,12 +356,12 @@ Result<PeerInfo> NodeRuntime::resolve(std::string_view name) {
 
 Result<void> NodeRuntime::poll(std::chrono::milliseconds timeout) {
   const std::shared_ptr<NodeHost> handle = host_;
-  return handle->poll(timeout);
+  return handle->poll(bounded(timeout));
 }
 
 Result<ShutdownReport> NodeRuntime::shutdown(std::chrono::milliseconds deadline) {
   const std::shared_ptr<NodeHost> handle = host_;
-  return handle->shutdown(deadline);
+  return handle->shutdown(bounded(deadline));
 }
 
 std::string NodeRuntime::alias_of(std::string_view node_id) const {

@@ -45,6 +45,7 @@ const Event& event_of(const Event& event) {
   return event;
 }
 PeerInfo event_of(const base::PackedInfo& peer) { return peer.unpack(); }
+Writable event_of(std::string_view name) { return {std::string(name)}; }
 
 /// Calls `count(sender, n)` once for consecutive messages of one sender.
 template <class Count>
@@ -276,7 +277,7 @@ std::function<void()> Delivery::setting(WritableHandler handler) {
 void Delivery::tell_join(const PeerInfo& peer) { tell(&Delivery::join_handler_, peer); }
 void Delivery::tell_leave(const base::PackedInfo& peer) { tell(&Delivery::leave_handler_, peer); }
 void Delivery::tell_registration(const RegistrationChange& change) { tell(&Delivery::registration_handler_, change); }
-void Delivery::tell_writable(const Writable& writable) { tell(&Delivery::writable_handler_, writable); }
+void Delivery::tell_writable(std::string_view name) { tell(&Delivery::writable_handler_, name); }
 
 template <class Event, class Source>
 void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const Source& source) {

@@ -103,7 +103,7 @@ class Delivery {
   void tell_join(const PeerInfo& peer);
   void tell_leave(const base::PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
-  void tell_writable(const Writable& writable);
+  void tell_writable(std::string_view name);
 
   /// From now on no handler is begun. Does not wait for the one that runs. Any thread.
   void request_stop();

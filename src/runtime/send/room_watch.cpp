@@ -20,14 +20,18 @@ RoomWatch::~RoomWatch() {
   while (refused_ != nullptr) refused_ = std::exchange(refused_->next_refused, nullptr);
 }
 
-RoomWatch::Waited RoomWatch::wait(const Wanted& wanted, base::Instant until) {
+RoomWatch::Waited RoomWatch::wait(const Wanted& wanted, base::Instant until, base::Delegate<void()> wake_loop) {
   Waiter self(wanted);
   std::unique_lock lock(mutex_);
   if (is_closed_) return Waited::closed;
   waiters_.push_back(self);
   if (wanted.credit != nullptr) wanted.credit->begin_waiting();
   count_.fetch_add(1, std::memory_order_seq_cst);
-  if (wanted.credit != nullptr) serve_waiters();  // invariant 1
+  if (wanted.credit != nullptr) {  // invariant 1
+    serve_waiters();
+  } else if (wake_loop) {
+    wake_loop();
+  }
   self.served.wait_until(lock, until, [&self] { return !self.is_linked(); });
   if (self.is_linked()) {
     self.unlink();

@@ -11,8 +11,7 @@
 //   2. Those who wait are served in the order in which they came; of one peer none is served before an earlier one.
 //      While anybody waits for a peer's room, SendCredit::take() leaves that room to them.
 //   3. Who is woken has the credit that it waited for. All who can be are served in one look, once an eighth of the
-//   room
-//      is free: threads that keep a peer busy are not woken for each message that leaves.
+//      room is free: threads that keep a peer busy are not woken for each message that leaves.
 //   4. While nobody waits and nothing was refused, a look costs one load.
 //   5. Waiting needs no memory.
 // Use: if (watch.wait(wanted, until) == RoomWatch::Waited::has_room) send_with(wanted.credit, wanted.amount);
@@ -25,6 +24,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/time.hpp"
 #include "runtime/peers/send_credit.hpp"
@@ -54,8 +54,8 @@ class RoomWatch {
     closed,
   };
 
-  /// Waits until `until` at the latest.
-  Waited wait(const Wanted& wanted, base::Instant until);
+  /// Waits until `until` at the latest. `wake_loop` has the loop look, for room that only its turn can make.
+  Waited wait(const Wanted& wanted, base::Instant until, base::Delegate<void()> wake_loop = {});
 
   /// look() tells when there is room for messages to that name; once, however often this is called until then. True
   /// when there may be room already, so that the loop has to look.
