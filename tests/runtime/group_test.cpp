@@ -126,8 +126,8 @@ TEST_P(GroupsOfANode, whatever_the_pick_each_message_reaches_one_member_once) {
   ASSERT_TRUE(until_members(node, workers, 2));
   int sent = 0;
   for (int i = 0; i < 20; ++i) {
-    for (const Pick pick :
-         {Pick::least(), Pick::round_robin(), Pick::sticky("k" + std::to_string(i)), Pick::local(), Pick::first()}) {
+    const std::string key = "k" + std::to_string(i);
+    for (const Pick pick : {Pick::least(), Pick::round_robin(), Pick::sticky(key), Pick::local(), Pick::first()}) {
       EXPECT_TRUE(is_under_way(workers.send(std::to_string(sent++), pick)));
     }
   }
