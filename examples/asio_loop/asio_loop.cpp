@@ -22,9 +22,9 @@ using namespace std::chrono_literals;
 using namespace asio::experimental::awaitable_operators;
 
 /// Polls the node when its descriptor is readable or a time of its is due, until it has ended or this is cancelled.
-asio::awaitable<void> keep_polling(distflow::NodeRuntime& node) {
-  asio::posix::stream_descriptor readable(co_await asio::this_coro::executor, node.fd());
-  asio::steady_timer due(co_await asio::this_coro::executor);
+asio::awaitable<void> keep_polling(asio::io_context& io, distflow::NodeRuntime& node) {
+  asio::posix::stream_descriptor readable(io, node.fd());
+  asio::steady_timer due(io);
   try {
     while (node.poll(0ms)) {
       due.expires_after(std::min<std::chrono::milliseconds>(node.poll_within(), 1h));
@@ -50,7 +50,7 @@ asio::awaitable<void> ask_for_squares(distflow::NodeRuntime& node, std::vector<s
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape): what the loop throws ends the program
   std::vector<std::string> words(argv + 1, argv + argc);
   distflow::NodeOptions options{.threading = distflow::Threading::caller};
   if (words.size() > 1 && words.front() == "--pmd-port") {
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   asio::io_context io;
   int failures = 0;
   // The first to end cancels the other.
-  asio::co_spawn(io, ask_for_squares(*node, std::move(words), failures) || keep_polling(*node), asio::detached);
+  asio::co_spawn(io, ask_for_squares(*node, std::move(words), failures) || keep_polling(io, *node), asio::detached);
   io.run();
   static_cast<void>(node->shutdown());
   return failures == 0 ? 0 : 1;

@@ -86,9 +86,8 @@ namespace net = DISTFLOW_DETAIL_ASIO;
 template <class Handler>
 class AsioOperation {
  public:
-  template <class Given>
-  explicit AsioOperation(Given&& handler)
-      : handler_(std::forward<Given>(handler)), work_(net::get_associated_executor(handler_)) {}
+  explicit AsioOperation(Handler handler)
+      : handler_(std::move(handler)), work_(net::get_associated_executor(handler_)) {}
 
   /// Connects the application's stop token and the handler's cancellation slot to the token that is returned. May throw
   /// std::bad_alloc.
@@ -188,11 +187,11 @@ auto async_wait_for(NodeRuntime& node, std::string_view name, WaitOptions option
 template <class Token>
 auto async_next_message(NodeRuntime& node, Token&& token) {
   auto initiation = [node](auto&& handler) mutable {
-    const auto begin = [&](StopToken stop, const auto& on_end) {
+    const auto begin = [&](const StopToken& stop, const auto& on_end) {
       const auto on_message = [on_end](const Result<Message>& message) {
         on_end(message ? Result<KeptMessage>(message->keep()) : Result<KeptMessage>(message.error()));
       };
-      return node.next_message(on_message, std::move(stop));
+      return node.next_message(on_message, stop);
     };
     const auto outcome_of = [](const Result<void>& begun) -> std::optional<Result<KeptMessage>> {
       if (begun) return std::nullopt;

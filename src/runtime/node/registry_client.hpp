@@ -50,6 +50,7 @@ class RegistryClient {
   }
   /// The node's groups from now on. May throw std::bad_alloc, and has changed nothing then. A registry without groups
   /// passes over them.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps them
   virtual void set_groups(protocol::Groups groups) { static_cast<void>(groups); }
   /// Unregisters, and ends; within a time of its own.
   virtual void close() = 0;

@@ -23,7 +23,6 @@ using runtime::GroupMemberPtr;
 using runtime::GroupMembers;
 using runtime::GroupStatePtr;
 using runtime::NodeHost;
-using runtime::OutgoingMessage;
 
 constexpr auto kBusyFor = std::chrono::milliseconds(100);
 /// Members that are tried in place of one that takes nothing now.
@@ -140,7 +139,8 @@ struct Group::Impl {
     const std::size_t count = range_of(pick.way());
     switch (pick.way()) {
       case Pick::Way::sticky:
-        return picker.sticky(count, pick.key(), [this](std::size_t i) { return members[i].known->hash; });
+        return runtime::GroupPicker::sticky(count, pick.key(),
+                                            [this](std::size_t i) { return members[i].known->hash; });
       case Pick::Way::first: return first;
       case Pick::Way::round_robin: return not_busy(picker.round_robin(count), count);
       case Pick::Way::least:
