@@ -38,17 +38,37 @@ void check_request(std::string_view frame) {
   check_node(request->registration.node);
 }
 
+/// What this event is when a PMD writes it; empty: no PMD writes it so.
+std::string written(const Event& event) {
+  switch (event.kind) {
+    case EventKind::join:
+    case EventKind::leave:
+    case EventKind::update: return event.rev ? peer_event(event.kind, event.peer, *event.rev) : "";
+    case EventKind::registration_lost:
+      return registration_lost_event(event.node_id, event.reason, event.holder ? &*event.holder : nullptr);
+    case EventKind::stats_ask: return stats_ask_event(event.part);
+    case EventKind::pmd_shutdown: return pmd_shutdown_event();
+    case EventKind::unknown: return "";
+  }
+  return "";
+}
+
+void check_event(const Event& event) {
+  const std::string json = written(event);
+  if (json.empty()) return;
+  const auto reply = parse_reply(json);
+  DF_ASSERT(reply);
+  const auto* again = std::get_if<Event>(&*reply);
+  DF_ASSERT(again != nullptr && again->kind == event.kind && again->peer == event.peer);
+  DF_ASSERT(again->node_id == event.node_id && again->reason == event.reason && again->holder == event.holder);
+  DF_ASSERT(again->part == event.part);
+}
+
 void check_reply(std::string_view frame) {
   const auto reply = parse_reply(frame);
   if (!reply) return;
-  if (const auto* response = std::get_if<Response>(&*reply)) {
-    if (response->node) check_node(*response->node);
-  } else if (const auto* event = std::get_if<Event>(&*reply); event->kind != EventKind::unknown && event->rev) {
-    if (event->kind == EventKind::pmd_shutdown) return;
-    const std::string written = peer_event(event->kind, event->peer, *event->rev);
-    const auto again = parse_reply(written);
-    DF_ASSERT(again && std::get_if<Event>(&*again)->peer == event->peer);
-  }
+  if (const auto* event = std::get_if<Event>(&*reply)) return check_event(*event);
+  if (const auto& node = std::get_if<Response>(&*reply)->node) check_node(*node);
 }
 
 }  // namespace
