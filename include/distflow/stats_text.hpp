@@ -13,12 +13,14 @@
 namespace distflow {
 
 /// One JSON object on one line, whose members have the names of NodeStats and of the structures in it:
-/// {"sent":{"accepted":1,...},"received":{...},"peers":[{"node_id":"...","sent":{...},"received":{...}}],"wakes":1,...}.
+/// {"sent":{"accepted":1,...},"received":{...},"peers":[{"node_id":"...","sent":{...},"received":{...}}],"asks":{...},
+/// "wakes":1,...}.
 /// Valid UTF-8 whatever peers call themselves: a byte that is none becomes U+FFFD.
 [[nodiscard]] DISTFLOW_API std::string to_json(const NodeStats& stats);
 
 /// The text format of Prometheus, version 0.0.4 (Content-Type: text/plain; version=0.0.4). Of the node:
-/// distflow_NAME_total for a counter, distflow_NAME for a gauge. Of each peer: distflow_sent_NAME_total and
+/// distflow_NAME_total for a counter, distflow_NAME for a gauge; of its requests distflow_asks_NAME_total and
+/// distflow_asks_NAME. Of each peer: distflow_sent_NAME_total and
 /// distflow_received_NAME_total with the label peer, its nodeId as printable() has it; their sum is the node's.
 [[nodiscard]] DISTFLOW_API std::string to_prometheus(const NodeStats& stats);
 

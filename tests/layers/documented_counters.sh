@@ -55,5 +55,5 @@ check ReceiveStats include/distflow/stats.hpp
 check ServerCounters src/pmd/server/options.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
-for struct in SendStats ReceiveStats NodeStats; do check_table $struct include/distflow/stats.hpp; done
+for struct in SendStats ReceiveStats AskStats NodeStats; do check_table $struct include/distflow/stats.hpp; done
 exit $status

@@ -36,6 +36,9 @@ NodeStats numbered() {
     fill(runtime::kSendCounters, peer.sent);
     fill(runtime::kReceiveCounters, peer.received);
   }
+  stats.asks.asked = next++;
+  stats.asks.failed_deadline = next++;
+  stats.asks.waiting = next++;
   stats.wakes = UINT64_MAX;
   stats.mailbox_bytes = 4711;
   stats.is_registered = true;
@@ -66,6 +69,10 @@ TEST(StatsText, json_has_every_counter_under_the_name_of_its_member) {
   }
   EXPECT_EQ(peers[0]["node_id"].GetString(), kHostileNames[0]);
   EXPECT_STREQ(peers[2]["node_id"].GetString(), "\xef\xbf\xbd\xef\xbf\xbd") << "what is no UTF-8";
+  const rapidjson::Value& asks = (*document)["asks"];
+  ASSERT_EQ(asks.MemberCount(), runtime::kAskCounters.size());
+  for (const auto& row : runtime::kAskCounters)
+    EXPECT_EQ(asks[std::string(row.name).c_str()].GetUint64(), row.value(stats.asks)) << row.name;
   for (const auto& row : runtime::kNodeCounters) {
     const rapidjson::Value& value = (*document)[std::string(row.name).c_str()];
     EXPECT_EQ(row.is_flag ? std::uint64_t{value.GetBool()} : value.GetUint64(), row.value(stats)) << row.name;
@@ -121,7 +128,9 @@ TEST(StatsText, prometheus_reads_each_line_as_a_comment_or_as_one_sample_whateve
     }
   }
   const std::size_t peer_counters = runtime::kSendCounters.size() + runtime::kReceiveCounters.size();
-  EXPECT_EQ(types.size(), peer_counters + runtime::kNodeCounters.size());
+  EXPECT_EQ(types.size(), peer_counters + runtime::kAskCounters.size() + runtime::kNodeCounters.size());
+  EXPECT_EQ(samples.at("distflow_asks_failed_deadline_total").at(""), std::to_string(stats.asks.failed_deadline));
+  EXPECT_EQ(samples.at("distflow_asks_waiting").at(""), std::to_string(stats.asks.waiting));
   EXPECT_EQ(samples.at("distflow_wakes_total").at(""), std::to_string(UINT64_MAX));
   EXPECT_EQ(samples.at("distflow_mailbox_bytes").at(""), "4711");
   EXPECT_EQ(samples.at("distflow_is_registered").at(""), "1");

@@ -24,7 +24,7 @@ enum class CounterKind {
   gauge,    ///< of now
 };
 
-/// A member of NodeStats.
+/// A member of NodeStats or AskStats.
 template <class Stats>
 struct CounterRow {
   std::string_view name;
@@ -46,11 +46,21 @@ struct PeerCounterRow {
 
 namespace detail {
 
+/// The structure and the type of a member.
+template <class Member>
+struct MemberOf;
+template <class OfStats, class OfValue>
+struct MemberOf<OfValue OfStats::*> {
+  using Stats = OfStats;
+  using Value = OfValue;
+};
+
 template <auto kMember>
-constexpr CounterRow<NodeStats> row(std::string_view name, std::string_view help, std::string_view unit,
-                                    CounterKind kind) {
-  constexpr bool is_flag = std::is_same_v<decltype(kMember), bool NodeStats::*>;
-  return {name, help, unit, kind, is_flag, [](const NodeStats& stats) { return std::uint64_t{stats.*kMember}; }};
+constexpr auto row(std::string_view name, std::string_view help, std::string_view unit, CounterKind kind) {
+  using Stats = typename MemberOf<decltype(kMember)>::Stats;
+  constexpr bool is_flag = std::is_same_v<typename MemberOf<decltype(kMember)>::Value, bool>;
+  return CounterRow<Stats>{name, help,    unit,
+                           kind, is_flag, [](const Stats& stats) { return std::uint64_t{stats.*kMember}; }};
 }
 
 }  // namespace detail
@@ -94,6 +104,93 @@ inline constexpr std::array kReceiveCounters = {
 // Every member has a row.
 static_assert(sizeof(SendStats) == kSendCounters.size() * sizeof(std::uint64_t));
 static_assert(sizeof(ReceiveStats) == kReceiveCounters.size() * sizeof(std::uint64_t));
+
+/// Of requests, at the node that makes them and at the one that gets them.
+inline constexpr std::array kAskCounters = {
+    detail::row<&AskStats::asked>("asked", "requests of this node: verdict written or queued", "requests",
+                                  CounterKind::counter),
+    detail::row<&AskStats::replied>("replied", "whose callback had a reply", "requests", CounterKind::counter),
+    detail::row<&AskStats::failed_unresolved>("failed_unresolved",
+                                              "ended with AskError unresolved: the PMD knows no such node", "requests",
+                                              CounterKind::counter),
+    detail::row<&AskStats::failed_unsupported>("failed_unsupported",
+                                               "requests of this node that failed: the node does not take requests",
+                                               "requests", CounterKind::counter),
+    detail::row<&AskStats::failed_not_sent>("failed_not_sent",
+                                            "requests of this node that failed: no room, no connection", "requests",
+                                            CounterKind::counter),
+    detail::row<&AskStats::failed_peer_left>("failed_peer_left", "requests of this node that failed: the node left",
+                                             "requests", CounterKind::counter),
+    detail::row<&AskStats::failed_connection_lost>(
+        "failed_connection_lost", "requests of this node that failed: the connection broke with them in it", "requests",
+        CounterKind::counter),
+    detail::row<&AskStats::failed_no_handler>("failed_no_handler",
+                                              "requests of this node that failed: nobody answers there", "requests",
+                                              CounterKind::counter),
+    detail::row<&AskStats::failed_busy>("failed_busy", "requests of this node that failed: no room there", "requests",
+                                        CounterKind::counter),
+    detail::row<&AskStats::failed_expired>("failed_expired",
+                                           "requests of this node that failed: the time was over there", "requests",
+                                           CounterKind::counter),
+    detail::row<&AskStats::failed_denied>("failed_denied",
+                                          "requests of this node that failed: the handler there said so", "requests",
+                                          CounterKind::counter),
+    detail::row<&AskStats::failed_failed>("failed_failed",
+                                          "requests of this node that failed: the handler there failed", "requests",
+                                          CounterKind::counter),
+    detail::row<&AskStats::failed_deadline>(
+        "failed_deadline", "requests of this node that failed: nothing came in time", "requests", CounterKind::counter),
+    detail::row<&AskStats::failed_cancelled>("failed_cancelled",
+                                             "requests of this node that failed: cancelled by this node's application",
+                                             "requests", CounterKind::counter),
+    detail::row<&AskStats::failed_shut_down>(
+        "failed_shut_down", "requests of this node that failed: this node or the other one was shut down", "requests",
+        CounterKind::counter),
+    detail::row<&AskStats::failed_reply_lost>(
+        "failed_reply_lost",
+        "requests of this node that failed: answered, and no room for the reply until its callback", "requests",
+        CounterKind::counter),
+    detail::row<&AskStats::pending>("pending", "requests of this node without a callback yet, now", "requests",
+                                    CounterKind::gauge),
+    detail::row<&AskStats::late>("late", "replies to requests that had ended", "replies", CounterKind::counter),
+    detail::row<&AskStats::unasked>("unasked",
+                                    "replies of whom nothing was asked, or on a connection that is not its own",
+                                    "replies", CounterKind::counter),
+    detail::row<&AskStats::retried>("retried", "times that one was to be sent again (AskOptions::attempts)", "times",
+                                    CounterKind::counter),
+    detail::row<&AskStats::retries_refused>("retries_refused",
+                                            "times that one was not, at the bound of a tenth of all requests", "times",
+                                            CounterKind::counter),
+    detail::row<&AskStats::received>("received", "requests that came", "requests", CounterKind::counter),
+    detail::row<&AskStats::answered>("answered", "requests received that were answered with a reply", "requests",
+                                     CounterKind::counter),
+    detail::row<&AskStats::said_no_handler>("said_no_handler", "answered that no handler is set", "requests",
+                                            CounterKind::counter),
+    detail::row<&AskStats::said_busy>("said_busy",
+                                      "requests received that were refused: the mailbox of requests was full",
+                                      "requests", CounterKind::counter),
+    detail::row<&AskStats::said_expired>("said_expired",
+                                         "requests received that were refused: the time was over before the handler",
+                                         "requests", CounterKind::counter),
+    detail::row<&AskStats::said_denied>("said_denied", "requests received that were refused: by the handler",
+                                        "requests", CounterKind::counter),
+    detail::row<&AskStats::said_failed>(
+        "said_failed", "requests received that were refused: by the handler, or it threw, or let go of its Responder",
+        "requests", CounterKind::counter),
+    detail::row<&AskStats::said_shut_down>("said_shut_down",
+                                           "requests received that were refused: this node was shut down before",
+                                           "requests", CounterKind::counter),
+    detail::row<&AskStats::waiting>("waiting", "requests received that wait for the handler now", "requests",
+                                    CounterKind::gauge),
+    detail::row<&AskStats::in_handlers>("in_handlers", "requests received that a Responder is open for now", "requests",
+                                        CounterKind::gauge),
+    detail::row<&AskStats::cancels>("cancels", "requests received whose asker has lost interest", "requests",
+                                    CounterKind::counter),
+    detail::row<&AskStats::answers_lost>("answers_lost",
+                                         "of those above: not sent, as the asker is not there or there was no room",
+                                         "requests", CounterKind::counter),
+};
+static_assert(sizeof(AskStats) == kAskCounters.size() * sizeof(std::uint64_t));
 
 /// Of the node as a whole.
 inline constexpr std::array kNodeCounters = {

@@ -46,6 +46,10 @@ void append_traffic(std::string& out, const SendStats& sent, const ReceiveStats&
 }
 
 void append_node_counters(std::string& out, const NodeStats& stats) {
+  append_member(out, "asks");
+  out += '{';
+  for (const auto& row : kAskCounters) append_count(out, row.name, row.value(stats.asks));
+  out += '}';
   for (const auto& row : kNodeCounters) {
     append_member(out, row.name);
     if (row.is_flag) {

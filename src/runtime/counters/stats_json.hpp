@@ -20,7 +20,7 @@ void append_text(std::string& out, std::string_view name, std::string_view text)
 
 /// The members "sent" and "received".
 void append_traffic(std::string& out, const SendStats& sent, const ReceiveStats& received);
-/// What is the node's and no peer's, with its backend.
+/// What is the node's and no peer's, with its requests and its backend.
 void append_node_counters(std::string& out, const NodeStats& stats);
 
 }  // namespace distflow::runtime

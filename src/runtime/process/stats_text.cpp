@@ -59,6 +59,18 @@ void append_peers(std::string& out, std::string_view prefix, const Rows& rows, S
   }
 }
 
+/// One metric without labels for each row.
+template <class Rows, class Stats>
+void append_counters(std::string& out, std::string_view prefix, const Rows& rows, const Stats& stats) {
+  for (const auto& row : rows) {
+    const std::string name = metric_name(prefix, row.name, row.kind);
+    append_head(out, name, row.help, row.kind);
+    out.append(name).append(" ");
+    append_number(out, row.value(stats));
+    out += '\n';
+  }
+}
+
 }  // namespace
 
 std::string to_json(const NodeStats& stats) {
@@ -82,13 +94,8 @@ std::string to_prometheus(const NodeStats& stats) {
   std::string out;
   append_peers(out, "distflow_sent_", runtime::kSendCounters, &PeerStats::sent, stats);
   append_peers(out, "distflow_received_", runtime::kReceiveCounters, &PeerStats::received, stats);
-  for (const auto& row : runtime::kNodeCounters) {
-    const std::string name = metric_name("distflow_", row.name, row.kind);
-    append_head(out, name, row.help, row.kind);
-    out.append(name).append(" ");
-    append_number(out, row.value(stats));
-    out += '\n';
-  }
+  append_counters(out, "distflow_asks_", runtime::kAskCounters, stats.asks);
+  append_counters(out, "distflow_", runtime::kNodeCounters, stats);
   return out;
 }
 
