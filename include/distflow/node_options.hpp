@@ -60,6 +60,11 @@ enum class LogVerbosity {
   debug,  ///< connections, and each further drop
 };
 
+/// Takes a line of the log: UTF-8 without its end, at most 1000 bytes, in which everything is visible. Called on the
+/// node's threads and on those that call the node, maybe on several at once. It must not block, and must not call this
+/// library. When it throws, the line goes to the standard error.
+using LogSink = std::function<void(LogVerbosity, std::string_view)>;
+
 /// All options of NodeRuntime::start(). One outside its range: Errc::invalid_option, which names it.
 struct NodeOptions {
   std::string alias{};  ///< the name others find it by; empty for none; at most 256 bytes
@@ -143,7 +148,10 @@ struct NodeOptions {
   /// For `spin`: measured on this host. No time that can be asked for.
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
-  LogVerbosity log = LogVerbosity::warn;  ///< what goes to the standard error
+  LogVerbosity log = LogVerbosity::warn;  ///< what is logged until NodeRuntime::set_log_level() says otherwise
+  /// Where the log goes; empty: each line to the standard error, as "distflow: warn: ...". It is kept until the last
+  /// handle is gone. A PMD that this node starts has a log of its own.
+  LogSink log_sink{};
 
   /// Whether the node tells its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Only its
   /// own user and root are told. While nobody asks, it costs nothing.

@@ -27,6 +27,7 @@
 //   resolve:                any; inside, on the I/O thread, from the replica alone; shut_down; forked.
 //   stats:                  any; inside too; the last figures; zeros.
 //   node_id, alias, port:   any; inside too; as before; as before.
+//   set_log_level:          any; inside too; no effect any more; ignored.
 //   is_running:             any; inside too; false; false.
 //   shutdown:               any; inside it returns at once, with an incomplete report; the report; forked.
 //   poll:                   that of start(); inside: already_running; until the node has ended, then shut_down; forked.
@@ -189,6 +190,10 @@ class DISTFLOW_API NodeRuntime {
   [[nodiscard]] std::uint16_t port() const;
   /// Every counter and depth at one moment. Any thread; zeros after a fork, and for want of memory.
   [[nodiscard]] NodeStats stats() const;
+
+  /// Logs what is at least as serious as `level` from now on: while the node runs, on any thread. NodeOptions::log_sink
+  /// says where to.
+  void set_log_level(LogVerbosity level);
 
   /// Threading::caller only: does the work that is due, or waits up to `timeout` for some and does that. After a
   /// shutdown() on another thread or in a handler, call it until it returns Errc::shut_down: the node ends in it.

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::array kNames = {"error", "warn", "info", "debug"};
 
-/// One call, so that lines of several threads do not mix. What cannot be written is lost.
-void write_to_stderr(LogLevel level, std::string_view line) {
-  std::fprintf(stderr, "distflow: %s: %.*s\n", to_string(level), static_cast<int>(line.size()), line.data());
-}
-
 /// Writes `text` into `line`, escaped, and cut before what has no room. Gives the part that was written.
 std::string_view escape_into(std::span<char> line, std::string_view text) {
   std::size_t size = 0;
@@ -47,6 +42,10 @@ std::string_view without_cut_code_point(std::string_view text) {
 
 const char* to_string(LogLevel level) { return kNames[static_cast<std::size_t>(level)]; }
 
+void write_to_standard_error(LogLevel level, std::string_view line) {
+  std::fprintf(stderr, "distflow: %s: %.*s\n", to_string(level), static_cast<int>(line.size()), line.data());
+}
+
 std::optional<LogLevel> log_level_of(std::string_view name) {
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) return std::nullopt;
@@ -69,7 +68,7 @@ void Log::write(LogLevel level, const char* format, ...) const noexcept {
   if (sink_) {
     sink_(level, line);
   } else {
-    write_to_stderr(level, line);
+    write_to_standard_error(level, line);
   }
 }
 

@@ -1,7 +1,7 @@
 // Log lines with a level, and a bound on how many of a kind are written.
 //
-// A Log is immutable after construction; any thread may write if its sink may be called from any thread (the default
-// one may). RateLimit belongs to one thread.
+// Any thread may write, if the sink may be called from any thread (the default one may), and may change the level.
+// RateLimit belongs to one thread.
 //   1. What the level excludes is not formatted.
 //   2. A line is at most kLogLineMax bytes of UTF-8 in which everything is visible, whatever it was made from: the rest
 //      is escaped (base/escape), and what is too long is cut between two code points.
@@ -10,6 +10,7 @@
 //      if (auto suppressed = limit.admit(now)) log.write(LogLevel::warn, "... (%" PRIu64 " more)", *suppressed);
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,21 +32,25 @@ enum class LogLevel { error, warn, info, debug };
 /// Receives a line, without its end. Must not throw.
 using LogSink = Delegate<void(LogLevel, std::string_view)>;
 
+/// "distflow: <level>: <line>", in one write, so that lines of several threads do not mix. What cannot be written is
+/// lost.
+void write_to_standard_error(LogLevel level, std::string_view line);
+
 inline constexpr std::size_t kLogLineMax = 1000;
 
 class Log {
  public:
-  /// Writes what is at least as grave as `level`. Without a sink, "distflow: <level>: <line>" goes to the standard
-  /// error.
+  /// Writes what is at least as grave as `level`, to the standard error where there is no sink.
   explicit Log(LogLevel level = LogLevel::warn, LogSink sink = {}) : level_(level), sink_(sink) {}
 
-  [[nodiscard]] bool is_enabled(LogLevel level) const { return level <= level_; }
+  [[nodiscard]] bool is_enabled(LogLevel level) const { return level <= level_.load(std::memory_order_relaxed); }
+  void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
   /// As printf; a longer line is cut, before it is escaped and after.
   __attribute__((format(printf, 3, 4))) void write(LogLevel level, const char* format, ...) const noexcept;
 
  private:
-  const LogLevel level_;
+  std::atomic<LogLevel> level_;
   const LogSink sink_;
 };
 

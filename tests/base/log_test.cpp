@@ -26,6 +26,17 @@ TEST(Log, writes_what_is_at_least_as_grave_as_its_level) {
   EXPECT_FALSE(log.is_enabled(LogLevel::info));
 }
 
+TEST(Log, its_level_may_change_between_two_lines) {
+  Lines lines;
+  Log log(LogLevel::warn, lines.sink());
+  log.write(LogLevel::debug, "one");
+  log.set_level(LogLevel::debug);
+  log.write(LogLevel::debug, "two");
+  log.set_level(LogLevel::error);
+  log.write(LogLevel::warn, "three");
+  EXPECT_EQ(lines.lines, std::vector<std::string>{"debug: two"});
+}
+
 TEST(Log, what_the_level_excludes_is_not_formatted) {
   const Log log(LogLevel::error);
   int written = 0;

@@ -17,6 +17,7 @@ TEST(OptionDifferences, what_is_wished_for_and_is_otherwise_is_named) {
   EXPECT_EQ(differing_options({.conflate_by = "symbol"}, {.conflate_by = "symbol"}), "");
   EXPECT_EQ(differing_options({.conflate_by = [](const Message& message) { return message.from; }}, running),
             "conflate_by");
+  EXPECT_EQ(differing_options({.log_sink = [](LogVerbosity, std::string_view) {}}, running), "log_sink");
 }
 
 TEST(OptionDifferences, an_option_that_the_running_node_alone_has_is_no_wish_of_the_second) {

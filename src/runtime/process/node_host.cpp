@@ -30,22 +30,12 @@ std::uint64_t next_instance() {
   return ++instances;
 }
 
-base::LogLevel to_level(LogVerbosity verbosity) {
-  switch (verbosity) {
-    case LogVerbosity::error: return base::LogLevel::error;
-    case LogVerbosity::warn: return base::LogLevel::warn;
-    case LogVerbosity::info: return base::LogLevel::info;
-    case LogVerbosity::debug: return base::LogLevel::debug;
-  }
-  return base::LogLevel::warn;
-}
-
 }  // namespace
 
 NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
     : options_(options),
       lock_(std::move(lock)),
-      log_(to_level(options.log)),
+      application_log_(options),
       instance_(next_instance()),
       targets_(options.targets_max, instance_),
       launcher_({.options = options_,
@@ -67,7 +57,7 @@ Result<std::shared_ptr<NodeHost>, StartError> NodeHost::start(const NodeOptions&
   if (Result<void> checked = check_options(options); !checked) return checked.error();
   const Result<NodeOptions> placed = at_pmd_of_environment(options);
   if (!placed) return placed.error();
-  Result<ProcessLock> lock = ProcessLock::acquire(base::Log(to_level(options.log)));
+  Result<ProcessLock> lock = ProcessLock::acquire(ApplicationLog(options).log());
   if (!lock) return lock.error();
   const auto host = std::make_shared<NodeHost>(Private{}, *placed, std::move(*lock));
   if (Result<void, StartError> opened = host->open(); !opened) return opened.error();
@@ -132,8 +122,10 @@ void NodeHost::note_other_options(const NodeOptions& options) {
   if (!log_.is_enabled(base::LogLevel::warn)) return;
   const std::string names = differing_options(options, options_);
   if (names.empty()) return;
-  const std::scoped_lock lock(mutex_);
-  if (!other_options_log_.admit(io::system_now())) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!other_options_log_.admit(io::system_now())) return;
+  }
   log_.write(base::LogLevel::warn, "start() was called again with another %s: the running node \"%s\" keeps its own",
              names.c_str(), options_.alias.c_str());
 }

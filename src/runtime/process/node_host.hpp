@@ -34,6 +34,7 @@
 #include "base/log.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
+#include "runtime/process/application_log.hpp"
 #include "runtime/process/background_launcher.hpp"
 #include "runtime/process/handler_thread.hpp"
 #include "runtime/process/node_loop.hpp"
@@ -106,6 +107,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] NodeStats stats() const;
   /// The counters that the node does not know.
   void add_process_counters(NodeStats& stats) const;
+  void set_log_level(LogVerbosity level) { application_log_.set_level(level); }
 
   Result<void> poll(base::Duration timeout);
   [[nodiscard]] int fd() const;
@@ -180,7 +182,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   const NodeOptions options_;
   const base::ForkGuard fork_guard_;
   std::optional<ProcessLock> lock_;
-  const base::Log log_;
+  ApplicationLog application_log_;
+  const base::Log& log_{application_log_.log()};
   const std::uint64_t instance_;  // of targets of this host; those of an earlier one have another
 
   NodeLoop loop_{this};

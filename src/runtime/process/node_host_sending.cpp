@@ -138,9 +138,12 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
 
 /// Counts messages that the loop did not take before it ended.
 void NodeHost::discard_late() {
-  const std::scoped_lock lock(mutex_);
-  const std::uint64_t discarded = discard_cross_thread_sends();
-  if (discarded == 0 || std::exchange(has_told_late_, true)) return;
+  std::uint64_t discarded = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    discarded = discard_cross_thread_sends();
+    if (discarded == 0 || std::exchange(has_told_late_, true)) return;
+  }
   log_.write(base::LogLevel::warn,
              "%" PRIu64
              " messages dropped: another thread sent them while the node ended; "

@@ -373,6 +373,9 @@ std::uint16_t NodeRuntime::port() const { return host_->port(); }
 NodeStats NodeRuntime::stats() const {
   return unless_out_of_memory(*host_, NodeStats(), [&] { return host_->stats(); });
 }
+void NodeRuntime::set_log_level(LogVerbosity level) {
+  if (!host_->is_forked()) host_->set_log_level(level);
+}
 int NodeRuntime::fd() const { return host_->fd(); }
 std::chrono::milliseconds NodeRuntime::poll_within() const { return host_->poll_within(); }
 bool NodeRuntime::is_running() const { return !host_->is_forked() && host_->is_running(); }

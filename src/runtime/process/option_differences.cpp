@@ -14,6 +14,7 @@ bool is_same(const ConflateBy& one, const ConflateBy& other) {
   // Two functions cannot be compared: they are taken for the same.
   return name == nullptr && other_name == nullptr;
 }
+bool is_same(const LogSink& one, const LogSink& other) { return static_cast<bool>(one) == static_cast<bool>(other); }
 template <class T>
 bool is_same(const T& one, const T& other) {
   return one == other;
@@ -51,7 +52,7 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
                                   rejoin_grace, connect_deadline, write_at_once, frame_size_max, send_bytes_max,
                                   send_messages_max, parked_messages_max, parked_bytes_max, incomplete_bytes_max,
                                   connections_max, memory_connections_max, memory_ring_size, targets_max, asks_max,
-                                  asks_per_peer_max, backend, spin, log, introspection] = wanted;
+                                  asks_per_peer_max, backend, spin, log, log_sink, introspection] = wanted;
     [[maybe_unused]] const auto& [max_size, bytes_max, overflow] = wanted.mailbox;
   }
   look_at("alias", &NodeOptions::alias);
@@ -89,6 +90,7 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   look_at("backend", &NodeOptions::backend);
   look_at("spin", &NodeOptions::spin);
   look_at("log", &NodeOptions::log);
+  look_at("log_sink", &NodeOptions::log_sink);
   look_at("introspection", &NodeOptions::introspection);
   return std::move(differences).names();
 }
