@@ -7,6 +7,8 @@
 #   benchmark::benchmark                         when DISTFLOW_BENCH is on
 #   df_asio, df_boost_asio                       headers only; of tests and examples of <distflow/asio.hpp> alone, where they
 #                                                are installed
+#   df_beast                                     headers only, as system headers: the HTTP parser of the daemon's page. The
+#                                                target exists where DISTFLOW_WEB is on and Boost is installed
 #   df_uring                                     on Linux, where liburing is installed; the target exists or does not
 include(FetchContent)
 find_package(Threads REQUIRED)
@@ -100,6 +102,20 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     target_include_directories(df_uring SYSTEM INTERFACE "${DISTFLOW_uring_INCLUDE}")
     target_link_libraries(df_uring INTERFACE "${DISTFLOW_uring_LIBRARY}")
   endif()
+endif()
+
+# Boost is large, and the page of the daemon is a choice: it is never fetched.
+option(DISTFLOW_WEB "Build the HTTP server of distflow-pmd, where Boost.Beast is installed" ON)
+if(DISTFLOW_WEB AND NOT CMAKE_CROSSCOMPILING)
+  find_path(DISTFLOW_beast_INCLUDE boost/beast/http/parser.hpp)
+  mark_as_advanced(DISTFLOW_beast_INCLUDE)
+  if(DISTFLOW_beast_INCLUDE)
+    add_library(df_beast INTERFACE)
+    target_include_directories(df_beast SYSTEM INTERFACE "${DISTFLOW_beast_INCLUDE}")
+  endif()
+endif()
+if(NOT TARGET df_beast)
+  message(STATUS "distflow-pmd is built without --web-port: DISTFLOW_WEB is off, or Boost.Beast is not installed (libboost-dev)")
 endif()
 
 # Whoever includes <distflow/asio.hpp> brings an Asio along: nothing else needs one, and none is fetched.

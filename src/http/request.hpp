@@ -1,0 +1,43 @@
+// Reads the head of an HTTP request, strictly: what two readers could understand differently is refused.
+//
+// Pure functions; any thread. The home of Boost.Beast, whose parser reads the lines.
+//   1. The outcome depends on the bytes alone, not on how they were cut on their way.
+//   2. A head has at most kHeadSizeMax bytes, and a request has no body.
+//   3. Refused are: a line end without CR, a folded line, more than one Host, Origin or Content-Length,
+//      Transfer-Encoding, Expect, Upgrade, and bytes behind the head.
+// Use: const Reading reading = read_request(bytes); if (reading.status == Reading::kIncomplete) ...
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace distflow::http {
+
+inline constexpr std::size_t kHeadSizeMax = std::size_t{8} * 1024;
+
+struct Request {
+  std::string method;                 ///< as sent: "GET"
+  std::string path;                   ///< without the query; begins with "/"
+  std::string query;                  ///< what stands behind the first "?"; empty without one
+  std::optional<std::string> host;    ///< the header's value
+  std::optional<std::string> origin;  ///< the same
+};
+
+struct Reading {
+  static constexpr int kIncomplete = 0;
+  static constexpr int kWhole = 200;
+
+  int status = kIncomplete;  ///< or the HTTP status that the request is to be refused with
+  Request request = {};      ///< of a whole one
+};
+
+/// What all the bytes of a connection, from its beginning on, are so far. May throw std::bad_alloc.
+[[nodiscard]] Reading read_request(std::string_view bytes);
+
+/// The value of `name` in a query such as "after=x&limit=7", with its %XX decoded; nothing if it is not there or a %
+/// is followed by something else than two hexadecimal digits.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+}  // namespace distflow::http
