@@ -53,6 +53,7 @@ check AskStats include/distflow/stats.hpp
 check SendStats include/distflow/stats.hpp
 check ReceiveStats include/distflow/stats.hpp
 check ServerCounters src/pmd/server/options.hpp
+check HttpCounters src/http/server.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
 for struct in SendStats ReceiveStats AskStats NodeStats; do check_table $struct include/distflow/stats.hpp; done
