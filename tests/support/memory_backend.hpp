@@ -27,6 +27,7 @@ class MemoryBackend : public io::Backend {
  public:
   /// Names the test's end of a connection, from 0 in the order of connect().
   using PeerId = std::size_t;
+  static constexpr std::uint16_t kAnyPort = 0;
 
   explicit MemoryBackend(base::ChunkPool& chunks) : chunks_(chunks) {
     now_ = base::Instant(base::seconds(1));
@@ -40,9 +41,10 @@ class MemoryBackend : public io::Backend {
     wall_ms_ += std::chrono::duration_cast<base::milliseconds>(by).count();
   }
 
-  /// A connection to whoever listens; it is accepted in a later poll().
-  PeerId connect(const io::Address& from = io::Address::ipv4_loopback(50'000)) {
+  /// A connection to whoever listens, or to who listens at the port `to`; it is accepted in a later poll().
+  PeerId connect(const io::Address& from = io::Address::ipv4_loopback(50'000), std::uint16_t to = kAnyPort) {
     peers_.emplace_back().from = from;
+    peers_.back().to = to;
     unaccepted_.push_back(peers_.size() - 1);
     return peers_.size() - 1;
   }
@@ -117,6 +119,7 @@ class MemoryBackend : public io::Backend {
  private:
   struct Peer {
     io::Address from;
+    std::uint16_t to = kAnyPort;
     std::string to_server;
     std::string from_server;
     std::size_t window = std::numeric_limits<std::size_t>::max();
@@ -187,13 +190,17 @@ class MemoryBackend : public io::Backend {
   }
 
   void run_accept(Slot& slot) {
-    while (!unaccepted_.empty()) {
+    while (true) {
+      const auto next = std::find_if(unaccepted_.begin(), unaccepted_.end(), [&](PeerId id) {
+        return peers_[id].to == kAnyPort || peers_[id].to == slot.address.port;
+      });
+      if (next == unaccepted_.end()) return;
       if (accepts_to_fail_ > 0) {
         --accepts_to_fail_;
         return finish(slot.accept).on_end(system_error(accept_errno_, "accepting a connection"));
       }
-      Peer& peer = peers_[unaccepted_.front()];
-      unaccepted_.pop_front();
+      Peer& peer = peers_[*next];
+      unaccepted_.erase(next);
       const io::Handle stream = open_slot();
       slots_[stream.slot].peer = &peer;
       ++counters_.accepts;

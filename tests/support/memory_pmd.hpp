@@ -105,6 +105,7 @@ class MemoryPmd {
     turn();
   }
 
+  io::Reactor& reactor() { return reactor_; }
   MemoryBackend& network() { return *network_; }
   pmd::Server& server() { return server_; }
   /// The server's, if it was asked for.

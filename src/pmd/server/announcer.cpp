@@ -13,12 +13,14 @@ void Announcer::forget(Session& session) {
 
 void Announcer::tell_join(const protocol::NodeInfo& node, std::uint64_t revision) {
   ++counters_.joins;
+  note_change(protocol::EventKind::join, node, revision);
   if (is_stopped_ || watchers_.size() == 0) return;
   tell_or_disconnect([&] { tell(protocol::peer_event(protocol::EventKind::join, node, revision)); });
 }
 
 void Announcer::tell_update(const protocol::NodeInfo& node, std::uint64_t revision) {
   ++counters_.regroups;
+  note_change(protocol::EventKind::update, node, revision);
   if (is_stopped_) return;
   tell_or_disconnect([&] {
     using protocol::EventKind;
@@ -33,6 +35,9 @@ void Announcer::tell_update(const protocol::NodeInfo& node, std::uint64_t revisi
 
 void Announcer::tell_leaves(const std::vector<Registry::Departure>& departures) {
   counters_.leaves += departures.size();
+  for (const Registry::Departure& gone : departures) {
+    note_change(protocol::EventKind::leave, gone.node, gone.revision);
+  }
   if (is_stopped_ || departures.empty() || watchers_.size() == 0) return;
   tell_or_disconnect([&] {
     for (const Registry::Departure& gone : departures) {

@@ -47,7 +47,14 @@ class Announcer {
   void tell_shutdown(Session& session);
   void stop() { is_stopped_ = true; }
 
+  /// Called with each join, update and leave, and the revision that it made, until stop(). It does not throw.
+  using OnChange = base::Delegate<void(protocol::EventKind, const protocol::NodeInfo&, std::uint64_t)>;
+  void set_on_change(OnChange on_change) { on_change_ = on_change; }
+
  private:
+  void note_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision) {
+    if (on_change_ && !is_stopped_) on_change_(kind, node, revision);
+  }
   void tell(std::string_view event, WatcherKinds kinds = kAllWatchers);
   template <class Call>
   void tell_or_disconnect(Call&& call);
@@ -60,6 +67,7 @@ class Announcer {
   Watchers watchers_;
   std::unordered_map<OwnerId, Session*> told_of_loss_;  // sessions that registered with a secret
   bool is_stopped_ = false;
+  OnChange on_change_;
 };
 
 }  // namespace distflow::pmd

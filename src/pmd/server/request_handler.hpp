@@ -48,6 +48,7 @@ class RequestHandler {
   void stop();
 
   [[nodiscard]] const Registry& registry() const { return registry_; }
+  void set_on_change(Announcer::OnChange on_change) { announcer_.set_on_change(on_change); }
 
  private:
   void on_malformed(Session& session);

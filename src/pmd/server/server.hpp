@@ -38,7 +38,10 @@ class Server final : private SessionHost {
   [[nodiscard]] std::uint16_t port() const;
 
   void begin_shutdown();
+  [[nodiscard]] bool is_serving() const { return state_ == State::serving; }
   [[nodiscard]] bool is_finished() const { return state_ == State::finished; }
+  /// Called with each join, update and leave while it serves, from inside a turn. It does not throw.
+  void set_on_change(Announcer::OnChange on_change) { handler_.set_on_change(on_change); }
   void set_on_finished(base::Delegate<void()> on_finished) { on_finished_ = on_finished; }
 
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }

@@ -1,0 +1,113 @@
+#include "pmd/web/metrics.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace distflow::pmd {
+namespace {
+
+template <class Counters>
+struct CounterRow {
+  std::string_view name;
+  std::string_view help;
+  std::uint64_t Counters::*value;
+};
+
+constexpr CounterRow<ServerCounters> kPmdCounters[] = {
+    {"connections_accepted", "Connections accepted.", &ServerCounters::connections_accepted},
+    {"connections_refused", "Connections closed at once, at the bound.", &ServerCounters::connections_refused},
+    {"requests", "Well-formed requests, of unknown type too.", &ServerCounters::requests},
+    {"malformed", "Frames that are no request.", &ServerCounters::malformed},
+    {"malformed_closed", "Connections closed for too many malformed frames.", &ServerCounters::malformed_closed},
+    {"frames_too_long", "Connections closed for a frame beyond the limit.", &ServerCounters::frames_too_long},
+    {"foreign_protocols", "Of those, whose first bytes belong to another protocol.",
+     &ServerCounters::foreign_protocols},
+    {"registrations_invalid", "Registrations refused for their content.", &ServerCounters::registrations_invalid},
+    {"registrations_full", "Registrations refused at a bound of the registry.", &ServerCounters::registrations_full},
+    {"registrations_over_share", "Registrations refused at the bound of one connection or user.",
+     &ServerCounters::registrations_over_share},
+    {"registrations_unavailable", "Registrations refused because the store could not decide.",
+     &ServerCounters::registrations_unavailable},
+    {"registrations_busy", "Registrations refused because too many were undecided.",
+     &ServerCounters::registrations_busy},
+    {"entries_refused", "Nodes that the store announced and that there was no room for.",
+     &ServerCounters::entries_refused},
+    {"registrations_lost", "Registrations that a living connection lost.", &ServerCounters::registrations_lost},
+    {"shutdowns_refused", "Requests to end that were refused.", &ServerCounters::shutdowns_refused},
+    {"joins", "Nodes that joined.", &ServerCounters::joins},
+    {"leaves", "Nodes that left, expired ones too.", &ServerCounters::leaves},
+    {"expiries", "Nodes whose time to live was over.", &ServerCounters::expiries},
+    {"regroups", "Changes of the groups of a node.", &ServerCounters::regroups},
+    {"regroups_invalid", "Changes of groups that were refused.", &ServerCounters::regroups_invalid},
+    {"stalls", "Times that expiry was put off because the process had not run.", &ServerCounters::stalls},
+    {"claims_parked", "Claims to an alias in use that had to wait.", &ServerCounters::claims_parked},
+    {"claims_granted", "Of those, whose holder went in time.", &ServerCounters::claims_granted},
+    {"claims_refused", "Claims refused, with or without a wait.", &ServerCounters::claims_refused},
+    {"events", "Events encoded, once for all watchers that know them.", &ServerCounters::events},
+    {"events_queued", "Events queued, for one watcher each.", &ServerCounters::events_queued},
+    {"slow_watchers", "Connections closed for leaving too many events unread.", &ServerCounters::slow_watchers},
+    {"slow_readers", "Connections closed for leaving too many replies unread.", &ServerCounters::slow_readers},
+    {"reads_paused", "Times that a connection was not read from until it took its replies.",
+     &ServerCounters::reads_paused},
+    {"stats_asked", "Questions for stats that were brought to a node.", &ServerCounters::stats_asked},
+    {"stats_refused", "Questions for stats that were refused.", &ServerCounters::stats_refused},
+    {"stats_unanswered", "Questions for stats to which no answer came in time.", &ServerCounters::stats_unanswered},
+    {"stats_unasked", "Answers to questions for stats that were not awaited.", &ServerCounters::stats_unasked},
+    {"out_of_memory", "Connections closed because there was no memory for a reply.", &ServerCounters::out_of_memory},
+};
+static_assert(sizeof kPmdCounters / sizeof kPmdCounters[0] == sizeof(ServerCounters) / sizeof(std::uint64_t),
+              "each counter has its row");
+
+constexpr CounterRow<http::HttpCounters> kHttpCounters[] = {
+    {"requests", "HTTP requests that were answered.", &http::HttpCounters::requests},
+    {"malformed", "HTTP requests that were refused for their form.", &http::HttpCounters::malformed},
+    {"not_allowed", "HTTP requests that were refused for their host, origin, method or user.",
+     &http::HttpCounters::not_allowed},
+    {"too_slow", "HTTP connections closed because a deadline had passed.", &http::HttpCounters::too_slow},
+    {"streams_refused", "Streams of events that there was no room for.", &http::HttpCounters::streams_refused},
+    {"slow_readers", "Streams of events closed for leaving too much unread.", &http::HttpCounters::slow_readers},
+};
+static_assert(sizeof kHttpCounters / sizeof kHttpCounters[0] == sizeof(http::HttpCounters) / sizeof(std::uint64_t),
+              "each counter has its row");
+
+enum class Kind { counter, gauge };
+
+void append_metric(std::string& out, Kind kind, std::string_view name, std::string_view help, std::uint64_t value) {
+  std::string full_name = "distflow_pmd_";
+  full_name += name;
+  if (kind == Kind::counter) full_name += "_total";
+  ((out += "# HELP ") += full_name) += ' ';
+  (out += help) += "\n# TYPE ";
+  (out += full_name) += kind == Kind::counter ? " counter\n" : " gauge\n";
+  (out += full_name) += ' ';
+  (out += std::to_string(value)) += '\n';
+}
+
+template <class Counters, std::size_t kCount>
+void append_counters(std::string& out, const CounterRow<Counters> (&rows)[kCount], std::string_view prefix,
+                     const Counters& counters) {
+  for (const CounterRow<Counters>& row : rows) {
+    append_metric(out, Kind::counter, std::string(prefix) + std::string(row.name), row.help, counters.*row.value);
+  }
+}
+
+}  // namespace
+
+std::string metrics_text(const Server& pmd, const http::Server& http) {
+  std::string out;
+  append_metric(out, Kind::gauge, "nodes", "Registered nodes.", pmd.registry().size());
+  append_metric(out, Kind::gauge, "registry_bytes", "Bytes of memory of the registry.", pmd.registry().bytes());
+  append_metric(out, Kind::gauge, "registry_revision", "Joins and leaves since the start.", pmd.registry().revision());
+  append_metric(out, Kind::gauge, "connections", "Open connections.", pmd.connection_count());
+  append_metric(out, Kind::counter, "accept_pauses", "Times that accepting paused for want of descriptors or memory.",
+                pmd.accept_pauses());
+  append_counters(out, kPmdCounters, "", pmd.counters());
+  append_metric(out, Kind::gauge, "http_connections", "Open HTTP connections.", http.connection_count());
+  append_metric(out, Kind::gauge, "http_streams", "Open streams of events.", http.stream_count());
+  append_metric(out, Kind::counter, "http_connections_refused", "HTTP connections closed at once, at the bound.",
+                http.connections_refused());
+  append_counters(out, kHttpCounters, "http_", http.counters());
+  return out;
+}
+
+}  // namespace distflow::pmd

@@ -1,0 +1,108 @@
+#include "pmd/web/web.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "pmd/web/metrics.hpp"
+#include "pmd/web/node_list.hpp"
+
+namespace distflow::pmd {
+
+using base::Delegate;
+
+namespace {
+
+std::string_view name_of(protocol::EventKind kind) {
+  switch (kind) {
+    case protocol::EventKind::join: return "join";
+    case protocol::EventKind::leave: return "leave";
+    default: return "update";
+  }
+}
+
+/// `data` has no line ends: JSON has them escaped.
+std::string event_text(std::string_view name, std::string_view data) {
+  std::string out = "event: ";
+  (out += name) += "\ndata: ";
+  return (out += data) += "\n\n";
+}
+
+}  // namespace
+
+Web::Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options)
+    : reactor_(reactor),
+      pmd_(pmd),
+      http_(reactor, *this, std::move(options)),
+      figure_timer_(Delegate<void()>::to<&Web::on_figure_time>(*this)) {
+  pmd_.set_on_change(Announcer::OnChange::to<&Web::on_change>(*this));
+}
+
+Web::~Web() { pmd_.set_on_change({}); }
+
+void Web::close(Delegate<void()> on_closed) { http_.close(on_closed); }
+
+std::optional<http::Response> Web::on_get(const http::Request& request) {
+  if (request.path == "/events") return std::nullopt;
+  if (request.path == "/health") {
+    if (pmd_.is_serving()) return http::Response{.body = "ok\n"};
+    return http::Response{.status = 503, .body = "ending\n"};
+  }
+  if (request.path == "/metrics") {
+    return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                          .body = metrics_text(pmd_, http_)};
+  }
+  if (request.path == "/api/nodes") return node_list(pmd_.registry(), request.query);
+  return http::Response{.status = 404, .body = "404 Not Found\n"};
+}
+
+void Web::on_stream(http::Exchange& stream) {
+  std::string now = figures();
+  stream.push(std::make_shared<const std::string>(event_text("figures", now)));
+  if (http_.stream_count() == 1) figures_told_ = std::move(now);
+  if (!figure_timer_.is_armed()) reactor_.arm_after(figure_timer_, kFigureInterval);
+}
+
+void Web::on_stream_closed() {
+  if (http_.stream_count() > 0) return;
+  reactor_.timers().cancel(figure_timer_);
+  figures_told_.clear();
+}
+
+void Web::on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision) {
+  if (http_.stream_count() == 0) return;
+  const auto tell = [&] {
+    std::string data;
+    protocol::append_node(data, node);
+    push("id: " + std::to_string(revision) + '\n' + event_text(name_of(kind), data));
+  };
+  if (!reactor_.has_memory_for(tell)) http_.close_streams();
+}
+
+void Web::on_figure_time() {
+  reactor_.arm_after(figure_timer_, kFigureInterval);
+  const auto tell = [&] {
+    std::string now = figures();
+    if (now != figures_told_) {
+      push(event_text("figures", now));
+      figures_told_ = std::move(now);
+    } else if (++quiet_intervals_ >= kQuietIntervalsMax) {
+      push(":\n\n");
+    }
+  };
+  if (!reactor_.has_memory_for(tell)) http_.close_streams();
+}
+
+void Web::push(std::string text) {
+  quiet_intervals_ = 0;
+  http_.push_to_streams(std::make_shared<const std::string>(std::move(text)));
+}
+
+std::string Web::figures() const {
+  const ServerCounters& counters = pmd_.counters();
+  return R"({"nodes":)" + std::to_string(pmd_.registry().size()) + R"(,"connections":)" +
+         std::to_string(pmd_.connection_count()) + R"(,"revision":)" + std::to_string(pmd_.registry().revision()) +
+         R"(,"requests":)" + std::to_string(counters.requests) + R"(,"joins":)" + std::to_string(counters.joins) +
+         R"(,"leaves":)" + std::to_string(counters.leaves) + '}';
+}
+
+}  // namespace distflow::pmd

@@ -1,0 +1,60 @@
+// What a PMD serves over HTTP: its health, metrics, nodes, and events as they happen.
+//
+//     GET /health      "ok", or 503 while the PMD ends
+//     GET /metrics     metrics.hpp
+//     GET /api/nodes   node_list.hpp
+//     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join",
+//     "update",
+//                      "leave" with a node, and the revision as their id
+//
+// Loop thread only.
+//   1. No request changes anything.
+//   2. Without a stream nothing is written, and no timer runs.
+//   3. Whoever has lost events, because memory ran out or too much was unread, is disconnected: it reads the nodes
+//   anew.
+// Use: Web web(reactor, pmd, options); web.start(); ... web.close(on_closed);
+#pragma once
+
+#include <string>
+
+#include "http/server.hpp"
+#include "pmd/server/server.hpp"
+
+namespace distflow::pmd {
+
+class Web final : private http::Handler {
+ public:
+  /// How often figures are looked at, and after how long without anything to say a comment keeps a stream alive.
+  static constexpr base::Duration kFigureInterval = base::seconds(1);
+  static constexpr int kQuietIntervalsMax = 15;
+
+  /// `reactor` and `pmd` must outlive it. It takes the place of what was told of the PMD's changes before.
+  Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options);
+  ~Web();
+  Web(const Web&) = delete;
+  Web& operator=(const Web&) = delete;
+
+  Result<void> start() { return http_.start(); }
+  [[nodiscard]] std::uint16_t port() const { return http_.port(); }
+  void close(base::Delegate<void()> on_closed);
+
+  [[nodiscard]] const http::Server& http() const { return http_; }
+
+ private:
+  std::optional<http::Response> on_get(const http::Request& request) override;
+  void on_stream(http::Exchange& stream) override;
+  void on_stream_closed() override;
+  void on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision);
+  void on_figure_time();
+  void push(std::string text);
+  [[nodiscard]] std::string figures() const;
+
+  io::Reactor& reactor_;
+  Server& pmd_;
+  http::Server http_;
+  std::string figures_told_;
+  int quiet_intervals_ = 0;
+  base::Timer figure_timer_;
+};
+
+}  // namespace distflow::pmd

@@ -1,0 +1,179 @@
+// What a PMD serves over HTTP, on a network in memory whose time passes when the test says so.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "pmd/web/node_list.hpp"
+#include "pmd/web/web.hpp"
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using PeerId = MemoryPmd::PeerId;
+
+constexpr std::uint16_t kWebPort = 4370;
+
+class WebTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(pmd.start());
+    http::ServerOptions options;
+    options.port = kWebPort;
+    web = std::make_unique<Web>(pmd.reactor(), pmd.server(), options);
+    ASSERT_TRUE(web->start());
+  }
+  void TearDown() override {
+    bool is_closed = false;
+    auto on_closed = [&is_closed] { is_closed = true; };
+    web->close(base::Delegate<void()>::of(on_closed));
+    pmd.turn();
+    EXPECT_TRUE(is_closed);
+  }
+
+  PeerId connect_to(std::uint16_t port) {
+    const PeerId peer = pmd.network().connect(io::Address::ipv4_loopback(50'000), port);
+    pmd.network().set_owner(peer, io::PeerOwner::user(0));
+    pmd.turn();
+    return peer;
+  }
+  PeerId begin(const std::string& path) {
+    const PeerId peer = connect_to(kWebPort);
+    pmd.network().write(peer, "GET " + path + " HTTP/1.1\r\nHost: localhost:4370\r\n\r\n");
+    pmd.turn();
+    return peer;
+  }
+  /// The body; the head, too, where the status is another.
+  std::string get(const std::string& path, const std::string& status = "200") {
+    const std::string answer = pmd.network().take(begin(path));
+    if (!answer.starts_with("HTTP/1.1 " + status + ' ')) return answer;
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  }
+  PeerId add_node(const std::string& id, const std::string& alias) {
+    const PeerId node = connect_to(kDefaultPort);
+    EXPECT_THAT(pmd.ask(node, register_text(id, alias)), HasSubstr(R"("success":true)"));
+    return node;
+  }
+  std::string told_to(PeerId peer) { return pmd.network().take(peer); }
+
+  MemoryPmd pmd;
+  std::unique_ptr<Web> web;
+};
+
+TEST_F(WebTest, health_is_ok_until_the_pmd_ends) {
+  EXPECT_EQ(get("/health"), "ok\n");
+  pmd.server().begin_shutdown();
+  EXPECT_EQ(get("/health", "503"), "ending\n");
+}
+
+TEST_F(WebTest, metrics_have_every_counter_with_its_type_and_follow_what_happens) {
+  EXPECT_THAT(get("/metrics"), HasSubstr("\ndistflow_pmd_joins_total 0\n"));
+  add_node("id1", "pong-7");
+  const std::string metrics = get("/metrics");
+  EXPECT_THAT(metrics, StartsWith("# HELP distflow_pmd_nodes Registered nodes.\n# TYPE distflow_pmd_nodes gauge\n"
+                                  "distflow_pmd_nodes 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\n# TYPE distflow_pmd_joins_total counter\ndistflow_pmd_joins_total 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_connections 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_requests_total 2\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_not_allowed_total 0\n"));
+  EXPECT_THAT(metrics, Not(HasSubstr("pong-7"))) << "names would make any number of series";
+}
+
+TEST_F(WebTest, nodes_are_listed_in_parts_in_the_order_of_registration) {
+  EXPECT_EQ(get("/api/nodes"), "{\"revision\":0,\"count\":0,\"nodes\":[],\"next\":null}\n");
+  for (const char* id : {"a", "b/ %", "c"}) add_node(id, std::string("alias ") + id);
+  EXPECT_THAT(get("/api/nodes"), AllOf(StartsWith(R"({"revision":3,"count":3,"nodes":[{"nodeId":"a",)"),
+                                       HasSubstr(R"("nodeId":"c",)"), EndsWith("],\"next\":null}\n")));
+  const std::string first = get("/api/nodes?limit=2");
+  EXPECT_THAT(first, AllOf(HasSubstr(R"("nodeId":"b/ %",)"), EndsWith("],\"next\":\"b/ %\"}\n")));
+  EXPECT_THAT(first, Not(HasSubstr(R"("nodeId":"c")")));
+  EXPECT_THAT(get("/api/nodes?after=b%2F%20%25&limit=2"),
+              AllOf(HasSubstr(R"("nodes":[{"nodeId":"c",)"), EndsWith("],\"next\":null}\n")));
+  EXPECT_THAT(get("/api/nodes?after=c"), HasSubstr(R"("nodes":[],"next":null)"));
+  EXPECT_THAT(get("/api/nodes?after=gone", "410"), HasSubstr("begin anew"));
+  EXPECT_THAT(get("/api/nodes?limit=0", "400"), HasSubstr("limit"));
+  EXPECT_THAT(get("/api/nodes?limit=-1", "400"), HasSubstr("limit"));
+}
+
+TEST_F(WebTest, a_part_of_the_nodes_is_bounded_and_leads_to_all_of_them) {
+  const PeerId node = connect_to(kDefaultPort);
+  for (int i = 0; i < 2500; ++i) pmd.ask(node, register_text("id" + std::to_string(i), ""));
+  std::string path = "/api/nodes";
+  std::size_t count = 0;
+  for (int parts = 0; parts < 20; ++parts) {
+    const std::string part = get(path);
+    ASSERT_LE(part.size(), kPartSizeMax + 1024);
+    for (std::size_t at = part.find("\"nodeId\""); at != std::string::npos; at = part.find("\"nodeId\"", at + 1))
+      ++count;
+    const std::size_t next = part.rfind("\"next\":\"");
+    if (next == std::string::npos) break;
+    path = "/api/nodes?after=" + part.substr(next + 8, part.find('"', next + 8) - next - 8);
+  }
+  EXPECT_EQ(count, 2500u);
+}
+
+TEST_F(WebTest, a_viewer_is_told_the_figures_and_who_joins_and_leaves) {
+  const PeerId viewer = begin("/events");
+  EXPECT_THAT(told_to(viewer),
+              AllOf(HasSubstr("\r\nContent-Type: text/event-stream\r\n"),
+                    EndsWith("event: figures\ndata: {\"nodes\":0,\"connections\":0,\"revision\":0,\"requests\":0,"
+                             "\"joins\":0,\"leaves\":0}\n\n")));
+  const PeerId node = add_node("id1", "one");
+  EXPECT_THAT(told_to(viewer),
+              AllOf(StartsWith("id: 1\nevent: join\ndata: {\"nodeId\":\"id1\",\"alias\":\"one\","), EndsWith("}\n\n")));
+  pmd.hang_up(node);
+  EXPECT_THAT(told_to(viewer), StartsWith("id: 2\nevent: leave\ndata: {\"nodeId\":\"id1\","));
+  pmd.advance(base::seconds(1) + base::milliseconds(100));
+  EXPECT_THAT(told_to(viewer), StartsWith("event: figures\ndata: {\"nodes\":0,\"connections\":0,\"revision\":2,"));
+}
+
+TEST_F(WebTest, figures_are_told_when_they_have_changed_and_a_comment_keeps_a_quiet_stream_alive) {
+  const PeerId viewer = begin("/events");
+  pmd.advance(base::milliseconds(1100));
+  told_to(viewer);
+  pmd.advance(base::seconds(10));
+  EXPECT_THAT(told_to(viewer), IsEmpty());
+  pmd.advance(base::seconds(6));
+  EXPECT_EQ(told_to(viewer), ":\n\n");
+}
+
+TEST_F(WebTest, while_nobody_looks_no_timer_runs) {
+  EXPECT_EQ(pmd.reactor().timers().next_deadline(), base::kNever);
+  const PeerId viewer = begin("/events");
+  pmd.advance(base::seconds(2));
+  EXPECT_NE(pmd.reactor().timers().next_deadline(), base::kNever);
+  pmd.hang_up(viewer);
+  EXPECT_EQ(pmd.reactor().timers().next_deadline(), base::kNever);
+}
+
+TEST_F(WebTest, a_name_of_a_stranger_ends_no_line_and_begins_no_event) {
+  const PeerId viewer = begin("/events");
+  told_to(viewer);
+  add_node("id1", R"(<img onerror>\n\nevent: leave\r\ndata: {}\n\n)");
+  const std::string told = told_to(viewer);
+  EXPECT_THAT(told, HasSubstr(R"("alias":"<img onerror>\n\nevent: leave\r\ndata: {}\n\n")"));
+  EXPECT_EQ(told.find("\n\n"), told.size() - 2);
+  EXPECT_THAT(get("/api/nodes"), HasSubstr(R"("alias":"<img onerror>\n\nevent: leave)"));
+}
+
+TEST_F(WebTest, another_path_is_not_found_and_nothing_changes_the_registry) {
+  add_node("id1", "one");
+  for (const char* path : {"/", "/nodes", "/api/nodes/", "/../health", "/shutdown", "/quitquitquit"}) {
+    EXPECT_THAT(get(path, "404"), HasSubstr("404")) << path;
+  }
+  EXPECT_EQ(pmd.server().registry().revision(), 1u);
+  EXPECT_TRUE(pmd.server().is_serving());
+}
+
+}  // namespace
+}  // namespace distflow::pmd
