@@ -7,9 +7,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <distflow/version.hpp>
 
@@ -17,6 +19,7 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/socket_activation.hpp"
+#include "cli/web_page.hpp"
 #include "io/backend_choice.hpp"
 #include "io/resolver.hpp"
 #include "pmd/client/client_blocking.hpp"
@@ -35,6 +38,8 @@ struct PmdArguments {
   base::LogLevel log_level = base::LogLevel::warn;
   std::string backend;  // empty: the environment's
   int ready_fd = -1;
+  std::optional<std::uint16_t> web_port;
+  std::vector<std::uint32_t> web_users;  // besides root and this process's own
 };
 
 // What a signal handler may touch. `g_backend` is set before the handlers are and outlives them.
@@ -97,6 +102,10 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
       ->check(CLI::IsMember({"auto", "epoll", "kqueue", "uring"}));
   app.add_option("--ready-fd", arguments.ready_fd, "descriptor to report on, a line \"ready PORT\" or \"in-use PORT\"")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--web-port", arguments.web_port,
+                 "port of 127.0.0.1 to serve health, metrics, nodes and events at over HTTP; else none");
+  app.add_option("--web-user", arguments.web_users,
+                 "number of a user who may ask there, besides root and the PMD's own; may be repeated");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -185,6 +194,27 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
   return kExitNotStarted;
 }
 
+/// Null, and the reason is printed, when there is no page although one was asked for.
+std::unique_ptr<WebPage> start_page(io::Reactor& reactor, pmd::Server& server, const PmdArguments& arguments) {
+  std::vector<std::uint32_t> users = arguments.web_users;
+  users.push_back(::geteuid());
+  Result<std::unique_ptr<WebPage>> page = WebPage::start(reactor, server, *arguments.web_port, std::move(users));
+  if (page) return *std::move(page);
+  if (page.error() == Errc::unsupported) {
+    std::fprintf(stderr, "distflow-pmd: --web-port: this program was built without its HTTP server\n");
+  } else {
+    std::fprintf(stderr, "distflow-pmd: cannot serve HTTP at port %u: %s\n", *arguments.web_port,
+                 page.error().message().c_str());
+  }
+  return nullptr;
+}
+
+/// Ends what has been started, when something else could not be.
+void end_early(io::Reactor& reactor, pmd::Server& server) {
+  server.begin_shutdown();
+  while (!server.is_finished()) reactor.turn(base::kNever);
+}
+
 int run(PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
   const Activation activation = take_activation(::getpid());
@@ -218,6 +248,14 @@ int run(PmdArguments& arguments) {
   pmd::Server server(reactor, log, arguments.server);
   if (const Result<void> started = start_in_time(reactor, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());
+  std::unique_ptr<WebPage> page;
+  if (arguments.web_port) {
+    page = start_page(reactor, server, arguments);
+    if (page == nullptr) {
+      end_early(reactor, server);
+      return kExitNotStarted;
+    }
+  }
 
   auto heed_signal = [&server] {
     if (!g_is_told_to_end.exchange(false)) return false;
@@ -225,11 +263,14 @@ int run(PmdArguments& arguments) {
     return true;
   };
   reactor.set_inbox(base::Delegate<bool()>::of(heed_signal));
-  server.set_on_finished(base::Delegate<void()>::to<&io::Reactor::stop>(reactor));
+  const auto stop = base::Delegate<void()>::to<&io::Reactor::stop>(reactor);
+  auto close_page = [&page, stop] { page->close(stop); };
+  server.set_on_finished(page ? base::Delegate<void()>::of(close_page) : stop);
   g_backend = &reactor.backend();
   handle_signals(on_end_signal);
 
   std::printf("PMD listening on port %u\n", server.port());
+  if (page) std::printf("HTTP at http://127.0.0.1:%u/\n", page->port());
   std::fflush(stdout);
   report(arguments.ready_fd, "ready", server.port());
   reactor.run();

@@ -1,0 +1,51 @@
+// The option --web-port of the program distflow-pmd, over real sockets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdint>
+#include <string>
+
+#include "tests/support/process.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// The answer to a GET, whoever it is for: a system that does not say who asks gets 403.
+std::string get(std::uint16_t port, const std::string& path) {
+  RawSocket socket = RawSocket::connected_to(port);
+  socket.send("GET " + path + " HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n");
+  return socket.receive_all();
+}
+
+TEST(DaemonPage, it_says_where_it_answers_and_ends_with_a_viewer_connected) {
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", "0"});
+  const std::string before = "HTTP at http://127.0.0.1:";
+  ASSERT_TRUE(daemon.wait_for_output(before));
+  ASSERT_TRUE(daemon.wait_for_output("/\n"));
+  const auto port =
+      static_cast<std::uint16_t>(std::stoi(daemon.out().substr(daemon.out().find(before) + before.size())));
+  EXPECT_THAT(get(port, "/health"), ::testing::AnyOf(StartsWith("HTTP/1.1 200 OK\r\n"), StartsWith("HTTP/1.1 403 ")));
+  RawSocket viewer = RawSocket::connected_to(port);
+  viewer.send("GET /events HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n");
+  EXPECT_THAT(viewer.receive(), StartsWith("HTTP/1.1 "));
+  RawSocket silent = RawSocket::connected_to(port);
+  daemon.send_signal(SIGTERM);
+  EXPECT_EQ(daemon.wait().exit_code, 0);
+}
+
+TEST(DaemonPage, a_port_that_is_taken_ends_the_program_with_its_reason) {
+  RawSocket holder = RawSocket::listening();
+  const ProcessResult result =
+      run_process(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", std::to_string(holder.port())});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("distflow-pmd: cannot serve HTTP at port " + std::to_string(holder.port()) + ": "));
+}
+
+}  // namespace
+}  // namespace distflow::pmd
