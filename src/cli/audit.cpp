@@ -13,6 +13,7 @@
 #include "cli/node_page.hpp"
 #include "cli/report.hpp"
 #include "cli/table.hpp"
+#include "io/clock.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::cli {
@@ -139,7 +140,10 @@ Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& n
     lost += link.lost();
     between += link.between().value_or(0);
   }
-  const int exit_code = lost > 0 ? kExitNo : kExitSuccess;
+  const bool is_any_told =
+      std::any_of(nodes.begin(), nodes.end(), [](const NodeCounts& counts) { return counts.is_told(); });
+  // Where nobody has told anything, nothing was compared.
+  const int exit_code = lost > 0 || (!nodes.empty() && !is_any_told) ? kExitNo : kExitSuccess;
   if (arguments.is_json) {
     std::string rows;
     for (const LinkCounts& link : links) rows += (rows.empty() ? "" : ",") + link_json(link);
@@ -159,7 +163,10 @@ Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& n
 Report audit(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen) {
   Result<Nodes> nodes = client.list();
   if (!nodes) return report_error(arguments, nodes.error());
-  return report_audit(arguments, read_counts(client, select_nodes(*std::move(nodes), {}).nodes), screen);
+  const std::vector<NodeCounts> counts =
+      read_counts(client, select_nodes(*std::move(nodes), {}).nodes,
+                  {.until = base::saturating_add(io::system_now(), arguments.timeout)});
+  return report_audit(arguments, counts, screen);
 }
 
 }  // namespace distflow::cli

@@ -33,7 +33,7 @@ struct LinkCounts {
 /// The links of the nodes that tell, those with most losses first.
 [[nodiscard]] std::vector<LinkCounts> links_of(const std::vector<NodeCounts>& nodes);
 
-/// kExitNo when a message was lost.
+/// kExitNo when a message was lost, or when there are nodes and none tells.
 Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& nodes, const Screen& screen);
 
 Report audit(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <utility>
 
 #include <distflow/printable.hpp>
 
+#include "io/clock.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/pmd_reply.hpp"
 #include "runtime/counters/counter_table.hpp"
@@ -55,6 +57,7 @@ void read_peer(std::string_view json, std::vector<PeerCounts>& peers) {
   const auto found = find_members(json, names);
   if (!found) return;
   const auto& [node_id, via, queued, sent, received] = *found;
+  if (decode_string(node_id).value_or("").empty()) return;
   PeerCounts& peer = peers.emplace_back();
   peer.node_id = decode_string(node_id).value_or("");
   peer.via = decode_string(via).value_or("none");
@@ -90,8 +93,9 @@ std::string drops_as_json(const Rows& rows, const Stats& stats) {
   return "{" + json + "}";
 }
 
+/// Modulo 2^64.
 std::int64_t difference(std::uint64_t left, std::uint64_t right) {
-  return static_cast<std::int64_t>(left) - static_cast<std::int64_t>(right);
+  return static_cast<std::int64_t>(left - right);  // numbers that a node tells: no sum of theirs is undefined
 }
 
 std::string why(const Result<pmd::ToldStats>& told) {
@@ -99,6 +103,71 @@ std::string why(const Result<pmd::ToldStats>& told) {
   if (told->refusal == protocol::kUnknownMessageType) return "its PMD is of a version that forwards no stats";
   return printable(told->refusal);
 }
+
+/// What has been told of each node, and what is still to be asked.
+class Reading {
+ public:
+  explicit Reading(const Nodes& nodes) : counts_(nodes.size()) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      counts_[i].node = nodes[i];
+      open_.push_back({.place = i, .after = 0});
+    }
+  }
+
+  [[nodiscard]] bool is_complete() const { return open_.empty(); }
+
+  /// Asks for some of what is open. All first parts come before the second ones.
+  void take(const AskForStats& ask) {
+    constexpr std::size_t at_once = 128;
+    std::vector<pmd::StatsQuestion> questions;
+    for (std::size_t i = 0; i < std::min(at_once, open_.size()); ++i)
+      questions.push_back({.node_id = counts_[open_[i].place].node.node_id, .after = open_[i].after});
+    const std::vector<Result<pmd::ToldStats>> answers = ask(questions);
+    for (const Result<pmd::ToldStats>& answer : answers) {
+      const Open asked = open_.front();
+      open_.pop_front();
+      take(asked, answer);
+    }
+  }
+
+  /// What is open has not been told in time.
+  std::vector<NodeCounts> take_counts() && {
+    for (const Open& open : open_) give_up(counts_[open.place], "it has not told all of them in time");
+    return std::move(counts_);
+  }
+
+ private:
+  struct Open {
+    std::size_t place;  // in counts_
+    std::uint64_t after;
+  };
+
+  void take(const Open& asked, const Result<pmd::ToldStats>& answer) {
+    NodeCounts& counts = counts_[asked.place];
+    if (!answer || !answer->refusal.empty()) return give_up(counts, why(answer));
+    const std::size_t before = counts.peers.size();
+    std::uint64_t next = 0;
+    if (!take_part(answer->json, counts, next)) return give_up(counts, "what it tells cannot be read");
+    peer_count_ += counts.peers.size() - before;
+    if (counts.peers.size() > kPeersMax) return give_up(counts, "it tells of more peers than a node counts");
+    if (peer_count_ > kPeersOfAllMax) return give_up(counts, "all nodes together tell of too many peers");
+    if (next <= asked.after) return;
+    // Each part but the last one has a peer: so there is an end of asking.
+    if (counts.peers.size() == before) return give_up(counts, "what it tells cannot be read");
+    open_.push_back({.place = asked.place, .after = next});
+  }
+
+  /// A part of its peers would look like losses.
+  void give_up(NodeCounts& counts, std::string reason) {
+    peer_count_ -= counts.peers.size();
+    counts.peers = {};
+    counts.why_untold = std::move(reason);
+  }
+
+  std::vector<NodeCounts> counts_;
+  std::deque<Open> open_;
+  std::size_t peer_count_ = 0;
+};
 
 }  // namespace
 
@@ -117,37 +186,18 @@ bool take_part(std::string_view json, NodeCounts& counts, std::uint64_t& next) {
   });
 }
 
-std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes) {
-  std::vector<NodeCounts> all(nodes.size());
-  std::vector<pmd::StatsQuestion> questions;
-  std::vector<std::size_t> places;  // whose each question is
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    all[i].node = nodes[i];
-    questions.push_back({.node_id = nodes[i].node_id});
-    places.push_back(i);
+std::vector<NodeCounts> read_counts(const AskForStats& ask, const Nodes& nodes, const ReadingBounds& bounds) {
+  Reading reading(nodes);
+  while (!reading.is_complete()) {
+    reading.take(ask);
+    const bool is_over = bounds.is_over != nullptr && bounds.is_over->load(std::memory_order_relaxed);
+    if (is_over || io::system_now() >= bounds.until) break;
   }
-  // A node that tells of ever more peers is not asked for ever.
-  constexpr int rounds_max = 1024;
-  for (int round = 0; !questions.empty() && round < rounds_max; ++round) {
-    const std::vector<Result<pmd::ToldStats>> answers = client.stats(questions);
-    std::vector<pmd::StatsQuestion> further;
-    std::vector<std::size_t> further_places;
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      NodeCounts& counts = all[places[i]];
-      std::uint64_t next = 0;
-      if (!answers[i] || !answers[i]->refusal.empty()) {
-        counts.why_untold = why(answers[i]);
-      } else if (!take_part(answers[i]->json, counts, next)) {
-        counts.why_untold = "what it tells cannot be read";
-      } else if (next > questions[i].after) {
-        further.push_back({.node_id = questions[i].node_id, .after = next});
-        further_places.push_back(places[i]);
-      }
-    }
-    questions = std::move(further);
-    places = std::move(further_places);
-  }
-  return all;
+  return std::move(reading).take_counts();
+}
+
+std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes, const ReadingBounds& bounds) {
+  return read_counts([&client](const auto& questions) { return client.stats(questions); }, nodes, bounds);
 }
 
 Law law_of_sent(const SendStats& sent, std::uint64_t queued) {

@@ -1,18 +1,26 @@
 // The counters of nodes, as they tell them through their PMD, for `distflow node`, `top` and `audit`.
 //
-// Values, and one call that asks; one thread. What nodes tell is not trusted: what is missing is zero.
-// Use: const std::vector<NodeCounts> all = read_counts(client, nodes);
+// Values, and one call that asks; one thread. What nodes tell is not trusted:
+//   1. What is missing is zero.
+//   2. Reading ends at its time, by an answer at the latest, and when it is told to.
+//   3. At most kPeersMax peers of a node are kept, and kPeersOfAllMax in all: who tells of more is shown as untold.
+// Use: const std::vector<NodeCounts> all = read_counts(client, nodes, {.until = io::system_now() + timeout});
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include <distflow/stats.hpp>
 
+#include "base/time.hpp"
 #include "cli/arguments.hpp"
 #include "cli/node_table.hpp"
 #include "pmd/client/client_blocking.hpp"
+#include "runtime/counters/traffic.hpp"
 
 namespace distflow::cli {
 
@@ -42,11 +50,26 @@ struct NodeCounts {
   [[nodiscard]] bool is_told() const { return why_untold.empty(); }
 };
 
-/// Of each of `nodes`, in their order.
-[[nodiscard]] std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes);
+/// Those that a node counts one by one, and its two rows of all others.
+inline constexpr std::size_t kPeersMax = runtime::TrafficTable::kPeersMax + 2;
+inline constexpr std::size_t kPeersOfAllMax = 256 * kPeersMax;
 
-/// A part of what a node tells, added to what is there; whether it can be read. `next` is the part to ask for then, or
-/// 0.
+/// How far read_counts() goes. What is not told by then is untold.
+struct ReadingBounds {
+  base::Instant until;                         ///< nothing further is asked after that
+  const std::atomic<bool>* is_over = nullptr;  ///< nor once it is true
+};
+/// BlockingClient::stats(), or what stands for it.
+using AskForStats = std::function<std::vector<Result<pmd::ToldStats>>(const std::vector<pmd::StatsQuestion>&)>;
+
+/// Of each of `nodes`, in their order.
+[[nodiscard]] std::vector<NodeCounts> read_counts(const AskForStats& ask, const Nodes& nodes,
+                                                  const ReadingBounds& bounds);
+[[nodiscard]] std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes,
+                                                  const ReadingBounds& bounds);
+
+/// A part of what a node tells, added to what is there; whether it can be read. A peer without a name is passed over.
+/// `next` is the part to ask for then, or 0.
 [[nodiscard]] bool take_part(std::string_view json, NodeCounts& counts, std::uint64_t& next);
 
 /// A sum that has to hold between counters.

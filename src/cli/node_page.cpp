@@ -13,6 +13,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/report.hpp"
 #include "cli/table.hpp"
+#include "io/clock.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::cli {
@@ -132,17 +133,18 @@ Report node_page(const Arguments& arguments, pmd::BlockingClient& client, const 
   if (!node) return report_error(arguments, node.error());
   const Result<Nodes> nodes = client.list();
   if (!nodes) return report_error(arguments, nodes.error());
+  const base::Instant until = base::saturating_add(io::system_now(), arguments.timeout);
   NodeCounts counts;
   for (int look = 0; look < kLooks; ++look) {
     if (look > 0) std::this_thread::sleep_for(kBetweenLooks);
-    counts = read_counts(client, {*node}).front();
+    counts = read_counts(client, {*node}, {.until = until}).front();
     if (!counts.is_told())
       return report_failure(
           arguments, kExitNo, "untold",
           fmt::format("Node '{}' does not tell its counters: {}.", printable(arguments.name), counts.why_untold),
           "Only the node's user and root are told, by nodes of this version whose option "
           "introspection is not off.");
-    if (all_hold(counts)) break;
+    if (all_hold(counts) || io::system_now() >= until) break;
   }
   return report_node(arguments, counts, names_of(*nodes), screen);
 }

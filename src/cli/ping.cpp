@@ -129,10 +129,11 @@ base::Duration percentile(const std::vector<base::Duration>& times, unsigned per
   return times[rank == 0 ? 0 : rank - 1];
 }
 
-Report report_ping(const Arguments& arguments, const protocol::NodeInfo& node, std::uint64_t sent,
-                   std::vector<base::Duration> times) {
+Report report_ping(const Arguments& arguments, const protocol::NodeInfo& node, Pings pings) {
+  std::vector<base::Duration>& times = pings.times;
+  const std::uint64_t sent = pings.sent;
   std::sort(times.begin(), times.end());
-  const int exit_code = times.size() == sent ? kExitSuccess : kExitNo;
+  const int exit_code = times.size() == pings.asked ? kExitSuccess : kExitNo;
   const auto at = [&times](unsigned percent) { return to_us(percentile(times, percent)); };
   if (arguments.is_json) {
     std::string json = R"({"nodeId":)";
@@ -150,7 +151,9 @@ Report report_ping(const Arguments& arguments, const protocol::NodeInfo& node, s
     out += fmt::format("round trip: min {:.1f} us, p50 {:.1f} us, p90 {:.1f} us, p99 {:.1f} us, max {:.1f} us\n", at(0),
                        at(50), at(90), at(99), at(100));
   }
-  return {.exit_code = exit_code, .out = out, .err = {}};
+  std::string err;
+  if (sent < pings.asked) err = fmt::format("The connection ended after {} of {} pings.\n", sent, pings.asked);
+  return {.exit_code = exit_code, .out = out, .err = err};
 }
 
 Report ping(const Arguments& arguments, pmd::BlockingClient& client) {
@@ -169,15 +172,13 @@ Report ping(const Arguments& arguments, pmd::BlockingClient& client) {
   Pinger pinger(std::move(selected->backend), chunks, *node);
   if (const Result<void> connected = pinger.connect(arguments.timeout); !connected)
     return unreachable(arguments, *node, connected.error());
-  const std::uint64_t count = arguments.count > 0 ? arguments.count : kCountByDefault;
-  std::vector<base::Duration> times;
-  std::uint64_t sent = 0;
-  while (sent < count && pinger.is_open()) {
-    if (sent > 0) pinger.pause(arguments.interval);
-    ++sent;
-    if (const auto time = pinger.ping(arguments.timeout)) times.push_back(*time);
+  Pings pings{.asked = arguments.count > 0 ? arguments.count : kCountByDefault, .times = {}};
+  while (pings.sent < pings.asked && pinger.is_open()) {
+    if (pings.sent > 0) pinger.pause(arguments.interval);
+    ++pings.sent;
+    if (const auto time = pinger.ping(arguments.timeout)) pings.times.push_back(*time);
   }
-  return report_ping(arguments, *node, sent, std::move(times));
+  return report_ping(arguments, *node, std::move(pings));
 }
 
 }  // namespace distflow::cli

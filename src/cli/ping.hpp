@@ -15,14 +15,19 @@
 
 namespace distflow::cli {
 
-/// kExitNo when a ping was not answered.
+/// kExitNo unless as many pings were answered as were asked for.
 Report ping(const Arguments& arguments, pmd::BlockingClient& client);
 
 /// The value that `percent` of `times` do not exceed: the least such one of them. `times` is sorted, and not empty.
 [[nodiscard]] base::Duration percentile(const std::vector<base::Duration>& times, unsigned percent);
 
-/// The text or the JSON of it. `times`: of the pings that were answered.
-Report report_ping(const Arguments& arguments, const protocol::NodeInfo& node, std::uint64_t sent,
-                   std::vector<base::Duration> times);
+struct Pings {
+  std::uint64_t asked = 0;            ///< how many the user wants
+  std::uint64_t sent = 0;             ///< fewer where the connection has ended
+  std::vector<base::Duration> times;  ///< round trips of those that were answered
+};
+
+/// The text or the JSON of it.
+Report report_ping(const Arguments& arguments, const protocol::NodeInfo& node, Pings pings);
 
 }  // namespace distflow::cli

@@ -154,7 +154,10 @@ Report top(const Arguments& arguments, pmd::BlockingClient& client, const Screen
   for (std::uint64_t round = 0; count_max == 0 || round <= count_max; ++round) {
     Result<Nodes> nodes = client.list();
     if (!nodes) return report_error(arguments, nodes.error());
-    std::vector<NodeCounts> now = read_counts(client, select_nodes(*std::move(nodes), {}).nodes);
+    std::vector<NodeCounts> now =
+        read_counts(client, select_nodes(*std::move(nodes), {}).nodes,
+                    {.until = base::saturating_add(io::system_now(), arguments.timeout), .is_over = &is_told});
+    if (is_told) break;  // what was not read would be shown as untold
     if (round > 0) {
       std::string text = report_top(arguments, before, now, screen);
       if (screen.is_terminal && !arguments.is_json) text.insert(0, kClear);

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/audit.hpp"
@@ -165,10 +168,102 @@ TEST(MeshStats, a_percentile_is_one_of_the_times) {
 }
 
 TEST(MeshStats, pings_without_an_answer_are_an_answer_of_no) {
-  const Report none = report_ping({}, {.node_id = "a", .host = "h", .port = 7}, 3, {});
+  const Report none = report_ping({}, {.node_id = "a", .host = "h", .port = 7}, {.asked = 3, .sent = 3, .times = {}});
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_EQ(none.out, "3 pings to 'a' (a) at h:7 over TCP, 0 answered\n");
-  EXPECT_EQ(report_ping({}, {.node_id = "a", .host = "h", .port = 7}, 1, {base::milliseconds(1)}).exit_code, 0);
+  const std::vector<base::Duration> times{base::milliseconds(1)};
+  EXPECT_EQ(
+      report_ping({}, {.node_id = "a", .host = "h", .port = 7}, {.asked = 1, .sent = 1, .times = times}).exit_code, 0);
+}
+
+TEST(MeshStats, pings_that_were_never_sent_because_the_connection_ended_were_not_answered) {
+  const std::vector<base::Duration> times{base::milliseconds(1)};
+  const Report cut =
+      report_ping({}, {.node_id = "a", .host = "h", .port = 7}, {.asked = 10, .sent = 1, .times = times});
+  EXPECT_EQ(cut.exit_code, 1);
+  EXPECT_EQ(cut.err, "The connection ended after 1 of 10 pings.\n");
+}
+
+TEST(MeshStats, an_audit_that_no_node_tells_anything_has_compared_nothing) {
+  NodeCounts silent = node("a");
+  silent.why_untold = "no";
+  EXPECT_EQ(report_audit({}, {silent}, {}).exit_code, 1);
+  EXPECT_EQ(report_audit({}, {silent, node("b")}, {}).exit_code, 0);
+  EXPECT_EQ(report_audit({}, {}, {}).exit_code, 0) << "no nodes, no messages";
+}
+
+TEST(MeshStats, numbers_that_no_counter_has_break_a_sum_and_nothing_else) {
+  const std::uint64_t most = INT64_MAX;
+  EXPECT_FALSE(law_of_sent({.accepted = most, .written = most}, 2).holds());
+  EXPECT_EQ(law_of_sent({.accepted = most, .written = most}, 2).missing, -2);
+  EXPECT_FALSE(law_of_sent({.accepted = 0, .written = most, .dropped_shutdown = most}, most).holds());
+  EXPECT_EQ(waiting_of({.received = 0, .handled = most, .dropped_shutdown = most}), 2u);
+}
+
+/// A node that answers each question at once, as `answer` says, and counts them.
+class TellingNode {
+ public:
+  using Answer = std::function<std::string(std::uint64_t after)>;
+  explicit TellingNode(Answer answer) : answer_(std::move(answer)) {}
+
+  NodeCounts read(const ReadingBounds& bounds) {
+    const AskForStats ask = [this](const std::vector<pmd::StatsQuestion>& questions) {
+      std::vector<Result<pmd::ToldStats>> answers;
+      for (const pmd::StatsQuestion& question : questions) {
+        ++asked_;
+        pmd::ToldStats told;
+        told.json = answer_(question.after);
+        answers.emplace_back(std::move(told));
+      }
+      return answers;
+    };
+    return read_counts(ask, {node("a").node}, bounds).front();
+  }
+  [[nodiscard]] std::size_t asked() const { return asked_; }
+
+ private:
+  const Answer answer_;
+  std::size_t asked_ = 0;
+};
+
+/// The part from place `after` on of an endless list of peers, `count` of them.
+std::string part_with(std::size_t count, std::uint64_t after) {
+  std::string peers;
+  for (std::size_t i = 0; i < count; ++i)
+    peers += (i == 0 ? R"({"node_id":")" : R"(,{"node_id":")") + std::to_string(after + i) + R"("})";
+  return R"({"at":1,"node":{},"peers":[)" + peers + R"(],"next":)" + std::to_string(after + count + 1) + "}";
+}
+
+TEST(MeshStats, a_node_that_tells_of_ever_more_peers_is_given_up_with_all_of_them) {
+  TellingNode endless([](std::uint64_t after) { return part_with(1000, after); });
+  const NodeCounts counts = endless.read({.until = base::kNever});
+  EXPECT_EQ(counts.why_untold, "it tells of more peers than a node counts");
+  EXPECT_TRUE(counts.peers.empty());
+  EXPECT_EQ(endless.asked(), kPeersMax / 1000 + 1);
+}
+
+TEST(MeshStats, a_node_that_has_ever_more_parts_and_no_peer_in_them_is_given_up) {
+  TellingNode empty([](std::uint64_t after) {
+    return R"({"at":1,"node":{},"peers":[{},{},{"node_id":""}],"next":)" + std::to_string(after + 1) + "}";
+  });
+  const NodeCounts counts = empty.read({.until = base::kNever});
+  EXPECT_EQ(counts.why_untold, "what it tells cannot be read");
+  EXPECT_EQ(empty.asked(), 1u);
+}
+
+TEST(MeshStats, reading_ends_at_its_time_and_when_it_is_told_to) {
+  TellingNode slow([](std::uint64_t after) { return part_with(1, after); });
+  const NodeCounts late = slow.read({.until = base::Instant::min()});
+  EXPECT_EQ(slow.asked(), 1u);
+  EXPECT_EQ(late.why_untold, "it has not told all of them in time");
+  EXPECT_TRUE(late.peers.empty());
+  std::atomic<bool> is_over{false};
+  TellingNode until_told([&](std::uint64_t after) {
+    is_over = after >= 3;
+    return part_with(1, after);
+  });
+  EXPECT_FALSE(until_told.read({.until = base::kNever, .is_over = &is_over}).is_told());
+  EXPECT_LE(until_told.asked(), 4u);
 }
 
 }  // namespace
