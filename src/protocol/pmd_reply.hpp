@@ -34,6 +34,7 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 inline constexpr std::string_view kStatsDenied = "Stats are for the node's user and for root";
 inline constexpr std::string_view kStatsUntold = "The node does not tell its stats";
 inline constexpr std::string_view kStatsBusy = "Too many questions for stats";
+inline constexpr std::string_view kStatsTooLarge = "The node's answer is too large";
 inline constexpr std::string_view kStatsUnanswered = "The node did not answer in time";
 
 /// Alias 'x' already in use

@@ -188,20 +188,39 @@ TEST_P(StatsRelayTest, at_the_bound_of_a_node_more_are_refused_until_it_answers)
   EXPECT_EQ(received_by(node).size(), 1u);
 }
 
-TEST_P(StatsRelayTest, at_the_bounds_of_a_client_and_of_all_more_are_refused) {
+TEST_P(StatsRelayTest, at_the_bounds_of_a_client_of_a_user_and_of_all_more_are_refused) {
   std::vector<MemoryPmd::PeerId> nodes;
   for (int i = 0; i < 40; ++i) nodes.push_back(add_node("id" + std::to_string(i)));
   const auto ask_all = [&](MemoryPmd::PeerId client, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) pmd.send(client, stats_text("id" + std::to_string(i % nodes.size())));
     return received_by(client).size();
   };
+  static_assert(StatsRelay::kPendingPerUserMax == 2 * StatsRelay::kPendingPerClientMax);
   EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
   const auto greedy = connect_as(0);
   EXPECT_EQ(ask_all(greedy, StatsRelay::kPendingPerClientMax), 0u);
   EXPECT_EQ(ask_all(greedy, 3), 3u);
-  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
-  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u);
-  EXPECT_EQ(ask_all(connect_as(0), 1), 1u) << "the bound of all";
+  EXPECT_EQ(ask_all(connect_as(0), 1), 1u) << "the bound of a user, over all of its connections";
+  const auto others = connect_as(1001);
+  EXPECT_EQ(ask_all(others, StatsRelay::kPendingPerClientMax), 0u) << "another user has its share";
+  EXPECT_EQ(ask_all(connect_as(1001), StatsRelay::kPendingPerClientMax), 0u);
+  const auto third = connect_as(1002);
+  pmd.ask(third, register_text("id99", "z", kTells));
+  EXPECT_EQ(pmd.ask(third, stats_text("id99")), error_text(protocol::kStatsBusy)) << "the bound of all";
+  pmd.hang_up(greedy);
+  EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u) << "what has ended is given back";
+}
+
+TEST_P(StatsRelayTest, an_answer_beyond_its_bound_is_not_passed_on) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  const auto ask_for = [&](std::uint64_t id, std::size_t size) {
+    pmd.send(client, stats_text("id1"));
+    pmd.send(node, answer_text(id, R"({"x":")" + std::string(size - 8, 'x') + R"("})"));
+    return received_by(client);
+  };
+  EXPECT_THAT(ask_for(1, StatsRelay::kAnswerSizeMax + 1), ElementsAre(error_text(protocol::kStatsTooLarge)));
+  EXPECT_THAT(ask_for(2, StatsRelay::kAnswerSizeMax), ElementsAre(HasSubstr(R"("stats":{"x":)")));
 }
 
 TEST_P(StatsRelayTest, a_request_id_that_is_long_is_not_kept) {

@@ -20,9 +20,11 @@ bool StatsRelay::may_see(Session& client, const protocol::NodeInfo& node) {
   return owner.is_user(kRoot) || (node.uid && owner.is_user(*node.uid));
 }
 
-bool StatsRelay::is_full(const Session& client, const Session& node) const {
+bool StatsRelay::is_full(Session& client, const Session& node) const {
+  const auto of_user = awaited_by_user_.find(client.owner().uid());
   return pending_.size() >= kPendingMax || client.stats_awaited >= kPendingPerClientMax ||
-         node.stats_owed >= kPendingPerNodeMax;
+         node.stats_owed >= kPendingPerNodeMax ||
+         (of_user != awaited_by_user_.end() && of_user->second >= kPendingPerUserMax);
 }
 
 void StatsRelay::ask(Session& client, const protocol::Request& request) {
@@ -34,13 +36,17 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
   if (node == nullptr || !node->is_open()) return refuse(client, id, protocol::kStatsUntold);
   if (is_full(client, *node)) return refuse(client, id, protocol::kStatsBusy);
   if (id.size() > kRequestIdSizeMax) return refuse(client, {}, "requestId is longer than 256 bytes");
+  const std::uint32_t user = client.owner().uid();  // known: whoever may see a node is
+  std::uint32_t& of_user = awaited_by_user_[user];
   const auto place = pending_
                          .emplace(++last_id_, Pending{.client = client.id(),
                                                       .node = node->id(),
+                                                      .user = user,
                                                       .node_id = entry->node.node_id,
                                                       .raw_request_id = std::string(id),
                                                       .deadline = parts_.reactor.now() + kTimeout})
                          .first;
+  ++of_user;
   ++client.stats_awaited;
   ++node->stats_owed;
   const protocol::StatsPart part{.node_id = entry->node.node_id,
@@ -75,6 +81,7 @@ void StatsRelay::on_answer(Session& node, const protocol::Request& request) {
   if (entry == nullptr || entry->owner != node.id())
     return parts_.replies.reply(*client, protocol::error_response(id, protocol::kNodeNotFound));
   if (request.raw_stats.empty()) return refuse(*client, id, protocol::kStatsBusy);
+  if (request.raw_stats.size() > kAnswerSizeMax) return refuse(*client, id, protocol::kStatsTooLarge);
   parts_.replies.reply(*client, protocol::stats_response(id, entry->text.json(), request.raw_stats));
 }
 
@@ -108,6 +115,8 @@ void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
 void StatsRelay::take_off(Pendings::iterator place) {
   if (Session* const client = parts_.find_session(place->second.client)) --client->stats_awaited;
   if (Session* const node = parts_.find_session(place->second.node)) --node->stats_owed;
+  if (const auto of_user = awaited_by_user_.find(place->second.user); --of_user->second == 0)
+    awaited_by_user_.erase(of_user);
   pending_.erase(place);
 }
 

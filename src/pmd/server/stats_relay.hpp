@@ -7,10 +7,11 @@
 //   2. An answer is believed on the connection that the node's registration belongs to, and only while it is awaited.
 //   3. Each question has one answer: the node's, or an error within kTimeout. It may come behind those to later
 //      requests.
-//   4. At most kPendingMax questions are without an answer, kPendingPerClientMax of one client, and kPendingPerNodeMax
-//      to the nodes of one connection; more are refused. What is kept of a question is at most kRequestIdSizeMax bytes
-//      and a nodeId.
+//   4. At most kPendingMax questions are without an answer, kPendingPerUserMax of one user, kPendingPerClientMax of one
+//      client, and kPendingPerNodeMax to the nodes of one connection; more are refused. What is kept of a question is
+//      at most kRequestIdSizeMax bytes and a nodeId.
 //   5. Nothing is sent to a node of which nobody asks.
+//   6. An answer of more than kAnswerSizeMax bytes is refused.
 // Use: relay.ask(session, request); ... relay.on_answer(session, request); ... relay.on_session_closed(session);
 #pragma once
 
@@ -42,6 +43,7 @@ struct StatsRelayParts {
 class StatsRelay {
  public:
   static constexpr std::size_t kPendingMax = 1024;
+  static constexpr std::uint32_t kPendingPerUserMax = 512;
   static constexpr std::uint32_t kPendingPerClientMax = 256;
   static constexpr std::uint32_t kPendingPerNodeMax = 32;
   static constexpr std::size_t kRequestIdSizeMax = 256;
@@ -63,6 +65,7 @@ class StatsRelay {
   struct Pending {
     OwnerId client;
     OwnerId node;
+    std::uint32_t user;  // the client's
     std::string node_id;
     std::string raw_request_id;
     base::Instant deadline;
@@ -70,7 +73,7 @@ class StatsRelay {
   using Pendings = std::map<std::uint64_t, Pending>;  // in order of their deadlines, too: all have the same time
 
   [[nodiscard]] static bool may_see(Session& client, const protocol::NodeInfo& node);
-  [[nodiscard]] bool is_full(const Session& client, const Session& node) const;
+  [[nodiscard]] bool is_full(Session& client, const Session& node) const;
   bool ask_node(Session& node, const protocol::StatsPart& part);
   void refuse(Session& client, std::string_view raw_request_id, std::string_view error);
   void tell_client(const Pending& pending, std::string_view error);
@@ -81,6 +84,7 @@ class StatsRelay {
   const StatsRelayParts parts_;
   std::uint64_t last_id_ = 0;
   Pendings pending_;
+  std::map<std::uint32_t, std::uint32_t> awaited_by_user_;  // users that await nothing are not in it
   base::Timer timer_;
 };
 
