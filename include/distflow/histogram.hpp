@@ -23,7 +23,7 @@ class Histogram {
   static constexpr unsigned kBitsPerDoubling = 3;                 ///< each doubling has 2^3 buckets
   static constexpr unsigned kBitsMax = 40;                        ///< larger values are in the last bucket
   static constexpr std::size_t kLinear = 1U << kBitsPerDoubling;  ///< values with a bucket of their own
-  static constexpr std::size_t kBuckets = (kBitsMax - kBitsPerDoubling + 1) * kLinear;
+  static constexpr std::size_t kBuckets = (kBitsMax - kBitsPerDoubling + 1) * kLinear;  ///< all of them
 
   /// The bucket of that value.
   [[nodiscard]] static constexpr std::size_t bucket_of(std::uint64_t value) {

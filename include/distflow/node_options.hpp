@@ -149,8 +149,8 @@ struct NodeOptions {
   static constexpr std::chrono::microseconds kSpinMeasured{-1};
 
   LogVerbosity log = LogVerbosity::warn;  ///< what is logged until NodeRuntime::set_log_level() says otherwise
-  /// Where the log goes; empty: each line to the standard error, as "distflow: warn: ...". It is kept until the last
-  /// handle is gone. A PMD that this node starts has a log of its own.
+
+  /// Takes the log of this node until its last handle is gone. Empty: lines "distflow: warn: ..." on standard error.
   LogSink log_sink{};
 
   /// Whether the node tells its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Only its
