@@ -81,7 +81,7 @@ class MailMaker {
             .text_size = static_cast<std::uint32_t>(from_.size() + payload.size() + kExtension.size()),
             .from_size = static_cast<std::uint16_t>(from_.size()),
             .extension_size = static_cast<std::uint16_t>(kExtension.size()),
-            .came_at_ms = 0};
+            .came_at = 0};
   }
 
   runtime::PeerCounters& sender_;

@@ -7,11 +7,13 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <distflow/json.hpp>
 
 #include "runtime/counters/counter_table.hpp"
+#include "runtime/counters/stats_json.hpp"
 
 namespace distflow {
 namespace {
@@ -36,6 +38,9 @@ NodeStats numbered() {
     fill(runtime::kSendCounters, peer.sent);
     fill(runtime::kReceiveCounters, peer.received);
   }
+  stats.latency.queue_wait.record(900, 5);
+  stats.latency.queue_wait.record(3'000'000'000, 2);
+  stats.latency.handler.record(70'000'000'000'000);  // more than any bucket has
   stats.asks.asked = next++;
   stats.asks.failed_deadline = next++;
   stats.asks.waiting = next++;
@@ -77,6 +82,13 @@ TEST(StatsText, json_has_every_counter_under_the_name_of_its_member) {
     const rapidjson::Value& value = (*document)[std::string(row.name).c_str()];
     EXPECT_EQ(row.is_flag ? std::uint64_t{value.GetBool()} : value.GetUint64(), row.value(stats)) << row.name;
   }
+  const rapidjson::Value& wait = (*document)["latency"]["queue_wait"];
+  EXPECT_EQ(wait["count"].GetUint64(), 7U);
+  EXPECT_EQ(wait["sum_ns"].GetUint64(), 6'000'004'500U);
+  EXPECT_EQ(wait["p50_ns"].GetUint64(), 959U);
+  ASSERT_EQ(wait["buckets"].Size(), 2U);
+  EXPECT_EQ(wait["buckets"][0][0].GetUint64(), 896U);
+  EXPECT_EQ(wait["buckets"][0][1].GetUint64(), 5U);
   EXPECT_EQ((*document)["wakes"].GetUint64(), UINT64_MAX);
   EXPECT_STREQ((*document)["backend_fallback_reason"].GetString(), "io_uring is \"denied\"");
   EXPECT_EQ(text.find('\n'), std::string::npos) << "one line";
@@ -84,14 +96,28 @@ TEST(StatsText, json_has_every_counter_under_the_name_of_its_member) {
 
 TEST(StatsText, json_of_a_node_that_did_nothing_is_json) { EXPECT_TRUE(parse_json(to_json(NodeStats()))); }
 
-/// A line of the text format, read by its grammar: a name, labels, a number. False when it is none.
+TEST(StatsText, latencies_take_no_more_than_their_bound_whatever_was_counted) {
+  NodeStats stats;
+  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    stats.latency.queue_wait.add_to(i, UINT64_MAX, UINT64_MAX);
+    stats.latency.handler.add_to(i, UINT64_MAX, UINT64_MAX);
+  }
+  std::string out = "{";
+  runtime::append_latency(out, stats.latency);
+  EXPECT_LE(out.size(), runtime::kLatencySizeMax);
+  EXPECT_TRUE(parse_json(out + '}'));
+}
+
+/// A line of the text format, read by its grammar: a name, at most one label, a number. False when it is none. `peer`
+/// is the value of the label, whichever it is.
 bool read_sample(const std::string& line, std::string& name, std::string& peer, std::string& value) {
   std::size_t at = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
   if (at == 0 || at == std::string::npos) return false;
   name = line.substr(0, at);
   peer.clear();
-  if (line.compare(at, 7, "{peer=\"") == 0) {
-    for (at += 7; at < line.size() && line[at] != '"'; ++at) {
+  for (const std::string_view label : {"{peer=\"", "{le=\""}) {
+    if (line.compare(at, label.size(), label) != 0) continue;
+    for (at += label.size(); at < line.size() && line[at] != '"'; ++at) {
       if (line[at] == '\\' && ++at == line.size()) return false;
       peer += line[at];
     }
@@ -99,7 +125,7 @@ bool read_sample(const std::string& line, std::string& name, std::string& peer, 
     at += 2;
   }
   value = line.substr(std::min(line.size(), at + 1));
-  return line[at] == ' ' && !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
+  return line[at] == ' ' && !value.empty() && value.find_first_not_of("0123456789.") == std::string::npos;
 }
 
 TEST(StatsText, prometheus_reads_each_line_as_a_comment_or_as_one_sample_whatever_peers_call_themselves) {
@@ -119,16 +145,31 @@ TEST(StatsText, prometheus_reads_each_line_as_a_comment_or_as_one_sample_whateve
       EXPECT_EQ(what, "TYPE");
       EXPECT_TRUE(types.emplace(name, type).second) << name << " twice";
       EXPECT_TRUE(helps.contains(name)) << name;
-      EXPECT_EQ(type, name.ends_with("_total") ? "counter" : "gauge");
+      EXPECT_EQ(type, name.ends_with("_total") ? "counter" : name.ends_with("_seconds") ? "histogram" : "gauge");
     } else {
       std::string peer, value;
       ASSERT_TRUE(read_sample(line, name, peer, value)) << line;
-      EXPECT_TRUE(types.contains(name)) << "before its type: " << line;
+      std::string family = name;
+      for (const std::string_view suffix : {"_bucket", "_sum", "_count"}) {
+        if (name.ends_with(suffix) && types.contains(name.substr(0, name.size() - suffix.size())))
+          family.resize(name.size() - suffix.size());
+      }
+      EXPECT_TRUE(types.contains(family)) << "before its type: " << line;
       EXPECT_TRUE(samples[name].emplace(peer, value).second) << "twice: " << line;
     }
   }
   const std::size_t peer_counters = runtime::kSendCounters.size() + runtime::kReceiveCounters.size();
-  EXPECT_EQ(types.size(), peer_counters + runtime::kAskCounters.size() + runtime::kNodeCounters.size());
+  EXPECT_EQ(types.size(), peer_counters + runtime::kAskCounters.size() + runtime::kNodeCounters.size() + 2);
+  const auto& waits = samples.at("distflow_queue_wait_seconds_bucket");
+  EXPECT_EQ(waits.size(), 15U);
+  EXPECT_EQ(waits.at("0.000001024"), "5");
+  EXPECT_EQ(waits.at("1.073741824"), "5");
+  EXPECT_EQ(waits.at("4.294967296"), "7");
+  EXPECT_EQ(waits.at("+Inf"), "7");
+  EXPECT_EQ(samples.at("distflow_queue_wait_seconds_sum").at(""), "6.000004500");
+  EXPECT_EQ(samples.at("distflow_queue_wait_seconds_count").at(""), "7");
+  EXPECT_EQ(samples.at("distflow_handler_seconds_bucket").at("68.719476736"), "0");
+  EXPECT_EQ(samples.at("distflow_handler_seconds_bucket").at("+Inf"), "1");
   EXPECT_EQ(samples.at("distflow_asks_failed_deadline_total").at(""), std::to_string(stats.asks.failed_deadline));
   EXPECT_EQ(samples.at("distflow_asks_waiting").at(""), std::to_string(stats.asks.waiting));
   EXPECT_EQ(samples.at("distflow_wakes_total").at(""), std::to_string(UINT64_MAX));

@@ -72,7 +72,7 @@ class SampleRun {
                .text_size = 144,
                .from_size = 16,
                .extension_size = 0,
-               .came_at_ms = 0});
+               .came_at = 0});
   }
   [[nodiscard]] const runtime::Mail* data() const { return run_.data(); }
 

@@ -27,7 +27,7 @@ void Requests::handle(const Mail& mail) {
   const base::Instant now = way_->now();
   const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - mail.came_at_ms);
+  const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - mail.came_at);
   // The second thread reads its clock itself, and may be before the loop by less than a turn.
   const std::int64_t waited_ms = waited > UINT32_MAX / 2 ? 0 : waited;
   const bool is_expired = waited_ms >= members.ms;

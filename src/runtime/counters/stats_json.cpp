@@ -23,6 +23,28 @@ void append_counters(std::string& out, std::string_view name, const Rows& rows, 
   out += '}';
 }
 
+void append_histogram(std::string& out, std::string_view name, const Histogram& histogram) {
+  append_member(out, name);
+  out += '{';
+  append_count(out, "count", histogram.count());
+  append_count(out, "sum_ns", histogram.sum());
+  append_count(out, "p50_ns", histogram.quantile(0.5));
+  append_count(out, "p90_ns", histogram.quantile(0.9));
+  append_count(out, "p99_ns", histogram.quantile(0.99));
+  append_count(out, "p999_ns", histogram.quantile(0.999));
+  append_member(out, "buckets");
+  out += '[';
+  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    if (histogram.count_in(i) == 0) continue;
+    out += out.back() == '[' ? "[" : ",[";
+    append_number(out, Histogram::least_of(i));
+    out += ',';
+    append_number(out, histogram.count_in(i));
+    out += ']';
+  }
+  out += "]}";
+}
+
 }  // namespace
 
 void append_member(std::string& out, std::string_view name) {
@@ -43,6 +65,14 @@ void append_text(std::string& out, std::string_view name, std::string_view text)
 void append_traffic(std::string& out, const SendStats& sent, const ReceiveStats& received) {
   append_counters(out, "sent", kSendCounters, sent);
   append_counters(out, "received", kReceiveCounters, received);
+}
+
+void append_latency(std::string& out, const LatencyStats& latency) {
+  append_member(out, "latency");
+  out += '{';
+  append_histogram(out, "queue_wait", latency.queue_wait);
+  append_histogram(out, "handler", latency.handler);
+  out += '}';
 }
 
 void append_node_counters(std::string& out, const NodeStats& stats) {

@@ -68,7 +68,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
       delivery_(parts.reactor, node_id_, options_, parts.log, base::Delegate<void()>::to<&Node::on_mailbox_room>(*this),
-                parts.wake_handlers),
+                parts.wake_handlers, parts.clock),
       ask_way_(std::make_shared<AskWay>(parts.reactor, parts.targets,
                                         AskWayOptions{.node_id = node_id_,
                                                       .asks_max = options.asks_max,
@@ -342,6 +342,7 @@ void Node::snapshot(NodeStats& stats) const {
 
 void Node::add_counters(NodeStats& stats) const {
   stats.asks = ask_way_->counters.snapshot();
+  stats.latency = delivery_.latency();
   stats.malformed = read(reader_parts_.counters.malformed);
   stats.misrouted = read(reader_parts_.counters.misrouted);
   stats.extensions_too_long = read(reader_parts_.counters.extensions_too_long);

@@ -67,7 +67,8 @@ struct NodeParts {
   /// Wakes the thread that runs handlers, by Delivery::handle_some(); empty: the loop's thread runs them. That thread
   /// has ended when the node is destroyed.
   base::Delegate<void()> wake_handlers{};
-  base::Instant (*clock)() = nullptr;  ///< for what the application asks within a turn; null: the reactor's time
+  base::Instant (*clock)() = nullptr;  ///< any thread: for deadlines of requests, and to time handlers. Null: the
+                                       ///< reactor's time for the first, and handlers are not timed
   /// Adds the counters that only the process knows, for what the node tells of itself. Any thread.
   base::Delegate<void(NodeStats&)> add_process_counters{};
 };

@@ -71,6 +71,42 @@ void append_counters(std::string& out, std::string_view prefix, const Rows& rows
   }
 }
 
+/// Nanoseconds as seconds, in all their digits.
+void append_seconds(std::string& out, std::uint64_t nanoseconds) {
+  constexpr std::uint64_t second = 1'000'000'000;
+  append_number(out, nanoseconds / second);
+  out += '.';
+  std::string digits;
+  append_number(digits, nanoseconds % second);
+  out.append(9 - digits.size(), '0').append(digits);
+}
+
+/// A histogram of seconds, with a bound at every second doubling from a microsecond on: buckets of Prometheus are
+/// counted for each node and kept by it for ever.
+void append_histogram(std::string& out, const std::string& name, std::string_view help, const Histogram& histogram) {
+  constexpr unsigned first = 10, last = 36;  // 2^10 to 2^36 ns, 1.024 µs to 69 s
+  out.append("# HELP ").append(name).append(" ").append(help);
+  out.append("\n# TYPE ").append(name).append(" histogram\n");
+  std::uint64_t seen = 0;
+  std::size_t bucket = 0;
+  for (unsigned bits = first; bits <= last; bits += 2) {
+    const std::uint64_t bound = std::uint64_t{1} << bits;
+    for (; Histogram::least_of(bucket) < bound; ++bucket) seen += histogram.count_in(bucket);
+    out.append(name).append("_bucket{le=\"");
+    append_seconds(out, bound);
+    out += "\"} ";
+    append_number(out, seen);
+    out += '\n';
+  }
+  out.append(name).append("_bucket{le=\"+Inf\"} ");
+  append_number(out, histogram.count());
+  out.append("\n").append(name).append("_sum ");
+  append_seconds(out, histogram.sum());
+  out.append("\n").append(name).append("_count ");
+  append_number(out, histogram.count());
+  out += '\n';
+}
+
 }  // namespace
 
 std::string to_json(const NodeStats& stats) {
@@ -85,6 +121,7 @@ std::string to_json(const NodeStats& stats) {
     out += '}';
   }
   out += ']';
+  runtime::append_latency(out, stats.latency);
   runtime::append_node_counters(out, stats);
   out += '}';
   return base::printable_json(out);
@@ -96,6 +133,10 @@ std::string to_prometheus(const NodeStats& stats) {
   append_peers(out, "distflow_received_", runtime::kReceiveCounters, &PeerStats::received, stats);
   append_counters(out, "distflow_asks_", runtime::kAskCounters, stats.asks);
   append_counters(out, "distflow_", runtime::kNodeCounters, stats);
+  append_histogram(out, "distflow_queue_wait_seconds", "estimated times that messages wait for their handler",
+                   stats.latency.queue_wait);
+  append_histogram(out, "distflow_handler_seconds", "estimated times that handlers take for a message",
+                   stats.latency.handler);
   return out;
 }
 

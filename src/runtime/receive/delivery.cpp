@@ -61,7 +61,7 @@ void for_each_sender(std::span<const Mail> run, Count&& count) {
 }  // namespace
 
 Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
-                   base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers)
+                   base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers, LatencyMeter::Clock clock)
     : reactor_(reactor),
       node_id_(node_id),
       log_(log),
@@ -70,6 +70,7 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
       on_room_(on_room),
       mailbox_(make_mailbox(options)),
       exception_log_(5, base::seconds(10)),
+      meter_(clock),
       tasks_(kTaskCountMax) {
   wake_.on_turn_end = wake_handlers_;
   run_put_off_.on_turn_end = base::Delegate<void()>::to<&Delivery::run_put_off>(*this);
@@ -122,7 +123,7 @@ bool Delivery::deliver_request(const Mail& mail) {
       add(mail.sender->dropped_shutdown, 1);
       asks_->drop(1);
     } else {
-      asks_->handle(mail);
+      handle_request(mail);
       add_owned(mail.sender->handled, 1);
     }
     return true;
@@ -167,10 +168,17 @@ bool Delivery::handle_requests() {
   std::array<Mail, 16> run;  // filled up to `count`
   const std::size_t count = requests_->pop_run(run);
   if (count > 0) run_tasks();  // the handler may have been set before they came
-  for (const Mail& mail : std::span(run).first(count)) asks_->handle(mail);
+  for (const Mail& mail : std::span(run).first(count)) handle_request(mail);
   if (count > 0) requests_->release_run(std::span(run).first(count));
   has_requests_in_hand_ = false;
   return has_called_back || count > 0;
+}
+
+void Delivery::handle_request(const Mail& mail) {
+  const bool is_timed = meter_.is_due();
+  if (is_timed) meter_.begin_request(mail.came_at);
+  asks_->handle(mail);
+  if (is_timed) meter_.end();
 }
 
 /// Handles messages that were never in the mailbox.
@@ -182,10 +190,23 @@ void Delivery::handle_directly(std::span<const Mail> run) {
 
 void Delivery::handle_run(std::span<const Mail> run) {
   is_in_handler_ = true;
-  for (const Mail& mail : run) {
-    guarded([&] { handler_(to_message(mail, node_id_)); });
+  // The usual messages have a loop of their own, which does nothing for those that are timed.
+  for (;;) {
+    const std::size_t untimed = meter_.untimed(run.size());
+    for (const Mail& mail : run.first(untimed)) {
+      guarded([&] { handler_(to_message(mail, node_id_)); });
+    }
+    if (untimed == run.size()) break;
+    handle_timed(run[untimed]);
+    run = run.subspan(untimed + 1);
   }
   is_in_handler_ = false;
+}
+
+[[gnu::noinline]] void Delivery::handle_timed(const Mail& mail) {
+  meter_.begin(mail.came_at);
+  guarded([&] { handler_(to_message(mail, node_id_)); });
+  meter_.end();
 }
 
 void Delivery::note_exception(const char* what) {
@@ -217,7 +238,10 @@ void Delivery::drain_mailbox() {
 bool Delivery::hand_out(base::Delegate<void(const Message&)> take) {
   Mail mail;
   if (!has_message_for_others() || mailbox_->pop_run({&mail, 1}) == 0) return false;
+  const bool is_timed = meter_.is_due();
+  if (is_timed) meter_.begin(mail.came_at);
   run_handler([&] { take(to_message(mail, node_id_)); });
+  if (is_timed) meter_.end();
   mailbox_->release_run({&mail, 1});
   return true;
 }

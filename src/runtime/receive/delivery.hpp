@@ -44,6 +44,7 @@
 #include "base/submission_queue.hpp"
 #include "io/reactor.hpp"
 #include "runtime/receive/ask_hooks.hpp"
+#include "runtime/receive/latency_meter.hpp"
 #include "runtime/receive/mailbox.hpp"
 #include "runtime/receive/ring_mailbox.hpp"
 
@@ -65,9 +66,11 @@ class Delivery {
   };
 
   /// Messages are for `node_id`. `on_room` is called on the loop's thread when a mailbox that refused messages has room
-  /// again. `wake_handlers` wakes the second thread, from any thread; empty when there is none.
+  /// again. `wake_handlers` wakes the second thread, from any thread; empty when there is none. `clock` is the loop's,
+  /// for the thread that handlers run on: null when no handler is timed.
   Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOptions& options, const base::Log& log,
-           base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers = {});
+           base::Delegate<void()> on_room, base::Delegate<void()> wake_handlers = {},
+           LatencyMeter::Clock clock = nullptr);
   /// No second thread calls handle_some() any more.
   ~Delivery();
   Delivery(const Delivery&) = delete;
@@ -124,6 +127,7 @@ class Delivery {
   /// Wakes the second thread at the turn's end, for callbacks of requests that have ended.
   void wake_for_callbacks() { reactor_.defer(wake_); }
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
+  [[nodiscard]] LatencyStats latency() const { return meter_.snapshot(); }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
   void note_task_lost() { add(tasks_lost_, 1); }
@@ -149,6 +153,8 @@ class Delivery {
   static constexpr std::size_t kTaskCountMax = 65536;
 
   void handle_run(std::span<const Mail> run);
+  void handle_timed(const Mail& mail);
+  void handle_request(const Mail& mail);
   void handle_directly(std::span<const Mail> run);
   void drain_mailbox();
   bool handle_requests();
@@ -196,6 +202,7 @@ class Delivery {
   WritableHandler writable_handler_;
   base::RateLimit exception_log_;
 
+  LatencyMeter meter_;
   bool has_requests_in_hand_ = false;  // taken out of their mailbox, on the second thread
 
   // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and

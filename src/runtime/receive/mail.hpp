@@ -27,7 +27,7 @@ struct alignas(64) Mail {
   std::uint32_t text_size;  ///< bytes of from, payload and extension together: added up once, asked for twice
   std::uint16_t from_size;
   std::uint16_t extension_size;
-  std::uint32_t came_at_ms;  ///< of a request: by the loop's clock, modulo 2^32
+  std::uint32_t came_at;  ///< by the loop's clock, modulo 2^32: of a message in µs, of a request in ms
 
   /// The bytes it is charged for: its text and itself.
   [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size; }

@@ -107,6 +107,7 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   mail.text_size = static_cast<std::uint32_t>(envelope.from.size() + envelope.payload.size());
   mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
   mail.extension_size = 0;
+  mail.came_at = shared_.now_us;
   if (!envelope.extension.empty()) [[unlikely]]
     return read_extended(frame, envelope, mail);
   return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);
@@ -150,8 +151,7 @@ void MessageReader::tell_ask() {
 }
 
 void MessageReader::tell_request(Mail mail) {
-  mail.came_at_ms = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(shared_.reactor.now().time_since_epoch()).count());
+  mail.came_at = LatencyMeter::stamp_ms(shared_.reactor.now());
   if (refused_.empty()) {
     if (shared_.delivery.deliver_request(mail)) return;
     shared_.blocked.push_back(this);
@@ -247,6 +247,7 @@ void MessageReader::on_frames() {
   std::array<Mail, kRunMax> run;  // filled up to `count`
   std::size_t count = 0;
   framing::Frame frame;
+  shared_.now_us = LatencyMeter::stamp_us(shared_.reactor.now());
   shared_.ask = {};  // an earlier run, of any connection, may have ended without memory
   while (connection_.next_frame(frame)) {
     if (read(frame, run[count])) {

@@ -68,6 +68,7 @@ struct ReaderParts {
   std::size_t refused_bytes = 0;  // of refused messages outside pools; none is copied beyond incomplete_bytes_max
   base::RateLimit log_limit{5, base::seconds(10)};
   // Of the run that is being read. Only one is read at a time.
+  std::uint32_t now_us = 0;  // Mail::came_at of its messages
   protocol::EnvelopeScratch scratch{};
   std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
   protocol::AskMembers ask{};            // of a request, a reply, a cancel or an error: read, and not handed on yet
