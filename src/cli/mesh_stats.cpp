@@ -37,18 +37,47 @@ void read_rows(std::string_view json, const Rows& rows, Stats& stats) {
   for (std::size_t i = 0; i < rows.size(); ++i) stats.*rows[i].member = to_count((*found)[i]);
 }
 
+void read_histogram(std::string_view json, Histogram& histogram) {
+  const auto found = find_members(json, std::array<std::string_view, 2>{"sum_ns", "buckets"});
+  if (!found) return;
+  const auto& [sum, buckets] = *found;
+  histogram.add_to(0, 0, to_count(sum));
+  // Not in what follows: whether it can be read. What cannot is left out.
+  static_cast<void>(protocol::for_each_element(buckets, [&histogram](std::string_view bucket) {
+    std::array<std::uint64_t, 2> pair{};
+    std::size_t size = 0;
+    static_cast<void>(protocol::for_each_element(bucket, [&](std::string_view number) {
+      if (size < pair.size()) pair[size] = to_count(number);
+      return ++size < pair.size();
+    }));
+    histogram.add_to(Histogram::bucket_of(pair[0]), pair[1], 0);
+    return true;
+  }));
+}
+
+std::optional<LatencyStats> read_latency(std::string_view json) {
+  if (json.empty()) return std::nullopt;
+  const auto found = find_members(json, std::array<std::string_view, 2>{"queue_wait", "handler"});
+  if (!found) return std::nullopt;
+  LatencyStats latency;
+  read_histogram((*found)[0], latency.queue_wait);
+  read_histogram((*found)[1], latency.handler);
+  return latency;
+}
+
 void read_node(std::string_view json, NodeCounts& counts) {
-  constexpr std::array<std::string_view, 6> names = {
-      "sent", "received", "mailbox_size", "mailbox_high_water", "parked_messages", "cpu_us"};
+  constexpr std::array<std::string_view, 7> names = {
+      "sent", "received", "mailbox_size", "mailbox_high_water", "parked_messages", "cpu_us", "latency"};
   const auto found = find_members(json, names);
   if (!found) return;
-  const auto& [sent, received, mailbox_size, mailbox_high_water, parked, cpu] = *found;
+  const auto& [sent, received, mailbox_size, mailbox_high_water, parked, cpu, latency] = *found;
   read_rows(sent, runtime::kSendCounters, counts.sent);
   read_rows(received, runtime::kReceiveCounters, counts.received);
   counts.mailbox_size = to_count(mailbox_size);
   counts.mailbox_high_water = to_count(mailbox_high_water);
   counts.parked = to_count(parked);
   counts.cpu_us = to_count(cpu);
+  counts.latency = read_latency(latency);
   counts.json = json;
 }
 
@@ -198,6 +227,13 @@ std::vector<NodeCounts> read_counts(const AskForStats& ask, const Nodes& nodes, 
 
 std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes, const ReadingBounds& bounds) {
   return read_counts([&client](const auto& questions) { return client.stats(questions); }, nodes, bounds);
+}
+
+std::string latency_text(std::uint64_t ns) {
+  const auto value = static_cast<double>(ns);
+  if (value < 1e3) return fmt::format("{} ns", ns);
+  if (value < 1e6) return fmt::format("{:.1f} us", value / 1e3);
+  return value < 1e9 ? fmt::format("{:.1f} ms", value / 1e6) : fmt::format("{:.1f} s", value / 1e9);
 }
 
 Law law_of_sent(const SendStats& sent, std::uint64_t queued) {

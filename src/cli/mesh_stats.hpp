@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,8 @@ struct NodeCounts {
   std::uint64_t mailbox_high_water = 0;
   std::uint64_t parked = 0;
   std::uint64_t cpu_us = 0;
-  std::string json;  ///< of the node alone, as it came
+  std::optional<LatencyStats> latency;  ///< none: of a release that does not tell them, or there was no room
+  std::string json;                     ///< of the node alone, as it came
   std::vector<PeerCounts> peers;
 
   [[nodiscard]] bool is_told() const { return why_untold.empty(); }
@@ -71,6 +73,9 @@ using AskForStats = std::function<std::vector<Result<pmd::ToldStats>>(const std:
 /// A part of what a node tells, added to what is there; whether it can be read. A peer without a name is passed over.
 /// `next` is the part to ask for then, or 0.
 [[nodiscard]] bool take_part(std::string_view json, NodeCounts& counts, std::uint64_t& next);
+
+/// "900 ns", "1.3 us", "20.0 ms", "1.5 s".
+[[nodiscard]] std::string latency_text(std::uint64_t ns);
 
 /// A sum that has to hold between counters.
 struct Law {

@@ -55,6 +55,14 @@ std::string name_in(const NodeNames& names, const std::string& node_id) {
   return printable(found == names.end() ? node_id : found->second);
 }
 
+/// Since the node began; empty when nothing was timed.
+std::string latency_line(std::string_view name, const Histogram& times) {
+  if (times.count() == 0) return {};
+  return fmt::format("  {:<8}  p50 {}, p90 {}, p99 {}, p999 {}\n", name, latency_text(times.quantile(0.5)),
+                     latency_text(times.quantile(0.9)), latency_text(times.quantile(0.99)),
+                     latency_text(times.quantile(0.999)));
+}
+
 std::string as_text(const NodeCounts& counts, const NodeNames& names, const Screen& screen) {
   const PeerLaws laws = laws_of(counts);
   const auto shown = [&screen](const Law& law) {
@@ -72,6 +80,10 @@ std::string as_text(const NodeCounts& counts, const NodeNames& names, const Scre
   out += fmt::format("  mailbox   {} now, {} at most; parked {}; replies {}; processor time {:.2f} s\n",
                      counts.mailbox_size, counts.mailbox_high_water, counts.parked, received.replies,
                      static_cast<double>(counts.cpu_us) / 1e6);
+  if (counts.latency) {
+    out += latency_line("waits", counts.latency->queue_wait);
+    out += latency_line("handler", counts.latency->handler);
+  }
   if (counts.peers.empty()) return out + "No messages to or from others yet.\n";
   Table table({"PEER", "VIA", "ACCEPTED", "WRITTEN", "QUEUED", "NOT SENT", "RECEIVED", "HANDLED", "WAITING",
                "CONFLATED", "DROPPED HERE", "LAW"});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <semaphore>
 #include <utility>
 
@@ -30,6 +31,8 @@ struct Row {
   double cpu = 0;  // per cent of one processor
   std::uint64_t dropped = 0;
   std::string via;
+  std::optional<std::uint64_t> wait_p99{};     // ns; none: nothing was handled meanwhile
+  std::optional<std::uint64_t> handler_p99{};  // ns
 };
 
 /// "2 memory, 1 tcp": how many peers are sent to in which way.
@@ -47,8 +50,24 @@ double rate(std::uint64_t before, std::uint64_t now, double seconds) {
   return now > before && seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
 }
 
+std::optional<std::uint64_t> p99(const Histogram& histogram) {
+  return histogram.count() == 0 ? std::nullopt : std::optional(histogram.quantile(0.99));
+}
+
+std::string time_text(std::optional<std::uint64_t> ns) { return ns ? latency_text(*ns) : "-"; }
+
 Row row_of(const NodeCounts& now, const NodeCounts* before) {
   Row row{.counts = &now, .dropped = now.sent.dropped() + now.received.dropped(), .via = via_text(now)};
+  if (now.latency) {
+    // Without an earlier look, or when the node began anew meanwhile: since it began.
+    LatencyStats since = *now.latency;
+    if (before != nullptr && before->latency && before->at_us < now.at_us) {
+      since.queue_wait = since.queue_wait.since(before->latency->queue_wait);
+      since.handler = since.handler.since(before->latency->handler);
+    }
+    row.wait_p99 = p99(since.queue_wait);
+    row.handler_p99 = p99(since.handler);
+  }
   if (before == nullptr || !before->is_told() || before->at_us >= now.at_us) return row;
   const double seconds = static_cast<double>(now.at_us - before->at_us) / 1e6;
   row.in = rate(before->received.received, now.received.received, seconds);
@@ -65,6 +84,7 @@ void sort(std::vector<Row>& rows, const std::string& column) {
     if (column == "queued") return static_cast<double>(row.counts->queued);
     if (column == "mailbox") return static_cast<double>(row.counts->mailbox_size);
     if (column == "cpu") return row.cpu;
+    if (column == "p99") return static_cast<double>(row.wait_p99.value_or(0) + row.handler_p99.value_or(0));
     return static_cast<double>(row.dropped);
   };
   std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
@@ -82,16 +102,16 @@ std::string why_dropped(const NodeCounts& counts) {
 }
 
 std::string as_text(const std::vector<Row>& rows, const Screen& screen) {
-  Table table({"NAME", "IN/S", "OUT/S", "QUEUED", "MAILBOX", "CPU", "VIA", "DROPPED"});
+  Table table({"NAME", "IN/S", "OUT/S", "QUEUED", "MAILBOX", "WAIT P99", "HANDLER P99", "CPU", "VIA", "DROPPED"});
   for (const Row& row : rows) {
     const NodeCounts& counts = *row.counts;
     const std::string name = printable(name_of(counts.node));
     if (counts.is_told()) {
       table.add({name, fmt::format("{:.0f}", row.in), fmt::format("{:.0f}", row.out), fmt::format("{}", counts.queued),
-                 fmt::format("{}", counts.mailbox_size), fmt::format("{:.0f}%", row.cpu), row.via,
-                 why_dropped(counts)});
+                 fmt::format("{}", counts.mailbox_size), time_text(row.wait_p99), time_text(row.handler_p99),
+                 fmt::format("{:.0f}%", row.cpu), row.via, why_dropped(counts)});
     } else {
-      table.add({name, "?", "?", "?", "?", "?", "?", counts.why_untold});
+      table.add({name, "?", "?", "?", "?", "?", "?", "?", "?", counts.why_untold});
     }
   }
   return table.text(screen);
@@ -110,6 +130,9 @@ std::string as_json(const std::vector<Row>& rows) {
           R"(,"inPerSecond":{:.3f},"outPerSecond":{:.3f},"queued":{},"mailbox":{},"cpuPercent":{:.3f},"via":)", row.in,
           row.out, counts.queued, counts.mailbox_size, row.cpu);
       protocol::append_json_string(json, row.via);
+      if (row.wait_p99) json += fmt::format(R"(,"queueWaitP99Us":{:.3f})", static_cast<double>(*row.wait_p99) / 1e3);
+      if (row.handler_p99)
+        json += fmt::format(R"(,"handlerP99Us":{:.3f})", static_cast<double>(*row.handler_p99) / 1e3);
       json += fmt::format(R"(,"notSent":{},"dropped":{}}})", drops_json(counts.sent), drops_json(counts.received));
     } else {
       json += R"(,"untold":)";
@@ -123,7 +146,7 @@ std::string as_json(const std::vector<Row>& rows) {
 }  // namespace
 
 const std::vector<std::string>& top_columns() {
-  static const std::vector<std::string> columns{"dropped", "name", "in", "out", "queued", "mailbox", "cpu"};
+  static const std::vector<std::string> columns{"dropped", "name", "in", "out", "queued", "mailbox", "p99", "cpu"};
   return columns;
 }
 

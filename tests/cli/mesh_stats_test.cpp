@@ -127,8 +127,46 @@ TEST(MeshStats, rates_are_differences_by_the_clock_of_the_node) {
   now.sent.written = 50;
   now.cpu_us = 500'000;
   Arguments arguments;
-  EXPECT_THAT(report_top(arguments, {before}, {now}, {}), ContainsRegex("\na +100 +25 +0 +0 +25% +- +-\n"));
+  EXPECT_THAT(report_top(arguments, {before}, {now}, {}), ContainsRegex("\na +100 +25 +0 +0 +- +- +25% +- +-\n"));
   EXPECT_THAT(report_top(arguments, {now}, {before}, {}), ContainsRegex("\na +0 +0 ")) << "a node that began anew";
+}
+
+TEST(MeshStats, the_p99_of_a_round_is_of_the_messages_of_that_round) {
+  NodeCounts before = node("a");
+  before.at_us = 1'000'000;
+  before.latency.emplace();
+  before.latency->handler.record(5'000'000, 1000);
+  NodeCounts now = before;
+  now.at_us = 2'000'000;
+  now.latency->queue_wait.record(900, 10);
+  now.latency->handler.record(20'000, 10);
+  Arguments arguments;
+  EXPECT_THAT(report_top(arguments, {before}, {now}, {}), ContainsRegex("\na +0 +0 +0 +0 +959 ns +20.5 us +0% "));
+  EXPECT_THAT(report_top(arguments, {}, {now}, {}), ContainsRegex("\na +0 +0 +0 +0 +959 ns +5.2 ms +0% "))
+      << "since it began";
+  arguments.is_json = true;
+  EXPECT_THAT(report_top(arguments, {before}, {now}, {}), HasSubstr(R"("queueWaitP99Us":0.959,"handlerP99Us":20.479)"));
+  NodeCounts later = now;
+  later.at_us = 3'000'000;
+  EXPECT_THAT(report_top(arguments, {now}, {later}, {}), Not(HasSubstr("P99"))) << "nothing came meanwhile";
+}
+
+TEST(MeshStats, latencies_that_a_node_tells_are_read_whatever_they_are) {
+  NodeCounts counts;
+  std::uint64_t next = 0;
+  const auto told = [](const std::string& latency) {
+    return R"({"at":1,"queued":0,"node":{"sent":{},"received":{},"latency":)" + latency + R"(},"peers":[]})";
+  };
+  ASSERT_TRUE(take_part(told(R"({"queue_wait":{"sum_ns":9,"buckets":[[896,5],[8,2]]},"handler":{}})"), counts, next));
+  ASSERT_TRUE(counts.latency);
+  EXPECT_EQ(counts.latency->queue_wait.count(), 7U);
+  EXPECT_EQ(counts.latency->queue_wait.quantile(1), 959U);
+  EXPECT_EQ(counts.latency->handler.count(), 0U);
+  for (const char* odd :
+       {"7", "null", "[]", R"({"queue_wait":[],"handler":7})",
+        R"({"queue_wait":{"buckets":[1,[],[1],["x",2],[-1,-1],[1,2,3]]},"handler":{"buckets":{}}})"}) {
+    EXPECT_TRUE(take_part(told(odd), counts, next)) << odd;
+  }
 }
 
 TEST(MeshStats, top_has_the_greatest_first_and_names_in_their_order) {

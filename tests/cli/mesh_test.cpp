@@ -62,6 +62,7 @@ TEST(CliMesh, a_node_is_shown_with_its_peers_and_the_sums_hold) {
   EXPECT_THAT(sender.out, StartsWith("Node 'answering' (" + answering->node_id() + ") at 127.0.0.1:"));
   EXPECT_THAT(sender.out, HasSubstr("sent      3 accepted = 3 written + 0 queued + 0 dropped: holds\n"));
   EXPECT_THAT(sender.out, ContainsRegex("desk +tcp +3 +3 +0 +- +0 +0 +0 +0 +- +holds\n"));
+  EXPECT_THAT(run({"node", "desk"}, daemon.port()).out, ContainsRegex("  handler   p50 [0-9.]+ [num]?s, p90 "));
   const ProcessResult as_json = run({"node", "desk", "--json"}, daemon.port());
   EXPECT_EQ(as_json.exit_code, 0);
   EXPECT_THAT(as_json.out, HasSubstr(R"("nodeId":")" + answering->node_id() + R"(","via":)"));
@@ -118,7 +119,7 @@ TEST(CliMesh, top_shows_each_node_and_those_that_do_not_tell) {
   const ProcessResult result = run({"top", "--sort", "name", "--interval", "0.1"}, daemon.port());
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, StartsWith("NAME "));
-  EXPECT_THAT(result.out, ContainsRegex("\nanswering +0 +0 +0 +0 +[0-9]+% +- +-\nplain +\\? "));
+  EXPECT_THAT(result.out, ContainsRegex("\nanswering +0 +0 +0 +0 +- +- +[0-9]+% +- +-\nplain +\\? "));
   EXPECT_EQ(run({"top", "--sort", "colour"}, daemon.port()).exit_code, 2);
 }
 

@@ -16,7 +16,7 @@ _distflow() {
       return
       ;;
     --sort)
-      mapfile -t COMPREPLY < <(compgen -W 'dropped name in out queued mailbox cpu' -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W 'dropped name in out queued mailbox p99 cpu' -- "$word")
       return
       ;;
     --host | --port | --ttl | --idle-exit | --limit | --after | --as | --count | --timeout | --interval)

@@ -79,7 +79,7 @@ complete -c distflow -n '__distflow_is_in top' -s h -l help -d 'Print this help 
 complete -c distflow -n '__distflow_is_in top' -l host -x -d 'Host of the PMD'
 complete -c distflow -n '__distflow_is_in top' -l port -x -d 'Port of the PMD'
 complete -c distflow -n '__distflow_is_in top' -l json -d 'Print one JSON object, for errors too'
-complete -c distflow -n '__distflow_is_in top' -l sort -x -a 'dropped name in out queued mailbox cpu' -d 'The column to sort by, the greatest first'
+complete -c distflow -n '__distflow_is_in top' -l sort -x -a 'dropped name in out queued mailbox p99 cpu' -d 'The column to sort by, the greatest first'
 complete -c distflow -n '__distflow_is_in top' -l interval -x -d 'Seconds between two looks; 1 if not given'
 complete -c distflow -n '__distflow_is_in top' -l count -x -d 'End after so many rounds; 1 where the output is no terminal'
 complete -c distflow -n '__distflow_is_in audit' -s h -l help -d 'Print this help message and exit'

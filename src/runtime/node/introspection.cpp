@@ -14,6 +14,9 @@ namespace {
 /// Bytes of the answer's frame around the object, and of the object's end: {"type":"stats:answer",...,"next":N}.
 constexpr std::size_t kAround = 128;
 
+/// Bytes that the latencies leave for the peers: some of them have to fit into a part.
+constexpr std::size_t kLeastPeers = 4096;
+
 /// How one peer is sent to.
 struct PeerWay {
   std::uint64_t queued = 0;  // messages that wait for it, in all of its links
@@ -77,6 +80,10 @@ std::string Introspection::write(const protocol::StatsPart& part, const NodeStat
   out += '{';
   append_traffic(out, stats.sent, stats.received);
   append_node_counters(out, stats);
+  // Left out where frames are short: the counters come first.
+  std::string latency = "{";
+  append_latency(latency, stats.latency);
+  if (out.size() + latency.size() + kLeastPeers + kAround <= part.size_max) out += ',' + latency.substr(1);
   out += '}';
   out = base::printable_json(out);
   append_member(out, "peers");
