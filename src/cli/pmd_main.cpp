@@ -103,7 +103,7 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   app.add_option("--ready-fd", arguments.ready_fd, "descriptor to report on, a line \"ready PORT\" or \"in-use PORT\"")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--web-port", arguments.web_port,
-                 "port of 127.0.0.1 to serve health, metrics, nodes and events at over HTTP; else none");
+                 "port of 127.0.0.1 to serve a page, health, metrics, nodes and events at over HTTP; else none");
   app.add_option("--web-user", arguments.web_users,
                  "number of a user who may ask there, besides root and the PMD's own; may be repeated");
   try {

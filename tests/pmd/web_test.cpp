@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pmd/web/node_list.hpp"
+#include "pmd/web/page_files.hpp"
 #include "pmd/web/web.hpp"
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/pmd_requests.hpp"
@@ -166,9 +167,22 @@ TEST_F(WebTest, a_name_of_a_stranger_ends_no_line_and_begins_no_event) {
   EXPECT_THAT(get("/api/nodes"), HasSubstr(R"("alias":"<img onerror>\n\nevent: leave)"));
 }
 
+TEST_F(WebTest, the_page_is_three_small_files_without_anything_from_elsewhere) {
+  std::size_t size = 0;
+  for (const PageFile& file : page_files()) {
+    const std::string answer = pmd.network().take(begin(std::string(file.path)));
+    EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: " + std::string(file.content_type) + "\r\n"));
+    EXPECT_THAT(answer, EndsWith("\r\n\r\n" + std::string(file.text)));
+    EXPECT_THAT(answer, Not(HasSubstr("://"))) << file.path;
+    EXPECT_THAT(answer, Not(HasSubstr("innerHTML"))) << file.path;
+    size += file.text.size();
+  }
+  EXPECT_LE(size, 60u * 1024);
+}
+
 TEST_F(WebTest, another_path_is_not_found_and_nothing_changes_the_registry) {
   add_node("id1", "one");
-  for (const char* path : {"/", "/nodes", "/api/nodes/", "/../health", "/shutdown", "/quitquitquit"}) {
+  for (const char* path : {"/index.html", "/nodes", "/api/nodes/", "/../health", "/shutdown", "/quitquitquit"}) {
     EXPECT_THAT(get(path, "404"), HasSubstr("404")) << path;
   }
   EXPECT_EQ(pmd.server().registry().revision(), 1u);

@@ -123,5 +123,5 @@ complete -c distflow-pmd -n '__distflow_is_at' -l frame-max -x -d 'Bytes of the 
 complete -c distflow-pmd -n '__distflow_is_at' -l connections-max -x -d 'Connections at once'
 complete -c distflow-pmd -n '__distflow_is_at' -l backend -x -a 'auto epoll kqueue uring' -d 'I/O backend: auto, epoll, kqueue or uring; else DISTFLOW_IO\'s'
 complete -c distflow-pmd -n '__distflow_is_at' -l ready-fd -x -d 'Descriptor to report on, a line "ready PORT" or "in-use PORT"'
-complete -c distflow-pmd -n '__distflow_is_at' -l web-port -x -d 'Port of 127.0.0.1 to serve health, metrics, nodes and events at over HTTP; else none'
+complete -c distflow-pmd -n '__distflow_is_at' -l web-port -x -d 'Port of 127.0.0.1 to serve a page, health, metrics, nodes and events at over HTTP; else none'
 complete -c distflow-pmd -n '__distflow_is_at' -l web-user -x -d 'Number of a user who may ask there, besides root and the PMD\'s own; may be repeated'

@@ -5,6 +5,7 @@
 
 #include "pmd/web/metrics.hpp"
 #include "pmd/web/node_list.hpp"
+#include "pmd/web/page_files.hpp"
 
 namespace distflow::pmd {
 
@@ -52,6 +53,10 @@ std::optional<http::Response> Web::on_get(const http::Request& request) {
                           .body = metrics_text(pmd_, http_)};
   }
   if (request.path == "/api/nodes") return node_list(pmd_.registry(), request.query);
+  for (const PageFile& file : page_files()) {
+    if (request.path == file.path)
+      return http::Response{.content_type = file.content_type, .body = std::string(file.text)};
+  }
   return http::Response{.status = 404, .body = "404 Not Found\n"};
 }
 
