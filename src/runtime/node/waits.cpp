@@ -21,8 +21,11 @@ struct Waits::Wait : base::ListNode<Wait> {
   void on_timer() { owner->on_deadline(*this); }
 
   Waits* owner = nullptr;
-  std::string name{};     // empty: waits for a turn, or for a message
-  base::Instant begun{};  // by the system's clock, which the loop's need not be
+  // Of a wait for a message, under the lock.
+  bool is_listed = false;   // on for_message_
+  bool is_stopped = false;  // it is to end once it is on for_message_ again
+  std::string name{};       // empty: waits for a turn, or for a message
+  base::Instant begun{};    // by the system's clock, which the loop's need not be
   base::Duration patience{};
   StopToken stop_token{};
   OnEnd on_end{};
@@ -36,6 +39,8 @@ struct Waits::Wait : base::ListNode<Wait> {
 
   Result<PeerInfo> outcome{PeerInfo{}};
 };
+
+void Waits::Stop::operator()() const noexcept { wait->owner->stop(*wait); }
 
 Waits::Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery)
     : reactor_(reactor), directory_(directory), delivery_(delivery) {
@@ -82,24 +87,40 @@ Result<void> Waits::next_message(OnMessage on_message, StopToken stop_token) {
   auto wait = std::make_unique<Wait>();
   wait->owner = this;
   wait->on_message = std::move(on_message);
-  wait->id = ++last_id_;
-  const std::uint64_t id = wait->id;
   wait->stop_token = std::move(stop_token);
-  if (wait->stop_token.stop_possible()) wait->stop.emplace(wait->stop_token, Stop{.waits = this, .id = id});
-  [[maybe_unused]] const StopToken asked = wait->stop_token;  // the wait may be gone when it is looked at
-  {
-    const std::scoped_lock lock(mutex_);
-    if (is_closed_) return Error{Errc::shut_down, waiting};
-    // This thread looks again as it hands out; else the loop has somebody look.
-    if (count_ >= kWaitsMax || (handing_out_ != this && !post_drain())) return Error{Errc::queue_full, waiting};
-    ++count_;
-    message_count_.fetch_add(1, std::memory_order_release);
-    for_message_.push_back(*wait.release());
-  }
-#ifdef __cpp_lib_jthread
-  if (asked.stop_requested()) stop(id);  // maybe before it was on the list
-#endif
+  if (wait->stop_token.stop_possible()) wait->stop.emplace(wait->stop_token, Stop{.wait = wait.get()});
+  const std::scoped_lock lock(mutex_);
+  if (is_closed_) return Error{Errc::shut_down, waiting};
+  // This thread looks again as it hands out; else the loop has somebody look.
+  if (count_ >= kWaitsMax || (handing_out_ != this && !post_drain())) return Error{Errc::queue_full, waiting};
+  ++count_;
+  list_or_end(*wait.release(), false);
   return {};
+}
+
+/// Under the lock. One that was stopped while it was on no list ends.
+void Waits::list_or_end(Wait& wait, bool is_first) {
+  wait.is_listed = !wait.is_stopped;
+  if (wait.is_stopped) {
+    wait.outcome = Error{Errc::canceled, "waiting for a message"};
+    ended_.push_back(wait);
+    static_cast<void>(post_drain());
+    return;
+  }
+  message_count_.fetch_add(1, std::memory_order_release);
+  List behind;
+  if (is_first) behind.take(for_message_);
+  for_message_.push_back(wait);
+  for_message_.take(behind);
+}
+
+/// Under the lock: one that is on for_message_.
+void Waits::end_message_wait(Wait& wait, Errc why) {
+  wait.unlink();
+  wait.is_listed = false;
+  message_count_.fetch_sub(1, std::memory_order_relaxed);
+  wait.outcome = Error{why, "waiting for a message"};
+  ended_.push_back(wait);
 }
 
 /// Under the lock.
@@ -109,19 +130,16 @@ bool Waits::post_drain() {
 }
 
 /// What finds no room is ended by its deadline.
-void Waits::stop(std::uint64_t id) noexcept try {
+void Waits::stop(Wait& wait) noexcept try {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return;
-  bool is_for_message = false;
-  for_message_.for_each([&](Wait& wait) {
-    if (wait.id != id) return;
-    wait.unlink();
-    message_count_.fetch_sub(1, std::memory_order_relaxed);
-    wait.outcome = Error{Errc::canceled, "waiting for a message"};
-    ended_.push_back(wait);
-    is_for_message = true;
-  });
-  if (!is_for_message) stopped_.push_back(id);
+  if (!wait.on_message) {
+    stopped_.push_back(wait.id);
+  } else if (wait.is_listed) {
+    end_message_wait(wait, Errc::canceled);
+  } else {
+    wait.is_stopped = true;
+  }
   static_cast<void>(post_drain());
 } catch (const std::bad_alloc&) {
   reactor_.note_out_of_memory();
@@ -150,12 +168,7 @@ void Waits::drain() {
 
 void Waits::end_message_waits() {
   const std::scoped_lock lock(mutex_);
-  while (!for_message_.empty()) {
-    Wait& wait = for_message_.pop_front();
-    message_count_.fetch_sub(1, std::memory_order_relaxed);
-    wait.outcome = Error{Errc::shut_down, "waiting for a message"};
-    ended_.push_back(wait);
-  }
+  while (!for_message_.empty()) end_message_wait(for_message_.front(), Errc::shut_down);
 }
 
 void Waits::hand_out() {
@@ -165,12 +178,12 @@ void Waits::hand_out() {
       const std::scoped_lock lock(mutex_);
       if (for_message_.empty()) break;
       receiving_.reset(&for_message_.pop_front());
+      receiving_->is_listed = false;
       message_count_.fetch_sub(1, std::memory_order_relaxed);
     }
     if (delivery_.hand_out(base::Delegate<void(const Message&)>::to<&Waits::give>(*this))) continue;
-    const std::scoped_lock lock(mutex_);  // the mailbox has dropped it
-    message_count_.fetch_add(1, std::memory_order_relaxed);
-    for_message_.push_back(*receiving_.release());
+    const std::scoped_lock lock(mutex_);  // the mailbox has dropped the message: the wait keeps its turn
+    list_or_end(*receiving_.release(), true);
   }
   handing_out_ = before;
 }
@@ -209,7 +222,7 @@ void Waits::open(std::unique_ptr<Wait> wait) {
   const base::Duration waited = io::system_now() - opened.begun;
   reactor_.arm_after(opened.timer, std::max(base::Duration::zero(), opened.patience - waited));
   if (opened.stop_token.stop_possible()) {
-    opened.stop.emplace(opened.stop_token, Stop{.waits = this, .id = opened.id});
+    opened.stop.emplace(opened.stop_token, Stop{.wait = &opened});
   }
 }
 

@@ -90,16 +90,17 @@ class Waits {
   using ByName = std::multimap<std::string, std::unique_ptr<Wait>, std::less<>>;
   /// On the thread that asks to stop.
   struct Stop {
-    Waits* waits;
-    std::uint64_t id;
-    void operator()() const noexcept { waits->stop(id); }
+    Wait* wait;  // it outlives this
+    void operator()() const noexcept;
   };
 
   Result<void> begin(std::unique_ptr<Wait> wait);
   bool post_drain();
   void end_message_waits();
+  void end_message_wait(Wait& wait, Errc why);
+  void list_or_end(Wait& wait, bool is_first);
   void give(const Message& message);
-  void stop(std::uint64_t id) noexcept;
+  void stop(Wait& wait) noexcept;
   void drain();
   void open(std::unique_ptr<Wait> wait);
   void on_deadline(Wait& wait);
