@@ -221,6 +221,22 @@ TEST_F(SecondThreadTest, hears_of_a_peer_that_joins_in_the_turn_in_which_the_han
   EXPECT_EQ(joined, "peer");
 }
 
+// As the handler of a group, which is no handler of the delivery's own.
+TEST_F(SecondThreadTest, does_what_an_event_leads_to_behind_what_was_set_before_it) {
+  bool is_set = false;
+  bool was_set = false;
+  auto on_event = [&] {
+    reactor_.post([&] { delivery_.run_where_handlers_run([&is_set] { is_set = true; }); });
+    delivery_.run_later_where_handlers_run([&] { was_set = is_set; });
+  };
+  base::Timer event(base::Delegate<void()>::of(on_event));
+  reactor_.arm_after(event, base::Duration(0));
+  reactor_.turn(reactor_.now());
+  while (delivery_.handle_some() == Next::go_on) {
+  }
+  EXPECT_TRUE(was_set);
+}
+
 TEST_F(SecondThreadTest, ends_when_the_delivery_stops_and_handles_nothing_more) {
   handle_messages();
   delivery_.deliver(maker_.run(0, 1));
@@ -316,6 +332,21 @@ TEST_F(RequestDelivery, a_request_is_counted_before_another_thread_can_have_it) 
   EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
   EXPECT_EQ(requests, 1);
   EXPECT_EQ(read(sender_.received), 1U);
+}
+
+TEST_F(RequestDelivery, a_request_waits_for_the_handler_that_the_loop_is_about_to_bring) {
+  bool is_awaited = true;
+  int handled = 0;
+  auto look = [&] { return is_awaited; };
+  auto handle = [&](const Mail&) { ++handled; };
+  hooks_.awaits_handler = base::Delegate<bool()>::of(look);
+  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
+  EXPECT_EQ(delivery_->handle_some(), Delivery::Next::yield);
+  EXPECT_EQ(handled, 0);
+  is_awaited = false;
+  EXPECT_EQ(delivery_->handle_some(), Delivery::Next::go_on);
+  EXPECT_EQ(handled, 1);
 }
 
 class BlockedRequestDelivery : public RequestDelivery {

@@ -11,7 +11,10 @@ namespace distflow::runtime {
 using protocol::AskWord;
 
 std::function<void()> Requests::setting(RequestHandler handler) {
-  return [this, handler = std::move(handler)]() mutable { handler_ = std::move(handler); };
+  return [this, handler = std::move(handler), setting = setting_]() mutable {
+    handler_ = std::move(handler);
+    setting.reset();
+  };
 }
 
 /// The node that the request is of, as a name to send to. May throw std::bad_alloc.

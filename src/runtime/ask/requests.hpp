@@ -30,11 +30,14 @@ class Requests {
       : reactor_(reactor), directory_(directory), targets_(targets), delivery_(delivery), way_(std::move(way)) {}
 
   /// The task that sets the handler, for Delivery::run_where_handlers_run(). May throw std::bad_alloc. Any thread.
+  /// Until it has run, or is given up, awaits_handler().
   [[nodiscard]] std::function<void()> setting(RequestHandler handler);
   /// Lets go of it, and of what it holds. Only when none runs.
   void forget_handler() { const RequestHandler handler = std::exchange(handler_, nullptr); }
 
   void handle(const Mail& mail);
+  /// Whether what comes now has to wait: there is no handler, and one that was set before may be on its way here.
+  [[nodiscard]] bool awaits_handler() const { return !handler_ && setting_.use_count() > 1; }
 
   // Loop thread.
   void note_received() {
@@ -65,6 +68,8 @@ class Requests {
   Delivery& delivery_;
   const std::shared_ptr<AskWay> way_;
   RequestHandler handler_;
+  const std::shared_ptr<const char> setting_ =
+      std::make_shared<const char>('\0');                    // each task that sets it shares this
   TargetPtr asker_;                                          // of the last request
   base::RateLimit word_limit_{kWordsMax, base::seconds(1)};  // of what handle() says
   base::RateLimit busy_limit_{kWordsMax, base::seconds(1)};  // loop thread

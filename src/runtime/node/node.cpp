@@ -118,7 +118,8 @@ AskHooks Node::ask_hooks() {
                  .on_request_blocked = base::Delegate<void()>::to<&Requests::note_blocked>(requests_),
                  .refuse = base::Delegate<void(const Mail&)>::to<&Requests::refuse>(requests_),
                  .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
-                 .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_)};
+                 .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_),
+                 .awaits_handler = base::Delegate<bool()>::to<&Requests::awaits_handler>(requests_)};
   if (delivery_.has_thread()) {
     hooks.call_back = base::Delegate<bool()>::to<&Node::call_back>(*this);
     hooks.has_ended = base::Delegate<bool()>::to<&Node::has_callbacks>(*this);

@@ -40,6 +40,8 @@ struct AskHooks {
 
   // The thread that handlers run on.
   base::Delegate<void(const Mail& mail)> handle{};
+  /// Whether there is no handler of requests, and one is about to be set.
+  base::Delegate<bool()> awaits_handler{};
   /// Messages wait, and there is no handler: hands out those that somebody waits for. Without a second thread only.
   base::Delegate<void()> hand_out{};
   /// Calls back for what has ended; says whether there was anything. With a second thread only.

@@ -117,6 +117,10 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
 
 bool Delivery::deliver_request(const Mail& mail) {
   if (!has_thread_) {
+    if (awaits_request_handler()) [[unlikely]] {
+      reactor_.defer(room_);  // behind the tasks of this turn
+      return false;
+    }
     asks_->on_request();
     add_owned(mail.sender->received, 1);
     if (is_stopping_.load(std::memory_order_relaxed)) {
@@ -165,9 +169,11 @@ bool Delivery::handle_requests() {
   if (asks_ == nullptr || has_requests_in_hand_) return false;
   has_requests_in_hand_ = true;
   const bool has_called_back = asks_->call_back();
+  if (requests_->size() > 0) run_tasks();  // the handler may have been set before they came
+  awaits_handler_ = requests_->size() > 0 && awaits_request_handler();
   std::array<Mail, 16> run;  // filled up to `count`
-  const std::size_t count = requests_->pop_run(run);
-  if (count > 0) run_tasks();  // the handler may have been set before they came
+  const std::size_t count = awaits_handler_ ? 0 : requests_->pop_run(run);
+  if (count > 0) run_tasks();
   for (const Mail& mail : std::span(run).first(count)) handle_request(mail);
   if (count > 0) requests_->release_run(std::span(run).first(count));
   has_requests_in_hand_ = false;
@@ -308,20 +314,23 @@ void Delivery::tell(std::function<void(const Event&)> Delivery::*handler, const 
   if (!reactor_.has_memory_for([&] { begin_telling(handler, source); })) add(tasks_lost_, 1);
 }
 
-/// With a second thread the handler belongs to that thread, and must not be read here. A handler that another thread
-/// has set before the event came may still be a task of this turn, or one that is put off: the event is told after it.
+/// With a second thread the handler belongs to that thread, and must not be read here.
 template <class Event, class Source>
 void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source) {
-  const bool may_be_set = !put_off_.empty() || reactor_.has_tasks();
-  if (!has_thread_ && !(this->*handler) && !may_be_set) return;
-  std::function<void()> call = [this, handler, event = event_of(source)] {
+  if (!has_thread_ && !(this->*handler) && !may_be_setting()) return;
+  run_later_where_handlers_run([this, handler, event = event_of(source)] {
     if (!(this->*handler)) return;
     is_in_handler_ = true;
     guarded([&] { (this->*handler)(event); });
     is_in_handler_ = false;
-  };
-  if (has_thread_ && !may_be_set) return run_where_handlers_run(std::move(call));
-  put_off([this, call = std::move(call)] { tell_put_off(call); });
+  });
+}
+
+/// A handler that another thread has set before the event came may still be a task of this turn, or one that is put
+/// off: the event is told after it.
+void Delivery::run_later_where_handlers_run(std::function<void()> task) {
+  if (has_thread_ && !may_be_setting()) return run_where_handlers_run(std::move(task));
+  put_off([this, task = std::move(task)] { tell_put_off(task); });
 }
 
 /// What is to be set behind it, because a handler has set something before, is waited for.
@@ -371,7 +380,7 @@ Delivery::Next Delivery::handle_some() {
     drain_mailbox();
     return Next::go_on;
   }
-  if (owes_room_) return Next::yield;
+  if (owes_room_ || awaits_handler_) return Next::yield;
   return had_tasks ? Next::go_on : Next::rest;
 }
 

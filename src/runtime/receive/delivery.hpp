@@ -18,8 +18,9 @@
 //   6. Handlers of peer events are called at the turn's end, never from inside the directory, which they may change.
 //      Message handlers are called where messages are read. Objects that end in them are destroyed later
 //      (Reactor::destroy_later).
-//   7. A request is handled, refused or dropped, whether there is a handler for messages or not. It never waits without
-//      a second thread. With one, requests and messages do not overtake their like; there is no order between the two.
+//   7. A request is handled, refused or dropped, whether there is a handler for messages or not. Without a second
+//      thread it waits, with its connection, for a handler alone that was set before it came. With one, requests and
+//      messages do not overtake their like; there is no order between the two.
 // Use: std::size_t taken = delivery.deliver(run);
 #pragma once
 
@@ -98,11 +99,9 @@ class Delivery {
   [[nodiscard]] std::function<void()> setting(WritableHandler handler);
   /// Runs the task on the thread that handlers run on, now or later.
   void run_where_handlers_run(std::function<void()> task);
-  /// The same, but never from inside this call: behind the peer events told so far. Loop thread only; may throw
-  /// std::bad_alloc.
-  void run_later_where_handlers_run(std::function<void()> task) {
-    has_thread_ ? run_where_handlers_run(std::move(task)) : put_off(std::move(task));
-  }
+  /// The same, but never from inside this call: behind the handlers set and the peer events told so far. Loop thread
+  /// only; may throw std::bad_alloc.
+  void run_later_where_handlers_run(std::function<void()> task);
   void tell_join(const PeerInfo& peer);
   void tell_leave(const base::PackedInfo& peer);
   void tell_registration(const RegistrationChange& change);
@@ -156,6 +155,9 @@ class Delivery {
   void handle_timed(const Mail& mail);
   void handle_request(const Mail& mail);
   void handle_directly(std::span<const Mail> run);
+  [[nodiscard]] bool awaits_request_handler() const {
+    return asks_->awaits_handler && !is_stopping_.load(std::memory_order_relaxed) && asks_->awaits_handler();
+  }
   void drain_mailbox();
   bool handle_requests();
   template <class Call>
@@ -175,6 +177,7 @@ class Delivery {
   void tell(std::function<void(const Event&)> Delivery::*handler, const Source& source);
   template <class Event, class Source>
   void begin_telling(std::function<void(const Event&)> Delivery::*handler, const Source& source);
+  [[nodiscard]] bool may_be_setting() const { return !put_off_.empty() || reactor_.has_tasks(); }
   void put_off(std::function<void()> task);
   void run_put_off();
   void tell_put_off(const std::function<void()>& call);
@@ -204,6 +207,7 @@ class Delivery {
 
   LatencyMeter meter_;
   bool has_requests_in_hand_ = false;  // taken out of their mailbox, on the second thread
+  bool awaits_handler_ = false;        // of requests that wait: the loop is about to bring it
 
   // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
   // handlers set by a handler: the one that runs must not be destroyed.
