@@ -1,6 +1,9 @@
 // Requests and replies between nodes over one loop, among nodes that refuse, are full, gone, or have no room.
+#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "tests/runtime/asking.hpp"
 
@@ -153,6 +156,39 @@ TEST_F(Asking, who_waits_for_an_answer_that_finds_no_room_any_more_is_told) {
   EXPECT_EQ(replies.front().error, AskError::failed) << to_string(replies.front().error);
   EXPECT_TRUE(replies.front().may_have_run);
   EXPECT_EQ(stats(pong).answers_lost, 1U);
+}
+
+TEST_F(Asking, threads_that_fill_the_queue_do_not_keep_an_answer_from_leaving) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong", .send_messages_max = 64});
+  std::vector<Responder> kept;
+  pong->set_request_handler([&](const Request&, Responder responder) { kept.push_back(std::move(responder)); });
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 8; }));
+  for (Responder& responder : kept) EXPECT_EQ(responder.reply("2"), SendVerdict::queued);
+  while (is_under_way(pong.send("ping", "1"))) {
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 8; }));
+  for (const KeptReply& reply : replies) EXPECT_EQ(reply.error, AskError::none) << to_string(reply.error);
+  EXPECT_EQ(stats(pong).answers_lost, 0U);
+}
+
+TEST_F(Asking, a_request_that_comes_while_its_handler_is_on_its_way_waits_for_it) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  // What another thread's on_request() hands to the loop, which has not come to it yet.
+  std::function<void()> setting =
+      pong->requests().setting([](const Request&, Responder responder) { responder.reply("2"); });
+  ASSERT_TRUE(is_under_way(ask(ping, "pong", "1")));
+  turn_some(cluster_.reactor());
+  EXPECT_TRUE(replies.empty());
+  pong->delivery().run_where_handlers_run(std::exchange(setting, nullptr));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::none) << to_string(replies.front().error);
+  std::function<void()> given_up = pong->requests().setting({});
+  pong->set_request_handler({});
+  given_up = nullptr;
+  EXPECT_EQ(outcome_of(ping, "pong", "1").error, AskError::no_handler) << "none is on its way any more";
 }
 
 TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {

@@ -171,6 +171,23 @@ TEST_F(CrossThreadSendsTest, a_thread_has_the_last_of_the_room_one_by_one_and_is
   EXPECT_EQ(drain_bodies().size(), 101U);
 }
 
+TEST_F(CrossThreadSendsTest, who_has_waited_does_not_lose_its_credit_with_a_run_that_the_loop_lets_go_of) {
+  credit_ = std::make_shared<SendCredit>(1000, 2);  // nothing is taken in advance
+  ThreadLane* const lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends_);
+  ASSERT_EQ(add("one"), Added::announced);
+  const transport::EncodedFrame next = encode(*lane, "two");  // after "one" in its run
+  while (!drain_bodies().empty()) {
+  }
+  for (int i = 0; i < 100; ++i) drain();  // the loop lets go of the run
+  const SendCredit::Amount amount{next.bytes.size(), 1};
+  credit_->begin_waiting();  // others wait, too
+  ASSERT_TRUE(credit_->take_waiting(amount));
+  HeldCredit held(credit_, amount);
+  EXPECT_EQ(lane->add(target_, 1, credit_, next, &held), Added::announced);
+  EXPECT_EQ(drain_bodies(), (Bodies{"two"}));
+  credit_->end_waiting();
+}
+
 TEST_F(CrossThreadSendsTest, a_run_of_a_steady_thread_is_looked_at_some_more_times_before_it_is_let_go) {
   const auto nothing = [](const FrameBatch&, const transport::EncodedRun&) {};
   for (int i = 0; i < 3; ++i) {

@@ -45,6 +45,20 @@ TEST(SendCredit, of_an_option_beyond_what_it_can_count_is_what_it_can_count) {
   EXPECT_FALSE(credit.take({1, 0}));
 }
 
+TEST(SendCredit, that_is_reserved_for_replies_is_an_eighth_and_passes_those_who_wait) {
+  SendCredit credit(800, 80);
+  ASSERT_TRUE(credit.take({800, 80}));
+  credit.begin_waiting();
+  EXPECT_TRUE(credit.take_reserved({60, 6}));
+  EXPECT_FALSE(credit.take_reserved({41, 1}));
+  EXPECT_TRUE(credit.take_reserved({40, 4}));
+  EXPECT_FALSE(credit.take_reserved({0, 1}));
+  credit.give_back({200, 20});
+  EXPECT_FALSE(credit.take({1, 1})) << "it is left to who waits";
+  EXPECT_TRUE(credit.take_reserved({1, 1}));
+  credit.end_waiting();
+}
+
 TEST(LoopCredit, lets_the_loop_have_all_of_the_bound_one_by_one) {
   const auto shared = std::make_shared<SendCredit>(1000, 7);
   LoopCredit loop(shared);

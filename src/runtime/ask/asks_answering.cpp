@@ -10,14 +10,14 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   if (asker.deadline <= parts_.reactor.now()) return SendVerdict::unresolved;  // nobody waits for it
   if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::reply(asker.id);
-  return parts_.router.send(asker.target, OutgoingMessage(json).with(text.extension()));
+  return parts_.router.send_reply(asker.target, OutgoingMessage(json).with(text.extension()));
 }
 
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   if (is_closing_) return SendVerdict::shut_down;
   if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::error(asker.id, word);
-  return parts_.router.send(asker.target, OutgoingMessage::without_payload().with(text.extension()));
+  return parts_.router.send_reply(asker.target, OutgoingMessage::without_payload().with(text.extension()));
 }
 
 void Asks::tell_of_loss(const Addressee& asker) {

@@ -3,11 +3,12 @@
 //     send() ── take() ──▶ a lane, the queue, the kernel or the ring ── it has left, or never will ──▶ give_back()
 //
 // SendCredit: any thread. LoopCredit: the loop's thread.
-//   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes. Only take_anyway() goes
-//      past that: for what has been accepted against another bound.
+//   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes. take_reserved() goes
+//   past
+//      that by an eighth, and take_anyway() by any amount: for what has been accepted against another bound.
 //   2. Whoever has the message has its credit, and gives it back once.
 //   3. A thread is told whether there is room before its message is accepted, so that none is dropped for want of it.
-//   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them.
+//   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them. take_reserved() does not.
 // Use: if (!credit.take({frame.bytes.size(), 1})) return SendVerdict::queue_full; ... credit.give_back(amount);
 #pragma once
 
@@ -50,6 +51,17 @@ class SendCredit {
     return true;
   }
 
+  /// As take(), for replies: who has asked waits for them, and threads that send on and on must not keep them from
+  /// leaving. An eighth of the bounds is theirs alone.
+  bool take_reserved(Amount amount) {
+    const Amount all{bytes_max_ + bytes_max_ / kReservedShare, messages_max_ + messages_max_ / kReservedShare};
+    std::uint64_t used = used_.load(std::memory_order_relaxed);
+    do {
+      if (!has_room(used, amount, all)) return false;
+    } while (!used_.compare_exchange_weak(used, used + word_of(amount), std::memory_order_relaxed));
+    return true;
+  }
+
   /// As take(), and up to `more` in addition, of which a part of the room is left to others.
   Amount advance(Amount amount, Amount more) {
     std::uint64_t used = used_.load(std::memory_order_relaxed);
@@ -81,11 +93,18 @@ class SendCredit {
   [[nodiscard]] bool seems_to_have(Amount amount) const {
     return !is_waited_for() && has_room(used_.load(std::memory_order_relaxed), amount);
   }
-  /// Whether so much is free, an eighth, that it pays to wake who waits.
-  [[nodiscard]] bool is_eased() const {
+  /// Whether so much is free, an eighth, that it pays to wake who waits; and so much as is `wanted`, or all.
+  [[nodiscard]] bool is_eased(Amount wanted) const {
     const std::uint64_t used = used_.load(std::memory_order_seq_cst);
-    return bytes_of(used) <= bytes_max_ - bytes_max_ / kEasedShare &&
-           messages_of(used) <= messages_max_ - messages_max_ / kEasedShare;
+    return has_room(used, {std::max(bytes_max_ / kEasedShare, std::min(wanted.bytes, bytes_max_)),
+                           std::max(messages_max_ / kEasedShare, std::min(wanted.messages, messages_max_))});
+  }
+  [[nodiscard]] bool is_eased() const { return is_eased({0, 0}); }
+  /// The least that a message needs which there was no room for just now.
+  [[nodiscard]] Amount beyond_free() const {
+    const Amount taken = used();
+    if (taken.messages >= messages_max_) return {0, 1};
+    return {bytes_max_ - std::min(taken.bytes, bytes_max_) + 1, 1};
   }
   /// Counts those who wait for room.
   void begin_waiting() { waiting_.fetch_add(1, std::memory_order_relaxed); }
@@ -103,13 +122,17 @@ class SendCredit {
  private:
   static constexpr std::uint64_t kShare = 16;
   static constexpr std::uint64_t kEasedShare = 8;
+  static constexpr std::uint64_t kReservedShare = 8;
   static constexpr unsigned kByteBits = 36;
   static constexpr std::uint64_t kByteMask = (std::uint64_t{1} << kByteBits) - 1;
 
   static std::uint64_t bytes_of(std::uint64_t word) { return word & kByteMask; }
   static std::uint64_t messages_of(std::uint64_t word) { return word >> kByteBits; }
   [[nodiscard]] bool has_room(std::uint64_t used, Amount amount) const {
-    return bytes_of(used) + amount.bytes <= bytes_max_ && messages_of(used) + amount.messages <= messages_max_;
+    return has_room(used, amount, {bytes_max_, messages_max_});
+  }
+  static bool has_room(std::uint64_t used, Amount amount, Amount all) {
+    return bytes_of(used) + amount.bytes <= all.bytes && messages_of(used) + amount.messages <= all.messages;
   }
 
   const std::uint64_t bytes_max_;

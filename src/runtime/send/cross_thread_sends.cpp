@@ -39,7 +39,10 @@ ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, st
                                   HeldCredit* held) {
   const std::size_t size = frame.bytes.size();
   if (!has_room(size)) return Added::full;
-  if (goes_on(target, version, frame)) {
+  // Who has waited for its credit begins a run with it. Given to one that the loop lets go of, it would go back with
+  // that, to whoever waits next.
+  const bool has_waited = held != nullptr && *held;
+  if (!has_waited && goes_on(target, version, frame)) {
     if (size > unspent_.bytes || unspent_.messages == 0) {
       const SendCredit::Amount more = take_credit(*credit, size, held);
       if (more.bytes + more.messages == 0) return Added::no_credit;

@@ -61,6 +61,18 @@ SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message
   return park(target, std::move(parked));
 }
 
+SendVerdict Router::send_reply(const TargetPtr& target, const OutgoingMessage& message) {
+  const SendVerdict verdict = send(target, message);
+  if (verdict != SendVerdict::queue_full || !target->route) [[likely]]
+    return verdict;
+  Link& link = target->route.link();
+  transport::EncodedFrame frame;
+  const SendVerdict written = write(link, message, parts_.reactor.wall_ms(), frame);
+  if (written != SendVerdict::queued) return written;
+  if (!link.credit()->take_reserved({frame.bytes.size(), frame.count})) return SendVerdict::queue_full;
+  return send_with_credit(link, frame);
+}
+
 /// Whether the directory knows by now where the name leads.
 bool Router::finds_route(const TargetPtr& target) {
   if (Peer* const peer = parts_.directory.find(target->name)) bind(target, peer);
@@ -147,19 +159,23 @@ SendVerdict Router::send_accepted(const TargetState& target, const ParkedMessage
   Link& link = target.route.link();
   if (!may_take(link, target, message)) return SendVerdict::unresolved;
   transport::EncodedFrame frame;
-  EnvelopeSuffix suffix;
-  std::optional<transport::OutBuffer> nested;
-  transport::OutBuffer& out = parts_.out.is_open() ? nested.emplace(parts_.out.pool()) : parts_.out;
-  const SendVerdict written = write_frame(out, link.prefix(), message.outgoing(), suffix.at(message.timestamp),
-                                          parts_.options.frame_size_max, frame);
+  const SendVerdict written = write(link, message.outgoing(), message.timestamp, frame);
   if (written != SendVerdict::queued) return written;
+  link.credit()->take_anyway({frame.bytes.size(), frame.count});
   return send_with_credit(link, frame);
 }
 
-/// Takes the credit, and gives it back if the link does not take the frame.
+SendVerdict Router::write(const Link& link, const OutgoingMessage& message, base::WallMs timestamp,
+                          transport::EncodedFrame& frame) {
+  EnvelopeSuffix suffix;
+  std::optional<transport::OutBuffer> nested;
+  transport::OutBuffer& out = parts_.out.is_open() ? nested.emplace(parts_.out.pool()) : parts_.out;
+  return write_frame(out, link.prefix(), message, suffix.at(timestamp), parts_.options.frame_size_max, frame);
+}
+
+/// Gives the credit, which the frame has, back if the link does not take the frame.
 SendVerdict Router::send_with_credit(Link& link, const transport::EncodedFrame& frame) {
   const SendCredit::Amount amount{frame.bytes.size(), frame.count};
-  link.credit()->take_anyway(amount);
   try {
     const SendVerdict verdict = link.send_accepted(frame);
     if (!is_under_way(verdict)) link.credit()->give_back(amount);

@@ -50,6 +50,8 @@ class Router {
   explicit Router(RouterParts parts);
 
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
+  /// The same for a reply, which has room of its own where the queue is full (SendCredit::take_reserved()).
+  SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
   /// Messages encoded elsewhere, when the target's version was `version`, which have that credit.
   void send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                     const transport::EncodedRun& run);
@@ -91,6 +93,8 @@ class Router {
   SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                            std::string_view suffix);
   SendVerdict send_accepted(const TargetState& target, const ParkedMessage& message);
+  SendVerdict write(const Link& link, const OutgoingMessage& message, base::WallMs timestamp,
+                    transport::EncodedFrame& frame);
   static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
   Traffic& traffic_of(const TargetState& target);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
