@@ -192,6 +192,54 @@ TEST_F(RoomWatchTest, a_refused_name_is_told_of_once_when_there_is_room) {
   EXPECT_EQ(look(), Names{"pong"});
 }
 
+TEST_F(RoomWatchTest, a_message_of_more_than_an_eighth_of_the_room_is_told_of_when_it_fits) {
+  ASSERT_TRUE(credit_->take({500, 1}));
+  EXPECT_FALSE(watch_.note_refused(target_, {400, 1})) << "an eighth is free, and it was refused all the same";
+  EXPECT_EQ(look(), Names{});
+  credit_->give_back({99, 0});
+  EXPECT_EQ(look(), Names{});
+  credit_->give_back({1, 0});
+  EXPECT_EQ(look(), Names{"pong"});
+  EXPECT_FALSE(watch_.note_refused(target_, {5000, 1}));
+  credit_->give_back({400, 1});
+  EXPECT_EQ(look(), Names{"pong"}) << "more room than all of it there never is";
+}
+
+TEST_F(RoomWatchTest, the_least_of_what_was_refused_to_a_name_is_told_of) {
+  ASSERT_TRUE(credit_->take({500, 1}));
+  EXPECT_FALSE(watch_.note_refused(target_, {400, 1}));
+  EXPECT_FALSE(watch_.note_refused(target_, {600, 1}));
+  EXPECT_TRUE(watch_.note_refused(target_, {300, 1})) << "which there is room for by now";
+  EXPECT_EQ(look(), Names{"pong"});
+}
+
+TEST_F(RoomWatchTest, what_the_loop_was_refused_needs_more_than_what_is_free) {
+  ASSERT_TRUE(credit_->take({500, 1}));
+  EXPECT_FALSE(watch_.note_refused(target_, credit_->beyond_free()));
+  EXPECT_EQ(look(), Names{});
+  credit_->give_back({1, 0});
+  EXPECT_EQ(look(), Names{"pong"});
+  ASSERT_TRUE(credit_->take({1, 79}));
+  EXPECT_FALSE(watch_.note_refused(target_, credit_->beyond_free()));
+  credit_->give_back({0, 10});
+  EXPECT_EQ(look(), Names{"pong"});
+  credit_->give_back({0, 69});
+}
+
+TEST_F(RoomWatchTest, one_look_tells_of_many_names) {
+  fill();
+  constexpr std::size_t count = RoomWatch::kToldAtOnce + 1;
+  for (std::size_t i = 0; i < count; ++i) watch_.note_refused(target_named(std::to_string(i)));
+  credit_->give_back({100, 10});
+  std::size_t told = 0;
+  const auto tell = [&](const TargetPtr&) { ++told; };
+  EXPECT_TRUE(watch_.look(tell));
+  EXPECT_EQ(told, RoomWatch::kToldAtOnce);
+  EXPECT_TRUE(watch_.look(tell));
+  EXPECT_EQ(told, count);
+  EXPECT_FALSE(watch_.look(tell));
+}
+
 TEST_F(RoomWatchTest, a_refused_name_that_leads_nowhere_any_more_is_told_of) {
   fill();
   watch_.note_refused(target_);

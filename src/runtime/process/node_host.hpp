@@ -168,7 +168,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
     return is_under_way(verdict) ? verdict : count_refused(verdict, target);
   }
   SendVerdict count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target);
-  void watch_for_room(const std::shared_ptr<TargetState>& target);
+  SendVerdict count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target,
+                            SendCredit::Amount missing);
+  void watch_for_room(const std::shared_ptr<TargetState>& target, SendCredit::Amount missing);
   bool tell_room();
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   /// As NodeLoop::is_this_thread(), which would cost each send() a register more.

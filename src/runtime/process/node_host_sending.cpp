@@ -16,15 +16,23 @@ SendVerdict NodeHost::count(SendVerdict verdict) {
   return verdict;
 }
 
+/// On the loop's thread, where nothing has left since, what is missing is more than what is free.
 [[gnu::noinline]] SendVerdict NodeHost::count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
-  if (verdict == SendVerdict::queue_full) watch_for_room(target);
+  return count_refused(verdict, target,
+                       target->credit != nullptr ? target->credit->beyond_free() : SendCredit::Amount{});
+}
+
+SendVerdict NodeHost::count_refused(SendVerdict verdict, const std::shared_ptr<TargetState>& target,
+                                    SendCredit::Amount missing) {
+  if (verdict == SendVerdict::queue_full) watch_for_room(target, missing);
   return count(verdict);
 }
 
-/// A look of the loop tells when there is room for that name again.
-void NodeHost::watch_for_room(const std::shared_ptr<TargetState>& target) {
+/// A look of the loop tells when there is room for that name again. Who was refused for more than an eighth of the room
+/// is told when that fits: told before, it would be refused again at once, turn after turn.
+void NodeHost::watch_for_room(const std::shared_ptr<TargetState>& target, SendCredit::Amount missing) {
   if (!tells_writable_.load(std::memory_order_relaxed)) return;
-  if (room_watch_.note_refused(target)) loop_.reactor().notify();
+  if (room_watch_.note_refused(target, missing)) loop_.reactor().notify();
 }
 
 std::shared_ptr<TargetState> NodeHost::target(std::string_view name) {
@@ -79,7 +87,8 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy c
 
 [[gnu::noinline]] SendVerdict NodeHost::send_from_other_thread(const std::shared_ptr<TargetState>& target,
                                                                PublishedCopy copy, const OutgoingMessage& message) {
-  return count(submit(target, copy, message).verdict, target);
+  const Submissions::Outcome outcome = submit(target, copy, message);
+  return is_under_way(outcome.verdict) ? outcome.verdict : count_refused(outcome.verdict, target, outcome.missing);
 }
 
 Submissions::Outcome NodeHost::submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
@@ -125,7 +134,7 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
         if (credit != nullptr) held = HeldCredit(std::move(credit), outcome.missing);
         break;
       case RoomWatch::Waited::changed: break;
-      case RoomWatch::Waited::late: return count(SendVerdict::queue_full, target);
+      case RoomWatch::Waited::late: return count_refused(SendVerdict::queue_full, target, outcome.missing);
       case RoomWatch::Waited::closed: return SendVerdict::shut_down;
     }
     if (!is_running()) break;

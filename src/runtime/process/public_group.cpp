@@ -151,11 +151,12 @@ struct Group::Impl {
 
   /// That member, or another of the first `count` if it has just said that it is busy.
   std::size_t not_busy(std::size_t chosen, std::size_t count) {
-    const std::int64_t until = state->busy_until_ns.load(std::memory_order_relaxed);
+    std::int64_t until = state->busy_until_ns.load(std::memory_order_relaxed);
     if (until == 0) [[likely]]
       return chosen;
     const std::int64_t now = now_ns();
-    if (until <= now) state->busy_until_ns.store(0, std::memory_order_relaxed);
+    // One that comes meanwhile stays.
+    if (until <= now) state->busy_until_ns.compare_exchange_strong(until, 0, std::memory_order_relaxed);
     for (std::size_t i = 0; i < std::min(count, kOthersMax + 1); ++i) {
       const std::size_t other = (chosen + i) % count;
       if (members[other].known->busy_until_ns.load(std::memory_order_relaxed) <= now) return other;

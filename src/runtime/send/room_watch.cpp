@@ -1,5 +1,6 @@
 #include "runtime/send/room_watch.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -42,10 +43,17 @@ RoomWatch::Waited RoomWatch::wait(const Wanted& wanted, base::Instant until, bas
   return self.outcome;
 }
 
-bool RoomWatch::note_refused(const TargetPtr& target) {
+bool RoomWatch::note_refused(const TargetPtr& target, SendCredit::Amount missing) {
   const std::scoped_lock lock(mutex_);
-  if (target->is_refused || is_closed_) return false;
+  if (is_closed_) return false;
+  if (target->is_refused) {
+    SendCredit::Amount& least = target->refused;
+    const bool is_less = missing.bytes < least.bytes || missing.messages < least.messages;
+    least = {std::min(least.bytes, missing.bytes), std::min(least.messages, missing.messages)};
+    return is_less && has_eased(*target);
+  }
   target->is_refused = true;
+  target->refused = missing;
   target->next_refused = std::exchange(refused_, target);
   count_.fetch_add(1, std::memory_order_seq_cst);
   return has_eased(*target);
@@ -62,10 +70,10 @@ void RoomWatch::close() {
   }
 }
 
-TargetPtr RoomWatch::serve_all() {
+std::size_t RoomWatch::serve_all(std::span<TargetPtr> eased) {
   const std::scoped_lock lock(mutex_);
   serve_waiters();
-  return take_eased();
+  return take_eased(eased);
 }
 
 void RoomWatch::serve_waiters() {
@@ -101,26 +109,27 @@ bool RoomWatch::serve(Waiter& waiter) {
   return true;
 }
 
-TargetPtr RoomWatch::take_eased() {
+/// As many as there is a place for; says how many.
+std::size_t RoomWatch::take_eased(std::span<TargetPtr> eased) {
+  std::size_t count = 0;
   TargetPtr* link = &refused_;
-  while (*link != nullptr) {
+  while (*link != nullptr && count < eased.size()) {
     TargetState& target = **link;
     if (has_eased(target)) {
       target.is_refused = false;
       count_.fetch_sub(1, std::memory_order_relaxed);
-      TargetPtr eased = std::exchange(*link, std::move(target.next_refused));
-      target.next_refused = nullptr;
-      return eased;
+      eased[count++] = std::exchange(*link, std::exchange(target.next_refused, nullptr));
+    } else {
+      link = &target.next_refused;
     }
-    link = &target.next_refused;
   }
-  return nullptr;
+  return count;
 }
 
 /// Or leads nowhere any more: what is sent to it then waits for its name, or is refused with another verdict.
 bool RoomWatch::has_eased(TargetState& target) {
   const std::scoped_lock lock(target.mutex);
-  return target.credit == nullptr || (target.credit->is_eased() && !target.credit->is_waited_for());
+  return target.credit == nullptr || (target.credit->is_eased(target.refused) && !target.credit->is_waited_for());
 }
 
 }  // namespace distflow::runtime

@@ -17,12 +17,15 @@
 // Use: if (watch.wait(wanted, until) == RoomWatch::Waited::has_room) send_with(wanted.credit, wanted.amount);
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
@@ -57,30 +60,35 @@ class RoomWatch {
   /// Waits until `until` at the latest. `wake_loop` has the loop look, for room that only its turn can make.
   Waited wait(const Wanted& wanted, base::Instant until, base::Delegate<void()> wake_loop = {});
 
-  /// look() tells when there is room for messages to that name; once, however often this is called until then. True
-  /// when there may be room already, so that the loop has to look.
-  bool note_refused(const TargetPtr& target);
+  /// look() tells when there is room for messages to that name, and for one that needs what is `missing`; once, however
+  /// often this is called until then, for the least of what was missing. True when there may be room already, so that
+  /// the loop has to look.
+  bool note_refused(const TargetPtr& target, SendCredit::Amount missing = {});
 
-  /// Serves those who wait, and calls `tell(target)` for one that was refused and has room now. True when there was
+  /// Serves those who wait, and calls `tell(target)` for some that were refused and have room now. True when there was
   /// one: there may be more.
   template <class Tell>
   bool look(Tell&& tell) {
     // seq_cst, as the signing up and what gives credit back: of those two whichever comes second sees the other.
     if (count_.load(std::memory_order_seq_cst) == 0) return false;
-    const TargetPtr target = serve_all();
-    if (target != nullptr) tell(target);
-    return target != nullptr;
+    std::array<TargetPtr, kToldAtOnce> eased;  // filled up to `count`
+    const std::size_t count = serve_all(eased);
+    for (const TargetPtr& target : std::span(eased).first(count)) tell(target);
+    return count > 0;
   }
 
   /// Ends all waiting, now and from now on: the node has ended.
   void close();
 
+  /// Names that one look tells of, in one walk over those that were refused.
+  static constexpr std::size_t kToldAtOnce = 64;
+
  private:
   struct Waiter;
 
-  TargetPtr serve_all();
+  std::size_t serve_all(std::span<TargetPtr> eased);
   void serve_waiters();
-  TargetPtr take_eased();
+  std::size_t take_eased(std::span<TargetPtr> eased);
   static bool serve(Waiter& waiter);
   static bool has_eased(TargetState& target);
 

@@ -48,6 +48,7 @@ struct TargetState {
 
   // Of RoomWatch, under its lock.
   bool is_refused = false;
+  SendCredit::Amount refused;  // the least that it needs
   TargetPtr next_refused;
 
   // Loop thread.
