@@ -19,6 +19,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,14 +125,22 @@ class AsioOperation {
 };
 
 /// Begins an operation: `begin(stop, on_end)`. `outcome_of()` what that has returned completes the operation at once,
-/// if it is one.
-template <class Outcome, class Handler, class Begin, class OutcomeOf>
-void begin_asio_operation(Handler&& handler, const StopToken& stop, const Begin& begin, const OutcomeOf& outcome_of) {
+/// if it is one. What it ends with is kept until the executor has come to the handler: `keep(end)`; where there is no
+/// memory for that, `without_memory()`.
+template <class Outcome, class Handler, class Begin, class OutcomeOf, class Keep, class WithoutMemory>
+void begin_asio_operation(Handler&& handler, const StopToken& stop, const Begin& begin, const OutcomeOf& outcome_of,
+                          const Keep& keep, const WithoutMemory& without_memory) {
   using Operation = AsioOperation<std::decay_t<Handler>>;
   const auto operation = std::make_shared<Operation>(std::forward<Handler>(handler));
-  const auto on_end = [operation](const Outcome& outcome) {
+  const auto on_end = [operation, keep, without_memory](const auto& end) {
+    std::optional<Outcome> outcome;
+    try {
+      outcome.emplace(keep(end));
+    } catch (const std::bad_alloc&) {
+      outcome.emplace(without_memory());
+    }
     net::dispatch(operation->executor(),
-                  [operation, outcome = Outcome(outcome)]() mutable { operation->complete(std::move(outcome)); });
+                  [operation, outcome = *std::move(outcome)]() mutable { operation->complete(std::move(outcome)); });
   };
   std::optional<Outcome> at_once = outcome_of(begin(operation->listen(stop), on_end));
   if (!at_once) return;
@@ -151,14 +160,16 @@ auto async_ask(NodeRuntime& node, std::string_view target, std::string_view json
     const auto begin = [&](StopToken stop, const auto& on_end) {
       AskOptions with_stop = options;
       with_stop.stop = std::move(stop);
-      return node.ask(target, json, with_stop, [on_end](const Reply& reply) { on_end(detail::keep_reply(reply)); });
+      return node.ask(target, json, with_stop, [on_end](const Reply& reply) { on_end(reply); });
     };
     const auto outcome_of = [&](SendVerdict verdict) -> std::optional<KeptReply> {
       if (is_under_way(verdict)) return std::nullopt;
       return detail::refused_reply(target, verdict);
     };
-    asio_detail::begin_asio_operation<KeptReply>(std::forward<decltype(handler)>(handler), options.stop, begin,
-                                                 outcome_of);
+    asio_detail::begin_asio_operation<KeptReply>(
+        std::forward<decltype(handler)>(handler), options.stop, begin, outcome_of,
+        [](const Reply& reply) { return detail::keep_reply(reply); },
+        [] { return detail::refused_reply({}, SendVerdict::out_of_memory); });
   };
   return asio_detail::net::async_initiate<Token, void(KeptReply)>(std::move(initiation), token);
 }
@@ -176,8 +187,12 @@ auto async_wait_for(NodeRuntime& node, std::string_view name, WaitOptions option
       if (begun) return std::nullopt;
       return Result<PeerInfo>(begun.error());
     };
-    asio_detail::begin_asio_operation<Result<PeerInfo>>(std::forward<decltype(handler)>(handler), options.stop, begin,
-                                                        outcome_of);
+    asio_detail::begin_asio_operation<Result<PeerInfo>>(
+        std::forward<decltype(handler)>(handler), options.stop, begin, outcome_of,
+        [](const Result<PeerInfo>& peer) { return peer; },
+        [] {
+          return Result<PeerInfo>(Error{Errc::out_of_memory, "waiting for a node"});
+        });
   };
   return asio_detail::net::async_initiate<Token, void(Result<PeerInfo>)>(std::move(initiation), token);
 }
@@ -187,18 +202,19 @@ auto async_wait_for(NodeRuntime& node, std::string_view name, WaitOptions option
 template <class Token>
 auto async_next_message(NodeRuntime& node, Token&& token) {
   auto initiation = [node](auto&& handler) mutable {
-    const auto begin = [&](const StopToken& stop, const auto& on_end) {
-      const auto on_message = [on_end](const Result<Message>& message) {
-        on_end(message ? Result<KeptMessage>(message->keep()) : Result<KeptMessage>(message.error()));
-      };
-      return node.next_message(on_message, stop);
-    };
+    const auto begin = [&](const StopToken& stop, const auto& on_end) { return node.next_message(on_end, stop); };
     const auto outcome_of = [](const Result<void>& begun) -> std::optional<Result<KeptMessage>> {
       if (begun) return std::nullopt;
       return Result<KeptMessage>(begun.error());
     };
-    asio_detail::begin_asio_operation<Result<KeptMessage>>(std::forward<decltype(handler)>(handler), {}, begin,
-                                                           outcome_of);
+    asio_detail::begin_asio_operation<Result<KeptMessage>>(
+        std::forward<decltype(handler)>(handler), {}, begin, outcome_of,
+        [](const Result<Message>& message) {
+          return message ? Result<KeptMessage>(message->keep()) : Result<KeptMessage>(message.error());
+        },
+        [] {
+          return Result<KeptMessage>(Error{Errc::out_of_memory, "waiting for a message"});
+        });
   };
   return asio_detail::net::async_initiate<Token, void(Result<KeptMessage>)>(std::move(initiation), token);
 }

@@ -21,6 +21,7 @@ namespace net = asio;
 #include <atomic>
 #include <future>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -85,6 +86,17 @@ TEST_P(AsioOperations, that_are_refused_complete_later_all_the_same) {
   ASSERT_TRUE(until_done(node, [&] { return peer.has_value(); }));
   EXPECT_EQ(peer->error(), Errc::invalid_option);
   EXPECT_TRUE(node.shutdown()->is_complete);
+}
+
+TEST(AsioOperation, whose_end_there_is_no_memory_to_keep_completes_with_that) {
+  net::io_context io;
+  std::optional<int> ended;
+  const auto begin = [](const StopToken&, const auto& on_end) { return on_end("an end"), true; };
+  asio_detail::begin_asio_operation<int>(
+      net::bind_executor(io.get_executor(), [&ended](int outcome) { ended = outcome; }), StopToken(), begin,
+      [](bool) { return std::optional<int>(); }, [](const char*) -> int { throw std::bad_alloc(); }, [] { return 7; });
+  io.poll();
+  EXPECT_EQ(ended, 7);
 }
 
 TEST_P(AsioOperations, may_be_futures) {
