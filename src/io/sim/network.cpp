@@ -45,21 +45,6 @@ bool Network::strikes(Fault fault) {
   return true;
 }
 
-void Network::cut(std::uint32_t one_process, std::uint32_t other_process) {
-  cuts_.emplace(std::minmax(one_process, other_process), false);
-}
-
-void Network::mend(std::uint32_t one_process, std::uint32_t other_process) {
-  const auto cut = cuts_.find(std::minmax(one_process, other_process));
-  if (cut == cuts_.end()) return;
-  if (cut->second) count(Fault::heal);
-  cuts_.erase(cut);
-}
-
-void Network::mend_all() {
-  while (!cuts_.empty()) mend(cuts_.begin()->first.first, cuts_.begin()->first.second);
-}
-
 void Network::trace(const char* format, ...) {
   if (!trace_) return;
   std::array<char, 512> line;  // filled up to `size`
@@ -134,7 +119,7 @@ EndId Network::connect(Process& process, int fd, const Address& destination) {
     pipe.capacity = options_.capacity_min + random_.uniform(options_.capacity_max - options_.capacity_min + 1);
   }
   if (const Listener* listener = find_listener(destination)) stream.ends[1].process_id = listener->process->id();
-  base::Duration delay = stream.latency;
+  base::Duration delay = latency(stream);
   if (strikes(Fault::slow_connect)) delay += draw(milliseconds(50), milliseconds(8000));
   trace("p%u connects to port %u as stream %u", process.id(), destination.port, id);
   schedule(now_ + delay, Kind::dial, {id, 1});
@@ -192,7 +177,7 @@ std::ptrdiff_t Network::send(EndId end, std::span<const Piece> pieces, std::size
     trace("stream %u: what p%u sends ends", end.stream, s.ends[end.side].process_id);
     pipe.is_cut = true;
     pipe.take_back(from);
-    schedule(std::max(now_ + s.latency, pipe.last_arrival), Kind::end, end.other());
+    schedule(std::max(now_ + latency(s), pipe.last_arrival), Kind::end, end.other());
   } else {
     schedule_bytes(end.other(), from);
   }
@@ -215,7 +200,7 @@ std::size_t Network::append(Pipe& pipe, std::span<const Piece> pieces, std::size
 void Network::schedule_bytes(EndId to, std::uint64_t from) {
   Stream& s = stream(to.stream);
   Pipe& pipe = s.pipes[to.other().side];
-  base::Instant at = now_ + s.latency;
+  base::Instant at = now_ + latency(s);
   if (strikes(Fault::merged)) at += draw(milliseconds(1), milliseconds(40));
   if (strikes(Fault::delayed)) at += draw(milliseconds(1), milliseconds(random_.chance(0.1) ? 3000 : 200));
   at = std::max(at, pipe.last_arrival);
@@ -266,7 +251,7 @@ void Network::end_sending(EndId end) {
   Stream& s = stream(end.stream);
   Pipe& out = s.pipes[end.side];
   if (s.outcome != Outcome::connected || s.ends[end.side].is_reset || std::exchange(out.is_ended, true)) return;
-  schedule(std::max(now_ + s.latency, out.last_arrival), Kind::end, end.other());
+  schedule(std::max(now_ + latency(s), out.last_arrival), Kind::end, end.other());
 }
 
 void Network::close(EndId end) {
@@ -280,7 +265,7 @@ void Network::close(EndId end) {
     out.cut();
     schedule_soon(Kind::reset, end.other());
   } else if (!was_reset && !std::exchange(out.is_ended, true)) {
-    schedule(std::max(now_ + s.latency, out.last_arrival), Kind::end, end.other());
+    schedule(std::max(now_ + latency(s), out.last_arrival), Kind::end, end.other());
   }
   release_if_over(end.stream);
 }
@@ -301,16 +286,7 @@ void Network::schedule(base::Instant at, Kind kind, EndId end, std::uint64_t off
   events_.push({.at = at, .order = scheduled_count_++, .offset = offset, .end = end, .kind = kind});
 }
 
-void Network::schedule_soon(Kind kind, EndId end) { schedule(now_ + stream(end.stream).latency, kind, end); }
-
-bool Network::is_cut(const Event& event) {
-  if (cuts_.empty()) return false;
-  const Stream& s = stream(event.end.stream);
-  const auto cut = cuts_.find(std::minmax(s.ends[0].process_id, s.ends[1].process_id));
-  if (cut == cuts_.end()) return false;
-  if (!std::exchange(cut->second, true)) count(Fault::partition);
-  return true;
-}
+void Network::schedule_soon(Kind kind, EndId end) { schedule(now_ + latency(stream(end.stream)), kind, end); }
 
 void Network::deliver(const Event& event) {
   if (streams_[event.end.stream] == nullptr) return;  // both ends are closed

@@ -84,6 +84,10 @@ class Network {
   void cut(std::uint32_t one_process, std::uint32_t other_process);
   void mend(std::uint32_t one_process, std::uint32_t other_process);
   void mend_all();
+  /// From now on what passes between the two takes so much longer, each way; zero: no longer than at first.
+  void delay(std::uint32_t one_process, std::uint32_t other_process, base::Duration longer);
+  /// Every stream between the two breaks, both ways.
+  void break_streams(std::uint32_t one_process, std::uint32_t other_process);
 
   /// Gets a line for all that happens.
   void set_trace(base::Delegate<void(std::string_view)> sink) { trace_ = sink; }
@@ -153,6 +157,7 @@ class Network {
   base::Duration draw(base::Duration from, base::Duration to);
   std::size_t append(Pipe& pipe, std::span<const Piece> pieces, std::size_t offset, std::size_t size_max);
   void release_if_over(StreamId id);
+  [[nodiscard]] base::Duration latency(const Stream& stream) const;
 
   const NetworkOptions options_;
   base::Random random_;
@@ -163,6 +168,7 @@ class Network {
   std::vector<std::unique_ptr<Stream>> streams_;  // by id; null once both ends are closed
   std::vector<Listener> listeners_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, bool> cuts_;  // and whether something was held back there
+  std::map<std::pair<std::uint32_t, std::uint32_t>, base::Duration> delays_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> connections_;
   std::map<std::string, SharedMemory, std::less<>> memories_;  // those that can be opened
   std::uint64_t memory_count_ = 0;                             // ever

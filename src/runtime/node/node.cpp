@@ -84,7 +84,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
              .reply_bytes_max = options.mailbox.bytes_max},
             ask_way_),
       requests_(parts.reactor, directory_, parts.targets, delivery_, ask_way_),
-      waits_(parts.reactor, directory_, delivery_),
+      waits_(parts.reactor, directory_, delivery_, parts.clock),
       ask_hooks_(ask_hooks()),
       accepted_({.reader_parts = reader_parts_,
                  .blocks = parts.blocks,

@@ -42,8 +42,11 @@ struct Waits::Wait : base::ListNode<Wait> {
 
 void Waits::Stop::operator()() const noexcept { wait->owner->stop(*wait); }
 
-Waits::Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery)
-    : reactor_(reactor), directory_(directory), delivery_(delivery) {
+Waits::Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery, base::Instant (*clock)())
+    : reactor_(reactor),
+      directory_(directory),
+      delivery_(delivery),
+      clock_(clock != nullptr ? clock : &io::system_now) {
   call_back_.on_turn_end = base::Delegate<void()>::to<&Waits::call_back_later>(*this);
 }
 
@@ -56,7 +59,7 @@ Result<void> Waits::wait_for(std::string_view name, const WaitOptions& options, 
   if (name.empty() || name.size() > protocol::kIdSizeMax) return Error{Errc::invalid_option, "waiting for a node"};
   auto wait = std::make_unique<Wait>();
   wait->name = name;
-  wait->begun = io::system_now();
+  wait->begun = clock_();
   wait->patience = std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax);
   wait->stop_token = options.stop;
   wait->on_end = std::move(on_end);
@@ -219,7 +222,7 @@ void Waits::open(std::unique_ptr<Wait> wait) {
   if (!reactor_.has_memory_for(look_and_enter)) return end(std::move(wait), Error{Errc::out_of_memory, waiting});
   if (known) return end(std::move(wait), *std::move(known));
   opened.place->second = std::move(wait);
-  const base::Duration waited = io::system_now() - opened.begun;
+  const base::Duration waited = clock_() - opened.begun;
   reactor_.arm_after(opened.timer, std::max(base::Duration::zero(), opened.patience - waited));
   if (opened.stop_token.stop_possible()) {
     opened.stop.emplace(opened.stop_token, Stop{.wait = &opened});

@@ -54,7 +54,8 @@ class Waits {
   static constexpr std::chrono::milliseconds kDeadlineMax = std::chrono::hours(24);
 
   /// All must outlive this.
-  Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery);
+  /// `clock` is for any thread; null: the system's.
+  Waits(io::Reactor& reactor, Directory& directory, Delivery& delivery, base::Instant (*clock)() = nullptr);
   ~Waits();
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
@@ -111,6 +112,7 @@ class Waits {
   io::Reactor& reactor_;
   Directory& directory_;
   Delivery& delivery_;
+  base::Instant (*const clock_)();
   bool is_closing_ = false;
   ByName by_name_;
   std::unordered_map<std::uint64_t, Wait*> stoppable_;

@@ -27,9 +27,9 @@ LogVerbosity to_verbosity(base::LogLevel level) {
 
 }  // namespace
 
-ApplicationLog::ApplicationLog(const NodeOptions& options)
+ApplicationLog::ApplicationLog(const NodeOptions& options, base::LogSink of_place)
     : sink_(options.log_sink),
-      log_(to_level(options.log), sink_ ? base::LogSink::to<&ApplicationLog::take>(*this) : base::LogSink()) {}
+      log_(to_level(options.log), sink_ ? base::LogSink::to<&ApplicationLog::take>(*this) : of_place) {}
 
 void ApplicationLog::set_level(LogVerbosity level) { log_.set_level(to_level(level)); }
 

@@ -1,4 +1,5 @@
-// The log of the process's node: to the standard error, or to the sink that the application has given.
+// The log of the process's node: to the sink that the application has given, else to that of the node's place, else to
+// the standard error.
 //
 // Any thread.
 //   1. What the sink throws goes no further: the line is then on the standard error.
@@ -19,7 +20,7 @@ namespace distflow::runtime {
 class ApplicationLog {
  public:
   /// Keeps a copy of the sink. May throw std::bad_alloc.
-  explicit ApplicationLog(const NodeOptions& options);
+  explicit ApplicationLog(const NodeOptions& options, base::LogSink of_place = {});
   ApplicationLog(const ApplicationLog&) = delete;
   ApplicationLog& operator=(const ApplicationLog&) = delete;
 

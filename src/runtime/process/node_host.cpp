@@ -32,11 +32,13 @@ std::uint64_t next_instance() {
 
 }  // namespace
 
-NodeHost::NodeHost(Private, const NodeOptions& options, ProcessLock lock)
+NodeHost::NodeHost(Private, const NodeOptions& options, std::optional<ProcessLock> lock,
+                   std::shared_ptr<NodePlace> place)
     : options_(options),
       lock_(std::move(lock)),
-      application_log_(options),
+      application_log_(options, place == nullptr ? base::LogSink() : place->log_sink()),
       instance_(next_instance()),
+      loop_(this, std::move(place)),
       targets_(options.targets_max, instance_),
       launcher_({.options = options_,
                  .log = log_,
@@ -70,9 +72,11 @@ Result<void, StartError> NodeHost::open() {
   loop_.reactor().set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
-  registry_ = std::make_unique<PmdRegistry>(
-      PmdRegistryParts{.reactor = loop_.reactor(), .blocks = loop_.blocks(), .log = log_, .starter = &launcher_},
-      options_);
+  registry_ = std::make_unique<PmdRegistry>(PmdRegistryParts{.reactor = loop_.reactor(),
+                                                             .blocks = loop_.blocks(),
+                                                             .log = log_,
+                                                             .starter = is_at_place() ? nullptr : &launcher_},
+                                            options_);
   node_ = std::make_unique<Node>(
       NodeParts{.reactor = loop_.reactor(),
                 .out_chunks = *loop_.out_chunks(),
@@ -82,7 +86,7 @@ Result<void, StartError> NodeHost::open() {
                 .targets = targets_,
                 .registry = *registry_,
                 .wake_handlers = has_thread ? handlers_.waker() : base::Delegate<void()>(),
-                .clock = &io::system_now,
+                .clock = is_at_place() ? &NodeWorld::now_of_this_thread : &io::system_now,
                 .add_process_counters = base::Delegate<void(NodeStats&)>::to<&NodeHost::add_process_counters>(*this)},
       options_, self);
   if (!has_thread) return {};
@@ -114,7 +118,7 @@ Result<void, StartError> NodeHost::run_start() {
     condition_.wait(lock, [this] { return started_.has_value(); });
   }
   if (*started_) return {};
-  finish_shutdown(io::system_now() + kCloseSlack);
+  finish_shutdown(now() + kCloseSlack);
   return *std::move(started_);
 }
 
@@ -124,7 +128,7 @@ void NodeHost::note_other_options(const NodeOptions& options) {
   if (names.empty()) return;
   {
     const std::scoped_lock lock(mutex_);
-    if (!other_options_log_.admit(io::system_now())) return;
+    if (!other_options_log_.admit(now())) return;
   }
   log_.write(base::LogLevel::warn, "start() was called again with another %s: the running node \"%s\" keeps its own",
              names.c_str(), options_.alias.c_str());
@@ -150,7 +154,7 @@ void NodeHost::run_loop() {
 /// After the node has closed: lets the backend finish, waits for the handler that still runs, and lets go of all that
 /// is the application's. Others learn of the loop's end first: a handler may take for ever.
 void NodeHost::end_loop() {
-  loop_.turn_until([this] { return loop_.reactor().backend().handle_count() == 0; }, io::system_now() + kCloseSlack);
+  loop_.turn_until([this] { return loop_.reactor().backend().handle_count() == 0; }, now() + kCloseSlack);
   phase_.store(Phase::closed, std::memory_order_seq_cst);
   room_watch_.close();
   std::atomic_thread_fence(
@@ -203,10 +207,6 @@ void NodeHost::run_where_handlers_run(std::function<void()> task) {
   on_loop([this, task = std::move(task)]() mutable { node_->delivery().run_where_handlers_run(std::move(task)); });
 }
 
-void NodeHost::set_message_handler(MessageHandler handler) {
-  if (!is_forked()) run_where_handlers_run(node_->delivery().setting(std::move(handler)));
-}
-
 void NodeHost::set_request_handler(RequestHandler handler) {
   if (!is_forked()) run_where_handlers_run(node_->requests().setting(std::move(handler)));
 }
@@ -256,8 +256,8 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
     if (!loop_.reactor().has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
   });
   const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
-  const base::Instant until = io::system_now() + kResolveTimeout;
-  if (is_loop_thread()) {
+  const base::Instant until = now() + kResolveTimeout;
+  if (is_loop_thread() || is_at_place()) {
     loop_.turn_until(is_ready, until);
   } else {
     future.wait_until(until);
@@ -319,7 +319,7 @@ Result<ShutdownReport> NodeHost::shutdown(base::Duration deadline) {
   if (is_forked()) return Error{Errc::forked, "shutting down"};
   ask_to_end(std::max(base::Duration::zero(), deadline));
   if (is_inside()) return ShutdownReport{};
-  return finish_shutdown(base::saturating_add(io::system_now(), deadline + kCloseSlack));
+  return finish_shutdown(base::saturating_add(now(), deadline + kCloseSlack));
 }
 
 /// Needs no memory, and no room in a queue.
@@ -355,6 +355,10 @@ ShutdownReport NodeHost::finish_shutdown(base::Instant until) {
 }
 
 bool NodeHost::wait_until_over(base::Instant until) {
+  if (is_at_place()) {
+    loop_.turn_until([this] { return is_over_; }, until);
+    return is_over_;
+  }
   if (is_loop_thread()) {
     loop_.turn_until([this] { return is_closed_; }, until);
     if (is_closed_) end_loop();
@@ -368,7 +372,7 @@ void NodeHost::on_last_handle() {
   if (options_.threading == Threading::caller && !is_loop_thread()) {
     // Nobody who could poll is left: this thread turns the loop from now on.
     ask_to_end(kDefaultShutdown);
-    turn_as_owner(base::saturating_add(io::system_now(), kDefaultShutdown + kCloseSlack));
+    turn_as_owner(base::saturating_add(now(), kDefaultShutdown + kCloseSlack));
   } else {
     static_cast<void>(shutdown(kDefaultShutdown));
   }

@@ -49,9 +49,27 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
  public:
   /// For start() alone.
-  NodeHost(Private, const NodeOptions& options, ProcessLock lock);
+  NodeHost(Private, const NodeOptions& options, std::optional<ProcessLock> lock,
+           std::shared_ptr<NodePlace> place = nullptr);
   /// Returns when the node is registered, or with the reason why it is not.
   static Result<std::shared_ptr<NodeHost>, StartError> start(const NodeOptions& options);
+  // Of a node at a place (node_host_place.cpp). Nobody but the place's world turns it.
+  /// Has begun its start.
+  static Result<std::shared_ptr<NodeHost>, StartError> begin_at(std::shared_ptr<NodePlace> place,
+                                                                const NodeOptions& options);
+  /// Returns as start() does.
+  Result<void, StartError> finish_start();
+  void turn_at_place();
+  /// Ends it in the turns to come. No handler is called any more.
+  void abandon();
+  /// Its messages wait in the mailbox, as if no handler had been set, until they are released.
+  void hold_messages();
+  void release_messages();
+  /// Turns the world until `done()`, or until then. Only where is_inside() is false.
+  void turn_world_until(base::Delegate<bool()> done, base::Instant until) { loop_.turn_until(done, until); }
+  [[nodiscard]] bool is_at_place() const { return loop_.place() != nullptr; }
+  [[nodiscard]] bool is_over() const { return is_over_; }
+  [[nodiscard]] base::Instant now() const { return loop_.now(); }
   ~NodeHost();
   NodeHost(const NodeHost&) = delete;
   NodeHost& operator=(const NodeHost&) = delete;
@@ -161,6 +179,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict renew_and_send(std::shared_ptr<TargetState>& target, PublishedCopy copy, const OutgoingMessage& message);
   Submissions::Outcome submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                               const OutgoingMessage& message, HeldCredit* held = nullptr);
+  SendVerdict send_wait_at_place(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                 const OutgoingMessage& message, base::Duration deadline);
   SendVerdict wait_and_send(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                             const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
   SendVerdict count(SendVerdict verdict);
@@ -188,7 +208,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   const base::Log& log_{application_log_.log()};
   const std::uint64_t instance_;  // of targets of this host; those of an earlier one have another
 
-  NodeLoop loop_{this};
+  NodeLoop loop_;
   TargetTable targets_;
   BackgroundLauncher launcher_;
   std::unique_ptr<PmdRegistry> registry_;  // the node's
@@ -199,7 +219,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   RoomWatch room_watch_;
 
   // Loop thread.
-  bool is_closed_ = true;  // until it is started
+  bool is_closed_ = true;        // until it is started
+  MessageHandler held_handler_;  // while its messages are held
+  bool is_held_ = false;
 
   // Any thread.
   std::atomic<Phase> phase_{Phase::starting};

@@ -93,7 +93,8 @@ SendVerdict NodeHost::send(std::shared_ptr<TargetState>& target, PublishedCopy c
 
 Submissions::Outcome NodeHost::submit(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                                       const OutgoingMessage& message, HeldCredit* held) {
-  const Submissions::Outcome outcome = submissions_.submit(target, copy, message, io::system_wall_ms_coarse(), held);
+  const Submissions::Outcome outcome = submissions_.submit(
+      target, copy, message, is_at_place() ? loop_.place()->wall_ms() : io::system_wall_ms_coarse(), held);
   if (outcome.verdict != SendVerdict::queued) return outcome;
   if (outcome.is_announced) loop_.reactor().notify();
   // ... or this sees that the loop has ended: end_loop().
@@ -112,6 +113,7 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
     copy.version = 0;
   }
   if (target == nullptr) return SendVerdict::invalid_target;
+  if (is_at_place()) return send_wait_at_place(target, copy, message, deadline);
   const Submissions::Outcome first = submit(target, copy, message);
   if (first.verdict != SendVerdict::queue_full) [[likely]]
     return count(first.verdict);

@@ -23,14 +23,23 @@ io::ReactorOptions reactor_options(const NodeOptions& options) {
 
 }  // namespace
 
-NodeLoop::NodeLoop(const void* owner)
+NodeLoop::NodeLoop(const void* owner, std::shared_ptr<NodePlace> place)
     : owner_(owner),
+      place_(std::move(place)),
       receive_chunks_({.chunk_size = 256 * 1024, .chunk_count_max = 64}),
       blocks_({.chunk_size = 16 * 1024, .chunk_count_max = 4096, .large_bytes_kept_max = kLargeBytesKeptMax}),
       out_chunks_(std::make_shared<base::ChunkPool>(base::ChunkPoolOptions{
           .chunk_size = 256 * 1024, .chunk_count_max = 256, .large_bytes_kept_max = kLargeBytesKeptMax})) {}
 
 Result<void, StartError> NodeLoop::open(const NodeOptions& options, const base::Log& log) {
+  if (place_ != nullptr) {
+    Result<std::unique_ptr<io::Backend>> backend = place_->make_backend(receive_chunks_);
+    if (!backend) return own_failure(backend.error());
+    backend_name_ = (*backend)->name();
+    reactor_ = std::make_unique<io::Reactor>(std::move(*backend), io::ReactorOptions{});
+    static_cast<void>(reactor_->pollable_fd());  // watched: what is asked of it between turns wakes it
+    return {};
+  }
   const Result<io::BackendKind> kind =
       options.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options.backend);
   if (!kind) return kind.error();
@@ -50,11 +59,16 @@ void NodeLoop::turn_once(base::Instant until) {
   } while (reactor_->has_looked_in_vain() && reactor_->now() < until);
 }
 
+void NodeLoop::turn_at_place() {
+  const Inside inside(*this);
+  reactor_->turn(base::kNever);
+}
+
 std::chrono::milliseconds NodeLoop::due_within() const {
   using std::chrono::milliseconds;
   const base::Instant next = reactor_->timers().next_deadline();
   if (next == base::kNever) return milliseconds::max();
-  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - io::system_now()));
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - now()));
 }
 
 }  // namespace distflow::runtime

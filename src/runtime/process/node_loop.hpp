@@ -5,6 +5,7 @@
 //      one drops the last handle.
 //   2. While code of the application may run on that thread, is_inside() is true there: what would have to wait for the
 //      loop must not.
+//   3. The loop of a node at a place of a world (node_world.hpp) is turned by that world alone.
 // Use: NodeLoop loop(this); loop.open(options, log); loop.take(); loop.turn_until(done, base::kNever);
 #pragma once
 
@@ -20,13 +21,14 @@
 #include "base/time.hpp"
 #include "io/clock.hpp"
 #include "io/reactor.hpp"
+#include "runtime/process/node_world.hpp"
 
 namespace distflow::runtime {
 
 class NodeLoop {
  public:
   /// `owner` is only compared: a thread that turns the loop is known by it.
-  explicit NodeLoop(const void* owner);
+  explicit NodeLoop(const void* owner, std::shared_ptr<NodePlace> place = nullptr);
   NodeLoop(const NodeLoop&) = delete;
   NodeLoop& operator=(const NodeLoop&) = delete;
 
@@ -42,6 +44,10 @@ class NodeLoop {
   // Any thread.
   [[nodiscard]] const std::string& backend_name() const { return backend_name_; }
   [[nodiscard]] const std::string& fallback_reason() const { return fallback_reason_; }
+  /// Null for a node of this process.
+  [[nodiscard]] const NodePlace* place() const { return place_.get(); }
+  /// The node's time, outside of turns, too.
+  [[nodiscard]] base::Instant now() const { return place_ == nullptr ? io::system_now() : place_->now(); }
 
   /// From now on the calling thread turns the loop.
   void take() { owner_on_this_thread_ = owner_; }
@@ -64,8 +70,10 @@ class NodeLoop {
   /// Whether the calling thread turns this loop.
   [[nodiscard]] bool is_this_thread() const { return owner_on_this_thread_ == owner_; }
   /// Whether the calling thread turns this loop, and is inside a turn, or in code of the application's that the node
-  /// has called.
-  [[nodiscard]] bool is_inside() const { return is_this_thread() && is_inside_; }
+  /// has called. At a place: inside a turn of any node of that world.
+  [[nodiscard]] bool is_inside() const {
+    return (is_this_thread() && is_inside_) || (place_ != nullptr && !place_->can_turn());
+  }
 
   /// While this lives, the node calls code of the application.
   class Inside {
@@ -83,6 +91,10 @@ class NodeLoop {
   /// Turns until `done()`, or until then.
   template <class Done>
   void turn_until(Done&& done, base::Instant until) {
+    if (place_ != nullptr) {
+      auto is_done = [&done]() -> bool { return done(); };
+      return place_->turn_until(base::Delegate<bool()>::of(is_done), until);
+    }
     while (!done() && (until == base::kNever || io::system_now() < until)) {
       const Inside inside(*this);
       reactor_->turn(until);
@@ -90,6 +102,8 @@ class NodeLoop {
   }
   /// One turn that finds work, or until then.
   void turn_once(base::Instant until);
+  /// At a place: one turn, in which no time passes.
+  void turn_at_place();
   /// When it is to be turned at the latest, from now on, if nothing comes; max() for never.
   [[nodiscard]] std::chrono::milliseconds due_within() const;
 
@@ -97,6 +111,7 @@ class NodeLoop {
   static inline constinit thread_local const void* owner_on_this_thread_ = nullptr;
 
   const void* const owner_;
+  const std::shared_ptr<NodePlace> place_;
   base::ChunkPool receive_chunks_;
   base::ChunkPool blocks_;
   std::shared_ptr<base::ChunkPool> out_chunks_;

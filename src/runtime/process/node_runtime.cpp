@@ -11,6 +11,7 @@
 #include "io/clock.hpp"
 #include "protocol/json_grammar.hpp"
 #include "runtime/process/node_host.hpp"
+#include "runtime/process/node_world.hpp"
 
 namespace distflow {
 namespace {
@@ -109,6 +110,11 @@ const char* to_string(SendVerdict verdict) {
 
 Result<NodeRuntime, StartError> NodeRuntime::start(const NodeOptions& options) try {
   constexpr const char* starting = "starting a node";
+  if (runtime::NodeWorld* const world = runtime::NodeWorld::of_this_thread()) {
+    Result<std::shared_ptr<NodeHost>, StartError> host = world->start(options);
+    if (!host) return host.error();
+    return NodeRuntime(make_handle(std::move(*host)));
+  }
   Singleton& one = singleton();
   std::unique_lock lock(one.mutex, std::defer_lock);
   // Whoever has the lock may wait for the node that this call comes from.
@@ -243,7 +249,9 @@ Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::
 Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string_view json,
                                             const AskOptions& options) try {
   constexpr const char* asking = "waiting for a reply";
-  if (host_->is_on_loop_thread()) return Error{Errc::would_block, asking};
+  if (host_->is_on_loop_thread() || (host_->is_at_place() && host_->is_inside())) {
+    return Error{Errc::would_block, asking};
+  }
   if (!protocol::is_json(json)) {
     return KeptReply{.target = std::string(target),
                      .error = AskError::not_sent,
@@ -277,11 +285,14 @@ Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string
                      .verdict = verdict,
                      .may_have_run = false};
   }
-  std::unique_lock lock(wait.mutex);
   const base::Instant until = base::saturating_add(
-      io::system_now(),
+      handle->now(),
       std::clamp(options.deadline, std::chrono::milliseconds::zero(), runtime::AskWay::kDeadlineMax) + kLoopSlack);
-  if (wait.condition.wait_until(lock, until, [&] { return wait.outcome.has_value(); })) return *std::move(wait.outcome);
+  auto has_ended = [&wait] { return wait.outcome.has_value(); };
+  if (handle->is_at_place()) handle->turn_world_until(base::Delegate<bool()>::of(has_ended), until);
+  std::unique_lock lock(wait.mutex);
+  const bool in_time = handle->is_at_place() ? has_ended() : wait.condition.wait_until(lock, until, has_ended);
+  if (in_time) return *std::move(wait.outcome);
   return KeptReply{.target = std::string(target), .error = AskError::deadline};
 } catch (const std::bad_alloc&) {
   host_->note_out_of_memory();

@@ -10,10 +10,10 @@
 #include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
 
-#include "io/clock.hpp"
 #include "protocol/json_grammar.hpp"
 #include "runtime/group/pick.hpp"
 #include "runtime/process/node_host.hpp"
+#include "runtime/process/node_world.hpp"
 
 namespace distflow {
 namespace {
@@ -28,7 +28,9 @@ constexpr auto kBusyFor = std::chrono::milliseconds(100);
 /// Members that are tried in place of one that takes nothing now.
 constexpr std::size_t kOthersMax = 8;
 
-std::int64_t now_ns() { return std::chrono::nanoseconds(io::system_now().time_since_epoch()).count(); }
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(runtime::NodeWorld::now_of_this_thread().time_since_epoch()).count();
+}
 
 bool passes_over(Pick::Way way) { return way != Pick::Way::sticky && way != Pick::Way::first; }
 

@@ -139,6 +139,9 @@ class Delivery {
   /// Gives the oldest of them to `take`, as to a handler; false if there was none.
   bool hand_out(base::Delegate<void(const Message&)> take);
 
+  /// Takes the message handler, as if none had been set yet. Not while it runs.
+  [[nodiscard]] MessageHandler take_message_handler() { return std::exchange(handler_, nullptr); }
+
   /// Calls a handler, on the thread that handlers run on.
   template <class Call>
   void run_handler(Call&& call) {
