@@ -27,7 +27,7 @@ LogVerbosity to_verbosity(base::LogLevel level) {
 
 }  // namespace
 
-ApplicationLog::ApplicationLog(const NodeOptions& options, base::LogSink of_place)
+ApplicationLog::ApplicationLog(const NodeOptions& options, const base::LogSink& of_place)
     : sink_(options.log_sink),
       log_(to_level(options.log), sink_ ? base::LogSink::to<&ApplicationLog::take>(*this) : of_place) {}
 

@@ -20,7 +20,7 @@ namespace distflow::runtime {
 class ApplicationLog {
  public:
   /// Keeps a copy of the sink. May throw std::bad_alloc.
-  explicit ApplicationLog(const NodeOptions& options, base::LogSink of_place = {});
+  explicit ApplicationLog(const NodeOptions& options, const base::LogSink& of_place = {});
   ApplicationLog(const ApplicationLog&) = delete;
   ApplicationLog& operator=(const ApplicationLog&) = delete;
 
