@@ -11,6 +11,7 @@ if(DISTFLOW_SHARED)
   install(TARGETS distflow-shared EXPORT distflow-targets
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev)
 endif()
+install(TARGETS distflow-testing EXPORT distflow-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/distflow" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
   FILES_MATCHING PATTERN "*.hpp")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT dev)
@@ -73,7 +74,10 @@ if(DISTFLOW_SHARED)
   set(PC_SHARED_NEEDS "")
   string(PREPEND PC_PRIVATE_NEEDS "${PC_NEEDS} ")
 endif()
-configure_file("${PROJECT_SOURCE_DIR}/cmake/distflow.pc.in" "${PROJECT_BINARY_DIR}/distflow.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/distflow.pc" DESTINATION "${pc_folder}" COMPONENT dev)
+set(PC_ARCHIVE_NEEDS "${PC_NEEDS}")  # the mesh for tests calls what the shared library hides
+foreach(package distflow distflow-testing)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/${package}.pc.in" "${PROJECT_BINARY_DIR}/${package}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${package}.pc" DESTINATION "${pc_folder}" COMPONENT dev)
+endforeach()
 
 include(Packages)
