@@ -65,6 +65,7 @@ class Mesh {
   [[nodiscard]] std::chrono::nanoseconds now() const;
   /// A number below `n`, by the seed: for what a test chooses, such as when a fault strikes. `n` is above zero.
   [[nodiscard]] std::uint64_t random(std::uint64_t n);
+  /// The one that it was made with.
   [[nodiscard]] std::uint64_t seed() const;
 
   // Faults. Names are aliases, or kPmd. A name that no node has had is misuse; with the name of a node that has ended
@@ -91,6 +92,7 @@ class Mesh {
   void start_pmd();
   /// The process stands still: it does and receives nothing, and its connections stay open.
   void pause(std::string_view name);
+  /// It goes on, with what has come meanwhile.
   void resume(std::string_view name);
   /// The node's message handler is called no more: messages wait in its mailbox, until that is full and
   /// MailboxLimits::overflow decides. Requests are handled as before.
