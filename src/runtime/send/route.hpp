@@ -3,8 +3,7 @@
 // A value; loop thread only.
 //   1. A route refers to a link that is not retired. DirectoryObserver::on_binding() has it replaced when its peer
 //      leaves or moves; the link is destroyed later (Directory::reap).
-//   2. Only the router looks inside. A route to several peers will be another alternative here, and another branch in
-//      Router::send_along().
+//   2. Only the router looks inside. What goes to several peers has no route: TargetState::hand_out.
 // Use: if (target->route) send_along(target->route, payload, suffix);
 #pragma once
 

@@ -99,6 +99,24 @@ SendVerdict Router::send_through(transport::OutBuffer& out, Link& link, const Ou
   return verdict == SendVerdict::queued ? link.send(frame) : verdict;
 }
 
+SendVerdict Router::publish(const TargetState& topic, const OutgoingMessage& message) {
+  if (is_closed_) return SendVerdict::shut_down;
+  std::optional<transport::OutBuffer> nested;
+  transport::OutBuffer& out = parts_.out.is_open() ? nested.emplace(parts_.out.pool()) : parts_.out;
+  transport::EncodedFrame frame;
+  const std::string_view suffix = suffix_.at(parts_.reactor.wall_ms());
+  const SendVerdict verdict = write_frame(out, topic.prefix, message, suffix, parts_.options.frame_size_max, frame);
+  if (verdict == SendVerdict::queued) topic.hand_out(frame);
+  return verdict;
+}
+
+/// Messages to a topic that other threads have encoded. Their credit was against what waits for the loop.
+[[gnu::noinline]] void Router::hand_out_encoded(const TargetState& topic, SendCredit& credit,
+                                                const transport::EncodedRun& run) {
+  topic.hand_out(run);
+  credit.give_back({run.bytes.size(), run.count});
+}
+
 /// The counters of the peer that the name leads to; of messages to no known peer when it leads nowhere.
 Traffic& Router::traffic_of(const TargetState& target) {
   return target.route ? target.route.link().traffic() : parts_.traffic.unresolved();
@@ -113,6 +131,7 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   DF_ASSERT(!is_current || credit == target->route.link().credit());
   if (is_current && parts_.reactor.has_memory_for(send) && is_under_way(verdict)) return;
   if (is_current && run.count > 1) return send_one_by_one(target, version, credit, run);
+  if (target->hand_out) return hand_out_encoded(*target, *credit, run);
   credit->give_back({run.bytes.size(), run.count});
   Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, run.count);

@@ -52,6 +52,9 @@ class Router {
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for a reply, which has room of its own where the queue is full (SendCredit::take_reserved()).
   SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
+  /// To all that the topic is for: encoded once. `queued`, whether or not there are any; else too_large, out_of_memory
+  /// or shut_down, and nothing was sent.
+  SendVerdict publish(const TargetState& topic, const OutgoingMessage& message);
   /// Messages encoded elsewhere, when the target's version was `version`, which have that credit.
   void send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                     const transport::EncodedRun& run);
@@ -97,6 +100,7 @@ class Router {
                     transport::EncodedFrame& frame);
   static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
   Traffic& traffic_of(const TargetState& target);
+  void hand_out_encoded(const TargetState& topic, SendCredit& credit, const transport::EncodedRun& run);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                        const transport::EncodedRun& run);
   SendVerdict park(const TargetPtr& target, ParkedMessage message);

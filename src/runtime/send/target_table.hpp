@@ -22,11 +22,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/delegate.hpp"
 #include "base/string_map.hpp"
 #include "base/time.hpp"
 #include "runtime/peers/send_credit.hpp"
 #include "runtime/send/outgoing_message.hpp"
 #include "runtime/send/route.hpp"
+#include "transport/out_buffer.hpp"
 
 namespace distflow::runtime {
 
@@ -50,6 +52,10 @@ struct TargetState {
   bool is_refused = false;
   SendCredit::Amount refused;  // the least that it needs
   TargetPtr next_refused;
+
+  /// Of a topic: takes the frames to it, on the loop's thread; set before anybody else has the target. It has no route
+  /// then, and is in no table of names.
+  base::Delegate<void(const transport::EncodedRun& run)> hand_out{};
 
   // Loop thread.
   Route route;

@@ -1,0 +1,102 @@
+// What this node publishes: each message is encoded once, and handed to the queue of each subscriber.
+//
+//     publish() ── on the loop's thread ──▶ encode ──────────────────────────┐
+//               └─ on another: encode in its lane ──▶ the loop drains it ────┴──▶ hand_out() ──▶ each subscriber's link
+//
+// of(): any thread. All else: the loop's thread.
+//   1. A topic is a target whose frames go to many: TargetState::hand_out. Its credit bounds what other threads have
+//      published and the loop has not handed out.
+//   2. Who subscribes is what the registry says when a message is handed out: the members of the topic's group.
+//   3. Each copy is counted under its peer: accepted, and then as written or dropped, as any message. One that finds
+//   its
+//      subscriber's queue full is counted as dropped_queue_full there.
+//   4. All copies share the frame's chunk: none is copied, and nothing is allocated for one.
+//   5. At most `topics_max` topics are kept. At the bound those that nobody uses are forgotten.
+// Use: TargetPtr prices = publications.of("prices", for_each_node); router.send(prices, OutgoingMessage(json));
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/string_map.hpp"
+#include "runtime/counters/traffic.hpp"
+#include "runtime/group/group_table.hpp"
+#include "runtime/send/router.hpp"
+#include "runtime/send/target_table.hpp"
+
+namespace distflow::runtime {
+
+/// All must outlive the publications.
+struct PublicationsParts {
+  io::Reactor& reactor;
+  Router& router;
+  GroupTable& groups;
+  TargetTable& targets;
+  TrafficTable& traffic;
+  std::string node_id;
+  std::size_t topics_max;
+  transport::SendLimits credit_limits;  ///< of what other threads have published
+};
+
+/// Written by the loop's thread, read by any.
+struct PublicationCounters {
+  Counter published{0};  ///< messages that were handed out, to some or none
+  Counter copies{0};     ///< of these, one for each subscriber
+};
+
+class Publications {
+ public:
+  explicit Publications(PublicationsParts parts) : parts_(std::move(parts)) {}
+  Publications(const Publications&) = delete;
+  Publications& operator=(const Publications&) = delete;
+
+  /// What messages to that topic are sent to; null beyond topics_max. `for_each_node` as for GroupTable::of(). May
+  /// throw std::bad_alloc. Any thread.
+  template <class ForEachNode>
+  TargetPtr of(std::string_view topic, ForEachNode&& for_each_node) {
+    const std::scoped_lock lock(mutex_);
+    if (const auto found = by_name_.find(topic); found != by_name_.end()) return found->second->target;
+    GroupStatePtr group = parts_.groups.of(address_of(topic), for_each_node);
+    return group == nullptr ? nullptr : make(topic, std::move(group));
+  }
+
+  [[nodiscard]] const PublicationCounters& counters() const { return counters_; }
+
+ private:
+  struct Subscriber {
+    GroupMemberPtr member;
+    TargetPtr target;  // null beyond targets_max: its copies are lost
+  };
+
+  struct Topic {
+    Topic(Publications& owner, GroupStatePtr members_of) : publications(owner), group(std::move(members_of)) {}
+    void hand_out(const transport::EncodedRun& run) { publications.hand_out(*this, run); }
+
+    Publications& publications;
+    const GroupStatePtr group;
+    TargetPtr target;
+    // Loop thread.
+    std::uint64_t version = 0;  // of the group, that `subscribers` are of
+    std::vector<Subscriber> subscribers;
+    bool is_handing_out = false;
+  };
+
+  static std::string address_of(std::string_view topic);
+  TargetPtr make(std::string_view topic, GroupStatePtr group);
+  void hand_out(Topic& topic, const transport::EncodedRun& run);
+  void refresh(Topic& topic);
+  std::size_t send_copies(const Topic& topic, std::size_t first, const transport::EncodedRun& run);
+  [[gnu::noinline]] void send_what_fits(Link* link, const transport::EncodedRun& run);
+  void lose(Link* link, std::uint32_t count);
+
+  const PublicationsParts parts_;
+  std::mutex mutex_;
+  base::StringMap<std::unique_ptr<Topic>> by_name_;
+  PublicationCounters counters_;
+};
+
+}  // namespace distflow::runtime
