@@ -125,11 +125,17 @@ class Delivery {
   [[nodiscard]] bool has_thread() const { return has_thread_; }
   /// Wakes the second thread at the turn's end, for callbacks of requests that have ended.
   void wake_for_callbacks() { reactor_.defer(wake_); }
+  /// Wakes it at once.
+  void wake_now() { wake_handlers_(); }
+  /// Whether no handler is to be begun any more.
+  [[nodiscard]] bool is_stopping() const { return is_stopping_.load(std::memory_order_acquire); }
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] LatencyStats latency() const { return meter_.snapshot(); }
   [[nodiscard]] std::uint64_t exceptions() const { return read(exceptions_); }
   [[nodiscard]] std::uint64_t tasks_lost() const { return read(tasks_lost_); }
   void note_task_lost() { add(tasks_lost_, 1); }
+  /// What conflate_by has thrown. Loop thread.
+  void note_key_exception(const char* what);
 
   // The thread that handlers run on.
   /// Whether messages wait that no handler is for.
@@ -174,7 +180,6 @@ class Delivery {
     }
   }
   void note_exception(const char* what);
-  void note_key_exception(const char* what);
   [[nodiscard]] std::unique_ptr<Mailbox> make_mailbox(const NodeOptions& options);
   template <class Event, class Source>
   void tell(std::function<void(const Event&)> Delivery::*handler, const Source& source);

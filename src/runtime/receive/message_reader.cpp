@@ -88,16 +88,9 @@ inline Traffic& MessageReader::sender(std::string_view from) {
   return *sender_;
 }
 
-/// Makes a message of a frame; false if it is no message for this node.
-inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
-  protocol::Envelope envelope;
-  const bool is_canonical = protocol::decode_template(frame.body, envelope);
-  if (!is_canonical && !read_off_template(frame.body, envelope)) return false;
-  if (!is_same_id(envelope.to, shared_.node_id)) {
-    note_misrouted(envelope);
-    return false;
-  }
-  if (!envelope.has_payload() && take_control_frame(frame, envelope)) return false;
+/// All of a message but its extension.
+[[gnu::always_inline]] inline void MessageReader::take_message(const framing::Frame& frame,
+                                                               const protocol::Envelope& envelope, Mail& mail) {
   mail.chunk = frame.chunk;
   mail.from = envelope.from.data();
   mail.payload = envelope.payload.data();
@@ -108,6 +101,29 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   mail.from_size = static_cast<std::uint16_t>(envelope.from.size());
   mail.extension_size = 0;
   mail.came_at = shared_.now_us;
+}
+
+/// What is not addressed to this node's nodeId: a message of a topic, or misrouted.
+void MessageReader::read_for_others(const framing::Frame& frame, const protocol::Envelope& envelope) {
+  if (shared_.topics == nullptr || !shared_.topics->accept(envelope.to)) return note_misrouted(envelope);
+  Mail mail;
+  take_message(frame, envelope, mail);
+  const bool lies_whole =
+      lies_in(frame.body, envelope.from) && (!envelope.has_payload() || lies_in(frame.body, envelope.payload));
+  if (lies_whole || keep_whole(mail)) shared_.topics->take(mail);
+}
+
+/// Makes a message of a frame; false if it is no message for this node.
+inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
+  protocol::Envelope envelope;
+  const bool is_canonical = protocol::decode_template(frame.body, envelope);
+  if (!is_canonical && !read_off_template(frame.body, envelope)) return false;
+  if (!is_same_id(envelope.to, shared_.node_id)) {
+    read_for_others(frame, envelope);
+    return false;
+  }
+  if (!envelope.has_payload() && take_control_frame(frame, envelope)) return false;
+  take_message(frame, envelope, mail);
   if (!envelope.extension.empty()) [[unlikely]]
     return read_extended(frame, envelope, mail);
   return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);

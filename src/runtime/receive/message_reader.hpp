@@ -1,12 +1,15 @@
 // Reads the frames of one connection: messages for this node, requests, replies, control frames.
 //
 // Loop thread only.
-//   1. A frame is delivered if it is an envelope to this node; else it is counted as malformed or misrouted.
+//   1. A frame is delivered if it is an envelope to this node, or to a topic that it subscribes to; else it is counted
+//      as malformed or misrouted.
 //   2. A connection that sends kMalformedMax malformed frames is closed.
 //   3. Messages that a blocking mailbox refuses stay here, and the connection is paused until there is room. While
 //      receive chunks are scarce, such messages are copied: a small one would keep a whole chunk.
 //   4. on_frames() may throw std::bad_alloc: the connection is closed then, and loses what was not delivered.
-//   5. A control frame, a request and a reply are handed on when all messages before them have been delivered.
+//   5. A control frame, a request and a reply are handed on when all messages before them have been delivered. A
+//   message
+//      of a topic is handed on at once.
 // Use: MessageReader reader(shared, connection, carrier); ... reader.on_frames();   // in the connection's on_frames
 #pragma once
 
@@ -24,6 +27,7 @@
 #include "runtime/counters/traffic.hpp"
 #include "runtime/receive/ask_hooks.hpp"
 #include "runtime/receive/delivery.hpp"
+#include "runtime/receive/topic_hooks.hpp"
 #include "transport/connection.hpp"
 
 namespace distflow::runtime {
@@ -60,7 +64,8 @@ struct ReaderParts {
   std::string node_id;
   std::size_t incomplete_bytes_max;
   ControlFrameObserver& observer;
-  const AskHooks* asks = nullptr;  ///< null: requests and replies are ordinary messages
+  const AskHooks* asks = nullptr;      ///< null: requests and replies are ordinary messages
+  const TopicHooks* topics = nullptr;  ///< null: messages of topics are misrouted
 
   ReaderCounters counters{};
   std::vector<MessageReader*> blocked{};  // by the mailbox
@@ -116,6 +121,8 @@ class MessageReader {
   bool read(const framing::Frame& frame, Mail& mail);
   [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
   bool read_extended(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
+  [[gnu::noinline]] void read_for_others(const framing::Frame& frame, const protocol::Envelope& envelope);
+  void take_message(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
   bool keep_whole(Mail& mail);
   void tell_ask();
   void tell_request(Mail mail);
@@ -129,7 +136,7 @@ class MessageReader {
   void forget_refused(const Mail& mail);
   bool retry();
   void charge();
-  [[gnu::noinline]] void note_misrouted(const protocol::Envelope& envelope);
+  void note_misrouted(const protocol::Envelope& envelope);
   void note_malformed();
 
   ReaderParts& shared_;
