@@ -19,6 +19,7 @@
 //   ask:                    any; inside too; shut_down; forked.
 //   wait_for, next_*:       any; inside too; shut_down; forked.
 //   join, leave:            any; inside too; shut_down; forked.
+//   publish, subscribe:     any; inside too; shut_down; forked; so with unsubscribe.
 //   group:                  any; inside too; a Group that sends nothing; the same.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
@@ -67,7 +68,8 @@ struct Reply;
 class Request;
 class Responder;
 
-class Group;  // group.hpp
+class Group;              // group.hpp
+struct SubscribeOptions;  // topic.hpp
 
 /// This process as a node: a handle, whose copies share the one node of the process.
 class DISTFLOW_API NodeRuntime {
@@ -155,6 +157,27 @@ class DISTFLOW_API NodeRuntime {
   /// The members of that group, to send to. A name that no group can have gets verdict invalid_target, as do more
   /// groups than NodeOptions::targets_max.
   [[nodiscard]] Group group(std::string_view name);
+
+  /// Sends one JSON value to each subscriber of that topic, of 1 to 250 bytes of UTF-8 without control characters;
+  /// include <distflow/topic.hpp>. The grammar of `json` is checked. Never blocks. The message is encoded once. The
+  /// verdict is `queued` whether or not anybody subscribes: what becomes of each copy is counted under its peer. Else:
+  /// invalid_json; invalid_target for a name that no topic can have, and beyond NodeOptions::targets_max topics;
+  /// too_large; queue_full on another thread than the I/O thread, if that has not handed out what was published before;
+  /// shut_down, forked, out_of_memory.
+  SendVerdict publish(std::string_view topic, std::string_view json);
+  /// The same for JSON that the caller vouches for.
+  SendVerdict publish(std::string_view topic, RawJson json);
+  /// Has the messages of that topic, named as in publish(), handled where message handlers run; on_message() does not
+  /// get them. Message::to is `topic:` and the name. A later call for the same topic replaces handler and options; what
+  /// waits for the old handler is dropped, counted as dropped_shutdown. A node has at most 64 topics and groups.
+  /// Publishers know of it once the PMD has told them, and after each restart of the PMD. Errors as of join().
+  Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler);
+  /// The same with bounds of its own, or conflated.
+  Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler,
+                         const SubscribeOptions& options);
+  /// Ends that; what waits is dropped. Nothing happens when the node does not subscribe. What is under way may still
+  /// come, and is counted as misrouted. Errors: shut_down, forked.
+  Result<void> unsubscribe(std::string_view topic);
 
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait

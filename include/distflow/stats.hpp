@@ -25,8 +25,8 @@ struct SendStats {
   std::uint64_t dropped_connection_lost = 0;  ///< lost with a connection that broke
   std::uint64_t dropped_peer_left = 0;        ///< the peer left before they could be sent
   std::uint64_t dropped_unresolved = 0;       ///< the PMD knows no such node
-  std::uint64_t dropped_queue_full = 0;       ///< accepted, and then no memory to queue it; never for want of room
-  std::uint64_t dropped_shutdown = 0;         ///< discarded by shutdown()
+  std::uint64_t dropped_queue_full = 0;  ///< accepted, and then no memory to queue it; or published, and no room for it
+  std::uint64_t dropped_shutdown = 0;    ///< discarded by shutdown()
 
   /// All that were accepted and then dropped.
   [[nodiscard]] std::uint64_t dropped() const {
@@ -147,11 +147,14 @@ struct NodeStats {
   std::uint64_t pings_dropped = 0;           ///< pings of a peer that does not read, which were not answered
   std::uint64_t stats_told = 0;              ///< questions of the PMD for counters that were answered
   std::uint64_t stats_refused = 0;           ///< such questions beyond 200 a second
+  std::uint64_t published = 0;               ///< messages to topics, each counted once, however many subscribe
+  std::uint64_t published_copies = 0;        ///< of these, one for each subscriber; each is accepted under its peer
   std::uint64_t cpu_us = 0;                  ///< processor time that the process has used, in microseconds
 
   std::size_t mailbox_size = 0;           ///< messages that wait for a handler
   std::size_t mailbox_bytes = 0;          ///< bytes of these
   std::size_t mailbox_high_water = 0;     ///< the most messages that have waited at once
+  std::size_t topics_waiting = 0;         ///< messages of topics that wait for a handler
   std::size_t send_queue_messages = 0;    ///< messages that wait to be sent to known peers
   std::size_t parked_messages = 0;        ///< messages that wait for their name to be resolved
   std::size_t connections_in = 0;         ///< open, made by others

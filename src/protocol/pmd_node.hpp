@@ -28,6 +28,8 @@ inline constexpr std::string_view kPrincipalsCap = "principals";
 inline constexpr std::string_view kStatsCap = "stats";
 /// The capability of a PMD that keeps the groups of nodes, and of a client that knows the event of a changed group.
 inline constexpr std::string_view kGroupsCap = "groups";
+/// The capability of a node to receive what is addressed to a topic that it subscribes to.
+inline constexpr std::string_view kTopicsCap = "topics";
 inline constexpr std::size_t kGroupCountMax = 64;
 inline constexpr std::size_t kGroupSizeMax = 256;
 /// What the group of a topic's subscribers begins with. No alias and no nodeId does.

@@ -86,6 +86,15 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       requests_(parts.reactor, directory_, parts.targets, delivery_, ask_way_),
       waits_(parts.reactor, directory_, delivery_, parts.clock),
       ask_hooks_(ask_hooks()),
+      publications_({.reactor = parts.reactor,
+                     .router = router_,
+                     .groups = groups_,
+                     .targets = parts.targets,
+                     .traffic = traffic_,
+                     .node_id = node_id_,
+                     .topics_max = options.targets_max,
+                     .credit_limits = link_parts_.credit_limits}),
+      subscriptions_(parts.reactor, delivery_),
       accepted_({.reader_parts = reader_parts_,
                  .blocks = parts.blocks,
                  .limits = connection_limits(),
@@ -98,6 +107,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
   link_parts_.on_dropped =
       base::Delegate<void(Link&, std::uint32_t, Counter SendCounters::*)>::to<&Asks::on_dropped>(asks_);
   reader_parts_.asks = &ask_hooks_;
+  reader_parts_.topics = &subscriptions_.hooks();
   delivery_.set_asks(ask_hooks_);
   reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
   closed_.on_turn_end = base::Delegate<void()>::to<&Node::deliver_closed>(*this);
@@ -134,7 +144,8 @@ bool Node::call_back() {
   const bool has_waits = waits_.call_back();
   const bool has_messages = waits_.may_hand_out();
   if (has_messages) waits_.hand_out();
-  return has_asks || has_waits || has_messages;
+  const bool has_topics = subscriptions_.handle_some();
+  return has_asks || has_waits || has_messages || has_topics;
 }
 
 transport::ConnectionLimits Node::connection_limits() const {
@@ -153,6 +164,7 @@ protocol::Registration Node::registration() const {
   node.caps->emplace_back(protocol::kAskCap);
   if (options_.memory_connections_max > 0) node.caps->emplace_back(protocol::kMemoryCap);
   node.caps->emplace_back(protocol::kPingCap);
+  node.caps->emplace_back(protocol::kTopicsCap);
   if (options_.introspection) node.caps->emplace_back(protocol::kStatsCap);
   node.meta.assign(options_.meta.begin(), options_.meta.end());
   registration.ttl_ms = options_.ttl.count();
@@ -362,6 +374,9 @@ void Node::add_counters(NodeStats& stats) const {
   stats.pings_dropped = read(gauges_.pings_dropped);
   stats.stats_told = introspection_.told();
   stats.stats_refused = introspection_.refused();
+  stats.published = read(publications_.counters().published);
+  stats.published_copies = read(publications_.counters().copies);
+  stats.topics_waiting = subscriptions_.waiting();
   stats.mailbox_size = delivery_.mailbox().size();
   stats.mailbox_bytes = delivery_.mailbox().bytes();
   stats.mailbox_high_water = delivery_.mailbox().high_water();

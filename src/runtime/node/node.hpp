@@ -42,6 +42,8 @@
 #include "runtime/receive/delivery.hpp"
 #include "runtime/send/router.hpp"
 #include "runtime/send/target_table.hpp"
+#include "runtime/topic/publications.hpp"
+#include "runtime/topic/subscriptions.hpp"
 
 namespace distflow::runtime {
 
@@ -122,6 +124,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void finish_callbacks() {
     asks_.finish();
     waits_.finish();
+    subscriptions_.finish();
   }
   /// The node of that name, asked of the registry.
   void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
@@ -131,6 +134,19 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   [[nodiscard]] OwnGroups& own_groups() { return own_groups_; }
   [[nodiscard]] GroupTable& groups() { return groups_; }
   void update_groups();
+
+  // Topics: node_topics.cpp.
+  /// What messages to that topic are sent to; null beyond targets_max. May throw std::bad_alloc. Any thread.
+  [[nodiscard]] TargetPtr topic(std::string_view name);
+  SendVerdict publish(const TargetState& topic, const OutgoingMessage& message) {
+    return is_closing() ? SendVerdict::shut_down : router_.publish(topic, message);
+  }
+  /// Errors: invalid_option. May throw std::bad_alloc, and has changed nothing then. The registry is told by
+  /// update_groups(). `replaced` is to be ended where handlers run. Any thread.
+  Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options,
+                         SubscriptionPtr& replaced);
+  /// Null: there was none. Any thread.
+  [[nodiscard]] SubscriptionPtr unsubscribe(std::string_view topic);
 
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] std::uint16_t port() const { return accepted_.address().port; }
@@ -184,7 +200,9 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
   bool call_back();
-  [[nodiscard]] bool has_callbacks() { return asks_.has_ended() || waits_.has_ended() || waits_.may_hand_out(); }
+  [[nodiscard]] bool has_callbacks() {
+    return asks_.has_ended() || waits_.has_ended() || waits_.may_hand_out() || subscriptions_.has_work();
+  }
   [[nodiscard]] KnownNode to_known_node(const protocol::NodeInfo& node) const;
   [[nodiscard]] protocol::Registration registration() const;
   [[nodiscard]] transport::ConnectionLimits connection_limits() const;
@@ -240,6 +258,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   Requests requests_;
   Waits waits_;
   AskHooks ask_hooks_;
+  Publications publications_;
+  Subscriptions subscriptions_;
   AcceptedConnections accepted_;
   Introspection introspection_;
   NodeGauges gauges_;

@@ -32,13 +32,19 @@ bool may_offer(const Peer* peer) {
 KnownNode Node::to_known_node(const protocol::NodeInfo& node) const {
   const bool is_same_user = node.uid && own_user_.is_user(*node.uid);
   const bool shares = is_same_user && node.has_cap(protocol::kSharingCap);
+  protocol::Groups groups;
+  if (node.caps) groups = node.groups;  // a TypeScript node joins none
+  // What is published is sent to nobody that does not know topics.
+  if (!node.has_cap(protocol::kTopicsCap)) {
+    std::erase_if(groups, [](const std::string& name) { return name.starts_with(protocol::kTopicPrefix); });
+  }
   return {.info = {.node_id = node.node_id,
                    .alias = node.alias.value_or(std::string()),
                    .host = node.host,
                    .port = node.port,
                    .last_heartbeat = node.last_heartbeat_ms,
                    .meta = {node.meta.begin(), node.meta.end()},
-                   .groups = node.caps ? node.groups : protocol::Groups()},  // a TypeScript node joins none
+                   .groups = std::move(groups)},
           .shares_connections = shares,
           .shares_memory = shares && node.has_cap(protocol::kMemoryCap),
           .takes_asks = node.has_cap(protocol::kAskCap)};

@@ -98,6 +98,10 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] GroupStatePtr group(std::string_view name);
   std::uint64_t copy_members(const GroupState& group, GroupMembers& members) const;
   void set_group_handler(GroupStatePtr group, std::function<void(const GroupChange&)> handler);
+  // Topics: node_host_topics.cpp.
+  Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options);
+  Result<void> unsubscribe(std::string_view topic);
+  SendVerdict publish(std::string_view topic, RawJson json);
   /// Messages under way to that target, as far as this thread sees: `credit` is its copy of the target's. 0 for null.
   [[nodiscard]] std::uint64_t queued_to(const TargetState* target, const SendCredit* credit) const;
   /// A message to a group without members is refused.
@@ -168,6 +172,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void keep_pace();
   bool drain_cross_thread_sends();
   void have_groups_told();
+  void end_subscription(SubscriptionPtr ended);
   void ask_to_end(base::Duration deadline);
   bool end_if_asked();
   std::uint64_t discard_cross_thread_sends();

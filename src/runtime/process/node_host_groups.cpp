@@ -10,6 +10,9 @@ Result<void> NodeHost::join_group(std::string_view name) {
   if (is_forked()) return Error{Errc::forked, joining};
   if (!is_running()) return Error{Errc::shut_down, joining};
   if (!OwnGroups::is_name(name)) return Error{Errc::invalid_option, "joining a group: a name of 1 to 256 bytes"};
+  if (name.starts_with(protocol::kTopicPrefix)) {
+    return Error{Errc::invalid_option, "joining a group: subscribe() is for names that begin with topic:"};
+  }
   OwnGroups& groups = node_->own_groups();
   if (groups.join(name) == OwnGroups::Outcome::too_many) {
     return Error{Errc::invalid_option, "joining a group: at most 64 of one node"};

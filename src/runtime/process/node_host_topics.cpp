@@ -1,0 +1,90 @@
+// NodeHost's topics: published and subscribed to on any thread.
+#include <new>
+#include <utility>
+
+#include <distflow/topic.hpp>
+
+#include "io/clock.hpp"
+#include "protocol/json_grammar.hpp"
+#include "runtime/process/node_host.hpp"
+
+namespace distflow::runtime {
+
+Result<void> NodeHost::subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options) {
+  constexpr const char* subscribing = "subscribing to a topic";
+  if (is_forked()) return Error{Errc::forked, subscribing};
+  if (!is_running()) return Error{Errc::shut_down, subscribing};
+  SubscriptionPtr replaced;
+  const Result<void> subscribed = node_->subscribe(topic, std::move(handler), options, replaced);
+  if (!subscribed) return subscribed;
+  end_subscription(std::move(replaced));
+  have_groups_told();
+  if (!node_->own_groups().are_kept()) return Error{Errc::unsupported, subscribing};
+  return {};
+}
+
+Result<void> NodeHost::unsubscribe(std::string_view topic) {
+  constexpr const char* unsubscribing = "unsubscribing from a topic";
+  if (is_forked()) return Error{Errc::forked, unsubscribing};
+  if (!is_running()) return Error{Errc::shut_down, unsubscribing};
+  end_subscription(node_->unsubscribe(topic));
+  have_groups_told();
+  return {};
+}
+
+void NodeHost::end_subscription(SubscriptionPtr ended) {
+  if (ended == nullptr) return;
+  run_where_handlers_run([ended = std::move(ended)] { Subscriptions::end(*ended); });
+}
+
+SendVerdict NodeHost::publish(std::string_view topic, RawJson json) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (topic.empty() || topic.size() + protocol::kTopicPrefix.size() > protocol::kGroupSizeMax) {
+    return SendVerdict::invalid_target;
+  }
+  const TargetPtr target = node_->topic(topic);
+  if (target == nullptr) return SendVerdict::invalid_target;
+  const OutgoingMessage message(json.text);
+  if (is_loop_thread()) return node_->publish(*target, message);
+  thread_local std::string prefix;
+  std::shared_ptr<SendCredit> credit;
+  std::uint64_t version = 0;
+  return count(submit(target, {version, prefix, credit}, message).verdict);
+}
+
+}  // namespace distflow::runtime
+
+namespace distflow {
+
+SendVerdict NodeRuntime::publish(std::string_view topic, std::string_view json) {
+  return protocol::is_json(json) ? publish(topic, raw_json(json)) : SendVerdict::invalid_json;
+}
+
+SendVerdict NodeRuntime::publish(std::string_view topic, RawJson json) try {
+  return host_->publish(topic, json);
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return SendVerdict::out_of_memory;
+}
+
+Result<void> NodeRuntime::subscribe(std::string_view topic, std::function<void(const Message&)> handler) {
+  return subscribe(topic, std::move(handler), SubscribeOptions{});
+}
+
+Result<void> NodeRuntime::subscribe(std::string_view topic, std::function<void(const Message&)> handler,
+                                    const SubscribeOptions& options) try {
+  return host_->subscribe(topic, std::move(handler), options);
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "subscribing to a topic"};
+}
+
+Result<void> NodeRuntime::unsubscribe(std::string_view topic) try {
+  return host_->unsubscribe(topic);
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "unsubscribing from a topic"};
+}
+
+}  // namespace distflow
