@@ -77,6 +77,36 @@ TEST_F(Allocations, are_none_per_request_answered_by_callback) {
   }
 }
 
+TEST_F(Allocations, are_none_per_published_message) {
+  for (TestNode* node : {&ping_, &pong_}) {
+    runtime::SubscriptionPtr replaced;
+    ASSERT_TRUE((*node)->subscribe(
+        "prices", [this](const Message&) { ++handled_; }, {}, replaced));
+    (*node)->update_groups();
+  }
+  const auto knows_both = [this] {
+    std::size_t count = 0;
+    ping_->directory().for_each_node(
+        [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1 : 0; });
+    return count == 2;
+  };
+  ASSERT_TRUE(cluster_.turn_until(knows_both));
+  const runtime::TargetPtr prices = ping_->topic("prices");
+  const std::string payload = '"' + std::string(126, 'x') + '"';
+  const auto publish = [&](std::size_t count) {
+    const std::size_t end = handled_ + 2 * count;
+    for (std::size_t published = 1; published <= count; ++published) {
+      ASSERT_EQ(ping_->publish(*prices, runtime::OutgoingMessage(payload)), SendVerdict::queued);
+      if (published % 64 == 0) cluster_.reactor().turn(base::Instant::min());
+    }
+    ASSERT_TRUE(cluster_.turn_until([&] { return handled_ == end; }));
+  };
+  publish(20'000);
+  const std::size_t before = allocation_count();
+  publish(20'000);
+  EXPECT_EQ(allocation_count(), before);
+}
+
 TEST_F(Allocations, are_counted_by_this_test_at_all) {
   const std::size_t before = allocation_count();
   const auto made = std::make_unique<int>(1);

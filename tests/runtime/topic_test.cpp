@@ -1,0 +1,437 @@
+// Topics of the process's one node, in each threading mode, and of nodes that a test turns by hand.
+#include <distflow/group.hpp>
+#include <distflow/node_runtime.hpp>
+#include <distflow/topic.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/cluster.hpp"
+#include "tests/support/loop.hpp"
+#include "tests/support/other_nodes.hpp"
+#include "tests/support/pmd_requests.hpp"
+#include "tests/support/pmd_test_client.hpp"
+
+namespace distflow::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
+
+void subscribe(TestNode& node, const std::string& topic, runtime::MessageHandler handler,
+               const SubscribeOptions& options = {}) {
+  runtime::SubscriptionPtr replaced;
+  EXPECT_TRUE(node->subscribe(topic, std::move(handler), options, replaced));
+  EXPECT_EQ(replaced, nullptr);
+  node->update_groups();
+}
+SendVerdict publish(TestNode& node, const std::string& topic, const std::string& json) {
+  return node->publish(*node->topic(topic), runtime::OutgoingMessage(json));
+}
+/// Of a node that sends only what it publishes.
+void check_law(const NodeStats& stats) {
+  EXPECT_EQ(stats.published_copies, stats.sent.accepted);
+  EXPECT_EQ(stats.sent.accepted, stats.sent.written + stats.send_queue_messages + stats.sent.dropped());
+  for (const PeerStats& peer : stats.peers) {
+    EXPECT_GE(peer.sent.accepted, peer.sent.written + peer.sent.dropped()) << peer.node_id;
+  }
+}
+
+class TopicsOfANode : public ::testing::TestWithParam<Threading> {
+ protected:
+  NodeRuntime start(NodeOptions options = {}) {
+    options.alias = "self";
+    options.pmd_port = others_.pmd_port();
+    options.start_pmd = false;
+    options.threading = GetParam();
+    options.backend = std::string(chosen_socket_backend().name);
+    Result<NodeRuntime> node = NodeRuntime::start(options);
+    EXPECT_TRUE(node) << node.error().message();
+    return *std::move(node);
+  }
+  /// Another node, which notes what it gets.
+  TestNode& add_subscriber(const std::string& alias, const std::string& topic = "prices") {
+    TestNode* added = nullptr;
+    others_.run([&](Cluster& cluster) {
+      added = &cluster.add_node({.alias = alias});
+      (*added)->delivery().set_message_handler([this](const Message& message) { note("no topic", message); });
+      subscribe(*added, topic, [this, alias](const Message& message) { note(alias, message); });
+    });
+    return *added;
+  }
+  void note(const std::string& who, const Message& message) {
+    const std::scoped_lock lock(mutex_);
+    received_[who].emplace_back(message.payload);
+  }
+  std::vector<std::string> received(const std::string& who) {
+    const std::scoped_lock lock(mutex_);
+    return received_[who];
+  }
+  /// Lets the node work until then, whosever thread that takes.
+  template <class Condition>
+  static bool until(NodeRuntime& node, Condition condition) {
+    return turn_until(
+        [&] {
+          if (GetParam() != Threading::caller || !node.poll(1ms)) std::this_thread::yield();
+        },
+        condition);
+  }
+  static bool until_subscribers(NodeRuntime& node, const std::string& topic, std::size_t count) {
+    Group group = node.group("topic:" + topic);
+    return until(node, [&] { return group.members().size() == count; });
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::vector<std::string>> received_;
+  OtherNodes<> others_;
+};
+
+TEST_P(TopicsOfANode, each_subscriber_gets_what_is_published_once_and_nobody_else) {
+  NodeRuntime node = start();
+  for (const char* alias : {"s1", "s2", "s3"}) add_subscriber(alias);
+  add_subscriber("other", "weather");
+  ASSERT_TRUE(until_subscribers(node, "prices", 3));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  EXPECT_EQ(node.publish("prices", raw_json(R"({"a":2})")), SendVerdict::queued);
+  for (const char* alias : {"s1", "s2", "s3"}) {
+    ASSERT_TRUE(until(node, [&] { return received(alias).size() == 2; }));
+    EXPECT_THAT(received(alias), ElementsAre("1", R"({"a":2})"));
+  }
+  EXPECT_THAT(received("other"), IsEmpty());
+  EXPECT_THAT(received("no topic"), IsEmpty());
+  ASSERT_TRUE(until(node, [&] { return node.stats().sent.written == 6; }));
+  const NodeStats stats = node.stats();
+  EXPECT_EQ(stats.published, 2U);
+  EXPECT_EQ(stats.published_copies, 6U);
+  check_law(stats);
+}
+
+TEST_P(TopicsOfANode, nobody_need_subscribe_and_the_verdict_is_the_same) {
+  NodeRuntime node = start();
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return node.stats().published == 1; }));
+  EXPECT_EQ(node.stats().published_copies, 0U);
+  EXPECT_EQ(node.stats().sent.accepted, 0U);
+}
+
+TEST_P(TopicsOfANode, a_node_hears_what_it_publishes_on_a_topic_that_it_subscribes_to) {
+  NodeRuntime node = start();
+  node.on_message([this](const Message& message) { note("no topic", message); });
+  std::string address;
+  ASSERT_TRUE(node.subscribe("prices", [&](const Message& message) {
+    address = message.to;
+    note(std::string(message.from), message);
+  }));
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.handled == 1; }));
+  EXPECT_THAT(received(node.node_id()), ElementsAre("1"));
+  EXPECT_THAT(received("no topic"), IsEmpty());
+  EXPECT_EQ(address, "topic:prices");
+  EXPECT_EQ(node.stats().received.received, 1U);
+}
+
+TEST_P(TopicsOfANode, who_unsubscribes_or_leaves_gets_nothing_more_and_who_comes_gets_what_follows) {
+  NodeRuntime node = start();
+  TestNode& s1 = add_subscriber("s1");
+  TestNode& s2 = add_subscriber("s2");
+  ASSERT_TRUE(until_subscribers(node, "prices", 2));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return received("s1").size() == 1 && received("s2").size() == 1; }));
+  others_.run([&](Cluster& cluster) {
+    const runtime::SubscriptionPtr ended = s1->unsubscribe("prices");
+    ASSERT_NE(ended, nullptr);
+    runtime::Subscriptions::end(*ended);
+    s1->update_groups();
+    cluster.shut_down(s2);
+  });
+  add_subscriber("s3");
+  const auto only_s3 = [&] {
+    Group group = node.group("topic:prices");
+    const std::vector<PeerInfo> members = group.members();
+    return members.size() == 1 && members[0].alias == "s3";
+  };
+  ASSERT_TRUE(until(node, only_s3));
+  EXPECT_EQ(node.publish("prices", "2"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return received("s3").size() == 1; }));
+  EXPECT_THAT(received("s3"), ElementsAre("2"));
+  EXPECT_THAT(received("s1"), ElementsAre("1"));
+  EXPECT_THAT(received("s2"), ElementsAre("1"));
+}
+
+TEST_P(TopicsOfANode, the_messages_of_each_thread_come_in_its_order) {
+  NodeRuntime node = start();
+  for (const char* alias : {"s1", "s2"}) add_subscriber(alias);
+  ASSERT_TRUE(until_subscribers(node, "prices", 2));
+  constexpr int count = 500;
+  constexpr int threads = 3;
+  std::vector<std::thread> publishers;
+  publishers.reserve(threads);
+  for (int thread = 0; thread < threads; ++thread) {
+    publishers.emplace_back([&node, thread] {
+      for (int i = 0; i < count; ++i) {
+        EXPECT_EQ(node.publish("prices", std::to_string(1000 * thread + i)), SendVerdict::queued);
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  for (const char* alias : {"s1", "s2"}) {
+    ASSERT_TRUE(until(node, [&] { return received(alias).size() == threads * count; }));
+    std::array<int, threads> next{};
+    for (const std::string& payload : received(alias)) {
+      const int number = std::stoi(payload);
+      EXPECT_EQ(number % 1000, next.at(static_cast<std::size_t>(number / 1000))++);
+    }
+  }
+  ASSERT_TRUE(until(node, [&] { return node.stats().sent.written == 2 * threads * count; }));
+  EXPECT_EQ(node.stats().published, static_cast<std::uint64_t>(threads * count));
+  check_law(node.stats());
+}
+
+TEST_P(TopicsOfANode, with_conflation_the_newest_of_each_key_is_handled_last_and_none_is_unaccounted_for) {
+  NodeRuntime node = start();
+  std::counting_semaphore<> gate(0);
+  std::map<std::string, std::string> last;  // by the payload's first digits
+  std::atomic<int> handled = 0;
+  const bool is_held_up = GetParam() == Threading::dispatcher;
+  const auto handler = [&](const Message& message) {
+    if (is_held_up && handled == 0) gate.acquire();
+    const std::string text(message.payload);
+    last[text.substr(0, text.find(','))] = text;
+    ++handled;
+  };
+  ASSERT_TRUE(node.subscribe("prices", handler, {.conflate_by = "symbol"}));
+  TestNode* publisher = nullptr;
+  others_.run([&](Cluster& cluster) { publisher = &cluster.add_node({}); });
+  const auto knows = [&] {
+    bool found = false;
+    others_.run([&](Cluster&) {
+      const runtime::Peer* const peer = (*publisher)->directory().find_id(node.node_id());
+      found = peer != nullptr && peer->info.has_group("topic:prices");
+    });
+    return found;
+  };
+  ASSERT_TRUE(until(node, knows));
+  const auto text = [](const char* symbol, int price) {
+    return std::string(R"({"symbol":")") + symbol + R"(","price":)" + std::to_string(price) + "}";
+  };
+  others_.run([&](Cluster&) { EXPECT_EQ(publish(*publisher, "prices", text("A", 0)), SendVerdict::queued); });
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.received == 1; }));
+  if (is_held_up) {
+    ASSERT_TRUE(until(node, [&] { return node.stats().topics_waiting == 0; }));  // its handler has it
+  }
+  others_.run([&](Cluster&) {
+    for (int price = 1; price <= 50; ++price) {
+      for (const char* symbol : {"A", "B", "C"}) {
+        EXPECT_EQ(publish(*publisher, "prices", text(symbol, price)), SendVerdict::queued);
+      }
+    }
+  });
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.received == 151; }));
+  gate.release();
+  const auto all_accounted_for = [&] {
+    const ReceiveStats stats = node.stats().received;
+    return stats.received == stats.handled + stats.conflated;
+  };
+  ASSERT_TRUE(until(node, all_accounted_for));
+  const ReceiveStats stats = node.stats().received;
+  EXPECT_EQ(stats.handled, static_cast<std::uint64_t>(handled));
+  if (is_held_up) {
+    EXPECT_EQ(handled, 4);
+    EXPECT_EQ(stats.conflated, 147U);
+  }
+  for (const char* symbol : {"A", "B", "C"}) {
+    EXPECT_EQ(last[std::string(R"({"symbol":")") + symbol + "\""], text(symbol, 50));
+  }
+}
+
+TEST_P(TopicsOfANode, a_later_subscription_replaces_the_handler_and_lets_go_of_the_old_one) {
+  NodeRuntime node = start();
+  auto held = std::make_shared<int>(0);
+  const std::weak_ptr<int> old = held;
+  ASSERT_TRUE(node.subscribe("prices", [held = std::move(held)](const Message&) { FAIL() << "replaced"; }));
+  ASSERT_TRUE(node.subscribe("prices", [this](const Message& message) { note("new", message); }));
+  ASSERT_TRUE(until(node, [&] { return old.expired(); }));
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return received("new").size() == 1; }));
+}
+
+TEST_P(TopicsOfANode, a_handler_may_publish_unsubscribe_and_throw) {
+  NodeRuntime node = start();
+  std::atomic<int> handled = 0;
+  const auto handler = [&](const Message& message) {
+    ++handled;
+    if (message.payload == "1") {
+      EXPECT_EQ(node.publish("prices", "2"), SendVerdict::queued);
+    } else {
+      EXPECT_TRUE(node.unsubscribe("prices"));
+    }
+    throw std::runtime_error("as any handler");
+  };
+  ASSERT_TRUE(node.subscribe("prices", handler));
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.handled == 2; }));
+  ASSERT_TRUE(until_subscribers(node, "prices", 0));
+  EXPECT_EQ(handled, 2);
+  EXPECT_EQ(node.stats().handler_exceptions, 2U);
+}
+
+TEST_P(TopicsOfANode, a_node_that_does_not_know_topics_is_sent_nothing_whatever_group_it_is_in) {
+  NodeRuntime node = start();
+  PmdTestClient typescript(others_.pmd_port());
+  typescript.send(register_text("ts", "typescript", R"(,"groups":["topic:prices"])"));
+  PmdTestClient earlier(others_.pmd_port());
+  earlier.send(register_text("ea", "earlier", R"(,"caps":["ask","groups"],"groups":["topic:prices"])"));
+  add_subscriber("s1");
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  ASSERT_TRUE(until(node, [&] { return node.alias_of("ts") == "typescript" && node.alias_of("ea") == "earlier"; }));
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return received("s1").size() == 1; }));
+  EXPECT_EQ(node.stats().published_copies, 1U);
+  EXPECT_EQ(node.stats().sent.accepted, 1U);
+}
+
+TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_the_reason) {
+  NodeRuntime node = start();
+  const auto handler = [](const Message&) {};
+  EXPECT_EQ(node.subscribe("", handler).error(), Errc::invalid_option);
+  EXPECT_EQ(node.subscribe(std::string(251, 'x'), handler).error(), Errc::invalid_option);
+  EXPECT_EQ(node.subscribe("a\nb", handler).error(), Errc::invalid_option);
+  EXPECT_EQ(node.join("topic:prices").error(), Errc::invalid_option);
+  EXPECT_EQ(node.publish("", "1"), SendVerdict::invalid_target);
+  EXPECT_EQ(node.publish(std::string(251, 'x'), "1"), SendVerdict::invalid_target);
+  EXPECT_EQ(node.publish("prices", "no json"), SendVerdict::invalid_json);
+  EXPECT_EQ(node.publish("prices", '"' + std::string(17 << 20, 'x') + '"'), SendVerdict::too_large);
+  for (int i = 0; i < 64; ++i) EXPECT_TRUE(node.subscribe("t" + std::to_string(i), handler));
+  EXPECT_EQ(node.subscribe("one-more", handler).error(), Errc::invalid_option);
+  ASSERT_TRUE(node.unsubscribe("t0"));
+  ASSERT_TRUE(node.unsubscribe("t0"));
+  EXPECT_TRUE(node.subscribe("one-more", handler));
+  ASSERT_TRUE(node.shutdown());
+  EXPECT_EQ(node.subscribe("t1", handler).error(), Errc::shut_down);
+  EXPECT_EQ(node.unsubscribe("t1").error(), Errc::shut_down);
+  EXPECT_EQ(node.publish("prices", "1"), SendVerdict::shut_down);
+}
+
+constexpr std::array kModeNames = {"inlined", "dispatcher", "caller"};
+std::string name_of(const ::testing::TestParamInfo<Threading>& mode) { return kModeNames.at(mode.index); }
+INSTANTIATE_TEST_SUITE_P(Modes, TopicsOfANode, ::testing::ValuesIn(kModes), name_of);
+
+/// A publisher, two subscribers that listen, and one whose node is registered and cannot be connected to.
+class TopicsInACluster : public ::testing::Test {
+ protected:
+  explicit TopicsInACluster(NodeOptions options = {}) : publisher_(cluster_.add_node(options)) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      TestNode& node = cluster_.add_node({});
+      subscribe(node, "prices", [this, i](const Message& message) { got_.at(i).emplace_back(message.payload); });
+    }
+  }
+  void add_deaf_subscriber() {
+    deaf_.send(register_text("deaf", "", R"(,"caps":["topics"],"groups":["topic:prices"])"));
+    ASSERT_TRUE(cluster_.turn_until([this] { return publisher_->directory().find_id("deaf") != nullptr; }));
+  }
+  bool until_known() {
+    return cluster_.turn_until([this] {
+      std::size_t count = 0;
+      publisher_->directory().for_each_node(
+          [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1 : 0; });
+      return count >= 2;
+    });
+  }
+  static SendStats sent_to(const NodeStats& stats, std::string_view id) {
+    for (const PeerStats& peer : stats.peers) {
+      if (peer.node_id == id) return peer.sent;
+    }
+    return {};
+  }
+
+  SocketCluster cluster_;
+  std::array<std::vector<std::string>, 2> got_;
+  TestNode& publisher_;
+  PmdTestClient deaf_{cluster_.pmd_port()};
+};
+
+struct TopicsWithShortQueues : TopicsInACluster {
+  TopicsWithShortQueues() : TopicsInACluster({.send_messages_max = 10}) {}
+};
+
+TEST_F(TopicsWithShortQueues, a_subscriber_that_reads_nothing_loses_its_own_messages_and_no_others) {
+  ASSERT_TRUE(until_known());
+  add_deaf_subscriber();
+  for (std::size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(publish(publisher_, "prices", std::to_string(i)), SendVerdict::queued);
+    ASSERT_TRUE(cluster_.turn_until([&] { return got_[0].size() == i + 1 && got_[1].size() == i + 1; }));
+  }
+  const NodeStats stats = publisher_.stats();
+  EXPECT_EQ(sent_to(stats, "deaf").accepted, 40U);
+  EXPECT_EQ(sent_to(stats, "deaf").dropped_queue_full, 30U);
+  EXPECT_EQ(stats.sent.dropped(), 30U);
+  EXPECT_EQ(stats.published, 40U);
+  EXPECT_EQ(stats.published_copies, 120U);
+  check_law(stats);
+}
+
+TEST_F(TopicsInACluster, the_queues_of_all_subscribers_share_one_encoding) {
+  ASSERT_TRUE(until_known());
+  add_deaf_subscriber();
+  const std::uint64_t before = cluster_.large_chunks_made();
+  // Too large for a chunk of the pool: it has memory of its own, which all of them hold.
+  EXPECT_EQ(publish(publisher_, "prices", '"' + std::string(1 << 20, 'x') + '"'), SendVerdict::queued);
+  EXPECT_EQ(publisher_.stats().published_copies, 3U);
+  EXPECT_EQ(cluster_.large_chunks_made(), before + 1);
+  ASSERT_TRUE(cluster_.turn_until([&] { return !got_[0].empty() && !got_[1].empty(); }));
+  EXPECT_EQ(got_[0], got_[1]);
+  check_law(publisher_.stats());
+}
+
+TEST_F(TopicsInACluster, what_comes_for_a_topic_that_a_node_does_not_subscribe_to_is_misrouted) {
+  ASSERT_TRUE(until_known());
+  TestNode& node = cluster_.add_node({.alias = "node"});
+  node.record_messages();
+  // As one that has just unsubscribed: the publisher does not know yet.
+  subscribe(node, "weather", [](const Message&) { FAIL() << "unsubscribed"; });
+  const auto knows = [&] {
+    const runtime::Peer* const peer = publisher_->directory().find_id(node->node_id());
+    return peer != nullptr && peer->info.has_group("topic:weather");
+  };
+  ASSERT_TRUE(cluster_.turn_until(knows));
+  const runtime::SubscriptionPtr ended = node->unsubscribe("weather");
+  runtime::Subscriptions::end(*ended);
+  EXPECT_EQ(publish(publisher_, "weather", "1"), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().misrouted == 1; }));
+  EXPECT_THAT(node.messages, IsEmpty());
+  EXPECT_EQ(node.stats().received.received, 0U);
+}
+
+TEST_F(TopicsInACluster, copies_for_one_that_leaves_are_counted_as_dropped_with_it) {
+  ASSERT_TRUE(until_known());
+  add_deaf_subscriber();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
+  deaf_ = PmdTestClient();
+  ASSERT_TRUE(cluster_.turn_until([this] { return publisher_->directory().find_id("deaf") == nullptr; }));
+  EXPECT_EQ(publish(publisher_, "prices", "2"), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return got_[0].size() == 6 && got_[1].size() == 6; }));
+  const NodeStats stats = publisher_.stats();
+  EXPECT_EQ(sent_to(stats, "deaf").dropped(), 5U);
+  EXPECT_EQ(stats.published_copies, 17U);
+  check_law(stats);
+}
+
+}  // namespace
+}  // namespace distflow::test
