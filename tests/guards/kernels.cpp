@@ -371,6 +371,43 @@ void send_to_group(Pick pick, std::size_t others) {
   send_all();
 }
 
+/// As send(), to so many subscribers of a topic, of which all but this node are at its port, too. Counted is each copy,
+/// with its part of the encoding.
+void publish(std::size_t subscribers) {
+  const PmdChild pmd;
+  const auto started = NodeRuntime::start({.alias = "self",
+                                           .pmd_port = pmd.port(),
+                                           .start_pmd = false,
+                                           .threading = Threading::caller,
+                                           .backend = "epoll"});
+  DF_ASSERT(started);
+  NodeRuntime node = *started;
+  PmdTestClient registrar(pmd.port());
+  for (std::size_t i = 1; i < subscribers; ++i) {
+    registrar.send(request_text("register", R"({"nodeId":"z)" + std::to_string(i) + R"(","host":"127.0.0.1","port":)" +
+                                                std::to_string(node.port()) +
+                                                R"(,"caps":["topics"],"groups":["topic:all"]})"));
+  }
+  static_assert(kMessages % 64 == 0);
+  DF_ASSERT(node.subscribe("all", [](const Message&) {}));
+  Group group = node.group("topic:all");
+  const auto poll_until = [&](auto condition) {
+    while (!condition()) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
+  };
+  poll_until([&] { return group.members().size() == subscribers; });
+  const std::string text = string_payload();
+  const auto publish_one = [&] { DF_ASSERT(node.publish("all", raw_json(text)) == SendVerdict::queued); };
+  const auto send_all = [&] { poll_until([&] { return node.stats().sent.written == node.stats().sent.accepted; }); };
+  publish_one();
+  send_all();
+  count(
+      [&] {
+        for (std::size_t i = 0; i < kMessages / subscribers; ++i) publish_one();
+      },
+      send_all);
+  send_all();
+}
+
 /// Nodes that leave a registry of so many others: those that came last. Counted in place of messages.
 void leave(std::size_t others) {
   LoneDirectory directory;
@@ -413,6 +450,7 @@ const std::array kKernels{
     Kernel{"send_first_of_1001", [] { send_to_group(Pick::first(), 1000); }},
     Kernel{"send_least_of_9", [] { send_to_group(Pick::least(), 8); }},
     Kernel{"send_sticky_of_9", [] { send_to_group(Pick::sticky("user-42"), 8); }},
+    Kernel{"publish_to_64", [] { publish(64); }},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},
 };
