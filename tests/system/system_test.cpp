@@ -267,6 +267,28 @@ TEST(System, the_jobs_of_a_worker_that_is_killed_are_done_by_the_others) {
   EXPECT_EQ(survivor.wait().exit_code, 0);
 }
 
+TEST(System, a_slow_watcher_of_prices_sees_the_newest_of_each_symbol_and_a_quick_one_sees_all) {
+  const PmdPort port;
+  const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
+  ChildProcess quick(DISTFLOW_PRICES_PROGRAM, {"watch", "--pmd-port", port.text()}, environment);
+  ASSERT_TRUE(quick.wait_for_output("watching"));
+  ChildProcess slow(DISTFLOW_PRICES_PROGRAM, {"watch-slowly", "--pmd-port", port.text()}, environment);
+  ASSERT_TRUE(slow.wait_for_output("watching"));
+  const ProcessResult feed = run_process(DISTFLOW_PRICES_PROGRAM, {"2", "--pmd-port", port.text()}, environment);
+  EXPECT_EQ(feed.exit_code, 0) << feed.err;
+  const ProcessResult all = quick.wait();
+  const ProcessResult newest = slow.wait();
+  for (const ProcessResult* outcome : {&all, &newest}) {
+    EXPECT_EQ(outcome->exit_code, 0) << outcome->err;
+    for (const char* symbol : {"ABC", "DEF", "GHI"}) {
+      const std::string last = std::string(R"({"symbol":")") + symbol + R"(","price":300})";
+      EXPECT_NE(outcome->out.find(last), std::string::npos) << outcome->out;
+    }
+  }
+  EXPECT_NE(all.out.find("saw 900 of 900 prices, 0 were conflated"), std::string::npos) << all.out;
+  EXPECT_NE(newest.out.find(" of 900 prices"), std::string::npos) << newest.out;
+}
+
 TEST(System, ping_hears_every_pong) {
   const PmdPort port;
   const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
