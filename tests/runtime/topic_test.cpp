@@ -314,6 +314,12 @@ TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_
   EXPECT_EQ(node.subscribe(std::string(251, 'x'), handler).error(), Errc::invalid_option);
   EXPECT_EQ(node.subscribe("a\nb", handler).error(), Errc::invalid_option);
   EXPECT_EQ(node.join("topic:prices").error(), Errc::invalid_option);
+  for (const SubscribeOptions& options :
+       {SubscribeOptions{.mailbox = {.max_size = 0}}, SubscribeOptions{.mailbox = {.max_size = 1U << 31U}},
+        SubscribeOptions{.mailbox = {.bytes_max = 0}}, SubscribeOptions{.conflate_by = std::string(257, 'x')},
+        SubscribeOptions{.conflate_by = "\xff"}}) {
+    EXPECT_EQ(node.subscribe("prices", handler, options).error(), Errc::invalid_option);
+  }
   EXPECT_EQ(node.publish("", "1"), SendVerdict::invalid_target);
   EXPECT_EQ(node.publish(std::string(251, 'x'), "1"), SendVerdict::invalid_target);
   EXPECT_EQ(node.publish("prices", "no json"), SendVerdict::invalid_json);

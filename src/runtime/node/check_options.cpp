@@ -43,18 +43,22 @@ Result<void> check_registration_options(const NodeOptions& options) {
 
 }  // namespace
 
+Result<void> check_mailbox_options(const MailboxLimits& mailbox, const ConflateBy& conflate_by) {
+  const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
+  if (mailbox.max_size == 0 || mailbox.max_size > kMailboxSizeMax) return invalid("mailbox.max_size: 1 to 16,777,216");
+  if (mailbox.bytes_max == 0) return invalid("mailbox.bytes_max: at least 1");
+  if (const auto* const member = std::get_if<std::string>(&conflate_by)) {
+    if (member->size() > protocol::kIdSizeMax) return invalid("conflate_by: at most 256 bytes");
+    if (!is_text(*member)) return invalid("conflate_by: not UTF-8");
+  }
+  return {};
+}
+
 Result<void> check_options(const NodeOptions& options) {
   const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
   if (Result<void> checked = check_registration_options(options); !checked) return checked;
   if (options.pmd_idle_exit.count() <= 0) return invalid("pmd_idle_exit: more than 0");
-  if (options.mailbox.max_size == 0 || options.mailbox.max_size > kMailboxSizeMax) {
-    return invalid("mailbox.max_size: 1 to 16,777,216");
-  }
-  if (options.mailbox.bytes_max == 0) return invalid("mailbox.bytes_max: at least 1");
-  if (const auto* const member = std::get_if<std::string>(&options.conflate_by)) {
-    if (member->size() > protocol::kIdSizeMax) return invalid("conflate_by: at most 256 bytes");
-    if (!is_text(*member)) return invalid("conflate_by: not UTF-8");
-  }
+  if (Result<void> checked = check_mailbox_options(options.mailbox, options.conflate_by); !checked) return checked;
   if (options.frame_size_max < 1024) return invalid("frame_size_max: at least 1024 bytes");
   if (options.send_bytes_max < std::size_t{options.frame_size_max} + 4)
     return invalid("send_bytes_max: at least a frame");

@@ -15,6 +15,9 @@ namespace distflow::runtime {
 /// Errc::invalid_option, or Errc::invalid_address for a host that is none; the error's action names the option.
 Result<void> check_options(const NodeOptions& options);
 
+/// The part of it that subscriptions have, too.
+Result<void> check_mailbox_options(const MailboxLimits& mailbox, const ConflateBy& conflate_by);
+
 /// `options`, with the host and port of `address` where they have none.
 NodeOptions at_pmd(NodeOptions options, const pmd::PmdAddress& address);
 

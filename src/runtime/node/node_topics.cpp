@@ -1,6 +1,7 @@
 // A node's topics: those that it publishes to, and those that it subscribes to.
 #include <utility>
 
+#include "runtime/node/check_options.hpp"
 #include "runtime/node/node.hpp"
 
 namespace distflow::runtime {
@@ -16,6 +17,7 @@ Result<void> Node::subscribe(std::string_view topic, MessageHandler handler, con
   if (topic.empty() || !OwnGroups::is_name(address)) {
     return Error{Errc::invalid_option, "subscribing to a topic: a name of 1 to 250 bytes"};
   }
+  if (Result<void> checked = check_mailbox_options(options.mailbox, options.conflate_by); !checked) return checked;
   SubscriptionPtr made = subscriptions_.make(topic, std::move(handler), options);
   if (own_groups_.join(address) == OwnGroups::Outcome::too_many) {
     return Error{Errc::invalid_option, "subscribing to a topic: at most 64 topics and groups of one node"};
