@@ -177,8 +177,11 @@ class Client final : private transport::ConnectionObserver {
   void tell_snapshot(const protocol::Response& response);
   void tell_change(const protocol::Event& event);
   void watch_again();
+  /// What a session cannot do without is done, or the session ends and the next one begins anew.
   template <class Call>
-  void in_session_or_end_it(Call&& call);
+  void in_session_or_end_it(Call&& call) {
+    if (!parts_.reactor.has_memory_for(call)) end_session({Errc::out_of_memory, kAsking});
+  }
 
   // The end.
   [[nodiscard]] bool is_closed() const { return state_ == State::closing || state_ == State::closed; }

@@ -1,0 +1,129 @@
+// The node that the client keeps registered: over losses of the PMD, refusals, and with its groups.
+#include <algorithm>
+#include <utility>
+
+#include "pmd/client/client.hpp"
+
+namespace distflow::pmd {
+
+void Client::set_registration(protocol::Registration registration) {
+  if (is_closed()) return;
+  options_.registration = completed(std::move(registration));
+  if (connection_) register_now();
+}
+
+void Client::register_now() {
+  parts_.reactor.timers().cancel(registration_timer_);
+  is_registered_ = false;
+  ++registers_unanswered_;
+  told_groups_ = options_.registration->node.groups;
+  ask_for_session([this](std::string_view id) { return protocol::register_request(id, *options_.registration); },
+                  &Client::on_register_answer);
+}
+
+void Client::set_groups(protocol::Groups groups) {
+  if (is_closed() || !options_.registration) return;
+  options_.registration->node.groups.swap(groups);
+  if (connection_) in_session_or_end_it([this] { regroup(); });
+}
+
+/// Tells the PMD how the groups differ from those that it was told last.
+void Client::regroup() {
+  if (is_closed() || !options_.registration || !told_groups_ || !keeps_groups_) return;
+  const protocol::Registration& registration = *options_.registration;
+  const protocol::GroupChange change = change_between(*told_groups_, registration.node.groups);
+  if (change.empty()) return;
+  protocol::Groups told = registration.node.groups;
+  post([&](std::string_view id) { return protocol::regroup_request(id, registration.node.node_id, change); },
+       AcrossLoss::forget, [this, change](const Answer& answer) { on_regroup_answer(change, answer); });
+  told_groups_ = std::move(told);
+}
+
+void Client::on_regroup_answer(const protocol::GroupChange& change, const Answer& answer) {
+  if (is_closed()) return;
+  if (!answer) return end_session(answer.error());
+  if (!answer->error || !told_groups_) return;
+  // What was refused, the PMD has not: another change may have been told since, and taken.
+  std::erase_if(*told_groups_, [&](const std::string& name) {
+    return std::find(change.join.begin(), change.join.end(), name) != change.join.end();
+  });
+  told_groups_->insert(told_groups_->end(), change.leave.begin(), change.leave.end());
+  if (answer->error != protocol::kNodeNotFound) observer_.on_groups_refused(*answer->error);
+}
+
+void Client::on_register_answer(const Answer& answer) {
+  if (--registers_unanswered_ > 0 || !options_.registration) return;  // it is another registration by now
+  if (answer->error) return on_refused(*answer->error, answer->holder);
+  is_registered_ = true;
+  knows_registered_ = true;
+  refusal_backoff_.reset();
+  parts_.reactor.arm_after(registration_timer_, options_.heartbeat_interval);
+  observer_.on_registered();
+}
+
+protocol::Registration Client::completed(protocol::Registration registration) const {
+  if (registration.secret.empty()) registration.secret = secret_;
+  if (registration.node.has_cap(protocol::kShutdownCap)) return registration;
+  if (!registration.node.caps) registration.node.caps.emplace();
+  registration.node.caps->emplace_back(protocol::kShutdownCap);
+  return registration;
+}
+
+void Client::on_lost(const protocol::Event& event) {
+  if (!is_registered_ || event.node_id != options_.registration->node.node_id) return;
+  is_registered_ = false;
+  const Errc errc = event.reason == protocol::LossReason::expired ? Errc::timed_out : Errc::registration_refused;
+  parts_.reactor.arm_after(registration_timer_, refusal_backoff_.next(random_));
+  tell_lost({errc, "being registered with the PMD"}, event.holder ? &*event.holder : nullptr);
+}
+
+void Client::tell_lost(const Error& why, const protocol::NodeInfo* holder) {
+  if (std::exchange(knows_registered_, false)) observer_.on_registration_lost(why, holder);
+}
+
+void Client::on_refused(const std::string& text, const std::optional<protocol::NodeInfo>& holder) {
+  const std::optional<std::string>& alias = options_.registration->node.alias;
+  const bool is_taken = alias && text == protocol::alias_in_use(*alias);
+  const Error why{is_taken ? Errc::alias_in_use : Errc::registration_refused, "registering with the PMD"};
+  tell_lost(why, holder ? &*holder : nullptr);
+  if (is_closed() || registers_unanswered_ > 0 || !options_.registration) return;
+  const AfterRefusal next = observer_.on_registration_refused(why, text, holder ? &*holder : nullptr);
+  if (is_closed() || registers_unanswered_ > 0) return;  // the owner has decided otherwise meanwhile
+  if (next == AfterRefusal::give_up) return forget_registration();
+  parts_.reactor.arm_after(registration_timer_, refusal_backoff_.next(random_));
+}
+
+void Client::forget_registration() {
+  options_.registration.reset();
+  is_registered_ = false;
+  knows_registered_ = false;
+  told_groups_.reset();
+  parts_.reactor.timers().cancel(registration_timer_);
+}
+
+void Client::on_registration_timer() {
+  in_session_or_end_it([this] {
+    if (!is_registered_) return register_now();
+    parts_.reactor.arm_after(registration_timer_, options_.heartbeat_interval);
+    ask_for_session(
+        [this](std::string_view id) { return protocol::heartbeat_request(id, options_.registration->node.node_id); },
+        &Client::on_heartbeat_answer);
+  });
+}
+
+void Client::on_heartbeat_answer(const Answer& answer) {
+  if (is_registered_ && answer->error == protocol::kNodeNotFound) return register_now();
+  regroup();  // what was refused
+}
+
+void Client::unregister(Callback<void> on_answer) {
+  auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); };
+  const std::optional<protocol::Registration> registration = options_.registration;
+  forget_registration();
+  // Without a connection the PMD has none: it went with the connection it came on.
+  if (!registration || !connection_) return requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
+  ask([&](std::string_view id) { return protocol::unregister_request(id, registration->node.node_id); },
+      AcrossLoss::fail, std::move(tell));
+}
+
+}  // namespace distflow::pmd
