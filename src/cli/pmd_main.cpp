@@ -22,6 +22,7 @@
 #include "cli/web_page.hpp"
 #include "io/backend_choice.hpp"
 #include "io/resolver.hpp"
+#include "io/scheduling.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/client/epmd_probe.hpp"
 #include "pmd/launch/inherited_state.hpp"
@@ -215,6 +216,13 @@ void end_early(io::Reactor& reactor, pmd::Server& server) {
   while (!server.is_finished()) reactor.turn(base::kNever);
 }
 
+/// Whoever looks a name up connects, asks and waits: most of the time of that would be two wake-ups of this process. A
+/// daemon that is seldom asked does not spin (base/spin_advice.hpp).
+constexpr io::ReactorOptions kSpinsWhileItPays{
+    .wake_cost = &io::wake_cost, .preemptions = &io::preemptions, .sleeps_if_shared = true};
+/// When a daemon measures what a wake-up costs: not while the node waits that has started it.
+constexpr base::Duration kMeasuresAfter = base::seconds(1);
+
 int run(PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
   const Activation activation = take_activation(::getpid());
@@ -244,7 +252,7 @@ int run(PmdArguments& arguments) {
   if (!selected->fallback_reason.empty()) {
     log.write(base::LogLevel::warn, "%s", selected->fallback_reason.c_str());
   }
-  io::Reactor reactor(std::move(selected->backend), {});
+  io::Reactor reactor(std::move(selected->backend), kSpinsWhileItPays);
   pmd::Server server(reactor, log, arguments.server);
   if (const Result<void> started = start_in_time(reactor, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());
@@ -273,7 +281,11 @@ int run(PmdArguments& arguments) {
   if (page) std::printf("HTTP at http://127.0.0.1:%u/\n", page->port());
   std::fflush(stdout);
   report(arguments.ready_fd, "ready", server.port());
+  auto measure = [] { io::measure_wake_cost(); };
+  base::Timer measuring(base::Delegate<void()>::of(measure));
+  reactor.arm_after(measuring, kMeasuresAfter);
   reactor.run();
+  reactor.timers().cancel(measuring);
   handle_signals(SIG_IGN);  // the backend is about to go
   return kExitSuccess;
 }
