@@ -17,6 +17,11 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/distflow" DESTINATION "${CMAKE_
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT dev)
 # The daemon is exported, too: distflow_deploy_pmd() copies it. By a file of its own, which may be missing with it.
 install(TARGETS distflow-pmd EXPORT distflow-pmd-targets RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+# What an installation needs to have been built.
+add_custom_target(installable DEPENDS distflow distflow-testing distflow-pmd distflow-cli)
+if(DISTFLOW_SHARED)
+  add_dependencies(installable distflow-shared)
+endif()
 install(TARGETS distflow-cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
 install(EXPORT distflow-pmd-targets NAMESPACE distflow:: DESTINATION "${package_folder}" COMPONENT tools)
 # distflow-bench has a page, too, and is not installed.
