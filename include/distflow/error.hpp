@@ -1,6 +1,6 @@
 // An error as a value: an error code, and the action that failed.
 //
-// Values; any thread. No function of distflow throws: fallible ones return Result<T> (result.hpp).
+// Values; any thread. No function of NodeRuntime throws: fallible ones return Result<T> (result.hpp).
 #pragma once
 
 #include <string>

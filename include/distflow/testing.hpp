@@ -17,10 +17,13 @@
 //      its node, as in production: let a handler record what a test is to find.
 // Use: distflow::testing::Mesh mesh(seed);
 //      auto orders = mesh.node("orders");
+//      orders.on_message([](const distflow::Message&) {});
 //      auto client = mesh.node("client");
 //      client.send("orders", R"({"id":1})");
 //      mesh.partition("orders", "client");
-//      EXPECT_TRUE(mesh.run_until([&] { return orders.stats().handled == 1; }, 5s));
+//      mesh.run_for(1s);
+//      mesh.heal();
+//      EXPECT_TRUE(mesh.run_until([&] { return orders.stats().received.handled == 1; }, 5s));
 #pragma once
 
 #include <chrono>
