@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "protocol/decimal_digits.hpp"
 
 namespace distflow::protocol {
 namespace {
@@ -48,6 +49,7 @@ AskMembers make_reply(std::uint64_t id, std::string_view error, bool has_payload
 constexpr std::uint64_t kMsMax = std::uint64_t{1} << 40;  // 34 years
 constexpr std::string_view kAsk = R"("ask":)";
 constexpr std::string_view kMs = R"("ms":)";
+constexpr std::string_view kCommaMs = R"(,"ms":)";
 constexpr std::string_view kRe = R"("re":)";
 constexpr std::string_view kError = R"("error":)";
 
@@ -78,13 +80,24 @@ AskMembers read_ask_members(const Extension& extension, bool has_payload) noexce
   return read_any(extension, has_payload);
 }
 
+/// Inline: the size of most texts is known where they are appended.
+inline void AskText::append(std::string_view text) noexcept {
+  DF_ASSERT(text.size() <= text_.size() - size_);
+  std::memcpy(text_.data() + size_, text.data(), text.size());
+  size_ += text.size();
+}
+
+inline void AskText::append(std::uint64_t number) noexcept {
+  DF_ASSERT(kDecimalSizeMax <= text_.size() - size_);
+  size_ = static_cast<std::size_t>(write_decimal(text_.data() + size_, number) - text_.data());
+}
+
 AskText AskText::request(std::uint64_t id, std::int64_t ms) noexcept {
   DF_ASSERT(ms >= 0);
   AskText text;
   text.append(kAsk);
   text.append(id);
-  text.append(",");
-  text.append(kMs);
+  text.append(kCommaMs);
   text.append(static_cast<std::uint64_t>(ms));
   return text;
 }
@@ -104,18 +117,6 @@ AskText AskText::error(std::uint64_t id, AskWord word) noexcept {
   text.append(to_text(word));
   text.append("\"");
   return text;
-}
-
-void AskText::append(std::string_view text) noexcept {
-  DF_ASSERT(text.size() <= text_.size() - size_);
-  std::memcpy(text_.data() + size_, text.data(), text.size());
-  size_ += text.size();
-}
-
-void AskText::append(std::uint64_t number) noexcept {
-  const auto [end, error] = std::to_chars(text_.data() + size_, text_.data() + text_.size(), number);
-  DF_ASSERT(error == std::errc());
-  size_ = static_cast<std::size_t>(end - text_.data());
 }
 
 }  // namespace distflow::protocol

@@ -37,6 +37,24 @@ TEST(AskMembers, what_is_written_is_read_as_it_was) {
   EXPECT_EQ(AskText::error(17, AskWord::busy).extension().text(), R"("re":17,"error":"busy")");
 }
 
+TEST(AskMembers, have_the_decimal_digits_of_any_id_and_time) {
+  const test::Seed seed;
+  SCOPED_TRACE(seed.replay());
+  base::Random random(seed.value());
+  const auto expect_digits = [&](std::uint64_t number) {
+    const std::string digits = std::to_string(number);
+    EXPECT_EQ(AskText::reply(number).extension().text(), R"("re":)" + digits);
+    const auto ms = static_cast<std::int64_t>(number);
+    EXPECT_EQ(AskText::request(17, ms).extension().text(), R"("ask":17,"ms":)" + digits);
+  };
+  expect_digits(0);
+  std::uint64_t power = 1;  // with each count of digits: the least, the greatest, and some between
+  for (int count = 1; count <= 18; ++count, power *= 10) {
+    for (const std::uint64_t number : {power - 1, power, power * 10 - 1, power * 5 + 1}) expect_digits(number);
+    for (int i = 0; i < 100; ++i) expect_digits(power + random.uniform(power * 9));
+  }
+}
+
 TEST(AskMembers, are_found_among_others_in_any_order) {
   EXPECT_EQ(read(R"("ms":5000,"ask":17)"), read(R"("ask":17,"ms":5000)"));
   EXPECT_EQ(read(R"("trace":{"re":1},"ask":17,"x":[],"ms":5000)"), read(R"("ask":17,"ms":5000)"));

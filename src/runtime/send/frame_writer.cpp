@@ -140,6 +140,25 @@ SendVerdict write_by_call(transport::OutBuffer& out, const FrameParts& parts, co
   return end_frame(out, frame_size_max, frame);
 }
 
+/// What requests and replies are, where the chunk at hand has room for it; false, and nothing written, where not, and
+/// when the frame is too large.
+bool try_extended_text(transport::OutBuffer& out, std::string_view prefix, const OutgoingMessage& message,
+                       std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  const std::string_view text = message.text();
+  const std::string_view extension = message.extension().text();
+  const std::size_t size = prefix.size() + text.size() + suffix.size() + 1 + extension.size();
+  if (size > frame_size_max) return false;
+  char* place = out.try_place(size);
+  if (place == nullptr) return false;
+  place = detail::copy(detail::copy_around(place, prefix), text);
+  place = detail::copy_around(place, suffix);
+  place[-1] = ',';  // in place of the brace, which goes behind the extension
+  place = detail::copy_around(place, extension);
+  *place = '}';
+  frame = out.take_placed(size);
+  return true;
+}
+
 }  // namespace
 
 namespace detail {
@@ -155,17 +174,12 @@ SendVerdict write_elsewhere(transport::OutBuffer& out, std::string_view prefix, 
 
 SendVerdict write_with_parts(transport::OutBuffer& out, std::string_view prefix, const OutgoingMessage& message,
                              std::string_view suffix, std::size_t frame_size_max, transport::EncodedFrame& frame) {
+  if (message.is_extended_text() && try_extended_text(out, prefix, message, suffix, frame_size_max, frame)) [[likely]]
+    return SendVerdict::queued;
   const FrameParts parts(prefix, message, suffix);
   if (message.is_written_in_place()) return write_by_call(out, parts, message, frame_size_max, frame);
   const std::size_t size = parts.size();
   if (size > frame_size_max) return SendVerdict::too_large;
-  if (char* place = out.try_place(size)) {
-    place = copy(copy_around(place, parts.head), parts.text);
-    place = copy_around(place, parts.time);
-    copy(copy(copy(place, parts.comma), parts.extension), parts.close);
-    frame = out.take_placed(size);
-    return SendVerdict::queued;
-  }
   out.begin_frame(size);
   out.append(parts.head);
   out.append(parts.text);

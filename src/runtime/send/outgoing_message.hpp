@@ -44,6 +44,8 @@ class OutgoingMessage {
 
   /// A text and nothing else, as nearly all are: one question in place of the three below.
   [[nodiscard]] bool is_plain() const { return form_ == Form::text; }
+  /// A text and an extension.
+  [[nodiscard]] bool is_extended_text() const { return form_ == Form::extended_text; }
   [[nodiscard]] bool has_payload() const { return form_ != Form::none; }
   [[nodiscard]] bool is_written_in_place() const { return form_ == Form::written_in_place; }
   [[nodiscard]] const protocol::Extension& extension() const { return extension_; }
