@@ -127,6 +127,11 @@ class DISTFLOW_API NodeRuntime {
   /// The same for JSON that the caller vouches for.
   SendVerdict ask(std::string_view target, RawJson json, const AskOptions& options,
                   std::function<void(const Reply&)> callback);
+  /// The same to a name whose resolution is kept.
+  SendVerdict ask(Target& target, std::string_view json, const AskOptions& options,
+                  std::function<void(const Reply&)> callback);
+  /// Both: a kept resolution, and text that the caller vouches for.
+  SendVerdict ask(Target& target, RawJson json, const AskOptions& options, std::function<void(const Reply&)> callback);
   /// Who gets the requests, and answers them. Requests that come while there is none are answered `no_handler`. Runs
   /// where message handlers run; a handler that throws is counted and logged, and the answer is `failed`.
   void on_request(std::function<void(const Request&, Responder)> handler);

@@ -1,7 +1,7 @@
 // The work whose instructions are counted: one kernel a run, named by the only argument.
 //
 // One thread. A kernel sets up, runs once to warm up, and once more inside counted(), where alone callgrind collects.
-//   1. A counted run is kMessages messages with a payload of 128 bytes.
+//   1. A counted run is kMessages messages with a payload of 128 bytes; of requests, half as many.
 //   2. Its count depends on the code alone: no clock, no system call, no randomness in it.
 // Use: valgrind --tool=callgrind --toggle-collect=counted guard_kernels decode_string
 #include <sys/prctl.h>
@@ -16,6 +16,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -303,8 +304,8 @@ void send_from_thread() {
   runtime::Submissions::leave();
 }
 
-/// As send(), for a request: from the call to the queue of the peer's link.
-void ask() {
+/// As send(), for a request: from the call to the queue of the peer's link; to a name, or to a target as send() does.
+std::size_t ask(bool has_target) {
   const PmdChild pmd;
   const auto started = NodeRuntime::start({.alias = "self",
                                            .pmd_port = pmd.port(),
@@ -317,10 +318,14 @@ void ask() {
   node.on_request([](const Request& request, Responder responder) { responder.reply(raw_json(request.payload)); });
   const std::string text = string_payload();
   const AskOptions options;
+  Target self = node.target("self");
+  const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1 : 0; };
   const auto ask_one = [&] {
-    DF_ASSERT(node.ask("self", raw_json(text), options, [&replies](const Reply& reply) { replies += reply ? 1 : 0; }) ==
-              SendVerdict::queued);
+    const SendVerdict verdict = has_target ? node.ask(self, raw_json(text), options, on_end)
+                                           : node.ask("self", raw_json(text), options, on_end);
+    DF_ASSERT(verdict == SendVerdict::queued);
   };
+  constexpr std::size_t requests = kMessages / 2;  // they fit what is gathered for one send, as those of send() do
   const auto end_all = [&](std::size_t count) {
     while (replies < count) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
   };
@@ -328,10 +333,11 @@ void ask() {
   end_all(1);
   count(
       [&] {
-        for (std::size_t i = 0; i < kMessages; ++i) ask_one();
+        for (std::size_t i = 0; i < requests; ++i) ask_one();
       },
-      [&] { end_all(1 + kMessages); });
-  end_all(1 + 2 * kMessages);
+      [&] { end_all(1 + requests); });
+  end_all(1 + 2 * requests);
+  return requests;
 }
 
 /// As send(), to a group of this node and so many others. All of them are at this node's port: what is for the others
@@ -427,8 +433,18 @@ void leave(std::size_t others) {
 }
 
 struct Kernel {
+  template <class Run>
+  Kernel(std::string_view kernel_name, Run run)
+      : name(kernel_name), count([run = std::move(run)] {
+          if constexpr (std::is_void_v<decltype(run())>) {
+            run();
+            return kMessages;
+          } else {
+            return run();
+          }
+        }) {}
   std::string_view name;
-  std::function<void()> run;
+  std::function<std::size_t()> count;  // runs it, and says of how many messages its count is
 };
 
 const std::array kKernels{
@@ -445,7 +461,8 @@ const std::array kKernels{
     Kernel{"receive_timed", [] { receive(&counted_clock); }},
     Kernel{"send", send},
     Kernel{"send_from_thread", send_from_thread},
-    Kernel{"ask", ask},
+    Kernel{"ask", [] { return ask(false); }},
+    Kernel{"ask_target", [] { return ask(true); }},
     Kernel{"send_first_of_9", [] { send_to_group(Pick::first(), 8); }},
     Kernel{"send_first_of_1001", [] { send_to_group(Pick::first(), 1000); }},
     Kernel{"send_least_of_9", [] { send_to_group(Pick::least(), 8); }},
@@ -463,8 +480,7 @@ int main(int argument_count, char** arguments) {
   const std::string_view name = argument_count == 2 ? arguments[1] : "";
   for (const auto& kernel : kKernels) {
     if (kernel.name != name) continue;
-    kernel.run();
-    std::printf("messages %zu\n", distflow::test::kMessages);
+    std::printf("messages %zu\n", kernel.count());
     return 0;
   }
   std::fputs("guard_kernels: one argument, the name of a kernel in tests/guards/instructions.txt\n", stderr);

@@ -135,6 +135,38 @@ TEST_P(AskingNode, may_be_asked_and_answered_from_several_threads_at_once) {
   EXPECT_EQ(node.stats().asks.pending, 0U);
 }
 
+TEST_P(AskingNode, may_be_asked_by_a_target_that_is_kept_beyond_the_node_that_made_it) {
+  std::atomic<int> replies{0};
+  std::atomic<int> messages{0};
+  const auto count_reply = [&](const Reply& reply) {
+    EXPECT_EQ(reply.error, AskError::none) << to_string(reply.error);
+    EXPECT_EQ(reply.target, "self");
+    ++replies;
+  };
+  Target self;
+  for (int expected = 0; expected < 4;) {  // of two nodes, one after the other
+    NodeRuntime node = start();
+    node.on_request(&echo);
+    node.on_message([&](const Message&) { ++messages; });
+    if (expected == 0) self = node.target("self");
+    EXPECT_EQ(node.ask(self, "{", {}, count_reply), SendVerdict::invalid_json);
+    ASSERT_TRUE(is_under_way(node.ask(self, R"({"n":1})", {}, count_reply)));
+    ++expected;
+    ASSERT_TRUE(until(node, [&] { return replies == expected; }));
+    std::thread other([&] {
+      EXPECT_TRUE(is_under_way(node.ask(self, raw_json("2"), {}, count_reply)));
+      EXPECT_TRUE(is_under_way(node.send(self, "3")));
+    });
+    other.join();
+    ++expected;
+    ASSERT_TRUE(until(node, [&] { return replies == expected && messages == expected / 2; }));
+    check_law(node);
+    EXPECT_TRUE(node.shutdown());
+    EXPECT_EQ(node.ask(self, "4", {}, count_reply), SendVerdict::shut_down);
+  }
+  EXPECT_EQ(replies, 4);
+}
+
 TEST_P(AskingNode, ends_what_is_pending_at_its_shutdown_and_takes_nothing_after_it) {
   std::vector<Responder> kept;
   std::atomic<int> ended{0};

@@ -37,9 +37,11 @@ void call_back_last(Question& question, const Reply& reply) {
   }
 }
 
-SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
-                        Callback whose) {
-  if (name.empty() || name.size() > protocol::kIdSizeMax) return SendVerdict::invalid_target;
+bool AskWay::is_name(std::string_view name) { return !name.empty() && name.size() <= protocol::kIdSizeMax; }
+
+/// `target` is that of the name; null: it is looked up.
+SendVerdict AskWay::ask(const TargetPtr* target, std::string_view name, std::string_view json,
+                        const AskOptions& options, ReplyCallback&& callback, Callback whose) {
   if (json.size() > options_.frame_size_max) return SendVerdict::too_large;
   if (fork_guard_.is_forked()) return SendVerdict::forked;
   if (is_on_loop() && asks_ == nullptr) return SendVerdict::shut_down;
@@ -50,7 +52,8 @@ SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskO
   const base::Instant begun = now();
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
-    Question question{.begun = begun,
+    Question question{.target = target == nullptr ? nullptr : *target,
+                      .begun = begun,
                       .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
                       .stop = options.stop,
                       .callback = std::move(callback),
@@ -72,12 +75,12 @@ SendVerdict AskWay::ask(std::string_view name, std::string_view json, const AskO
 /// On the loop's thread the request is begun, on others it is handed over.
 SendVerdict AskWay::submit_question(Question& question, std::string_view json, std::string_view name) {
   if (is_on_loop()) {
-    question.target = targets_.of(name);
+    if (question.target == nullptr) question.target = targets_.of(name);
     return question.target == nullptr ? SendVerdict::invalid_target : asks_->ask(question, json);
   }
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return SendVerdict::shut_down;  // and the table may be gone
-  question.target = targets_.of(name);
+  if (question.target == nullptr) question.target = targets_.of(name);
   if (question.target == nullptr) return SendVerdict::invalid_target;
   return submit(json, [&](Command& command) {
     command.kind = Command::Kind::ask;

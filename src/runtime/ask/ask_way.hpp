@@ -76,8 +76,16 @@ class AskWay {
   AskWay(const AskWay&) = delete;
   AskWay& operator=(const AskWay&) = delete;
 
-  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
-                  Callback whose);
+  /// `callback` is moved from if the verdict is under way, and may be if it is not.
+  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
+                  Callback whose) {
+    return is_name(name) ? ask(nullptr, name, json, options, std::move(callback), whose) : SendVerdict::invalid_target;
+  }
+  /// The same to a target of the table that this was given.
+  SendVerdict ask(const TargetPtr& target, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
+                  Callback whose) {
+    return ask(&target, target->name, json, options, std::move(callback), whose);
+  }
   /// What is not sent leaves the request open, unless the verdict is unresolved or shut_down.
   SendVerdict reply(const Addressee& asker, std::string_view json);
   /// Of a request that a handler has, or had.
@@ -121,6 +129,9 @@ class AskWay {
   };
 
   [[nodiscard]] bool fits_frame(const Addressee& asker, std::string_view json) const;
+  [[nodiscard]] static bool is_name(std::string_view name);
+  SendVerdict ask(const TargetPtr* target, std::string_view name, std::string_view json, const AskOptions& options,
+                  ReplyCallback&& callback, Callback whose);
   SendVerdict submit_question(Question& question, std::string_view json, std::string_view name);
   SendVerdict submit(std::string_view text, const auto& fill);
   void carry_out(Command& command);

@@ -147,7 +147,7 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
     close_slot(slot, {.error = AskError::unsupported});
     return SendVerdict::queued;
   }
-  Group& group = group_of(asked_, link.node_id());
+  Group& group = group_of(link);
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
   ++slot.attempts;
   if (slot.question.attempts_max > 1) prepare_retries(slot, json);
@@ -165,6 +165,14 @@ Asks::Group& Asks::group_of(Groups& groups, std::string_view name) {
   auto group = std::make_unique<Group>();
   group->name = name;
   return *groups.emplace(std::string(name), std::move(group)).first->second;
+}
+
+/// That of the link's node. Where a link was asked not long ago, its group is known without a look into the table.
+Asks::Group& Asks::group_of(const Link& link) {
+  constexpr std::uintptr_t apart = 256;  // links are about so many bytes apart, or more
+  Group*& recent = recent_[reinterpret_cast<std::uintptr_t>(&link) / apart % kRecentMax];
+  if (recent == nullptr || recent->name != link.node_id()) recent = &group_of(asked_, link.node_id());
+  return *recent;
 }
 
 void Asks::join(Slot& slot, Group& group) {
@@ -220,6 +228,7 @@ void Asks::end_group(Groups& groups, std::string_view name, const End& how) {
   if (found == groups.end()) return;
   const std::unique_ptr<Group> group = std::move(found->second);
   groups.erase(found);
+  recent_.fill(nullptr);
   end_all(*group, how);
 }
 
@@ -238,6 +247,7 @@ void Asks::on_peer_left(std::string_view node_id) {
   if (found == asked_.end()) return;
   std::unique_ptr<Group> group = std::move(found->second);
   asked_.erase(found);
+  recent_.fill(nullptr);
   if (group->slots.empty()) return;
   const bool has_memory = parts_.reactor.has_memory_for([&] { base::make_room(left_, left_.size() + 1); });
   if (!has_memory) return end_all(*group, {.error = AskError::peer_left});

@@ -17,6 +17,7 @@
 // Use: SendVerdict verdict = asks.ask(question, json);   // by AskWay
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -103,6 +104,7 @@ class Asks {
   using Slots = base::IntrusiveList<Slot, Slot>;
   using Groups = base::StringMap<std::unique_ptr<Group>>;
   static constexpr std::size_t kSlotsPerBlock = 64;
+  static constexpr std::size_t kRecentMax = 16;
   static constexpr std::uint32_t kStrangersMax = 500;  // answers in a second to nodes that are not known yet
 
   Slot* take_slot();
@@ -116,6 +118,7 @@ class Asks {
   SendVerdict send(Slot& slot, Link& link, std::string_view json);
   void begin_again(Group& group);
   static Group& group_of(Groups& groups, std::string_view name);
+  Group& group_of(const Link& link);
   void join(Slot& slot, Group& group);
   void leave_group(Slot& slot);
   void on_deadline(Slot& slot);
@@ -151,6 +154,7 @@ class Asks {
   Slots free_;
   Groups resolving_;                          // by the name that was asked
   Groups asked_;                              // by nodeId
+  std::array<Group*, kRecentMax> recent_{};   // some of those in asked_, or null: group_of(link)
   std::vector<std::unique_ptr<Group>> left_;  // of nodes that have left a moment ago, whose replies may still come
   std::unique_ptr<Group> resting_;            // until their next attempt
   RetryBudget retries_;

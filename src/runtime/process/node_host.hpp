@@ -84,8 +84,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] std::shared_ptr<TargetState> target(std::string_view name);
 
   /// The callback is the application's, or a direct one.
-  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback callback,
+  SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   AskWay::Callback whose);
+  /// An application's, to a target; `version` is that of the caller's copy, as for send().
+  SendVerdict ask(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string_view json,
+                  const AskOptions& options, ReplyCallback&& callback);
 
   Result<void> wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end);
   Result<void> next_turn(std::function<void(const Result<void>&)> on_end);

@@ -163,13 +163,30 @@ void NodeHost::discard_late() {
 }
 
 SendVerdict NodeHost::ask(std::string_view name, std::string_view json, const AskOptions& options,
-                          ReplyCallback callback, AskWay::Callback whose) {
+                          ReplyCallback&& callback, AskWay::Callback whose) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   AskWay& way = node_->ask_way();
   if (!is_loop_thread()) return count(way.ask(name, json, options, std::move(callback), whose));
   const AskWay::OnLoop on_loop(way);
   return count(way.ask(name, json, options, std::move(callback), whose));
+}
+
+SendVerdict NodeHost::ask(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string_view json,
+                          const AskOptions& options, ReplyCallback&& callback) {
+  if (is_forked()) return SendVerdict::forked;
+  if (!is_running()) return SendVerdict::shut_down;
+  if (target == nullptr) return SendVerdict::invalid_target;
+  if (target->instance != instance_) [[unlikely]] {
+    version = 0;
+    target = targets_.of(target->name);
+    if (target == nullptr) return SendVerdict::invalid_target;
+  }
+  AskWay& way = node_->ask_way();
+  constexpr auto whose = AskWay::Callback::of_application;
+  if (!is_loop_thread()) return count(way.ask(target, json, options, std::move(callback), whose));
+  const AskWay::OnLoop on_loop(way);
+  return count(way.ask(target, json, options, std::move(callback), whose));
 }
 
 Result<void> NodeHost::wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end) {

@@ -241,6 +241,22 @@ SendVerdict NodeRuntime::ask(std::string_view target, RawJson json, const AskOpt
   });
 }
 
+SendVerdict NodeRuntime::ask(Target& target, std::string_view json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return ask(target, raw_json(json), options, std::move(callback));
+}
+
+SendVerdict NodeRuntime::ask(Target& target, RawJson json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (json.text.empty()) return SendVerdict::invalid_json;
+  const std::shared_ptr<NodeHost> handle = host_;  // as above
+  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
+    return handle->ask(target.state_, target.version_, json.text, options, std::move(callback));
+  });
+}
+
 Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
                                const AskOptions& options) {
   return node.ask_and_wait(target, json, options);

@@ -190,10 +190,12 @@ struct Group::Impl {
     return state == nullptr ? SendVerdict::invalid_target : host().note_unresolved();
   }
 
-  SendVerdict send(Member& member, RawJson json) {
+  SendVerdict send(Member& member, RawJson json) { return node.send(target_of(member), json); }
+
+  Target& target_of(Member& member) {
     if (member.target.state_ == nullptr) [[unlikely]]
       member.target = node.target(member.known->node_id);
-    return node.send(member.target, json);
+    return member.target;
   }
 
   NodeRuntime node;
@@ -233,7 +235,7 @@ SendVerdict Group::ask(std::string_view json, const AskOptions& options, std::fu
   if (!protocol::is_json(json)) return SendVerdict::invalid_json;
   return impl_->send_to_one(pick, [&](Impl::Member& member) {
     OpenAsks::Ask* const ask = impl_->open_asks->take(impl_->state, member.known, callback);
-    const SendVerdict verdict = impl_->node.ask(member.known->node_id, raw_json(json), options,
+    const SendVerdict verdict = impl_->node.ask(impl_->target_of(member), raw_json(json), options,
                                                 [ask](const Reply& reply) { end_ask(ask, reply); });
     if (!is_under_way(verdict)) callback = OpenAsks::give_back(ask);
     return verdict;
