@@ -11,11 +11,27 @@ const page = (() => {
     return `row-${index + 1}`;
   }
 
+  // What a system call, a wake-up and a cache line cost there, and how much else it did; only what the file says.
+  function hostOf({host, loadBefore, loadWhile, steal}) {
+    const parts = [
+      ['a system call', host?.systemCallNs, (ns) => format.value(ns, 'ns')],
+      ['a wake-up', host?.wakeUpNs, (ns) => format.value(ns, 'ns')],
+      ['a cache line there and back', host?.cacheLineNs, (ns) => format.value(ns, 'ns')],
+      ['load before', loadBefore, format.digits],
+      ['load at the end', loadWhile, format.digits],
+      ['stolen', steal, (share) => `${format.digits(100 * share)} %`],
+    ];
+    return parts.filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value, show]) => `${name} ${show(value)}`).join(', ');
+  }
+
   function facts(results) {
     const list = dom.element('dl', 'facts');
     const add = (name, value) => list.append(dom.element('dt', '', name), dom.element('dd', '', value));
     add('commit', results.commit);
     add('machine', `${results.cpu}, ${results.cores} cores, ${results.kernel}`);
+    const host = hostOf(results);
+    if (host) add('host', host);
     add('settings', results.settings.map(([name, value]) => `${name} ${value}`).join(', '));
     add('command', dom.element('code', '', results.command));
     return list;

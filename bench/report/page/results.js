@@ -145,6 +145,17 @@ const resultsFile = (() => {
     };
   }
 
+  // What the host's basics cost, in nanoseconds; null in older files. A cache line of 0: it was not found out.
+  function host(root) {
+    if (!root.has('host')) return null;
+    const place = root.member('host');
+    return {
+      systemCallNs: place.numberIfAny('system_call_ns'),
+      wakeUpNs: place.numberIfAny('wake_up_ns'),
+      cacheLineNs: place.numberIfAny('cache_line_ns') || null,
+    };
+  }
+
   function all(root) {
     const said = root.has('format') ? `says '${root.text('format')}'` : 'says none';
     if (said !== `says '${kFormat}'`) refuse('', `is not of the format '${kFormat}': it ${said}`);
@@ -158,6 +169,8 @@ const resultsFile = (() => {
       cpu: root.text('cpu'),
       cores: root.text('cores'),
       loadBefore: root.numberIfAny('load_before'),
+      loadWhile: root.numberIfAny('load_while'),
+      host: host(root),
       steal: root.shareIfAny('steal'),
       settings: Object.keys(settings.value).map((name) => [name, settings.text(name)]),
       rows: root.list('rows', kRowsMax).map(row),

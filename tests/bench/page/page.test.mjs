@@ -113,6 +113,20 @@ scenario('a busy machine, a stolen one and few rounds are marked at the top', as
   ]);
 });
 
+scenario('what the host costs and what else it did are told as far as the file says', async (stage) => {
+  const host = {system_call_ns: 118.002, wake_up_ns: 15159.2, cache_line_ns: 368.1};
+  const told = await stage.open({...example(), host, load_before: 0.25, load_while: 1.5, steal: 0.00026});
+  assert.ok((await text(told, '.facts')).includes('a system call 118 ns, a wake-up 15.2 µs, ' +
+    'a cache line there and back 368 ns, load before 0.250, load at the end 1.50, stolen 0.0260 %'),
+            await text(told, '.facts'));
+  const older = {...example(), host: {...host, cache_line_ns: 0}};
+  for (const name of ['load_before', 'load_while', 'steal']) delete older[name];
+  const shown = await text(await stage.open(older), '.facts');
+  assert.ok(shown.includes('a system call 118 ns, a wake-up 15.2 µs') && !shown.includes('cache line'), shown);
+  delete older.host;
+  assert.ok(!(await text(await stage.open(older), '.facts')).includes('system call'));
+});
+
 scenario('a file that says nothing of its machine is not doubted for it', async (stage) => {
   const results = {...example(), settings: {}};
   delete results.load_before;
