@@ -16,6 +16,7 @@ double value_of(const BlockResult& result, const Histogram& latency, Value value
   const double ns = static_cast<double>(std::max<std::uint64_t>(result.ns, 1));
   switch (value) {
     case Value::per_second: return count * 1e9 / ns;
+    case Value::per_cpu_second: return count * 1e9 / static_cast<double>(std::max<std::uint64_t>(result.cpu_ns, 1));
     case Value::ns_each: return ns / count;
     case Value::median_time: return static_cast<double>(latency.percentile(50));
   }

@@ -100,7 +100,7 @@ std::optional<std::string> RunningContestant::start_part(const Part& part, std::
 std::optional<BlockResult> RunningContestant::run(const Block& block, std::chrono::nanoseconds patience) {
   if (!is_ready()) return std::nullopt;
   const Deadline deadline = ChildProcess::Clock::now() + patience;
-  BlockResult result{.count = block.count};
+  BlockResult result{.count = block.count - block.count % copies()};
   const std::uint64_t cpu_before = cpu_ns();
   const std::uint64_t told_ns = monotonic_ns();
   if (!tell_drivers(block)) return std::nullopt;
@@ -117,7 +117,7 @@ std::optional<BlockResult> RunningContestant::run(const Block& block, std::chron
 
 bool RunningContestant::tell_drivers(const Block& block) {
   for (std::size_t i = 0; i < drivers_.size(); ++i) {
-    const std::string count = std::to_string(share_of(block.count, i, drivers_.size()));
+    const std::string count = std::to_string(share_of(block.count / copies(), i, drivers_.size()));
     const std::string line =
         block.interval_ns == 0 ? "run " + count : "pace " + count + ' ' + std::to_string(block.interval_ns);
     if (!drivers_[i]->write_line(line)) {

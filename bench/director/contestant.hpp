@@ -46,6 +46,7 @@ struct ContestantDescription {
   Part driver{};
   std::size_t responder_count = 1;
   std::size_t driver_count = 1;               ///< more than one only one way
+  bool is_to_all = false;                     ///< one way: what a source sends goes to each sink, and counts at each
   std::vector<std::string> common_options{};  ///< to responders and drivers
   bool pins = false;                          ///< drivers to processor 0, responders to processor 1
 };
@@ -86,6 +87,8 @@ class RunningContestant {
   std::optional<std::string> start_part(const Part& part, std::string_view role, int cpu, ChildProcess::End end,
                                         Children& children);
   [[nodiscard]] std::uint64_t cpu_ns() const;
+  /// In how many places each message that is sent is counted.
+  [[nodiscard]] std::size_t copies() const { return description_.is_to_all ? description_.responder_count : 1; }
   bool tell_drivers(const Block& block);
   bool hear_driver(ChildProcess& driver, Deadline deadline, BlockResult& result, std::uint64_t& begin_ns);
   bool hear_number(ChildProcess& driver, std::string_view verb, Deadline deadline, std::uint64_t& number);

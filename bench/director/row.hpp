@@ -21,9 +21,10 @@ enum class Better : std::uint8_t { higher, lower };
 
 /// What a block's value is.
 enum class Value : std::uint8_t {
-  per_second,   ///< how many a second
-  ns_each,      ///< nanoseconds of each, on average
-  median_time,  ///< the median of the round trips, in nanoseconds
+  per_second,      ///< how many a second
+  per_cpu_second,  ///< how many a second of CPU time, of all processes of the contestant
+  ns_each,         ///< nanoseconds of each, on average
+  median_time,     ///< the median of the round trips, in nanoseconds
 };
 
 struct Target {
@@ -66,7 +67,9 @@ struct RowPlan {
   std::vector<RatioPlan> ratios{};
   std::optional<PointOf> point{};
 
-  [[nodiscard]] Better better() const { return value == Value::per_second ? Better::higher : Better::lower; }
+  [[nodiscard]] Better better() const {
+    return value == Value::per_second || value == Value::per_cpu_second ? Better::higher : Better::lower;
+  }
 };
 
 struct Entry {

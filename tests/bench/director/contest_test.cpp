@@ -64,6 +64,19 @@ TEST(Contest, ratios_are_told_with_their_targets_and_the_first_one_is_compared_w
   EXPECT_EQ(row.ratios[2].estimate.median, 1);
 }
 
+TEST(Contest, a_value_by_cpu_time_grows_with_what_a_second_of_it_brings) {
+  std::ostringstream log;
+  RowPlan plan = plan_of({fake_solo("a", {"--ns", "100"})});
+  plan.value = Value::per_cpu_second;
+  const Row row = hold_contest(plan, {.rounds = 3}, log);
+  ASSERT_EQ(row.entries.size(), 1U);
+  EXPECT_EQ(row.better, Better::higher);
+  for (const std::optional<double>& value : row.entries[0].values) {
+    ASSERT_TRUE(value);
+    EXPECT_GT(*value, 0);
+  }
+}
+
 TEST(Contest, a_lost_block_leaves_its_round_without_a_value_and_the_contestant_starts_anew) {
   std::ostringstream log;
   const RowPlan plan = plan_of({fake_solo("steady"), fake_solo("mortal", {"--die-at", "3"})});

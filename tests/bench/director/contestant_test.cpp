@@ -67,6 +67,18 @@ TEST(Contestant, several_sources_and_sinks_share_a_block) {
   }
 }
 
+TEST(Contestant, what_goes_to_all_sinks_counts_at_each) {
+  ContestantDescription description = fake_pair(Work::one_way, {"--lose", "2"});
+  description.driver.options.emplace_back("--to-all");
+  description.responder_count = 3;
+  description.is_to_all = true;
+  RunningContestant running(description);
+  const auto result = running.run({.count = 1000}, kPatience);
+  ASSERT_TRUE(result) << running.failure();
+  EXPECT_EQ(result->count, 999U);
+  EXPECT_EQ(result->lost, 6U);
+}
+
 TEST(Contestant, one_way_lasts_from_the_first_of_several_sources) {
   ContestantDescription description = fake_pair(Work::one_way);
   description.driver = fake_part({"--ns", "1000000000"});

@@ -7,7 +7,7 @@
 // files.
 // --lose: each count that a sink tells is short by N. --die-at, --mute-at: in its K-th block it ends, or says nothing.
 // --sulk: neither the end of its input nor SIGTERM ends it. --reach: it ends at once unless it is to connect to A.
-// --diary: each block adds S to FILE.
+// --diary: each block adds S to FILE. --to-all: a source's messages go to each sink.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -53,15 +53,15 @@ int play_sink(const Setup& setup) {
   return 0;
 }
 
-/// Halves of what is to be sent, for two sinks, and so on.
-void send_to_sinks(const std::string& connect, std::uint64_t count) {
+/// Halves of what is to be sent, for two sinks, and so on; or all of it to each.
+void send_to_sinks(const std::string& connect, std::uint64_t count, bool is_to_all) {
   const auto sinks = static_cast<std::uint64_t>(std::count(connect.begin(), connect.end(), ',')) + 1;
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   for (std::size_t begin = 0; begin < connect.size();) {
     const std::size_t end = std::min(connect.find(',', begin), connect.size());
     sockaddr_un address{};
     const socklen_t size = to_address(connect.substr(begin, end - begin), address);
-    const std::uint64_t share = count / sinks + (begin == 0 ? count % sinks : 0);
+    const std::uint64_t share = is_to_all ? count : count / sinks + (begin == 0 ? count % sinks : 0);
     if (::sendto(fd, &share, sizeof share, 0, reinterpret_cast<const sockaddr*>(&address), size) < 0) {
       give_up("cannot send");
     }
@@ -86,7 +86,7 @@ int play_blocks(const Setup& setup) {
     if (index == mute_at) continue;
     keep_diary(setup);
     if (setup.role == Role::source) {
-      send_to_sinks(setup.connect, block->count);
+      send_to_sinks(setup.connect, block->count, setup.has("--to-all"));
       tell_sent(monotonic_ns() - block->count * ns);
     } else if (setup.role == Role::ping) {
       tell_times(std::vector<std::uint64_t>(block->count, ns + block->interval_ns));
