@@ -2,6 +2,8 @@
 //
 //     bench_peer_nats broker
 //     bench_peer_nats echo|sink|source|ping --broker HOST:PORT ...
+//     bench_peer_nats echo|ping --requests ...             natsConnection_Request, and a publication to its reply
+//     subject bench_peer_nats sink|source --published ...          one subject for all
 //
 // Settings, by their names in nats.h, the best of those measured; the server's are with become_nats_server():
 //   natsOptions_SetIOBufSize = 128 KiB               four times the default
@@ -38,12 +40,13 @@ void sleep_until(std::uint64_t ns) {
 class NatsLink {
  public:
   explicit NatsLink(const Setup& setup)
-      : there_(listens(setup.role) ? "bench." + std::to_string(::getpid()) : setup.connect),
+      : there_(subject_of(setup)),
         back_(there_ + ".back"),
+        is_asked_(setup.has("--requests")),
         sends_asap_(setup.role == Role::echo || setup.role == Role::ping) {
     connect(setup.broker);
     if (listens(setup.role)) subscribe(there_);
-    if (setup.role == Role::ping) subscribe(back_);
+    if (setup.role == Role::ping && !is_asked_) subscribe(back_);
     must(::natsConnection_Flush(connection_));  // the server knows of the subscription
     if (listens(setup.role)) tell_ready(there_);
   }
@@ -56,22 +59,36 @@ class NatsLink {
     ::nats_Close();
   }
 
-  void send(std::string_view payload) { publish(there_, payload); }
+  /// A request waits here for its reply.
+  void send(std::string_view payload) {
+    if (!is_asked_) return publish(there_, payload);
+    ::natsMsg_Destroy(received_);
+    received_ = nullptr;
+    must(::natsConnection_Request(&received_, connection_, there_.c_str(), payload.data(),
+                                  static_cast<int>(payload.size()), kPatienceMs));
+  }
 
   void flush() {
     if (!sends_asap_) must(::natsConnection_Flush(connection_));
   }
 
   std::string_view receive() {
+    return is_asked_ && subscription_ == nullptr ? received() : receive_from_subscription();
+  }
+
+  void answer() {
+    const std::string_view payload = receive_from_subscription();
+    publish(is_asked_ ? ::natsMsg_GetReply(received_) : back_.c_str(), payload);
+  }
+
+  std::string_view receive_from_subscription() {
     ::natsMsg_Destroy(received_);
     received_ = nullptr;
     natsStatus status = NATS_TIMEOUT;
     while (status == NATS_TIMEOUT) status = ::natsSubscription_NextMsg(&received_, subscription_, kPatienceMs);
     must(status);
-    return {::natsMsg_GetData(received_), static_cast<std::size_t>(::natsMsg_GetDataLength(received_))};
+    return received();
   }
-
-  void answer() { publish(back_, receive()); }
 
   /// With a thread that receives: the library's waits are of whole milliseconds.
   std::vector<std::uint64_t> pace(const Block& block, std::string_view payload) {
@@ -93,6 +110,15 @@ class NatsLink {
   }
 
  private:
+  static std::string subject_of(const Setup& setup) {
+    if (setup.has("--published")) return "bench.published";  // the broker is this contest's own
+    return listens(setup.role) ? "bench." + std::to_string(::getpid()) : setup.connect;
+  }
+
+  [[nodiscard]] std::string_view received() const {
+    return {::natsMsg_GetData(received_), static_cast<std::size_t>(::natsMsg_GetDataLength(received_))};
+  }
+
   void connect(const std::string& broker) {
     natsOptions* options = nullptr;
     must(::natsOptions_Create(&options));
@@ -109,12 +135,14 @@ class NatsLink {
     must(::natsSubscription_SetPendingLimits(subscription_, -1, -1));
   }
 
-  void publish(const std::string& subject, std::string_view payload) {
-    must(::natsConnection_Publish(connection_, subject.c_str(), payload.data(), static_cast<int>(payload.size())));
+  void publish(const std::string& subject, std::string_view payload) { publish(subject.c_str(), payload); }
+  void publish(const char* subject, std::string_view payload) {
+    must(::natsConnection_Publish(connection_, subject, payload.data(), static_cast<int>(payload.size())));
   }
 
   const std::string there_;
   const std::string back_;
+  const bool is_asked_;  // requests, in place of a subject there and one back
   const bool sends_asap_;
   natsConnection* connection_ = nullptr;
   natsSubscription* subscription_ = nullptr;

@@ -1,6 +1,7 @@
-// nng as a contestant: PAIR over TCP, for one way and for round trips.
+// nng as a contestant: PAIR over TCP, for one way and for round trips; with --requests REQ and REP.
 //
 //     bench_peer_nng echo|sink|source|ping ...
+//     bench_peer_nng echo|ping --requests ...
 //
 // Settings, by their names in nng_options(5), nng_tcp_options(5) and nng_sendmsg(3), the best of those measured:
 //   nng_pair(7)                                PUSH and PULL carried a fifth of the messages
@@ -10,6 +11,8 @@
 // Each message is a system call of its own: nng gathers nothing. --spin and --congestion have no counterpart.
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
 
 #include <cstring>
 
@@ -24,17 +27,23 @@ void must(int error) {
   if (error != 0) give_up(::nng_strerror(error));
 }
 
-nng_socket open_pair() {
+nng_socket open_socket(const Setup& setup) {
   nng_socket socket = NNG_SOCKET_INITIALIZER;
-  must(::nng_pair0_open(&socket));
+  if (!setup.has("--requests")) {
+    must(::nng_pair0_open(&socket));
+    must(::nng_socket_set_int(socket, NNG_OPT_SENDBUF, kBuffered));
+    must(::nng_socket_set_int(socket, NNG_OPT_RECVBUF, kBuffered));
+  } else if (setup.role == Role::echo) {
+    must(::nng_rep0_open(&socket));
+  } else {
+    must(::nng_req0_open(&socket));
+  }
   return socket;
 }
 
 class NngLink {
  public:
-  explicit NngLink(const Setup& setup) : socket_(open_pair()) {
-    must(::nng_socket_set_int(socket_, NNG_OPT_SENDBUF, kBuffered));
-    must(::nng_socket_set_int(socket_, NNG_OPT_RECVBUF, kBuffered));
+  explicit NngLink(const Setup& setup) : socket_(open_socket(setup)) {
     if (listens(setup.role)) {
       listen();
     } else {

@@ -86,7 +86,7 @@ std::vector<std::uint64_t> one_after_the_other(Link& link, const Block& block, s
     const std::uint64_t begin = monotonic_ns();
     link.send(payload);
     link.flush();
-    link.receive();
+    if (link.receive() != payload) give_up("what came back is not what was sent");
     round_trips.push_back(monotonic_ns() - begin);
   }
   return round_trips;

@@ -1,6 +1,8 @@
 // libzmq as a contestant: PUSH and PULL one way, PAIR for round trips; TCP, or an abstract Unix socket with --ipc.
 //
 //     bench_peer_zmq echo|sink|source|ping [--ipc] [--threads N] ...
+//     bench_peer_zmq echo|ping --requests|--routed ...      requests: REQ and REP, or DEALER and ROUTER
+//     bench_peer_zmq sink|source --published ...            SUB, and XPUB, which is a PUB that is told of subscriptions
 //
 // --threads: so many threads send, each on a socket of its own, as one must not be shared; all to the one PULL socket.
 //
@@ -10,6 +12,7 @@
 //   ZMQ_IO_THREADS = 1               the default, and the guide's advice below a gigabyte a second
 //   zmq_send                         copies the payload; zmq_send_const, which does not, was slower for small ones
 //   zmq_msg_recv                     into one message that is used again and again
+//   ZMQ_XPUB_NODROP = 1              whoever publishes waits for room instead of dropping: all is delivered
 // TCP_NODELAY is always on. The sizes of batches (ZMQ_OUT_BATCH_SIZE) are draft options, which packages lack. --spin
 // and --congestion have no counterpart: a caller waits for the I/O thread, which sleeps by itself.
 #include <unistd.h>
@@ -32,7 +35,11 @@ void must(bool did) {
   if (!did) give_up(::zmq_strerror(::zmq_errno()));
 }
 
-int type_of(Role role) {
+int type_of(const Setup& setup) {
+  const Role role = setup.role;
+  if (setup.has("--requests")) return role == Role::echo ? ZMQ_REP : ZMQ_REQ;
+  if (setup.has("--routed")) return role == Role::echo ? ZMQ_ROUTER : ZMQ_DEALER;
+  if (setup.has("--published")) return role == Role::sink ? ZMQ_SUB : ZMQ_XPUB;
   if (role == Role::source) return ZMQ_PUSH;
   if (role == Role::sink) return ZMQ_PULL;
   return ZMQ_PAIR;
@@ -42,7 +49,8 @@ class ZmqLink {
  public:
   explicit ZmqLink(const Setup& setup) : ZmqLink(setup, ::zmq_ctx_new()) { owns_context_ = true; }
   /// On a context that outlives it.
-  ZmqLink(const Setup& setup, void* context) : context_(context), socket_(::zmq_socket(context_, type_of(setup.role))) {
+  ZmqLink(const Setup& setup, void* context)
+      : context_(context), type_(type_of(setup)), socket_(::zmq_socket(context_, type_)) {
     must(socket_ != nullptr);
     // As many bytes as others may queue, where payloads are large.
     const auto queued_max = std::clamp<std::size_t>(kQueuedBytesMax / setup.payload_size, 4, 1000);
@@ -50,8 +58,12 @@ class ZmqLink {
     set(ZMQ_RCVHWM, static_cast<int>(queued_max));
     set(ZMQ_LINGER, 0);
     must(::zmq_msg_init(&received_) == 0);
+    must(::zmq_msg_init(&asker_) == 0);
+    if (type_ == ZMQ_SUB) must(::zmq_setsockopt(socket_, ZMQ_SUBSCRIBE, "", 0) == 0);
     if (listens(setup.role)) {
       listen(setup.has("--ipc"));
+    } else if (type_ == ZMQ_XPUB) {
+      connect_to_subscribers(setup.connect);
     } else {
       must(::zmq_connect(socket_, setup.connect.c_str()) == 0);
     }
@@ -59,6 +71,7 @@ class ZmqLink {
   ZmqLink(const ZmqLink&) = delete;
   ZmqLink& operator=(const ZmqLink&) = delete;
   ~ZmqLink() {
+    ::zmq_msg_close(&asker_);
     ::zmq_msg_close(&received_);
     ::zmq_close(socket_);
     if (owns_context_) ::zmq_ctx_term(context_);
@@ -74,6 +87,13 @@ class ZmqLink {
   }
 
   void answer() {
+    if (type_ == ZMQ_ROUTER) {  // who asks, and then what
+      must(::zmq_msg_recv(&asker_, socket_, 0) >= 0 && ::zmq_msg_more(&asker_) == 1);
+      must(::zmq_msg_recv(&received_, socket_, 0) >= 0);
+      must(::zmq_msg_send(&asker_, socket_, ZMQ_SNDMORE) >= 0);
+      must(::zmq_msg_send(&received_, socket_, 0) >= 0);
+      return;
+    }
     must(::zmq_msg_recv(&received_, socket_, 0) >= 0);
     must(::zmq_msg_send(&received_, socket_, 0) >= 0);  // hands it over, and leaves an empty one
   }
@@ -101,6 +121,19 @@ class ZmqLink {
     return value;
   }
 
+  /// Addresses with commas between; returns when each has subscribed.
+  void connect_to_subscribers(const std::string& addresses) {
+    set(ZMQ_XPUB_NODROP, 1);
+    set(ZMQ_XPUB_VERBOSE, 1);  // tells of each subscriber, though all subscribe to the same
+    std::size_t count = 0;
+    for (std::size_t begin = 0; begin < addresses.size(); ++count) {
+      const std::size_t end = std::min(addresses.find(',', begin), addresses.size());
+      must(::zmq_connect(socket_, addresses.substr(begin, end - begin).c_str()) == 0);
+      begin = end + 1;
+    }
+    for (; count > 0; --count) must(::zmq_msg_recv(&received_, socket_, 0) >= 0);
+  }
+
   void listen(bool ipc) {
     const std::string name = "ipc://@distflow-bench-" + std::to_string(::getpid());
     must(::zmq_bind(socket_, ipc ? name.c_str() : "tcp://127.0.0.1:*") == 0);
@@ -111,9 +144,11 @@ class ZmqLink {
   }
 
   void* const context_;
+  const int type_;
   void* const socket_;
   bool owns_context_ = false;
   zmq_msg_t received_{};
+  zmq_msg_t asker_{};  // of a request to a ROUTER
 };
 
 int play_threads(const Setup& setup) {

@@ -6,8 +6,10 @@
 %%   {message_queue_data, off_heap}    of process_flag/2, for a process that may have many messages waiting
 %%   Pid ! Message                     to the other process itself, not to its name; binaries are made once
 %% An open loop looks for replies without sleeping: receive ... after waits for whole milliseconds.
+%% With --requests the echo is a gen_server, and the ping calls it.
 -module(contestant).
--export([main/0]).
+-behaviour(gen_server).
+-export([main/0, init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 main() ->
     os:set_signal(sigterm, default),
@@ -16,8 +18,15 @@ main() ->
     play(Role, Options),
     halt(0, [{flush, true}]).
 
-play("echo", _) ->
-    serve(fun echo/0);
+play("echo", Options) ->
+    case lists:member("--requests", Options) of
+        false ->
+            serve(fun echo/0);
+        true ->
+            {ok, _} = gen_server:start({local, contestant}, ?MODULE, [], []),
+            say(["ready ", atom_to_list(node())]),
+            receive after infinity -> ok end
+    end;
 play("sink", _) ->
     serve(fun() -> sink(0) end);
 play("source", Options) ->
@@ -33,8 +42,10 @@ play("ping", Options) ->
     Echo = partner(Options),
     {Plain, _} = payloads(Options),
     Message = {m, self(), Plain},
+    Calls = lists:member("--requests", Options),
     blocks(fun(Count, Interval) ->
         tell_times(case Interval of
+            0 when Calls -> call_after_call(Echo, {m, Plain}, Count, []);
             0 -> one_after_the_other(Echo, Message, Count, []);
             _ -> pace(Echo, Message, Count, erlang:monotonic_time(nanosecond) + 1000000, Interval)
         end)
@@ -70,6 +81,19 @@ send(_, _, 0) -> ok;
 send(To, Message, Count) ->
     To ! Message,
     send(To, Message, Count - 1).
+
+init([]) -> {ok, []}.
+handle_call(Message, _, State) -> {reply, Message, State}.
+handle_cast(_, State) -> {noreply, State}.
+handle_info({who, From}, State) ->
+    From ! {me, self()},
+    {noreply, State}.
+
+call_after_call(_, _, 0, Times) -> lists:reverse(Times);
+call_after_call(To, Message, Count, Times) ->
+    Begin = erlang:monotonic_time(nanosecond),
+    Message = gen_server:call(To, Message),
+    call_after_call(To, Message, Count - 1, [erlang:monotonic_time(nanosecond) - Begin | Times]).
 
 one_after_the_other(_, _, 0, Times) -> lists:reverse(Times);
 one_after_the_other(To, Message, Count, Times) ->
