@@ -46,6 +46,14 @@ Seat Catalogue::node(const NodeMode& mode, Work work, std::uint64_t payload) con
   return seat;
 }
 
+Seat Catalogue::messaging(const std::string& name, Work work, std::uint64_t payload, bool is_over_tcp) const {
+  Seat seat = pair(Side::ours, name, "bench_messaging", work, payload);
+  seat.contestant.broker = part("bench_node");
+  if (!is_over_tcp) return seat;
+  for (Part* part : {&*seat.contestant.responder, &seat.contestant.driver}) part->options.emplace_back("--tcp");
+  return seat;
+}
+
 Seat Catalogue::ready_frames(std::uint64_t payload) const {
   return pair(Side::limit, kReadyFrames, "bench_ready_frames", Work::one_way, payload);
 }

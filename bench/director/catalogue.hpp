@@ -44,6 +44,9 @@ class Catalogue {
   [[nodiscard]] static std::string name_of(const NodeMode& mode);
   [[nodiscard]] Seat node(const NodeMode& mode, Work work, std::uint64_t payload) const;
 
+  /// Requests of distflow, or with --published its topics, under that name.
+  [[nodiscard]] Seat messaging(const std::string& name, Work work, std::uint64_t payload, bool is_over_tcp) const;
+
   static constexpr const char* kReadyFrames = "ready-made frames";
   static constexpr const char* kRawStream = "raw stream";
   [[nodiscard]] Seat ready_frames(std::uint64_t payload) const;

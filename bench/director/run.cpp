@@ -13,6 +13,7 @@
 #include "bench/director/circumstances.hpp"
 #include "bench/director/contest.hpp"
 #include "bench/director/growth.hpp"
+#include "bench/director/messaging_rows.hpp"
 #include "bench/director/part_rows.hpp"
 #include "bench/director/table.hpp"
 
@@ -26,7 +27,9 @@ void append(Rows& rows, Rows more) {
 /// All rows that have targets.
 Rows target_rows(const Catalogue& catalogue) {
   Rows rows = message_rows(catalogue);
+  append(rows, messaging_rows(catalogue));
   append(rows, mailbox_rows(catalogue));
+  append(rows, pick_rows(catalogue));
   for (RowPlan& row : pmd_rows(catalogue)) {
     if (!row.ratios.empty()) rows.push_back(std::move(row));
   }

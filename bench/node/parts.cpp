@@ -1,17 +1,20 @@
 // distflow's parts by themselves: messages through a queue, envelopes read.
 //
-//     bench_parts solo --part PART [--across] [--object | --payload N]
+//     bench_parts solo --part PART [--across] [--object | --payload N] [--members M]
 //
 //     mailbox_single  moodycamel_single  ring_single     run N: N messages, one by one
 //     mailbox_runs    moodycamel_runs    ring_runs       the same, in runs of 32
 //     decode_template  decode_document  decode_sax       N envelopes read
+//     pick_least  pick_round_robin  pick_sticky          a member chosen of a group of --members M, N times
 //
 // A queue is filled and drained in turn by one thread; with --across a second thread drains it, on a second processor.
 // What is read holds a string of --payload bytes, or with --object an object of ten members, of 128 bytes.
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +25,7 @@
 #include "bench/contestant/contestant.hpp"
 #include "bench/micro/protocol/envelope_readers.hpp"
 #include "bench/micro/runtime/message_queues.hpp"
+#include "runtime/group/pick.hpp"
 
 namespace distflow::bench {
 namespace {
@@ -108,6 +112,47 @@ Part decode(const Setup& setup) {
   };
 }
 
+/// `pick(picker, loads, i)` says which member the i-th message goes to; loads differ, and are the members' hashes, too.
+template <class Pick>
+Part picks(const Setup& setup, Pick pick) {
+  const std::size_t members = std::strtoull(setup.other("--members", "8").c_str(), nullptr, 10);
+  if (members == 0) give_up("--members takes a number above 0");
+  std::vector<std::uint64_t> loads(members);
+  for (std::size_t i = 0; i < members; ++i) loads[i] = runtime::hash_of("member-" + std::to_string(i));
+  return [pick, loads = std::move(loads), picker = runtime::GroupPicker(1)](std::uint64_t count) mutable {
+    const std::uint64_t begin = monotonic_ns();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::size_t picked = pick(picker, loads, i);
+      if (picked >= loads.size()) give_up("a pick that is no member");
+      look_at(picked);
+    }
+    return monotonic_ns() - begin;
+  };
+}
+
+using Loads = std::vector<std::uint64_t>;
+
+std::size_t pick_least(runtime::GroupPicker& picker, const Loads& loads, std::uint64_t /*i*/) {
+  return picker.least(loads.size(), [&](std::size_t member) { return loads[member]; });
+}
+
+std::size_t pick_round_robin(runtime::GroupPicker& picker, const Loads& loads, std::uint64_t /*i*/) {
+  return picker.round_robin(loads.size());
+}
+
+std::size_t pick_sticky(runtime::GroupPicker& /*picker*/, const Loads& loads, std::uint64_t i) {
+  const std::array<char, 8> key{'u',
+                                's',
+                                'e',
+                                'r',
+                                '-',
+                                static_cast<char>('a' + i % 16),
+                                static_cast<char>('a' + i / 16 % 16),
+                                static_cast<char>('a' + i / 256 % 16)};
+  return runtime::GroupPicker::sticky(loads.size(), {key.data(), key.size()},
+                                      [&](std::size_t member) { return loads[member]; });
+}
+
 Part part_of(const Setup& setup) {
   const std::string name = setup.other("--part", "");
   if (name == "mailbox_single") return pass<MailboxQueue>(setup, 1);
@@ -119,7 +164,12 @@ Part part_of(const Setup& setup) {
   if (name == "decode_template") return decode<TemplateReader>(setup);
   if (name == "decode_document") return decode<DocumentReader>(setup);
   if (name == "decode_sax") return decode<EventsReader>(setup);
-  give_up("--part takes mailbox_, moodycamel_ or ring_ with single or runs, or decode_ with template, document or sax");
+  if (name == "pick_least") return picks(setup, &pick_least);
+  if (name == "pick_round_robin") return picks(setup, &pick_round_robin);
+  if (name == "pick_sticky") return picks(setup, &pick_sticky);
+  give_up(
+      "--part takes pick_ with least, round_robin or sticky, mailbox_, moodycamel_ or ring_ with single or runs, or "
+      "decode_ with template, document or sax");
 }
 
 }  // namespace

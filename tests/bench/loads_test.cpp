@@ -110,6 +110,35 @@ TEST_F(Loads, threads_of_an_application_send_to_a_sink_that_counts_all_of_theirs
   expect_good_end(sink);
 }
 
+TEST_F(Loads, requests_are_asked_one_by_one_and_many_at_once) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  for (const Words& way : {Words{}, Words{"--tcp"}}) {
+    const Words options = with("--broker", {broker.address()}, way);
+    Responder echo(BENCH_MESSAGING, with("echo", options));
+    const Words connected = with("--connect", {echo.address()}, options);
+    const std::string one_by_one = drive("run 1000\\n", BENCH_MESSAGING, with("ping", connected));
+    EXPECT_EQ(take_times(one_by_one), 1000U) << one_by_one;
+    const std::string many = drive("run 5000\\nrun 1\\n", BENCH_MESSAGING, with("source", connected));
+    EXPECT_TRUE(has_both_took(many)) << many;
+    expect_good_end(echo);
+  }
+}
+
+TEST_F(Loads, each_subscriber_counts_all_that_is_published) {
+  const Responder broker(BENCH_PMD_LOAD, {"broker"});
+  const Words options{"--published", "--broker", broker.address()};
+  std::array<Responder, 2> sinks{Responder(BENCH_MESSAGING, with("sink", options)),
+                                 Responder(BENCH_MESSAGING, with("sink", options))};
+  const std::string both = sinks[0].address() + ',' + sinks[1].address();
+  const std::string said = drive("run 20001\\n", BENCH_MESSAGING, with("source", options, {"--connect", both}));
+  EXPECT_TRUE(said.starts_with("sent ")) << said;
+  for (Responder& sink : sinks) {
+    ASSERT_TRUE(sink.process().wait_for_output("done "));
+    EXPECT_EQ(count_told(sink.process()), 20001U);
+    expect_good_end(sink);
+  }
+}
+
 TEST_F(Loads, a_swarm_gets_its_echoes_from_a_node) {
   const Responder broker(BENCH_PMD_LOAD, {"broker"});
   Result<NodeRuntime> node = NodeRuntime::start({.alias = "echo", .pmd_port = broker.port(), .start_pmd = false});
@@ -159,8 +188,9 @@ TEST_F(Loads, a_node_starts_with_its_pmd_and_both_end) {
 }
 
 TEST_F(Loads, parts_do_their_work) {
-  for (const char* part : {"mailbox_single", "mailbox_runs", "moodycamel_single", "moodycamel_runs", "ring_single",
-                           "ring_runs", "decode_template", "decode_document", "decode_sax"}) {
+  for (const char* part :
+       {"mailbox_single", "mailbox_runs", "moodycamel_single", "moodycamel_runs", "ring_single", "ring_runs",
+        "decode_template", "decode_document", "decode_sax", "pick_least", "pick_round_robin", "pick_sticky"}) {
     const std::string said = drive("run 1000\\nrun 33\\n", BENCH_PARTS, {"solo", "--part", part});
     EXPECT_TRUE(has_both_took(said)) << part << ": " << said;
   }

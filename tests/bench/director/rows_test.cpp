@@ -1,4 +1,5 @@
 #include "bench/director/rows.hpp"
+#include "bench/director/messaging_rows.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -10,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "bench/director/messaging_rows.hpp"
 #include "bench/director/part_rows.hpp"
 
 namespace distflow::bench {
@@ -32,10 +34,11 @@ bool has_all(const std::vector<std::string>& words, const std::vector<std::strin
 
 Rows all_rows() {
   Rows rows;
-  for (const Rows& some : {latency_rows(catalogue(), {}), throughput_rows(catalogue(), {}),
-                           connection_rows(catalogue(), {}, {1, 10, 100, 1000, 10'000}), backend_rows(catalogue()),
-                           message_rows(catalogue()), pmd_rows(catalogue()), start_rows(catalogue()),
-                           mailbox_rows(catalogue()), wake_rows(catalogue())}) {
+  for (const Rows& some :
+       {latency_rows(catalogue(), {}), throughput_rows(catalogue(), {}),
+        connection_rows(catalogue(), {}, {1, 10, 100, 1000, 10'000}), backend_rows(catalogue()),
+        message_rows(catalogue()), messaging_rows(catalogue()), pmd_rows(catalogue()), start_rows(catalogue()),
+        mailbox_rows(catalogue()), pick_rows(catalogue()), wake_rows(catalogue())}) {
     rows.insert(rows.end(), some.begin(), some.end());
   }
   return rows;
@@ -87,6 +90,22 @@ TEST(Rows, contestants_that_are_compared_do_the_same_work_with_the_same_payload_
       EXPECT_EQ(seat.contestant.common_options, row.seats.front().contestant.common_options) << row.name;
       EXPECT_TRUE(has_all(seat.contestant.common_options, {"--payload", std::to_string(row.payload)}));
       EXPECT_TRUE(has_all(seat.contestant.common_options, {"--congestion", "reno"}));
+    }
+  }
+}
+
+TEST(Rows, of_requests_and_topics_all_do_the_same_work_and_are_told_so_at_both_ends) {
+  for (const RowPlan& row : messaging_rows(catalogue())) {
+    for (const Seat& seat : row.seats) {
+      const ContestantDescription& contestant = seat.contestant;
+      EXPECT_EQ(contestant.work, row.seats.front().contestant.work) << row.name;
+      EXPECT_EQ(contestant.responder_count, row.seats.front().contestant.responder_count) << row.name;
+      EXPECT_EQ(contestant.is_to_all, row.name.starts_with("publish")) << row.name;
+      EXPECT_EQ(contestant.common_options, row.seats.front().contestant.common_options) << row.name;
+      for (const char* option : {"--tcp", "--requests", "--routed", "--published"}) {
+        EXPECT_EQ(has_all(contestant.driver.options, {option}), has_all(contestant.responder->options, {option}))
+            << row.name << ": " << contestant.name << ' ' << option;
+      }
     }
   }
 }
