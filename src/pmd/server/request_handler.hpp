@@ -48,6 +48,8 @@ class RequestHandler {
   void stop();
 
   [[nodiscard]] const Registry& registry() const { return registry_; }
+  /// For questions of the PMD's own.
+  [[nodiscard]] StatsRelay& stats() { return stats_; }
   void set_on_change(Announcer::OnChange on_change) { announcer_.set_on_change(on_change); }
 
  private:

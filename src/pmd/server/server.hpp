@@ -46,6 +46,8 @@ class Server final : private SessionHost {
 
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }
   [[nodiscard]] const Registry& registry() const { return handler_.registry(); }
+  /// For questions of the PMD's own to its nodes.
+  [[nodiscard]] StatsRelay& stats_relay() { return handler_.stats(); }
   [[nodiscard]] std::size_t connection_count() const { return sessions_.size(); }
   /// Times that accepting paused for want of descriptors or memory.
   [[nodiscard]] std::uint64_t accept_pauses() const;

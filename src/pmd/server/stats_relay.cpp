@@ -32,33 +32,65 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
   const Registry::Entry* const entry = parts_.registry.resolve(request.name);
   if (entry == nullptr) return parts_.replies.reply(client, protocol::error_response(id, protocol::kNodeNotFound));
   if (!may_see(client, entry->node)) return refuse(client, id, protocol::kStatsDenied);
-  Session* const node = entry->node.has_cap(protocol::kStatsCap) ? parts_.find_session(entry->owner) : nullptr;
-  if (node == nullptr || !node->is_open()) return refuse(client, id, protocol::kStatsUntold);
+  Session* const node = session_of(*entry);
+  if (node == nullptr) return refuse(client, id, protocol::kStatsUntold);
   if (is_full(client, *node)) return refuse(client, id, protocol::kStatsBusy);
   if (id.size() > kRequestIdSizeMax) return refuse(client, {}, "requestId is longer than 256 bytes");
-  const std::uint32_t user = client.owner().uid();  // known: whoever may see a node is
-  std::uint32_t& of_user = awaited_by_user_[user];
-  const auto place = pending_
-                         .emplace(++last_id_, Pending{.client = client.id(),
-                                                      .node = node->id(),
-                                                      .user = user,
-                                                      .node_id = entry->node.node_id,
-                                                      .raw_request_id = std::string(id),
-                                                      .deadline = parts_.reactor.now() + kTimeout})
-                         .first;
-  ++of_user;
-  ++client.stats_awaited;
-  ++node->stats_owed;
-  const protocol::StatsPart part{.node_id = entry->node.node_id,
-                                 .id = last_id_,
-                                 .after = request.part.after,
+  const bool is_asked = put_question({.client = client.id(),
+                                      .node = node->id(),
+                                      .user = client.owner().uid(),  // known: whoever may see a node is
+                                      .node_id = entry->node.node_id,
+                                      .raw_request_id = std::string(id),
+                                      .after = request.part.after,
+                                      .deadline = parts_.reactor.now() + kTimeout},
+                                     *node);
+  if (!is_asked) refuse(client, id, protocol::kStatsBusy);
+}
+
+bool StatsRelay::can_tell(const Registry::Entry& node) const { return session_of(node) != nullptr; }
+
+bool StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
+  Session* const node = session_of(entry);
+  const bool has_room =
+      node != nullptr && has_room_inside() && pending_.size() < kPendingMax && node->stats_owed < kPendingPerNodeMax;
+  if (!has_room) return false;
+  return put_question({.client = kInside,
+                       .node = node->id(),
+                       .user = 0,
+                       .node_id = entry.node.node_id,
+                       .raw_request_id = {},
+                       .after = after,
+                       .deadline = parts_.reactor.now() + kTimeout},
+                      *node);
+}
+
+Session* StatsRelay::session_of(const Registry::Entry& node) const {
+  Session* const session = node.node.has_cap(protocol::kStatsCap) ? parts_.find_session(node.owner) : nullptr;
+  return session != nullptr && session->is_open() ? session : nullptr;
+}
+
+/// False when there is no memory to send it.
+bool StatsRelay::put_question(Pending pending, Session& node) {
+  std::uint32_t* const of_user = pending.client == kInside ? nullptr : &awaited_by_user_[pending.user];
+  const protocol::StatsPart part{.node_id = pending.node_id,
+                                 .id = last_id_ + 1,
+                                 .after = pending.after,
                                  .size_max = std::min<std::uint64_t>(kAnswerSizeMax, parts_.options.frame_size_max)};
-  if (!ask_node(*node, part)) {
+  const auto place = pending_.emplace(++last_id_, std::move(pending)).first;
+  if (of_user != nullptr) {
+    ++*of_user;
+    ++parts_.find_session(place->second.client)->stats_awaited;
+  } else {
+    ++inside_count_;
+  }
+  ++node.stats_owed;
+  if (!ask_node(node, part)) {
     take_off(place);
-    return refuse(client, id, protocol::kStatsBusy);
+    return false;
   }
   ++parts_.counters.stats_asked;
   if (!timer_.is_armed()) arm_timer();
+  return true;
 }
 
 bool StatsRelay::ask_node(Session& node, const protocol::StatsPart& part) {
@@ -75,8 +107,15 @@ void StatsRelay::on_answer(Session& node, const protocol::Request& request) {
   }
   Session* const client = parts_.find_session(place->second.client);
   const Registry::Entry* const entry = parts_.registry.resolve(place->second.node_id);
-  const std::string id = std::move(place->second.raw_request_id);
+  const Pending pending = std::move(place->second);
   take_off(place);
+  if (pending.client == kInside) {
+    if (entry == nullptr || entry->owner != node.id()) return tell_inside(pending, {}, protocol::kNodeNotFound);
+    if (request.raw_stats.empty()) return tell_inside(pending, {}, protocol::kStatsBusy);
+    if (request.raw_stats.size() > kAnswerSizeMax) return tell_inside(pending, {}, protocol::kStatsTooLarge);
+    return tell_inside(pending, request.raw_stats, {});
+  }
+  const std::string& id = pending.raw_request_id;
   if (client == nullptr) return;
   if (entry == nullptr || entry->owner != node.id())
     return parts_.replies.reply(*client, protocol::error_response(id, protocol::kNodeNotFound));
@@ -102,8 +141,14 @@ void StatsRelay::refuse(Session& client, std::string_view raw_request_id, std::s
   parts_.replies.reply(client, protocol::error_response(raw_request_id, error));
 }
 
+void StatsRelay::tell_inside(const Pending& pending, std::string_view stats, std::string_view error) const {
+  if (on_inside_answer_)
+    on_inside_answer_({.node_id = pending.node_id, .after = pending.after, .stats = stats, .error = error});
+}
+
 /// Whoever has asked is not the one that this is done for: it alone is closed if there is no memory.
 void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
+  if (pending.client == kInside) return tell_inside(pending, {}, error);
   Session* const client = parts_.find_session(pending.client);
   if (client == nullptr) return;
   const auto tell = [&] { parts_.replies.reply(*client, protocol::error_response(pending.raw_request_id, error)); };
@@ -115,8 +160,11 @@ void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
 void StatsRelay::take_off(Pendings::iterator place) {
   if (Session* const client = parts_.find_session(place->second.client)) --client->stats_awaited;
   if (Session* const node = parts_.find_session(place->second.node)) --node->stats_owed;
-  if (const auto of_user = awaited_by_user_.find(place->second.user); --of_user->second == 0)
+  if (place->second.client == kInside) {
+    --inside_count_;
+  } else if (const auto of_user = awaited_by_user_.find(place->second.user); --of_user->second == 0) {
     awaited_by_user_.erase(of_user);
+  }
   pending_.erase(place);
 }
 

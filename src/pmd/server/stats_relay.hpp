@@ -12,6 +12,8 @@
 //      at most kRequestIdSizeMax bytes and a nodeId.
 //   5. Nothing is sent to a node of which nobody asks.
 //   6. An answer of more than kAnswerSizeMax bytes is refused.
+//   7. The PMD's own questions (ask_inside()) have kInsideMax of the places. Whether their answers may be shown to
+//      somebody, is for whoever asks to judge.
 // Use: relay.ask(session, request); ... relay.on_answer(session, request); ... relay.on_session_closed(session);
 #pragma once
 
@@ -40,12 +42,21 @@ struct StatsRelayParts {
   base::Delegate<Session*(OwnerId)> find_session;  ///< null: no connection of this PMD's
 };
 
+/// The answer to a question of the PMD's own. Valid for the call.
+struct InsideAnswer {
+  std::string_view node_id;
+  std::uint64_t after;     ///< of the question
+  std::string_view stats;  ///< an object; empty: it was not told
+  std::string_view error;  ///< why it was not
+};
+
 class StatsRelay {
  public:
   static constexpr std::size_t kPendingMax = 1024;
   static constexpr std::uint32_t kPendingPerUserMax = 512;
   static constexpr std::uint32_t kPendingPerClientMax = 256;
   static constexpr std::uint32_t kPendingPerNodeMax = 32;
+  static constexpr std::size_t kInsideMax = 512;
   static constexpr std::size_t kRequestIdSizeMax = 256;
   static constexpr std::uint64_t kAnswerSizeMax = std::uint64_t{32} * 1024;
   static constexpr base::Duration kTimeout = base::seconds(2);
@@ -56,6 +67,15 @@ class StatsRelay {
 
   /// May throw std::bad_alloc; whoever asks is closed then.
   void ask(Session& client, const protocol::Request& request);
+  /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
+  /// when the node tells nothing, or there is no place or memory for the question. May throw std::bad_alloc.
+  bool ask_inside(const Registry::Entry& node, std::uint64_t after);
+  /// Whether the node has a connection that it tells its stats on.
+  [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
+  /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
+  void set_on_inside_answer(base::Delegate<void(const InsideAnswer&)> on_answer) { on_inside_answer_ = on_answer; }
+  [[nodiscard]] bool has_room_inside() const { return inside_count_ < kInsideMax; }
+
   /// From a node. It is owed nothing: an answer that nobody awaits is counted, and passed over.
   void on_answer(Session& node, const protocol::Request& request);
   /// What it asked is forgotten, and what it was asked is answered for it.
@@ -63,18 +83,24 @@ class StatsRelay {
 
  private:
   struct Pending {
-    OwnerId client;
+    OwnerId client;  // kInside: the PMD itself
     OwnerId node;
-    std::uint32_t user;  // the client's
+    std::uint32_t user;  // the client's; of the PMD's own, none
     std::string node_id;
     std::string raw_request_id;
+    std::uint64_t after;
     base::Instant deadline;
   };
+  static constexpr OwnerId kInside = 0;               // no connection has it
   using Pendings = std::map<std::uint64_t, Pending>;  // in order of their deadlines, too: all have the same time
 
   [[nodiscard]] static bool may_see(Session& client, const protocol::NodeInfo& node);
   [[nodiscard]] bool is_full(Session& client, const Session& node) const;
   bool ask_node(Session& node, const protocol::StatsPart& part);
+  /// The connection that the node is asked on; null when there is none.
+  [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
+  bool put_question(Pending pending, Session& node);
+  void tell_inside(const Pending& pending, std::string_view stats, std::string_view error) const;
   void refuse(Session& client, std::string_view raw_request_id, std::string_view error);
   void tell_client(const Pending& pending, std::string_view error);
   void take_off(Pendings::iterator place);
@@ -84,6 +110,8 @@ class StatsRelay {
   const StatsRelayParts parts_;
   std::uint64_t last_id_ = 0;
   Pendings pending_;
+  std::size_t inside_count_ = 0;
+  base::Delegate<void(const InsideAnswer&)> on_inside_answer_;
   std::map<std::uint32_t, std::uint32_t> awaited_by_user_;  // users that await nothing are not in it
   base::Timer timer_;
 };
