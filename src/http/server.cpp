@@ -49,7 +49,7 @@ void Server::on_reading(Exchange& exchange, const Reading& reading) {
     return exchange.respond(error_text(status), true);
   }
   ++counters_.requests;
-  const std::optional<Response> response = handler_.on_get(reading.request);
+  const std::optional<Response> response = handler_.on_get(reading.request, exchange.owner());
   if (response) return exchange.respond(response_text(*response), false);
   begin_stream(exchange);
 }

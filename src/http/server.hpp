@@ -41,9 +41,9 @@ struct HttpCounters {
 
 class Handler {
  public:
-  /// The answer to a GET request that may be answered; nothing for a stream of events: on_stream() is called then. May
-  /// throw std::bad_alloc.
-  virtual std::optional<Response> on_get(const Request& request) = 0;
+  /// The answer to a GET request that may be answered, from the user that the system names; nothing for a stream of
+  /// events: on_stream() is called then. May throw std::bad_alloc.
+  virtual std::optional<Response> on_get(const Request& request, const io::PeerOwner& owner) = 0;
   /// A stream has begun. What it begins with may be pushed at once.
   virtual void on_stream(Exchange& stream) = 0;
   /// There is one stream less.

@@ -80,7 +80,7 @@ class HttpServer : public ::testing::Test, private Handler {
     turn();
   }
 
-  std::optional<Response> on_get(const Request& request) override {
+  std::optional<Response> on_get(const Request& request, const io::PeerOwner&) override {
     ++handled;
     if (request.path == "/events") return std::nullopt;
     return Response{.body = body};

@@ -70,6 +70,19 @@ constexpr CounterRow<http::HttpCounters> kHttpCounters[] = {
 static_assert(sizeof kHttpCounters / sizeof kHttpCounters[0] == sizeof(http::HttpCounters) / sizeof(std::uint64_t),
               "each counter has its row");
 
+constexpr CounterRow<FiguresCounters> kFiguresCounters[] = {
+    {"asked", "Questions to nodes for their figures, for the page.", &FiguresCounters::asked},
+    {"told", "Answers with figures.", &FiguresCounters::told},
+    {"untold", "Questions without an answer that can be read.", &FiguresCounters::untold},
+    {"not_asked", "Nodes that a round passed over: no place or memory for a question.", &FiguresCounters::not_asked},
+    {"left_out", "Nodes beyond those that a round asks or looks at, once a round.", &FiguresCounters::left_out},
+    {"not_kept", "Answers that there was no room or memory for.", &FiguresCounters::not_kept},
+    {"viewers_refused", "Requests for figures of users beyond those that may look at the same time.",
+     &FiguresCounters::viewers_refused},
+};
+static_assert(sizeof kFiguresCounters / sizeof kFiguresCounters[0] == sizeof(FiguresCounters) / sizeof(std::uint64_t),
+              "each counter has its row");
+
 enum class Kind { counter, gauge };
 
 void append_metric(std::string& out, Kind kind, std::string_view name, std::string_view help, std::uint64_t value) {
@@ -93,7 +106,7 @@ void append_counters(std::string& out, const CounterRow<Counters> (&rows)[kCount
 
 }  // namespace
 
-std::string metrics_text(const Server& pmd, const http::Server& http) {
+std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures) {
   std::string out;
   append_metric(out, Kind::gauge, "nodes", "Registered nodes.", pmd.registry().size());
   append_metric(out, Kind::gauge, "registry_bytes", "Bytes of memory of the registry.", pmd.registry().bytes());
@@ -107,6 +120,7 @@ std::string metrics_text(const Server& pmd, const http::Server& http) {
   append_metric(out, Kind::counter, "http_connections_refused", "HTTP connections closed at once, at the bound.",
                 http.connections_refused());
   append_counters(out, kHttpCounters, "http_", http.counters());
+  append_counters(out, kFiguresCounters, "figures_", figures);
   return out;
 }
 

@@ -34,6 +34,7 @@ Web::Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options)
     : reactor_(reactor),
       pmd_(pmd),
       http_(reactor, *this, std::move(options)),
+      node_figures_(reactor, pmd),
       figure_timer_(Delegate<void()>::to<&Web::on_figure_time>(*this)) {
   pmd_.set_on_change(Announcer::OnChange::to<&Web::on_change>(*this));
 }
@@ -42,7 +43,7 @@ Web::~Web() { pmd_.set_on_change({}); }
 
 void Web::close(Delegate<void()> on_closed) { http_.close(on_closed); }
 
-std::optional<http::Response> Web::on_get(const http::Request& request) {
+std::optional<http::Response> Web::on_get(const http::Request& request, const io::PeerOwner& owner) {
   if (request.path == "/events") return std::nullopt;
   if (request.path == "/health") {
     if (pmd_.is_serving()) return http::Response{.body = "ok\n"};
@@ -50,8 +51,9 @@ std::optional<http::Response> Web::on_get(const http::Request& request) {
   }
   if (request.path == "/metrics") {
     return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                          .body = metrics_text(pmd_, http_)};
+                          .body = metrics_text(pmd_, http_, node_figures_.counters())};
   }
+  if (request.path == "/api/figures") return node_figures_.answer(request.query, owner);
   if (request.path == "/api/nodes") return node_list(pmd_.registry(), request.query);
   for (const PageFile& file : page_files()) {
     if (request.path == file.path)

@@ -4,13 +4,14 @@
 //     GET /health      "ok", or 503 while the PMD ends
 //     GET /metrics     metrics.hpp
 //     GET /api/nodes   node_list.hpp
+//     GET /api/figures figures.hpp
 //     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join",
 //     "update",
 //                      "leave" with a node, and the revision as their id
 //
 // Loop thread only.
 //   1. No request changes anything.
-//   2. Without a stream nothing is written, and no timer runs.
+//   2. Without a stream nothing is written; without one, and a viewer of figures, no timer runs.
 //   3. Whoever has lost events, because memory ran out or too much was unread, is disconnected: it reads the nodes
 //   anew.
 // Use: Web web(reactor, pmd, options); web.start(); ... web.close(on_closed);
@@ -20,6 +21,7 @@
 
 #include "http/server.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/figures.hpp"
 
 namespace distflow::pmd {
 
@@ -40,9 +42,10 @@ class Web final : private http::Handler {
   void close(base::Delegate<void()> on_closed);
 
   [[nodiscard]] const http::Server& http() const { return http_; }
+  [[nodiscard]] const Figures& node_figures() const { return node_figures_; }
 
  private:
-  std::optional<http::Response> on_get(const http::Request& request) override;
+  std::optional<http::Response> on_get(const http::Request& request, const io::PeerOwner& owner) override;
   void on_stream(http::Exchange& stream) override;
   void on_stream_closed() override;
   void on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision);
@@ -53,6 +56,7 @@ class Web final : private http::Handler {
   io::Reactor& reactor_;
   Server& pmd_;
   http::Server http_;
+  Figures node_figures_;
   std::string figures_told_;
   int quiet_intervals_ = 0;
   base::Timer figure_timer_;

@@ -1,0 +1,240 @@
+#include "pmd/web/figures.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "http/request.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+constexpr std::uint32_t kRoot = 0;
+
+/// A node tells of its peers from a place on. No peer has this one: the counters of the node itself come alone.
+constexpr std::uint64_t kNoPeers = 9'007'199'254'740'991;  // the greatest that every reader of JSON takes exactly
+
+/// Events a second, to one decimal: numbers of nodes are not trusted to be small.
+std::string rate_text(std::uint64_t before, std::uint64_t now, std::uint64_t us) {
+  if (now <= before || us == 0) return "0";
+  const double rate = std::min(static_cast<double>(now - before) * 1e6 / static_cast<double>(us), 1e12);
+  const auto tenths = static_cast<std::uint64_t>(rate * 10 + 0.5);
+  return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10);
+}
+
+void append_count(std::string& out, std::string_view name, std::uint64_t count) {
+  ((out += ",\"") += name) += "\":";
+  out += std::to_string(count);
+}
+
+std::string head_of(std::string_view node_id) {
+  std::string out = R"({"nodeId":)";
+  protocol::append_json_string(out, node_id);
+  return out;
+}
+
+}  // namespace
+
+Figures::Figures(io::Reactor& reactor, Server& pmd)
+    : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&Figures::on_time>(*this)) {
+  pmd_.stats_relay().set_on_inside_answer(
+      base::Delegate<void(const InsideAnswer&)>::to<&Figures::on_inside_answer>(*this));
+}
+
+Figures::~Figures() { pmd_.stats_relay().set_on_inside_answer({}); }
+
+http::Response Figures::answer(std::string_view query, const io::PeerOwner& viewer) {
+  std::uint64_t since = 0;
+  if (const std::optional<std::string> text = http::query_value(query, "since")) {
+    const char* const end = text->data() + text->size();
+    const auto [at, error] = std::from_chars(text->data(), end, since);
+    if (error != std::errc() || at != end) return {.status = 400, .body = "since is no number\n"};
+  }
+  if (!viewer.is_known()) return {.status = 403, .body = "the system does not say who asks\n"};
+  if (!note_viewer(viewer.uid())) {
+    ++counters_.viewers_refused;
+    return {.status = 503, .body = "too many users look at the same time\n"};
+  }
+  std::string nodes;
+  bool is_whole = true;
+  for (auto place = order_.upper_bound(since); place != order_.end(); ++place) {
+    if (nodes.size() >= kPartSizeMax) {
+      is_whole = false;
+      break;
+    }
+    since = place->first;
+    const Node& node = *place->second;
+    if (!viewer.is_user(kRoot) && !(node.user && viewer.is_user(*node.user))) continue;
+    if (!nodes.empty()) nodes += ',';
+    nodes += node.text;
+  }
+  http::Response response{.content_type = "application/json"};
+  response.body = R"({"next":)" + std::to_string(since) + R"(,"isWhole":)" + (is_whole ? "true" : "false") +
+                  R"(,"leftOut":)" + std::to_string(left_out_) + R"(,"nodes":[)" + nodes + "]}\n";
+  return response;
+}
+
+/// False when too many users look already.
+bool Figures::note_viewer(std::uint32_t user) {
+  const base::Instant until = reactor_.now() + kLookTime;
+  const auto found =
+      std::find_if(viewers_.begin(), viewers_.end(), [&](const Viewer& one) { return one.user == user; });
+  if (found != viewers_.end()) {
+    found->until = until;
+  } else {
+    if (viewers_.size() >= kViewersMax) return false;
+    viewers_.push_back({.user = user, .until = until});
+  }
+  if (!timer_.is_armed()) reactor_.arm_after(timer_, base::Duration::zero());
+  return true;
+}
+
+bool Figures::is_seen(const UserId& user) const {
+  return std::any_of(viewers_.begin(), viewers_.end(),
+                     [&](const Viewer& viewer) { return viewer.user == kRoot || user == viewer.user; });
+}
+
+void Figures::on_time() {
+  const base::Instant now = reactor_.now();
+  std::erase_if(viewers_, [now](const Viewer& viewer) { return viewer.until <= now; });
+  if (viewers_.empty()) return forget_all();
+  const auto work = [&] {
+    if (asked_ == to_ask_.size() && now >= next_round_) begin_round();
+    ask_some();
+  };
+  if (!reactor_.has_memory_for(work)) ++counters_.not_asked;
+  const bool is_round_over = asked_ == to_ask_.size();
+  reactor_.arm_after(timer_, is_round_over ? std::max(next_round_ - now, kTurnInterval) : kTurnInterval);
+}
+
+void Figures::begin_round() {
+  end_round();
+  next_round_ = reactor_.now() + kRoundInterval;
+  ++round_;
+  to_ask_.clear();
+  asked_ = 0;
+  std::size_t looked_at = 0;
+  left_out_ = 0;
+  for (const Registry::Entry& entry : pmd_.registry().entries()) {
+    if (looked_at == kLookedAtMax) break;
+    ++looked_at;
+    if (!is_seen(entry.node.uid) || !pmd_.stats_relay().can_tell(entry)) continue;
+    if (to_ask_.size() < kNodesMax) {
+      to_ask_.push_back(entry.node.node_id);
+    } else {
+      ++left_out_;
+    }
+  }
+  // So that where a connection has more nodes than may be asked at once, it is not the same ones that go without.
+  if (!to_ask_.empty()) {
+    const std::size_t first = round_ * (StatsRelay::kPendingPerNodeMax - 1) % to_ask_.size();
+    std::rotate(to_ask_.begin(), to_ask_.begin() + static_cast<std::ptrdiff_t>(first), to_ask_.end());
+  }
+  left_out_ += pmd_.registry().size() - looked_at;
+  counters_.left_out += left_out_;
+}
+
+/// What the last round has not asked is gone, or is to be seen no more.
+void Figures::end_round() {
+  for (auto place = nodes_.begin(); place != nodes_.end();) {
+    Node& node = place->second;
+    if (node.round == round_) {
+      ++place;
+      continue;
+    }
+    bytes_ -= node.text.size() + node.latency.size();
+    order_.erase(node.number);
+    place = nodes_.erase(place);
+  }
+}
+
+void Figures::ask_some() {
+  for (std::size_t count = 0; asked_ < to_ask_.size() && count < kAskedPerTurnMax; ++asked_) {
+    const Registry::Entry* const entry = pmd_.registry().find_id(to_ask_[asked_]);
+    if (entry == nullptr || !is_seen(entry->node.uid)) continue;
+    if (!pmd_.stats_relay().has_room_inside()) return;  // the rest in the next turn
+    Node& node = nodes_[to_ask_[asked_]];
+    node.user = entry->node.uid;
+    node.round = round_;
+    ++count;
+    if (node.owes_answer) continue;
+    if (!pmd_.stats_relay().ask_inside(*entry, kNoPeers)) {
+      ++counters_.not_asked;
+      continue;
+    }
+    node.owes_answer = true;
+    ++counters_.asked;
+  }
+}
+
+void Figures::on_inside_answer(const InsideAnswer& answer) {
+  const auto found = nodes_.find(answer.node_id);
+  if (found == nodes_.end()) return;  // nobody looks any more
+  found->second.owes_answer = false;
+  if (!reactor_.has_memory_for([&] { take(found->second, answer); })) ++counters_.not_kept;
+}
+
+void Figures::take(Node& node, const InsideAnswer& answer) {
+  std::string text = head_of(answer.node_id);
+  const std::optional<ToldFigures> told = answer.error.empty() ? read_figures(answer.stats) : std::nullopt;
+  if (!told) {
+    ++counters_.untold;
+    text += R"(,"untold":)";
+    protocol::append_json_string(text, answer.error.empty() ? "What it tells cannot be read" : answer.error);
+    text += '}';
+    return keep(node, std::move(text), {});
+  }
+  ++counters_.told;
+  const ToldTraffic& traffic = told->traffic;
+  const bool is_later = node.at_us > 0 && told->at_us > node.at_us;  // else: its first answer, or it began anew
+  const std::uint64_t us = is_later ? told->at_us - node.at_us : 0;
+  text += R"(,"in":)" + rate_text(node.in, traffic.received, us);
+  text += R"(,"out":)" + rate_text(node.out, traffic.written, us);
+  append_count(text, "queued", told->queued);
+  append_count(text, "mailbox", told->mailbox);
+  const ToldTimes times = p99_since(is_later ? std::string_view(node.latency) : std::string_view(), told->latency);
+  if (times.wait) append_count(text, "waitP99Ns", *times.wait);
+  if (times.handler) append_count(text, "handlerP99Ns", *times.handler);
+  append_count(text, "lost", traffic.not_sent + traffic.dropped);
+  text += R"(,"notSent":)" + traffic.not_sent_json;
+  text += R"(,"dropped":)" + traffic.dropped_json + '}';
+  std::string latency(told->latency);
+  node.at_us = told->at_us;
+  node.in = traffic.received;
+  node.out = traffic.written;
+  keep(node, std::move(text), std::move(latency));
+}
+
+void Figures::keep(Node& node, std::string text, std::string latency) {
+  const std::size_t given_back = node.text.size() + node.latency.size();
+  if (bytes_ - given_back + text.size() + latency.size() > kBytesMax) {
+    ++counters_.not_kept;
+    return;
+  }
+  if (text != node.text) {
+    auto place = order_.extract(node.number);
+    if (place.empty()) {
+      order_.emplace(last_number_ + 1, &node);
+    } else {
+      place.key() = last_number_ + 1;
+      order_.insert(std::move(place));
+    }
+    node.number = ++last_number_;
+  }
+  bytes_ += text.size() + latency.size() - given_back;
+  node.text = std::move(text);
+  node.latency = std::move(latency);
+}
+
+void Figures::forget_all() {
+  nodes_.clear();
+  order_.clear();
+  bytes_ = 0;
+  to_ask_ = {};
+  asked_ = 0;
+  left_out_ = 0;
+  next_round_ = base::Instant::min();
+}
+
+}  // namespace distflow::pmd

@@ -1,0 +1,117 @@
+// The figures of the nodes for the page: asked from the nodes while somebody looks, and not else.
+//
+//     viewer ── GET /api/figures ──▶ Figures ── StatsRelay::ask_inside() ──▶ node
+//
+// Loop thread only.
+//   1. Whoever asks for figures looks for kLookTime from then on. While nobody looks no node is asked, no timer runs,
+//      and nothing is kept.
+//   2. A viewer is told of the nodes of its own user, root of all nodes. Nodes that nobody who looks may see are not
+//      asked.
+//   3. A round asks each node once, kRoundInterval after the last round at the earliest, and a node that owes an
+//      answer not again. It looks at kLookedAtMax nodes in the order of registration and asks kNodesMax of them,
+//      kAskedPerTurnMax in one turn.
+//   4. kBytesMax are kept. An answer beyond is dropped.
+//   5. Figures that have not changed are not told again: a viewer says up to which number it has been told.
+// Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/string_map.hpp"
+#include "base/timer_wheel.hpp"
+#include "http/response.hpp"
+#include "io/peer_owner.hpp"
+#include "io/reactor.hpp"
+#include "pmd/server/server.hpp"
+#include "pmd/web/told_figures.hpp"
+
+namespace distflow::pmd {
+
+/// Monotonic.
+struct FiguresCounters {
+  std::uint64_t asked = 0;            ///< questions to nodes
+  std::uint64_t told = 0;             ///< answers with figures
+  std::uint64_t untold = 0;           ///< questions without an answer that can be read
+  std::uint64_t not_asked = 0;        ///< nodes that a round passed over: no place or memory for a question
+  std::uint64_t left_out = 0;         ///< nodes beyond kNodesMax, and registries beyond kLookedAtMax, once a round
+  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, or for want of memory
+  std::uint64_t viewers_refused = 0;  ///< requests of users beyond kViewersMax
+};
+
+class Figures {
+ public:
+  static constexpr base::Duration kLookTime = base::seconds(3);
+  static constexpr base::Duration kRoundInterval = base::seconds(1);
+  static constexpr base::Duration kTurnInterval = base::milliseconds(100);  ///< between the turns of a round
+  static constexpr std::size_t kAskedPerTurnMax = 128;
+  static constexpr std::size_t kNodesMax = 4096;
+  static constexpr std::size_t kLookedAtMax = 16'384;
+  static constexpr std::size_t kViewersMax = 16;  ///< users that look at the same time
+  static constexpr std::size_t kBytesMax = std::size_t{16} * 1024 * 1024;
+  static constexpr std::size_t kPartSizeMax = std::size_t{256} * 1024;  ///< of an answer, and one node
+
+  /// Both must outlive it. It takes the place of who asked inside of `pmd` before.
+  Figures(io::Reactor& reactor, Server& pmd);
+  ~Figures();
+  Figures(const Figures&) = delete;
+  Figures& operator=(const Figures&) = delete;
+
+  /// `{"next":7,"isWhole":true,"leftOut":0,"nodes":[...]}`: what has changed since the number `since` of `query`, up to
+  /// `next`; all without one. `isWhole` is false where a part ends at kPartSizeMax. 400 for a query that cannot be
+  /// read, 503 at kViewersMax. May throw std::bad_alloc.
+  [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
+
+  [[nodiscard]] const FiguresCounters& counters() const { return counters_; }
+  /// Nodes whose figures are kept.
+  [[nodiscard]] std::size_t kept_count() const { return nodes_.size(); }
+
+ private:
+  struct Node {
+    UserId user;
+    std::uint64_t round = 0;  // that it was last asked in
+    bool owes_answer = false;
+    std::uint64_t number = 0;  // in order_; 0: not there
+    std::string text;          // what is told
+    std::uint64_t at_us = 0;
+    std::uint64_t in = 0;
+    std::uint64_t out = 0;
+    std::string latency;
+  };
+  struct Viewer {
+    std::uint32_t user;
+    base::Instant until;
+  };
+
+  bool note_viewer(std::uint32_t user);
+  [[nodiscard]] bool is_seen(const UserId& user) const;
+  void on_time();
+  void on_inside_answer(const InsideAnswer& answer);
+  void take(Node& node, const InsideAnswer& answer);
+  void keep(Node& node, std::string text, std::string latency);
+  void begin_round();
+  void end_round();
+  void ask_some();
+  void forget_all();
+
+  io::Reactor& reactor_;
+  Server& pmd_;
+  FiguresCounters counters_;
+  std::vector<Viewer> viewers_;
+  base::StringMap<Node> nodes_;
+  std::map<std::uint64_t, Node*> order_;  // by when it was last told something new
+  std::size_t bytes_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t round_ = 0;
+  base::Instant next_round_ = base::Instant::min();  // when it may begin
+  std::vector<std::string> to_ask_;                  // nodeIds of this round
+  std::size_t asked_ = 0;                            // of them
+  std::size_t left_out_ = 0;                         // by this round
+  base::Timer timer_;
+};
+
+}  // namespace distflow::pmd

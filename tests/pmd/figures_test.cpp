@@ -1,0 +1,233 @@
+// The figures of nodes on the page of a PMD: when nodes are asked, who is told, and the bounds.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/memory_web.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using PeerId = MemoryPmd::PeerId;
+
+constexpr const char* kTells = R"(,"caps":["stats"])";
+constexpr const char* kNothing = "{\"next\":0,\"isWhole\":true,\"leftOut\":0,\"nodes\":[]}\n";
+
+class FiguresTest : public ::testing::Test {
+ protected:
+  PeerId add_node(const std::string& id, std::uint32_t user = MemoryWeb::kUser, const std::string& caps = kTells) {
+    const PeerId node = web.connect_as(user);
+    EXPECT_THAT(pmd.ask(node, register_text(id, "alias-" + id, caps)), HasSubstr(R"("success":true)"));
+    return node;
+  }
+  /// Questions that have come to the node.
+  std::vector<std::string> asked(PeerId node) { return pmd.receive(node); }
+  /// Answers each question that has come to the node.
+  void tell(PeerId node, const std::string& stats) {
+    for (const std::string& question : asked(node)) {
+      const std::size_t at = question.find(R"("id":)") + 5;
+      const std::string id = question.substr(at, question.find(',', at) - at);
+      pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + id + R"(,"stats":)" + stats + "}}");
+    }
+  }
+  static std::string stats(std::uint64_t at_ms, std::uint64_t received, std::uint64_t written,
+                           const std::string& more = "", const std::string& drops = "") {
+    return R"({"at":)" + std::to_string(at_ms * 1000) + R"(,"queued":4,"node":{"sent":{"accepted":9,"written":)" +
+           std::to_string(written) + drops + R"(},"received":{"received":)" + std::to_string(received) +
+           R"(},"mailbox_size":5)" + more + R"(},"peers":[]})";
+  }
+  void next_round() { pmd.advance(Figures::kRoundInterval); }
+  /// The number that an answer says to ask with next.
+  static std::string next_of(const std::string& answer) { return answer.substr(8, answer.find(',') - 8); }
+  const FiguresCounters& counters() { return web.web().node_figures().counters(); }
+
+  MemoryWeb web;
+  MemoryPmd& pmd = web.pmd();
+};
+
+TEST_F(FiguresTest, a_node_is_asked_only_while_somebody_looks) {
+  const PeerId node = add_node("id1");
+  pmd.advance(base::seconds(10));
+  EXPECT_THAT(asked(node), IsEmpty());
+
+  EXPECT_EQ(web.get("/api/figures"), kNothing);
+  pmd.advance(base::milliseconds(100));
+  EXPECT_THAT(asked(node), SizeIs(1));
+  pmd.advance(Figures::kLookTime + StatsRelay::kTimeout + base::seconds(1));
+  asked(node);
+  EXPECT_EQ(web.web().node_figures().kept_count(), 0u);
+  pmd.advance(base::seconds(10));
+  EXPECT_THAT(asked(node), IsEmpty());
+}
+
+TEST_F(FiguresTest, when_nobody_looks_any_more_no_timer_runs) {
+  EXPECT_EQ(pmd.reactor().timers().next_deadline(), base::kNever);
+  web.get("/api/figures");
+  EXPECT_NE(pmd.reactor().timers().next_deadline(), base::kNever);
+  pmd.advance(Figures::kLookTime + Figures::kRoundInterval);
+  EXPECT_EQ(pmd.reactor().timers().next_deadline(), base::kNever);
+}
+
+TEST_F(FiguresTest, an_answer_has_rates_depths_and_every_reason_of_a_drop) {
+  const PeerId node = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(node, stats(1000, 100, 10));
+  const std::string first = web.get("/api/figures");
+  EXPECT_THAT(first, HasSubstr(R"("nodes":[{"nodeId":"id1","in":0,"out":0,"queued":4,"mailbox":5,"lost":0,)"
+                               R"("notSent":{},"dropped":{}}]})"));
+  next_round();
+  tell(node, stats(3000, 700, 15, "", R"(,"dropped_unreachable":3,"dropped_peer_left":0,"other":8)"));
+  EXPECT_THAT(web.get("/api/figures?since=" + next_of(first)),
+              HasSubstr(R"("nodes":[{"nodeId":"id1","in":300.0,"out":2.5,"queued":4,"mailbox":5,"lost":3,)"
+                        R"("notSent":{"unreachable":3},"dropped":{}}]})"));
+}
+
+TEST_F(FiguresTest, a_p99_is_of_the_time_since_the_last_answer) {
+  const PeerId node = add_node("id1");
+  const auto latency = [](int slow, int fast) {
+    return R"(,"latency":{"queue_wait":{"sum_ns":1,"buckets":[[4,)" + std::to_string(fast) + "],[1048576," +
+           std::to_string(slow) + R"(]]},"handler":{"buckets":[]}})";
+  };
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(node, stats(1000, 1, 1, latency(1000, 1)));
+  EXPECT_THAT(web.get("/api/figures"), AllOf(HasSubstr(R"("waitP99Ns":1179647)"), Not(HasSubstr("handlerP99Ns"))));
+  next_round();
+  tell(node, stats(2000, 2, 2, latency(1000, 500)));
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("waitP99Ns":4,)"));
+}
+
+TEST_F(FiguresTest, what_has_not_changed_is_told_once) {
+  const PeerId node = add_node("id1");
+  web.get("/api/figures");
+  std::string since = "0";
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    next_round();
+    tell(node, stats(1000 * (round + 1), 100, 10));
+    const std::string answer = web.get("/api/figures?since=" + since);
+    EXPECT_EQ(answer.find("id1") != std::string::npos, round == 0) << answer;
+    since = next_of(answer);
+  }
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr("id1"));
+}
+
+TEST_F(FiguresTest, a_user_is_told_of_its_own_nodes_and_others_are_not_asked_for_it) {
+  const PeerId own = add_node("id1", MemoryWeb::kUser);
+  const PeerId strange = add_node("id2", MemoryWeb::kOtherUser);
+  web.get("/api/figures", MemoryWeb::kUser);
+  pmd.advance(base::milliseconds(100));
+  EXPECT_THAT(asked(strange), IsEmpty());
+  tell(own, stats(1, 1, 1));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr("id1"));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), Not(HasSubstr("id1")));
+  next_round();
+  tell(strange, stats(1, 1, 1));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), AllOf(HasSubstr("id1"), Not(HasSubstr("id2"))));
+  EXPECT_THAT(web.get("/api/figures"), AllOf(HasSubstr("id1"), HasSubstr("id2"))) << "root";
+  EXPECT_THAT(web.get("/api/figures", 1003, "403"), Not(HasSubstr("id1")));
+}
+
+TEST_F(FiguresTest, a_silent_node_is_named_with_its_reason_and_asked_again_when_its_time_is_over) {
+  const PeerId node = add_node("id1");
+  const PeerId deaf = add_node("id2", MemoryWeb::kUser, "");
+  for (int i = 0; i < 5; ++i) {
+    web.get("/api/figures");
+    pmd.advance(base::milliseconds(500));
+  }
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"({"nodeId":"id1","untold":"The node did not answer in time"})"));
+  EXPECT_THAT(asked(node), SizeIs(2)) << "one question at a time";
+  EXPECT_THAT(asked(deaf), IsEmpty()) << "it does not have the cap";
+  EXPECT_EQ(counters().untold, 1u);
+}
+
+TEST_F(FiguresTest, a_node_that_has_left_is_forgotten_and_owes_nothing) {
+  const PeerId node = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(node, stats(1, 1, 1));
+  next_round();
+  pmd.hang_up(node);
+  web.get("/api/figures");
+  pmd.advance(base::seconds(2));
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("nodes":[])"));
+  EXPECT_EQ(web.web().node_figures().kept_count(), 0u);
+}
+
+TEST_F(FiguresTest, what_a_liar_tells_is_json_still) {
+  const PeerId node = add_node("id1");
+  const std::string long_name(Figures::kPartSizeMax / 16, 'x');
+  const std::vector<std::string> lies = {
+      R"({})", R"({"node":7})",
+      R"({"at":-1,"queued":1e99,"node":{"sent":[],"received":"x","mailbox_size":null,"latency":[[]]},"peers":{}})",
+      R"({"at":9,"node":{"sent":{"dropped_\u0022<b>":1,"dropped_a":9223372036854775807,"dropped_b":9223372036854775807},)"
+      R"("received":{"dropped_)" +
+          long_name + R"(":1},"latency":{"queue_wait":{"buckets":[7,[1],[1,2,3],[]]}}}})"};
+  for (const std::string& lie : lies) {
+    web.get("/api/figures");
+    next_round();
+    tell(node, lie);
+    const std::string answer = web.get("/api/figures");
+    EXPECT_THAT(answer, AllOf(HasSubstr(R"({"nodeId":"id1",)"), Not(HasSubstr("<b>")), Not(HasSubstr("xxx")))) << lie;
+    EXPECT_LT(answer.size(), 1000u);
+  }
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("a":9223372036854775807)"));
+}
+
+TEST_F(FiguresTest, a_round_asks_in_turns_and_at_the_bound_of_a_connection_the_rest_is_counted) {
+  std::vector<PeerId> nodes;
+  const std::size_t count = Figures::kAskedPerTurnMax + 10;
+  for (std::size_t i = 0; i < count; ++i) nodes.push_back(add_node("id" + std::to_string(i)));
+  web.get("/api/figures");
+  EXPECT_EQ(counters().asked, Figures::kAskedPerTurnMax);
+  pmd.advance(Figures::kTurnInterval);
+  EXPECT_EQ(counters().asked, count);
+
+  const PeerId together = web.connect_as(MemoryWeb::kUser);
+  for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax + 3; ++i)
+    pmd.ask(together, register_text("t" + std::to_string(i), "", kTells));
+  next_round();
+  pmd.advance(Figures::kTurnInterval * 2);
+  EXPECT_EQ(counters().not_asked, 3u);
+}
+
+TEST_F(FiguresTest, an_answer_ends_at_its_bound_and_leads_to_all_of_it) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  const std::string long_id(250, 'n');
+  std::size_t told = 0;
+  constexpr std::size_t count = 1000;
+  for (std::size_t i = 0; i < count; ++i) pmd.ask(node, register_text(long_id + std::to_string(i), "", kTells));
+  for (int i = 0; i < 80; ++i) {
+    web.get("/api/figures");
+    tell(node, stats(1, 1, 1));
+    pmd.advance(base::milliseconds(500));
+  }
+  std::string since = "0";
+  for (bool is_whole = false; !is_whole;) {
+    const std::string answer = web.get("/api/figures?since=" + since);
+    ASSERT_LE(answer.size(), Figures::kPartSizeMax + 4096);
+    for (std::size_t at = answer.find("nodeId"); at != std::string::npos; at = answer.find("nodeId", at + 1)) ++told;
+    is_whole = answer.find(R"("isWhole":true)") != std::string::npos;
+    ASSERT_NE(next_of(answer), since);
+    since = next_of(answer);
+  }
+  EXPECT_EQ(told, count) << "a round asks 32 of them, and each one others";
+}
+
+TEST_F(FiguresTest, a_query_that_cannot_be_read_is_refused_and_counters_are_metrics) {
+  EXPECT_THAT(web.get("/api/figures?since=x", 0, "400"), HasSubstr("since"));
+  EXPECT_THAT(web.get("/api/figures?since=-1", 0, "400"), HasSubstr("since"));
+  EXPECT_THAT(web.get("/metrics"), HasSubstr("\ndistflow_pmd_figures_asked_total 0\n"));
+}
+
+}  // namespace
+}  // namespace distflow::pmd
