@@ -167,7 +167,7 @@ TEST_F(WebTest, a_name_of_a_stranger_ends_no_line_and_begins_no_event) {
   EXPECT_THAT(get("/api/nodes"), HasSubstr(R"("alias":"<img onerror>\n\nevent: leave)"));
 }
 
-TEST_F(WebTest, the_page_is_three_small_files_without_anything_from_elsewhere) {
+TEST_F(WebTest, the_page_is_a_few_small_files_without_anything_from_elsewhere) {
   std::size_t size = 0;
   for (const PageFile& file : page_files()) {
     const std::string answer = pmd.network().take(begin(std::string(file.path)));

@@ -1,141 +1,217 @@
-// The page of a PMD: its nodes and figures, as they change. Whatever a stranger has named is shown as text only.
-'use strict';
+// The page of a PMD: the table of its nodes with their figures, and who joins and leaves.
+import {follow} from '/feed.js';
+import {dropsText, made, nameOf, put, rateText, shown, timeText} from '/text.js';
 
 const kRowsMax = 500;
 const kEventsMax = 100;
-const kColumns = [
-  ['Name', (node) => node.alias ?? ''],
-  ['NodeId', (node) => node.nodeId],
-  ['Address', (node) => `${node.host}:${node.port}`],
-  ['User', (node) => String(node.uid ?? '')],
-  ['Groups', (node) => (node.groups ?? []).join(', ')],
-];
+const kSamples = 60;        // of a sparkline, one a second
+const kLosingMs = 10000;    // how long a loss is news
+const kLosingNamed = 5;
+const kDrawPauseMs = 100;   // between what the PMD tells, and kDrawShare times what drawing took
+const kDrawShare = 10;
+const kCollator = new Intl.Collator(undefined, {numeric: true});
 
-let nodes = new Map();
-let early = null;  // changes that come while the nodes are read
-let reading = 0;   // which reading is the last: one that was begun before it ends without effect
+const told = (of) => ({figures}) => (figures && !figures.untold ? of(figures) : null);
+// A column: its name, what a node is sorted by, and what is shown of it. Numbers are shown from the greatest on.
+const text = (name, of) => ({name, isNumber: false, key: of, text: (one) => shown(of(one))});
+const number = (name, of, as = String) => ({
+  name,
+  isNumber: true,
+  key: (one) => told(of)(one) ?? -1,
+  text: (one) => (told(of)(one) === null ? '–' : as(told(of)(one))),
+});
+const time = (name, of) => ({...number(name, (figures) => of(figures) ?? -1), text: (one) => timeText(told(of)(one) ?? undefined)});
+const kColumns = [
+  text('Name', ({node}) => node.alias ?? ''),
+  number('In/s', (figures) => figures.in, rateText),
+  number('Out/s', (figures) => figures.out, rateText),
+  number('Queued', (figures) => figures.queued),
+  number('Mailbox', (figures) => figures.mailbox),
+  time('Wait p99', (figures) => figures.waitP99Ns),
+  time('Handler p99', (figures) => figures.handlerP99Ns),
+  {...number('Dropped', (figures) => figures.lost), text: droppedText},
+  {...number('Last minute', (figures) => figures.in + figures.out), isDrawn: true},
+  text('NodeId', ({node}) => node.nodeId),
+  text('Address', ({node}) => `${node.host}:${node.port}`),
+  text('User', ({node}) => String(node.uid ?? '')),
+  text('Groups', ({node}) => (node.groups ?? []).join(', ')),
+];
+const kTexts = kColumns.filter(({isNumber}) => !isNumber);
+
+let nodes = new Map();  // by nodeId: {node, asked, figures, samples, lostAt, row}
+let events = [];        // the newest first, not shown yet
 let sortedBy = 0;
 let isDescending = false;
-let isDrawDue = false;
+let drawTimer = 0;
+let drawnAt = 0;
+let drawTook = 0;
+let leftOut = 0;
 
 const element = (id) => document.getElementById(id);
 
-function made(tag, text, className = '') {
-  const one = document.createElement(tag);
-  one.textContent = text;
-  one.className = className;
+function droppedText({figures}) {
+  if (!figures) return '–';
+  if (figures.untold) return `not told: ${shown(figures.untold)}`;
+  return dropsText(figures.notSent, figures.dropped) || '–';
+}
+
+function entryOf(node, before) {
+  const one = {...before, node};
+  one.asked = kTexts.map(({key}) => key(one)).join('\n').toLowerCase();
   return one;
 }
 
-function drawSoon() {
-  if (isDrawDue) return;
-  isDrawDue = true;
-  requestAnimationFrame(() => {
-    isDrawDue = false;
-    draw();
-  });
+// The first `count` of them in order. Of many nodes only those that are shown are sorted.
+function firstOf(all, count, compare) {
+  let best = [];
+  let last = null;
+  for (const one of all) {
+    if (last && compare(one, last) >= 0) continue;
+    best.push(one);
+    if (best.length < 2 * count) continue;
+    best.sort(compare);
+    best.length = count;
+    last = best[count - 1];
+  }
+  return best.sort(compare).slice(0, count);
 }
 
-function draw() {
-  const asked = element('filter').value.toLowerCase();
-  const read = kColumns[sortedBy][1];
-  const wanted = [...nodes.values()].filter(
-    (node) => asked === '' || kColumns.some(([, of]) => of(node).toLowerCase().includes(asked)));
-  wanted.sort((a, b) => read(a).localeCompare(read(b), undefined, {numeric: true}) * (isDescending ? -1 : 1));
-  element('nodes').replaceChildren(...wanted.slice(0, kRowsMax).map((node) => {
-    const row = document.createElement('tr');
-    row.append(...kColumns.map(([, of]) => made('td', of(node))));
-    return row;
-  }));
-  const shown = Math.min(wanted.length, kRowsMax);
-  element('more').textContent = `${shown} of ${nodes.size} nodes shown`;
+function comparing({key, isNumber}) {
+  const by = isNumber ? (a, b) => a.key - b.key : (a, b) => kCollator.compare(a.key, b.key);
+  const turn = isDescending ? -1 : 1;
+  return (a, b) => by(a, b) * turn;
+}
+
+// Messages a second, in and out, over the last minute.
+function drawSparkline(cell, {samples}) {
+  const greatest = Math.max(...samples, 1);
+  const points = samples.map((rate, i) => `${60 - samples.length + i},${(15 - 14 * rate / greatest).toFixed(1)}`).join(' ');
+  const svg = cell.firstElementChild ?? cell.appendChild(element('sparkline').content.firstElementChild.cloneNode(true));
+  if (svg.firstChild.getAttribute('points') === points) return;
+  svg.firstChild.setAttribute('points', points);
+  svg.setAttribute('aria-label', `${rateText(samples.at(-1))} messages a second now, ${rateText(greatest)} at most in the last minute`);
+}
+
+function rowOf(one) {
+  one.row ??= made('tr', '');
+  const isLosing = Date.now() - (one.lostAt ?? -kLosingMs) < kLosingMs;
+  one.row.className = isLosing ? 'losing' : '';
+  for (const [index, column] of kColumns.entries()) {
+    const cell = one.row.children[index] ?? one.row.appendChild(made('td', '', column.isNumber ? 'number' : ''));
+    if (!column.isDrawn) put(cell, column.text(one));
+    else if (one.samples) drawSparkline(cell, one);
+  }
+  return one.row;
+}
+
+function drawRows() {
+  const filter = element('filter').value.toLowerCase();
+  const column = kColumns[sortedBy];
+  const wanted = [];
+  for (const one of nodes.values()) {
+    if (filter === '' || one.asked.includes(filter)) wanted.push({one, key: column.key(one)});
+  }
+  const rows = firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => rowOf(one));
+  const body = element('nodes');
+  if (rows.length !== body.children.length || rows.some((row, i) => row !== body.children[i])) body.replaceChildren(...rows);
+  put(element('more'), `${rows.length} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
   for (const [index, head] of [...element('heads').children].entries()) {
     if (index === sortedBy) head.setAttribute('aria-sort', isDescending ? 'descending' : 'ascending');
     else head.removeAttribute('aria-sort');
   }
 }
 
-function apply({kind, node}) {
-  if (kind === 'leave') nodes.delete(node.nodeId);
-  else nodes.set(node.nodeId, node);
+// Who loses messages now, and why: what one would look for first.
+function drawLosing() {
+  const losing = [...nodes.values()].filter(({lostAt}) => Date.now() - (lostAt ?? -kLosingMs) < kLosingMs);
+  const named = losing.slice(0, kLosingNamed).map((one) => `${shown(nameOf(one.node))} (${droppedText(one)})`).join('; ');
+  const others = losing.length > kLosingNamed ? `; and ${losing.length - kLosingNamed} others` : '';
+  put(element('losing'), losing.length > 0 ? `Losing messages: ${named}${others}` : '');
 }
 
-function onChange(event) {
-  const change = {kind: event.type, node: JSON.parse(event.data), revision: Number(event.lastEventId)};
-  const time = new Date().toLocaleTimeString();
-  element('events').prepend(made('li', `${time} ${change.node.alias ?? change.node.nodeId}`, change.kind));
-  while (element('events').children.length > kEventsMax) element('events').lastChild.remove();
-  if (early) early.push(change);
-  else apply(change);
-  drawSoon();
+function drawEvents() {
+  const list = element('events');
+  list.prepend(...events.map(({time: at, change}) => made('li', `${at} ${shown(nameOf(change.node))}`, change.kind)));
+  events = [];
+  while (list.children.length > kEventsMax) list.lastChild.remove();
 }
 
-function onFigures(event) {
-  const parts = Object.entries(JSON.parse(event.data)).map(([name, value]) => {
-    const part = document.createElement('div');
-    part.append(made('dt', name), made('dd', String(value)));
-    return part;
-  });
-  element('figures').replaceChildren(...parts);
+function draw() {
+  clearTimeout(drawTimer);
+  drawTimer = 0;
+  const began = performance.now();
+  drawRows();
+  drawLosing();
+  drawEvents();
+  drawnAt = performance.now();
+  drawTook = drawnAt - began;
 }
 
-// All nodes, in parts. What changes meanwhile comes as events, which are applied behind them.
-async function readNodes() {
-  const mine = ++reading;
-  early = [];
-  const found = new Map();
-  let first = null;
-  for (let next = '', isBegun = false; !isBegun || next !== null;) {
-    const response = await fetch(isBegun ? `/api/nodes?after=${encodeURIComponent(next)}` : '/api/nodes');
-    if (mine !== reading) return;
-    if (response.status === 410) return readNodes();
-    if (!response.ok) throw new Error(`/api/nodes: ${response.status}`);
-    const part = await response.json();
-    if (mine !== reading) return;
-    first ??= part.revision;
-    for (const node of part.nodes) found.set(node.nodeId, node);
-    next = part.next;
-    isBegun = true;
-  }
-  nodes = found;
-  for (const change of early) if (change.revision > first) apply(change);
-  early = null;
-  element('state').textContent = 'live';
-  drawSoon();
+// Soon for who uses the page; for what the PMD tells, with a pause that leaves the processor to others.
+const drawNow = () => requestAnimationFrame(draw);
+function drawSoon() {
+  if (drawTimer !== 0) return;
+  const due = drawnAt + Math.max(kDrawPauseMs, kDrawShare * drawTook) - performance.now();
+  drawTimer = setTimeout(draw, Math.max(due, 0));
 }
 
-function follow() {
-  const events = new EventSource('/events');
-  events.addEventListener('open', () => readNodes().catch((fault) => {
-    element('state').textContent = `the nodes cannot be read: ${fault.message}`;
-    events.close();
-    setTimeout(follow, 3000);
-  }));
-  events.addEventListener('error', () => {
-    element('state').textContent = 'the PMD cannot be reached; trying again';
-    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
-  });
-  for (const kind of ['join', 'update', 'leave']) events.addEventListener(kind, onChange);
-  events.addEventListener('figures', onFigures);
-}
+const view = {
+  say: (what) => put(element('state'), what),
+  begin: (found) => {
+    nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, nodes.get(id))]));
+    drawSoon();
+  },
+  change: (change) => {
+    const {kind, node} = change;
+    if (kind === 'leave') nodes.delete(node.nodeId);
+    else nodes.set(node.nodeId, entryOf(node, nodes.get(node.nodeId)));
+    events.unshift({time: new Date().toLocaleTimeString(), change});
+    events.length = Math.min(events.length, kEventsMax);
+    drawSoon();
+  },
+  figures: (part) => {
+    leftOut = part.leftOut;
+    for (const figures of part.nodes) {
+      const one = nodes.get(figures.nodeId);
+      if (!one) continue;
+      if (one.figures?.lost < figures.lost) one.lostAt = Date.now();
+      one.figures = figures;
+    }
+    if (!part.isWhole) return;
+    for (const one of nodes.values()) {
+      if (!one.figures) continue;
+      one.samples ??= [];
+      one.samples.push(one.figures.untold ? 0 : one.figures.in + one.figures.out);
+      if (one.samples.length > kSamples) one.samples.shift();
+    }
+    drawSoon();
+  },
+  totals: (totals) => {
+    element('figures').replaceChildren(...Object.entries(totals).map(([name, value]) => {
+      const part = made('div', '');
+      part.append(made('dt', name), made('dd', String(value)));
+      return part;
+    }));
+  },
+};
 
-for (const [index, [name]] of kColumns.entries()) {
-  const head = document.createElement('th');
+for (const [index, {name, isNumber}] of kColumns.entries()) {
+  const head = made('th', '', isNumber ? 'number' : '');
   head.scope = 'col';
   const button = made('button', name);
   button.type = 'button';
   button.addEventListener('click', () => {
-    isDescending = sortedBy === index && !isDescending;
+    isDescending = sortedBy === index ? !isDescending : isNumber;
     sortedBy = index;
-    drawSoon();
+    drawNow();
   });
   head.append(button);
   element('heads').append(head);
 }
-element('filter').addEventListener('input', drawSoon);
+element('filter').addEventListener('input', drawNow);
 document.addEventListener('keydown', (event) => {
   if (event.key !== '/' || event.target === element('filter')) return;
   event.preventDefault();
   element('filter').focus();
 });
-follow();
+follow(view);
