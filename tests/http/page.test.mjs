@@ -30,16 +30,72 @@ after(async () => {
   assert.equal(await ended, 0);
 });
 
+const joined = [];  // what a test that has failed leaves to be ended
 // Nodes of one connection, which leave with it.
 function join(...registrations) {
   const socket = net.connect(port, '127.0.0.1');
-  for (const payload of registrations) {
-    const body = Buffer.from(JSON.stringify({type: 'register', payload: {host: '127.0.0.1', port: 9, ...payload}, requestId: 'r'}));
-    const size = Buffer.alloc(4);
-    size.writeUInt32BE(body.length);
-    socket.write(Buffer.concat([size, body]));
-  }
+  joined.push(socket);
+  for (const payload of registrations) write(socket, {type: 'register', payload: {host: '127.0.0.1', port: 9, ...payload}, requestId: 'r'});
   return socket;
+}
+
+function write(socket, message) {
+  const body = Buffer.from(JSON.stringify(message));
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(body.length);
+  socket.write(Buffer.concat([size, body]));
+}
+
+// A node that answers each question for its figures with what `stats` gives, and counts them.
+function joinTelling(registration, stats) {
+  const socket = join({...registration, caps: ['stats']});
+  socket.asked = 0;
+  let unread = Buffer.alloc(0);
+  socket.on('data', (bytes) => {
+    unread = Buffer.concat([unread, bytes]);
+    while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32BE()) {
+      const end = 4 + unread.readUInt32BE();
+      const {payload} = JSON.parse(unread.subarray(4, end));
+      unread = unread.subarray(end);
+      if (payload.event !== 'stats:ask') continue;
+      socket.asked += 1;
+      write(socket, {type: 'stats:answer', payload: {id: payload.id, stats: stats(socket.asked, payload)}});
+    }
+  });
+  return socket;
+}
+
+// A second between two answers, by the clock of the node.
+const figuresOf = (asked, {received = 0, written = 0, dropped = {}} = {}) => ({
+  at: asked * 1000000, queued: 7, peers: [],
+  node: {sent: {accepted: written, written, ...dropped}, received: {received}, mailbox_size: 3,
+         latency: {queue_wait: {buckets: [[2048, asked]]}, handler: {buckets: []}}},
+});
+
+// Until a function without anything from outside gives something true in the page; that.
+function until(page, look, ...args) {
+  return page.evaluate(`(...args) => new Promise((resolve) => {
+    const again = () => {
+      const found = (${look})(...args);
+      if (found) resolve(found);
+      else requestAnimationFrame(again);
+    };
+    again();
+  })`, ...args);
+}
+
+// A page that runs `before` ahead of its own scripts.
+async function openWith(before) {
+  const page = await browser.open('about:blank');
+  await page.send('Page.addScriptToEvaluateOnNewDocument', {source: `(${before})()`});
+  await page.load(url);
+  return page;
+}
+
+// What the PMD counts under that name.
+async function metric(name) {
+  const text = await (await fetch(`${url}metrics`.replace('localhost', '127.0.0.1'))).text();
+  return Number(text.match(new RegExp(`^${name} (.*)$`, 'm'))[1]);
 }
 
 // Until a row of the table has all these texts, or, without any, until there is no row.
@@ -63,6 +119,7 @@ function scenario(sentence, play, options) {
       assert.deepEqual(page.faults, []);
       for (const request of page.requests) assert.ok(request.startsWith(url), request);
     } finally {
+      for (const socket of joined.splice(0)) socket.destroy();
       await page.close();
     }
   });
@@ -141,4 +198,180 @@ scenario('every field and region has a name for who cannot see it', async (page)
   const named = nodes.filter(({role}) => ['searchbox', 'table', 'columnheader', 'button', 'region'].includes(role?.value));
   for (const {role, name} of named) if (role.value !== 'table') assert.notEqual(name?.value ?? '', '', role.value);
   assert.ok(named.some(({role, name}) => role.value === 'searchbox' && name.value.startsWith('Filter')));
+});
+
+scenario('the figures of a node move', async (page) => {
+  const node = joinTelling({nodeId: 'id8', alias: 'busy'}, (asked) => figuresOf(asked, {received: asked * asked * 100, written: asked}));
+  await untilShown(page, 'busy');
+  const first = await until(page, () => {
+    const texts = [...document.querySelectorAll('#nodes td')].map((cell) => cell.textContent);
+    return Number(texts[1]) > 0 && texts;
+  });
+  assert.deepEqual(first.slice(3, 6), ['7', '3', '2.3 us'], 'queued, mailbox, and how long messages wait');
+  await until(page, (before) => document.querySelectorAll('#nodes td')[1].textContent !== before, first[1]);
+  await until(page, () => document.querySelector('#nodes svg')?.getAttribute('aria-label')?.includes('at most in the last minute'));
+  node.destroy();
+  await untilShown(page);
+});
+
+scenario('a node that loses messages is named with its reason', async (page) => {
+  const drops = (asked) => ({dropped_unreachable: 2, dropped_peer_left: asked * 3, dropped_shut_down: 0});
+  const node = joinTelling({nodeId: 'id9', alias: 'leaky'}, (asked) => figuresOf(asked, {dropped: drops(asked)}));
+  const sound = joinTelling({nodeId: 'id10', alias: 'sound'}, (asked) => figuresOf(asked));
+  const text = await until(page, () => document.getElementById('losing').textContent);
+  assert.match(text, /^Losing messages: leaky \(\d+ peer_left, 2 unreachable\)$/);
+  await untilShown(page, 'leaky', 'peer_left, 2 unreachable');
+  assert.equal(await page.evaluate(() => document.getElementById('losing').getAttribute('role')), 'status');
+  node.destroy();
+  sound.destroy();
+  await untilShown(page);
+});
+
+scenario('a node that tells nothing is shown with the reason', async (page) => {
+  const node = joinTelling({nodeId: 'id11', alias: 'shy'}, () => undefined);
+  await untilShown(page, 'shy', 'not told: Too many questions for stats');
+  node.destroy();
+  await untilShown(page);
+});
+
+scenario('a node that is killed is seen to go', async (page) => {
+  const script = `const socket = require('node:net').connect(${port}, '127.0.0.1');
+    const body = '{"type":"register","payload":{"nodeId":"id12","alias":"victim","host":"127.0.0.1","port":9},"requestId":"r"}';
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(body.length);
+    socket.write(Buffer.concat([size, Buffer.from(body)]));`;
+  const victim = spawn(process.execPath, ['-e', script], {stdio: 'ignore'});
+  try {
+    await untilShown(page, 'victim');
+  } finally {
+    victim.kill('SIGKILL');
+  }
+  const killed = performance.now();
+  await untilShown(page);
+  console.log(`# seen ${Math.round(performance.now() - killed)} ms after the kill`);
+});
+
+scenario('a page that is hidden is not followed, and its nodes are not asked', async (page) => {
+  const node = joinTelling({nodeId: 'id13', alias: 'quiet'}, (asked) => figuresOf(asked));
+  await untilShown(page, 'quiet', '7');
+  const hide = (hidden) => {
+    Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+  await page.evaluate(hide, true);
+  await until(page, () => document.getElementById('state').textContent.includes('hidden'));
+  while (await metric('distflow_pmd_http_streams') > 0) await page.settle();
+  for (let asked = -1; asked !== node.asked;) {  // until a while longer than anybody is taken to look brings no question
+    asked = node.asked;
+    await new Promise((resolve) => setTimeout(resolve, 4500));
+  }
+  const before = node.asked;
+  await page.evaluate(hide, false);
+  await untilShown(page, 'quiet', '7');
+  while (node.asked === before) await page.settle();
+  node.destroy();
+  await untilShown(page);
+});
+
+test('tabs that are hidden leave their connections to the others', {timeout: kTestLimitMs}, async () => {
+  const pages = [];
+  for (let i = 0; i < 8; ++i) {
+    pages.push(await browser.open(url));
+    await untilShown(pages[i]);
+    await pages[i].evaluate(() => {
+      Object.defineProperty(document, 'hidden', {value: true});
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+  }
+  for (const page of pages) await page.close();
+});
+
+test('a list that changes while it is read is read again after a longer pause each time', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    window.pauses = [];
+    const wait = setTimeout;
+    window.setTimeout = (call, ms) => {
+      if (ms < 10000 || window.refused > 4) window.pauses.push(ms);  // no patience for one answer
+      return wait(call, ms >= 10000 ? ms : 0);
+    };
+    window.refused = 0;
+    const ask = fetch;
+    window.fetch = (path, options) => (path === '/api/nodes' && window.refused++ < 4
+      ? Promise.resolve(new Response('', {status: 410})) : ask(path, options));
+  });
+  await untilShown(page);
+  assert.deepEqual(await page.evaluate(() => window.pauses.filter((ms) => ms >= 1000).slice(0, 4)), [1000, 2000, 4000, 8000]);
+  await page.close();
+});
+
+test('whatever fails while nodes are read, one stream is open and each event is shown once', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    const wait = setTimeout;
+    window.setTimeout = (call, ms) => wait(call, ms >= 10000 ? ms : 0);
+    window.open = 0;
+    window.openMost = 0;
+    const Real = EventSource;
+    window.EventSource = class extends Real {
+      constructor(path) {
+        super(path);
+        window.openMost = Math.max(window.openMost, ++window.open);
+        window.last = this;
+      }
+      close() {
+        if (!this.hasClosed) --window.open;
+        this.hasClosed = true;
+        super.close();
+      }
+    };
+    window.failures = 0;
+    const ask = fetch;
+    window.fetch = (path, options) => {
+      if (path !== '/api/nodes' || window.failures++ > 5) return ask(path, options);
+      window.last.dispatchEvent(new Event('error'));  // the stream breaks while the nodes are read
+      return new Promise((_, reject) => wait(() => reject(new TypeError('no connection')), 20));
+    };
+  });
+  await untilShown(page);
+  await until(page, () => window.failures > 6);
+  const node = join({nodeId: 'id14', alias: 'once'});
+  await untilShown(page, 'once');
+  assert.equal(await page.evaluate(() => document.querySelectorAll('#events .join').length), 1);
+  assert.equal(await page.evaluate(() => window.openMost), 1);
+  node.destroy();
+  await untilShown(page);
+  await page.close();
+});
+
+test('of 10,000 nodes only those that are shown are sorted', {timeout: kTestLimitMs}, async () => {
+  const kNodes = 10000;
+  const page = await openWith(() => {
+    window.compared = 0;
+    const {get} = Object.getOwnPropertyDescriptor(Intl.Collator.prototype, 'compare');
+    Object.defineProperty(Intl.Collator.prototype, 'compare', {get() {
+      const compare = get.call(this);
+      return (a, b) => {
+        window.compared += 1;
+        return compare(a, b);
+      };
+    }});
+    const compare = String.prototype.localeCompare;
+    String.prototype.localeCompare = function (...args) {
+      window.compared += 1;
+      return compare.apply(this, args);
+    };
+  });
+  const node = join(...Array.from({length: kNodes}, (_, i) => ({nodeId: `n${i}`, alias: `a${i * 7919 % kNodes}`})));
+  node.resume();
+  await until(page, () => /500 of 10000 nodes shown/.test(document.getElementById('more').textContent));
+  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll('#nodes td:first-child')].slice(0, 3).map((one) => one.textContent)),
+                   ['a0', 'a1', 'a2']);
+  await page.evaluate(() => { window.compared = 0; });
+  const more = join({nodeId: 'more', alias: 'a00'});
+  await until(page, () => /500 of 10001 nodes shown/.test(document.getElementById('more').textContent));
+  const compared = await page.evaluate(() => window.compared);
+  assert.ok(compared > 0 && compared < 4 * kNodes, `${compared} comparisons`);
+  more.destroy();
+  node.destroy();
+  await untilShown(page);
+  await page.close();
 });
