@@ -207,7 +207,11 @@ void Connection::on_sent(Result<void> result) {
   if (has_moved_sending() && state_ != State::closing) reactor().defer(turn_end_);
 }
 
-void Connection::end_flight() { observer_.on_sent(*this, queue_.end_flight(send_op_.bytes_sent)); }
+void Connection::end_flight() {
+  if (send_op_.bytes_sent < queue_.flying_bytes()) [[unlikely]]
+    observer_.on_dropping(*this, queue_.flying(), send_op_.bytes_sent);
+  observer_.on_sent(*this, queue_.end_flight(send_op_.bytes_sent));
+}
 
 /// Armed once for many flights: a send neither arms nor cancels a timer. When it expires, it looks what has moved.
 void Connection::on_stall_check() {
@@ -262,6 +266,7 @@ void Connection::close(Error why) {
 void Connection::on_handle_closed() {
   state_ = State::closed;
   if (upgrade_) tell_sent();
+  if (queue_.has_filled()) observer_.on_dropping(*this, queue_.filled(), 0);
   if (const DepartedFrames left = queue_.drop_all(); left.dropped > 0) observer_.on_sent(*this, left);
   observer_.on_closed(*this, why_);
 }

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include <distflow/result.hpp>
 
@@ -41,6 +42,11 @@ class ConnectionObserver {
   /// So many of the queued frames have been given to the system, and so many have been dropped.
   virtual void on_sent(Connection& connection, const DepartedFrames& departed) {
     static_cast<void>(connection), static_cast<void>(departed);
+  }
+  /// All frames of these pieces that do not lie in the first `bytes_sent` bytes as a whole will be reported as dropped.
+  /// The last time that they can be read.
+  virtual void on_dropping(Connection& connection, std::span<const io::Piece> pieces, std::size_t bytes_sent) {
+    static_cast<void>(connection), static_cast<void>(pieces), static_cast<void>(bytes_sent);
   }
   /// The connection is closed, because of `why`. Errc::end_of_stream: the peer ended it; Errc::canceled: this side did.
   virtual void on_closed(Connection& connection, Error why) = 0;

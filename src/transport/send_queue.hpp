@@ -85,6 +85,10 @@ class SendQueue {
   [[nodiscard]] std::size_t counted_bytes() const {
     return batches_ ? batches_->filled.counted_bytes() + batches_->flying.counted_bytes() : 0;
   }
+  /// What is in flight, and what is filled.
+  [[nodiscard]] std::span<const io::Piece> flying() const { return pieces_of(&Batches::flying); }
+  [[nodiscard]] std::span<const io::Piece> filled() const { return pieces_of(&Batches::filled); }
+  [[nodiscard]] std::size_t flying_bytes() const { return batches_ ? batches_->flying.bytes : 0; }
   [[nodiscard]] bool has_filled() const { return batches_ && !batches_->filled.pieces.empty(); }
   [[nodiscard]] bool is_in_flight() const { return batches_ && !batches_->flying.pieces.empty(); }
   [[nodiscard]] bool is_empty() const { return !has_filled() && !is_in_flight(); }
@@ -119,6 +123,9 @@ class SendQueue {
     Batch flying;
   };
 
+  [[nodiscard]] std::span<const io::Piece> pieces_of(Batch Batches::*batch) const {
+    return batches_ ? std::span<const io::Piece>((*batches_.*batch).pieces) : std::span<const io::Piece>();
+  }
   bool make_batches();
   bool append_control(const EncodedRun& run);
 

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/backends.hpp"
@@ -38,6 +40,17 @@ struct RecordingObserver final : transport::ConnectionObserver {
     sent += departed.sent;
     dropped += departed.dropped;
     departed_bytes += departed.bytes;
+    if (departed.dropped > 0) {
+      EXPECT_EQ(std::exchange(dropping, 0), departed.dropped) << "on_dropping said others";
+    }
+  }
+  void on_dropping(transport::Connection&, std::span<const io::Piece> pieces, std::size_t bytes_sent) override {
+    std::string all;
+    for (const io::Piece& piece : pieces) all += piece;
+    for (std::size_t at = 0; at < all.size();) {
+      at += framing::kHeaderSize + framing::read_header(all.data() + at);
+      if (at > bytes_sent) ++dropping;
+    }
   }
   void on_closed(transport::Connection&, Error why) override {
     EXPECT_FALSE(closed) << "on_closed twice";
@@ -48,6 +61,7 @@ struct RecordingObserver final : transport::ConnectionObserver {
   std::vector<std::string> frames;
   std::uint64_t sent = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t dropping = 0;  // announced, and not reported as dropped yet
   std::uint64_t departed_bytes = 0;
   std::optional<Error> closed;
   std::function<void(transport::Connection&)> on_frame;
