@@ -74,13 +74,14 @@ EventKind kind_of(std::string_view json) {
 
 /// No question that can be answered: no id.
 StatsPart read_stats_part(std::string_view payload) {
-  const auto found = find_members(payload, std::array<std::string_view, 4>{"nodeId", "id", "after", "max"});
+  const auto found = find_members(payload, std::array<std::string_view, 5>{"nodeId", "id", "after", "max", "what"});
   if (!found) return {};
-  const auto& [node_id, id, after, size_max] = *found;
+  const auto& [node_id, id, after, size_max, what] = *found;
   return {.node_id = decode_string(node_id).value_or(""),
           .id = read_rev(id).value_or(0),
           .after = read_rev(after).value_or(0),
-          .size_max = read_rev(size_max).value_or(0)};
+          .size_max = read_rev(size_max).value_or(0),
+          .what = read_stats_kind(what)};
 }
 
 bool read_event(std::string_view payload, Event& event) {
@@ -222,6 +223,7 @@ std::string stats_ask_event(const StatsPart& part) {
   json += R"(,"id":)" + std::to_string(part.id);
   json += R"(,"after":)" + std::to_string(part.after);
   json += R"(,"max":)" + std::to_string(part.size_max);
+  if (const std::string_view what = to_text(part.what); !what.empty()) json.append(R"(,"what":")").append(what) += '"';
   return json += "}}";
 }
 

@@ -33,6 +33,7 @@ inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 // Why a node's counters are not told: for people to read.
 inline constexpr std::string_view kStatsDenied = "Stats are for the node's user and for root";
 inline constexpr std::string_view kStatsUntold = "The node does not tell its stats";
+inline constexpr std::string_view kStatsUnknown = "Unknown kind of stats";
 inline constexpr std::string_view kStatsBusy = "Too many questions for stats";
 inline constexpr std::string_view kStatsTooLarge = "The node's answer is too large";
 inline constexpr std::string_view kStatsUnanswered = "The node did not answer in time";
@@ -94,7 +95,7 @@ enum class EventKind {
   leave,
   update,             ///< The groups of a node have changed. Only to watchers with kGroupsCap.
   registration_lost,  ///< A registration that came over this connection is no more, although nobody took it off.
-  stats_ask,          ///< The node is to tell its counters.
+  stats_ask,          ///< The node is to tell of itself.
   pmd_shutdown,       ///< The PMD was told to end, and is not to be started again.
   unknown,            ///< An event of a later version, or without a usable node: to be passed over.
 };

@@ -89,8 +89,10 @@ std::uint64_t read_count(std::string_view json) {
 
 void read_stats_into(Request& request, std::string_view payload) {
   request.name = name_in(payload, "node");
-  if (const auto found = find_members(payload, std::array<std::string_view, 1>{"after"}))
-    request.part.after = read_count((*found)[0]);
+  const auto found = find_members(payload, std::array<std::string_view, 2>{"after", "what"});
+  if (!found) return;
+  request.part.after = read_count((*found)[0]);
+  request.part.what = read_stats_kind((*found)[1]);
 }
 
 void read_stats_answer_into(Request& request, std::string_view payload) {
@@ -115,6 +117,10 @@ void read_payload_into(Request& request, std::string_view payload) {
     case RequestType::watch:
     case RequestType::unknown: break;
   }
+}
+
+void append_stats_kind(std::string& payload, StatsKind what) {
+  if (const std::string_view text = to_text(what); !text.empty()) payload.append(R"(,"what":")").append(text) += '"';
 }
 
 /// `payload` is JSON.
@@ -179,10 +185,31 @@ std::string shutdown_request(std::string_view request_id, Force force) {
   return request_json("shutdown", force == Force::yes ? R"({"force":true})" : "{}", request_id);
 }
 
-std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id, std::uint64_t after) {
+std::string_view to_text(StatsKind what) {
+  switch (what) {
+    case StatsKind::dead_letters: return "dead-letters";
+    case StatsKind::redrive: return "redrive";
+    case StatsKind::unknown: return "unknown";
+    case StatsKind::counters: break;
+  }
+  return {};
+}
+
+StatsKind read_stats_kind(std::string_view json) {
+  if (json.empty()) return StatsKind::counters;
+  const std::string text = decode_string(json).value_or("");
+  for (const StatsKind kind : {StatsKind::dead_letters, StatsKind::redrive}) {
+    if (text == to_text(kind)) return kind;
+  }
+  return StatsKind::unknown;
+}
+
+std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id, std::uint64_t after,
+                          StatsKind what) {
   std::string payload = R"({"node":)";
   append_json_string(payload, alias_or_node_id);
   if (after > 0) payload += R"(,"after":)" + std::to_string(after);
+  append_stats_kind(payload, what);
   payload += '}';
   return request_json("stats", payload, request_id);
 }

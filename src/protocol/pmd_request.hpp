@@ -35,12 +35,21 @@ enum class RequestType {
 /// Whether a shutdown is meant although nodes are registered.
 enum class Force : bool { no, yes };
 
-/// Of a node's counters: by what the answer is told apart, and which part is meant.
+/// What a node is to tell, or to do.
+enum class StatsKind : std::uint8_t {
+  counters,
+  dead_letters,  ///< those that are kept
+  redrive,       ///< send its dead letters again, and tell how many those are
+  unknown,       ///< of a later release
+};
+
+/// Of what a node tells: by what the answer is told apart, and which part is meant.
 struct StatsPart {
   std::string node_id;         ///< whose
   std::uint64_t id = 0;        ///< that the PMD has given the question
-  std::uint64_t after = 0;     ///< peers before this one are left out: the "next" of the part before; 0: the first
+  std::uint64_t after = 0;     ///< what comes before is left out: the "next" of the part before; 0: the first part
   std::uint64_t size_max = 0;  ///< bytes of the answer's frame
+  StatsKind what = StatsKind::counters;
 
   friend bool operator==(const StatsPart&, const StatsPart&) = default;
 };
@@ -85,7 +94,7 @@ struct Request {
 
   Force force = Force::no;  ///< shutdown: yes for `"force":true`, a key of ours.
 
-  StatsPart part;              ///< stats: `after`. stats_answer: `id`.
+  StatsPart part;              ///< stats: `after`, `what`. stats_answer: `id`.
   std::string_view raw_stats;  ///< stats_answer: an object, as a slice of the frame; empty: none could be made.
 };
 
@@ -100,9 +109,13 @@ struct Request {
 [[nodiscard]] std::string heartbeat_request(std::string_view request_id, std::string_view node_id);
 [[nodiscard]] std::string watch_request(std::string_view request_id);
 [[nodiscard]] std::string shutdown_request(std::string_view request_id, Force force = Force::no);
-/// For the counters of a node; `after` as in StatsPart.
+/// For what a node tells; `after` and `what` as in StatsPart.
 [[nodiscard]] std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id,
-                                        std::uint64_t after);
+                                        std::uint64_t after, StatsKind what = StatsKind::counters);
+/// The value of "what" in a question; empty for counters, which are asked for without it.
+[[nodiscard]] std::string_view to_text(StatsKind what);
+/// Of the JSON of that value.
+[[nodiscard]] StatsKind read_stats_kind(std::string_view json);
 /// Has no answer, and so no request id. `stats` is a JSON object; empty: none could be made.
 [[nodiscard]] std::string stats_answer(std::uint64_t id, std::string_view stats);
 [[nodiscard]] std::string regroup_request(std::string_view request_id, std::string_view node_id,

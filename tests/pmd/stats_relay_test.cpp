@@ -74,6 +74,20 @@ TEST_P(StatsRelayTest, the_part_that_is_asked_for_is_the_one_that_the_node_is_as
   EXPECT_THAT(received_by(node), ElementsAre(HasSubstr(R"("after":57)")));
 }
 
+TEST_P(StatsRelayTest, what_is_asked_for_is_what_the_node_is_asked_for_and_only_its_user_may) {
+  const auto node = add_node("id1");
+  for (const char* what : {"dead-letters", "redrive"}) {
+    const std::string question = request_text("stats", std::string(R"({"node":"id1","what":")") + what + R"("})");
+    EXPECT_THAT(pmd.ask(connect_as(1002), question), HasSubstr(protocol::kStatsDenied));
+    EXPECT_THAT(received_by(node), IsEmpty());
+    pmd.send(connect_as(1001), question);
+    EXPECT_THAT(received_by(node), ElementsAre(HasSubstr(std::string(R"("what":")") + what + '"')));
+  }
+  EXPECT_THAT(pmd.ask(connect_as(1001), request_text("stats", R"({"node":"id1","what":"later"})")),
+              HasSubstr(protocol::kStatsUnknown));
+  EXPECT_THAT(received_by(node), IsEmpty());
+}
+
 TEST_P(StatsRelayTest, a_node_that_nobody_asks_of_is_sent_nothing) {
   const auto node = add_node("id1");
   const auto other = add_node("id2");

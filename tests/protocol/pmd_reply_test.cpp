@@ -162,6 +162,13 @@ TEST(PmdReply, events_that_are_not_understood_are_unknown) {
   }
 }
 
+TEST(PmdReply, a_question_of_each_kind_is_read_as_it_was_written_and_one_of_a_later_kind_as_unknown) {
+  for (const StatsKind kind : {StatsKind::counters, StatsKind::dead_letters, StatsKind::redrive, StatsKind::unknown}) {
+    const StatsPart part{.node_id = "id", .id = 7, .after = 9, .size_max = 100, .what = kind};
+    EXPECT_EQ(event_of(stats_ask_event(part)).part, part);
+  }
+}
+
 TEST(PmdReply, a_question_for_stats_says_whose_and_which_part) {
   const StatsPart part{.node_id = "a\"b", .id = 7, .after = 57, .size_max = 32768};
   const std::string frame = stats_ask_event(part);

@@ -237,6 +237,17 @@ TEST(PmdRequest, stats_names_a_node_and_the_part_that_is_wanted) {
   }
 }
 
+TEST(PmdRequest, stats_says_what_is_wanted_unless_it_is_the_counters) {
+  EXPECT_EQ(stats_request("r", "a", 7, StatsKind::dead_letters),
+            R"({"type":"stats","payload":{"node":"a","after":7,"what":"dead-letters"},"requestId":"r"})");
+  for (const StatsKind kind : {StatsKind::counters, StatsKind::dead_letters, StatsKind::redrive, StatsKind::unknown})
+    EXPECT_EQ(parsed(stats_request("r", "a", 0, kind)).part.what, kind);
+  for (const char* what : {R"("later")", "7", "null", R"("")"}) {
+    const std::string odd = std::string(R"({"type":"stats","payload":{"node":"a","what":)") + what + "}}";
+    EXPECT_EQ(parsed(odd).part.what, StatsKind::unknown) << odd;
+  }
+}
+
 TEST(PmdRequest, an_answer_to_stats_has_its_object_as_it_came) {
   EXPECT_EQ(stats_answer(7, R"({"a": [1]})"), R"({"type":"stats:answer","payload":{"id":7,"stats":{"a": [1]}}})");
   const std::string frame = stats_answer(7, R"({"a": [1]})");

@@ -79,11 +79,12 @@ void Client::shutdown_pmd(protocol::Force force, Callback<void> on_answer) {
       [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); });
 }
 
-void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer) {
+void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer,
+                   protocol::StatsKind what) {
   auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_stats(answer)); };
   if (!is_possible_name(name)) return requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
-  ask([name, after](std::string_view id) { return protocol::stats_request(id, name, after); }, AcrossLoss::repeat,
-      std::move(tell));
+  ask([name, after, what](std::string_view id) { return protocol::stats_request(id, name, after, what); },
+      AcrossLoss::repeat, std::move(tell));
 }
 
 void Client::answer_stats(std::uint64_t id, std::string_view stats) {

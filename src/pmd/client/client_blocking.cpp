@@ -105,11 +105,13 @@ std::vector<Result<ToldStats>> BlockingClient::stats(const std::vector<StatsQues
     const auto left = std::make_shared<std::size_t>(end - begin);
     const Result<void> asked = loop_->wait_for<void>([&](auto callback) {
       for (std::size_t i = begin; i < end; ++i) {
-        loop_->client.stats(questions[i].node_id, questions[i].after,
-                            [round, left, callback, place = i - begin](Result<ToldStats> told) {
-                              (*round)[place] = std::move(told);
-                              if (--*left == 0) callback({});
-                            });
+        loop_->client.stats(
+            questions[i].node_id, questions[i].after,
+            [round, left, callback, place = i - begin](Result<ToldStats> told) {
+              (*round)[place] = std::move(told);
+              if (--*left == 0) callback({});
+            },
+            questions[i].what);
       }
     });
     for (const std::optional<Result<ToldStats>>& answer : *round) {

@@ -23,10 +23,11 @@
 
 namespace distflow::pmd {
 
-/// For a part of the counters of a node (protocol::StatsPart).
+/// For a part of what a node tells (protocol::StatsPart).
 struct StatsQuestion {
   std::string node_id;
   std::uint64_t after = 0;
+  protocol::StatsKind what = protocol::StatsKind::counters;
 };
 
 struct BlockingOptions {

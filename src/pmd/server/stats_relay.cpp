@@ -32,6 +32,7 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
   const Registry::Entry* const entry = parts_.registry.resolve(request.name);
   if (entry == nullptr) return parts_.replies.reply(client, protocol::error_response(id, protocol::kNodeNotFound));
   if (!may_see(client, entry->node)) return refuse(client, id, protocol::kStatsDenied);
+  if (request.part.what == protocol::StatsKind::unknown) return refuse(client, id, protocol::kStatsUnknown);
   Session* const node = session_of(*entry);
   if (node == nullptr) return refuse(client, id, protocol::kStatsUntold);
   if (is_full(client, *node)) return refuse(client, id, protocol::kStatsBusy);
@@ -42,6 +43,7 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
                                       .node_id = entry->node.node_id,
                                       .raw_request_id = std::string(id),
                                       .after = request.part.after,
+                                      .what = request.part.what,
                                       .deadline = parts_.reactor.now() + kTimeout},
                                      *node);
   if (!is_asked) refuse(client, id, protocol::kStatsBusy);
@@ -75,7 +77,8 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
   const protocol::StatsPart part{.node_id = pending.node_id,
                                  .id = last_id_ + 1,
                                  .after = pending.after,
-                                 .size_max = std::min<std::uint64_t>(kAnswerSizeMax, parts_.options.frame_size_max)};
+                                 .size_max = std::min<std::uint64_t>(kAnswerSizeMax, parts_.options.frame_size_max),
+                                 .what = pending.what};
   const auto place = pending_.emplace(++last_id_, std::move(pending)).first;
   if (of_user != nullptr) {
     ++*of_user;

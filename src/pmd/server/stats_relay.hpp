@@ -89,6 +89,7 @@ class StatsRelay {
     std::string node_id;
     std::string raw_request_id;
     std::uint64_t after;
+    protocol::StatsKind what = protocol::StatsKind::counters;
     base::Instant deadline;
   };
   static constexpr OwnerId kInside = 0;               // no connection has it
