@@ -31,3 +31,14 @@ grep -q 'distflow::io::listen' "$folder/log" || fail 'the inner name is not name
 ! check "$folder/alien.so" || fail 'a name of no namespace passes'
 ! check "$folder/changed.so" || fail 'a changed signature passes'
 grep -q 'distflow::start(int)' "$folder/log" || fail 'what is gone is not named'
+
+# A tag of another minor version, or of a state that this one does not go back to, is no release of this one.
+mkdir -p "$folder/include/distflow"
+cp "$1/include/distflow/version.hpp" "$folder/include/distflow/"
+repository() { git -C "$folder" -c user.name=n -c user.email=e -c commit.gpgsign=false "$@" >/dev/null; }
+repository init -q
+repository add tools
+repository commit -q -m one
+repository tag v99.0.0
+check --release || fail 'without a release it ends with an error'
+grep -q 'no release of this minor version yet' "$folder/log" || fail 'it does not say that there is no release'
