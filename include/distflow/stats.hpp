@@ -149,6 +149,9 @@ struct NodeStats {
   std::uint64_t stats_refused = 0;           ///< such questions beyond 200 a second
   std::uint64_t published = 0;               ///< messages to topics, each counted once, however many subscribe
   std::uint64_t published_copies = 0;        ///< of these, one for each subscriber; each is accepted under its peer
+  std::uint64_t dead_letters_displaced = 0;  ///< dropped messages that were kept until newer ones needed the room
+  std::uint64_t dead_letters_not_kept = 0;   ///< dropped messages never kept: larger than all the room, or no memory
+  std::uint64_t dead_letters_redriven = 0;   ///< dropped messages that were sent again, as somebody asked for it
   std::uint64_t cpu_us = 0;                  ///< processor time that the process has used, in microseconds
 
   std::size_t mailbox_size = 0;           ///< messages that wait for a handler
@@ -157,6 +160,8 @@ struct NodeStats {
   std::size_t topics_waiting = 0;         ///< messages of topics that wait for a handler
   std::size_t send_queue_messages = 0;    ///< messages that wait to be sent to known peers
   std::size_t parked_messages = 0;        ///< messages that wait for their name to be resolved
+  std::size_t dead_letters = 0;           ///< dropped messages that are kept
+  std::size_t dead_letter_bytes = 0;      ///< bytes of these
   std::size_t connections_in = 0;         ///< open, made by others
   std::size_t connections_out = 0;        ///< open, made by this node
   std::size_t connections_shared = 0;     ///< of connections_in: those that this node sends on, too

@@ -25,7 +25,7 @@ void accumulate(NodeStats& sum, const SendStats& sent, const ReceiveStats& recei
 
 }  // namespace
 
-TrafficTable::TrafficTable(DropLog* drops) : drops_(drops) {
+TrafficTable::TrafficTable(DropLog* drops, DeadLetters* dead_letters) : drops_(drops), dead_letters_(dead_letters) {
   others_.node_id = "(others)";
   unresolved_.node_id = "(unresolved)";
   tell_drops_of(others_);
@@ -33,6 +33,7 @@ TrafficTable::TrafficTable(DropLog* drops) : drops_(drops) {
 }
 
 void TrafficTable::tell_drops_of(Traffic& traffic) const {
+  traffic.dead_letters = dead_letters_;
   if (drops_ == nullptr) return;
   traffic.drops = drops_;
   traffic.in.on_drop =

@@ -21,6 +21,8 @@
 
 namespace distflow::runtime {
 
+class DeadLetters;
+
 /// Written by the loop's thread alone.
 struct SendCounters {
   Counter accepted{0};
@@ -37,8 +39,9 @@ struct Traffic {
   std::string node_id;
   SendCounters out;
   PeerCounters in;
-  DropLog* drops = nullptr;  ///< null: drops are not logged
-  std::uint16_t told = 0;    ///< the drop log's
+  DropLog* drops = nullptr;             ///< null: drops are not logged
+  DeadLetters* dead_letters = nullptr;  ///< null: of what is dropped, nothing is kept
+  std::uint16_t told = 0;               ///< the drop log's
 
   /// Counts `count` messages to that peer as dropped, and logs it. Loop thread only, as all of this but the counters.
   void note_dropped(Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt = nullptr) {
@@ -54,8 +57,9 @@ class TrafficTable {
  public:
   static constexpr std::size_t kPeersMax = 4096;
 
-  /// `drops` logs all drops, and must outlive the table; null: none are logged.
-  explicit TrafficTable(DropLog* drops = nullptr);
+  /// `drops` logs all drops, and `dead_letters` keeps some of what is dropped; null: nothing does. Both must outlive
+  /// the table.
+  explicit TrafficTable(DropLog* drops = nullptr, DeadLetters* dead_letters = nullptr);
 
   /// The counters of that node; those of "(others)" beyond kPeersMax. May throw std::bad_alloc. Loop thread only.
   Traffic& of(std::string_view node_id);
@@ -76,6 +80,7 @@ class TrafficTable {
   [[nodiscard]] static PeerStats stats_of(const Traffic& traffic);
 
   DropLog* const drops_;
+  DeadLetters* const dead_letters_;
   mutable std::mutex mutex_;  // for adding to `all_` and walking it
   std::vector<std::unique_ptr<Traffic>> all_;
   base::StringMap<Traffic*> by_id_;  // loop thread only

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -43,6 +44,9 @@ class AcceptedConnections::Session final : private transport::ConnectionObserver
   void on_frames(transport::Connection&) override { reader_.on_frames(); }
   void on_sent(transport::Connection&, const transport::DepartedFrames& departed) override {
     carrier_.note_sent(departed);
+  }
+  void on_dropping(transport::Connection&, std::span<const io::Piece> pieces, std::size_t bytes_sent) override {
+    carrier_.note_dropping(pieces, bytes_sent);
   }
   void on_closed(transport::Connection&, Error why) override {
     carrier_.note_gone();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/peers/dropped_frames.hpp"
 #include "runtime/peers/link.hpp"
 
 namespace distflow::runtime {
@@ -46,6 +47,10 @@ void Carrier::note_sent(const transport::DepartedFrames& departed) {
   if (is_lent()) {
     link_->on_carrier_dropped(static_cast<std::uint32_t>(departed.dropped - of_before), open_->drop_reason);
   }
+}
+
+void Carrier::note_dropping(std::span<const io::Piece> pieces, std::size_t bytes_sent) {
+  if (was_lent()) keep_dropped(*open_->traffic, open_->drop_reason, pieces, bytes_sent);
 }
 
 void Carrier::note_gone() {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,6 +90,7 @@ class Carrier {
   }
 
   // For the owner of the connection.
+  void note_dropping(std::span<const io::Piece> pieces, std::size_t bytes_sent);
   void note_sent(const transport::DepartedFrames& departed);
   /// The connection is closed, or is about to be: it is open to nobody, and the link sends elsewhere.
   void note_gone();

@@ -6,6 +6,7 @@
 #include "base/error_text.hpp"
 #include "base/room.hpp"
 #include "protocol/envelope.hpp"
+#include "runtime/peers/dropped_frames.hpp"
 
 namespace distflow::runtime {
 
@@ -167,6 +168,7 @@ void Link::on_unreachable(const Error& why) {
 
 void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   waiting_since_ = base::kNever;
+  keep_dropped(traffic_, reason, connection_->queue().filled(), 0);
   const transport::DepartedFrames departed = connection_->drop_unopened();
   give_back(departed);
   traffic_.note_dropped(reason, departed.dropped, attempt);
@@ -237,6 +239,10 @@ void Link::on_sent(Connection& connection, const transport::DepartedFrames& depa
   if (&connection == way_ && !is_retired_) tell_dropped(departed.dropped, drop_reason_);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);
+}
+
+void Link::on_dropping(Connection&, std::span<const io::Piece> pieces, std::size_t bytes_sent) {
+  keep_dropped(traffic_, drop_reason_, pieces, bytes_sent);
 }
 
 void Link::on_closed(Connection& connection, Error why) {

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -170,6 +171,8 @@ class Link final : private transport::ConnectionObserver {
 
   void on_frames(transport::Connection& connection) override;
   void on_sent(transport::Connection& connection, const transport::DepartedFrames& departed) override;
+  void on_dropping(transport::Connection& connection, std::span<const io::Piece> pieces,
+                   std::size_t bytes_sent) override;
   void on_closed(transport::Connection& connection, Error why) override;
 
   SendVerdict queue(const transport::EncodedRun& run);

@@ -52,7 +52,8 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
                                   rejoin_grace, connect_deadline, write_at_once, frame_size_max, send_bytes_max,
                                   send_messages_max, parked_messages_max, parked_bytes_max, incomplete_bytes_max,
                                   connections_max, memory_connections_max, memory_ring_size, targets_max, asks_max,
-                                  asks_per_peer_max, backend, spin, log, log_sink, introspection] = wanted;
+                                  asks_per_peer_max, backend, spin, log, log_sink, introspection, dead_letters_max,
+                                  dead_letter_bytes_max] = wanted;
     [[maybe_unused]] const auto& [max_size, bytes_max, overflow] = wanted.mailbox;
   }
   look_at("alias", &NodeOptions::alias);
@@ -92,6 +93,8 @@ std::string differing_options(const NodeOptions& wanted, const NodeOptions& runn
   look_at("log", &NodeOptions::log);
   look_at("log_sink", &NodeOptions::log_sink);
   look_at("introspection", &NodeOptions::introspection);
+  look_at("dead_letters_max", &NodeOptions::dead_letters_max);
+  look_at("dead_letter_bytes_max", &NodeOptions::dead_letter_bytes_max);
   return std::move(differences).names();
 }
 
