@@ -2,14 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include <distflow/json.hpp>
-
 #include "protocol/json_grammar.hpp"
 #include "runtime/node/introspection.hpp"
+#include "tests/runtime/stats_asker.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/lone_directory.hpp"
 #include "tests/support/node_frames.hpp"
@@ -20,51 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// A client of the cluster's PMD that asks for counters.
-class Asker final : private pmd::ClientObserver {
- public:
-  explicit Asker(Cluster& cluster)
-      : cluster_(cluster),
-        resolver_(cluster.reactor()),
-        out_(chunks_),
-        client_({cluster.reactor(), resolver_, chunks_, out_}, *this, options_for(cluster)) {
-    client_.start();
-  }
-  ~Asker() {
-    client_.close();
-    EXPECT_TRUE(cluster_.turn_until([this] { return is_closed_; }));
-  }
-
-  Result<pmd::ToldStats> ask(std::string_view name, std::uint64_t after = 0) {
-    std::optional<Result<pmd::ToldStats>> answer;
-    client_.stats(name, after, [&answer](Result<pmd::ToldStats> told) { answer.emplace(std::move(told)); });
-    EXPECT_TRUE(cluster_.turn_until([&] { return answer.has_value(); }));
-    return *answer;
-  }
-
- private:
-  static pmd::ClientOptions options_for(Cluster& cluster) {
-    pmd::ClientOptions options;
-    options.host = "127.0.0.1";
-    options.port = cluster.pmd_port();
-    return options;
-  }
-  void on_closed() override { is_closed_ = true; }
-
-  Cluster& cluster_;
-  base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
-  io::Resolver resolver_;
-  transport::OutBuffer out_;
-  bool is_closed_ = false;
-  pmd::Client client_;
-};
-
-/// `json` as a document; a test that it is none fails.
-rapidjson::Document parsed(const std::string& json) {
-  auto document = parse_json(json);
-  EXPECT_TRUE(document) << json;
-  return document ? *std::move(document) : rapidjson::Document();
-}
+runtime::DeadLetters no_letters(LoneDirectory& lone) { return {lone.reactor(), *lone, {}}; }
 
 class Introspected : public ::testing::Test {
  protected:
@@ -77,7 +31,7 @@ TEST_F(Introspected, a_node_tells_its_counters_and_those_of_each_peer) {
   pong.record_messages();
   for (int i = 0; i < 3; ++i) ping.send("pong", "1");
   ASSERT_TRUE(cluster_.turn_until([&] { return pong.messages.size() == 3; }));
-  Asker asker(cluster_);
+  StatsAsker asker(cluster_);
   const Result<pmd::ToldStats> told = asker.ask("pong");
   ASSERT_TRUE(told) << told.error().message();
   ASSERT_EQ(told->refusal, "");
@@ -112,7 +66,7 @@ TEST_F(Introspected, what_waits_is_counted_where_it_waits) {
 
 TEST_F(Introspected, a_node_whose_option_is_off_is_not_asked) {
   TestNode& closed = cluster_.add_node({.alias = "closed", .introspection = false});
-  Asker asker(cluster_);
+  StatsAsker asker(cluster_);
   const Result<pmd::ToldStats> told = asker.ask("closed");
   ASSERT_TRUE(told);
   EXPECT_EQ(told->refusal, protocol::kStatsUntold);
@@ -131,7 +85,7 @@ TEST_F(Introspected, while_nobody_asks_nothing_is_asked_and_told) {
 }
 
 TEST_F(Introspected, a_name_that_nobody_has_is_not_found) {
-  Asker asker(cluster_);
+  StatsAsker asker(cluster_);
   EXPECT_EQ(asker.ask("nobody").error(), Errc::node_not_found);
 }
 
@@ -139,7 +93,8 @@ TEST(Introspection, peers_that_do_not_fit_into_a_frame_come_in_parts_each_once) 
   LoneDirectory lone;
   io::Reactor& reactor = lone.reactor();
   runtime::Carriers carriers;
-  runtime::Introspection introspection(reactor, lone.traffic(), *lone, carriers);
+  const runtime::DeadLetters letters = no_letters(lone);
+  runtime::Introspection introspection(reactor, lone.traffic(), *lone, carriers, letters);
   for (int i = 0; i < 20; ++i) {
     runtime::add_owned(lone.traffic().of("peer" + std::to_string(i)).out.accepted, 1);
     runtime::add_owned(lone.traffic().of("peer" + std::to_string(i)).out.written, 1);
@@ -165,7 +120,8 @@ TEST(Introspection, peers_that_do_not_fit_into_a_frame_come_in_parts_each_once) 
 TEST(Introspection, what_peers_call_themselves_does_not_break_the_text) {
   LoneDirectory lone;
   runtime::Carriers carriers;
-  runtime::Introspection introspection(lone.reactor(), lone.traffic(), *lone, carriers);
+  const runtime::DeadLetters letters = no_letters(lone);
+  runtime::Introspection introspection(lone.reactor(), lone.traffic(), *lone, carriers, letters);
   for (const char* name : {"a\"},{", "\xff\xfe", "\x1b[2J", "\\"})
     runtime::add_owned(lone.traffic().of(name).in.received, 1);
   const std::string text = introspection.tell({.node_id = "self", .id = 1, .after = 0, .size_max = 32768}, {});
@@ -176,7 +132,8 @@ TEST(Introspection, what_peers_call_themselves_does_not_break_the_text) {
 TEST(Introspection, a_frame_into_which_nothing_fits_and_too_many_questions_are_refused) {
   LoneDirectory lone;
   runtime::Carriers carriers;
-  runtime::Introspection introspection(lone.reactor(), lone.traffic(), *lone, carriers);
+  const runtime::DeadLetters letters = no_letters(lone);
+  runtime::Introspection introspection(lone.reactor(), lone.traffic(), *lone, carriers, letters);
   EXPECT_EQ(introspection.tell({.node_id = "self", .id = 1, .after = 0, .size_max = 100}, {}), "");
   EXPECT_EQ(introspection.refused(), 1u);
   const protocol::StatsPart part{.node_id = "self", .id = 1, .after = 0, .size_max = 32768};

@@ -1,5 +1,6 @@
 #include "runtime/node/introspection.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <string_view>
 
@@ -39,6 +40,8 @@ PeerWays ways_of(const Directory& directory) {
   return ways;
 }
 
+std::uint64_t to_count(base::WallMs time) { return time > 0 ? static_cast<std::uint64_t>(time) : 0; }
+
 /// Valid and short of surprises, whatever the peer calls itself.
 std::string peer_row(const PeerStats& peer, const PeerWay& way) {
   std::string out = "{";
@@ -50,13 +53,74 @@ std::string peer_row(const PeerStats& peer, const PeerWay& way) {
   return base::printable_json(out);
 }
 
+/// Of a long text the beginning: a part has to hold some letters.
+constexpr std::size_t kTextShown = 1024;
+
+/// `text` is JSON, which is written as a string: it may be cut anywhere, and nobody takes it for a part of the answer.
+std::string letter_row(const DeadLetter& letter) {
+  std::size_t size = std::min(letter.text.size(), kTextShown);
+  while (size > 0 && size < letter.text.size() && (static_cast<unsigned char>(letter.text[size]) & 0xC0U) == 0x80)
+    --size;
+  std::string out = "{";
+  append_count(out, "number", letter.number);
+  append_count(out, "at", to_count(letter.at));
+  append_count(out, "sent_at", to_count(letter.sent_at));
+  append_text(out, "to", letter.to);
+  append_text(out, "node_id", letter.node_id);
+  append_text(out, "reason", letter.reason);
+  append_count(out, "size", letter.text.size());
+  append_text(out, "text", std::string_view(letter.text).substr(0, size));
+  out += '}';
+  return base::printable_json(out);
+}
+
 }  // namespace
 
-std::string Introspection::tell(const protocol::StatsPart& part, const NodeStats& stats) {
+template <class Write>
+std::string Introspection::within_the_rate(Write write) {
   std::string text;
-  if (parts_limit_.admit(reactor_.now())) text = write(part, stats);
+  if (parts_limit_.admit(reactor_.now())) text = write();
   add_owned(text.empty() ? refused_ : told_, 1);
   return text;
+}
+
+std::string Introspection::tell(const protocol::StatsPart& part, const NodeStats& stats) {
+  return within_the_rate([&] { return write(part, stats); });
+}
+
+std::string Introspection::tell_dead_letters(const protocol::StatsPart& part) {
+  return within_the_rate([&]() -> std::string {
+    std::string out = "{";
+    append_member(out, "dead_letters");
+    out += '[';
+    std::uint64_t last = 0;  // of this part
+    std::uint64_t next = 0;
+    for (const DeadLetter& letter : dead_letters_.letters()) {
+      if (letter.number <= part.after) continue;
+      const std::string row = letter_row(letter);
+      if (out.size() + 1 + row.size() + kAround > part.size_max) {
+        if (last == 0) return {};  // not one fits: there would be no end of asking
+        next = last;
+        break;
+      }
+      if (last > 0) out += ',';
+      out += row;
+      last = letter.number;
+    }
+    out += ']';
+    if (next > 0) append_count(out, "next", next);
+    return out += '}';
+  });
+}
+
+std::string Introspection::tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive) {
+  return within_the_rate([&redrive] {
+    const DeadLetters::Redriven outcome = redrive();
+    std::string out = "{";
+    append_count(out, "redriven", outcome.sent);
+    append_count(out, "kept", outcome.kept);
+    return out += '}';
+  });
 }
 
 std::string Introspection::write(const protocol::StatsPart& part, const NodeStats& stats) const {

@@ -1,4 +1,5 @@
-// What a node tells of itself when its PMD asks: its counters, and those of its peers in parts that fit into a frame.
+// What a node tells of itself when its PMD asks: its counters, those of its peers, and its dead letters, in parts that
+// fit into a frame.
 //
 // Loop thread only: how a peer is sent to is read from its link.
 //   1. A part is at most StatsPart::size_max bytes as a frame, or nothing.
@@ -11,9 +12,11 @@
 #include <cstdint>
 #include <string>
 
+#include "base/delegate.hpp"
 #include "base/log.hpp"
 #include "io/reactor.hpp"
 #include "protocol/pmd_request.hpp"
+#include "runtime/counters/dead_letters.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/peers/directory.hpp"
 
@@ -24,24 +27,33 @@ class Introspection {
   static constexpr std::uint32_t kPartsPerSecondMax = 200;
 
   /// All must outlive it.
-  Introspection(io::Reactor& reactor, const TrafficTable& traffic, const Directory& directory, const Carriers& carriers)
-      : reactor_(reactor), traffic_(traffic), directory_(directory), carriers_(carriers) {}
+  Introspection(io::Reactor& reactor, const TrafficTable& traffic, const Directory& directory, const Carriers& carriers,
+                const DeadLetters& dead_letters)
+      : reactor_(reactor), traffic_(traffic), directory_(directory), carriers_(carriers), dead_letters_(dead_letters) {}
 
   /// A JSON object; empty when there is none to be had now. `stats` are the node's, without its peers. May throw
   /// std::bad_alloc.
   [[nodiscard]] std::string tell(const protocol::StatsPart& part, const NodeStats& stats);
+
+  /// The same of the dead letters with a number above `part.after`.
+  [[nodiscard]] std::string tell_dead_letters(const protocol::StatsPart& part);
+  /// Has them sent again, and tells what came of it.
+  [[nodiscard]] std::string tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive);
 
   /// Any thread.
   [[nodiscard]] std::uint64_t told() const { return read(told_); }
   [[nodiscard]] std::uint64_t refused() const { return read(refused_); }
 
  private:
+  template <class Write>
+  [[nodiscard]] std::string within_the_rate(Write write);
   [[nodiscard]] std::string write(const protocol::StatsPart& part, const NodeStats& stats) const;
 
   io::Reactor& reactor_;
   const TrafficTable& traffic_;
   const Directory& directory_;
   const Carriers& carriers_;
+  const DeadLetters& dead_letters_;
   base::RateLimit parts_limit_{kPartsPerSecondMax, base::seconds(1)};
   Counter told_{0};
   Counter refused_{0};

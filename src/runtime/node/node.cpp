@@ -1,7 +1,6 @@
 #include "runtime/node/node.hpp"
 
 #include <algorithm>
-#include <cinttypes>
 #include <system_error>
 #include <utility>
 
@@ -29,7 +28,10 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       own_user_(parts.reactor.backend().own_user()),
       resolver_(parts.reactor),
       drops_(parts.log, parts.reactor, directory_),
-      traffic_(&drops_),
+      dead_letters_(parts.reactor, directory_,
+                    {.letters_max = options.introspection ? options.dead_letters_max : 0,
+                     .bytes_max = options.dead_letter_bytes_max}),
+      traffic_(&drops_, &dead_letters_),
       out_(parts.out_chunks),
       control_out_(parts.blocks),
       reader_parts_{.reactor = parts.reactor,
@@ -64,6 +66,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                .targets = parts.targets,
                .traffic = traffic_,
                .drops = drops_,
+               .dead_letters = dead_letters_,
                .out = out_,
                .options = options_,
                .ask = [this](const std::string& name) { ask_for_target(name); }}),
@@ -100,7 +103,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                  .limits = connection_limits(),
                  .connections_max = options.connections_max,
                  .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
-      introspection_(parts.reactor, traffic_, directory_, carriers_),
+      introspection_(parts.reactor, traffic_, directory_, carriers_, dead_letters_),
       listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
@@ -223,16 +226,6 @@ void Node::on_leave(const protocol::NodeInfo& node) {
   if (!is_closing()) directory_.remove(node.node_id);
 }
 
-void Node::on_stats_asked(const protocol::StatsPart& part) {
-  if (!options_.introspection || is_closing()) return;
-  publish_gauges();
-  NodeStats stats;
-  traffic_.add_up(stats);
-  add_counters(stats);
-  if (parts_.add_process_counters) parts_.add_process_counters(stats);
-  parts_.registry.answer_stats(part.id, introspection_.tell(part, stats));
-}
-
 void Node::on_disconnected(const Error& why) {
   was_disconnected_ = true;
   note_registration_lost(why, nullptr);
@@ -323,69 +316,6 @@ ShutdownReport Node::shutdown_report() const {
           .is_unregistered = was_registered_ && !parts_.registry.is_registered(),
           .discarded_outgoing = stats.sent.dropped_shutdown,
           .discarded_incoming = stats.received.dropped_shutdown};
-}
-
-void Node::publish_gauges() {
-  if (const std::uint64_t count = parts_.reactor.out_of_memory_count(); count != out_of_memory_seen_) [[unlikely]]
-    tell_out_of_memory(count);
-  const auto set = [](Counter& gauge, std::uint64_t value) { gauge.store(value, std::memory_order_relaxed); };
-  set(gauges_.parked, router_.parked_count());
-  set(gauges_.is_registered, is_registered_ ? 1 : 0);
-  set(gauges_.connections_in, accepted_.session_count());
-  set(gauges_.connections_out, link_parts_.open_count);
-  set(gauges_.connections_shared, link_parts_.carrier_count);
-  set(gauges_.connections_in_memory, memory_pool_.count);
-  set(gauges_.connections_accepted, accepted_.listener_counters().accepted);
-  set(gauges_.connections_refused, accepted_.listener_counters().refused);
-  set(gauges_.accept_pauses, accepted_.listener_counters().pauses);
-  set(gauges_.chunks_missing, parts_.reactor.backend().counters().chunks_missing + memory_pool_.chunks_missing);
-}
-
-/// The effects are visible elsewhere: a connection closes, or a peer is reported later.
-void Node::tell_out_of_memory(std::uint64_t count) {
-  if (!out_of_memory_log_.admit(parts_.reactor.now())) return;
-  parts_.log.write(base::LogLevel::error, "out of memory: what this node had to do was given up %" PRIu64 " times",
-                   count - std::exchange(out_of_memory_seen_, count));
-}
-
-void Node::snapshot(NodeStats& stats) const {
-  traffic_.snapshot(stats);
-  add_counters(stats);
-}
-
-void Node::add_counters(NodeStats& stats) const {
-  stats.asks = ask_way_->counters.snapshot();
-  stats.latency = delivery_.latency();
-  stats.malformed = read(reader_parts_.counters.malformed);
-  stats.misrouted = read(reader_parts_.counters.misrouted);
-  stats.extensions_too_long = read(reader_parts_.counters.extensions_too_long);
-  stats.connections_overflowed = read(reader_parts_.counters.overflowed);
-  stats.tasks_lost = delivery_.tasks_lost();
-  stats.frames_too_long = read(accepted_.counters().frames_too_long);
-  stats.handler_exceptions = delivery_.exceptions();
-  stats.connections_accepted = read(gauges_.connections_accepted);
-  stats.connections_refused = read(gauges_.connections_refused);
-  stats.accept_pauses = read(gauges_.accept_pauses);
-  stats.chunks_missing = read(gauges_.chunks_missing);
-  stats.is_registered = read(gauges_.is_registered) != 0;
-  stats.registrations_lost = read(gauges_.registrations_lost);
-  stats.pmd_connections = read(gauges_.pmd_connections);
-  stats.pmd_starts = read(gauges_.pmd_starts);
-  stats.pings_dropped = read(gauges_.pings_dropped);
-  stats.stats_told = introspection_.told();
-  stats.stats_refused = introspection_.refused();
-  stats.published = read(publications_.counters().published);
-  stats.published_copies = read(publications_.counters().copies);
-  stats.topics_waiting = subscriptions_.waiting();
-  stats.mailbox_size = delivery_.mailbox().size();
-  stats.mailbox_bytes = delivery_.mailbox().bytes();
-  stats.mailbox_high_water = delivery_.mailbox().high_water();
-  stats.send_queue_messages = stats.sent.accepted - stats.sent.written - stats.sent.dropped();
-  stats.parked_messages = read(gauges_.parked);
-  stats.connections_in = read(gauges_.connections_in);
-  stats.connections_out = read(gauges_.connections_out);
-  stats.connections_shared = read(gauges_.connections_shared);
-  stats.connections_in_memory = read(gauges_.connections_in_memory);
 }
 
 }  // namespace distflow::runtime

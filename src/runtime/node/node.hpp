@@ -28,6 +28,7 @@
 #include "io/resolver.hpp"
 #include "runtime/ask/asks.hpp"
 #include "runtime/ask/requests.hpp"
+#include "runtime/counters/dead_letters.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/group/group_table.hpp"
@@ -197,6 +198,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
                        const transport::Connection& connection, Carrier* carrier);
   void accept_memory(const protocol::ControlFrame& notice, Carrier& carrier);
 
+  [[nodiscard]] std::string tell(const protocol::StatsPart& part);
+  DeadLetters::Redriven redrive();
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
   bool call_back();
@@ -240,6 +243,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
 
   io::Resolver resolver_;
   DropLog drops_;
+  DeadLetters dead_letters_;
   TrafficTable traffic_;
   transport::OutBuffer out_;          // messages; open while the application's code writes one
   transport::OutBuffer control_out_;  // control frames, which such code may cause

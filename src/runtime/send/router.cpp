@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framing/frame.hpp"
+#include "runtime/peers/dropped_frames.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -58,7 +59,7 @@ SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message
   if (is_closed_) return SendVerdict::shut_down;  // by what wrote the message
   // A name that nobody has is the better reason.
   if (parts_.reactor.now() < target->unknown_until) return refuse(*target, NoPeer::unknown);
-  return park(target, std::move(parked));
+  return park(target, parked);
 }
 
 SendVerdict Router::send_reply(const TargetPtr& target, const OutgoingMessage& message) {
@@ -135,7 +136,10 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   credit->give_back({run.bytes.size(), run.count});
   Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, run.count);
-  if (is_current) return traffic.note_dropped(&SendCounters::dropped_queue_full, run.count);
+  const auto reason = is_current ? &SendCounters::dropped_queue_full : &SendCounters::dropped_peer_left;
+  const io::Piece piece = run.bytes;
+  keep_dropped(traffic, reason, {&piece, 1}, 0, target->name);
+  if (is_current) return traffic.note_dropped(reason, run.count);
   add_owned(traffic.out.dropped_peer_left, run.count);
   parts_.drops.tell_unresolved(target->name, target->told, NoPeer::left, run.count);
 }
@@ -159,7 +163,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
       verdict = send_accepted(*target, message);
     } else {
       has_place = false;  // park() gives it up, or keeps it
-      verdict = park(target, std::move(message));
+      verdict = park(target, message);
     }
   };
   const bool has_memory = parts_.reactor.has_memory_for(send);
@@ -168,7 +172,9 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   // Its verdict was given on the other thread, as queued.
   Traffic& traffic = traffic_of(*target);
   add_owned(traffic.out.accepted, 1);
-  if (verdict == SendVerdict::unresolved) return add_owned(traffic.out.dropped_unresolved, 1);  // told by park()
+  const bool is_unknown = verdict == SendVerdict::unresolved;
+  keep_parked(*target, is_unknown ? &SendCounters::dropped_unresolved : &SendCounters::dropped_queue_full, message);
+  if (is_unknown) return add_owned(traffic.out.dropped_unresolved, 1);  // told by park()
   traffic.note_dropped(&SendCounters::dropped_queue_full, 1);
 }
 
@@ -205,8 +211,9 @@ SendVerdict Router::send_with_credit(Link& link, const transport::EncodedFrame& 
   }
 }
 
-/// Takes a place among the parked for a message that has none; if it is not to be kept, it leaves its place here.
-SendVerdict Router::park(const TargetPtr& target, ParkedMessage message) {
+/// Takes a place among the parked for a message that has none; if it is not to be kept, it leaves its place here. The
+/// message is taken only when this says `queued`.
+SendVerdict Router::park(const TargetPtr& target, ParkedMessage& message) {
   const std::size_t size = message.size();
   const bool had_place = std::exchange(message.has_place, true);
   if (!had_place && !parts_.targets.parking().take(*target, size)) return refuse(*target, NoPeer::too_many);
@@ -309,6 +316,7 @@ void Router::flush_parked(const TargetPtr& target) {
         continue;
       }
       add_owned(unresolved.dropped_queue_full, 1);
+      keep_parked(*target, &SendCounters::dropped_queue_full, target->parked[count]);
       parts_.drops.tell_sent(traffic_of(*target), &SendCounters::dropped_queue_full, 1, nullptr);
     }
   };
@@ -319,25 +327,6 @@ void Router::flush_parked(const TargetPtr& target) {
     throw;
   }
   forget_parked(target, count);
-}
-
-std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters::*reason) {
-  const std::uint64_t count = target->parked.size();
-  add_owned(parts_.traffic.unresolved().out.accepted, count);
-  add_owned(parts_.traffic.unresolved().out.*reason, count);
-  forget_parked(target, target->parked.size());
-  return count;
-}
-
-/// Of the messages parked, the first `count`.
-void Router::forget_parked(const TargetPtr& target, std::size_t count) {
-  parked_count_ -= count;
-  const auto end = target->parked.begin() + static_cast<std::ptrdiff_t>(count);
-  for (auto message = target->parked.begin(); message != end; ++message) {
-    parts_.targets.parking().leave(*target, message->size());
-  }
-  target->parked.erase(target->parked.begin(), end);
-  if (target->parked.empty()) waiting_.erase(target->name);
 }
 
 /// A copy: what is done to one changes the set.
@@ -361,22 +350,6 @@ void Router::on_patrol() {
     drop_parked(target, &SendCounters::dropped_unresolved);
   }
   if (!waiting_.empty()) parts_.reactor.arm_after(patrol_timer_, kPatrolInterval);
-}
-
-std::uint64_t Router::discard() {
-  is_closed_ = true;
-  std::uint64_t count = 0;
-  while (!waiting_.empty()) {
-    const TargetPtr target = waiting_.begin()->second;
-    count += drop_parked(target, &SendCounters::dropped_shutdown);
-  }
-  parts_.reactor.timers().cancel(patrol_timer_);
-  return count;
-}
-
-void Router::note_discarded(std::uint64_t count) {
-  add_owned(parts_.traffic.unresolved().out.accepted, count);
-  add_owned(parts_.traffic.unresolved().out.dropped_shutdown, count);
 }
 
 }  // namespace distflow::runtime

@@ -21,6 +21,7 @@
 #include <distflow/send.hpp>
 
 #include "io/reactor.hpp"
+#include "runtime/counters/dead_letters.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/peers/directory.hpp"
@@ -40,6 +41,7 @@ struct RouterParts {
   TargetTable& targets;
   TrafficTable& traffic;
   DropLog& drops;
+  DeadLetters& dead_letters;
   transport::OutBuffer& out;
   const NodeOptions& options;
   Asker ask;
@@ -103,12 +105,14 @@ class Router {
   void hand_out_encoded(const TargetState& topic, SendCredit& credit, const transport::EncodedRun& run);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                        const transport::EncodedRun& run);
-  SendVerdict park(const TargetPtr& target, ParkedMessage message);
+  SendVerdict park(const TargetPtr& target, ParkedMessage& message);
   void flush_parked(const TargetPtr& target);
   std::uint64_t drop_parked(const TargetPtr& target, Counter SendCounters::*reason);
   SendVerdict refuse(TargetState& target, NoPeer why);
   void ask_for(TargetState& target);
   void bind(const TargetPtr& target, Peer* peer);
+  void keep_newest(const TargetState& target, Counter SendCounters::*reason);
+  void keep_parked(const TargetState& target, Counter SendCounters::*reason, const ParkedMessage& message);
   void forget_parked(const TargetPtr& target, std::size_t count);
   [[nodiscard]] std::vector<TargetPtr> waiting() const;
   void on_patrol();

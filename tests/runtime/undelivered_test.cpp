@@ -1,0 +1,182 @@
+// What a node tells of the messages that it could not deliver, and what having it send them again does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/runtime/stats_asker.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::test {
+namespace {
+
+using protocol::StatsKind;
+
+/// Nodes, and a client that asks of them.
+class Undelivered : public ::testing::Test {
+ protected:
+  rapidjson::Document ask(std::string_view name, StatsKind what, std::uint64_t after = 0) {
+    StatsAsker asker(cluster_);
+    const Result<pmd::ToldStats> told = asker.ask(name, after, what);
+    EXPECT_TRUE(told && told->refusal.empty());
+    return parsed(told ? told->json : "");
+  }
+  /// Sends to a name until the PMD has said that nobody has it.
+  void send_in_vain(TestNode& node, std::string_view name, std::string_view text) {
+    const std::uint64_t before = node.stats().sent.dropped_unresolved;
+    EXPECT_EQ(node.send(name, text), SendVerdict::queued);
+    ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().sent.dropped_unresolved == before + 1; }));
+  }
+  static void expect_law(const SendStats& sent, std::uint64_t queued = 0) {
+    EXPECT_EQ(sent.accepted, sent.written + queued + sent.dropped());
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(Undelivered, a_message_to_a_name_that_nobody_has_is_told_with_its_text_and_the_reason) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  send_in_vain(ping, "later", R"({"a":"b"})");
+  const rapidjson::Document told = ask("ping", StatsKind::dead_letters);
+  ASSERT_EQ(told["dead_letters"].Size(), 1u);
+  const auto& letter = told["dead_letters"][0];
+  EXPECT_STREQ(letter["to"].GetString(), "later");
+  EXPECT_STREQ(letter["node_id"].GetString(), "");
+  EXPECT_STREQ(letter["reason"].GetString(), "unresolved");
+  EXPECT_STREQ(letter["text"].GetString(), R"({"a":"b"})");
+  EXPECT_EQ(letter["size"].GetUint64(), 9u);
+  EXPECT_GE(letter["at"].GetUint64(), letter["sent_at"].GetUint64());
+  EXPECT_FALSE(told.HasMember("next"));
+}
+
+TEST_F(Undelivered, sent_again_it_comes_once_and_the_law_of_the_counters_holds) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  send_in_vain(ping, "later", "1");
+  TestNode& later = cluster_.add_node({.alias = "later"});
+  later.record_messages();
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping->directory().find("later") != nullptr; }));
+  const rapidjson::Document redriven = ask("ping", StatsKind::redrive);
+  EXPECT_EQ(redriven["redriven"].GetUint64(), 1u);
+  EXPECT_EQ(redriven["kept"].GetUint64(), 0u);
+  ASSERT_TRUE(cluster_.turn_until([&] { return later.messages.size() == 1; }));
+  EXPECT_EQ(ask("ping", StatsKind::redrive)["redriven"].GetUint64(), 0u);
+  EXPECT_EQ(ask("ping", StatsKind::dead_letters)["dead_letters"].Size(), 0u);
+  const NodeStats stats = ping.stats();
+  EXPECT_EQ(stats.sent.accepted, 2u);
+  EXPECT_EQ(stats.dead_letters_redriven, 1u);
+  expect_law(stats.sent);
+  ASSERT_EQ(later.messages.size(), 1u);
+}
+
+TEST_F(Undelivered, sent_again_in_vain_it_is_a_dead_letter_again) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  send_in_vain(ping, "nobody", "1");
+  const rapidjson::Document at_once = ask("ping", StatsKind::redrive);
+  // The node knows for 100 ms that nobody has the name, and keeps the letter.
+  EXPECT_LE(at_once["redriven"].GetUint64() + at_once["kept"].GetUint64(), 1u);
+  const base::Instant later = cluster_.reactor().now() + base::milliseconds(200);
+  ASSERT_TRUE(cluster_.turn_until([&] { return cluster_.reactor().now() >= later; }));
+  if (at_once["redriven"].GetUint64() == 0) {
+    EXPECT_EQ(ask("ping", StatsKind::redrive)["redriven"].GetUint64(), 1u);
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 2; }));
+  EXPECT_EQ(ping.stats().dead_letters, 1u);
+  expect_law(ping.stats().sent);
+}
+
+TEST_F(Undelivered, a_peer_that_leaves_or_cannot_be_reached_is_named_by_its_alias) {
+  TestNode& ping = cluster_.add_node({.alias = "ping", .connect_deadline = std::chrono::milliseconds(1)});
+  const SilentPort silent;
+  const auto meet = [&](const std::string& alias) {
+    ping->directory().upsert(
+        {.info = {.node_id = "id-of-" + alias, .alias = alias, .host = "127.0.0.1", .port = silent.port()}});
+  };
+  meet("gone");
+  EXPECT_EQ(ping.send("gone", "1"), SendVerdict::queued);
+  ping->directory().remove("id-of-gone");
+  meet("deaf");
+  EXPECT_EQ(ping.send("deaf", "2"), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unreachable == 1; }));
+  const rapidjson::Document told = ask("ping", StatsKind::dead_letters);
+  ASSERT_EQ(told["dead_letters"].Size(), 2u);
+  EXPECT_STREQ(told["dead_letters"][0]["to"].GetString(), "gone");
+  EXPECT_STREQ(told["dead_letters"][0]["node_id"].GetString(), "id-of-gone");
+  EXPECT_STREQ(told["dead_letters"][0]["reason"].GetString(), "peer_left");
+  EXPECT_STREQ(told["dead_letters"][1]["to"].GetString(), "deaf");
+  EXPECT_STREQ(told["dead_letters"][1]["reason"].GetString(), "unreachable");
+}
+
+TEST_F(Undelivered, what_does_not_fit_into_a_part_is_in_the_next_ones_each_once) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  const std::string long_text = '"' + std::string(5000, 'x') + '"';
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(ping.send("nobody", long_text), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 40; }));
+  std::vector<std::uint64_t> numbers;
+  std::uint64_t after = 0;
+  int parts = 0;
+  do {
+    const rapidjson::Document part = ask("ping", StatsKind::dead_letters, after);
+    for (const auto& letter : part["dead_letters"].GetArray()) {
+      numbers.push_back(letter["number"].GetUint64());
+      EXPECT_EQ(letter["size"].GetUint64(), 5002u);
+      EXPECT_EQ(letter["text"].GetStringLength(), 1024u);
+    }
+    after = part.HasMember("next") ? part["next"].GetUint64() : 0;
+    ASSERT_LT(++parts, 20);
+  } while (after > 0);
+  EXPECT_GT(parts, 1);
+  ASSERT_EQ(numbers.size(), 40u);
+  for (std::uint64_t i = 0; i < 40; ++i) EXPECT_EQ(numbers[i], i + 1);
+}
+
+TEST_F(Undelivered, of_many_that_wait_for_one_name_the_newest_are_kept_and_all_others_counted) {
+  TestNode& ping = cluster_.add_node({.alias = "ping", .dead_letters_max = 3});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ping.send("nobody", std::to_string(i)), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 10; }));
+  const rapidjson::Document told = ask("ping", StatsKind::dead_letters);
+  ASSERT_EQ(told["dead_letters"].Size(), 3u);
+  EXPECT_STREQ(told["dead_letters"][0]["text"].GetString(), "7");
+  EXPECT_EQ(ping.stats().dead_letters_displaced, 7u);
+}
+
+TEST_F(Undelivered, a_message_of_another_thread_that_comes_too_late_for_its_name_is_kept) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  send_in_vain(ping, "nobody", "1");
+  runtime::ParkedMessage late;
+  late.payload = "2";
+  EXPECT_EQ(ping.send_parked("nobody", std::move(late)), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 2; }));
+  EXPECT_EQ(ping.stats().dead_letters, 2u);
+}
+
+TEST_F(Undelivered, a_node_without_introspection_keeps_none) {
+  TestNode& ping = cluster_.add_node({.alias = "ping", .introspection = false});
+  send_in_vain(ping, "nobody", "1");
+  EXPECT_EQ(ping.stats().dead_letters, 0u);
+}
+
+TEST(BrokenConnection, messages_that_a_broken_connection_had_are_kept_and_those_that_left_are_not) {
+  SocketCluster cluster;
+  TestNode& node = cluster.add_node({.alias = "ping",
+                                     .frame_size_max = 1 << 20,
+                                     .send_bytes_max = 4 << 20,
+                                     .dead_letters_max = 1000,
+                                     .dead_letter_bytes_max = std::size_t{8} << 20});
+  RawSocket deaf = RawSocket::listening();
+  node->directory().upsert({.info = {.node_id = "deaf", .alias = "d", .host = "127.0.0.1", .port = deaf.port()}});
+  const std::string text = '"' + std::string(256 * 1024, 'x') + '"';
+  for (SendVerdict verdict = SendVerdict::queued; verdict == SendVerdict::queued;) {
+    verdict = node.send("deaf", text);
+    turn_some(cluster.reactor(), 1);
+  }
+  deaf = RawSocket::listening();  // the one before closes, with the connection in its backlog
+  ASSERT_TRUE(cluster.turn_until([&] { return node.stats().sent.dropped_connection_lost > 0; }));
+  ASSERT_TRUE(cluster.turn_until([&] { return node->directory().find("deaf") != nullptr; }));
+  const NodeStats stats = node.stats();
+  EXPECT_EQ(stats.dead_letters, stats.sent.dropped());
+}
+
+}  // namespace
+}  // namespace distflow::test
