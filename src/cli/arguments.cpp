@@ -74,6 +74,7 @@ class Parser {
     node.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
     add_top();
     add_command(app_, Command::audit, "audit", "Compare both ends of each link: what was lost where, and why");
+    add_dead_letters();
     add_ping();
     add_listen();
     add_send();
@@ -161,6 +162,13 @@ class Parser {
 
   void add_timeout(CLI::App& command, double max, const char* description) {
     timeouts_.push_back(command.add_option("--timeout", texts_.timeout_s, description)->check(CLI::Range(0.001, max)));
+  }
+
+  void add_dead_letters() {
+    CLI::App& letters = add_command(app_, Command::dead_letters, "dead-letters",
+                                    "Show what a node accepted and could not deliver, and why");
+    letters.add_option("NAME", arguments_.name, "An alias or a nodeId")->required();
+    letters.add_flag("--redrive", arguments_.is_redriving, "Have the node send them again, each at most once");
   }
 
   void add_ping() {

@@ -21,6 +21,7 @@ enum class Command {
   node,
   top,
   audit,
+  dead_letters,
   ping,
   listen,
   send,
@@ -45,13 +46,15 @@ struct Arguments {
   std::string host = pmd::kDefaultHost;
   std::uint16_t port = pmd::kDefaultPort;
   bool is_json = false;
-  bool is_forced = false;   ///< of kill: although nodes are registered
-  std::string name;         ///< of resolve, node, ping, send and ask: an alias or a nodeId; of listen: its own alias
+  bool is_forced = false;  ///< of kill: although nodes are registered
+  std::string
+      name;  ///< of resolve, node, dead_letters, ping, send and ask: an alias or a nodeId; of listen: its own alias
   std::string payload;      ///< of send: JSON, or "-" for lines of the standard input; of ask: JSON
   std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not said
   base::Duration timeout = base::seconds(5);   ///< of send, ask and ping
   base::Duration interval = base::seconds(1);  ///< of top and ping
   std::string sort = "dropped";                ///< of top: a column
+  bool is_redriving = false;                   ///< of dead_letters
   bool is_watching = false;                    ///< of nodes
   NodesQuery nodes;                            ///< of nodes
   std::optional<base::Duration> ttl;           ///< of start, as the next two

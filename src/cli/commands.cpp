@@ -5,6 +5,7 @@
 
 #include "cli/ask.hpp"
 #include "cli/audit.hpp"
+#include "cli/dead_letters.hpp"
 #include "cli/doctor/doctor.hpp"
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
@@ -52,6 +53,10 @@ Report show_top(const Arguments& arguments, BlockingClient& client) {
 
 Report show_audit(const Arguments& arguments, BlockingClient& client) {
   return audit(arguments, client, Screen::of_standard_output());
+}
+
+Report show_dead_letters(const Arguments& arguments, BlockingClient& client) {
+  return dead_letters(arguments, client, Screen::of_standard_output());
 }
 
 Report run_doctor(const Arguments& arguments) {
@@ -130,6 +135,7 @@ Report run_command(const Arguments& arguments) {
     case Command::node: return ask_pmd(arguments, show_node);
     case Command::top: return ask_pmd(arguments, show_top);
     case Command::audit: return ask_pmd(arguments, show_audit);
+    case Command::dead_letters: return ask_pmd(arguments, show_dead_letters);
     case Command::ping: return ask_pmd(arguments, ping);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <thread>
 
 #include <distflow/ask.hpp>
 #include <distflow/node_runtime.hpp>
@@ -37,5 +39,12 @@ class AnsweringNode {
 
   Result<NodeRuntime, StartError> node_;
 };
+
+/// Sends a message to a name that nobody has, and waits until it is dropped.
+inline void lose_a_message(AnsweringNode& node, std::string_view name = "nobody", std::string_view json = "1") {
+  const std::uint64_t before = node->stats().sent.dropped_unresolved;
+  while (!is_under_way(node->send(name, json))) std::this_thread::yield();  // while it is known that nobody has it
+  while (node->stats().sent.dropped_unresolved == before) std::this_thread::yield();
+}
 
 }  // namespace distflow::test

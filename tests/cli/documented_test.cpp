@@ -30,7 +30,8 @@ std::string command_in(const std::string& line) {
   std::string command;
   std::string word;
   words >> word;  // distflow
-  while (words >> word && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos)
+  while (words >> word && !word.starts_with('-') &&
+         word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string::npos)
     command += (command.empty() ? "" : " ") + word;
   return command;
 }

@@ -116,8 +116,14 @@ TEST(CliSchemas, what_is_told_of_a_mesh_has_its_form) {
   }
   expect_valid("ping.v1", {"ping", "answering", "--count", "2", "--json"}, daemon.port());
   expect_valid("ask.v1", {"ask", "answering", "[1]", "--json"}, daemon.port());
+  expect_valid("dead-letters.v1", {"dead-letters", "answering", "--json"}, daemon.port());
+  lose_a_message(answering);
+  expect_valid("dead-letters.v1", {"dead-letters", "answering", "--json"}, daemon.port());
+  expect_valid("dead-letters.v1", {"dead-letters", "answering", "--redrive", "--json"}, daemon.port());
   for (const std::vector<std::string>& words : {std::vector<std::string>{"node", "silent", "--json"},
                                                 {"node", "nobody", "--json"},
+                                                {"dead-letters", "silent", "--json"},
+                                                {"dead-letters", "nobody", "--json"},
                                                 {"ping", "silent", "--json"},
                                                 {"ask", "silent", "1", "--json"},
                                                 {"ask", "answering", "no json", "--json"}}) {
@@ -144,9 +150,10 @@ TEST(CliSchemas, a_member_that_a_schema_does_not_name_is_noticed) {
 }
 
 TEST(CliSchemas, all_that_there_are_are_held_to_a_command_above) {
-  const std::set<std::string> held{"doctor.v1",   "error.v1",    "message.v1",     "node-event.v1", "nodes.v1",
-                                   "pmd-kill.v1", "pmd-list.v1", "pmd-resolve.v1", "pmd-status.v1", "send.v1",
-                                   "ask.v1",      "audit.v1",    "node.v1",        "ping.v1",       "top.v1"};
+  const std::set<std::string> held{"doctor.v1",     "error.v1",    "message.v1",  "node-event.v1",
+                                   "nodes.v1",      "pmd-kill.v1", "pmd-list.v1", "pmd-resolve.v1",
+                                   "pmd-status.v1", "send.v1",     "ask.v1",      "audit.v1",
+                                   "node.v1",       "ping.v1",     "top.v1",      "dead-letters.v1"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(DISTFLOW_SCHEMAS)) there.insert(entry.path().stem());
   EXPECT_EQ(there, held);
