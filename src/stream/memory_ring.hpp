@@ -102,6 +102,11 @@ class BasicRingReader : public RingEnd<Atomics> {
 
   /// Whether the writer waits for room, has half of the ring, and is to be woken; says so once.
   bool is_writer_to_be_woken();
+  /// Whether that has not been asked since there was half of the ring. Changes nothing.
+  [[nodiscard]] bool is_writer_forgotten() const {
+    const std::uint64_t left = memory_.control.written.load(std::memory_order_relaxed) - taken_;
+    return left <= this->capacity() / 2 && memory_.control.writer_waits.seems_announced();
+  }
 
   /// Asks to be woken when there is something to read, or no longer; there may be something already.
   void sleep(bool sleeps) { memory_.control.reader_sleeps.tell(sleeps); }

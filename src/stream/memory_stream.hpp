@@ -66,6 +66,7 @@ class MemoryStream final : public Stream {
   /// Bytes are copied into the ring while they are in the processor's nearest cache.
   [[nodiscard]] std::size_t batch_size() const override { return std::size_t{16} * 1024; }
   void close(io::CloseOp& op) override;
+  [[nodiscard]] const char* broken_invariant() const override;
 
  private:
   MemoryStream(MemoryStreamPool& pool, io::Reactor& reactor, Stream& lower, io::SharedMemory memory,

@@ -44,6 +44,9 @@ class Stream {
   [[nodiscard]] virtual std::size_t batch_size() const { return SIZE_MAX; }
 
   virtual void close(io::CloseOp& op) = 0;
+
+  /// What is wrong with it between two turns; null when nothing is. For the simulator and tests.
+  [[nodiscard]] virtual const char* broken_invariant() const { return nullptr; }
 };
 
 }  // namespace distflow::stream

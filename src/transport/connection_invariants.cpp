@@ -28,7 +28,7 @@ const char* Connection::broken_invariant() const {
   if (upgrade_->has_begun_recv && !upgrade_->receives) return "an upgrade receives before the last frame has come";
   if (upgrade_->departed.sent + upgrade_->departed.dropped > 0 && !turn_end_.is_linked())
     return "frames are sent, and nobody is told";
-  return nullptr;
+  return upgrade_->stream->broken_invariant();
 }
 
 }  // namespace distflow::transport

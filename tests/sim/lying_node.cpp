@@ -297,6 +297,7 @@ void LyingNode::break_ring(NodeTalk& talk) {
     case 4: written.control.written.store(written.control.taken.load() + shared.ring_size + 1); break;
     default: {  // all of it, at once
       std::memset(shared.memory.bytes.get(), static_cast<int>(uniform(256)), shared.memory.size);
+      written.control.writer_waits.retract();  // nobody waits there who would have to be woken
     }
   }
   lore_.network.trace("%s breaks a ring that is %s", label_.c_str(), shared.is_used ? "used" : "not used");

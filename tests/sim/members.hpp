@@ -147,8 +147,11 @@ class PmdMember final : public SimMember {
   }
   [[nodiscard]] bool is_ending() const { return is_ending_; }
   [[nodiscard]] std::string broken_invariant() override {
-    const char* const broken = server_.broken_invariant();
-    return broken != nullptr ? broken : "";
+    if (const char* const broken = server_.broken_invariant()) return broken;
+    // All of it, which takes long, when a node has come or gone.
+    const pmd::Registry& registry = server_.registry();
+    if (std::exchange(revision_seen_, registry.revision()) == registry.revision()) return {};
+    return registry.invariants() ? "" : "the registry's invariants do not hold";
   }
 
  private:
@@ -158,6 +161,7 @@ class PmdMember final : public SimMember {
   pmd::Server server_;
   bool is_started_ = false;
   bool is_ending_ = false;
+  std::uint64_t revision_seen_ = 0;
 };
 
 /// Who hears of what a node does.
@@ -214,6 +218,10 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
       if (broken == nullptr) broken = link.broken_invariant();
     });
     if (broken == nullptr) broken = node_->accepted().broken_invariant();
+    constexpr std::uint64_t turns_between = 16;  // it takes longer, and what is wrong there stays wrong
+    if (broken == nullptr && is_pmd_honest && turns() % turns_between == 0) {
+      broken = node_->directory().broken_invariant();
+    }
     return broken != nullptr ? broken : "";
   }
   void ask_pmd(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer) {
@@ -307,6 +315,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   std::uint64_t handled_count = 0;
   std::uint64_t returned_count = 0;  // handlers that have returned
   std::uint64_t questions = 0;       // asked of the PMD, and not answered yet
+  bool is_pmd_honest = true;         // and gives each alias to one node only
   std::set<std::string> view;        // the peers that the application was told of
   base::Instant shutdown_since{};
   base::Duration shutdown_deadline{};

@@ -240,6 +240,7 @@ bool World::populate(std::size_t place) {
   NodeMember& node = *nodes_.back();
   lore_.nodes.push_back({.node_id = node->node_id(), .alias = "n" + std::to_string(place), .port = node->port()});
   origins_.push_back({.process = node.process().id(), .node_id = node->node_id()});
+  node.is_pmd_honest = !is_on(Fault::lying_pmd);
   answer_requests_of(node);
   network_.trace("%s starts at place %zu: %s", node.label().c_str(), place, node->node_id().c_str());
   return true;

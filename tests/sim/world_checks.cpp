@@ -45,6 +45,10 @@ void World::check_views() {
       const NodeMember* other = find_by_id(peer.node_id);
       if (other == nullptr) return fail(node->label() + " still sees the dead " + peer.node_id);
       if (peer.alias != "n" + std::to_string(other->place())) return fail(node->label() + " sees a wrong alias");
+      const std::optional<PeerInfo> named = (*node)->directory().find_info(peer.alias);
+      if (!named || named->node_id != peer.node_id) {
+        return fail(node->label() + " is led elsewhere by the alias of " + other->label());
+      }
       if (!node->view.contains(peer.node_id)) return fail(node->label() + " was not told of " + other->label());
     }
     if (peers.size() != options_.nodes - 1) return fail(node->label() + " misses a node that lives");

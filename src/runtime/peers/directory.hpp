@@ -144,6 +144,10 @@ class Directory final : public NodeNames {
   /// Forgets the departed whose links have finished. Called from on_finished's turn end.
   void reap();
 
+  /// What is wrong with it between two turns; null when nothing is. Where the registry gives an alias to two nodes at
+  /// once, it is wrong when one of them leaves. For the simulator and tests.
+  [[nodiscard]] const char* broken_invariant() const;
+
   /// Calls `visit(link)` for each link, of those that have left, too. Loop thread only.
   template <class Visit>
   void for_each_link(Visit visit) const {
