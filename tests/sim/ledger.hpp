@@ -1,7 +1,8 @@
 // What was sent and what was handled, message by message: finds the lost order, the duplicate, the changed byte.
 //
 // One thread. A flow is one sender's messages to one name; each carries sender, flow, its number in it, and a checksum.
-//   1. Each number of a flow is handled once at most, by whomever, and none that was not sent.
+//   1. Each number of a flow is handled once at most, by whomever, and none that was not sent. With Receivers::many it
+//      is handled once at most by each.
 //   2. Those of one connection come rising. A receiver's sequence is therefore as many rising strands, laid into one
 //      another, as there were connections at most; the fewest that explain it are counted.
 // Use: std::string text = ledger.write(sender, name, size); ... Reading reading = ledger.read(receiver, text);
@@ -24,6 +25,9 @@ namespace distflow::test {
 class Ledger {
  public:
   using Member = std::uint32_t;  // of which there is never another
+  enum class Receivers { one, many };
+
+  explicit Ledger(Receivers receivers = Receivers::one) : receivers_(receivers) {}
 
   /// The next message of the flow.
   std::string write(Member sender, const std::string& name, std::size_t padding) {
@@ -68,8 +72,13 @@ class Ledger {
     };
     const auto sent = is_handled_.find({sender, flow});
     if (sent == is_handled_.end() || number == 0 || number > sent->second.size()) return {which(" was never sent")};
-    if (sent->second[number - 1]) return {which(" came twice")};
-    sent->second[number - 1] = true;
+    std::vector<bool>* is_handled = &sent->second;
+    if (receivers_ == Receivers::many) {
+      is_handled = &has_copy_[{receiver, sender, flow}];
+      is_handled->resize(sent->second.size());
+    }
+    if ((*is_handled)[number - 1]) return {which(" came twice")};
+    (*is_handled)[number - 1] = true;
     ++handled_count_;
     const std::size_t strands = lengthen(strands_[{receiver, sender, flow}], number);
     return {.wrong = {}, .strands = strands, .sender = sender, .name = names_[flow]};
@@ -108,10 +117,12 @@ class Ledger {
     return sum;
   }
 
+  const Receivers receivers_;
   std::map<std::string, std::uint32_t> flows_;
-  std::deque<std::string> names_;                                             // by flow
-  std::map<std::pair<Member, std::uint32_t>, std::vector<bool>> is_handled_;  // by sender and flow: of each sent
-  std::map<std::tuple<Member, Member, std::uint32_t>, Strands> strands_;      // by receiver, sender and flow
+  std::deque<std::string> names_;                                                    // by flow
+  std::map<std::pair<Member, std::uint32_t>, std::vector<bool>> is_handled_;         // by sender and flow: of each sent
+  std::map<std::tuple<Member, Member, std::uint32_t>, std::vector<bool>> has_copy_;  // by receiver, too; of many
+  std::map<std::tuple<Member, Member, std::uint32_t>, Strands> strands_;             // by receiver, sender and flow
   std::uint64_t handled_count_ = 0;
 };
 

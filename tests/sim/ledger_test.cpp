@@ -27,6 +27,14 @@ TEST_F(LedgerTest, a_message_as_it_was_written_is_right_and_tells_who_wrote_it_t
   EXPECT_TRUE(ledger_.has_handled_last(kReceiver, kSender, "name"));
 }
 
+TEST_F(LedgerTest, a_message_to_many_comes_once_to_each) {
+  Ledger published(Ledger::Receivers::many);
+  const std::string text = published.write(kSender, "topic", 10);
+  EXPECT_EQ(published.read(kReceiver, text).wrong, "");
+  EXPECT_EQ(published.read(kReceiver + 1, text).wrong, "");
+  EXPECT_NE(published.read(kReceiver, text).wrong, "");
+}
+
 TEST_F(LedgerTest, every_changed_byte_is_found) {
   const std::string text = write();
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -168,6 +168,9 @@ class PmdMember final : public SimMember {
 class NodeWitness {
  public:
   virtual void on_message(class NodeMember& node, const Message& message) = 0;
+  virtual void on_published(NodeMember& node, const std::string& topic, const Message& message) {
+    static_cast<void>(node), static_cast<void>(topic), static_cast<void>(message);
+  }
   /// A join or a leave, as it is told to the application.
   virtual void on_peer(NodeMember& node, const std::string& peer_id, bool is_there) = 0;
   virtual void on_node_closed(NodeMember& node) = 0;
@@ -218,6 +221,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
       if (broken == nullptr) broken = link.broken_invariant();
     });
     if (broken == nullptr) broken = node_->accepted().broken_invariant();
+    if (broken == nullptr) broken = node_->broken_topic_invariant();
     constexpr std::uint64_t turns_between = 16;  // it takes longer, and what is wrong there stays wrong
     if (broken == nullptr && is_pmd_honest && turns() % turns_between == 0) {
       broken = node_->directory().broken_invariant();
@@ -273,17 +277,55 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
 
   /// The same as a thread of the application's does that is not the loop's.
   SendVerdict send_from_other_thread(const std::string& name, std::string_view json) {
-    if (state_ != State::running) return SendVerdict::shut_down;
-    std::string prefix;
-    std::shared_ptr<runtime::SendCredit> credit;
-    std::uint64_t version = 0;
-    const auto outcome = submissions_.submit(targets_.of(name), {version, prefix, credit},
-                                             runtime::OutgoingMessage(json), reactor_.wall_ms());
-    if (outcome.is_announced) reactor_.notify();
-    touch();
-    if (outcome.verdict == SendVerdict::queued) ++accepted_count, ++submitted_count_;
-    return outcome.verdict;
+    return state_ == State::running ? submit(targets_.of(name), json, accepted_count) : SendVerdict::shut_down;
   }
+  // Topics: as the node's host does.
+  bool subscribe(const std::string& topic, const SubscribeOptions& options) {
+    touch();
+    runtime::SubscriptionPtr replaced;
+    const auto handler = [self = std::make_shared<NodeMember*>(this), topic](const Message& message) {
+      NodeMember& node = **self;
+      ++node.handled_count;
+      node.witness_.on_published(node, topic, message);
+      ++(*self)->returned_count;
+    };
+    if (!node_->subscribe(topic, handler, options, replaced)) return false;
+    end(std::move(replaced));
+    node_->update_groups();
+    topics.insert(topic);
+    return true;
+  }
+  void unsubscribe(const std::string& topic) {
+    touch();
+    topics.erase(topic);
+    has_unsubscribed = true;
+    end(node_->unsubscribe(topic));
+    node_->update_groups();
+  }
+  SendVerdict publish(const std::string& topic, std::string_view json) {
+    touch();
+    const runtime::TargetPtr target = node_->topic(topic);
+    if (target == nullptr) return SendVerdict::invalid_target;
+    const SendVerdict verdict = node_->publish(*target, runtime::OutgoingMessage(json));
+    if (is_under_way(verdict)) ++published_count;
+    return verdict;
+  }
+  SendVerdict publish_from_other_thread(const std::string& topic, std::string_view json) {
+    if (state_ != State::running) return SendVerdict::shut_down;
+    const runtime::TargetPtr target = node_->topic(topic);
+    return target == nullptr ? SendVerdict::invalid_target : submit(target, json, published_count);
+  }
+  /// Who subscribes, as this node sees it.
+  [[nodiscard]] std::set<std::string> subscribers(const std::string& topic) {
+    runtime::GroupMembers members;
+    const auto group = node_->groups().of(runtime::topic_address(topic),
+                                          [this](auto&& visit) { node_->directory().for_each_node(visit); });
+    if (group != nullptr) node_->groups().copy_members(*group, members);
+    std::set<std::string> ids;
+    for (const auto& member : members) ids.insert(member->node_id);
+    return ids;
+  }
+
   /// Accepted from other threads, and not seen by the loop yet.
   [[nodiscard]] std::uint64_t submitted_count() const { return submitted_count_ - submissions_.drained_count(); }
   /// As the node's host does at its end.
@@ -311,10 +353,13 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     return stats;
   }
 
-  std::uint64_t accepted_count = 0;  // sends whose verdict was that it is under way
+  std::uint64_t accepted_count = 0;   // sends whose verdict was that it is under way
+  std::uint64_t published_count = 0;  // the same of topics
   std::uint64_t handled_count = 0;
   std::uint64_t returned_count = 0;  // handlers that have returned
   std::uint64_t questions = 0;       // asked of the PMD, and not answered yet
+  std::set<std::string> topics;      // that it subscribes to
+  bool has_unsubscribed = false;     // what is on its way then is misrouted
   bool is_pmd_honest = true;         // and gives each alias to one node only
   std::set<std::string> view;        // the peers that the application was told of
   base::Instant shutdown_since{};
@@ -335,6 +380,21 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   }
   void start_pmd(NodeWitness::OnPmdStart on_outcome) override {
     if (!process_.is_severed()) witness_.on_pmd_wanted(*this, std::move(on_outcome));
+  }
+  SendVerdict submit(const runtime::TargetPtr& target, std::string_view json, std::uint64_t& accepted) {
+    std::string prefix;
+    std::shared_ptr<runtime::SendCredit> credit;
+    std::uint64_t version = 0;
+    const auto outcome =
+        submissions_.submit(target, {version, prefix, credit}, runtime::OutgoingMessage(json), reactor_.wall_ms());
+    if (outcome.is_announced) reactor_.notify();
+    touch();
+    if (outcome.verdict == SendVerdict::queued) ++accepted, ++submitted_count_;
+    return outcome.verdict;
+  }
+  void end(runtime::SubscriptionPtr ended) {
+    if (ended == nullptr) return;
+    node_->delivery().run_where_handlers_run([ended = std::move(ended)] { runtime::Subscriptions::end(*ended); });
   }
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   bool drain_submissions() {

@@ -41,11 +41,15 @@ World::World(WorldOptions options)
       network_(network_options(random_.next())),
       lies_(~options_.seed),
       lore_{.network = network_, .pmd_port = kPmdPort},
-      asks_random_(options_.seed * 3 + 1) {
+      asks_random_(options_.seed * 3 + 1),
+      topics_random_(options_.seed * 5 + 2),
+      namesakes_(options_.seed * 7 + 3) {
   if (options_.trace) network_.set_trace(base::Delegate<void(std::string_view)>::to<&World::on_trace>(*this));
   choose_faults();
   choose_lies();
   choose_asks();
+  choose_topics();
+  choose_namesakes();
 }
 
 World::~World() {
@@ -71,6 +75,7 @@ WorldOutcome World::run() {
     set_rates();
     plan_work();
     plan_faults();
+    plan_namesakes();
     begin_lies();
     run_for(options_.chaos);
     calm_down();
@@ -234,6 +239,11 @@ bool World::populate(std::size_t place) {
     return node->place() == place && node->state() <= NodeMember::State::running;
   });
   if (is_taken) return false;
+  start_node(place);
+  return true;
+}
+
+NodeMember& World::start_node(std::size_t place) {
   NodeWitness& witness = *this;
   nodes_.push_back(std::make_unique<NodeMember>(network_, witness, node_count_++, place, receive_chunks(),
                                                 node_options(place), some_user()));
@@ -243,7 +253,7 @@ bool World::populate(std::size_t place) {
   node.is_pmd_honest = !is_on(Fault::lying_pmd);
   answer_requests_of(node);
   network_.trace("%s starts at place %zu: %s", node.label().c_str(), place, node->node_id().c_str());
-  return true;
+  return node;
 }
 
 bool World::start_pmd_if_none() {

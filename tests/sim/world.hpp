@@ -85,6 +85,8 @@ class World final : private NodeWitness {
   /// As who had it ended does: no node will.
   void start_pmd_again();
   void on_pmd_wanted(NodeMember& node, OnPmdStart on_outcome) override;
+  /// With the alias that the one before had.
+  NodeMember& start_node(std::size_t place);
   void on_message(NodeMember& node, const Message& message) override;
   void check_message(const NodeMember& node, const Message& message, const Ledger::Reading& reading);
   void on_peer(NodeMember& node, const std::string& peer_id, bool is_there) override;
@@ -118,6 +120,11 @@ class World final : private NodeWitness {
   base::Duration some_time(base::Duration from, base::Duration to);
   [[nodiscard]] bool is_on(Fault fault) const { return outcome_.wanted[fault]; }
 
+  // Another node with a node's alias (world_events.cpp).
+  void choose_namesakes();
+  void plan_namesakes();
+  void have_namesake();
+
   // Liars, and handlers that act (world_lies.cpp).
   void choose_lies();
   void begin_lies();
@@ -147,6 +154,16 @@ class World final : private NodeWitness {
   [[nodiscard]] static Extra extra_messages(const AskStats& asks);
   void check_asks(NodeMember& node);
   void check_no_ask_is_open();
+
+  // Topics (world_topics.cpp).
+  void choose_topics();
+  void do_topics(NodeMember& node);
+  void subscribe(NodeMember& node, const std::string& topic);
+  void publish_some(NodeMember& node, const std::string& topic);
+  bool publish_one(NodeMember& node, const std::string& topic, std::size_t size, bool is_other_thread = false);
+  void on_published(NodeMember& node, const std::string& topic, const Message& message) override;
+  void check_subscribers();
+  void publish_probes_of(NodeMember& sender);
 
   // What must hold (world_checks.cpp).
   void check_quiet();
@@ -200,6 +217,11 @@ class World final : private NodeWitness {
   bool has_asks_ = false;
   AskLedger ask_ledger_;
   std::vector<OpenRequest> open_requests_;
+  // And so have topics, and namesakes.
+  base::Random topics_random_;
+  bool has_topics_ = false;
+  Ledger topic_ledger_{Ledger::Receivers::many};
+  base::Random namesakes_;
   bool has_had_pmd_ = false;
   bool is_gentle_ = false;  // nothing that a node may be thought dead for, and nothing that loses a message
   bool is_calm_ = true;

@@ -56,6 +56,7 @@ constexpr Consequence kConsequences[] = {
 
 constexpr double kEnabledChance = 0.4;
 constexpr double kGentleChance = 0.2;
+constexpr double kNamesakesChance = 0.2;
 
 }  // namespace
 
@@ -103,6 +104,7 @@ void World::do_work() {
   if (node == nullptr) return;
   check_law(*node);
   ask_some(*node);
+  do_topics(*node);
   const std::uint64_t dice = random_.uniform(100);
   if (dice < 85) return send_some(*node);
   if (dice < 97) {
@@ -225,6 +227,38 @@ bool World::act_on_node(Fault fault, NodeMember& node) {
   if (fault == Fault::reading_pause) return stop_reading(node);
   crash(node, fault == Fault::crash ? Severance::killed : Severance::vanished);
   return true;
+}
+
+void World::choose_namesakes() {
+  const bool is_excluded = std::ranges::find(options_.excluded, Fault::namesake) != options_.excluded.end();
+  const bool is_forced = std::ranges::find(options_.forced, Fault::namesake) != options_.forced.end();
+  outcome_.wanted[Fault::namesake] = is_forced || (namesakes_.chance(kNamesakesChance) && !is_gentle_ && !is_excluded);
+}
+
+void World::plan_namesakes() {
+  if (!is_on(Fault::namesake)) return;
+  after(milliseconds(100 + namesakes_.uniform(5000)), [this] {
+    if (is_calm_) return;
+    have_namesake();
+    plan_namesakes();
+  });
+}
+
+/// The PMD is killed, and another one is there before the holder of an alias can say that it has it.
+void World::have_namesake() {
+  if (nodes_.empty() || lying_pmd_) return;
+  NodeMember& holder = *nodes_[namesakes_.uniform(nodes_.size())];
+  if (holder.state() != NodeMember::State::running) return;
+  crash_pmd(Severance::killed);
+  start_pmd_if_none();
+  holder.pause_until(network_.now() + milliseconds(200 + namesakes_.uniform(2500)));
+  const std::size_t place = holder.place();
+  const std::uint32_t number = start_node(place).number();
+  network_.count(Fault::namesake);
+  after(milliseconds(100 + namesakes_.uniform(3000)), [this, number, place] {
+    if (NodeMember* const namesake = find_by_number(number)) remove(*namesake, Severance::killed);
+    populate(place);
+  });
 }
 
 /// For a while; false when it has stopped already.

@@ -55,9 +55,10 @@ enum class Fault : std::uint8_t {
   lying_pmd,       ///< a PMD answers wrongly, or what was not asked, and tells of what did not happen
   busy_handler,    ///< a handler calls the node that it is called by
   end_in_handler,  ///< a handler begins the shutdown of its own node
+  namesake,        ///< another node has a node's alias for a while, with a new PMD that the node is late for
 };
 
-inline constexpr std::array<std::string_view, 36> kFaultNames{
+inline constexpr std::array<std::string_view, 37> kFaultNames{
     "split",
     "merged",
     "delayed",
@@ -94,6 +95,7 @@ inline constexpr std::array<std::string_view, 36> kFaultNames{
     "lying-pmd",
     "busy-handler",
     "end-in-handler",
+    "namesake",
 };
 inline constexpr std::size_t kFaultCount = kFaultNames.size();
 

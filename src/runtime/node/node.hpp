@@ -148,6 +148,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
                          SubscriptionPtr& replaced);
   /// Null: there was none. Any thread.
   [[nodiscard]] SubscriptionPtr unsubscribe(std::string_view topic);
+  /// What is wrong with them between two turns; null when nothing is. For the simulator and tests.
+  [[nodiscard]] const char* broken_topic_invariant();
 
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] std::uint16_t port() const { return accepted_.address().port; }

@@ -36,4 +36,9 @@ SubscriptionPtr Node::unsubscribe(std::string_view topic) {
   return subscriptions_.remove(topic);
 }
 
+const char* Node::broken_topic_invariant() {
+  const char* const broken = publications_.broken_invariant();
+  return broken != nullptr ? broken : subscriptions_.broken_invariant();
+}
+
 }  // namespace distflow::runtime

@@ -66,6 +66,9 @@ class Publications {
 
   [[nodiscard]] const PublicationCounters& counters() const { return counters_; }
 
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests.
+  [[nodiscard]] const char* broken_invariant();
+
  private:
   struct Subscriber {
     GroupMemberPtr member;

@@ -71,6 +71,9 @@ class Subscriptions {
   /// Messages that wait for a handler.
   [[nodiscard]] std::size_t waiting() const;
 
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests.
+  [[nodiscard]] const char* broken_invariant() const;
+
   /// Ends all. Only when no handler runs.
   void finish();
 
