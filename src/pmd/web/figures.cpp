@@ -37,12 +37,7 @@ std::string head_of(std::string_view node_id) {
 }  // namespace
 
 Figures::Figures(io::Reactor& reactor, Server& pmd)
-    : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&Figures::on_time>(*this)) {
-  pmd_.stats_relay().set_on_inside_answer(
-      base::Delegate<void(const InsideAnswer&)>::to<&Figures::on_inside_answer>(*this));
-}
-
-Figures::~Figures() { pmd_.stats_relay().set_on_inside_answer({}); }
+    : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&Figures::on_time>(*this)) {}
 
 http::Response Figures::answer(std::string_view query, const io::PeerOwner& viewer) {
   std::uint64_t since = 0;
@@ -168,14 +163,15 @@ void Figures::ask_some() {
   }
 }
 
-void Figures::on_inside_answer(const InsideAnswer& answer) {
+void Figures::take(const InsideAnswer& answer) {
+  if (answer.after != kNoPeers) return;
   const auto found = nodes_.find(answer.node_id);
   if (found == nodes_.end()) return;  // nobody looks any more
   found->second.owes_answer = false;
-  if (!reactor_.has_memory_for([&] { take(found->second, answer); })) ++counters_.not_kept;
+  if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }
 
-void Figures::take(Node& node, const InsideAnswer& answer) {
+void Figures::take_answer(Node& node, const InsideAnswer& answer) {
   std::string text = head_of(answer.node_id);
   const std::optional<ToldFigures> told = answer.error.empty() ? read_figures(answer.stats) : std::nullopt;
   if (!told) {

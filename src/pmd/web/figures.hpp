@@ -55,9 +55,8 @@ class Figures {
   static constexpr std::size_t kBytesMax = std::size_t{16} * 1024 * 1024;
   static constexpr std::size_t kPartSizeMax = std::size_t{256} * 1024;  ///< of an answer, and one node
 
-  /// Both must outlive it. It takes the place of who asked inside of `pmd` before.
+  /// Both must outlive it.
   Figures(io::Reactor& reactor, Server& pmd);
-  ~Figures();
   Figures(const Figures&) = delete;
   Figures& operator=(const Figures&) = delete;
 
@@ -65,6 +64,9 @@ class Figures {
   /// `next`; all without one. `isWhole` is false where a part ends at kPartSizeMax. 400 for a query that cannot be
   /// read, 503 at kViewersMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
+
+  /// An answer to a question of its own; others it passes over. Does not throw.
+  void take(const InsideAnswer& answer);
 
   [[nodiscard]] const FiguresCounters& counters() const { return counters_; }
   /// Nodes whose figures are kept.
@@ -90,8 +92,7 @@ class Figures {
   bool note_viewer(std::uint32_t user);
   [[nodiscard]] bool is_seen(const UserId& user) const;
   void on_time();
-  void on_inside_answer(const InsideAnswer& answer);
-  void take(Node& node, const InsideAnswer& answer);
+  void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
   void begin_round();
   void end_round();

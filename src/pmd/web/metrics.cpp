@@ -83,6 +83,17 @@ constexpr CounterRow<FiguresCounters> kFiguresCounters[] = {
 static_assert(sizeof kFiguresCounters / sizeof kFiguresCounters[0] == sizeof(FiguresCounters) / sizeof(std::uint64_t),
               "each counter has its row");
 
+constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
+    {"readings", "Readings of one node with its peers, for the page.", &NodeViewCounters::readings},
+    {"untold", "Of those, without an answer that can be read.", &NodeViewCounters::untold},
+    {"cut", "Of those, of a node with more peers than are kept.", &NodeViewCounters::cut},
+    {"refused", "Requests for one node beyond those that may be looked at at the same time.",
+     &NodeViewCounters::refused},
+};
+static_assert(sizeof kNodeViewCounters / sizeof kNodeViewCounters[0] ==
+                  sizeof(NodeViewCounters) / sizeof(std::uint64_t),
+              "each counter has its row");
+
 enum class Kind { counter, gauge };
 
 void append_metric(std::string& out, Kind kind, std::string_view name, std::string_view help, std::uint64_t value) {
@@ -106,7 +117,8 @@ void append_counters(std::string& out, const CounterRow<Counters> (&rows)[kCount
 
 }  // namespace
 
-std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures) {
+std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures,
+                         const NodeViewCounters& views) {
   std::string out;
   append_metric(out, Kind::gauge, "nodes", "Registered nodes.", pmd.registry().size());
   append_metric(out, Kind::gauge, "registry_bytes", "Bytes of memory of the registry.", pmd.registry().bytes());
@@ -121,6 +133,7 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Figu
                 http.connections_refused());
   append_counters(out, kHttpCounters, "http_", http.counters());
   append_counters(out, kFiguresCounters, "figures_", figures);
+  append_counters(out, kNodeViewCounters, "node_views_", views);
   return out;
 }
 

@@ -1,9 +1,10 @@
 // The metrics of a PMD as Prometheus reads them (text format 0.0.4): its gauges and counters, and those of its page.
 //
 // A pure function; the loop's thread.
-//   1. Each counter of ServerCounters, HttpCounters and FiguresCounters is in it: one that is forgotten does not build.
+//   1. Each counter of ServerCounters, HttpCounters, FiguresCounters and NodeViewCounters is in it: one that is
+//      forgotten does not build.
 //   2. Nothing of it depends on the names of nodes, so that the number of series is fixed.
-// Use: const std::string text = metrics_text(pmd, http, figures);
+// Use: const std::string text = metrics_text(pmd, http, figures, views);
 #pragma once
 
 #include <string>
@@ -11,9 +12,11 @@
 #include "http/server.hpp"
 #include "pmd/server/server.hpp"
 #include "pmd/web/figures.hpp"
+#include "pmd/web/node_views.hpp"
 
 namespace distflow::pmd {
 
-[[nodiscard]] std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures);
+[[nodiscard]] std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures,
+                                       const NodeViewCounters& views);
 
 }  // namespace distflow::pmd

@@ -35,11 +35,21 @@ Web::Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options)
       pmd_(pmd),
       http_(reactor, *this, std::move(options)),
       node_figures_(reactor, pmd),
+      node_views_(reactor, pmd),
       figure_timer_(Delegate<void()>::to<&Web::on_figure_time>(*this)) {
   pmd_.set_on_change(Announcer::OnChange::to<&Web::on_change>(*this));
+  pmd_.stats_relay().set_on_inside_answer(Delegate<void(const InsideAnswer&)>::to<&Web::on_inside_answer>(*this));
 }
 
-Web::~Web() { pmd_.set_on_change({}); }
+Web::~Web() {
+  pmd_.set_on_change({});
+  pmd_.stats_relay().set_on_inside_answer({});
+}
+
+void Web::on_inside_answer(const InsideAnswer& answer) {
+  node_figures_.take(answer);
+  node_views_.take(answer);
+}
 
 void Web::close(Delegate<void()> on_closed) { http_.close(on_closed); }
 
@@ -51,9 +61,10 @@ std::optional<http::Response> Web::on_get(const http::Request& request, const io
   }
   if (request.path == "/metrics") {
     return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                          .body = metrics_text(pmd_, http_, node_figures_.counters())};
+                          .body = metrics_text(pmd_, http_, node_figures_.counters(), node_views_.counters())};
   }
   if (request.path == "/api/figures") return node_figures_.answer(request.query, owner);
+  if (request.path == "/api/node") return node_views_.answer(request.query, owner);
   if (request.path == "/api/nodes") return node_list(pmd_.registry(), request.query);
   for (const PageFile& file : page_files()) {
     if (request.path == file.path)

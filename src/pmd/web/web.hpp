@@ -5,6 +5,7 @@
 //     GET /metrics     metrics.hpp
 //     GET /api/nodes   node_list.hpp
 //     GET /api/figures figures.hpp
+//     GET /api/node    node_views.hpp
 //     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join",
 //     "update",
 //                      "leave" with a node, and the revision as their id
@@ -22,6 +23,7 @@
 #include "http/server.hpp"
 #include "pmd/server/server.hpp"
 #include "pmd/web/figures.hpp"
+#include "pmd/web/node_views.hpp"
 
 namespace distflow::pmd {
 
@@ -31,7 +33,8 @@ class Web final : private http::Handler {
   static constexpr base::Duration kFigureInterval = base::seconds(1);
   static constexpr int kQuietIntervalsMax = 15;
 
-  /// `reactor` and `pmd` must outlive it. It takes the place of what was told of the PMD's changes before.
+  /// `reactor` and `pmd` must outlive it. It takes the place of what was told before of the PMD's changes
+  /// and of the answers to its own questions.
   Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options);
   ~Web();
   Web(const Web&) = delete;
@@ -43,12 +46,14 @@ class Web final : private http::Handler {
 
   [[nodiscard]] const http::Server& http() const { return http_; }
   [[nodiscard]] const Figures& node_figures() const { return node_figures_; }
+  [[nodiscard]] const NodeViews& node_views() const { return node_views_; }
 
  private:
   std::optional<http::Response> on_get(const http::Request& request, const io::PeerOwner& owner) override;
   void on_stream(http::Exchange& stream) override;
   void on_stream_closed() override;
   void on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision);
+  void on_inside_answer(const InsideAnswer& answer);
   void on_figure_time();
   void push(std::string text);
   [[nodiscard]] std::string figures() const;
@@ -57,6 +62,7 @@ class Web final : private http::Handler {
   Server& pmd_;
   http::Server http_;
   Figures node_figures_;
+  NodeViews node_views_;
   std::string figures_told_;
   int quiet_intervals_ = 0;
   base::Timer figure_timer_;

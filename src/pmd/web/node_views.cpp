@@ -1,0 +1,165 @@
+#include "pmd/web/node_views.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "http/request.hpp"
+#include "pmd/web/told_figures.hpp"
+#include "protocol/json_members.hpp"
+#include "protocol/json_write.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+constexpr std::uint32_t kRoot = 0;
+constexpr const char* kUnread = R"("untold":"It has not told them yet")";
+
+void append_count(std::string& out, std::string_view name, std::uint64_t count) {
+  ((out += '"') += name) += "\":";
+  (out += std::to_string(count)) += ',';
+}
+
+/// Modulo 2^64: numbers that a node tells. 0 where the law of the counters holds.
+std::int64_t difference(std::uint64_t left, std::uint64_t right) { return static_cast<std::int64_t>(left - right); }
+
+/// accepted = written + queued + dropped; received = handled + waiting + conflated + dropped, where those that are
+/// being handled wait: only too many on the right side break it.
+void append_traffic(std::string& out, const ToldTraffic& traffic, std::uint64_t queued) {
+  out += R"("sent":{)";
+  append_count(out, "accepted", traffic.accepted);
+  append_count(out, "written", traffic.written);
+  append_count(out, "queued", queued);
+  out += R"("missing":)" + std::to_string(difference(traffic.accepted, traffic.written + queued + traffic.not_sent));
+  out += R"(,"dropped":)" + traffic.not_sent_json;
+  out += R"(},"received":{)";
+  const std::int64_t waiting = difference(traffic.received, traffic.handled + traffic.conflated + traffic.dropped);
+  append_count(out, "received", traffic.received);
+  append_count(out, "handled", traffic.handled);
+  append_count(out, "conflated", traffic.conflated);
+  append_count(out, "waiting", static_cast<std::uint64_t>(std::max<std::int64_t>(waiting, 0)));
+  out += R"("missing":)" + std::to_string(std::min<std::int64_t>(waiting, 0));
+  out += R"(,"dropped":)" + traffic.dropped_json + '}';
+}
+
+/// Whether there was room for all. A peer without a name is passed over.
+bool append_peers(std::string& out, std::string_view peers) {
+  bool has_room = true;
+  // Not in what follows: whether it is an array. What is none has no peers.
+  static_cast<void>(protocol::for_each_element(peers, [&](std::string_view peer) {
+    const auto found =
+        protocol::find_members(peer, std::array<std::string_view, 5>{"node_id", "via", "queued", "sent", "received"});
+    if (!found) return true;
+    const auto& [node_id, via, queued, sent, received] = *found;
+    const std::string name = protocol::decode_string(node_id).value_or("");
+    if (name.empty()) return true;
+    std::string text = out.empty() ? R"({"nodeId":)" : R"(,{"nodeId":)";
+    protocol::append_json_string(text, name);
+    text += R"(,"via":)";
+    protocol::append_json_string(text, protocol::decode_string(via).value_or("none"));
+    text += ',';
+    append_traffic(text, read_traffic(sent, received), read_count(queued));
+    text += '}';
+    has_room = out.size() + text.size() <= NodeViews::kBytesMax;
+    if (has_room) out += text;
+    return has_room;
+  }));
+  return has_room;
+}
+
+}  // namespace
+
+NodeViews::NodeViews(io::Reactor& reactor, Server& pmd)
+    : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&NodeViews::on_time>(*this)) {}
+
+http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& viewer) {
+  const std::string id = http::query_value(query, "id").value_or("");
+  const Registry::Entry* const entry = pmd_.registry().find_id(id);
+  const bool may_see =
+      entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
+  if (!may_see) return {.status = 404, .body = "there is no such node of yours\n"};
+  auto found = views_.find(id);
+  if (found == views_.end()) {
+    if (views_.size() >= kViewsMax) {
+      ++counters_.refused;
+      return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
+    }
+    found = views_.emplace(id, View{}).first;
+    found->second.told = kUnread;
+  }
+  View& view = found->second;
+  view.until = reactor_.now() + kLookTime;
+  if (!view.is_reading) {
+    ++counters_.readings;
+    view.after = 0;
+    view.parts = 0;
+    view.is_cut = false;
+    view.peers = {};
+    ask(id, view);
+  }
+  if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
+  http::Response response{.content_type = "application/json"};
+  response.body = R"({"nodeId":)";
+  protocol::append_json_string(response.body, id);
+  (response.body += ',') += view.told;
+  response.body += "}\n";
+  return response;
+}
+
+void NodeViews::ask(const std::string& node_id, View& view) {
+  const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
+  view.wants_part = false;
+  view.is_reading = entry != nullptr && pmd_.stats_relay().ask_inside(*entry, view.after);
+  if (!view.is_reading) give_up(view, "It cannot be asked now, or tells no stats");
+}
+
+void NodeViews::take(const InsideAnswer& answer) {
+  const auto found = views_.find(answer.node_id);
+  if (found == views_.end()) return;
+  View& view = found->second;
+  if (!view.is_reading || view.wants_part || answer.after != view.after) return;
+  if (!reactor_.has_memory_for([&] { take_part(view, answer); })) view.is_reading = false;
+}
+
+void NodeViews::take_part(View& view, const InsideAnswer& answer) {
+  if (!answer.error.empty()) return give_up(view, answer.error);
+  const std::optional<ToldFigures> told = read_figures(answer.stats);
+  if (!told) return give_up(view, "What it tells cannot be read");
+  ++view.parts;
+  view.is_cut = !append_peers(view.peers, told->peers) || (told->next > 0 && view.parts == kPartsMax);
+  if (told->next > view.after && !view.is_cut) {
+    view.after = told->next;
+    view.wants_part = true;  // no question from inside an answer
+    return reactor_.arm_after(timer_, base::Duration::zero());
+  }
+  if (view.is_cut) ++counters_.cut;
+  std::string text;
+  append_traffic(text, told->traffic, told->queued);
+  (text += R"(,"peers":[)") += view.peers;
+  text += view.is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
+  view.told = std::move(text);
+  view.peers = {};
+  view.is_reading = false;
+}
+
+void NodeViews::give_up(View& view, std::string_view why) {
+  ++counters_.untold;
+  view.is_reading = false;
+  view.peers = {};
+  std::string text = R"("untold":)";
+  protocol::append_json_string(text, why);
+  view.told = std::move(text);
+}
+
+void NodeViews::on_time() {
+  const base::Instant now = reactor_.now();
+  std::erase_if(views_, [now](const auto& one) { return one.second.until <= now; });
+  for (auto& [node_id, view] : views_) {
+    if (!view.wants_part) continue;
+    if (!reactor_.has_memory_for([&] { ask(node_id, view); })) view.is_reading = false;
+  }
+  if (!views_.empty()) reactor_.arm_after(timer_, base::seconds(1));
+}
+
+}  // namespace distflow::pmd

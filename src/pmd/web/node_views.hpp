@@ -1,0 +1,81 @@
+// One node with its peers, for the page: asked from the node while somebody looks at it.
+//
+//     viewer ── GET /api/node?id=NODEID ──▶ NodeViews ── StatsRelay::ask_inside(), part after part ──▶ node
+//
+// Loop thread only.
+//   1. Each request begins to ask the node anew, unless a reading is under way, and is answered with what the last
+//      whole reading has told. A node that nobody has asked for within kLookTime is forgotten.
+//   2. kViewsMax nodes are looked at at the same time. Of one, kBytesMax of peers are kept, from kPartsMax parts; the
+//      others are left out.
+//   3. A viewer is told of the nodes of its own user, root of all.
+// Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/string_map.hpp"
+#include "base/timer_wheel.hpp"
+#include "http/response.hpp"
+#include "io/peer_owner.hpp"
+#include "io/reactor.hpp"
+#include "pmd/server/server.hpp"
+
+namespace distflow::pmd {
+
+/// Monotonic.
+struct NodeViewCounters {
+  std::uint64_t readings = 0;  ///< of a node, with all of its parts
+  std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
+  std::uint64_t cut = 0;       ///< readings of a node with more peers than are kept
+  std::uint64_t refused = 0;   ///< requests beyond kViewsMax nodes
+};
+
+class NodeViews {
+ public:
+  static constexpr base::Duration kLookTime = base::seconds(3);
+  static constexpr std::size_t kViewsMax = 8;
+  static constexpr std::size_t kBytesMax = std::size_t{512} * 1024;
+  static constexpr std::size_t kPartsMax = 256;
+
+  /// Both must outlive it.
+  NodeViews(io::Reactor& reactor, Server& pmd);
+  NodeViews(const NodeViews&) = delete;
+  NodeViews& operator=(const NodeViews&) = delete;
+
+  /// `{"nodeId":...,"sent":{...},"received":{...},"peers":[...],"isCut":false}`; with `untold` in place of the rest,
+  /// why not. Each has the law of its counters: how many messages are missing in it. 404 when there is no such node or
+  /// it is not the viewer's to see, 503 at kViewsMax. May throw std::bad_alloc.
+  [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
+  /// An answer to a question of its own, or another's: of a node that nobody looks at it takes none. Does not throw.
+  void take(const InsideAnswer& answer);
+
+  [[nodiscard]] const NodeViewCounters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t size() const { return views_.size(); }
+
+ private:
+  struct View {
+    base::Instant until;
+    bool is_reading = false;
+    bool wants_part = false;
+    std::uint64_t after = 0;  // of the part that is asked for, or wanted
+    std::size_t parts = 0;    // that have come
+    bool is_cut = false;
+    std::string peers;  // of this reading
+    std::string told;   // of the last one, without the nodeId
+  };
+
+  void ask(const std::string& node_id, View& view);
+  void take_part(View& view, const InsideAnswer& answer);
+  void give_up(View& view, std::string_view why);
+  void on_time();
+
+  io::Reactor& reactor_;
+  Server& pmd_;
+  NodeViewCounters counters_;
+  base::StringMap<View> views_;
+  base::Timer timer_;
+};
+
+}  // namespace distflow::pmd

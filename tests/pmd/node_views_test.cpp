@@ -1,0 +1,136 @@
+// One node with its peers on the page of a PMD: when it is asked, who is told, and the bounds.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/memory_web.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using PeerId = MemoryPmd::PeerId;
+
+class NodeViewsTest : public ::testing::Test {
+ protected:
+  PeerId add_node(const std::string& id, std::uint32_t user = MemoryWeb::kUser) {
+    const PeerId node = web.connect_as(user);
+    EXPECT_THAT(pmd.ask(node, register_text(id, "", R"(,"caps":["stats"])")), HasSubstr(R"("success":true)"));
+    return node;
+  }
+  static std::uint64_t number(const std::string& question, const std::string& name) {
+    return std::stoull(question.substr(question.find("\"" + name + "\":") + name.size() + 3));
+  }
+  /// Answers all questions that come, by their `after`; how many there were.
+  std::size_t tell(PeerId node, const std::function<std::string(std::uint64_t)>& stats) {
+    std::size_t count = 0;
+    for (std::vector<std::string> asked = pmd.receive(node); !asked.empty(); asked = pmd.receive(node)) {
+      for (const std::string& question : asked) {
+        ++count;
+        pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + std::to_string(number(question, "id")) +
+                           R"(,"stats":)" + stats(number(question, "after")) + "}}");
+      }
+      pmd.advance(base::milliseconds(10));
+    }
+    return count;
+  }
+  static std::string part(const std::string& peers, std::uint64_t next = 0) {
+    return R"({"at":1,"queued":1,"node":{"sent":{"accepted":9,"written":5,"dropped_unreachable":3},)"
+           R"("received":{"received":4,"handled":3}},"peers":[)" +
+           peers + (next > 0 ? "],\"next\":" + std::to_string(next) : "]") + "}";
+  }
+  static std::string peer(const std::string& id, std::uint64_t written = 2) {
+    return R"({"node_id":")" + id + R"(","via":"memory","queued":0,"sent":{"accepted":2,"written":)" +
+           std::to_string(written) + R"(},"received":{"received":1,"handled":3}})";
+  }
+  const NodeViews& views() { return web.web().node_views(); }
+
+  MemoryWeb web;
+  MemoryPmd& pmd = web.pmd();
+};
+
+TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws) {
+  const PeerId node = add_node("id1");
+  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"({"nodeId":"id1","untold":"It has not told them yet"})"));
+  const std::size_t asked = tell(node, [](std::uint64_t after) {
+    return after == 0 ? part(peer("p1"), 7) : part(peer("p2", 1) + R"(,{"via":"tcp"},7)");
+  });
+  EXPECT_EQ(asked, 2u);
+  const std::string told = web.get("/api/node?id=id1");
+  EXPECT_THAT(told, HasSubstr(R"("sent":{"accepted":9,"written":5,"queued":1,"missing":0,"dropped":{"unreachable":3}},)"
+                              R"("received":{"received":4,"handled":3,"conflated":0,"waiting":1,"missing":0,)"));
+  EXPECT_THAT(told,
+              HasSubstr(R"({"nodeId":"p1","via":"memory","sent":{"accepted":2,"written":2,"queued":0,"missing":0,)"));
+  EXPECT_THAT(told,
+              HasSubstr(R"({"nodeId":"p2","via":"memory","sent":{"accepted":2,"written":1,"queued":0,"missing":1,)"));
+  EXPECT_THAT(told, HasSubstr(R"("waiting":0,"missing":-2,"dropped":{}}}],"isCut":false})"));
+}
+
+TEST_F(NodeViewsTest, a_node_that_nobody_looks_at_is_asked_nothing_and_forgotten) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  EXPECT_EQ(tell(node, [](std::uint64_t) { return part(""); }), 1u);
+  pmd.advance(NodeViews::kLookTime + base::seconds(2));
+  EXPECT_EQ(views().size(), 0u);
+  EXPECT_THAT(pmd.receive(node), IsEmpty());
+}
+
+TEST_F(NodeViewsTest, the_nodes_of_others_are_not_there) {
+  const PeerId node = add_node("id1", MemoryWeb::kOtherUser);
+  EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kUser, "404"), HasSubstr("no such node"));
+  EXPECT_THAT(web.get("/api/node?id=gone", 0, "404"), HasSubstr("no such node"));
+  EXPECT_THAT(web.get("/api/node", 0, "404"), HasSubstr("no such node"));
+  EXPECT_THAT(pmd.receive(node), IsEmpty());
+  EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kOtherUser), HasSubstr("id1"));
+  EXPECT_THAT(pmd.receive(node), SizeIs(1));
+}
+
+TEST_F(NodeViewsTest, a_node_that_is_silent_or_tells_nothing_is_told_with_the_reason) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  tell(node, [](std::uint64_t) { return "{}"; });
+  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"What it tells cannot be read")"));
+  web.get("/api/node?id=id1");
+  EXPECT_THAT(pmd.receive(node), SizeIs(1)) << "while it owes an answer it is not asked again";
+  pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
+  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"The node did not answer in time")"));
+  EXPECT_EQ(views().counters().untold, 2u);
+}
+
+TEST_F(NodeViewsTest, of_peers_without_end_only_so_many_are_kept) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  EXPECT_EQ(tell(node, [](std::uint64_t after) { return part(peer("p" + std::to_string(after)), after + 1); }),
+            NodeViews::kPartsMax);
+  EXPECT_THAT(web.get("/api/node?id=id1"), AllOf(HasSubstr(R"("p255")"), HasSubstr(R"("isCut":true)")));
+  tell(node, [](std::uint64_t after) {
+    std::string peers;
+    for (int i = 0; i < 100; ++i) peers += (i > 0 ? "," : "") + peer(std::string(150, 'x'));
+    return part(peers, after + 1);
+  });
+  const std::string told = web.get("/api/node?id=id1");
+  EXPECT_THAT(told, HasSubstr(R"("isCut":true)"));
+  EXPECT_LE(told.size(), NodeViews::kBytesMax + 1024);
+  EXPECT_EQ(views().counters().cut, 2u);
+}
+
+TEST_F(NodeViewsTest, so_many_nodes_are_looked_at_at_the_same_time) {
+  for (std::size_t i = 0; i <= NodeViews::kViewsMax; ++i) add_node("id" + std::to_string(i));
+  for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) web.get("/api/node?id=id" + std::to_string(i));
+  EXPECT_THAT(web.get("/api/node?id=id" + std::to_string(NodeViews::kViewsMax), 0, "503"), HasSubstr("too many"));
+  EXPECT_EQ(views().counters().refused, 1u);
+  pmd.advance(NodeViews::kLookTime + base::seconds(2));
+  EXPECT_THAT(web.get("/api/node?id=id" + std::to_string(NodeViews::kViewsMax)), Not(HasSubstr("too many")));
+}
+
+}  // namespace
+}  // namespace distflow::pmd
