@@ -341,8 +341,9 @@ std::size_t ask(bool has_target) {
 }
 
 /// As send(), to a group of this node and so many others. All of them are at this node's port: what is for the others
-/// it counts as misrouted.
-void send_to_group(Pick pick, std::size_t others) {
+/// it counts as misrouted. `send(group, text)` makes so many copies of a message, of which each is counted.
+template <class Send>
+void send_to_group(std::size_t others, std::size_t copies, Send&& send) {
   const PmdChild pmd;
   const auto started = NodeRuntime::start({.alias = "self",
                                            .pmd_port = pmd.port(),
@@ -365,16 +366,30 @@ void send_to_group(Pick pick, std::size_t others) {
   };
   poll_until([&] { return group.members().size() == others + 1; });
   const std::string text = string_payload();
-  const auto send_one = [&](Pick how) { DF_ASSERT(group.send(raw_json(text), how) == SendVerdict::queued); };
   const auto send_all = [&] { poll_until([&] { return node.stats().sent.written == node.stats().sent.accepted; }); };
-  for (std::size_t i = 0; i <= others; ++i) send_one(Pick::round_robin());
+  for (std::size_t i = 0; i <= others; ++i) {
+    DF_ASSERT(group.send(raw_json(text), Pick::round_robin()) == SendVerdict::queued);
+  }
   send_all();
   count(
       [&] {
-        for (std::size_t i = 0; i < kMessages; ++i) send_one(pick);
+        for (std::size_t i = 0; i < kMessages / copies; ++i) send(group, text);
       },
       send_all);
   send_all();
+}
+
+void send_to_one_of(std::size_t others, Pick pick) {
+  send_to_group(others, 1, [pick](Group& group, const std::string& text) {
+    DF_ASSERT(group.send(raw_json(text), pick) == SendVerdict::queued);
+  });
+}
+
+/// Each copy is encoded by itself: it has its receiver in it.
+void send_to_all_of(std::size_t others) {
+  send_to_group(others, others + 1, [others](Group& group, const std::string& text) {
+    DF_ASSERT(group.send_all(text).under_way == others + 1);
+  });
 }
 
 /// As send(), to so many subscribers of a topic, of which all but this node are at its port, too. Counted is each copy,
@@ -463,10 +478,11 @@ const std::array kKernels{
     Kernel{"send_from_thread", send_from_thread},
     Kernel{"ask", [] { return ask(false); }},
     Kernel{"ask_target", [] { return ask(true); }},
-    Kernel{"send_first_of_9", [] { send_to_group(Pick::first(), 8); }},
-    Kernel{"send_first_of_1001", [] { send_to_group(Pick::first(), 1000); }},
-    Kernel{"send_least_of_9", [] { send_to_group(Pick::least(), 8); }},
-    Kernel{"send_sticky_of_9", [] { send_to_group(Pick::sticky("user-42"), 8); }},
+    Kernel{"send_first_of_9", [] { send_to_one_of(8, Pick::first()); }},
+    Kernel{"send_first_of_1001", [] { send_to_one_of(1000, Pick::first()); }},
+    Kernel{"send_least_of_9", [] { send_to_one_of(8, Pick::least()); }},
+    Kernel{"send_sticky_of_9", [] { send_to_one_of(8, Pick::sticky("user-42")); }},
+    Kernel{"send_all_to_64", [] { send_to_all_of(63); }},
     Kernel{"publish_to_64", [] { publish(64); }},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},

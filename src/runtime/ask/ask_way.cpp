@@ -72,10 +72,16 @@ SendVerdict AskWay::ask(const TargetPtr* target, std::string_view name, std::str
   return verdict;
 }
 
+/// On the loop's thread. Who asks by name often asks the same one: that is not looked up again. Null: no room for it.
+const TargetPtr& AskWay::target_of(std::string_view name) {
+  if (recent_ == nullptr || recent_->name != name) recent_ = targets_.of(name);
+  return recent_;
+}
+
 /// On the loop's thread the request is begun, on others it is handed over.
 SendVerdict AskWay::submit_question(Question& question, std::string_view json, std::string_view name) {
   if (is_on_loop()) {
-    if (question.target == nullptr) question.target = targets_.of(name);
+    if (question.target == nullptr) question.target = target_of(name);
     return question.target == nullptr ? SendVerdict::invalid_target : asks_->ask(question, json);
   }
   const std::scoped_lock lock(mutex_);
@@ -241,6 +247,7 @@ void AskWay::forget(Command& command) {
 
 void AskWay::close() {
   asks_ = nullptr;
+  recent_.reset();
   {
     const std::scoped_lock lock(mutex_);
     is_closed_ = true;

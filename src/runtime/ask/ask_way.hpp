@@ -129,6 +129,7 @@ class AskWay {
   };
 
   [[nodiscard]] bool fits_frame(const Addressee& asker, std::string_view json) const;
+  const TargetPtr& target_of(std::string_view name);
   [[nodiscard]] static bool is_name(std::string_view name);
   SendVerdict ask(const TargetPtr* target, std::string_view name, std::string_view json, const AskOptions& options,
                   ReplyCallback&& callback, Callback whose);
@@ -144,6 +145,7 @@ class AskWay {
   const AskWayOptions options_;
   const base::ForkGuard fork_guard_;
   Asks* asks_ = nullptr;  // loop thread; null: closed
+  TargetPtr recent_;      // loop thread: of the name that was asked last
 
   std::mutex mutex_;
   bool is_closed_ = false;
