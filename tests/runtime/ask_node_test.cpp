@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -13,48 +12,15 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/backends.hpp"
 #include "tests/support/forked.hpp"
-#include "tests/support/loop.hpp"
-#include "tests/support/pmd_thread.hpp"
+#include "tests/support/lone_node.hpp"
 
 namespace distflow::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
-
-class AskingNode : public ::testing::TestWithParam<Threading> {
- protected:
-  NodeRuntime start(NodeOptions options = {}) {
-    options.alias = "self";
-    options.pmd_port = pmd_.port();
-    options.start_pmd = false;
-    options.threading = GetParam();
-    options.backend = std::string(chosen_socket_backend().name);
-    Result<NodeRuntime> node = NodeRuntime::start(options);
-    EXPECT_TRUE(node) << node.error().message();
-    return *std::move(node);
-  }
-  /// Lets the node work until then, whosever thread that takes.
-  template <class Condition>
-  static bool until(NodeRuntime& node, Condition condition) {
-    return turn_until(
-        [&] {
-          if (GetParam() != Threading::caller || !node.poll(1ms)) std::this_thread::yield();
-        },
-        condition);
-  }
-  static void check_law(const NodeRuntime& node) {
-    const AskStats asks = node.stats().asks;
-    EXPECT_EQ(asks.asked, asks.replied + asks.failed() + asks.pending);
-    EXPECT_EQ(asks.received, asks.answered + asks.said() + asks.waiting + asks.in_handlers);
-  }
-  static void echo(const Request& request, Responder responder) { responder.reply(request.payload); }
-
-  PmdThread pmd_;
-};
+class AskingNode : public LoneNode {};
 
 TEST_P(AskingNode, asks_itself_and_is_answered_where_handlers_run) {
   NodeRuntime node = start();
@@ -337,11 +303,7 @@ TEST_P(AskingNode, may_be_waited_for_without_an_end) {
   EXPECT_TRUE(node.shutdown()->is_complete);
 }
 
-INSTANTIATE_TEST_SUITE_P(modes, AskingNode, ::testing::ValuesIn(kModes), [](const auto& mode) {
-  return std::string(mode.param == Threading::inlined      ? "inlined"
-                     : mode.param == Threading::dispatcher ? "dispatcher"
-                                                           : "caller");
-});
+INSTANTIATE_TEST_SUITE_P(modes, AskingNode, ::testing::ValuesIn(LoneNode::kModes), &LoneNode::name_of);
 
 /// A node whose handlers have a thread of their own, which a test holds up.
 class AskingDispatcher : public AskingNode {};
@@ -430,8 +392,7 @@ TEST_P(AskingDispatcher, keeps_no_more_bytes_of_replies_than_a_mailbox_until_the
   check_law(node);
 }
 
-INSTANTIATE_TEST_SUITE_P(modes, AskingDispatcher, ::testing::Values(Threading::dispatcher),
-                         [](const auto&) { return std::string("dispatcher"); });
+INSTANTIATE_TEST_SUITE_P(modes, AskingDispatcher, ::testing::Values(Threading::dispatcher), &LoneNode::name_of);
 
 }  // namespace
 }  // namespace distflow::test

@@ -18,10 +18,9 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/backends.hpp"
 #include "tests/support/fake_pmd.hpp"
 #include "tests/support/loop.hpp"
-#include "tests/support/other_nodes.hpp"
+#include "tests/support/node_among_others.hpp"
 #include "tests/support/pmd_requests.hpp"
 #include "tests/support/pmd_test_client.hpp"
 
@@ -33,20 +32,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
-
-class GroupsOfANode : public ::testing::TestWithParam<Threading> {
+class GroupsOfANode : public NodeAmongOthers {
  protected:
-  NodeRuntime start(NodeOptions options = {}) {
-    options.alias = "self";
-    options.pmd_port = others_.pmd_port();
-    options.start_pmd = false;
-    options.threading = GetParam();
-    options.backend = std::string(chosen_socket_backend().name);
-    Result<NodeRuntime> node = NodeRuntime::start(options);
-    EXPECT_TRUE(node) << node.error().message();
-    return *std::move(node);
-  }
   /// Another node, which counts what it gets.
   TestNode& add_worker(const std::string& alias, const std::vector<std::string>& groups = {"workers"}) {
     TestNode* added = nullptr;
@@ -64,29 +51,6 @@ class GroupsOfANode : public ::testing::TestWithParam<Threading> {
       node->update_groups();
     });
   }
-  void note(const std::string& who, const Message& message) {
-    const std::scoped_lock lock(mutex_);
-    received_[who].emplace_back(message.payload);
-  }
-  std::vector<std::string> received(const std::string& who) {
-    const std::scoped_lock lock(mutex_);
-    return received_[who];
-  }
-  std::size_t received_count() {
-    const std::scoped_lock lock(mutex_);
-    std::size_t count = 0;
-    for (const auto& [who, messages] : received_) count += messages.size();
-    return count;
-  }
-  /// Lets the node work until then, whosever thread that takes.
-  template <class Condition>
-  static bool until(NodeRuntime& node, Condition condition) {
-    return turn_until(
-        [&] {
-          if (GetParam() != Threading::caller || !node.poll(1ms)) std::this_thread::yield();
-        },
-        condition);
-  }
   static bool until_members(NodeRuntime& node, Group& group, std::size_t count) {
     return until(node, [&] { return group.members().size() == count; });
   }
@@ -100,10 +64,6 @@ class GroupsOfANode : public ::testing::TestWithParam<Threading> {
     for (const std::string& group : groups) node->own_groups().join(group);
     node->update_groups();
   }
-
-  std::mutex mutex_;
-  std::map<std::string, std::vector<std::string>> received_;
-  OtherNodes<> others_;
 };
 
 TEST_P(GroupsOfANode, messages_go_to_one_member_each_and_round_robin_to_all_in_turn) {
@@ -386,9 +346,7 @@ TEST_P(GroupsOfANode, what_cannot_be_joined_is_refused_with_the_reason) {
   EXPECT_THAT(workers.members(), IsEmpty());
 }
 
-constexpr std::array kModeNames = {"inlined", "dispatcher", "caller"};
-std::string name_of(const ::testing::TestParamInfo<Threading>& mode) { return kModeNames.at(mode.index); }
-INSTANTIATE_TEST_SUITE_P(Modes, GroupsOfANode, ::testing::ValuesIn(kModes), name_of);
+INSTANTIATE_TEST_SUITE_P(Modes, GroupsOfANode, ::testing::ValuesIn(NodeInEachMode::kModes), &NodeInEachMode::name_of);
 
 TEST(Groups, a_pmd_that_knows_none_is_told_of_once_and_keeps_nobody_from_joining) {
   SocketCluster cluster(base::LogLevel::warn);

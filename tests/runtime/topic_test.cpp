@@ -1,4 +1,4 @@
-// Topics of the process's one node, in each threading mode, and of nodes that a test turns by hand.
+// Topics of the process's one node, in each threading mode, with other nodes and a PMD around it.
 #include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
 #include <distflow/topic.hpp>
@@ -16,10 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/backends.hpp"
-#include "tests/support/cluster.hpp"
-#include "tests/support/loop.hpp"
-#include "tests/support/other_nodes.hpp"
+#include "tests/runtime/topics.hpp"
+#include "tests/support/node_among_others.hpp"
 #include "tests/support/pmd_requests.hpp"
 #include "tests/support/pmd_test_client.hpp"
 
@@ -30,39 +28,8 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
-
-void subscribe(TestNode& node, const std::string& topic, runtime::MessageHandler handler,
-               const SubscribeOptions& options = {}) {
-  runtime::SubscriptionPtr replaced;
-  EXPECT_TRUE(node->subscribe(topic, std::move(handler), options, replaced));
-  EXPECT_EQ(replaced, nullptr);
-  node->update_groups();
-}
-SendVerdict publish(TestNode& node, const std::string& topic, const std::string& json) {
-  return node->publish(*node->topic(topic), runtime::OutgoingMessage(json));
-}
-/// Of a node that sends only what it publishes.
-void check_law(const NodeStats& stats) {
-  EXPECT_EQ(stats.published_copies, stats.sent.accepted);
-  EXPECT_EQ(stats.sent.accepted, stats.sent.written + stats.send_queue_messages + stats.sent.dropped());
-  for (const PeerStats& peer : stats.peers) {
-    EXPECT_GE(peer.sent.accepted, peer.sent.written + peer.sent.dropped()) << peer.node_id;
-  }
-}
-
-class TopicsOfANode : public ::testing::TestWithParam<Threading> {
+class TopicsOfANode : public NodeAmongOthers {
  protected:
-  NodeRuntime start(NodeOptions options = {}) {
-    options.alias = "self";
-    options.pmd_port = others_.pmd_port();
-    options.start_pmd = false;
-    options.threading = GetParam();
-    options.backend = std::string(chosen_socket_backend().name);
-    Result<NodeRuntime> node = NodeRuntime::start(options);
-    EXPECT_TRUE(node) << node.error().message();
-    return *std::move(node);
-  }
   /// Another node, which notes what it gets.
   TestNode& add_subscriber(const std::string& alias, const std::string& topic = "prices") {
     TestNode* added = nullptr;
@@ -73,31 +40,10 @@ class TopicsOfANode : public ::testing::TestWithParam<Threading> {
     });
     return *added;
   }
-  void note(const std::string& who, const Message& message) {
-    const std::scoped_lock lock(mutex_);
-    received_[who].emplace_back(message.payload);
-  }
-  std::vector<std::string> received(const std::string& who) {
-    const std::scoped_lock lock(mutex_);
-    return received_[who];
-  }
-  /// Lets the node work until then, whosever thread that takes.
-  template <class Condition>
-  static bool until(NodeRuntime& node, Condition condition) {
-    return turn_until(
-        [&] {
-          if (GetParam() != Threading::caller || !node.poll(1ms)) std::this_thread::yield();
-        },
-        condition);
-  }
   static bool until_subscribers(NodeRuntime& node, const std::string& topic, std::size_t count) {
     Group group = node.group("topic:" + topic);
     return until(node, [&] { return group.members().size() == count; });
   }
-
-  std::mutex mutex_;
-  std::map<std::string, std::vector<std::string>> received_;
-  OtherNodes<> others_;
 };
 
 TEST_P(TopicsOfANode, each_subscriber_gets_what_is_published_once_and_nobody_else) {
@@ -117,7 +63,7 @@ TEST_P(TopicsOfANode, each_subscriber_gets_what_is_published_once_and_nobody_els
   const NodeStats stats = node.stats();
   EXPECT_EQ(stats.published, 2U);
   EXPECT_EQ(stats.published_copies, 6U);
-  check_law(stats);
+  check_copies(stats);
 }
 
 TEST_P(TopicsOfANode, nobody_need_subscribe_and_the_verdict_is_the_same) {
@@ -199,7 +145,7 @@ TEST_P(TopicsOfANode, the_messages_of_each_thread_come_in_its_order) {
   }
   ASSERT_TRUE(until(node, [&] { return node.stats().sent.written == 2 * threads * count; }));
   EXPECT_EQ(node.stats().published, static_cast<std::uint64_t>(threads * count));
-  check_law(node.stats());
+  check_copies(node.stats());
 }
 
 TEST_P(TopicsOfANode, with_conflation_the_newest_of_each_key_is_handled_last_and_none_is_unaccounted_for) {
@@ -335,109 +281,7 @@ TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_
   EXPECT_EQ(node.publish("prices", "1"), SendVerdict::shut_down);
 }
 
-constexpr std::array kModeNames = {"inlined", "dispatcher", "caller"};
-std::string name_of(const ::testing::TestParamInfo<Threading>& mode) { return kModeNames.at(mode.index); }
-INSTANTIATE_TEST_SUITE_P(Modes, TopicsOfANode, ::testing::ValuesIn(kModes), name_of);
-
-/// A publisher, two subscribers that listen, and one whose node is registered and cannot be connected to.
-class TopicsInACluster : public ::testing::Test {
- protected:
-  explicit TopicsInACluster(NodeOptions options = {}) : publisher_(cluster_.add_node(options)) {
-    for (std::size_t i = 0; i < 2; ++i) {
-      TestNode& node = cluster_.add_node({});
-      subscribe(node, "prices", [this, i](const Message& message) { got_.at(i).emplace_back(message.payload); });
-    }
-  }
-  void add_deaf_subscriber() {
-    deaf_.send(register_text("deaf", "", R"(,"caps":["topics"],"groups":["topic:prices"])"));
-    ASSERT_TRUE(cluster_.turn_until([this] { return publisher_->directory().find_id("deaf") != nullptr; }));
-  }
-  bool until_known() {
-    return cluster_.turn_until([this] {
-      std::size_t count = 0;
-      publisher_->directory().for_each_node(
-          [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1 : 0; });
-      return count >= 2;
-    });
-  }
-  static SendStats sent_to(const NodeStats& stats, std::string_view id) {
-    for (const PeerStats& peer : stats.peers) {
-      if (peer.node_id == id) return peer.sent;
-    }
-    return {};
-  }
-
-  SocketCluster cluster_;
-  std::array<std::vector<std::string>, 2> got_;
-  TestNode& publisher_;
-  PmdTestClient deaf_{cluster_.pmd_port()};
-};
-
-struct TopicsWithShortQueues : TopicsInACluster {
-  TopicsWithShortQueues() : TopicsInACluster({.send_messages_max = 10}) {}
-};
-
-TEST_F(TopicsWithShortQueues, a_subscriber_that_reads_nothing_loses_its_own_messages_and_no_others) {
-  ASSERT_TRUE(until_known());
-  add_deaf_subscriber();
-  for (std::size_t i = 0; i < 40; ++i) {
-    EXPECT_EQ(publish(publisher_, "prices", std::to_string(i)), SendVerdict::queued);
-    ASSERT_TRUE(cluster_.turn_until([&] { return got_[0].size() == i + 1 && got_[1].size() == i + 1; }));
-  }
-  const NodeStats stats = publisher_.stats();
-  EXPECT_EQ(sent_to(stats, "deaf").accepted, 40U);
-  EXPECT_EQ(sent_to(stats, "deaf").dropped_queue_full, 30U);
-  EXPECT_EQ(stats.sent.dropped(), 30U);
-  EXPECT_EQ(stats.published, 40U);
-  EXPECT_EQ(stats.published_copies, 120U);
-  check_law(stats);
-}
-
-TEST_F(TopicsInACluster, the_queues_of_all_subscribers_share_one_encoding) {
-  ASSERT_TRUE(until_known());
-  add_deaf_subscriber();
-  const std::uint64_t before = cluster_.large_chunks_made();
-  // Too large for a chunk of the pool: it has memory of its own, which all of them hold.
-  EXPECT_EQ(publish(publisher_, "prices", '"' + std::string(1 << 20, 'x') + '"'), SendVerdict::queued);
-  EXPECT_EQ(publisher_.stats().published_copies, 3U);
-  EXPECT_EQ(cluster_.large_chunks_made(), before + 1);
-  ASSERT_TRUE(cluster_.turn_until([&] { return !got_[0].empty() && !got_[1].empty(); }));
-  EXPECT_EQ(got_[0], got_[1]);
-  check_law(publisher_.stats());
-}
-
-TEST_F(TopicsInACluster, what_comes_for_a_topic_that_a_node_does_not_subscribe_to_is_misrouted) {
-  ASSERT_TRUE(until_known());
-  TestNode& node = cluster_.add_node({.alias = "node"});
-  node.record_messages();
-  // As one that has just unsubscribed: the publisher does not know yet.
-  subscribe(node, "weather", [](const Message&) { FAIL() << "unsubscribed"; });
-  const auto knows = [&] {
-    const runtime::Peer* const peer = publisher_->directory().find_id(node->node_id());
-    return peer != nullptr && peer->info.has_group("topic:weather");
-  };
-  ASSERT_TRUE(cluster_.turn_until(knows));
-  const runtime::SubscriptionPtr ended = node->unsubscribe("weather");
-  runtime::Subscriptions::end(*ended);
-  EXPECT_EQ(publish(publisher_, "weather", "1"), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().misrouted == 1; }));
-  EXPECT_THAT(node.messages, IsEmpty());
-  EXPECT_EQ(node.stats().received.received, 0U);
-}
-
-TEST_F(TopicsInACluster, copies_for_one_that_leaves_are_counted_as_dropped_with_it) {
-  ASSERT_TRUE(until_known());
-  add_deaf_subscriber();
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
-  deaf_ = PmdTestClient();
-  ASSERT_TRUE(cluster_.turn_until([this] { return publisher_->directory().find_id("deaf") == nullptr; }));
-  EXPECT_EQ(publish(publisher_, "prices", "2"), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] { return got_[0].size() == 6 && got_[1].size() == 6; }));
-  const NodeStats stats = publisher_.stats();
-  EXPECT_EQ(sent_to(stats, "deaf").dropped(), 5U);
-  EXPECT_EQ(stats.published_copies, 17U);
-  check_law(stats);
-}
+INSTANTIATE_TEST_SUITE_P(Modes, TopicsOfANode, ::testing::ValuesIn(NodeInEachMode::kModes), &NodeInEachMode::name_of);
 
 }  // namespace
 }  // namespace distflow::test

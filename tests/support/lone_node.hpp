@@ -1,5 +1,6 @@
-// The process's one node, with a PMD of its own, in each threading mode.
+// The process's one node in each threading mode, with a PMD of its own; or with one that the test has.
 //
+// LoneNode has the PMD. NodeInEachMode is given the port of one: node_among_others.hpp has other nodes around it.
 // Use: class Asking : public LoneNode {}; TEST_P(Asking, ...) { NodeRuntime node = start(); ... until(node, done) ... }
 #pragma once
 
@@ -9,8 +10,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
@@ -18,7 +22,7 @@
 
 namespace distflow::test {
 
-class LoneNode : public ::testing::TestWithParam<Threading> {
+class NodeInEachMode : public ::testing::TestWithParam<Threading> {
  public:
   static constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Threading::caller};
   static std::string name_of(const ::testing::TestParamInfo<Threading>& mode) {
@@ -27,9 +31,9 @@ class LoneNode : public ::testing::TestWithParam<Threading> {
 
  protected:
   /// As "self".
-  NodeRuntime start(NodeOptions options = {}) {
+  static NodeRuntime start_at(std::uint16_t pmd_port, NodeOptions options) {
     options.alias = "self";
-    options.pmd_port = pmd_.port();
+    options.pmd_port = pmd_port;
     options.start_pmd = false;
     options.threading = GetParam();
     options.backend = std::string(chosen_socket_backend().name);
@@ -53,6 +57,11 @@ class LoneNode : public ::testing::TestWithParam<Threading> {
     EXPECT_EQ(asks.received, asks.answered + asks.said() + asks.waiting + asks.in_handlers);
   }
   static void echo(const Request& request, Responder responder) { responder.reply(request.payload); }
+};
+
+class LoneNode : public NodeInEachMode {
+ protected:
+  NodeRuntime start(NodeOptions options = {}) { return start_at(pmd_.port(), std::move(options)); }
 
  private:
   PmdThread pmd_;
