@@ -223,6 +223,27 @@ TEST_F(Asking, what_handlers_answer_to_strangers_is_looked_up_so_many_times_a_se
   EXPECT_GT(stats(pong).answers_lost, 0U) << "of so many there is no room for all, unless they took ten seconds";
 }
 
+TEST_F(Asking, one_that_was_dropped_is_told_so_whoever_else_is_counted_together_with_its_peer) {
+  TestNode& hasty = add({.alias = "hasty", .connect_deadline = 50ms});
+  RawSocket strangers = RawSocket::connected_to(hasty->port());
+  for (std::size_t count = 0; count < runtime::TrafficTable::kPeersMax;) {
+    std::string frames;
+    for (int i = 0; i < 64; ++i) frames += node_frame("stranger" + std::to_string(count++), hasty->node_id(), "1");
+    ASSERT_TRUE(strangers.send(frames));
+    ASSERT_TRUE(cluster_.turn_until([&] { return hasty.stats().received.received == count; }));
+  }
+  for (const char* name : {"asked", "other"}) {
+    const std::uint16_t dead = RawSocket::listening().port();
+    hasty->directory().upsert(
+        {.info = {.node_id = name, .alias = name, .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+  }
+  ASSERT_TRUE(is_under_way(ask(hasty, "asked", "1", {.deadline = 1h})));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(is_under_way(hasty.send("other", "1")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies[0].error, AskError::not_sent) << to_string(replies[0].error);
+  EXPECT_FALSE(replies[0].may_have_run);
+}
+
 TEST_F(Asking, an_alias_is_nobodys_sender) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong"});

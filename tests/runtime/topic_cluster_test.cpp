@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include <distflow/ask.hpp>
+
 #include "tests/runtime/topics.hpp"
 
 namespace distflow::test {
@@ -28,6 +32,26 @@ TEST_F(TopicsWithShortQueues, a_subscriber_that_reads_nothing_loses_its_own_mess
   EXPECT_EQ(stats.published, 40U);
   EXPECT_EQ(stats.published_copies, 120U);
   check_copies(stats);
+}
+
+struct TopicsWithShortPatience : TopicsInACluster {
+  TopicsWithShortPatience() : TopicsInACluster({.connect_deadline = 50ms, .send_messages_max = 10}) {}
+};
+
+TEST_F(TopicsWithShortPatience, a_request_behind_which_copies_found_no_room_is_told_that_it_was_not_sent) {
+  ASSERT_TRUE(until_known());
+  add_deaf_subscriber(R"(["topics","ask"])");
+  std::vector<KeptReply> replies;
+  const runtime::AskWay::OnLoop on_loop(publisher_->ask_way());
+  const SendVerdict asked = publisher_->ask_way().ask(
+      "deaf", "1", {.deadline = 1h}, [&](const Reply& reply) { replies.push_back(reply.keep()); },
+      runtime::AskWay::Callback::of_application);
+  EXPECT_EQ(asked, SendVerdict::queued);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
+  EXPECT_EQ(sent_to(publisher_.stats(), "deaf").dropped_queue_full, 31U);
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies[0].error, AskError::not_sent) << to_string(replies[0].error);
+  EXPECT_FALSE(replies[0].may_have_run);
 }
 
 TEST_F(TopicsInACluster, the_queues_of_all_subscribers_share_one_encoding) {

@@ -154,7 +154,7 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));
   const SendVerdict verdict = parts_.router.send(slot.question.target, OutgoingMessage(json).with(text.extension()));
   if (!is_under_way(verdict)) return verdict;
-  slot.place = read(link.traffic().out.accepted);
+  slot.place = link.taken();
   slot.state = Slot::State::sent;
   join(slot, group);
   return verdict;
@@ -263,7 +263,7 @@ void Asks::on_peer_left(std::string_view node_id) {
 void Asks::on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*reason) {
   const auto found = asked_.find(link.node_id());
   if (found == asked_.end()) return;
-  const std::uint64_t kept = read(link.traffic().out.accepted) - count;
+  const std::uint64_t kept = link.taken() - count;
   const End how{.error = error_of(reason), .may_have_run = false};
   found->second->slots.for_each([&](Slot& slot) {
     if (slot.place > kept && !rests_after(slot, how)) close_slot(slot, how);

@@ -19,6 +19,7 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer, std::shared
       prefix_(protocol::envelope_prefix(parts.reader_parts.node_id, peer.node_id)),
       host_(peer.host),
       port_(peer.port),
+      taken_(read(traffic.out.accepted)),
       credit_(credit != nullptr
                   ? std::move(credit)
                   : std::make_shared<SendCredit>(parts.credit_limits.bytes_max, parts.credit_limits.frames_max)),
@@ -92,6 +93,7 @@ void Link::leave_way() {
     result = send_on_next_way(run);
   if (result == transport::SendResult::full) return SendVerdict::out_of_memory;
   add_owned(traffic_.out.accepted, run.count);
+  taken_ += run.count;
   if (!way_->is_open() && !opening_) dial();
   return parts_.writes_at_once && way_->push() ? SendVerdict::written : SendVerdict::queued;
 }

@@ -151,6 +151,9 @@ class Link final : private transport::ConnectionObserver {
   void on_mapped(const transport::Connection& origin);
   void on_unmapped(const transport::Connection& origin);
 
+  /// How many messages this link and those before it have taken. It is counted here, for what is counted for the peer
+  /// may have others among it: messages that no link took, and those of all peers together that are not counted alone.
+  [[nodiscard]] std::uint64_t taken() const { return taken_; }
   /// Messages that have been taken and have not left, on all ways to the peer.
   [[nodiscard]] std::uint64_t queued_count() const;
   /// Where messages go now; null for a link that has retired.
@@ -214,31 +217,32 @@ class Link final : private transport::ConnectionObserver {
   const std::string prefix_;
   const std::string host_;
   const std::uint16_t port_;
+  bool is_retired_ = false;
+  bool shares_connections_ = false;  // both are of one user, as the registry has it
+  bool shares_memory_ = false;       // and the peer takes memory
+  bool takes_asks_ = false;
+  bool has_offered_memory_ = false;  // on this connection: once is enough
+  bool opens_both_ = true;           // the last one that was to carry both was answered
+  std::uint64_t taken_;              // messages; begins with what is counted for the peer
   LoopCredit credit_;
   ConnectionPtr connection_;            // unopened until dialled; null once retired
   transport::Connection* way_;          // where frames go: connection_, or the carrier's
   std::vector<ConnectionPtr> dying_;    // on their way to on_closed
   std::unique_ptr<LinkReader> reader_;  // of the connection that the peer sends on, of those above
-  bool is_retired_ = false;
   Counter SendCounters::*drop_reason_ = &SendCounters::dropped_connection_lost;
   base::Instant waiting_since_ = base::kNever;  // when the first frame began to wait for a connection
   stream::Dialer dialer_;
   stream::Backoff backoff_;
   base::Timer retry_timer_;
 
-  bool shares_connections_ = false;  // both are of one user, as the registry has it
-  bool shares_memory_ = false;       // and the peer takes memory
-  bool takes_asks_ = false;
   Carrier* carrier_ = nullptr;
   ConnectionPtr opening_;  // open, and nothing but "both" sent there; connection_ keeps what waits
   Answer answer_ = Answer::none;
   base::Instant asked_at_{};    // when that began to be awaited
-  bool opens_both_ = true;      // the last one that was to carry both was answered
   base::Timer patience_timer_;  // with the peer's answer, or with its end
 
   Carrier* put_off_ = nullptr;  // of the peer's connection that was opened at the same time, unanswered
 
-  bool has_offered_memory_ = false;       // on this connection: once is enough
   std::uint32_t sent_on_connection_ = 0;  // messages, until memory is offered
 };
 
