@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include <distflow/ask.hpp>
@@ -29,6 +30,7 @@ TEST_F(TopicsWithShortQueues, a_subscriber_that_reads_nothing_loses_its_own_mess
   EXPECT_EQ(sent_to(stats, "deaf").accepted, 40U);
   EXPECT_EQ(sent_to(stats, "deaf").dropped_queue_full, 30U);
   EXPECT_EQ(stats.sent.dropped(), 30U);
+  EXPECT_EQ(cluster_.count_lines("node deaf", "its queue is full"), 1U) << cluster_.log_text();
   EXPECT_EQ(stats.published, 40U);
   EXPECT_EQ(stats.published_copies, 120U);
   check_copies(stats);
@@ -98,6 +100,72 @@ TEST_F(TopicsInACluster, copies_for_one_that_leaves_are_counted_as_dropped_with_
   EXPECT_EQ(sent_to(stats, "deaf").dropped(), 5U);
   EXPECT_EQ(stats.published_copies, 17U);
   check_copies(stats);
+}
+
+TEST_F(TopicsInACluster, a_copy_is_dropped_for_want_of_room_alone_and_not_because_a_thread_waits_for_room) {
+  ASSERT_TRUE(until_known());
+  add_deaf_subscriber();
+  runtime::SendCredit& credit = *publisher_->router().link_to(publisher_.target("deaf"))->credit();
+  credit.begin_waiting();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
+  credit.end_waiting();
+  EXPECT_EQ(sent_to(publisher_.stats(), "deaf").accepted, 3U);
+  EXPECT_EQ(publisher_.stats().sent.dropped(), 0U);
+  check_copies(publisher_.stats());
+}
+
+struct TopicsOfFewNames : TopicsInACluster {
+  TopicsOfFewNames() : TopicsInACluster({.targets_max = 2}) {}
+  /// As one that subscribes, is sent a message, and leaves.
+  void have_a_subscriber_come_and_go(const std::string& topic) {
+    const std::string id = "of-" + topic;
+    {
+      PmdTestClient client(cluster_.pmd_port());
+      client.send(register_text(id, "", R"(,"caps":["topics"],"groups":["topic:)" + topic + "\"]"));
+      ASSERT_TRUE(cluster_.turn_until([&] { return publisher_->directory().find_id(id) != nullptr; }));
+      EXPECT_EQ(publish(publisher_, topic, "1"), SendVerdict::queued);
+      EXPECT_EQ(sent_to(publisher_.stats(), id).accepted, 1U);
+    }
+    ASSERT_TRUE(cluster_.turn_until([&] { return publisher_->directory().find_id(id) == nullptr; }));
+  }
+};
+
+TEST_F(TopicsOfFewNames, topics_that_nobody_uses_give_their_places_to_others_and_to_groups) {
+  for (int i = 0; i < 12; ++i) {
+    const runtime::TargetPtr topic = publisher_->topic("t" + std::to_string(i));
+    ASSERT_NE(topic, nullptr) << i;
+    EXPECT_EQ(publisher_->publish(*topic, runtime::OutgoingMessage("1")), SendVerdict::queued);
+  }
+  const runtime::GroupStatePtr workers = publisher_->group("workers");
+  EXPECT_NE(workers, nullptr);
+  const runtime::TargetPtr held = publisher_->topic("held");
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(publisher_->topic("one more"), nullptr) << "all places are in use";
+  EXPECT_EQ(publisher_->topic("held"), held);
+}
+
+TEST_F(TopicsOfFewNames, a_topic_that_nobody_publishes_to_holds_no_name_of_one_that_has_left) {
+  have_a_subscriber_come_and_go("a");
+  have_a_subscriber_come_and_go("b");
+  const runtime::TargetPtr someone = publisher_.target("someone");
+  EXPECT_NE(someone, nullptr);
+  EXPECT_NE(publisher_.target("someone else"), nullptr);
+}
+
+TEST_F(TopicsOfFewNames, a_subscriber_for_whose_name_there_was_no_place_gets_messages_once_there_is_one) {
+  ASSERT_TRUE(until_known());
+  runtime::TargetPtr held = publisher_.target("held");
+  runtime::TargetPtr other = publisher_.target("other");
+  EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
+  EXPECT_EQ(publisher_.stats().sent.dropped_unresolved, 2U);
+  EXPECT_EQ(cluster_.count_lines("targets_max other names are in use"), 1U) << cluster_.log_text();
+  held.reset();
+  other.reset();
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    EXPECT_EQ(publish(publisher_, "prices", "2"), SendVerdict::queued);
+    return !got_[0].empty() && !got_[1].empty();
+  }));
+  check_copies(publisher_.stats());
 }
 
 }  // namespace

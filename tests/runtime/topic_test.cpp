@@ -268,6 +268,8 @@ TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_
   }
   EXPECT_EQ(node.publish("", "1"), SendVerdict::invalid_target);
   EXPECT_EQ(node.publish(std::string(251, 'x'), "1"), SendVerdict::invalid_target);
+  EXPECT_EQ(node.publish("a\nb", "1"), SendVerdict::invalid_target);
+  EXPECT_EQ(node.publish("\xff", "1"), SendVerdict::invalid_target);
   EXPECT_EQ(node.publish("prices", "no json"), SendVerdict::invalid_json);
   EXPECT_EQ(node.publish("prices", '"' + std::string(17 << 20, 'x') + '"'), SendVerdict::too_large);
   for (int i = 0; i < 64; ++i) EXPECT_TRUE(node.subscribe("t" + std::to_string(i), handler));

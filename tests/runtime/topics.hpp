@@ -67,7 +67,7 @@ class TopicsInACluster : public ::testing::Test {
     return {};
   }
 
-  SocketCluster cluster_;
+  SocketCluster cluster_{base::LogLevel::warn};
   std::array<std::vector<std::string>, 2> got_;
   TestNode& publisher_;
   PmdTestClient deaf_{cluster_.pmd_port()};

@@ -108,6 +108,7 @@ DropLog::Reason DropLog::reason_of(NoPeer why) {
     case NoPeer::unanswered: return {1 << 1, "no PMD has said in time who that is", kUnresolved};
     case NoPeer::too_many: return {1 << 2, "too many wait already to learn who that is", kUnresolved};
     case NoPeer::left: return {1 << 3, "the node of that name has left", "dropped_peer_left"};
+    case NoPeer::no_place: return {1 << 4, "targets_max other names are in use", kUnresolved};
   }
   return {};
 }
@@ -142,6 +143,12 @@ void DropLog::tell_sent(Traffic& peer, Counter SendCounters::*reason, std::uint6
   LogLevel level{};
   if (!admits(peer.told, told.bit, level)) return;
   write(level, count, "to", peer, told, attempt != nullptr ? describe(*attempt).c_str() : "");
+}
+
+void DropLog::tell_no_room(Traffic& peer, std::uint64_t count) noexcept {
+  constexpr Reason reason{1 << 9, "its queue is full", "dropped_queue_full"};
+  LogLevel level{};
+  if (count > 0 && admits(peer.told, reason.bit, level)) write(level, count, "to", peer, reason, "");
 }
 
 void DropLog::tell_received(Traffic& peer, Counter PeerCounters::*reason, std::uint64_t count) noexcept {

@@ -34,6 +34,7 @@ enum class NoPeer : std::uint8_t {
   unanswered,  ///< the PMD has not answered within connect_deadline
   too_many,    ///< the messages that may wait for the PMD's answer are at their bound
   left,        ///< the node that had the name has left
+  no_place,    ///< of a subscriber: there are targets_max other names
 };
 
 /// Where a peer was looked for, and why that failed.
@@ -67,6 +68,8 @@ class DropLog {
 
   /// `count` messages to that peer. `attempt`: of dropped_unreachable.
   void tell_sent(Traffic& peer, Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt) noexcept;
+  /// `count` published messages to that peer, for which its queue had no room.
+  void tell_no_room(Traffic& peer, std::uint64_t count) noexcept;
   /// `count` messages of that peer, which had come.
   void tell_received(Traffic& peer, Counter PeerCounters::*reason, std::uint64_t count) noexcept;
   /// `count` messages to that name. `told` is kept for the name: 0 at first.

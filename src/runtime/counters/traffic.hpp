@@ -48,6 +48,11 @@ struct Traffic {
     add_owned(out.*reason, count);
     if (drops != nullptr) drops->tell_sent(*this, reason, count, attempt);
   }
+  /// The same for published messages that its queue had no room for.
+  void note_no_room(std::uint64_t count) {
+    add_owned(out.dropped_queue_full, count);
+    if (drops != nullptr) drops->tell_no_room(*this, count);
+  }
   void on_received_dropped(Counter PeerCounters::*reason, std::uint64_t count) {
     drops->tell_received(*this, reason, count);
   }

@@ -36,6 +36,11 @@ std::uint64_t GroupTable::copy_members(const GroupState& state, GroupMembers& me
   return state.version.load(std::memory_order_relaxed);
 }
 
+void GroupTable::tell_who_leaves(GroupState& state, base::Delegate<void(std::size_t place, std::size_t last)> on_left) {
+  const std::scoped_lock lock(mutex_);
+  state.on_left_ = on_left;
+}
+
 /// Strong: the node is in the group afterwards, or nothing has changed.
 void GroupTable::add(GroupState& state, const base::PackedInfo& node) {
   const std::string node_id(node.node_id());
@@ -60,13 +65,15 @@ void GroupTable::remove(GroupState& state, std::string_view node_id) noexcept {
   const auto of_node = memberships_.find(node_id);
   const GroupMemberPtr removed = std::exchange(state.members_[place->second], std::move(state.members_.back()));
   state.members_.pop_back();
-  if (const std::size_t at = place->second; at < state.members_.size()) {
+  const std::size_t at = place->second;
+  if (at < state.members_.size()) {
     state.places_.find(state.members_[at]->node_id)->second = at;
   }
   state.places_.erase(place);
   std::erase(of_node->second, &state);
   if (of_node->second.empty()) memberships_.erase(of_node);
   state.version.fetch_add(1, std::memory_order_release);
+  if (state.on_left_) state.on_left_(at, state.members_.size());
 }
 
 void GroupTable::on_node(const base::PackedInfo& node) {

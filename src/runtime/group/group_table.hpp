@@ -55,8 +55,9 @@ struct GroupState {
 
  private:
   friend class GroupTable;
-  GroupMembers members_;                 // under the table's mutex; in any order
-  base::StringMap<std::size_t> places_;  // of each nodeId, in members_
+  GroupMembers members_;                                                 // under the table's mutex; in any order
+  base::Delegate<void(std::size_t place, std::size_t last)> on_left_{};  // under it, too
+  base::StringMap<std::size_t> places_;                                  // of each nodeId, in members_
 };
 using GroupStatePtr = std::shared_ptr<GroupState>;
 
@@ -90,6 +91,11 @@ class GroupTable {
 
   /// The members, and the version that they are of.
   std::uint64_t copy_members(const GroupState& state, GroupMembers& members) const;
+
+  /// From now on a member of that group leaves with a call of `on_left`: its place among copy_members() is that of the
+  /// last one from then on. Called under the table's mutex, on the loop's thread: it must not call the table. Empty:
+  /// nobody is told. One for each group; the caller holds the group.
+  void tell_who_leaves(GroupState& state, base::Delegate<void(std::size_t place, std::size_t last)> on_left);
 
   /// The directory has the node; its groups may have changed.
   void on_node(const base::PackedInfo& node);

@@ -94,6 +94,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                      .groups = groups_,
                      .targets = parts.targets,
                      .traffic = traffic_,
+                     .drops = drops_,
                      .node_id = node_id_,
                      .topics_max = options.targets_max,
                      .credit_limits = link_parts_.credit_limits}),

@@ -134,6 +134,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   /// What is joined and left here is told to the registry by update_groups(). Any thread.
   [[nodiscard]] OwnGroups& own_groups() { return own_groups_; }
   [[nodiscard]] GroupTable& groups() { return groups_; }
+  /// The group of that name; null beyond targets_max. May throw std::bad_alloc. Any thread.
+  [[nodiscard]] GroupStatePtr group(std::string_view name);
   void update_groups();
 
   // Topics: node_topics.cpp.

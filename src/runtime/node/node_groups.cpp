@@ -13,6 +13,13 @@ void Node::update_groups() {
   say_if_groups_are_not_kept();
 }
 
+/// The groups of topics that nobody uses any more give their places up.
+GroupStatePtr Node::group(std::string_view name) {
+  const auto look = [&] { return groups_.of(name, [this](auto&& visit) { directory_.for_each_node(visit); }); };
+  GroupStatePtr found = look();
+  return found == nullptr && publications_.forget_idle() ? look() : found;
+}
+
 void Node::on_groups_kept(bool are_kept) {
   own_groups_.set_kept(are_kept);
   if (are_kept) has_said_not_kept_ = false;

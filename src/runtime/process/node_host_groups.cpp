@@ -39,7 +39,7 @@ void NodeHost::have_groups_told() {
 
 GroupStatePtr NodeHost::group(std::string_view name) {
   if (is_forked() || !is_running() || name.empty() || name.size() > protocol::kGroupSizeMax) return nullptr;
-  return node_->groups().of(name, [this](auto&& visit) { node_->directory().for_each_node(visit); });
+  return node_->group(name);
 }
 
 std::uint64_t NodeHost::copy_members(const GroupState& group, GroupMembers& members) const {

@@ -40,9 +40,6 @@ void NodeHost::end_subscription(SubscriptionPtr ended) {
 SendVerdict NodeHost::publish(std::string_view topic, RawJson json) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
-  if (topic.empty() || topic.size() + protocol::kTopicPrefix.size() > protocol::kGroupSizeMax) {
-    return SendVerdict::invalid_target;
-  }
   const TargetPtr target = node_->topic(topic);
   if (target == nullptr) return SendVerdict::invalid_target;
   const OutgoingMessage message(json.text);

@@ -198,7 +198,6 @@ SendVerdict Router::write(const Link& link, const OutgoingMessage& message, base
   return write_frame(out, link.prefix(), message, suffix.at(timestamp), parts_.options.frame_size_max, frame);
 }
 
-/// Gives the credit, which the frame has, back if the link does not take the frame.
 SendVerdict Router::send_with_credit(Link& link, const transport::EncodedFrame& frame) {
   const SendCredit::Amount amount{frame.bytes.size(), frame.count};
   try {

@@ -64,6 +64,9 @@ class Router {
   /// known.
   void send_parked(const TargetPtr& target, ParkedMessage message);
 
+  /// Sends a frame that has its credit, and gives that back if the link does not take it. May throw std::bad_alloc.
+  static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
+
   /// The link that the name leads to; null while it leads nowhere. May throw std::bad_alloc.
   [[nodiscard]] Link* link_to(const TargetPtr& target) { return has_route(target) ? &target->route.link() : nullptr; }
   /// Has the PMD asked for a name that leads nowhere; false when it has just said that there is no such node, or the
@@ -100,7 +103,6 @@ class Router {
   SendVerdict send_accepted(const TargetState& target, const ParkedMessage& message);
   SendVerdict write(const Link& link, const OutgoingMessage& message, base::WallMs timestamp,
                     transport::EncodedFrame& frame);
-  static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
   Traffic& traffic_of(const TargetState& target);
   void hand_out_encoded(const TargetState& topic, SendCredit& credit, const transport::EncodedRun& run);
   void send_one_by_one(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,

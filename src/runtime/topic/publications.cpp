@@ -1,7 +1,6 @@
 #include "runtime/topic/publications.hpp"
 
 #include <atomic>
-#include <unordered_map>
 #include <utility>
 
 #include "framing/frame.hpp"
@@ -14,16 +13,39 @@ std::string Publications::address_of(std::string_view topic) {
   return std::string(protocol::kTopicPrefix).append(topic);
 }
 
-TargetPtr Publications::make(std::string_view topic, GroupStatePtr group) {
-  if (by_name_.size() >= parts_.topics_max) {
-    // One that is held by this table alone has nothing under way.
-    std::erase_if(by_name_, [](const auto& entry) {
-      if (entry.second->target.use_count() > 1) return false;
-      std::atomic_thread_fence(std::memory_order_acquire);  // the loop's thread may have let go of it a moment ago
-      return true;
-    });
-    if (by_name_.size() >= parts_.topics_max) return nullptr;
+Publications::Topic::Topic(Publications& owner, GroupStatePtr members_of)
+    : publications(owner), group(std::move(members_of)) {
+  publications.parts_.groups.tell_who_leaves(
+      *group, base::Delegate<void(std::size_t, std::size_t)>::to<&Topic::on_left>(*this));
+}
+
+Publications::Topic::~Topic() { publications.parts_.groups.tell_who_leaves(*group, {}); }
+
+/// The name of who has left is not to be held until the next message to the topic, which may never come. The last
+/// member takes its place, here as in the group.
+void Publications::Topic::on_left(std::size_t place, std::size_t last) noexcept {
+  if (is_handing_out) {
+    has_lost_any = true;
+  } else if (last < subscribers.size()) {
+    std::swap(subscribers[place], subscribers[last]);
+    subscribers.pop_back();
+  } else if (place < subscribers.size()) {
+    subscribers[place] = {};  // the one that is there now comes with the next message
   }
+}
+
+/// One that is held by this table alone has nothing under way. Each holds its group, too, and so has to go before the
+/// table of groups has room again.
+bool Publications::forget_idle_locked() {
+  const std::size_t count = std::erase_if(by_name_, [](const auto& entry) {
+    if (entry.second->target.use_count() > 1) return false;
+    std::atomic_thread_fence(std::memory_order_acquire);  // the loop's thread may have let go of it a moment ago
+    return true;
+  });
+  return count > 0;
+}
+
+TargetPtr Publications::make(std::string_view topic, GroupStatePtr group) {
   auto made = std::make_unique<Topic>(*this, std::move(group));
   auto target = std::make_shared<TargetState>(made->group->name, 0);
   target->hand_out = base::Delegate<void(const transport::EncodedRun&)>::to<&Topic::hand_out>(*made);
@@ -36,36 +58,45 @@ TargetPtr Publications::make(std::string_view topic, GroupStatePtr group) {
 
 /// The subscribers are not looked at anew while a message is handed out: what that leads to may publish, too.
 void Publications::hand_out(Topic& topic, const transport::EncodedRun& run) {
-  if (topic.group->version.load(std::memory_order_acquire) != topic.version && !topic.is_handing_out) [[unlikely]]
+  const bool is_outdated = topic.group->version.load(std::memory_order_acquire) != topic.version ||
+                           parts_.reactor.now() >= topic.look_again_at;
+  if (is_outdated && !topic.is_handing_out) [[unlikely]]
     static_cast<void>(parts_.reactor.has_memory_for([&] { refresh(topic); }));  // without memory: those of before
   const bool was_handing_out = std::exchange(topic.is_handing_out, true);
   const base::ChunkRef lease = base::ChunkRef::share(*run.chunk);
   for (std::size_t i = send_copies(topic, 0, run); i < topic.subscribers.size(); i = send_copies(topic, i + 1, run)) {
-    lose(nullptr, run.count);
+    send_without_memory(topic, topic.subscribers[i], run);
   }
   topic.is_handing_out = was_handing_out;
   add_owned(counters_.published, run.count);
   add_owned(counters_.copies, std::uint64_t{run.count} * topic.subscribers.size());
+  if (topic.has_lost_any && !was_handing_out) {
+    topic.has_lost_any = false;
+    topic.subscribers.clear();
+  }
 }
 
+/// Members stay at their places but for those that leave: who was at a place before is still looked up.
 void Publications::refresh(Topic& topic) {
   GroupMembers members;
   const std::uint64_t version = parts_.groups.copy_members(*topic.group, members);
-  std::unordered_map<const GroupMember*, TargetPtr> known;
-  for (const Subscriber& subscriber : topic.subscribers) known.emplace(subscriber.member.get(), subscriber.target);
   std::vector<Subscriber> subscribers;
   subscribers.reserve(members.size());
-  for (GroupMemberPtr& member : members) {
-    const auto before = known.find(member.get());
-    TargetPtr target = before != known.end() ? before->second : parts_.targets.of(member->node_id);
-    subscribers.push_back({std::move(member), std::move(target)});
+  bool has_place = true;  // after one that has none, nobody else has: the table is not asked again
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const bool is_known = i < topic.subscribers.size() && topic.subscribers[i].member == members[i];
+    TargetPtr target = is_known ? topic.subscribers[i].target : nullptr;
+    if (target == nullptr && has_place) target = parts_.targets.of(members[i]->node_id);
+    has_place = has_place && target != nullptr;
+    subscribers.push_back({std::move(members[i]), std::move(target)});
   }
   topic.subscribers.swap(subscribers);
   topic.version = version;
+  topic.look_again_at = has_place ? base::kNever : parts_.reactor.now() + kLookInterval;
 }
 
 /// Hands it to each subscriber from the first one on; says how many had it when memory ran out, or all.
-std::size_t Publications::send_copies(const Topic& topic, std::size_t first, const transport::EncodedRun& run) {
+std::size_t Publications::send_copies(Topic& topic, std::size_t first, const transport::EncodedRun& run) {
   std::size_t i = first;
   static_cast<void>(parts_.reactor.has_memory_for([&] {
     for (; i < topic.subscribers.size(); ++i) {
@@ -73,30 +104,63 @@ std::size_t Publications::send_copies(const Topic& topic, std::size_t first, con
       Link* const link = target == nullptr ? nullptr : parts_.router.link_to(target);
       if (link != nullptr && is_under_way(link->send(run))) [[likely]]
         continue;
-      send_what_fits(link, run);
+      link != nullptr ? send_what_fits(*link, run) : lose_without_link(topic, topic.subscribers[i], run.count);
     }
   }));
   return i;
 }
 
+/// There was no memory for the subscriber's link, or for the whole run in its queue.
+void Publications::send_without_memory(Topic& topic, const Subscriber& subscriber, const transport::EncodedRun& run) {
+  Link* link = nullptr;
+  const auto find = [&] { link = subscriber.target == nullptr ? nullptr : parts_.router.link_to(subscriber.target); };
+  static_cast<void>(parts_.reactor.has_memory_for(find));
+  link != nullptr ? send_what_fits(*link, run) : lose_without_link(topic, subscriber, run.count);
+}
+
 /// Where there is no room for all, there may be for a part.
-void Publications::send_what_fits(Link* link, const transport::EncodedRun& run) {
-  if (run.count == 1 || link == nullptr) return lose(link, run.count);
+void Publications::send_what_fits(Link& link, const transport::EncodedRun& run) {
   for (std::string_view rest = run.bytes; !rest.empty();) {
     const std::size_t size = framing::kHeaderSize + framing::read_header(rest.data());
-    SendVerdict verdict = SendVerdict::out_of_memory;
-    const auto send = [&] { verdict = link->send({run.chunk, rest.substr(0, size), 1}); };
-    if (!parts_.reactor.has_memory_for(send) || !is_under_way(verdict)) lose(link, 1);
+    const SendVerdict verdict = send_one(link, {run.chunk, rest.substr(0, size), 1});
+    if (!is_under_way(verdict)) lose(link, verdict);
     rest.remove_prefix(size);
   }
 }
 
-/// Counts copies that their subscriber's queue has not taken.
-void Publications::lose(Link* link, std::uint32_t count) {
-  Traffic& traffic = link != nullptr ? link->traffic() : parts_.traffic.unresolved();
-  add_owned(traffic.out.accepted, count);
-  if (link == nullptr) return add_owned(traffic.out.dropped_unresolved, count);
-  traffic.note_dropped(&SendCounters::dropped_queue_full, count);
+SendVerdict Publications::send_one(Link& link, const transport::EncodedRun& frame) {
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  static_cast<void>(parts_.reactor.has_memory_for([&] {
+    verdict = link.send(frame);
+    if (verdict == SendVerdict::queue_full) verdict = send_before_those_who_wait(link, frame);
+  }));
+  return verdict;
+}
+
+/// Threads that wait for room get it before others, who may try again. A published message is not tried again: it is
+/// dropped only where there is no room.
+SendVerdict Publications::send_before_those_who_wait(Link& link, const transport::EncodedRun& frame) {
+  if (!link.credit()->take_waiting({frame.bytes.size(), frame.count})) return SendVerdict::queue_full;
+  return Router::send_with_credit(link, frame);
+}
+
+/// Counts a copy that its subscriber's link has not taken.
+void Publications::lose(Link& link, SendVerdict why) {
+  Traffic& traffic = link.traffic();
+  add_owned(traffic.out.accepted, 1);
+  if (why == SendVerdict::queue_full) return traffic.note_no_room(1);
+  traffic.note_dropped(
+      why == SendVerdict::shut_down ? &SendCounters::dropped_peer_left : &SendCounters::dropped_queue_full, 1);
+}
+
+/// Counts copies for a subscriber that there is no link to: without a place for its name, without memory, or because
+/// the name is another node's.
+void Publications::lose_without_link(Topic& topic, const Subscriber& subscriber, std::uint32_t count) {
+  SendCounters& unresolved = parts_.traffic.unresolved().out;
+  add_owned(unresolved.accepted, count);
+  add_owned(unresolved.dropped_unresolved, count);
+  if (subscriber.target != nullptr || subscriber.member == nullptr) return;
+  parts_.drops.tell_unresolved(subscriber.member->node_id, topic.told, NoPeer::no_place, count);
 }
 
 }  // namespace distflow::runtime
