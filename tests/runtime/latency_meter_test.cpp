@@ -87,6 +87,22 @@ TEST_F(LatencyMeterTest, after_a_rush_each_message_is_timed_again_once_they_come
   EXPECT_EQ(reads, 200U);
 }
 
+TEST_F(LatencyMeterTest, a_handler_within_another_that_is_timed_is_part_of_that_one) {
+  ASSERT_TRUE(meter_.is_due());
+  meter_.begin(LatencyMeter::stamp_us(test_now - milliseconds(3)));
+  test_now += milliseconds(1);
+  ASSERT_TRUE(meter_.is_due());
+  meter_.begin(LatencyMeter::stamp_us(test_now - milliseconds(50)));
+  test_now += milliseconds(1);
+  meter_.end();
+  test_now += milliseconds(5);
+  meter_.end();
+  const LatencyStats stats = meter_.snapshot();
+  EXPECT_EQ(stats.handler.count(), 1U);
+  EXPECT_EQ(stats.handler.sum(), 7'000'000U);
+  EXPECT_EQ(stats.queue_wait.sum(), 3'000'000U);
+}
+
 TEST_F(LatencyMeterTest, a_wait_goes_on_over_the_end_of_its_clock) {
   test_now = base::Instant(microseconds(std::uint64_t{UINT32_MAX} - 100));
   pass(microseconds(500), {});

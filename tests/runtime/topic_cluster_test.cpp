@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <distflow/ask.hpp>
@@ -166,6 +169,70 @@ TEST_F(TopicsOfFewNames, a_subscriber_for_whose_name_there_was_no_place_gets_mes
     return !got_[0].empty() && !got_[1].empty();
   }));
   check_copies(publisher_.stats());
+}
+
+TEST_F(TopicsInACluster, subscribing_and_ending_it_on_two_threads_leave_both_or_neither) {
+  TestNode& node = cluster_.add_node({});
+  constexpr int rounds = 20000;
+  std::atomic<int> begun = 0;
+  std::atomic<int> ended = 0;
+  // Both look for the beginning of a round without sleeping, so that their calls are at the same time.
+  const auto wait_for = [](const std::atomic<int>& number, int wanted) {
+    for (int looks = 0; number.load() < wanted; ++looks) {
+      if (looks % 1000 == 999) std::this_thread::yield();
+    }
+  };
+  std::thread other([&] {
+    for (int i = 1; i <= rounds; ++i) {
+      wait_for(begun, i);
+      static_cast<void>(node->unsubscribe("toggled"));
+      ended = i;
+    }
+  });
+  for (int i = 1; i <= rounds; ++i) {
+    begun = i;
+    runtime::SubscriptionPtr replaced;
+    EXPECT_TRUE(node->subscribe(
+        "toggled", [](const Message&) {}, {}, replaced));
+    wait_for(ended, i);
+    const bool is_in_group = !node->own_groups().list().empty();
+    const bool is_subscribed = node->unsubscribe("toggled") != nullptr;
+    EXPECT_EQ(is_in_group, is_subscribed) << "round " << i;
+  }
+  other.join();
+}
+
+TEST_F(TopicsInACluster, once_handlers_are_to_stop_no_other_topics_handler_is_begun) {
+  TestNode& node = cluster_.add_node({.threading = Threading::dispatcher});
+  std::binary_semaphore is_held(0);
+  std::binary_semaphore gate(0);
+  node->delivery().set_message_handler([&](const Message&) {
+    is_held.release();
+    gate.acquire();
+  });
+  std::atomic<int> calls = 0;
+  constexpr int topics = 5;
+  for (int i = 0; i < topics; ++i) {
+    subscribe(node, "t" + std::to_string(i), [&](const Message&) {
+      ++calls;
+      node->delivery().request_stop();
+    });
+  }
+  const auto knows = [&] {
+    const runtime::Peer* const peer = publisher_->directory().find_id(node->node_id());
+    return peer != nullptr && peer->info.has_group("topic:t4");
+  };
+  ASSERT_TRUE(cluster_.turn_until(knows));
+  EXPECT_EQ(publisher_.send(node->node_id(), "1"), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return is_held.try_acquire(); }));
+  for (int i = 0; i < topics; ++i) {
+    for (int k = 0; k < 2; ++k) EXPECT_EQ(publish(publisher_, "t" + std::to_string(i), "1"), SendVerdict::queued);
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().topics_waiting == 2 * topics; }));
+  gate.release();
+  EXPECT_TRUE(cluster_.turn_until([&] { return calls > 0; }));
+  cluster_.shut_down(node);
+  EXPECT_EQ(calls, 1);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -89,6 +90,8 @@ TEST_P(TopicsOfANode, a_node_hears_what_it_publishes_on_a_topic_that_it_subscrib
   EXPECT_THAT(received("no topic"), IsEmpty());
   EXPECT_EQ(address, "topic:prices");
   EXPECT_EQ(node.stats().received.received, 1U);
+  EXPECT_EQ(node.stats().latency.handler.count(), 1U);
+  EXPECT_EQ(node.stats().latency.queue_wait.count(), 1U);
 }
 
 TEST_P(TopicsOfANode, who_unsubscribes_or_leaves_gets_nothing_more_and_who_comes_gets_what_follows) {
@@ -259,6 +262,7 @@ TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_
   EXPECT_EQ(node.subscribe("", handler).error(), Errc::invalid_option);
   EXPECT_EQ(node.subscribe(std::string(251, 'x'), handler).error(), Errc::invalid_option);
   EXPECT_EQ(node.subscribe("a\nb", handler).error(), Errc::invalid_option);
+  EXPECT_EQ(node.subscribe("prices", nullptr).error(), Errc::invalid_option);
   EXPECT_EQ(node.join("topic:prices").error(), Errc::invalid_option);
   for (const SubscribeOptions& options :
        {SubscribeOptions{.mailbox = {.max_size = 0}}, SubscribeOptions{.mailbox = {.max_size = 1U << 31U}},
@@ -284,6 +288,81 @@ TEST_P(TopicsOfANode, what_cannot_be_subscribed_or_published_to_is_refused_with_
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, TopicsOfANode, ::testing::ValuesIn(NodeInEachMode::kModes), &NodeInEachMode::name_of);
+
+/// With a second thread, which the handler of messages keeps until a test lets it go.
+class TopicsThatWait : public TopicsOfANode {
+ protected:
+  NodeRuntime start_and_hold() {
+    NodeRuntime node = start();
+    node.on_message([this](const Message&) {
+      is_held_.release();
+      gate_.acquire();
+    });
+    EXPECT_TRUE(is_under_way(node.send("self", "0")));
+    EXPECT_TRUE(until(node, [&] { return is_held_.try_acquire(); }));
+    return node;
+  }
+
+  std::binary_semaphore is_held_{0};
+  std::binary_semaphore gate_{0};
+};
+
+TEST_P(TopicsThatWait, a_handler_that_unsubscribes_is_not_called_with_what_waited) {
+  NodeRuntime node = start_and_hold();
+  std::atomic<int> calls = 0;
+  const auto handler = [&](const Message&) {
+    ++calls;
+    EXPECT_TRUE(node.unsubscribe("prices"));
+  };
+  ASSERT_TRUE(node.subscribe("prices", handler));
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(node.publish("prices", "1"), SendVerdict::queued);
+  ASSERT_TRUE(until(node, [&] { return node.stats().topics_waiting == 10; }));
+  gate_.release();
+  ASSERT_TRUE(until(node, [&] {
+    const ReceiveStats stats = node.stats().received;
+    return stats.received == stats.handled + stats.dropped();
+  }));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(node.stats().received.handled, 2U);  // with the one that held the thread
+  EXPECT_EQ(node.stats().received.dropped_shutdown, 9U);
+}
+
+TEST_P(TopicsThatWait, with_conflation_a_slow_handler_has_at_most_one_value_that_is_not_the_latest) {
+  NodeRuntime node = start_and_hold();
+  std::vector<std::string> values;  // by the handlers' thread
+  std::binary_semaphore is_handling(0);
+  std::binary_semaphore may_go_on(0);
+  const auto handler = [&](const Message& message) {
+    if (values.empty()) {
+      is_handling.release();
+      may_go_on.acquire();
+    }
+    values.emplace_back(message.payload.ends_with("1}") ? "old" : "new");
+  };
+  ASSERT_TRUE(node.subscribe("prices", handler, {.conflate_by = "symbol"}));
+  ASSERT_TRUE(until_subscribers(node, "prices", 1));
+  constexpr int symbols = 16;
+  const auto publish_all = [&](int price) {
+    for (int i = 0; i < symbols; ++i) {
+      const std::string json = R"({"symbol":)" + std::to_string(i) + R"(,"price":)" + std::to_string(price) + "}";
+      EXPECT_EQ(node.publish("prices", json), SendVerdict::queued);
+    }
+  };
+  publish_all(1);
+  ASSERT_TRUE(until(node, [&] { return node.stats().topics_waiting == symbols; }));
+  gate_.release();
+  ASSERT_TRUE(until(node, [&] { return is_handling.try_acquire(); }));
+  publish_all(2);
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.received == 1 + 2 * symbols; }));
+  may_go_on.release();
+  ASSERT_TRUE(until(node, [&] { return node.stats().received.handled == 2 + symbols; }));
+  ASSERT_EQ(values.size(), 1U + symbols);
+  EXPECT_EQ(values[0], "old");
+  EXPECT_EQ(std::count(values.begin(), values.end(), "new"), symbols);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, TopicsThatWait, ::testing::Values(Threading::dispatcher), &NodeInEachMode::name_of);
 
 }  // namespace
 }  // namespace distflow::test

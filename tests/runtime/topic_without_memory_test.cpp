@@ -33,6 +33,22 @@ struct TopicsWithoutMemory : FramesOfATest, TopicsInACluster {
   }
 };
 
+TEST_F(TopicsWithoutMemory, a_subscription_that_there_is_no_memory_for_is_told_to_nobody) {
+  TestNode& node = cluster_.add_node({});
+  bool has_failed = true;
+  for (std::size_t n = 0; has_failed; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    runtime::SubscriptionPtr replaced;
+    const bool has_subscribed = has_memory(n, has_failed, [&] {
+      EXPECT_TRUE(node->subscribe(
+          "a topic whose name is long", [](const Message&) {}, {}, replaced));
+    });
+    EXPECT_EQ(has_subscribed, !has_failed);
+    EXPECT_EQ(node->own_groups().has_changed(), has_subscribed) << "the registry may have been told of it meanwhile";
+    EXPECT_EQ(node->unsubscribe("a topic whose name is long") != nullptr, has_subscribed);
+  }
+}
+
 TEST_F(TopicsWithoutMemory, each_copy_is_counted_for_its_peer_and_what_there_is_memory_for_is_sent) {
   transport::OutBuffer out(chunks);
   constexpr std::uint32_t count = 3;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -145,13 +146,16 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
     return is_closing() ? SendVerdict::shut_down : router_.publish(topic, message);
   }
   /// Errors: invalid_option. May throw std::bad_alloc, and has changed nothing then. The registry is told by
-  /// update_groups(). `replaced` is to be ended where handlers run. Any thread.
+  /// update_groups(). `replaced` is for end_later(). Any thread.
   Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options,
                          SubscriptionPtr& replaced);
   /// Null: there was none. Any thread.
   [[nodiscard]] SubscriptionPtr unsubscribe(std::string_view topic);
   /// What is wrong with them between two turns; null when nothing is. For the simulator and tests.
   [[nodiscard]] const char* broken_topic_invariant();
+  /// Has a subscription that is over ended where handlers run, by end_subscriptions(). Null: nothing. Any thread.
+  void end_later(SubscriptionPtr ended) noexcept { subscriptions_.end_later(std::move(ended)); }
+  void end_subscriptions() { subscriptions_.end_some(); }
 
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] std::uint16_t port() const { return accepted_.address().port; }
@@ -268,6 +272,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   AskHooks ask_hooks_;
   Publications publications_;
   Subscriptions subscriptions_;
+  std::mutex topics_mutex_;  // over the group of a topic and its subscription
   AcceptedConnections accepted_;
   Introspection introspection_;
   NodeGauges gauges_;

@@ -10,30 +10,37 @@ TargetPtr Node::topic(std::string_view name) {
   return publications_.of(name, [this](auto&& visit) { directory_.for_each_node(visit); });
 }
 
-/// The subscription is there before others can know of it.
+/// The subscription is there before others can know of it, and gone after they do. Each of the two calls is one step
+/// for other threads: the group and the subscription are of the same call.
 Result<void> Node::subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options,
                              SubscriptionPtr& replaced) {
   const std::string address = topic_address(topic);
   if (topic.empty() || !OwnGroups::is_name(address)) {
     return Error{Errc::invalid_option, "subscribing to a topic: a name of 1 to 250 bytes"};
   }
+  if (!handler) return Error{Errc::invalid_option, "subscribing to a topic: an empty handler"};
   if (Result<void> checked = check_mailbox_options(options.mailbox, options.conflate_by); !checked) return checked;
-  SubscriptionPtr made = subscriptions_.make(topic, std::move(handler), options);
-  if (own_groups_.join(address) == OwnGroups::Outcome::too_many) {
-    return Error{Errc::invalid_option, "subscribing to a topic: at most 64 topics and groups of one node"};
-  }
+  const SubscriptionPtr made = subscriptions_.make(topic, std::move(handler), options);
+  const std::scoped_lock lock(topics_mutex_);
+  replaced = subscriptions_.put(made);
+  if (replaced != nullptr) return {};  // in the group already
+  OwnGroups::Outcome joined = OwnGroups::Outcome::too_many;
   try {
-    replaced = subscriptions_.put(std::move(made));
+    joined = own_groups_.join(address);
   } catch (...) {
-    own_groups_.leave(address);
+    static_cast<void>(subscriptions_.remove(address));
     throw;
   }
-  return {};
+  if (joined == OwnGroups::Outcome::done) return {};
+  static_cast<void>(subscriptions_.remove(address));
+  return Error{Errc::invalid_option, "subscribing to a topic: at most 64 topics and groups of one node"};
 }
 
 SubscriptionPtr Node::unsubscribe(std::string_view topic) {
-  own_groups_.leave(topic_address(topic));
-  return subscriptions_.remove(topic);
+  const std::string address = topic_address(topic);
+  const std::scoped_lock lock(topics_mutex_);
+  own_groups_.leave(address);
+  return subscriptions_.remove(address);
 }
 
 const char* Node::broken_topic_invariant() {

@@ -175,7 +175,6 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void keep_pace();
   bool drain_cross_thread_sends();
   void have_groups_told();
-  void end_subscription(SubscriptionPtr ended);
   void ask_to_end(base::Duration deadline);
   bool end_if_asked();
   std::uint64_t discard_cross_thread_sends();

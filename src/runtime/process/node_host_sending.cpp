@@ -207,6 +207,7 @@ Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop)
 bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   node_->update_groups();
+  node_->end_subscriptions();
   const bool is_ending = end_if_asked();
   keep_pace();
   const bool has_drained = drain_cross_thread_sends();

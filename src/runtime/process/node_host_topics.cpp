@@ -17,7 +17,7 @@ Result<void> NodeHost::subscribe(std::string_view topic, MessageHandler handler,
   SubscriptionPtr replaced;
   const Result<void> subscribed = node_->subscribe(topic, std::move(handler), options, replaced);
   if (!subscribed) return subscribed;
-  end_subscription(std::move(replaced));
+  node_->end_later(std::move(replaced));
   have_groups_told();
   if (!node_->own_groups().are_kept()) return Error{Errc::unsupported, subscribing};
   return {};
@@ -27,14 +27,9 @@ Result<void> NodeHost::unsubscribe(std::string_view topic) {
   constexpr const char* unsubscribing = "unsubscribing from a topic";
   if (is_forked()) return Error{Errc::forked, unsubscribing};
   if (!is_running()) return Error{Errc::shut_down, unsubscribing};
-  end_subscription(node_->unsubscribe(topic));
+  node_->end_later(node_->unsubscribe(topic));
   have_groups_told();
   return {};
-}
-
-void NodeHost::end_subscription(SubscriptionPtr ended) {
-  if (ended == nullptr) return;
-  run_where_handlers_run([ended = std::move(ended)] { Subscriptions::end(*ended); });
 }
 
 SendVerdict NodeHost::publish(std::string_view topic, RawJson json) {

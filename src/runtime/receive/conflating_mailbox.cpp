@@ -252,19 +252,22 @@ void ConflatingMailbox::release_run(std::span<const Mail> run) {
   finish(charge);
 }
 
+void ConflatingMailbox::drop_run(std::span<const Mail> run) {
+  std::size_t charge = 0;
+  mailbox_detail::for_each_alike(run, [&charge](std::span<const Mail> alike, std::size_t alike_charge) {
+    add(alike.front().sender->dropped_shutdown, alike.size());
+    alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
+    charge += alike_charge;
+  });
+  add(counters_.dropped_shutdown, run.size());
+  finish(charge);
+}
+
 std::size_t ConflatingMailbox::discard_all() {
   mailbox_detail::MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
-    std::size_t charge = 0;
-    mailbox_detail::for_each_alike(std::span(batch).first(count),
-                                   [&charge](std::span<const Mail> alike, std::size_t alike_charge) {
-                                     add(alike.front().sender->dropped_shutdown, alike.size());
-                                     alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
-                                     charge += alike_charge;
-                                   });
-    add(counters_.dropped_shutdown, count);
-    finish(charge);
+    drop_run(std::span(batch).first(count));
     discarded += count;
   }
   return discarded;

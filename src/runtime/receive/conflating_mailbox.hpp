@@ -38,6 +38,7 @@ class ConflatingMailbox final : public Mailbox {
   PushResult push_run(std::span<const Mail> run) override;
   std::size_t pop_run(std::span<Mail> out) override;
   void release_run(std::span<const Mail> run) override;
+  void drop_run(std::span<const Mail> run) override;
   std::size_t discard_all() override;
   void on_room(base::Delegate<void()> callback) override { on_room_ = callback; }
 

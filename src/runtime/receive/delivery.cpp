@@ -69,6 +69,7 @@ Delivery::Delivery(io::Reactor& reactor, std::string_view node_id, const NodeOpt
       has_thread_(wake_handlers),
       on_room_(on_room),
       mailbox_(make_mailbox(options)),
+      run_max_(ConflationKey::is_set(options.conflate_by) ? 1 : kRunMax),  // what has been taken out is not replaced
       exception_log_(5, base::seconds(10)),
       meter_(clock),
       tasks_(kTaskCountMax) {
@@ -233,7 +234,7 @@ void Delivery::note_key_exception(const char* what) {
 void Delivery::drain_mailbox() {
   std::array<Mail, kRunMax> run;  // filled up to `count`
   while (handler_ && !is_stopping_.load(std::memory_order_acquire)) {
-    const std::size_t count = mailbox_->pop_run(run);
+    const std::size_t count = mailbox_->pop_run(std::span(run).first(run_max_));
     if (count == 0) return;
     handle_run(std::span(run).first(count));
     mailbox_->release_run(std::span(run).first(count));
@@ -244,10 +245,7 @@ void Delivery::drain_mailbox() {
 bool Delivery::hand_out(base::Delegate<void(const Message&)> take) {
   Mail mail;
   if (!has_message_for_others() || mailbox_->pop_run({&mail, 1}) == 0) return false;
-  const bool is_timed = meter_.is_due();
-  if (is_timed) meter_.begin(mail.came_at);
-  run_handler([&] { take(to_message(mail, node_id_)); });
-  if (is_timed) meter_.end();
+  run_handler_of(mail, [&] { take(to_message(mail, node_id_)); });
   mailbox_->release_run({&mail, 1});
   return true;
 }

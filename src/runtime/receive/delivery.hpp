@@ -156,6 +156,15 @@ class Delivery {
     is_in_handler_ = false;
   }
 
+  /// The same for the handler of a message, which may be timed.
+  template <class Call>
+  void run_handler_of(const Mail& mail, Call&& call) {
+    const bool is_timed = meter_.is_due();
+    if (is_timed) meter_.begin(mail.came_at);
+    run_handler(std::forward<Call>(call));
+    if (is_timed) meter_.end();
+  }
+
  private:
   static constexpr std::size_t kRunMax = 64;
   static constexpr std::size_t kTaskCountMax = 65536;
@@ -201,6 +210,7 @@ class Delivery {
   const bool has_thread_;
   const base::Delegate<void()> on_room_;
   const std::unique_ptr<Mailbox> mailbox_;
+  const std::size_t run_max_;  // messages taken out of it at once
   base::RateLimit key_exception_log_{5, base::seconds(10)};
   std::optional<RingMailbox> requests_;  // with a second thread only
   const AskHooks* asks_ = nullptr;

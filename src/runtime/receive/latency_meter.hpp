@@ -5,7 +5,8 @@
 //      distance is such that a message is timed every kLeastInterval or less often. Only those cost reads of the clock.
 //   2. A timed message stands for all since the one before it. The distance is random, so that no pattern in the
 //      messages, such as runs of equal length, decides which are timed.
-//   3. Without a clock nothing is timed, and nothing is counted.
+//   3. A handler that runs within another, which is timed, is part of that one, and is not timed itself.
+//   4. Without a clock nothing is timed, and nothing is counted.
 // Use: const bool is_timed = meter.is_due(); if (is_timed) meter.begin(mail); handler(mail); if (is_timed) meter.end();
 #pragma once
 
@@ -55,18 +56,21 @@ class LatencyMeter {
 
   /// A handler is about to be called with a message that came at `came_at_us`.
   [[gnu::noinline]] void begin(std::uint32_t came_at_us) {
+    if (++depth_ > 1) return;
     begin_ = clock_();
     waited_ns_ = std::uint64_t{elapsed(stamp_us(begin_), came_at_us)} * 1000;
   }
   /// The same for a request. The milliseconds that it has waited for certain: two clocks of whole ones are less than
   /// one apart without any wait.
   [[gnu::noinline]] void begin_request(std::uint32_t came_at_ms) {
+    if (++depth_ > 1) return;
     begin_ = clock_();
     const std::uint32_t waited_ms = elapsed(stamp_ms(begin_), came_at_ms);
     waited_ns_ = waited_ms <= 1 ? 0 : (std::uint64_t{waited_ms} - 1) * 1'000'000;
   }
   /// The handler has returned, or thrown.
   [[gnu::noinline]] void end() {
+    if (--depth_ > 0) return;
     queue_wait_.record(waited_ns_, distance_);
     handler_.record(nanoseconds(clock_() - begin_), distance_);
     // As many at this rate as come within the interval.
@@ -97,6 +101,7 @@ class LatencyMeter {
   const Clock clock_;
   std::uint64_t left_;          // messages up to the next one that is timed
   std::uint64_t distance_ = 1;  // of that one from the last
+  unsigned depth_ = 0;          // calls of begin() without their end(): the outermost is timed
   base::Instant begin_{};
   base::Instant last_begin_{};
   std::uint64_t waited_ns_ = 0;

@@ -1,8 +1,8 @@
 // The bounded queue from the threads that receive messages to the one that handles them: five verbs, each for a batch.
 //
 // Producers (reactors) call push_run(), each from its own thread; one consumer calls pop_run(), release_run() and
-// discard_all(); on_room() is called once, before the others. What remains may be read by any thread. One virtual call
-// a batch, none a message. All mailboxes keep these promises (tests/runtime/mailbox_test.cpp):
+// drop_run(), discard_all(); on_room() is called once, before the others. What remains may be read by any thread. One
+// virtual call a batch, none a message. All mailboxes keep these promises (tests/runtime/mailbox_test.cpp):
 //   1. size() <= max_size and bytes() <= bytes_max, always. The bytes are the charge, text and Mail, of all that is in
 //      the mailbox or being handled.
 //   2. Messages leave in the order in which they came, each sender's and all together. A mailbox that replaces messages
@@ -68,13 +68,16 @@ class Mailbox {
   /// Offers messages, oldest first. Takes a lease of each one's chunk that is accepted.
   virtual PushResult push_run(std::span<const Mail> run) = 0;
 
-  /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run().
-  /// When it returns 0, it has given back the leases that the consumer kept.
+  /// Moves the oldest messages to `out`, with their leases; returns how many. All of them go to release_run() or
+  /// drop_run(). When it returns 0, it has given back the leases that the consumer kept.
   virtual std::size_t pop_run(std::span<Mail> out) = 0;
 
   /// Counts popped messages as handled, and gives back their charge and, at the latest when pop_run() finds nothing or
   /// messages of another chunk, their leases.
   virtual void release_run(std::span<const Mail> run) = 0;
+
+  /// The same for popped messages that nobody handles any more: counts them as dropped_shutdown.
+  virtual void drop_run(std::span<const Mail> run) = 0;
 
   /// Drops all that is inside, counted as shutdown; returns how many.
   virtual std::size_t discard_all() = 0;

@@ -32,6 +32,7 @@ class BasicRingMailbox final : public Mailbox {
   [[gnu::flatten]] PushResult push_run(std::span<const Mail> run) override;
   std::size_t pop_run(std::span<Mail> out) override;
   [[gnu::flatten]] void release_run(std::span<const Mail> run) override;
+  void drop_run(std::span<const Mail> run) override;
   std::size_t discard_all() override;
   void on_room(base::Delegate<void()> callback) override { on_room_ = callback; }
 

@@ -250,12 +250,18 @@ void BasicRingMailbox<Atomics>::release_run(std::span<const Mail> run) {
 }
 
 template <class Atomics>
+void BasicRingMailbox<Atomics>::drop_run(std::span<const Mail> run) {
+  retire(run, [](PeerCounters& sender, std::size_t n) { add(sender.dropped_shutdown, n); });
+  add(counters_.dropped_shutdown, run.size());
+  tell_room_at_half();
+}
+
+template <class Atomics>
 std::size_t BasicRingMailbox<Atomics>::discard_all() {
   mailbox_detail::MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
-    retire(std::span(batch).first(count), [](PeerCounters& sender, std::size_t n) { add(sender.dropped_shutdown, n); });
-    add(counters_.dropped_shutdown, count);
+    drop_run(std::span(batch).first(count));
     discarded += count;
   }
   return discarded;
