@@ -19,6 +19,7 @@
 #include "pmd/server/server.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/pmd_registry.hpp"
+#include "runtime/send/room_watch.hpp"
 #include "runtime/send/submissions.hpp"
 #include "tests/sim/ledger.hpp"
 
@@ -358,6 +359,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   std::uint64_t handled_count = 0;
   std::uint64_t returned_count = 0;  // handlers that have returned
   std::uint64_t questions = 0;       // asked of the PMD, and not answered yet
+  std::set<std::string> refused;     // names that another thread found no room for, and was not told of room since
   std::set<std::string> topics;      // that it subscribes to
   bool has_unsubscribed = false;     // what is on its way then is misrouted
   bool is_pmd_honest = true;         // and gives each alias to one node only
@@ -390,6 +392,11 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     if (outcome.is_announced) reactor_.notify();
     touch();
     if (outcome.verdict == SendVerdict::queued) ++accepted, ++submitted_count_;
+    // A topic's room is that of all subscribers: nobody is told of it.
+    if (outcome.verdict == SendVerdict::queue_full && !target->hand_out) {
+      refused.insert(target->name);
+      if (room_watch_.note_refused(target, outcome.missing)) reactor_.notify();
+    }
     return outcome.verdict;
   }
   void end(runtime::SubscriptionPtr ended) {
@@ -400,7 +407,8 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   bool drain_submissions() {
     const bool has_more = submissions_.drain(node_->is_closing() ? nullptr : &node_->router());
     note_discarded();
-    return has_more;
+    const bool has_told = room_watch_.look([this](const runtime::TargetPtr& target) { refused.erase(target->name); });
+    return has_told || has_more;
   }
   void note_discarded() {
     if (const std::uint64_t count = submissions_.take_discarded(); count > 0) node_->router().note_discarded(count);
@@ -418,6 +426,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   base::ChunkPool blocks_{{.chunk_size = 4 * 1024, .chunk_count_max = 16}};
   runtime::TargetTable targets_;
   runtime::Submissions submissions_;
+  runtime::RoomWatch room_watch_;
   std::uint64_t submitted_count_ = 0;
   std::unique_ptr<runtime::PmdRegistry> registry_;
   std::unique_ptr<runtime::Node> node_;

@@ -20,7 +20,11 @@ void World::check_quiet() {
   check_views();
   check_registry();
   check_subscribers();
-  for (const auto& node : nodes_) check_counters(*node);
+  for (const auto& node : nodes_) {
+    check_counters(*node);
+    if (node->refused.empty()) continue;
+    fail(node->label() + " was not told that there is room for messages to " + *node->refused.begin() + " again");
+  }
   check_no_ask_is_open();
   check_pairs();
   if (network_.has_unread()) fail("bytes that have come lie unread");
