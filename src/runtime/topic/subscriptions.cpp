@@ -101,7 +101,7 @@ void Subscriptions::end_some() {
     const std::scoped_lock lock(mutex_);
     has_over_.store(false, std::memory_order_relaxed);
     append(to_end_, std::move(over_));
-    has_to_end_.store(true, std::memory_order_release);
+    has_to_end_.store(delivery_.has_thread(), std::memory_order_release);
   }
   delivery_.has_thread() ? delivery_.wake_now() : end_list(&Subscriptions::to_end_);
 }

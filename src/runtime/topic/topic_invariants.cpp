@@ -1,4 +1,6 @@
 // What must hold of topics between two turns; for the simulator and tests, and linked into nothing else.
+#include <algorithm>
+
 #include "runtime/topic/publications.hpp"
 #include "runtime/topic/subscriptions.hpp"
 
@@ -16,7 +18,12 @@ const char* Publications::broken_invariant() {
 
 const char* Subscriptions::broken_invariant() const {
   if (delivery_.has_thread() || delivery_.is_stopping()) return nullptr;  // the second thread has its own time
-  return has_work() && !drain_.is_linked() ? "messages of a topic wait, and nothing handles them" : nullptr;
+  // Not has_work(): without a second thread the list that it reads is renewed by the messages that wait.
+  const std::scoped_lock lock(mutex_);
+  const bool has_waiting = std::any_of(by_address_.begin(), by_address_.end(), [](const auto& entry) {
+    return entry.second->mailbox && entry.second->mailbox->size() > 0;
+  });
+  return has_waiting && !drain_.is_linked() ? "messages of a topic wait, and nothing handles them" : nullptr;
 }
 
 }  // namespace distflow::runtime
