@@ -163,6 +163,10 @@ class Messaging {
 
   int ask_many() {
     Target target = responder();
+    // The responder may not know of this node yet, and answers only some strangers a second. Its first answer waits
+    // until it does.
+    if (const SendVerdict verdict = ask(target); !is_under_way(verdict)) give_up(to_string(verdict));
+    while (replies_ == 0) turn(milliseconds(100));
     tell_ready("-");
     while (const std::optional<Block> block = wait_for_block()) {
       const std::uint64_t begin = monotonic_ns();
