@@ -48,7 +48,7 @@ while read -r place; do
 $offered"
   fi
   if has zsh; then
-    function=_distflow$(printf ' %s' "$place" | sed 's/ *$//' | tr ' ' '_')_words
+    function=_distflow$(printf ' %s' "$place" | sed 's/ *$//' | tr ' -' '__')_words
     # Its own functions are replaced by ones that print what they are given.
     offered=$(zsh -f -c "_arguments() { print -rl -- \"\$@\" }; _describe() {}; source $completions/_distflow >/dev/null; $function" |
       sed -n 's/^\(--[a-z-]*\).*/\1/p' | sort)
