@@ -155,7 +155,9 @@ void NodeViews::give_up(View& view, std::string_view why) {
 void NodeViews::on_time() {
   const base::Instant now = reactor_.now();
   std::erase_if(views_, [now](const auto& one) { return one.second.until <= now; });
-  for (auto& [node_id, view] : views_) {
+  for (auto& entry : views_) {
+    const std::string& node_id = entry.first;
+    View& view = entry.second;
     if (!view.wants_part) continue;
     if (!reactor_.has_memory_for([&] { ask(node_id, view); })) view.is_reading = false;
   }
