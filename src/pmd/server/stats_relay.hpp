@@ -69,7 +69,7 @@ class StatsRelay {
   void ask(Session& client, const protocol::Request& request);
   /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
   /// when the node tells nothing, or there is no place or memory for the question. May throw std::bad_alloc.
-  bool ask_inside(const Registry::Entry& node, std::uint64_t after);
+  bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
   /// Whether the node has a connection that it tells its stats on.
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
