@@ -200,6 +200,27 @@ TEST_F(FiguresTest, a_round_asks_in_turns_and_at_the_bound_of_a_connection_the_r
   EXPECT_EQ(counters().not_asked, 3u);
 }
 
+TEST_F(FiguresTest, so_many_users_look_at_the_same_time) {
+  static_assert(Figures::kViewersMax < MemoryWeb::kUserCount);
+  std::uint32_t user = MemoryWeb::kUser;
+  for (std::size_t i = 0; i < Figures::kViewersMax; ++i) EXPECT_EQ(web.get("/api/figures", user++), kNothing);
+  EXPECT_THAT(web.get("/api/figures", user, "503"), HasSubstr("too many users"));
+  EXPECT_EQ(counters().viewers_refused, 1u);
+  EXPECT_EQ(web.get("/api/figures", MemoryWeb::kUser), kNothing) << "who looks already goes on";
+  pmd.advance(Figures::kLookTime + base::seconds(1));
+  EXPECT_EQ(web.get("/api/figures", user), kNothing);
+}
+
+TEST_F(FiguresTest, of_more_nodes_than_a_round_asks_the_rest_is_counted_and_told) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  for (std::size_t i = 0; i <= Figures::kNodesMax; ++i)
+    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
+  web.get("/api/figures", MemoryWeb::kUser);
+  pmd.turn();
+  EXPECT_EQ(counters().left_out, 1u);
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr(R"("leftOut":1)"));
+}
+
 TEST_F(FiguresTest, an_answer_ends_at_its_bound_and_leads_to_all_of_it) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   const std::string long_id(250, 'n');

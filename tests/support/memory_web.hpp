@@ -17,15 +17,16 @@ class MemoryWeb {
  public:
   using PeerId = MemoryPmd::PeerId;
   static constexpr std::uint16_t kPort = 4370;
-  /// Besides root's: the requests of these users are answered.
+  /// Besides root's: the requests of so many users are answered, from kUser on.
   static constexpr std::uint32_t kUser = 1001;
   static constexpr std::uint32_t kOtherUser = 1002;
+  static constexpr std::uint32_t kUserCount = 32;
 
   MemoryWeb() {
     EXPECT_TRUE(pmd_.start());
     http::ServerOptions options;
     options.port = kPort;
-    options.users = {kUser, kOtherUser};
+    for (std::uint32_t user = 0; user < kUserCount; ++user) options.users.push_back(kUser + user);
     web_ = std::make_unique<pmd::Web>(pmd_.reactor(), pmd_.server(), options);
     EXPECT_TRUE(web_->start());
   }
