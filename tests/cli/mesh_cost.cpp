@@ -67,7 +67,9 @@ void MeshCost::measure(int count) {
   };
   constexpr int rounds = 10;
   const std::uint64_t told_before = told();
-  std::this_thread::sleep_for(std::chrono::seconds(1));  // what has begun ends
+  // This is a measurement, which ctest does not run: what is sent in seconds in which nobody looks. First, what has
+  // begun ends.
+  std::this_thread::sleep_for(std::chrono::seconds(1));
   const std::uint64_t bytes_before = bytes_on_loopback();
   std::this_thread::sleep_for(std::chrono::seconds(rounds));
   const std::uint64_t bytes = bytes_on_loopback() - bytes_before;
