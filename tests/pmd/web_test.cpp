@@ -96,14 +96,25 @@ TEST_F(WebTest, nodes_are_listed_in_parts_in_the_order_of_registration) {
   EXPECT_THAT(get("/api/nodes"), AllOf(StartsWith(R"({"revision":3,"count":3,"nodes":[{"nodeId":"a",)"),
                                        HasSubstr(R"("nodeId":"c",)"), EndsWith("],\"next\":null}\n")));
   const std::string first = get("/api/nodes?limit=2");
-  EXPECT_THAT(first, AllOf(HasSubstr(R"("nodeId":"b/ %",)"), EndsWith("],\"next\":\"b/ %\"}\n")));
+  EXPECT_THAT(first, AllOf(HasSubstr(R"("nodeId":"b/ %",)"), EndsWith("],\"next\":\"2.b/ %\"}\n")));
   EXPECT_THAT(first, Not(HasSubstr(R"("nodeId":"c")")));
-  EXPECT_THAT(get("/api/nodes?after=b%2F%20%25&limit=2"),
+  EXPECT_THAT(get("/api/nodes?after=2.b%2F%20%25&limit=2"),
               AllOf(HasSubstr(R"("nodes":[{"nodeId":"c",)"), EndsWith("],\"next\":null}\n")));
-  EXPECT_THAT(get("/api/nodes?after=c"), HasSubstr(R"("nodes":[],"next":null)"));
-  EXPECT_THAT(get("/api/nodes?after=gone", "410"), HasSubstr("begin anew"));
+  EXPECT_THAT(get("/api/nodes?after=3.c"), HasSubstr(R"("nodes":[],"next":null)"));
+  EXPECT_THAT(get("/api/nodes?after=1.gone", "410"), HasSubstr("begin anew"));
+  EXPECT_THAT(get("/api/nodes?after=c", "400"), HasSubstr("after"));
+  EXPECT_THAT(get("/api/nodes?after=.c", "400"), HasSubstr("after"));
   EXPECT_THAT(get("/api/nodes?limit=0", "400"), HasSubstr("limit"));
   EXPECT_THAT(get("/api/nodes?limit=-1", "400"), HasSubstr("limit"));
+}
+
+TEST_F(WebTest, a_node_that_leaves_and_comes_back_between_two_parts_hides_no_other) {
+  const PeerId first = add_node("a", "one");
+  add_node("b", "two");
+  EXPECT_THAT(get("/api/nodes?limit=1"), EndsWith("],\"next\":\"1.a\"}\n"));
+  pmd.hang_up(first);
+  add_node("a", "one");
+  EXPECT_THAT(get("/api/nodes?after=1.a", "410"), HasSubstr("begin anew"));
 }
 
 TEST_F(WebTest, a_part_of_the_nodes_is_bounded_and_leads_to_all_of_them) {

@@ -114,6 +114,7 @@ Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallM
     entries_.splice(entries_.end(), fresh);
     entry = &entries_.back();
     entry->place = std::prev(entries_.end());
+    entry->number = ++last_number_;
   } else {
     unlink(*entry);
   }

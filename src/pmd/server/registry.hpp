@@ -76,7 +76,8 @@ class Registry {
     std::string secret;  // empty: none
     NodePages::Place listed;
     std::optional<base::Duration> ttl_declared;
-    std::size_t bytes = 0;  // what it counts for in Registry::bytes()
+    std::size_t bytes = 0;     // what it counts for in Registry::bytes()
+    std::uint64_t number = 0;  // rises in the order of registration; another one when the node comes back
     Entries::iterator place;
     std::optional<Expiries::iterator> expiry;
   };
@@ -246,6 +247,7 @@ class Registry {
   base::IntrusiveList<Owned, Owned> gone_;            // of owners that have entries left
   Expiries by_expiry_;
   std::uint64_t revision_ = 0;
+  std::uint64_t last_number_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -23,6 +24,24 @@ std::optional<std::size_t> count_of(std::string_view text) {
   return std::min(count, kNodesPerPart);
 }
 
+/// Where a part ends: the number of its last entry, and the node's name, by which the entry is found.
+struct Cursor {
+  std::uint64_t number = 0;
+  std::string node_id;
+};
+
+std::string text_of(const Registry::Entry& entry) { return std::to_string(entry.number) + '.' + entry.node.node_id; }
+
+/// Nothing for what text_of() does not write.
+std::optional<Cursor> cursor_of(std::string_view text) {
+  Cursor cursor;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, cursor.number);
+  if (error != std::errc() || at == end || *at != '.') return std::nullopt;
+  cursor.node_id = text.substr(static_cast<std::size_t>(at + 1 - text.data()));
+  return cursor;
+}
+
 }  // namespace
 
 http::Response node_list(const Registry& registry, std::string_view query) {
@@ -34,8 +53,12 @@ http::Response node_list(const Registry& registry, std::string_view query) {
   }
   auto place = registry.entries().begin();
   if (const std::optional<std::string> after = http::query_value(query, "after")) {
-    const Registry::Entry* const last = registry.find_id(*after);
-    if (last == nullptr) return refusal(410, "the node of `after` is gone: begin anew");
+    const std::optional<Cursor> cursor = cursor_of(*after);
+    if (!cursor) return refusal(400, "`after` is no `next` of a part");
+    const Registry::Entry* const last = registry.find_id(cursor->node_id);
+    if (last == nullptr || last->number != cursor->number) {
+      return refusal(410, "the node that the part before ended with is gone: begin anew");
+    }
     place = std::next(Registry::Entries::const_iterator(last->place));
   }
 
@@ -53,7 +76,7 @@ http::Response node_list(const Registry& registry, std::string_view query) {
   if (place == registry.entries().end() || last == nullptr) {
     out += "null";
   } else {
-    protocol::append_json_string(out, last->node.node_id);
+    protocol::append_json_string(out, text_of(*last));
   }
   out += "}\n";
   return response;
