@@ -5,6 +5,8 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 
 namespace distflow::http {
 namespace {
@@ -28,8 +30,9 @@ bool has_doubtful_line(std::string_view bytes) {
 
 std::string text_of(beast::string_view text) { return {text.data(), text.size()}; }
 
-/// False when the header is there more than once.
-bool take_header(const beast::http::fields& fields, beast::http::field name, std::optional<std::string>& value) {
+/// False when the header is there more than once. `name`: one that the parser knows, or a text.
+template <class Name>
+bool take_header(const beast::http::fields& fields, const Name& name, std::optional<std::string>& value) {
   if (fields.count(name) > 1) return false;
   const auto found = fields.find(name);
   if (found != fields.end()) value = text_of(found->value());
@@ -38,30 +41,6 @@ bool take_header(const beast::http::fields& fields, beast::http::field name, std
 
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-Reading understood(const beast::http::request<beast::http::empty_body>& message) {
-  using beast::http::field;
-  if (message.version() != 10 && message.version() != 11) return refused(kBadRequest);
-  for (const field name : {field::transfer_encoding, field::expect, field::upgrade}) {
-    if (message.count(name) > 0) return refused(kBadRequest);
-  }
-  Reading reading{.status = Reading::kWhole};
-  std::optional<std::string> length;
-  if (!take_header(message, field::host, reading.request.host) ||
-      !take_header(message, field::origin, reading.request.origin) ||
-      !take_header(message, field::content_length, length)) {
-    return refused(kBadRequest);
-  }
-  if (length && *length != "0") return refused(is_number(*length) ? kContentTooLarge : kBadRequest);
-  reading.request.method = text_of(message.method_string());
-  reading.request.path = text_of(message.target());
-  if (!reading.request.path.starts_with('/')) return refused(kBadRequest);
-  if (const std::size_t mark = reading.request.path.find('?'); mark != std::string::npos) {
-    reading.request.query = reading.request.path.substr(mark + 1);
-    reading.request.path.resize(mark);
-  }
-  return reading;
 }
 
 std::optional<char> decoded(std::string_view digits) {
@@ -86,24 +65,51 @@ std::optional<std::string> decoded_text(std::string_view text) {
   return out;
 }
 
+Reading understood(const beast::http::request<beast::http::empty_body>& message) {
+  using beast::http::field;
+  if (message.version() != 10 && message.version() != 11) return refused(kBadRequest);
+  for (const field name : {field::transfer_encoding, field::expect, field::upgrade}) {
+    if (message.count(name) > 0) return refused(kBadRequest);
+  }
+  Reading reading{.status = Reading::kWhole};
+  std::optional<std::string> length;
+  if (!take_header(message, field::host, reading.request.host) ||
+      !take_header(message, field::origin, reading.request.origin) ||
+      !take_header(message, beast::string_view("Sec-Fetch-Site"), reading.request.fetch_site) ||
+      !take_header(message, field::content_length, length)) {
+    return refused(kBadRequest);
+  }
+  if (length && *length != "0") return refused(is_number(*length) ? kContentTooLarge : kBadRequest);
+  reading.request.method = text_of(message.method_string());
+  reading.request.path = text_of(message.target());
+  if (!reading.request.path.starts_with('/') || !decoded_text(reading.request.path)) return refused(kBadRequest);
+  if (const std::size_t mark = reading.request.path.find('?'); mark != std::string::npos) {
+    reading.request.query = reading.request.path.substr(mark + 1);
+    reading.request.path.resize(mark);
+  }
+  return reading;
+}
+
 }  // namespace
 
 Reading read_request(std::string_view bytes) {
-  const std::string_view head = bytes.substr(0, kHeadSizeMax);
+  const std::string_view begun = bytes.substr(0, kHeadSizeMax);
+  const std::size_t end = begun.find("\r\n\r\n");
+  const bool is_whole = end != std::string_view::npos;
+  const std::string_view head = is_whole ? begun.substr(0, end + 4) : begun;
   if (has_doubtful_line(head)) return refused(kBadRequest);
-  const std::size_t end = head.find("\r\n\r\n");
-  if (end == std::string_view::npos)
-    return refused(bytes.size() >= kHeadSizeMax ? kHeadTooLarge : Reading::kIncomplete);
-  const std::size_t size = end + 4;
+  if (!is_whole) return refused(bytes.size() >= kHeadSizeMax ? kHeadTooLarge : Reading::kIncomplete);
 
   beast::http::request_parser<beast::http::empty_body> parser;
   parser.header_limit(static_cast<std::uint32_t>(kHeadSizeMax));
+  parser.body_limit(
+      std::numeric_limits<std::uint64_t>::max());  // each length is refused below, with the status that names it
   parser.eager(false);
   beast::error_code error;
-  parser.put(boost::asio::buffer(head.data(), size), error);
+  parser.put(boost::asio::buffer(head.data(), head.size()), error);
   if (error || !parser.is_header_done()) return refused(kBadRequest);
   Reading reading = understood(parser.get());
-  if (reading.status == Reading::kWhole && bytes.size() > size) return refused(kBadRequest);
+  reading.size = head.size();
   return reading;
 }
 

@@ -38,15 +38,16 @@ std::string head_text(int status, std::string_view content_type) {
 
 }  // namespace
 
-std::string response_text(const Response& response) {
-  std::string out = head_text(response.status, response.content_type);
-  out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
-  return out += response.body;
+std::string response_head(const Response& response) {
+  return head_text(response.status, response.content_type) + "Content-Length: " + std::to_string(response.body.size()) +
+         "\r\n\r\n";
 }
 
-std::string error_text(int status) {
-  return response_text(
-      {.status = status, .body = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n'});
+std::string error_text(int status, std::uint16_t port, bool has_no_body) {
+  Response response{.status = status, .body = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n'};
+  if (status == 421 && port != 0) response.body += "Ask for http://127.0.0.1:" + std::to_string(port) + "/\n";
+  std::string text = response_head(response);
+  return has_no_body ? text : text += response.body;
 }
 
 std::string event_stream_head() { return head_text(200, "text/event-stream") + "\r\n"; }

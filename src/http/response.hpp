@@ -1,9 +1,10 @@
 // An HTTP response as bytes. Every one has the headers that keep a browser from doing more than it is asked to.
 //
 // Pure functions; any thread.
-// Use: std::string bytes = response_text({.content_type = "text/plain", .body = "ok\n"});
+// Use: std::string bytes = response_head(response) + response.body;
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,11 @@ struct Response {
   std::string body = {};
 };
 
-/// Status line, headers and body; the connection ends behind it.
-[[nodiscard]] std::string response_text(const Response& response);
-/// Of a status that is no success: its text is its body, too.
-[[nodiscard]] std::string error_text(int status);
+/// Status line and headers; the body comes behind them, and the connection ends behind that.
+[[nodiscard]] std::string response_head(const Response& response);
+/// Head and body of a status that is no success: its text is its body, too. `port` is named with 421, if it is not 0.
+/// The answer to HEAD has no body.
+[[nodiscard]] std::string error_text(int status, std::uint16_t port = 0, bool has_no_body = false);
 /// The head of a stream of server-sent events, which ends with the connection.
 [[nodiscard]] std::string event_stream_head();
 

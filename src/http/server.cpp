@@ -43,14 +43,15 @@ void Server::on_reading(Exchange& exchange, const Reading& reading) {
     return exchange.respond(error_text(reading.status), true);
   }
   const int status =
-      access_status(reading.request, {.port = port(), .users = options_.users, .owner = exchange.owner()});
+      access_status(reading.request,
+                    {.port = port(), .is_localhost = true, .users = options_.users, .owner = exchange.owner()});
   if (status != Reading::kWhole) {
     ++counters_.not_allowed;
-    return exchange.respond(error_text(status), true);
+    return exchange.respond(error_text(status, port(), reading.request.method == "HEAD"), true);
   }
   ++counters_.requests;
   const std::optional<Response> response = handler_.on_get(reading.request, exchange.owner());
-  if (response) return exchange.respond(response_text(*response), false);
+  if (response) return exchange.respond(response_head(*response) + response->body, false);
   begin_stream(exchange);
 }
 

@@ -104,6 +104,8 @@ TEST_F(WebTest, nodes_are_listed_in_parts_in_the_order_of_registration) {
   EXPECT_THAT(get("/api/nodes?after=1.gone", "410"), HasSubstr("begin anew"));
   EXPECT_THAT(get("/api/nodes?after=c", "400"), HasSubstr("after"));
   EXPECT_THAT(get("/api/nodes?after=.c", "400"), HasSubstr("after"));
+  EXPECT_THAT(get("/api/nodes?after=%zz", "400"), HasSubstr("400"));
+  EXPECT_THAT(get("/api/nodes?limit=%zz", "400"), HasSubstr("400"));
   EXPECT_THAT(get("/api/nodes?limit=0", "400"), HasSubstr("limit"));
   EXPECT_THAT(get("/api/nodes?limit=-1", "400"), HasSubstr("limit"));
 }
