@@ -29,92 +29,122 @@ void Exchange::open(io::Handle socket) {
   reactor_.arm_after(deadline_, limits_.head_time_max);
 }
 
-void Exchange::respond(std::string text, bool is_refusal) {
+const io::PeerOwner& Exchange::owner() {
+  if (owner_.status() == io::OwnerStatus::no_answer) owner_ = socket_.owner_of_peer();
+  return owner_;
+}
+
+void Exchange::wait(Request request) {
   DF_ASSERT(state_ == State::reading);
-  unsent_.push_back(std::make_shared<const std::string>(std::move(text)));
-  unsent_size_ += unsent_.back()->size();
+  request_ = std::move(request);
+  state_ = State::waiting;
+  reactor_.arm_after(deadline_, limits_.answer_time_max);
+}
+
+void Exchange::respond(std::string head, std::string body, bool is_refusal) {
+  DF_ASSERT(state_ == State::reading || state_ == State::waiting);
+  ListNode<WaitingExchanges>::unlink();
+  head_ = std::move(head);
+  body_ = std::move(body);
+  request_ = {};
   is_refusal_ = is_refusal;
   state_ = State::answering;
-  reactor_.arm_after(deadline_, limits_.answer_time_max);
-  send_next();
+  pieces_[0] = head_;
+  pieces_[1] = body_;
+  send(body_.empty() ? 1 : 2);
 }
 
-void Exchange::begin_stream(std::string head) {
-  respond(std::move(head), false);
+void Exchange::begin_stream(std::string head, EventFeed::Cursor cursor) {
+  respond(std::move(head), {}, false);
   state_ = State::streaming;
+  cursor_ = cursor;
 }
 
-bool Exchange::push(Text text) {
-  DF_ASSERT(state_ == State::streaming);
-  if (unsent_size_ + text->size() > limits_.stream_backlog_max) {
-    host_.on_too_much_unread(*this);
-    close();
-    return false;
-  }
-  const bool was_idle = unsent_.empty();
-  unsent_.push_back(std::move(text));
-  unsent_size_ += unsent_.back()->size();
-  if (was_idle) {
-    reactor_.arm_after(deadline_, limits_.answer_time_max);
-    send_next();
-  }
-  return true;
+std::size_t Exchange::give(EventFeed& feed) {
+  DF_ASSERT(is_ready());
+  const EventFeed::Cursor before = cursor_;
+  const std::size_t count = feed.take(cursor_, gift_);
+  for (std::size_t i = 0; i < count; ++i) pieces_[i] = gift_[i].bytes;
+  if (count > 0) send(count);
+  return static_cast<std::size_t>(cursor_ - before);
 }
 
-void Exchange::send_next() {
-  piece_ = *unsent_.front();
-  send_op_.pieces = {&piece_, 1};
+void Exchange::send(std::size_t piece_count) {
+  is_sending_ = true;
+  send_op_.pieces = {pieces_.data(), piece_count};
+  reactor_.arm_after(deadline_, limits_.answer_time_max);
   socket_.send(send_op_);
 }
 
 void Exchange::on_recv(const io::Received& received) {
   if (state_ == State::closing) return;
-  if (!reactor_.has_memory_for([&] { read_on(received.bytes); })) close();
+  if (state_ != State::reading) return pass_over(received.bytes.size());
+  if (reactor_.has_memory_for([&] { read_on(received.bytes); })) return;
+  host_.on_out_of_memory(*this);
+  close();
 }
 
 void Exchange::read_on(std::string_view bytes) {
-  if (state_ != State::reading) {
-    passed_over_ += bytes.size();
-    if (passed_over_ > kHeadSizeMax && state_ != State::lingering) close();
-    return;
-  }
+  const std::size_t size = head_.size() + bytes.size();
   // One byte more than a head may have says that it is too long.
   head_ += bytes.substr(0, kHeadSizeMax + 1 - head_.size());
-  const Reading reading = read_request(head_);
+  Reading reading = read_request(head_);
   if (reading.status == Reading::kIncomplete) return;
-  host_.on_reading(*this, reading);
+  passed_over_ = size - reading.size;
   head_ = {};
+  host_.on_reading(*this, std::move(reading));
+}
+
+void Exchange::pass_over(std::size_t size) {
+  passed_over_ += size;
+  if (state_ != State::streaming || passed_over_ <= kHeadSizeMax) return;
+  host_.on_too_talkative(*this);
+  close();
 }
 
 void Exchange::on_recv_end(Error why) {
+  if (state_ == State::closing) return;
   has_ended_ = true;
+  const bool awaits_answer = state_ == State::waiting || state_ == State::answering;
   // Whoever has ended its own direction may still want the answer. Of a stream, nothing else says that its reader went.
-  if (state_ != State::answering || why != Errc::end_of_stream) close();
+  if (awaits_answer && why == Errc::end_of_stream) return;
+  if (state_ == State::reading || state_ == State::waiting) host_.on_gone(*this);
+  close();
 }
 
 void Exchange::on_sent(Result<void> outcome) {
+  is_sending_ = false;
+  for (EventFeed::Slice& slice : gift_) slice = {};
   if (state_ == State::closing) return;
   if (!outcome) return close();
-  unsent_size_ -= unsent_.front()->size();
-  unsent_.pop_front();
-  if (!unsent_.empty()) {
-    reactor_.arm_after(deadline_, limits_.answer_time_max);
-    return send_next();
-  }
-  if (state_ == State::streaming) return reactor_.timers().cancel(deadline_);
-  if (!is_refusal_ || has_ended_) return close();
+  const std::size_t size = answer_size();
+  head_ = {};
+  body_ = {};
+  if (size > 0) host_.on_answer_taken(*this, size);
+  if (state_ == State::answering) return on_answer_sent();
+  reactor_.timers().cancel(deadline_);
+  host_.on_gift_taken(*this);
+}
+
+void Exchange::on_answer_sent() {
+  const bool may_go_on_sending = is_refusal_ || passed_over_ > 0;
+  if (!may_go_on_sending || has_ended_) return close();
   state_ = State::lingering;
   reactor_.arm_after(deadline_, limits_.linger_time);
 }
 
 void Exchange::on_deadline() {
-  if (state_ != State::lingering) host_.on_too_slow(*this);
+  if (state_ == State::waiting) return host_.on_waited_too_long(*this);
+  if (state_ == State::reading) host_.on_too_slow(*this);
+  if (state_ == State::answering || state_ == State::streaming) host_.on_not_taken(*this);
   close();
 }
 
 void Exchange::close() {
   if (state_ == State::closing) return;
   state_ = State::closing;
+  ListNode<WaitingExchanges>::unlink();
+  ListNode<ReadyStreams>::unlink();
   reactor_.timers().cancel(deadline_);
   socket_.close(close_op_);
 }

@@ -1,28 +1,31 @@
 // One connection of the HTTP server: one request, and its response or a stream of events.
 //
-//     reading ──▶ answering ──▶ [lingering] ──▶ closing ──▶ closed
-//        └──────▶ streaming ────────────────────▶
+//     reading ──▶ [waiting] ──▶ answering ──▶ [lingering] ──▶ closing ──▶ closed
+//        │                └───▶ streaming ────────────────────▶
+//        └────────────────────▶ answering: a refusal
 //
 // Loop thread only.
 //   1. A request has to have come by ExchangeLimits::head_time_max after the connection, however slowly its bytes come;
-//      an answer has to be taken within answer_time_max, and what a stream has to send within that time, too.
-//   2. A stream that leaves more than stream_backlog_max bytes unread is closed.
-//   3. It is read from all the time, so that a peer that goes is noticed. What comes behind a request is not looked at,
-//      and more than kHeadSizeMax bytes of it end the connection.
-//   4. A refused request is answered. Its connection is then read for linger_time, or until the peer has ended it: if
-//   it
-//      were closed with bytes unread, the system would take the answer back.
-//   5. on_exchange_closed() comes once, last; the exchange may be destroyed in it.
-// Use: Exchange exchange(parts, host, id); exchange.open(socket); ... exchange.respond(text);
+//      it waits for its answer for answer_time_max. An answer has to be taken within that time, and so has each part
+//      of a stream.
+//   2. It is read from all the time, so that a peer that goes is noticed. What comes behind a request is not looked
+//      at. Only a stream, which has no end of its own, ends with more than kHeadSizeMax bytes of it.
+//   3. Where the peer goes on sending behind a refusal or a request, the connection is read for linger_time behind the
+//      answer, or until the peer has ended it: if it were closed with bytes unread, the system would take the answer
+//      back.
+//   4. on_exchange_closed() comes once, last. The exchange is destroyed later (Reactor::destroy_later()).
+// Use: Exchange exchange(reactor, host, limits, id); exchange.open(socket); ... exchange.respond({head, body}, false);
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/intrusive_list.hpp"
 #include "base/timer_wheel.hpp"
+#include "http/event_feed.hpp"
 #include "http/request.hpp"
 #include "io/reactor.hpp"
 #include "stream/socket_stream.hpp"
@@ -30,35 +33,47 @@
 namespace distflow::http {
 
 class Exchange;
+struct WaitingExchanges;
+struct ReadyStreams;
 
 struct ExchangeLimits {
   base::Duration head_time_max = base::seconds(5);
   base::Duration answer_time_max = base::seconds(30);
   base::Duration linger_time = base::seconds(1);
-  std::size_t stream_backlog_max = std::size_t{64} * 1024;
 };
 
 /// Whoever exchanges are for. Calls come from inside Reactor::turn().
 class ExchangeHost {
  public:
-  /// A whole request, or one that is refused, has come. It is responded to now. May throw std::bad_alloc: the exchange
-  /// is closed then.
-  virtual void on_reading(Exchange& exchange, const Reading& reading) = 0;
-  /// The time for `exchange` to send its request, or to take its answer, is over. It is closed behind that.
+  /// A whole request, or one that is refused, has come: respond(), wait() or close() it now. May throw std::bad_alloc:
+  /// on_out_of_memory() is called then.
+  virtual void on_reading(Exchange& exchange, Reading reading) = 0;
+  /// The request has waited for answer_time_max. It is responded to now.
+  virtual void on_waited_too_long(Exchange& exchange) = 0;
+  /// An answer, or the beginning of a stream, of so many bytes has been taken.
+  virtual void on_answer_taken(Exchange& exchange, std::size_t size) = 0;
+  /// A stream has taken what it was given.
+  virtual void on_gift_taken(Exchange& exchange) = 0;
+
+  // Why an exchange is closed, right before it is.
+  /// No whole request came in time.
   virtual void on_too_slow(Exchange& exchange) = 0;
-  /// The exchange was closed because it has left too much unread.
-  virtual void on_too_much_unread(Exchange& exchange) = 0;
+  /// Its answer, or what a stream was given, was not taken in time.
+  virtual void on_not_taken(Exchange& exchange) = 0;
+  /// The peer went before it had its answer.
+  virtual void on_gone(Exchange& exchange) = 0;
+  /// The peer of a stream goes on sending.
+  virtual void on_too_talkative(Exchange& exchange) = 0;
+  virtual void on_out_of_memory(Exchange& exchange) = 0;
+
   virtual void on_exchange_closed(Exchange& exchange) = 0;
 
  protected:
   ~ExchangeHost() = default;
 };
 
-class Exchange {
+class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<ReadyStreams> {
  public:
-  /// Pieces of text that several exchanges may share.
-  using Text = std::shared_ptr<const std::string>;
-
   /// `reactor`, `host` and `limits` must outlive the exchange.
   Exchange(io::Reactor& reactor, ExchangeHost& host, const ExchangeLimits& limits, std::uint64_t id);
   ~Exchange();
@@ -67,29 +82,49 @@ class Exchange {
 
   void open(io::Handle socket);
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  /// The user at the other end, as the system told when the connection came.
-  [[nodiscard]] const io::PeerOwner& owner() const { return owner_; }
+  /// The user at the other end, as the system tells. A question that failed when the connection came is asked again.
+  [[nodiscard]] const io::PeerOwner& owner();
+  /// Whether the peer has ended its own direction.
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
 
-  /// The answer to what was read; the connection ends behind it. `is_refusal`: bytes may be unread.
-  void respond(std::string text, bool is_refusal);
-  /// The same for a stream: push() adds to it.
-  void begin_stream(std::string head);
-  [[nodiscard]] bool is_streaming() const { return state_ == State::streaming; }
-  /// More of the stream. False, and the exchange is closed, when too much is unread. May throw std::bad_alloc.
-  bool push(Text text);
+  /// Keeps the request until respond() or begin_stream().
+  void wait(Request request);
+  [[nodiscard]] const Request& request() const { return request_; }
+  [[nodiscard]] bool is_waiting() const { return state_ == State::waiting; }
+  [[nodiscard]] bool is_open() const { return state_ != State::closing; }
+  /// The answer, in two parts; the connection ends behind it. `is_refusal`: the peer may not have sent all of its own.
+  void respond(std::string head, std::string body, bool is_refusal);
+  /// The beginning of a stream; it goes on from `cursor`.
+  void begin_stream(std::string head, EventFeed::Cursor cursor);
+  /// Bytes of an answer that has not been taken.
+  [[nodiscard]] std::size_t answer_size() const { return head_.size() + body_.size(); }
+
+  /// Whether it is a stream that has taken all that it was given.
+  [[nodiscard]] bool is_ready() const { return state_ == State::streaming && !is_sending_; }
+  [[nodiscard]] EventFeed::Cursor cursor() const { return cursor_; }
+  /// Sends the next of the feed to a stream that is ready, in one send; returns how many bytes.
+  std::size_t give(EventFeed& feed);
 
   void close();
+  /// For Reactor::destroy_later(), once it is closed.
+  [[nodiscard]] io::DeferredTask& end_task() { return end_task_; }
+
+  bool is_stranger = false;  ///< the host's: the user may not ask
 
  private:
-  enum class State : std::uint8_t { reading, answering, streaming, lingering, closing };
+  enum class State : std::uint8_t { reading, waiting, answering, streaming, lingering, closing };
+  /// A gift has at most so many slices, of 64 KiB or one event each.
+  static constexpr std::size_t kSlicesMax = 4;
 
   void on_recv(const io::Received& received);
   void on_recv_end(Error why);
   void on_sent(Result<void> outcome);
+  void on_answer_sent();
   void on_deadline();
   void on_closed();
   void read_on(std::string_view bytes);
-  void send_next();
+  void pass_over(std::size_t size);
+  void send(std::size_t piece_count);
 
   io::Reactor& reactor_;
   ExchangeHost& host_;
@@ -98,17 +133,21 @@ class Exchange {
   io::PeerOwner owner_;
   State state_ = State::reading;
   bool is_refusal_ = false;
-  bool has_ended_ = false;  // the peer sends no more
-  std::string head_;
+  bool is_sending_ = false;
+  bool has_ended_ = false;       // the peer sends no more
   std::size_t passed_over_ = 0;  // bytes that came behind the request
-  std::deque<Text> unsent_;      // the first one is under way
-  std::size_t unsent_size_ = 0;
-  io::Piece piece_;
+  std::string head_;             // of the request, then of the answer
+  std::string body_;
+  Request request_;
+  EventFeed::Cursor cursor_ = 0;
+  std::array<EventFeed::Slice, kSlicesMax> gift_;  // under way
+  std::array<io::Piece, kSlicesMax> pieces_;
   stream::SocketStream socket_;
   io::RecvOp recv_op_;
   io::SendOp send_op_;
   io::CloseOp close_op_;
   base::Timer deadline_;
+  io::DeferredTask end_task_;
 };
 
 }  // namespace distflow::http

@@ -1,5 +1,9 @@
 #include "http/server.hpp"
 
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "http/access.hpp"
@@ -7,93 +11,249 @@
 namespace distflow::http {
 namespace {
 
-constexpr int kUnavailable = 503;
+using base::Delegate;
 
-stream::ListenerOptions listener_options(const ServerOptions& options) {
-  stream::ListenerOptions listener;
-  listener.connection_count_max = options.connection_count_max;
-  return listener;
+constexpr int kUnavailable = 503;
+constexpr int kForbidden = 403;
+
+stream::ListenerOptions listener_options() {
+  stream::ListenerOptions options;
+  options.connection_count_max = std::numeric_limits<std::uint32_t>::max();  // the server's bound is for both listeners
+  return options;
+}
+
+/// Whether the error says that this machine has no such address, so that nobody else has it, either.
+bool says_no_such_address(const Error& error) {
+  return error.code == std::errc::address_not_available || error.code == std::errc::address_family_not_supported;
 }
 
 }  // namespace
+
+Server::Entrance::Entrance(io::Reactor& reactor, Server& owner)
+    : server(owner),
+      listener(reactor, listener_options(),
+               Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Entrance::on_accept>(*this)) {}
 
 Server::Server(io::Reactor& reactor, Handler& handler, ServerOptions options)
     : reactor_(reactor),
       handler_(handler),
       options_(std::move(options)),
-      listener_(reactor, listener_options(options_),
-                base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Server::on_accept>(*this)) {}
-
-Server::~Server() { DF_ASSERT(exchanges_.empty() && !listener_.is_open()); }
-
-Result<void> Server::start() { return listener_.open(io::Address::ipv4_loopback(options_.port)); }
-
-void Server::on_accept(stream::OpenStream& stream, const io::Address&) {
-  ExchangeHost& host = *this;
-  auto exchange = std::make_unique<Exchange>(reactor_, host, options_.limits, ++last_id_);
-  Exchange& added = *exchange;
-  exchanges_.emplace(last_id_, std::move(exchange));  // may throw, and the stream is the listener's until it is opened
-  added.open(stream.socket);
-  if (is_closing_) added.close();
+      ipv4_(reactor, *this),
+      ipv6_(reactor, *this),
+      feed_(options_.event_backlog_max) {
+  go_on_.on_turn_end = Delegate<void()>::to<&Server::go_on>(*this);
 }
 
-void Server::on_reading(Exchange& exchange, const Reading& reading) {
+Server::~Server() {
+  DF_ASSERT(exchanges_.empty() && !ipv4_.listener.is_open() && !ipv6_.listener.is_open());
+  go_on_.unlink();
+}
+
+Result<void> Server::start() {
+  if (Result<void> opened = ipv4_.listener.open(io::Address::ipv4_loopback(options_.port)); !opened) return opened;
+  const Result<void> opened = ipv6_.listener.open(io::Address::ipv6_loopback(port()));
+  is_localhost_ = opened || says_no_such_address(opened.error());
+  return {};
+}
+
+void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
+  if (exchanges_.size() >= options_.connection_count_max || is_closing_) {
+    ++counters_.connections_refused;
+    entrance.listener.release_place();
+    return reactor_.backend().discard(stream.socket);
+  }
+  Exchange& exchange = add(entrance);  // the stream is the listener's until it is opened
+  exchange.open(stream.socket);
+  // An owner that the system could not tell just now is asked for again when the request is there.
+  const bool is_to_be_asked_again = exchange.owner().status() == io::OwnerStatus::no_answer;
+  if (!is_to_be_asked_again && !is_user_allowed(exchange.owner(), options_.users)) turn_away(exchange);
+}
+
+Exchange& Server::add(Entrance& entrance) {
+  ExchangeHost& host = *this;
+  try {
+    auto exchange = std::make_unique<Exchange>(reactor_, host, options_.limits, last_id_ + 1);
+    Exchange& added = *exchange;
+    exchanges_.emplace(last_id_ + 1, Guest{std::move(exchange), &entrance});
+    ++last_id_;
+    ++counters_.connections_accepted;
+    return added;
+  } catch (const std::bad_alloc&) {
+    ++counters_.connections_refused;
+    throw;
+  }
+}
+
+void Server::turn_away(Exchange& stranger) {
+  ++counters_.not_allowed;
+  stranger.is_stranger = true;
+  ++strangers_;
+  if (strangers_ > kStrangersMax) return stranger.close();
+  if (reactor_.has_memory_for([&] { respond(stranger, error_text(kForbidden), {}, true); })) return;
+  stranger.close();
+}
+
+void Server::on_reading(Exchange& exchange, Reading reading) {
   if (reading.status != Reading::kWhole) {
+    refuse(exchange, reading.status);
     ++counters_.malformed;
-    return exchange.respond(error_text(reading.status), true);
+    return;
   }
-  const int status =
-      access_status(reading.request,
-                    {.port = port(), .is_localhost = true, .users = options_.users, .owner = exchange.owner()});
+  const AccessFacts facts{
+      .port = port(), .is_localhost = is_localhost_, .users = options_.users, .owner = exchange.owner()};
+  const int status = access_status(reading.request, facts);
   if (status != Reading::kWhole) {
+    const bool has_no_body = reading.request.method == "HEAD";
+    respond(exchange, error_text(status, port(), has_no_body), {}, true);
     ++counters_.not_allowed;
-    return exchange.respond(error_text(status, port(), reading.request.method == "HEAD"), true);
+    return;
   }
+  exchange.wait(std::move(reading.request));
+  waiting_.push_back(exchange);
+  answer_some();
+  if (exchange.is_waiting()) ++counters_.requests_delayed;
+}
+
+void Server::refuse(Exchange& exchange, int status) { respond(exchange, error_text(status), {}, true); }
+
+void Server::respond(Exchange& exchange, std::string head, std::string body, bool is_refusal) {
+  exchange.respond(std::move(head), std::move(body), is_refusal);
+  answer_backlog_ += exchange.answer_size();
+}
+
+void Server::answer_some() {
+  while (!waiting_.empty() && answer_bytes_left_ > 0 && answer_backlog_ < options_.answer_backlog_max) {
+    Exchange& next = waiting_.pop_front();
+    if (reactor_.has_memory_for([&] { answer(next); })) {
+      const std::size_t cost = std::max(next.answer_size(), kAnswerBytesMin);
+      answer_bytes_left_ -= std::min(answer_bytes_left_, cost);
+    } else {
+      ++counters_.out_of_memory;
+      next.close();
+    }
+    reactor_.defer(go_on_);
+  }
+}
+
+void Server::answer(Exchange& exchange) {
+  std::optional<Response> response = handler_.on_get(exchange.request(), exchange.owner());
+  if (!response) return begin_stream(exchange);
+  std::string head = response_head(*response);
+  respond(exchange, std::move(head), std::move(response->body), false);
   ++counters_.requests;
-  const std::optional<Response> response = handler_.on_get(reading.request, exchange.owner());
-  if (response) return exchange.respond(response_head(*response) + response->body, false);
-  begin_stream(exchange);
 }
 
 void Server::begin_stream(Exchange& exchange) {
   if (streams_.size() >= options_.stream_count_max) {
+    refuse(exchange, kUnavailable);
     ++counters_.streams_refused;
-    return exchange.respond(error_text(kUnavailable), true);
+    return;
   }
+  if (exchange.has_ended()) {  // nothing would say that its reader goes
+    ++counters_.gone;
+    return exchange.close();
+  }
+  std::string beginning = event_stream_head();
+  beginning += handler_.on_stream();
   streams_.emplace(exchange.id(), &exchange);
-  exchange.begin_stream(event_stream_head());
-  handler_.on_stream(exchange);
+  exchange.begin_stream(std::move(beginning), feed_.end());
+  answer_backlog_ += exchange.answer_size();
+  ++counters_.requests;
 }
 
-void Server::push_to_streams(const Exchange::Text& text) {
+void Server::on_waited_too_long(Exchange& exchange) {
+  if (!reactor_.has_memory_for([&] { refuse(exchange, kUnavailable); })) exchange.close();
+  ++counters_.busy;
+}
+
+void Server::on_answer_taken(Exchange&, std::size_t size) {
+  answer_backlog_ -= size;
+  if (!waiting_.empty()) reactor_.defer(go_on_);
+}
+
+void Server::push_to_streams(std::string_view text) {
+  if (streams_.empty()) return;
+  feed_.append(text);
+  has_news_ = true;
+  reactor_.defer(go_on_);  // not at once: what else comes in this turn leaves in the same send
+}
+
+void Server::on_gift_taken(Exchange& exchange) {
+  if (!exchange.is_ready() || exchange.cursor() == feed_.end()) return;
+  ready_.push_back(exchange);
+  reactor_.defer(go_on_);
+}
+
+void Server::look_at_streams() {
+  has_news_ = false;
+  EventFeed::Cursor least = feed_.end();
   for (const auto& [id, stream] : streams_) {
-    if (stream->is_streaming()) stream->push(text);
+    if (!stream->is_open()) continue;
+    if (feed_.is_lost(stream->cursor())) {
+      ++counters_.slow_readers;
+      stream->close();
+      continue;
+    }
+    least = std::min(least, stream->cursor());
+    const base::ListNode<ReadyStreams>& place = *stream;
+    if (stream->is_ready() && !place.is_linked() && stream->cursor() != feed_.end()) ready_.push_back(*stream);
   }
+  feed_.forget_until(least);
+}
+
+void Server::give_some() {
+  std::size_t gifts_left = kGiftsPerTurn;
+  std::size_t bytes_left = kGiftBytesPerTurn;
+  while (!ready_.empty() && gifts_left > 0 && bytes_left > 0) {
+    --gifts_left;
+    bytes_left -= std::min(bytes_left, ready_.pop_front().give(feed_));
+  }
+}
+
+void Server::go_on() {
+  answer_bytes_left_ = kAnswerBytesPerTurn;
+  if (has_news_) look_at_streams();
+  give_some();
+  answer_some();
+  if (!ready_.empty()) reactor_.defer(go_on_);
 }
 
 void Server::close_streams() {
-  for (const auto& [id, stream] : streams_) stream->close();
+  for (const auto& [id, stream] : streams_) {
+    if (!stream->is_open()) continue;
+    ++counters_.streams_lost;
+    stream->close();
+  }
 }
 
 void Server::on_exchange_closed(Exchange& exchange) {
-  listener_.release_place();
+  const auto found = exchanges_.find(exchange.id());
+  found->second.entrance->listener.release_place();
+  std::unique_ptr<Exchange> ended = std::move(found->second.exchange);
+  exchanges_.erase(found);
+  answer_backlog_ -= exchange.answer_size();
+  if (exchange.is_stranger) --strangers_;
   if (streams_.erase(exchange.id()) > 0) handler_.on_stream_closed();
-  exchanges_.erase(exchange.id());
+  if (streams_.empty()) feed_.clear();
+  if (!waiting_.empty()) reactor_.defer(go_on_);
+  reactor_.destroy_later(std::move(ended), exchange.end_task());
   finish_if_done();
 }
 
-void Server::close(base::Delegate<void()> on_closed) {
-  DF_ASSERT(!is_closing_);
+void Server::close(Delegate<void()> on_closed) {
+  DF_ASSERT(!is_closing_ && ipv4_.listener.is_open());
   is_closing_ = true;
   on_closed_ = on_closed;
-  listener_.close(base::Delegate<void()>::to<&Server::on_listener_closed>(*this));
-  for (const auto& [id, exchange] : exchanges_) exchange->close();
+  for (Entrance* entrance : {&ipv4_, &ipv6_}) {
+    if (!entrance->listener.is_open()) continue;
+    entrance->listener.close(Delegate<void()>::to<&Server::on_listener_closed>(*this));
+  }
+  for (const auto& [id, guest] : exchanges_) guest.exchange->close();
 }
 
-void Server::on_listener_closed() { finish_if_done(); }
-
 void Server::finish_if_done() {
-  if (is_closing_ && exchanges_.empty() && !listener_.is_open()) on_closed_();
+  const bool listens = ipv4_.listener.is_open() || ipv6_.listener.is_open();
+  if (is_closing_ && exchanges_.empty() && !listens) on_closed_();
 }
 
 }  // namespace distflow::http

@@ -2,105 +2,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <cerrno>
 #include <string>
 #include <vector>
 
-#include "http/server.hpp"
-#include "tests/support/memory_backend.hpp"
+#include "tests/http/server_fixture.hpp"
 
 namespace distflow::http {
 namespace {
 
-using test::MemoryBackend;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-using PeerId = MemoryBackend::PeerId;
-
-constexpr std::uint16_t kPort = 4370;
-
-std::string get(const std::string& path, const std::string& headers = {}) {
-  return "GET " + path + " HTTP/1.1\r\nHost: localhost:4370\r\n" + headers + "\r\n";
-}
-
-class HttpServer : public ::testing::Test, private Handler {
- protected:
-  void SetUp() override { start({}); }
-  void TearDown() override {
-    auto on_closed = [this] { is_closed = true; };
-    server->close(base::Delegate<void()>::of(on_closed));
-    turn();
-    EXPECT_TRUE(is_closed);
-    EXPECT_EQ(reactor->backend().handle_count(), 0u);
-  }
-
-  void start(ServerOptions options) {
-    if (server != nullptr) TearDown();
-    server.reset();
-    is_closed = false;
-    network = new MemoryBackend(chunks);
-    reactor = std::make_unique<io::Reactor>(std::unique_ptr<io::Backend>(network), io::ReactorOptions{});
-    options.port = kPort;
-    Handler& handler = *this;
-    server = std::make_unique<Server>(*reactor, handler, std::move(options));
-    ASSERT_TRUE(server->start());
-  }
-
-  PeerId connect(io::PeerOwner owner = io::PeerOwner::user(0)) {
-    const PeerId peer = network->connect();
-    network->set_owner(peer, owner);
-    turn();
-    return peer;
-  }
-  void write(PeerId peer, std::string_view bytes) {
-    network->write(peer, bytes);
-    turn();
-  }
-  std::string ask(PeerId peer, std::string_view bytes) {
-    write(peer, bytes);
-    return network->take(peer);
-  }
-  PeerId stream() {
-    const PeerId peer = connect();
-    write(peer, get("/events"));
-    return peer;
-  }
-  void push(const std::string& text) {
-    server->push_to_streams(std::make_shared<const std::string>(text));
-    turn();
-  }
-  void turn() {
-    for (int i = 0; i < 8; ++i) reactor->turn(base::Instant::min());
-  }
-  void advance(base::Duration by) {
-    network->advance(by);
-    turn();
-  }
-
-  std::optional<Response> on_get(const Request& request, const io::PeerOwner&) override {
-    ++handled;
-    if (request.path == "/events") return std::nullopt;
-    return Response{.body = body};
-  }
-  void on_stream(Exchange& stream) override { stream.push(std::make_shared<const std::string>("data: hello\n\n")); }
-  void on_stream_closed() override { ++streams_closed; }
-
-  base::ChunkPool chunks{{.chunk_size = 64 * 1024, .chunk_count_max = 16}};
-  MemoryBackend* network = nullptr;  // the reactor's
-  std::unique_ptr<io::Reactor> reactor;
-  std::unique_ptr<Server> server;
-  std::string body = "hello\n";
-  int handled = 0;
-  int streams_closed = 0;
-  bool is_closed = false;
-};
 
 TEST_F(HttpServer, a_request_is_answered_and_its_connection_ends) {
-  const PeerId peer = connect();
-  const std::string answer = ask(peer, get("/"));
+  const PeerId peer = peers->connect();
+  const std::string answer = peers->ask(peer, peers->get("/"));
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\nContent-Length: 6\r\n\r\nhello\n"));
   EXPECT_TRUE(network->is_closed(peer));
@@ -108,8 +27,9 @@ TEST_F(HttpServer, a_request_is_answered_and_its_connection_ends) {
 }
 
 TEST_F(HttpServer, every_answer_says_what_a_browser_may_do_with_it_and_none_lets_other_pages_read_it) {
-  const std::vector<std::string> answers = {ask(connect(), get("/")), ask(connect(), "POST / HTTP/1.1\r\n\r\n"),
-                                            ask(connect(), "?\n"), ask(connect(), get("/events"))};
+  const std::vector<std::string> answers = {
+      peers->ask(peers->connect(), peers->get("/")), peers->ask(peers->connect(), "POST / HTTP/1.1\r\n\r\n"),
+      peers->ask(peers->connect(), "?\n"), peers->ask(peers->connect(), peers->get("/events"))};
   for (const std::string& answer : answers) {
     EXPECT_THAT(answer, HasSubstr("\r\nContent-Security-Policy: default-src 'none';")) << answer;
     EXPECT_THAT(answer, HasSubstr("frame-ancestors 'none'")) << answer;
@@ -120,44 +40,40 @@ TEST_F(HttpServer, every_answer_says_what_a_browser_may_do_with_it_and_none_lets
 }
 
 TEST_F(HttpServer, a_request_is_the_same_however_it_is_cut) {
-  const std::string whole = get("/");
+  const std::string whole = peers->get("/");
   for (std::size_t cut = 1; cut < whole.size(); ++cut) {
-    const PeerId peer = connect();
-    write(peer, whole.substr(0, cut));
-    EXPECT_THAT(ask(peer, whole.substr(cut)), StartsWith("HTTP/1.1 200 OK")) << cut;
+    const PeerId peer = peers->connect();
+    peers->write(peer, whole.substr(0, cut));
+    EXPECT_THAT(peers->ask(peer, whole.substr(cut)), StartsWith("HTTP/1.1 200 OK")) << cut;
   }
 }
 
 TEST_F(HttpServer, what_may_not_be_answered_reaches_no_handler) {
   const std::string host = "Host: localhost:4370\r\n";
-  EXPECT_THAT(ask(connect(), "GET / HTTP/1.1\r\nHost: evil.example:4370\r\n\r\n"), StartsWith("HTTP/1.1 421 "));
-  EXPECT_THAT(ask(connect(), get("/", "Origin: http://evil.example\r\n")), StartsWith("HTTP/1.1 403 "));
-  EXPECT_THAT(ask(connect(), "POST / HTTP/1.1\r\n" + host + "\r\n"), StartsWith("HTTP/1.1 405 "));
-  EXPECT_THAT(ask(connect(io::PeerOwner::user(1002)), get("/")), StartsWith("HTTP/1.1 403 "));
-  EXPECT_THAT(ask(connect(io::PeerOwner()), get("/events")), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(peers->ask(peers->connect(), "GET / HTTP/1.1\r\nHost: evil.example:4370\r\n\r\n"),
+              StartsWith("HTTP/1.1 421 "));
+  EXPECT_THAT(peers->ask(peers->connect(), peers->get("/", "Origin: http://evil.example\r\n")),
+              StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(peers->ask(peers->connect(), "POST / HTTP/1.1\r\n" + host + "\r\n"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(peers->ask(peers->connect(io::PeerOwner::user(1002)), peers->get("/")), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(peers->ask(peers->connect(io::PeerOwner()), peers->get("/events")), StartsWith("HTTP/1.1 403 "));
   EXPECT_EQ(server->counters().not_allowed, 5u);
-  EXPECT_THAT(ask(connect(), "GET / HTTP/1.1\n\n"), StartsWith("HTTP/1.1 400 "));
-  EXPECT_THAT(ask(connect(), "GET /" + std::string(2 * kHeadSizeMax, 'a')), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(peers->ask(peers->connect(), "GET / HTTP/1.1\n\n"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(peers->ask(peers->connect(), "GET /" + std::string(2 * kHeadSizeMax, 'a')), StartsWith("HTTP/1.1 431 "));
   EXPECT_EQ(server->counters().malformed, 2u);
   EXPECT_EQ(handled, 0);
 }
 
-TEST_F(HttpServer, head_is_refused_without_a_body) {
-  const std::string answer = ask(connect(), "HEAD / HTTP/1.1\r\nHost: localhost:4370\r\n\r\n");
-  EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 "));
-  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
-}
-
 TEST_F(HttpServer, an_answer_of_one_user_opens_nothing_for_another) {
-  EXPECT_THAT(ask(connect(), get("/")), StartsWith("HTTP/1.1 200 "));
-  EXPECT_THAT(ask(connect(io::PeerOwner::user(1002)), get("/")), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(peers->ask(peers->connect(), peers->get("/")), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(peers->ask(peers->connect(io::PeerOwner::user(1002)), peers->get("/")), StartsWith("HTTP/1.1 403 "));
 }
 
 TEST_F(HttpServer, who_sends_a_byte_now_and_then_is_closed_when_the_time_for_a_request_is_over) {
-  const PeerId slow = connect();
-  const PeerId silent = connect();
+  const PeerId slow = peers->connect();
+  const PeerId silent = peers->connect();
   for (int second = 1; second <= 4; ++second) {
-    write(slow, second == 1 ? "GET / HTTP/1.1\r\n" : "X: y\r\n");
+    peers->write(slow, second == 1 ? "GET / HTTP/1.1\r\n" : "X: y\r\n");
     advance(base::seconds(1));
   }
   EXPECT_FALSE(network->is_closed(slow));
@@ -169,20 +85,20 @@ TEST_F(HttpServer, who_sends_a_byte_now_and_then_is_closed_when_the_time_for_a_r
 }
 
 TEST_F(HttpServer, who_does_not_take_its_answer_is_closed) {
-  const PeerId peer = connect();
+  const PeerId peer = peers->connect();
   network->set_window(peer, 10);
-  write(peer, get("/"));
+  peers->write(peer, peers->get("/"));
   advance(base::seconds(29));
   EXPECT_FALSE(network->is_closed(peer));
   advance(base::seconds(2));
   EXPECT_TRUE(network->is_closed(peer));
-  EXPECT_EQ(server->counters().too_slow, 1u);
+  EXPECT_EQ(server->counters().not_taken, 1u);
 }
 
 TEST_F(HttpServer, a_refusal_is_kept_for_who_goes_on_sending_and_no_longer_than_that) {
-  const PeerId peer = connect();
-  EXPECT_THAT(ask(peer, "?\n"), StartsWith("HTTP/1.1 400 "));
-  write(peer, std::string(3 * kHeadSizeMax, 'x'));
+  const PeerId peer = peers->connect();
+  EXPECT_THAT(peers->ask(peer, "?\n"), StartsWith("HTTP/1.1 400 "));
+  peers->write(peer, std::string(3 * kHeadSizeMax, 'x'));
   EXPECT_FALSE(network->is_closed(peer));
   advance(base::seconds(1) + base::milliseconds(2));
   EXPECT_TRUE(network->is_closed(peer));
@@ -190,12 +106,12 @@ TEST_F(HttpServer, a_refusal_is_kept_for_who_goes_on_sending_and_no_longer_than_
 }
 
 TEST_F(HttpServer, who_has_ended_its_own_direction_is_still_answered) {
-  const PeerId peer = connect();
-  network->write(peer, get("/"));
+  const PeerId peer = peers->connect();
+  network->write(peer, peers->get("/"));
   network->end(peer);
   turn();
   EXPECT_THAT(network->take(peer), StartsWith("HTTP/1.1 200 "));
-  const PeerId refused = connect();
+  const PeerId refused = peers->connect();
   network->write(refused, "?\n");
   network->end(refused);
   turn();
@@ -203,79 +119,105 @@ TEST_F(HttpServer, who_has_ended_its_own_direction_is_still_answered) {
   EXPECT_TRUE(network->is_closed(refused));
 }
 
-TEST_F(HttpServer, a_stream_goes_on_until_its_reader_is_gone) {
-  const PeerId peer = stream();
-  EXPECT_THAT(network->take(peer), EndsWith("\r\n\r\ndata: hello\n\n"));
-  advance(base::seconds(3600));
-  push("data: 1\n\n");
-  EXPECT_EQ(network->take(peer), "data: 1\n\n");
-  network->end(peer);
-  turn();
-  EXPECT_TRUE(network->is_closed(peer));
-  EXPECT_EQ(streams_closed, 1);
-  EXPECT_EQ(server->stream_count(), 0u);
-}
-
-TEST_F(HttpServer, a_stream_that_is_not_read_is_closed_at_its_bound_and_the_others_go_on) {
-  const PeerId stuck = stream();
-  const PeerId reader = stream();
-  network->take(reader);
-  network->set_window(stuck, 0);
-  const std::string text(1000, 'x');
-  for (int i = 0; i < 70; ++i) {
-    push(text);
-    EXPECT_EQ(network->take(reader), text);
-  }
-  EXPECT_TRUE(network->is_closed(stuck));
-  EXPECT_FALSE(network->is_closed(reader));
-  EXPECT_EQ(server->counters().slow_readers, 1u);
-}
-
-TEST_F(HttpServer, a_stream_that_takes_nothing_for_long_is_closed) {
-  const PeerId stuck = stream();
-  network->set_window(stuck, 0);
-  push("data: 1\n\n");
-  advance(base::seconds(31));
-  EXPECT_TRUE(network->is_closed(stuck));
-  EXPECT_EQ(server->counters().too_slow, 1u);
-}
-
-TEST_F(HttpServer, a_thousand_viewers_that_never_read_are_bounded_and_leave_room_for_others) {
-  std::vector<PeerId> viewers;
-  for (int i = 0; i < 1000; ++i) {
-    viewers.push_back(network->connect());
-    network->set_owner(viewers.back(), io::PeerOwner::user(0));
-    network->set_window(viewers.back(), 0);
-    network->write(viewers.back(), get("/events"));
-    turn();
-  }
-  EXPECT_EQ(server->stream_count(), 128u);
-  EXPECT_EQ(server->connection_count(), 256u);
-  EXPECT_EQ(server->connections_refused(), 1000u - 256u);
-  EXPECT_EQ(server->counters().streams_refused, 128u);
-  advance(base::seconds(31));  // who takes nothing of an answer is closed
-  EXPECT_EQ(server->connection_count(), 0u);
-  EXPECT_THAT(ask(connect(), get("/")), StartsWith("HTTP/1.1 200 "));
-}
-
 TEST_F(HttpServer, a_connection_beyond_the_bound_is_closed_at_once_and_counted) {
-  start({.port = kPort, .users = {}, .connection_count_max = 2});
-  connect();
-  const PeerId second = connect();
-  const PeerId third = connect();
+  restart({.users = {}, .connection_count_max = 2});
+  peers->connect();
+  const PeerId second = peers->connect();
+  const PeerId third = peers->connect();
   EXPECT_TRUE(network->is_closed(third));
-  EXPECT_EQ(server->connections_refused(), 1u);
-  EXPECT_THAT(ask(second, get("/")), StartsWith("HTTP/1.1 200 "));
-  EXPECT_THAT(ask(connect(), get("/")), StartsWith("HTTP/1.1 200 ")) << "there is room again";
+  EXPECT_EQ(server->counters().connections_refused, 1u);
+  EXPECT_THAT(peers->ask(second, peers->get("/")), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(peers->ask(peers->connect(), peers->get("/")), StartsWith("HTTP/1.1 200 ")) << "there is room again";
 }
 
 TEST_F(HttpServer, closing_ends_whatever_is_under_way) {
-  connect();
+  peers->connect();
   stream();
-  const PeerId stuck = connect();
+  const PeerId stuck = peers->connect();
   network->set_window(stuck, 0);
-  write(stuck, get("/"));
+  peers->write(stuck, peers->get("/"));
   EXPECT_EQ(server->connection_count(), 3u);
+}
+
+TEST_F(HttpServer, what_comes_behind_a_request_changes_nothing_however_it_is_cut) {
+  const PeerId together = peers->connect();
+  EXPECT_THAT(peers->ask(together, peers->get("/") + "x"), StartsWith("HTTP/1.1 200 "));
+  const PeerId apart = peers->connect();
+  network->set_window(apart, 0);
+  peers->write(apart, peers->get("/"));
+  peers->write(apart, "x\n y");
+  network->set_window(apart, 1000);
+  turn();
+  EXPECT_THAT(network->take(apart), StartsWith("HTTP/1.1 200 "));
+  EXPECT_FALSE(network->is_closed(together)) << "it may go on sending, which would take the answer back";
+  advance(base::seconds(1) + base::milliseconds(2));
+  EXPECT_TRUE(network->is_closed(together));
+  EXPECT_TRUE(network->is_closed(apart));
+  EXPECT_EQ(handled, 2);
+}
+
+TEST_F(HttpServer, a_request_that_is_refused_for_its_body_is_answered_however_much_of_the_body_has_come) {
+  const std::string sent(200'000, 'x');
+  const std::string length = "Content-Length: " + std::to_string(sent.size()) + "\r\n";
+  const PeerId peer = peers->connect();
+  EXPECT_THAT(peers->ask(peer, peers->get("/", length) + sent), StartsWith("HTTP/1.1 413 "));
+  EXPECT_FALSE(network->is_closed(peer));
+}
+
+TEST_F(HttpServer, head_is_refused_without_a_body) {
+  const std::string answer = peers->ask(peers->connect(), "HEAD / HTTP/1.1\r\nHost: localhost:4370\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpServer, localhost_is_its_name_only_where_nobody_else_can_have_the_address_that_browsers_try_first) {
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 ")) << "it has ::1";
+  restart_without_ipv6(EADDRNOTAVAIL);
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 ")) << "nobody can have ::1";
+  restart_without_ipv6(EADDRINUSE);
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 421 ")) << "somebody else has ::1";
+  EXPECT_THAT(peers->answer_to("/"), EndsWith("Ask for http://127.0.0.1:4370/\n"));
+  const std::string by_number = "GET / HTTP/1.1\r\nHost: 127.0.0.1:4370\r\n\r\n";
+  EXPECT_THAT(peers->ask(peers->connect(), by_number), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServer, users_who_may_not_ask_leave_room_for_the_others) {
+  std::vector<PeerId> strangers;
+  for (int i = 0; i < 256; ++i) strangers.push_back(peers->connect(io::PeerOwner::user(1002)));
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(server->counters().not_allowed, 256u);
+  EXPECT_EQ(server->connection_count(), Server::kStrangersMax);
+  EXPECT_THAT(network->take(strangers.front()), StartsWith("HTTP/1.1 403 ")) << "without having sent anything";
+  advance(base::seconds(1) + base::milliseconds(2));
+  EXPECT_EQ(server->connection_count(), 0u);
+}
+
+TEST_F(HttpServer, an_owner_whom_the_system_could_not_tell_at_first_is_asked_for_again) {
+  const PeerId peer = peers->connect(io::PeerOwner::unknown(io::OwnerStatus::no_answer));
+  network->set_owner(peer, io::PeerOwner::user(0));
+  EXPECT_THAT(peers->ask(peer, peers->get("/")), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServer, each_connection_is_counted_once_by_what_became_of_it) {
+  restart({.users = {}, .stream_count_max = 1});
+  peers->answer_to("/");
+  peers->ask(peers->connect(), "?\n");
+  peers->answer_to("/", "Origin: http://evil.example\r\n");
+  peers->connect(io::PeerOwner::user(1002));
+  stream();
+  stream();
+  network->end(peers->connect());
+  network->reset(peers->connect());
+  peers->connect();
+  advance(base::seconds(6));
+  const HttpCounters& counters = server->counters();
+  EXPECT_EQ(counters.connections_accepted, 9u);
+  EXPECT_EQ(counters.requests, 2u);
+  EXPECT_EQ(counters.malformed, 1u);
+  EXPECT_EQ(counters.not_allowed, 2u);
+  EXPECT_EQ(counters.streams_refused, 1u);
+  EXPECT_EQ(counters.gone, 2u);
+  EXPECT_EQ(counters.too_slow, 1u);
 }
 
 }  // namespace

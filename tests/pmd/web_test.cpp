@@ -4,10 +4,12 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "pmd/web/node_list.hpp"
 #include "pmd/web/page_files.hpp"
 #include "pmd/web/web.hpp"
+#include "tests/support/http_peers.hpp"
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/pmd_requests.hpp"
 
@@ -25,6 +27,12 @@ using PeerId = MemoryPmd::PeerId;
 
 constexpr std::uint16_t kWebPort = 4370;
 
+std::size_t count_of(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
 class WebTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -34,40 +42,25 @@ class WebTest : public ::testing::Test {
     web = std::make_unique<Web>(pmd.reactor(), pmd.server(), options);
     ASSERT_TRUE(web->start());
   }
-  void TearDown() override {
-    bool is_closed = false;
-    auto on_closed = [&is_closed] { is_closed = true; };
-    web->close(base::Delegate<void()>::of(on_closed));
-    pmd.turn();
-    EXPECT_TRUE(is_closed);
-  }
+  void TearDown() override { peers.close(*web); }
 
-  PeerId connect_to(std::uint16_t port) {
-    const PeerId peer = pmd.network().connect(io::Address::ipv4_loopback(50'000), port);
+  PeerId begin(const std::string& path) { return peers.begin(path); }
+  std::string get(const std::string& path, const std::string& status = "200") { return peers.body_of(path, status); }
+  PeerId connect_node() {
+    const PeerId peer = pmd.network().connect(io::Address::ipv4_loopback(50'000), kDefaultPort);
     pmd.network().set_owner(peer, io::PeerOwner::user(0));
     pmd.turn();
     return peer;
   }
-  PeerId begin(const std::string& path) {
-    const PeerId peer = connect_to(kWebPort);
-    pmd.network().write(peer, "GET " + path + " HTTP/1.1\r\nHost: localhost:4370\r\n\r\n");
-    pmd.turn();
-    return peer;
-  }
-  /// The body; the head, too, where the status is another.
-  std::string get(const std::string& path, const std::string& status = "200") {
-    const std::string answer = pmd.network().take(begin(path));
-    if (!answer.starts_with("HTTP/1.1 " + status + ' ')) return answer;
-    return answer.substr(answer.find("\r\n\r\n") + 4);
-  }
   PeerId add_node(const std::string& id, const std::string& alias) {
-    const PeerId node = connect_to(kDefaultPort);
+    const PeerId node = connect_node();
     EXPECT_THAT(pmd.ask(node, register_text(id, alias)), HasSubstr(R"("success":true)"));
     return node;
   }
   std::string told_to(PeerId peer) { return pmd.network().take(peer); }
 
   MemoryPmd pmd;
+  HttpPeers peers{pmd.network(), kWebPort, [this] { pmd.turn(); }};
   std::unique_ptr<Web> web;
 };
 
@@ -85,7 +78,7 @@ TEST_F(WebTest, metrics_have_every_counter_with_its_type_and_follow_what_happens
                                   "distflow_pmd_nodes 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\n# TYPE distflow_pmd_joins_total counter\ndistflow_pmd_joins_total 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_connections 1\n"));
-  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_requests_total 2\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_requests_total 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_not_allowed_total 0\n"));
   EXPECT_THAT(metrics, Not(HasSubstr("pong-7"))) << "names would make any number of series";
 }
@@ -120,15 +113,14 @@ TEST_F(WebTest, a_node_that_leaves_and_comes_back_between_two_parts_hides_no_oth
 }
 
 TEST_F(WebTest, a_part_of_the_nodes_is_bounded_and_leads_to_all_of_them) {
-  const PeerId node = connect_to(kDefaultPort);
+  const PeerId node = connect_node();
   for (int i = 0; i < 2500; ++i) pmd.ask(node, register_text("id" + std::to_string(i), ""));
   std::string path = "/api/nodes";
   std::size_t count = 0;
   for (int parts = 0; parts < 20; ++parts) {
     const std::string part = get(path);
     ASSERT_LE(part.size(), kPartSizeMax + 1024);
-    for (std::size_t at = part.find("\"nodeId\""); at != std::string::npos; at = part.find("\"nodeId\"", at + 1))
-      ++count;
+    count += count_of(part, "\"nodeId\"");
     const std::size_t next = part.rfind("\"next\":\"");
     if (next == std::string::npos) break;
     path = "/api/nodes?after=" + part.substr(next + 8, part.find('"', next + 8) - next - 8);
@@ -149,6 +141,59 @@ TEST_F(WebTest, a_viewer_is_told_the_figures_and_who_joins_and_leaves) {
   EXPECT_THAT(told_to(viewer), StartsWith("id: 2\nevent: leave\ndata: {\"nodeId\":\"id1\","));
   pmd.advance(base::seconds(1) + base::milliseconds(100));
   EXPECT_THAT(told_to(viewer), StartsWith("event: figures\ndata: {\"nodes\":0,\"connections\":0,\"revision\":2,"));
+}
+
+TEST_F(WebTest, a_viewer_that_reads_is_told_all_of_a_burst) {
+  const PeerId node = connect_node();
+  for (int i = 0; i < 1000; ++i) pmd.ask(node, register_text("id" + std::to_string(i), ""));
+  const PeerId viewer = begin("/events");
+  told_to(viewer);
+  pmd.network().end(node);
+  std::string told;
+  for (int i = 0; i < 50; ++i) {
+    pmd.reactor().turn(base::Instant::min());
+    told += told_to(viewer);
+  }
+  EXPECT_EQ(count_of(told, "event: leave\n"), 1000u);
+  EXPECT_FALSE(pmd.network().is_closed(viewer));
+  EXPECT_EQ(web->http().counters().slow_readers, 0u);
+}
+
+TEST_F(WebTest, a_viewer_is_told_of_the_largest_node_and_of_changes_of_it_in_one_turn) {
+  const PeerId viewer = begin("/events");
+  told_to(viewer);
+  const PeerId node = connect_node();
+  std::string groups;
+  for (int i = 0; i < 60; ++i)
+    groups += (i == 0 ? "\"" : ",\"") + std::to_string(100 + i) + std::string(253, 'g') + '"';
+  std::string meta;
+  for (int i = 0; i < 32; ++i)
+    meta += (i == 0 ? "\"" : ",\"") + std::to_string(100 + i) + "\":\"" + std::string(250, 'm') + '"';
+  const std::string extra = ",\"groups\":[" + groups + "],\"meta\":{" + meta + "}";
+  EXPECT_THAT(pmd.ask(node, register_text("id1", "one", extra)), HasSubstr(R"("success":true)"));
+  pmd.network().write(node, framed(R"({"type":"regroup","payload":{"nodeId":"id1","join":["a"]},"requestId":1})") +
+                                framed(R"({"type":"regroup","payload":{"nodeId":"id1","join":["b"]},"requestId":2})"));
+  pmd.turn();
+  const std::string told = told_to(viewer);
+  EXPECT_EQ(count_of(told, "event: update\n"), 2u);
+  EXPECT_GT(told.size(), 64u * 1024);
+  EXPECT_FALSE(pmd.network().is_closed(viewer));
+}
+
+TEST_F(WebTest, viewers_do_not_keep_a_pmd_that_nobody_needs) {
+  ServerOptions ends_when_idle;
+  ends_when_idle.idle_exit = base::seconds(10);
+  MemoryPmd idle(ends_when_idle);
+  ASSERT_TRUE(idle.start());
+  http::ServerOptions options;
+  options.port = kWebPort;
+  Web page(idle.reactor(), idle.server(), options);
+  ASSERT_TRUE(page.start());
+  HttpPeers viewers(idle.network(), kWebPort, [&] { idle.turn(); });
+  viewers.begin("/events");
+  idle.advance(base::seconds(11));
+  EXPECT_TRUE(idle.server().is_finished());
+  viewers.close(page);
 }
 
 TEST_F(WebTest, figures_are_told_when_they_have_changed_and_a_comment_keeps_a_quiet_stream_alive) {

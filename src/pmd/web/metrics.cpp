@@ -1,5 +1,6 @@
 #include "pmd/web/metrics.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,6 +13,17 @@ struct CounterRow {
   std::string_view help;
   std::uint64_t Counters::*value;
 };
+
+/// Whether there are as many rows as counters, and no two for the same one.
+template <class Counters, std::size_t kCount>
+constexpr bool has_each_once(const CounterRow<Counters> (&rows)[kCount]) {
+  for (std::size_t i = 0; i < kCount; ++i) {
+    for (std::size_t other = 0; other < i; ++other) {
+      if (rows[i].value == rows[other].value || rows[i].name == rows[other].name) return false;
+    }
+  }
+  return kCount == sizeof(Counters) / sizeof(std::uint64_t);
+}
 
 constexpr CounterRow<ServerCounters> kPmdCounters[] = {
     {"connections_accepted", "Connections accepted.", &ServerCounters::connections_accepted},
@@ -55,20 +67,33 @@ constexpr CounterRow<ServerCounters> kPmdCounters[] = {
     {"stats_unasked", "Answers to questions for stats that were not awaited.", &ServerCounters::stats_unasked},
     {"out_of_memory", "Connections closed because there was no memory for a reply.", &ServerCounters::out_of_memory},
 };
-static_assert(sizeof kPmdCounters / sizeof kPmdCounters[0] == sizeof(ServerCounters) / sizeof(std::uint64_t),
-              "each counter has its row");
+static_assert(has_each_once(kPmdCounters), "each counter has its row");
 
 constexpr CounterRow<http::HttpCounters> kHttpCounters[] = {
-    {"requests", "HTTP requests that were answered.", &http::HttpCounters::requests},
+    {"connections_accepted", "HTTP connections accepted.", &http::HttpCounters::connections_accepted},
+    {"connections_refused", "HTTP connections closed at once, at the bound or for want of memory.",
+     &http::HttpCounters::connections_refused},
+    {"requests", "HTTP requests that were answered, streams among them.", &http::HttpCounters::requests},
+    {"requests_delayed", "HTTP requests that had to wait for another turn, or for others to take their answers.",
+     &http::HttpCounters::requests_delayed},
     {"malformed", "HTTP requests that were refused for their form.", &http::HttpCounters::malformed},
-    {"not_allowed", "HTTP requests that were refused for their host, origin, method or user.",
+    {"not_allowed", "HTTP requests refused for their host, page, method or user, and connections for their user.",
      &http::HttpCounters::not_allowed},
-    {"too_slow", "HTTP connections closed because a deadline had passed.", &http::HttpCounters::too_slow},
+    {"busy", "HTTP requests that were refused because they had waited for too long.", &http::HttpCounters::busy},
     {"streams_refused", "Streams of events that there was no room for.", &http::HttpCounters::streams_refused},
+    {"too_slow", "HTTP connections closed without a whole request in time.", &http::HttpCounters::too_slow},
+    {"gone", "HTTP connections that ended before their request was answered.", &http::HttpCounters::gone},
+    {"out_of_memory", "HTTP connections closed because there was no memory to read or answer.",
+     &http::HttpCounters::out_of_memory},
+    {"not_taken", "HTTP connections closed because an answer or events were not taken in time.",
+     &http::HttpCounters::not_taken},
     {"slow_readers", "Streams of events closed for leaving too much unread.", &http::HttpCounters::slow_readers},
+    {"too_talkative", "Streams of events closed because their reader went on sending.",
+     &http::HttpCounters::too_talkative},
+    {"streams_lost", "Streams of events closed because there was no memory for an event.",
+     &http::HttpCounters::streams_lost},
 };
-static_assert(sizeof kHttpCounters / sizeof kHttpCounters[0] == sizeof(http::HttpCounters) / sizeof(std::uint64_t),
-              "each counter has its row");
+static_assert(has_each_once(kHttpCounters), "each counter has its row");
 
 constexpr CounterRow<FiguresCounters> kFiguresCounters[] = {
     {"asked", "Questions to nodes for their figures, for the page.", &FiguresCounters::asked},
@@ -80,8 +105,7 @@ constexpr CounterRow<FiguresCounters> kFiguresCounters[] = {
     {"viewers_refused", "Requests for figures of users beyond those that may look at the same time.",
      &FiguresCounters::viewers_refused},
 };
-static_assert(sizeof kFiguresCounters / sizeof kFiguresCounters[0] == sizeof(FiguresCounters) / sizeof(std::uint64_t),
-              "each counter has its row");
+static_assert(has_each_once(kFiguresCounters), "each counter has its row");
 
 constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
     {"readings", "Readings of one node with its peers, for the page.", &NodeViewCounters::readings},
@@ -129,8 +153,11 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Figu
   append_counters(out, kPmdCounters, "", pmd.counters());
   append_metric(out, Kind::gauge, "http_connections", "Open HTTP connections.", http.connection_count());
   append_metric(out, Kind::gauge, "http_streams", "Open streams of events.", http.stream_count());
-  append_metric(out, Kind::counter, "http_connections_refused", "HTTP connections closed at once, at the bound.",
-                http.connections_refused());
+  append_metric(out, Kind::gauge, "http_answer_bytes", "Bytes of HTTP answers that are not taken.",
+                http.answer_backlog());
+  append_metric(out, Kind::counter, "http_accept_pauses",
+                "Times that accepting HTTP connections paused for want of descriptors or memory.",
+                http.accept_pauses());
   append_counters(out, kHttpCounters, "http_", http.counters());
   append_counters(out, kFiguresCounters, "figures_", figures);
   append_counters(out, kNodeViewCounters, "node_views_", views);

@@ -1,6 +1,5 @@
 #include "pmd/web/web.hpp"
 
-#include <memory>
 #include <utility>
 
 #include "pmd/web/metrics.hpp"
@@ -73,11 +72,12 @@ std::optional<http::Response> Web::on_get(const http::Request& request, const io
   return http::Response{.status = 404, .body = "404 Not Found\n"};
 }
 
-void Web::on_stream(http::Exchange& stream) {
+std::string Web::on_stream() {
   std::string now = figures();
-  stream.push(std::make_shared<const std::string>(event_text("figures", now)));
-  if (http_.stream_count() == 1) figures_told_ = std::move(now);
+  std::string beginning = event_text("figures", now);
+  if (http_.stream_count() == 0) figures_told_ = std::move(now);
   if (!figure_timer_.is_armed()) reactor_.arm_after(figure_timer_, kFigureInterval);
+  return beginning;
 }
 
 void Web::on_stream_closed() {
@@ -110,9 +110,9 @@ void Web::on_figure_time() {
   if (!reactor_.has_memory_for(tell)) http_.close_streams();
 }
 
-void Web::push(std::string text) {
+void Web::push(std::string_view text) {
   quiet_intervals_ = 0;
-  http_.push_to_streams(std::make_shared<const std::string>(std::move(text)));
+  http_.push_to_streams(text);
 }
 
 std::string Web::figures() const {

@@ -6,9 +6,9 @@
 //     GET /api/nodes   node_list.hpp
 //     GET /api/figures figures.hpp
 //     GET /api/node    node_views.hpp
-//     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join",
-//     "update",
-//                      "leave" with a node, and the revision as their id
+//     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join", "update"
+//                      and "leave" with a node, and the revision as their id. There is no resuming: Last-Event-ID is
+//                      not read; the revision in the first figures tells who was away whether it missed any
 //
 // Loop thread only.
 //   1. No request changes anything.
@@ -19,6 +19,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "http/server.hpp"
 #include "pmd/server/server.hpp"
@@ -50,12 +51,12 @@ class Web final : private http::Handler {
 
  private:
   std::optional<http::Response> on_get(const http::Request& request, const io::PeerOwner& owner) override;
-  void on_stream(http::Exchange& stream) override;
+  std::string on_stream() override;
   void on_stream_closed() override;
   void on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision);
   void on_inside_answer(const InsideAnswer& answer);
   void on_figure_time();
-  void push(std::string text);
+  void push(std::string_view text);
   [[nodiscard]] std::string figures() const;
 
   io::Reactor& reactor_;
