@@ -18,8 +18,8 @@
 #include "base/log.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/page_service.hpp"
 #include "cli/socket_activation.hpp"
-#include "cli/web_page.hpp"
 #include "io/backend_choice.hpp"
 #include "io/resolver.hpp"
 #include "io/scheduling.hpp"
@@ -195,17 +195,19 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
   return kExitNotStarted;
 }
 
-/// Null, and the reason is printed, when there is no page although one was asked for.
-std::unique_ptr<WebPage> start_page(io::Reactor& reactor, pmd::Server& server, const PmdArguments& arguments) {
+/// Null, and the reason is printed, when there can be no page although one was asked for.
+std::unique_ptr<PageService> begin_page(io::Reactor& reactor, pmd::Server& server, const base::Log& log,
+                                        const PmdArguments& arguments) {
   std::vector<std::uint32_t> users = arguments.web_users;
   users.push_back(::geteuid());
-  Result<std::unique_ptr<WebPage>> page = WebPage::start(reactor, server, *arguments.web_port, std::move(users));
-  if (page) return *std::move(page);
-  if (page.error() == Errc::unsupported) {
+  auto page = std::make_unique<PageService>(reactor, server, log, *arguments.web_port, std::move(users));
+  const Result<void> begun = page->begin();
+  if (begun) return page;
+  if (begun.error() == Errc::unsupported) {
     std::fprintf(stderr, "distflow-pmd: --web-port: this program was built without its HTTP server\n");
   } else {
     std::fprintf(stderr, "distflow-pmd: cannot serve HTTP at port %u: %s\n", *arguments.web_port,
-                 page.error().message().c_str());
+                 begun.error().message().c_str());
   }
   return nullptr;
 }
@@ -256,9 +258,9 @@ int run(PmdArguments& arguments) {
   pmd::Server server(reactor, log, arguments.server);
   if (const Result<void> started = start_in_time(reactor, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());
-  std::unique_ptr<WebPage> page;
+  std::unique_ptr<PageService> page;
   if (arguments.web_port) {
-    page = start_page(reactor, server, arguments);
+    page = begin_page(reactor, server, log, arguments);
     if (page == nullptr) {
       end_early(reactor, server);
       return kExitNotStarted;
@@ -278,8 +280,8 @@ int run(PmdArguments& arguments) {
   handle_signals(on_end_signal);
 
   std::printf("PMD listening on port %u\n", server.port());
-  if (page) std::printf("HTTP at http://127.0.0.1:%u/\n", page->port());
   std::fflush(stdout);
+  if (page) page->announce();
   report(arguments.ready_fd, "ready", server.port());
   auto measure = [] { io::measure_wake_cost(); };
   base::Timer measuring(base::Delegate<void()>::of(measure));

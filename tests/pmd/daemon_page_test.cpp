@@ -39,12 +39,25 @@ TEST(DaemonPage, it_says_where_it_answers_and_ends_with_a_viewer_connected) {
   EXPECT_EQ(daemon.wait().exit_code, 0);
 }
 
-TEST(DaemonPage, a_port_that_is_taken_ends_the_program_with_its_reason) {
+TEST(DaemonPage, a_port_that_another_has_keeps_no_node_from_being_served_and_the_page_comes_when_it_is_free) {
   RawSocket holder = RawSocket::listening();
-  const ProcessResult result =
-      run_process(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", std::to_string(holder.port())});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("distflow-pmd: cannot serve HTTP at port " + std::to_string(holder.port()) + ": "));
+  const std::uint16_t port = holder.port();
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", std::to_string(port)});
+  ASSERT_TRUE(daemon.wait_for_output("PMD listening on port "));
+  holder.close();
+  ASSERT_TRUE(daemon.wait_for_output("HTTP at http://127.0.0.1:" + std::to_string(port) + "/\n"));
+  daemon.send_signal(SIGTERM);
+  const ProcessResult result = daemon.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("--web-port " + std::to_string(port) + " is in use"));
+}
+
+TEST(DaemonPage, a_daemon_without_its_port_ends_when_it_is_told_to) {
+  RawSocket holder = RawSocket::listening();
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", std::to_string(holder.port())});
+  ASSERT_TRUE(daemon.wait_for_output("PMD listening on port "));
+  daemon.send_signal(SIGTERM);
+  EXPECT_EQ(daemon.wait().exit_code, 0);
 }
 
 }  // namespace

@@ -114,9 +114,7 @@ constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
     {"refused", "Requests for one node beyond those that may be looked at at the same time.",
      &NodeViewCounters::refused},
 };
-static_assert(sizeof kNodeViewCounters / sizeof kNodeViewCounters[0] ==
-                  sizeof(NodeViewCounters) / sizeof(std::uint64_t),
-              "each counter has its row");
+static_assert(has_each_once(kNodeViewCounters), "each counter has its row");
 
 enum class Kind { counter, gauge };
 
