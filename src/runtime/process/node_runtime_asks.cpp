@@ -1,0 +1,115 @@
+#include <distflow/ask.hpp>
+#include <distflow/node_runtime.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "protocol/json_grammar.hpp"
+#include "runtime/process/node_host.hpp"
+#include "runtime/process/unless_out_of_memory.hpp"
+
+namespace distflow {
+namespace {
+
+using runtime::NodeHost;
+using runtime::unless_out_of_memory;
+
+/// With Threading::caller, how much later than the deadline the thread that polls may come.
+constexpr base::Duration kLoopSlack = std::chrono::seconds(1);
+
+}  // namespace
+
+SendVerdict NodeRuntime::ask(std::string_view target, std::string_view json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return ask(target, raw_json(json), options, std::move(callback));
+}
+
+SendVerdict NodeRuntime::ask(std::string_view target, RawJson json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (json.text.empty()) return SendVerdict::invalid_json;
+  const std::shared_ptr<NodeHost> handle = host_;  // what a callback that is not taken holds may be the last one
+  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
+    return handle->ask(target, json.text, options, std::move(callback), runtime::AskWay::Callback::of_application);
+  });
+}
+
+SendVerdict NodeRuntime::ask(Target& target, std::string_view json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return ask(target, raw_json(json), options, std::move(callback));
+}
+
+SendVerdict NodeRuntime::ask(Target& target, RawJson json, const AskOptions& options,
+                             std::function<void(const Reply&)> callback) {
+  if (json.text.empty()) return SendVerdict::invalid_json;
+  const std::shared_ptr<NodeHost> handle = host_;  // as above
+  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
+    return handle->ask(target.state_, target.version_, json.text, options, std::move(callback));
+  });
+}
+
+Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
+                               const AskOptions& options) {
+  return node.ask_and_wait(target, json, options);
+}
+
+Result<KeptReply> NodeRuntime::ask_and_wait(std::string_view target, std::string_view json,
+                                            const AskOptions& options) try {
+  constexpr const char* asking = "waiting for a reply";
+  if (host_->is_on_loop_thread() || (host_->is_at_place() && host_->is_inside())) {
+    return Error{Errc::would_block, asking};
+  }
+  if (!protocol::is_json(json)) {
+    return KeptReply{.target = std::string(target),
+                     .error = AskError::not_sent,
+                     .stage = AskStage::resolving,
+                     .verdict = SendVerdict::invalid_json,
+                     .may_have_run = false};
+  }
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable condition;
+    std::optional<Result<KeptReply>> outcome;
+  };
+  const std::shared_ptr<NodeHost> handle = host_;
+  const auto shared = std::make_shared<Wait>();
+  Wait& wait = *shared;
+  const auto on_end = [shared](const Reply& reply) {
+    Result<KeptReply> outcome = Error{Errc::out_of_memory, asking};
+    try {
+      outcome = reply.keep();
+    } catch (const std::bad_alloc&) {
+    }
+    const std::scoped_lock lock(shared->mutex);
+    shared->outcome = std::move(outcome);
+    shared->condition.notify_one();
+  };
+  const SendVerdict verdict = handle->ask(target, json, options, on_end, runtime::AskWay::Callback::direct);
+  if (!is_under_way(verdict)) {
+    return KeptReply{.target = std::string(target),
+                     .error = AskError::not_sent,
+                     .stage = AskStage::resolving,
+                     .verdict = verdict,
+                     .may_have_run = false};
+  }
+  const base::Instant until = base::saturating_add(
+      handle->now(),
+      std::clamp(options.deadline, std::chrono::milliseconds::zero(), runtime::AskWay::kDeadlineMax) + kLoopSlack);
+  auto has_ended = [&wait] { return wait.outcome.has_value(); };
+  if (handle->is_at_place()) handle->turn_world_until(base::Delegate<bool()>::of(has_ended), until);
+  std::unique_lock lock(wait.mutex);
+  const bool in_time = handle->is_at_place() ? has_ended() : wait.condition.wait_until(lock, until, has_ended);
+  if (in_time) return *std::move(wait.outcome);
+  return KeptReply{.target = std::string(target), .error = AskError::deadline};
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "waiting for a reply"};
+}
+
+}  // namespace distflow
