@@ -18,37 +18,41 @@ PageService::PageService(io::Reactor& reactor, pmd::Server& server, const base::
       users_(std::move(users)),
       retry_timer_(Delegate<void()>::to<&PageService::on_retry_time>(*this)) {}
 
+namespace {
+
+/// Whether trying again may help: a port that this process may not have, and a program without a server, stay so.
+bool may_pass(const Error& error) {
+  return error != Errc::unsupported && error.code != std::errc::permission_denied &&
+         error.code != std::errc::operation_not_permitted;
+}
+
+}  // namespace
+
 PageService::~PageService() { reactor_.timers().cancel(retry_timer_); }
 
 Result<void> PageService::begin() {
-  const Result<bool> is_served = attempt();
-  if (!is_served) return is_served.error();
-  if (*is_served) return {};
-  log_.write(LogLevel::warn,
-             "--web-port %u is in use: nodes are served without the page, which is tried again each second", port_);
+  const Result<void> served = attempt();
+  if (served || !may_pass(served.error())) return served;
+  const bool is_in_use = served.error().code == std::errc::address_in_use;
+  log_.write(LogLevel::warn, "--web-port %u is %s: nodes are served without the page, which is tried again each second",
+             port_, is_in_use ? "in use" : ("not to be had (" + served.error().message() + ')').c_str());
   reactor_.arm_after(retry_timer_, kRetryInterval);
   return {};
 }
 
-Result<bool> PageService::attempt() {
+Result<void> PageService::attempt() {
   Result<std::unique_ptr<WebPage>> page = WebPage::start(reactor_, server_, port_, users_);
-  if (!page && page.error().code == std::errc::address_in_use) return false;
   if (!page) return page.error();
   page_ = *std::move(page);
-  if (!reactor_.backend().own_user().is_known()) {
-    log_.write(LogLevel::warn,
-               "this system does not tell who is at the other end of a connection: every HTTP request is refused with "
-               "403");
-  }
-  return true;
+  return {};
 }
 
 void PageService::on_retry_time() {
   bool is_over = false;
   const auto retry = [&] {
-    const Result<bool> is_served = attempt();
-    is_over = !is_served || *is_served;
-    if (!is_served) log_.write(LogLevel::error, "cannot serve HTTP: %s", is_served.error().message().c_str());
+    const Result<void> served = attempt();
+    is_over = served || !may_pass(served.error());
+    if (!served && is_over) log_.write(LogLevel::error, "cannot serve HTTP: %s", served.error().message().c_str());
   };
   if (!reactor_.has_memory_for(retry) || !is_over) return reactor_.arm_after(retry_timer_, kRetryInterval);
   if (page_ != nullptr && is_announced_) say();

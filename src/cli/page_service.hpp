@@ -1,7 +1,7 @@
 // The page of distflow-pmd for as long as the daemon runs, from when its port is to be had.
 //
 //     begin() ──▶ [served]
-//        └──────▶ [port in use], tried again each kRetryInterval ──▶ [served]
+//        └──────▶ [port in use, no descriptors], tried again each kRetryInterval ──▶ [served]
 //
 // Loop thread only.
 //   1. The PMD never waits for its page: nodes are served while another has the page's port. Any user of the machine
@@ -41,8 +41,7 @@ class PageService {
   void close(base::Delegate<void()> on_closed);
 
  private:
-  /// Whether there is a page now.
-  Result<bool> attempt();
+  Result<void> attempt();
   void on_retry_time();
   void say();
 

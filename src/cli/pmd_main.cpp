@@ -227,6 +227,11 @@ constexpr base::Duration kMeasuresAfter = base::seconds(1);
 
 int run(PmdArguments& arguments) {
   const base::Log log(arguments.log_level);
+  if (arguments.web_port && *arguments.web_port != 0 && *arguments.web_port == arguments.server.port) {
+    std::fprintf(stderr, "distflow-pmd: --web-port %u is the port of the PMD (--port): choose another\n",
+                 *arguments.web_port);
+    return kExitNotStarted;
+  }
   const Activation activation = take_activation(::getpid());
   if (!activation.warning.empty()) log.write(base::LogLevel::warn, "%s", activation.warning.c_str());
   if (!activation.error.empty()) {

@@ -18,14 +18,14 @@ constexpr std::string_view kScheme = "http://";
 
 /// What stands behind the name of this server in `host`; nothing when that names another. Letters have no case there.
 std::optional<std::string_view> behind_own_name(std::string_view host, bool is_localhost) {
-  constexpr std::string_view kLocalhost = "localhost";
+  constexpr std::string_view localhost = "localhost";
   constexpr auto is_same_letter = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
   for (const std::string_view name : {std::string_view("127.0.0.1"), std::string_view("[::1]")}) {
     if (host.starts_with(name)) return host.substr(name.size());
   }
-  const std::string_view begin = host.substr(0, kLocalhost.size());
-  if (!is_localhost || !std::ranges::equal(begin, kLocalhost, is_same_letter)) return std::nullopt;
-  return host.substr(kLocalhost.size());
+  const std::string_view begin = host.substr(0, localhost.size());
+  if (!is_localhost || !std::ranges::equal(begin, localhost, is_same_letter)) return std::nullopt;
+  return host.substr(localhost.size());
 }
 
 bool is_own_host(std::string_view host, const AccessFacts& facts) {

@@ -46,6 +46,7 @@ void Exchange::respond(std::string head, std::string body, bool is_refusal) {
   ListNode<WaitingExchanges>::unlink();
   head_ = std::move(head);
   body_ = std::move(body);
+  answer_size_ = head_.size() + body_.size();
   request_ = {};
   is_refusal_ = is_refusal;
   state_ = State::answering;
@@ -117,7 +118,7 @@ void Exchange::on_sent(Result<void> outcome) {
   for (EventFeed::Slice& slice : gift_) slice = {};
   if (state_ == State::closing) return;
   if (!outcome) return close();
-  const std::size_t size = answer_size();
+  const std::size_t size = std::exchange(answer_size_, 0);
   head_ = {};
   body_ = {};
   if (size > 0) host_.on_answer_taken(*this, size);

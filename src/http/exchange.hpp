@@ -84,6 +84,8 @@ class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<
   [[nodiscard]] std::uint64_t id() const { return id_; }
   /// The user at the other end, as the system tells. A question that failed when the connection came is asked again.
   [[nodiscard]] const io::PeerOwner& owner();
+  /// What the system has told when the connection came.
+  [[nodiscard]] const io::PeerOwner& first_owner() const { return owner_; }
   /// Whether the peer has ended its own direction.
   [[nodiscard]] bool has_ended() const { return has_ended_; }
 
@@ -97,7 +99,7 @@ class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<
   /// The beginning of a stream; it goes on from `cursor`.
   void begin_stream(std::string head, EventFeed::Cursor cursor);
   /// Bytes of an answer that has not been taken.
-  [[nodiscard]] std::size_t answer_size() const { return head_.size() + body_.size(); }
+  [[nodiscard]] std::size_t answer_size() const { return answer_size_; }
 
   /// Whether it is a stream that has taken all that it was given.
   [[nodiscard]] bool is_ready() const { return state_ == State::streaming && !is_sending_; }
@@ -137,6 +139,7 @@ class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<
   bool has_ended_ = false;       // the peer sends no more
   std::size_t passed_over_ = 0;  // bytes that came behind the request
   std::string head_;             // of the request, then of the answer
+  std::size_t answer_size_ = 0;  // not taken yet
   std::string body_;
   Request request_;
   EventFeed::Cursor cursor_ = 0;

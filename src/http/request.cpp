@@ -118,7 +118,9 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
-      return decoded_text(pair.substr(name.size() + 1));
+      std::string value(pair.substr(name.size() + 1));
+      std::ranges::replace(value, '+', ' ');  // as forms write a blank
+      return decoded_text(value);
     }
   }
   return std::nullopt;

@@ -16,7 +16,7 @@
 
 namespace distflow::http {
 
-inline constexpr std::size_t kHeadSizeMax = std::size_t{8} * 1024;
+inline constexpr std::size_t kHeadSizeMax = std::size_t{32} * 1024;
 
 struct Request {
   std::string method;                     ///< as sent: "GET"

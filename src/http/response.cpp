@@ -33,6 +33,8 @@ std::string head_text(int status, std::string_view content_type) {
       "\r\nReferrer-Policy: no-referrer"
       "\r\nX-Content-Type-Options: nosniff\r\n";
   if (status == 405) out += "Allow: GET\r\n";
+  // Who had this address before may have left a service worker in the browser, which would stand before this server.
+  if (status != 200 || content_type.starts_with("text/html")) out += "Clear-Site-Data: \"storage\"\r\n";
   return out;
 }
 
@@ -43,9 +45,9 @@ std::string response_head(const Response& response) {
          "\r\n\r\n";
 }
 
-std::string error_text(int status, std::uint16_t port, bool has_no_body) {
+std::string error_text(int status, std::string_view remedy, bool has_no_body) {
   Response response{.status = status, .body = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n'};
-  if (status == 421 && port != 0) response.body += "Ask for http://127.0.0.1:" + std::to_string(port) + "/\n";
+  if (!remedy.empty()) (response.body += remedy) += '\n';
   std::string text = response_head(response);
   return has_no_body ? text : text += response.body;
 }

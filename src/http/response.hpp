@@ -18,9 +18,9 @@ struct Response {
 
 /// Status line and headers; the body comes behind them, and the connection ends behind that.
 [[nodiscard]] std::string response_head(const Response& response);
-/// Head and body of a status that is no success: its text is its body, too. `port` is named with 421, if it is not 0.
+/// Head and body of a status that is no success: its text is its body, too, with `remedy` behind it, if there is one.
 /// The answer to HEAD has no body.
-[[nodiscard]] std::string error_text(int status, std::uint16_t port = 0, bool has_no_body = false);
+[[nodiscard]] std::string error_text(int status, std::string_view remedy = {}, bool has_no_body = false);
 /// The head of a stream of server-sent events, which ends with the connection.
 [[nodiscard]] std::string event_stream_head();
 

@@ -15,6 +15,8 @@ using base::Delegate;
 
 constexpr int kUnavailable = 503;
 constexpr int kForbidden = 403;
+constexpr int kMisdirected = 421;
+constexpr std::string_view kUntold = "This system does not tell whose a connection is, so that nobody is answered";
 
 stream::ListenerOptions listener_options() {
   stream::ListenerOptions options;
@@ -40,20 +42,29 @@ Server::Server(io::Reactor& reactor, Handler& handler, ServerOptions options)
       options_(std::move(options)),
       ipv4_(reactor, *this),
       ipv6_(reactor, *this),
-      feed_(options_.event_backlog_max) {
+      feed_(options_.event_backlog_max),
+      ipv6_timer_(Delegate<void()>::to<&Server::listen_at_ipv6>(*this)) {
   go_on_.on_turn_end = Delegate<void()>::to<&Server::go_on>(*this);
 }
 
 Server::~Server() {
   DF_ASSERT(exchanges_.empty() && !ipv4_.listener.is_open() && !ipv6_.listener.is_open());
   go_on_.unlink();
+  reactor_.timers().cancel(ipv6_timer_);
 }
 
 Result<void> Server::start() {
   if (Result<void> opened = ipv4_.listener.open(io::Address::ipv4_loopback(options_.port)); !opened) return opened;
-  const Result<void> opened = ipv6_.listener.open(io::Address::ipv6_loopback(port()));
-  is_localhost_ = opened || says_no_such_address(opened.error());
+  listen_at_ipv6();
   return {};
+}
+
+void Server::listen_at_ipv6() {
+  static_cast<void>(reactor_.has_memory_for([&] {
+    const Result<void> opened = ipv6_.listener.open(io::Address::ipv6_loopback(port()));
+    is_localhost_ = opened || says_no_such_address(opened.error());
+  }));
+  if (!is_localhost_) reactor_.arm_after(ipv6_timer_, kIpv6Interval);
 }
 
 void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
@@ -65,8 +76,9 @@ void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
   Exchange& exchange = add(entrance);  // the stream is the listener's until it is opened
   exchange.open(stream.socket);
   // An owner that the system could not tell just now is asked for again when the request is there.
-  const bool is_to_be_asked_again = exchange.owner().status() == io::OwnerStatus::no_answer;
-  if (!is_to_be_asked_again && !is_user_allowed(exchange.owner(), options_.users)) turn_away(exchange);
+  const io::PeerOwner& owner = exchange.first_owner();
+  const bool is_to_be_asked_again = owner.status() == io::OwnerStatus::no_answer;
+  if (!is_to_be_asked_again && !is_user_allowed(owner, options_.users)) turn_away(exchange);
 }
 
 Exchange& Server::add(Entrance& entrance) {
@@ -89,7 +101,9 @@ void Server::turn_away(Exchange& stranger) {
   stranger.is_stranger = true;
   ++strangers_;
   if (strangers_ > kStrangersMax) return stranger.close();
-  if (reactor_.has_memory_for([&] { respond(stranger, error_text(kForbidden), {}, true); })) return;
+  const bool is_told = stranger.first_owner().status() != io::OwnerStatus::cannot_ask;
+  const auto refuse_it = [&] { respond(stranger, error_text(kForbidden, is_told ? "" : kUntold), {}, true); };
+  if (reactor_.has_memory_for(refuse_it)) return;
   stranger.close();
 }
 
@@ -104,7 +118,9 @@ void Server::on_reading(Exchange& exchange, Reading reading) {
   const int status = access_status(reading.request, facts);
   if (status != Reading::kWhole) {
     const bool has_no_body = reading.request.method == "HEAD";
-    respond(exchange, error_text(status, port(), has_no_body), {}, true);
+    const std::string remedy =
+        status == kMisdirected ? "Ask for http://127.0.0.1:" + std::to_string(port()) + '/' : std::string();
+    respond(exchange, error_text(status, remedy, has_no_body), {}, true);
     ++counters_.not_allowed;
     return;
   }
@@ -153,9 +169,16 @@ void Server::begin_stream(Exchange& exchange) {
     ++counters_.gone;
     return exchange.close();
   }
-  std::string beginning = event_stream_head();
-  beginning += handler_.on_stream();
-  streams_.emplace(exchange.id(), &exchange);
+  // Before the handler knows of the stream: nothing that may fail is left then but what ends it.
+  const auto place = streams_.emplace(exchange.id(), &exchange).first;
+  std::string beginning;
+  try {
+    beginning = handler_.on_stream();
+  } catch (...) {
+    streams_.erase(place);
+    throw;
+  }
+  beginning.insert(0, event_stream_head());
   exchange.begin_stream(std::move(beginning), feed_.end());
   answer_backlog_ += exchange.answer_size();
   ++counters_.requests;
@@ -244,6 +267,7 @@ void Server::close(Delegate<void()> on_closed) {
   DF_ASSERT(!is_closing_ && ipv4_.listener.is_open());
   is_closing_ = true;
   on_closed_ = on_closed;
+  reactor_.timers().cancel(ipv6_timer_);
   for (Entrance* entrance : {&ipv4_, &ipv6_}) {
     if (!entrance->listener.is_open()) continue;
     entrance->listener.close(Delegate<void()>::to<&Server::on_listener_closed>(*this));

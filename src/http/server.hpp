@@ -83,6 +83,7 @@ class Server final : private ExchangeHost {
   static constexpr std::size_t kGiftsPerTurn = 32;
   static constexpr std::size_t kGiftBytesPerTurn = std::size_t{512} * 1024;
   static constexpr std::uint32_t kStrangersMax = 16;
+  static constexpr base::Duration kIpv6Interval = base::seconds(1);
 
   /// `reactor` and `handler` must outlive the server.
   Server(io::Reactor& reactor, Handler& handler, ServerOptions options);
@@ -90,7 +91,8 @@ class Server final : private ExchangeHost {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// The system's EADDRINUSE when another has the port of 127.0.0.1. May be called again when it has failed.
+  /// The system's EADDRINUSE when another has the port of 127.0.0.1. May be called again when it has failed. While
+  /// another has that of ::1, it is tried again each kIpv6Interval.
   Result<void> start();
   [[nodiscard]] std::uint16_t port() const { return ipv4_.listener.address().port; }
   /// Whether `localhost` is a name of this server, too.
@@ -151,6 +153,7 @@ class Server final : private ExchangeHost {
   void go_on();
   void on_listener_closed() { finish_if_done(); }
   void finish_if_done();
+  void listen_at_ipv6();
 
   io::Reactor& reactor_;
   Handler& handler_;
@@ -172,6 +175,7 @@ class Server final : private ExchangeHost {
   bool is_closing_ = false;
   base::Delegate<void()> on_closed_;
   io::DeferredTask go_on_;
+  base::Timer ipv6_timer_;
 };
 
 }  // namespace distflow::http

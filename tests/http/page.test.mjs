@@ -252,7 +252,8 @@ scenario('a node that is killed is seen to go', async (page) => {
 });
 
 scenario('a page that is hidden is not followed, and its nodes are not asked', async (page) => {
-  const node = joinTelling({nodeId: 'id13', alias: 'quiet'}, (asked) => figuresOf(asked));
+  let lost = 0;
+  const node = joinTelling({nodeId: 'id13', alias: 'quiet'}, (asked) => figuresOf(asked, {dropped: {dropped_unreachable: lost}}));
   await untilShown(page, 'quiet', '7');
   const hide = (hidden) => {
     Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
@@ -265,10 +266,12 @@ scenario('a page that is hidden is not followed, and its nodes are not asked', a
     asked = node.asked;
     await new Promise((resolve) => setTimeout(resolve, 4500));
   }
+  lost = 5;
   const before = node.asked;
   await page.evaluate(hide, false);
-  await untilShown(page, 'quiet', '7');
-  while (node.asked === before) await page.settle();
+  await untilShown(page, 'quiet', '7', '5 unreachable');
+  while (node.asked < before + 2) await page.settle();
+  assert.equal(await page.evaluate(() => document.getElementById('losing').textContent), '', 'what was lost meanwhile is no news');
   node.destroy();
   await untilShown(page);
 });

@@ -121,6 +121,7 @@ TEST(Request, bytes_that_are_changed_at_random_are_read_or_refused_and_never_mor
 
 TEST(Request, a_value_of_the_query_is_found_and_decoded) {
   EXPECT_EQ(query_value("limit=7&after=a%20%25b", "after"), "a %b");
+  EXPECT_EQ(query_value("after=a+b%2Bc", "after"), "a b+c");
   EXPECT_EQ(query_value("limit=7", "after"), std::nullopt);
   EXPECT_EQ(query_value("", "after"), std::nullopt);
   EXPECT_EQ(query_value("&&=&after", "after"), std::nullopt);

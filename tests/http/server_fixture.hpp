@@ -28,6 +28,7 @@ class HttpServer : public ::testing::Test, private Handler {
   }
   void TearDown() override {
     peers->close(*server);
+    EXPECT_EQ(server->answer_backlog(), 0u);
     EXPECT_EQ(reactor->backend().handle_count(), 0u);
   }
 
@@ -37,7 +38,7 @@ class HttpServer : public ::testing::Test, private Handler {
     server.reset();
     start(std::move(options));
   }
-  /// Another server, where nobody can listen at ::1 for this reason.
+  /// Another server, which cannot listen at ::1 for this reason.
   void restart_without_ipv6(int errno_value) {
     TearDown();
     server.reset();

@@ -11,6 +11,7 @@
 namespace distflow::http {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -82,6 +83,16 @@ TEST_F(HttpServer, who_sends_a_byte_now_and_then_is_closed_when_the_time_for_a_r
   EXPECT_TRUE(network->is_closed(silent));
   EXPECT_EQ(server->counters().too_slow, 2u);
   EXPECT_EQ(server->connection_count(), 0u);
+}
+
+TEST_F(HttpServer, half_a_request_whose_sender_goes_leaves_nothing_behind) {
+  const PeerId peer = peers->connect();
+  peers->write(peer, "GET / HT");
+  network->end(peer);
+  turn();
+  EXPECT_TRUE(network->is_closed(peer));
+  EXPECT_EQ(server->answer_backlog(), 0u);
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(HttpServer, who_does_not_take_its_answer_is_closed) {
@@ -179,6 +190,23 @@ TEST_F(HttpServer, localhost_is_its_name_only_where_nobody_else_can_have_the_add
   EXPECT_THAT(peers->answer_to("/"), EndsWith("Ask for http://127.0.0.1:4370/\n"));
   const std::string by_number = "GET / HTTP/1.1\r\nHost: 127.0.0.1:4370\r\n\r\n";
   EXPECT_THAT(peers->ask(peers->connect(), by_number), StartsWith("HTTP/1.1 200 "));
+  advance(base::seconds(2));
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 421 ")) << "somebody still has ::1";
+  network->refuse_listening(io::Address::Family::ipv6, 0);
+  advance(base::seconds(2));
+  EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 ")) << "::1 was let go";
+}
+
+TEST_F(HttpServer, who_is_refused_because_the_system_tells_no_users_is_told_so) {
+  const PeerId peer = peers->connect(io::PeerOwner::unknown(io::OwnerStatus::cannot_ask));
+  EXPECT_THAT(network->take(peer),
+              AllOf(StartsWith("HTTP/1.1 403 "), HasSubstr("does not tell whose a connection is")));
+}
+
+TEST_F(HttpServer, what_a_browser_keeps_of_who_had_the_address_before_is_cleared) {
+  // An update of a service worker asks for its script, which this server does not have.
+  EXPECT_THAT(peers->answer_to("/", "Origin: http://evil\r\n"), HasSubstr("\r\nClear-Site-Data: \"storage\"\r\n"));
+  EXPECT_THAT(peers->answer_to("/"), Not(HasSubstr("Clear-Site-Data"))) << "no page of its own";
 }
 
 TEST_F(HttpServer, users_who_may_not_ask_leave_room_for_the_others) {

@@ -52,6 +52,14 @@ TEST(DaemonPage, a_port_that_another_has_keeps_no_node_from_being_served_and_the
   EXPECT_THAT(result.err, HasSubstr("--web-port " + std::to_string(port) + " is in use"));
 }
 
+TEST(DaemonPage, the_port_of_the_pmd_is_none_for_the_page) {
+  const std::string port = "4370";  // nobody listens at it
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", port, "--web-port", port});
+  const ProcessResult result = daemon.wait();
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("--web-port " + port + " is the port of the PMD (--port): choose another"));
+}
+
 TEST(DaemonPage, a_daemon_without_its_port_ends_when_it_is_told_to) {
   RawSocket holder = RawSocket::listening();
   ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0", "--web-port", std::to_string(holder.port())});

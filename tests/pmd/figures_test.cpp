@@ -69,6 +69,16 @@ TEST_F(FiguresTest, a_node_is_asked_only_while_somebody_looks) {
   EXPECT_THAT(asked(node), IsEmpty());
 }
 
+TEST_F(FiguresTest, what_nodes_answer_is_no_request_to_the_pmd) {
+  const PeerId node = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  const std::uint64_t before = pmd.server().counters().requests;
+  tell(node, stats(1000, 100, 10));
+  EXPECT_EQ(counters().told, 1u);
+  EXPECT_EQ(pmd.server().counters().requests, before);
+}
+
 TEST_F(FiguresTest, when_nobody_looks_any_more_no_timer_runs) {
   EXPECT_EQ(pmd.reactor().timers().next_deadline(), base::kNever);
   web.get("/api/figures");
@@ -90,6 +100,21 @@ TEST_F(FiguresTest, an_answer_has_rates_depths_and_every_reason_of_a_drop) {
   EXPECT_THAT(web.get("/api/figures?since=" + next_of(first)),
               HasSubstr(R"("nodes":[{"nodeId":"id1","in":300.0,"out":2.5,"queued":4,"mailbox":5,"lost":3,)"
                         R"("notSent":{"unreachable":3},"dropped":{}}]})"));
+}
+
+TEST_F(FiguresTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_name) {
+  const PeerId first = add_node("id1");
+  web.get("/api/figures", MemoryWeb::kUser);
+  pmd.advance(base::milliseconds(100));
+  tell(first, stats(1000, 100, 10));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr(R"("queued":4)"));
+  pmd.hang_up(first);
+  const PeerId second = add_node("id1", MemoryWeb::kOtherUser);
+  EXPECT_EQ(web.get("/api/figures", MemoryWeb::kOtherUser).find("id1"), std::string::npos);
+  next_round();
+  EXPECT_EQ(web.get("/api/figures", MemoryWeb::kOtherUser).find("id1"), std::string::npos) << "before it has answered";
+  tell(second, stats(3000, 700, 15));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), HasSubstr(R"("in":0,"out":0,)"));
 }
 
 TEST_F(FiguresTest, a_p99_is_of_the_time_since_the_last_answer) {

@@ -75,6 +75,17 @@ TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws)
   EXPECT_THAT(told, HasSubstr(R"("waiting":0,"missing":-2,"dropped":{}}}],"isCut":false})"));
 }
 
+TEST_F(NodeViewsTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_name) {
+  const PeerId first = add_node("id1");
+  web.get("/api/node?id=id1", MemoryWeb::kUser);
+  tell(first, [](std::uint64_t) { return part(peer("p1")); });
+  EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kUser), HasSubstr("p1"));
+  pmd.hang_up(first);
+  add_node("id1", MemoryWeb::kOtherUser);
+  const std::string told = web.get("/api/node?id=id1", MemoryWeb::kOtherUser);
+  EXPECT_THAT(told, AllOf(Not(HasSubstr("p1")), HasSubstr("It has not told them yet")));
+}
+
 TEST_F(NodeViewsTest, a_node_that_nobody_looks_at_is_asked_nothing_and_forgotten) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");

@@ -60,7 +60,7 @@ struct ServerOptions {
 struct ServerCounters {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< closed at once, at the bound
-  std::uint64_t requests = 0;             ///< well-formed ones, of unknown type too
+  std::uint64_t requests = 0;             ///< well-formed ones, of unknown type too; no answers of nodes
   std::uint64_t malformed = 0;            ///< frames that are no request; each is answered with an error
   std::uint64_t malformed_closed = 0;     ///< connections closed for too many of them
   std::uint64_t frames_too_long = 0;      ///< connections closed for an announcement beyond the limit

@@ -46,7 +46,7 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
   Result<protocol::Request> request = protocol::parse_request(frame);
   if (!request || request->type != RequestType::resolve) answer_look_ups(session);
   if (!request) return on_malformed(session);
-  ++counters_.requests;
+  if (request->type != RequestType::stats_answer) ++counters_.requests;
   switch (request->type) {
     case RequestType::register_node:
       note_owner(session, request->registration.node);

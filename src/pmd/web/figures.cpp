@@ -139,8 +139,7 @@ void Figures::end_round() {
       ++place;
       continue;
     }
-    bytes_ -= node.text.size() + node.latency.size();
-    order_.erase(node.number);
+    forget(node);
     place = nodes_.erase(place);
   }
 }
@@ -151,7 +150,11 @@ void Figures::ask_some() {
     if (entry == nullptr || !is_seen(entry->node.uid)) continue;
     if (!pmd_.stats_relay().has_room_inside()) return;  // the rest in the next turn
     Node& node = nodes_[to_ask_[asked_]];
-    node.user = entry->node.uid;
+    if (node.user != entry->node.uid) {
+      forget(node);
+      node = Node();
+      node.user = entry->node.uid;
+    }
     node.round = round_;
     ++count;
     if (node.owes_answer) continue;
@@ -222,6 +225,11 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
   bytes_ += text.size() + latency.size() - given_back;
   node.text = std::move(text);
   node.latency = std::move(latency);
+}
+
+void Figures::forget(Node& node) {
+  bytes_ -= node.text.size() + node.latency.size();
+  order_.erase(node.number);
 }
 
 void Figures::forget_all() {

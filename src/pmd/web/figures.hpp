@@ -5,7 +5,8 @@
 // Loop thread only.
 //   1. Whoever asks for figures looks for kLookTime from then on. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
-//   2. A viewer is told of the nodes of its own user, root of all nodes. Nodes that nobody who looks may see are not
+//   2. A viewer is told of the nodes of its own user, root of all nodes. What is kept of a nodeId goes when its node is
+//      another user's. Nodes that nobody who looks may see are not
 //      asked.
 //   3. A round asks each node once, kRoundInterval after the last round at the earliest, and a node that owes an
 //      answer not again. It looks at kLookedAtMax nodes in the order of registration and asks kNodesMax of them,
@@ -94,6 +95,7 @@ class Figures {
   void on_time();
   void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
+  void forget(Node& node);
   void begin_round();
   void end_round();
   void ask_some();

@@ -85,10 +85,13 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
       ++counters_.refused;
       return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
     }
-    found = views_.emplace(id, View{}).first;
-    found->second.told = kUnread;
+    found = views_.emplace(id, View()).first;
+    begin_anew(found->second, entry->node.uid);
   }
   View& view = found->second;
+  if (view.user != entry->node.uid) {
+    begin_anew(view, entry->node.uid);
+  }
   view.until = reactor_.now() + kLookTime;
   if (!view.is_reading) {
     ++counters_.readings;
@@ -105,6 +108,12 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   (response.body += ',') += view.told;
   response.body += "}\n";
   return response;
+}
+
+void NodeViews::begin_anew(View& view, const UserId& user) {
+  view = View();
+  view.user = user;
+  view.told = kUnread;
 }
 
 void NodeViews::ask(const std::string& node_id, View& view) {

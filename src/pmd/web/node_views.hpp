@@ -7,7 +7,8 @@
 //      whole reading has told. A node that nobody has asked for within kLookTime is forgotten.
 //   2. kViewsMax nodes are looked at at the same time. Of one, kBytesMax of peers are kept, from kPartsMax parts; the
 //      others are left out.
-//   3. A viewer is told of the nodes of its own user, root of all.
+//   3. A viewer is told of the nodes of its own user, root of all. What a node has told of itself is forgotten when its
+//      name is another user's.
 // Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
 #pragma once
 
@@ -56,6 +57,7 @@ class NodeViews {
 
  private:
   struct View {
+    UserId user;  // whose node it is
     base::Instant until;
     bool is_reading = false;
     bool wants_part = false;
@@ -66,6 +68,7 @@ class NodeViews {
     std::string told;   // of the last one, without the nodeId
   };
 
+  static void begin_anew(View& view, const UserId& user);
   void ask(const std::string& node_id, View& view);
   void take_part(View& view, const InsideAnswer& answer);
   void give_up(View& view, std::string_view why);

@@ -46,6 +46,7 @@ let drawTimer = 0;
 let drawnAt = 0;
 let drawTook = 0;
 let leftOut = 0;
+let inRows = [];        // the entries that have a row
 
 const element = (id) => document.getElementById(id);
 
@@ -111,7 +112,10 @@ function drawRows() {
   for (const one of nodes.values()) {
     if (filter === '' || one.asked.includes(filter)) wanted.push({one, key: column.key(one)});
   }
-  const rows = firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => rowOf(one));
+  const isShown = new Set(firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => one));
+  for (const one of inRows) if (!isShown.has(one)) delete one.row;
+  inRows = [...isShown];
+  const rows = inRows.map(rowOf);
   const body = element('nodes');
   if (rows.length !== body.children.length || rows.some((row, i) => row !== body.children[i])) body.replaceChildren(...rows);
   put(element('more'), `${rows.length} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
@@ -158,7 +162,8 @@ function drawSoon() {
 const view = {
   say: (what) => put(element('state'), what),
   begin: (found) => {
-    nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, nodes.get(id))]));
+    // Figures of before say nothing of now: what was lost meanwhile is no news.
+    nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {row: nodes.get(id)?.row})]));
     drawSoon();
   },
   change: (change) => {
