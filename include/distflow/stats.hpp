@@ -42,12 +42,13 @@ struct ReceiveStats {
   std::uint64_t dropped_mailbox_newest = 0;  ///< came when the mailbox was full
   std::uint64_t dropped_mailbox_oldest = 0;  ///< had waited longest when the mailbox was full
   std::uint64_t dropped_shutdown = 0;        ///< waited for a handler when the node ended
+  std::uint64_t dropped_unsubscribed = 0;    ///< of a topic that this node does not, or no longer, subscribe to
   std::uint64_t conflated = 0;               ///< replaced by a newer one of the same key; not among dropped()
   std::uint64_t replies = 0;                 ///< replies to requests that came; not among received
 
   /// All that came and were then dropped.
   [[nodiscard]] std::uint64_t dropped() const {
-    return dropped_mailbox_newest + dropped_mailbox_oldest + dropped_shutdown;
+    return dropped_mailbox_newest + dropped_mailbox_oldest + dropped_shutdown + dropped_unsubscribed;
   }
 };
 

@@ -238,7 +238,7 @@ TEST_F(ConflatingMailboxTest, every_drop_is_told_however_many_there_are_at_once)
     EXPECT_EQ(drops.oldest, oldest);
     EXPECT_EQ(newest + oldest + mailbox.size(), run.size());
     EXPECT_GE(newest + oldest, 200U);
-    mailbox.discard_all();
+    mailbox.discard_all(&runtime::PeerCounters::dropped_shutdown);
   }
 }
 

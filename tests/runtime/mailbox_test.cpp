@@ -270,7 +270,7 @@ TEST_P(MailboxTest, what_can_never_fit_is_dropped_in_every_policy_and_the_rest_g
     EXPECT_EQ(result.accepted, 2U);
     EXPECT_EQ(result.dropped, 1U);
     EXPECT_EQ(result.blocked, 0U);
-    mailbox->discard_all();
+    mailbox->discard_all(&runtime::PeerCounters::dropped_shutdown);
   }
   EXPECT_EQ(read(sender_.dropped_mailbox_newest), 3U);
   EXPECT_EQ(waiting(sender_), 0U);
@@ -323,10 +323,10 @@ TEST_P(MailboxTest, what_is_discarded_is_counted_and_gives_its_leases_back) {
   const auto mailbox = make({.max_size = 100});
   mailbox->push_run(maker_.run(0, 50));
   mailbox->push_run(other_maker_.run(0, 20));
-  EXPECT_EQ(mailbox->discard_all(), 70U);
+  EXPECT_EQ(mailbox->discard_all(&runtime::PeerCounters::dropped_shutdown), 70U);
   EXPECT_EQ(read(sender_.dropped_shutdown), 50U);
   EXPECT_EQ(read(other_sender_.dropped_shutdown), 20U);
-  EXPECT_EQ(read(mailbox->counters().dropped_shutdown), 70U);
+  EXPECT_EQ(read(mailbox->counters().discarded), 70U);
   EXPECT_EQ(mailbox->bytes(), 0U);
 }
 

@@ -325,7 +325,7 @@ TEST_P(TopicsThatWait, a_handler_that_unsubscribes_is_not_called_with_what_waite
   }));
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(node.stats().received.handled, 2U);  // with the one that held the thread
-  EXPECT_EQ(node.stats().received.dropped_shutdown, 9U);
+  EXPECT_EQ(node.stats().received.dropped_unsubscribed, 9U);
 }
 
 TEST_P(TopicsThatWait, with_conflation_a_slow_handler_has_at_most_one_value_that_is_not_the_latest) {

@@ -299,7 +299,6 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   void unsubscribe(const std::string& topic) {
     touch();
     topics.erase(topic);
-    has_unsubscribed = true;
     end(node_->unsubscribe(topic));
     node_->update_groups();
   }
@@ -361,7 +360,6 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   std::uint64_t questions = 0;       // asked of the PMD, and not answered yet
   std::set<std::string> refused;     // names that another thread found no room for, and was not told of room since
   std::set<std::string> topics;      // that it subscribes to
-  bool has_unsubscribed = false;     // what is on its way then is misrouted
   bool is_pmd_honest = true;         // and gives each alias to one node only
   std::set<std::string> view;        // the peers that the application was told of
   base::Instant shutdown_since{};

@@ -95,6 +95,8 @@ inline constexpr std::array kReceiveCounters = {
                       &PeerCounters::dropped_mailbox_oldest},
     ReceiveCounterRow{"dropped_shutdown", "discarded by shutdown()", &ReceiveStats::dropped_shutdown,
                       &PeerCounters::dropped_shutdown},
+    ReceiveCounterRow{"dropped_unsubscribed", "of a topic that this node does not, or no longer, subscribe to",
+                      &ReceiveStats::dropped_unsubscribed, &PeerCounters::dropped_unsubscribed},
     ReceiveCounterRow{"conflated", "replaced by a newer message of the same key (conflate_by)",
                       &ReceiveStats::conflated, &PeerCounters::conflated},
     ReceiveCounterRow{"replies", "replies to requests, which are not among received", &ReceiveStats::replies,

@@ -34,14 +34,16 @@ struct PeerCounters {
   /// Told of messages that are dropped, where they are counted and on that thread. Set before the first message comes.
   base::Delegate<void(Counter PeerCounters::*reason, std::uint64_t count)> on_drop{};
   // The thread that handles them.
-  alignas(64) Counter handled{0};  ///< released after the handler had them
-  Counter dropped_shutdown{0};     ///< waited when the mailbox was discarded
+  alignas(64) Counter handled{0};   ///< released after the handler had them
+  Counter dropped_shutdown{0};      ///< waited when the mailbox was discarded
+  Counter dropped_unsubscribed{0};  ///< of a topic that this node does not, or no longer, subscribe to
 
   void tell_drop(Counter PeerCounters::*reason, std::uint64_t count) const {
     if (on_drop) on_drop(reason, count);
   }
   [[nodiscard]] std::uint64_t dropped() const {
-    return read(dropped_mailbox_newest) + read(dropped_mailbox_oldest) + read(dropped_shutdown);
+    return read(dropped_mailbox_newest) + read(dropped_mailbox_oldest) + read(dropped_shutdown) +
+           read(dropped_unsubscribed);
   }
 };
 

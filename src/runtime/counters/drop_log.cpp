@@ -99,6 +99,9 @@ DropLog::Reason DropLog::reason_of(Counter PeerCounters::*counter) {
   if (counter == &In::dropped_mailbox_oldest) {
     return {1 << 7, "the mailbox is full, and the oldest make room", "dropped_mailbox_oldest"};
   }
+  if (counter == &In::dropped_unsubscribed) {
+    return {1 << 9, "this node does not subscribe to their topic", "dropped_unsubscribed"};
+  }
   return {1 << 8, "their connection ended before the mailbox had room", "dropped_shutdown"};
 }
 

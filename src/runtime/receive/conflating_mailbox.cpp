@@ -63,7 +63,7 @@ ConflatingMailbox::ConflatingMailbox(MailboxOptions options, ConflationKey key, 
   DF_ASSERT(options.max_size > 0 && options.bytes_max > 0);
 }
 
-ConflatingMailbox::~ConflatingMailbox() { discard_all(); }
+ConflatingMailbox::~ConflatingMailbox() { discard_all(&PeerCounters::dropped_shutdown); }
 
 PushResult ConflatingMailbox::push_run(std::span<const Mail> run) {
   PushResult result;
@@ -252,22 +252,22 @@ void ConflatingMailbox::release_run(std::span<const Mail> run) {
   finish(charge);
 }
 
-void ConflatingMailbox::drop_run(std::span<const Mail> run) {
+void ConflatingMailbox::drop_run(std::span<const Mail> run, Reason reason) {
   std::size_t charge = 0;
-  mailbox_detail::for_each_alike(run, [&charge](std::span<const Mail> alike, std::size_t alike_charge) {
-    add(alike.front().sender->dropped_shutdown, alike.size());
+  mailbox_detail::for_each_alike(run, [&charge, reason](std::span<const Mail> alike, std::size_t alike_charge) {
+    add(alike.front().sender->*reason, alike.size());
     alike.front().chunk->release(static_cast<std::uint32_t>(alike.size()));
     charge += alike_charge;
   });
-  add(counters_.dropped_shutdown, run.size());
+  add(counters_.discarded, run.size());
   finish(charge);
 }
 
-std::size_t ConflatingMailbox::discard_all() {
+std::size_t ConflatingMailbox::discard_all(Reason reason) {
   mailbox_detail::MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
-    drop_run(std::span(batch).first(count));
+    drop_run(std::span(batch).first(count), reason);
     discarded += count;
   }
   return discarded;

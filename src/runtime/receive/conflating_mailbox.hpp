@@ -38,8 +38,8 @@ class ConflatingMailbox final : public Mailbox {
   PushResult push_run(std::span<const Mail> run) override;
   std::size_t pop_run(std::span<Mail> out) override;
   void release_run(std::span<const Mail> run) override;
-  void drop_run(std::span<const Mail> run) override;
-  std::size_t discard_all() override;
+  void drop_run(std::span<const Mail> run, Reason reason) override;
+  std::size_t discard_all(Reason reason) override;
   void on_room(base::Delegate<void()> callback) override { on_room_ = callback; }
 
   [[nodiscard]] std::size_t size() const override { return size_.load(std::memory_order_relaxed); }

@@ -159,9 +159,10 @@ std::size_t Delivery::deliver_mixed(std::span<const Mail> run) {
 }
 
 void Delivery::discard() {
-  mailbox_->discard_all();
+  constexpr Mailbox::Reason ended = &PeerCounters::dropped_shutdown;
+  mailbox_->discard_all(ended);
   if (!requests_) return;
-  if (const std::size_t count = requests_->discard_all(); count > 0) asks_->drop(count);
+  if (const std::size_t count = requests_->discard_all(ended); count > 0) asks_->drop(count);
 }
 
 /// Requests that wait, some, and replies that have come; false when there were none. A task that it runs may set the

@@ -56,7 +56,7 @@ struct MailboxCounters {
   Counter copied_out{0};
   Counter high_water{0};
   alignas(64) Counter handled{0};
-  Counter dropped_shutdown{0};
+  Counter discarded{0};
 };
 
 class Mailbox {
@@ -76,11 +76,14 @@ class Mailbox {
   /// messages of another chunk, their leases.
   virtual void release_run(std::span<const Mail> run) = 0;
 
-  /// The same for popped messages that nobody handles any more: counts them as dropped_shutdown.
-  virtual void drop_run(std::span<const Mail> run) = 0;
+  /// Why messages that were inside are dropped: a counter of their sender that any thread may write.
+  using Reason = Counter PeerCounters::*;
 
-  /// Drops all that is inside, counted as shutdown; returns how many.
-  virtual std::size_t discard_all() = 0;
+  /// The same for popped messages that nobody handles any more.
+  virtual void drop_run(std::span<const Mail> run, Reason reason) = 0;
+
+  /// Drops all that is inside; returns how many.
+  virtual std::size_t discard_all(Reason reason) = 0;
 
   /// Called if a producer was left with messages since the last call: by release_run() when size and bytes have fallen
   /// to half, and at the latest by the pop_run() that returns 0. That producer may still be inside push_run(). Set

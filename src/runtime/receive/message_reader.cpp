@@ -9,6 +9,7 @@
 
 #include "base/error_text.hpp"
 #include "base/room.hpp"
+#include "protocol/pmd_node.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -105,7 +106,8 @@ inline Traffic& MessageReader::sender(std::string_view from) {
 
 /// What is not addressed to this node's nodeId: a message of a topic, or misrouted.
 void MessageReader::read_for_others(const framing::Frame& frame, const protocol::Envelope& envelope) {
-  if (shared_.topics == nullptr || !shared_.topics->accept(envelope.to)) return note_misrouted(envelope);
+  if (!envelope.to.starts_with(protocol::kTopicPrefix)) return note_misrouted(envelope);
+  if (shared_.topics == nullptr || !shared_.topics->accept(envelope.to)) return note_unsubscribed(envelope);
   Mail mail;
   take_message(frame, envelope, mail);
   const bool lies_whole =
@@ -316,6 +318,13 @@ void MessageReader::note_misrouted(const protocol::Envelope& envelope) {
   shared_.log.write(base::LogLevel::warn,
                     "a message of node %.*s is dropped, for it is for node %.*s; stats() counts more as misrouted",
                     size(envelope.from), envelope.from.data(), size(envelope.to), envelope.to.data());
+}
+
+/// Its publisher has not heard yet that this node has unsubscribed, or a registry has told it wrong.
+void MessageReader::note_unsubscribed(const protocol::Envelope& envelope) {
+  PeerCounters& from = sender(envelope.from).in;
+  add_owned(from.received, 1);
+  add(from.dropped_unsubscribed, 1);
 }
 
 void MessageReader::note_malformed() {

@@ -65,7 +65,7 @@ struct ReaderParts {
   std::size_t incomplete_bytes_max;
   ControlFrameObserver& observer;
   const AskHooks* asks = nullptr;      ///< null: requests and replies are ordinary messages
-  const TopicHooks* topics = nullptr;  ///< null: messages of topics are misrouted
+  const TopicHooks* topics = nullptr;  ///< null: this node subscribes to nothing
 
   ReaderCounters counters{};
   std::vector<MessageReader*> blocked{};  // by the mailbox
@@ -137,6 +137,7 @@ class MessageReader {
   bool retry();
   void charge();
   void note_misrouted(const protocol::Envelope& envelope);
+  void note_unsubscribed(const protocol::Envelope& envelope);
   void note_malformed();
 
   ReaderParts& shared_;

@@ -32,8 +32,8 @@ class BasicRingMailbox final : public Mailbox {
   [[gnu::flatten]] PushResult push_run(std::span<const Mail> run) override;
   std::size_t pop_run(std::span<Mail> out) override;
   [[gnu::flatten]] void release_run(std::span<const Mail> run) override;
-  void drop_run(std::span<const Mail> run) override;
-  std::size_t discard_all() override;
+  void drop_run(std::span<const Mail> run, Reason reason) override;
+  std::size_t discard_all(Reason reason) override;
   void on_room(base::Delegate<void()> callback) override { on_room_ = callback; }
 
   [[nodiscard]] std::size_t size() const override { return queue_.size(); }

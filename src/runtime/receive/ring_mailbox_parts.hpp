@@ -24,7 +24,7 @@ BasicRingMailbox<Atomics>::BasicRingMailbox(MailboxOptions options)
 
 template <class Atomics>
 BasicRingMailbox<Atomics>::~BasicRingMailbox() {
-  discard_all();
+  discard_all(&PeerCounters::dropped_shutdown);
 }
 
 template <class Atomics>
@@ -250,18 +250,18 @@ void BasicRingMailbox<Atomics>::release_run(std::span<const Mail> run) {
 }
 
 template <class Atomics>
-void BasicRingMailbox<Atomics>::drop_run(std::span<const Mail> run) {
-  retire(run, [](PeerCounters& sender, std::size_t n) { add(sender.dropped_shutdown, n); });
-  add(counters_.dropped_shutdown, run.size());
+void BasicRingMailbox<Atomics>::drop_run(std::span<const Mail> run, Reason reason) {
+  retire(run, [reason](PeerCounters& sender, std::size_t n) { add(sender.*reason, n); });
+  add(counters_.discarded, run.size());
   tell_room_at_half();
 }
 
 template <class Atomics>
-std::size_t BasicRingMailbox<Atomics>::discard_all() {
+std::size_t BasicRingMailbox<Atomics>::discard_all(Reason reason) {
   mailbox_detail::MailBatch batch;
   std::size_t discarded = 0;
   while (const std::size_t count = pop_run(batch)) {
-    drop_run(std::span(batch).first(count));
+    drop_run(std::span(batch).first(count), reason);
     discarded += count;
   }
   return discarded;

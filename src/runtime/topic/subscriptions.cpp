@@ -126,8 +126,8 @@ void Subscriptions::append(SubscriptionPtr& list, SubscriptionPtr added) noexcep
   *end = std::move(added);
 }
 
-void Subscriptions::end(Subscription& subscription) {
-  if (subscription.mailbox) subscription.mailbox->discard_all();
+void Subscriptions::end(Subscription& subscription, Mailbox::Reason reason) {
+  if (subscription.mailbox) subscription.mailbox->discard_all(reason);
   const MessageHandler handler = std::exchange(subscription.handler, nullptr);
 }
 
@@ -201,7 +201,11 @@ bool Subscriptions::handle_run(Subscription& subscription) {
     delivery_.run_handler_of(run[done], [&] { subscription.handler(to_message(run[done], subscription.address)); });
   }
   if (done > 0) subscription.mailbox->release_run(run.first(done));
-  if (done < count) subscription.mailbox->drop_run(run.subspan(done));
+  if (done < count) {
+    const bool is_over = subscription.is_over.load(std::memory_order_acquire);
+    subscription.mailbox->drop_run(run.subspan(done),
+                                   is_over ? &PeerCounters::dropped_unsubscribed : &PeerCounters::dropped_shutdown);
+  }
   return true;
 }
 
@@ -238,7 +242,7 @@ void Subscriptions::finish() {
     for (const auto& [address, subscription] : ended) subscription->is_over.store(true, std::memory_order_release);
     version_.fetch_add(1, std::memory_order_release);
   }
-  for (const auto& [address, subscription] : ended) end(*subscription);
+  for (const auto& [address, subscription] : ended) end(*subscription, &PeerCounters::dropped_shutdown);
   end_list(&Subscriptions::over_);
   end_list(&Subscriptions::to_end_);
   current_.reset();

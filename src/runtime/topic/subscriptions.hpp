@@ -66,9 +66,9 @@ class Subscriptions {
   [[nodiscard]] SubscriptionPtr remove(std::string_view address) noexcept;
   /// Has end() called by end_some(), with null, too. Needs no memory.
   void end_later(SubscriptionPtr subscription) noexcept;
-  /// Drops what waits, counted as dropped by a shutdown, and destroys the handler. Where handlers run, when none runs
-  /// and the loop's thread does not take messages for it any more.
-  static void end(Subscription& subscription);
+  /// Drops what waits, and destroys the handler. Where handlers run, when none runs and the loop's thread does not take
+  /// messages for it any more.
+  static void end(Subscription& subscription, Mailbox::Reason reason = &PeerCounters::dropped_unsubscribed);
   /// Ends what end_later() was given, or has the second thread do so. Loop thread, outside of handlers.
   void end_some();
 
