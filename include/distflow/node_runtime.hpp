@@ -19,7 +19,7 @@
 //   ask:                    any; inside too; shut_down; forked.
 //   wait_for, next_*:       any; inside too; shut_down; forked.
 //   join, leave:            any; inside too; shut_down; forked.
-//   publish, subscribe:     any; inside too; shut_down; forked; so with unsubscribe.
+//   publish, subscribe:     any; inside too; shut_down; forked; so with unsubscribe and retain.
 //   group:                  any; inside too; a Group that sends nothing; the same.
 //   target:                 any, each Target one thread at a time; inside too; a Target; a Target.
 //   on_*:                   any; inside, with effect after the handler has returned; ignored; ignored.
@@ -69,6 +69,7 @@ class Request;
 class Responder;
 
 class Group;              // group.hpp
+struct RetainOptions;     // topic.hpp
 struct SubscribeOptions;  // topic.hpp
 
 /// This process as a node: a handle, whose copies share the one node of the process.
@@ -172,16 +173,23 @@ class DISTFLOW_API NodeRuntime {
   SendVerdict publish(std::string_view topic, std::string_view json);
   /// The same for JSON that the caller vouches for.
   SendVerdict publish(std::string_view topic, RawJson json);
+  /// Keeps the last messages that this node publishes to that topic from now on, and sends them to each node that
+  /// subscribes later, the oldest first, before any newer one. They have the time when they were published. A node that
+  /// leaves the registry and comes back gets them again. Errors: invalid_option for a name that no topic can have, more
+  /// topics than NodeOptions::targets_max, and a count over 1,000; shut_down, forked, out_of_memory.
+  Result<void> retain(std::string_view topic, const RetainOptions& options);
+  /// The same for the last message.
+  Result<void> retain(std::string_view topic);
   /// Has the messages of that topic, named as in publish(), handled where message handlers run; on_message() does not
   /// get them. Message::to is `topic:` and the name. A later call for the same topic replaces handler and options; what
-  /// waits for the old handler is dropped, counted as dropped_shutdown. A node has at most 64 topics and groups.
+  /// waits for the old handler is dropped, counted as dropped_unsubscribed. A node has at most 64 topics and groups.
   /// Publishers know of it once the PMD has told them, and after each restart of the PMD. Errors as of join().
   Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler);
   /// The same with bounds of its own, or conflated.
   Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler,
                          const SubscribeOptions& options);
   /// Ends that; what waits is dropped. Nothing happens when the node does not subscribe. What is under way may still
-  /// come, and is counted as misrouted. Errors: shut_down, forked.
+  /// come, and is counted as dropped_unsubscribed. Errors: shut_down, forked.
   Result<void> unsubscribe(std::string_view topic);
 
   /// Sets the handler of messages. Messages that come before the first handler is set wait in the mailbox. An exception

@@ -150,6 +150,8 @@ struct NodeStats {
   std::uint64_t stats_refused = 0;           ///< such questions beyond 200 a second
   std::uint64_t published = 0;               ///< messages to topics, each counted once, however many subscribe
   std::uint64_t published_copies = 0;        ///< of these, one for each subscriber; each is accepted under its peer
+  std::uint64_t retained_copies = 0;         ///< of these copies, those of retained messages to later subscribers
+  std::uint64_t not_retained = 0;  ///< messages to topics that retain some, too large or without memory for it
   std::uint64_t dead_letters_displaced = 0;  ///< dropped messages that were kept until newer ones needed the room
   std::uint64_t dead_letters_not_kept = 0;   ///< dropped messages never kept: larger than all the room, or no memory
   std::uint64_t dead_letters_redriven = 0;   ///< dropped messages that were sent again, as somebody asked for it

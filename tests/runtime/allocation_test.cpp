@@ -101,10 +101,13 @@ TEST_F(Allocations, are_none_per_published_message) {
     }
     ASSERT_TRUE(cluster_.turn_until([&] { return handled_ == end; }));
   };
-  publish(20'000);
-  const std::size_t before = allocation_count();
-  publish(20'000);
-  EXPECT_EQ(allocation_count(), before);
+  for (const std::size_t retained : {0, 16}) {
+    ASSERT_TRUE(ping_->retain("prices", {.count = retained}));
+    publish(20'000);
+    const std::size_t before = allocation_count();
+    publish(20'000);
+    EXPECT_EQ(allocation_count(), before) << retained;
+  }
 }
 
 TEST_F(Allocations, are_counted_by_this_test_at_all) {

@@ -72,7 +72,7 @@ TEST_F(TopicsInACluster, the_queues_of_all_subscribers_share_one_encoding) {
   check_copies(publisher_.stats());
 }
 
-TEST_F(TopicsInACluster, what_comes_for_a_topic_that_a_node_does_not_subscribe_to_is_misrouted) {
+TEST_F(TopicsInACluster, what_comes_for_a_topic_that_a_node_does_not_subscribe_to_is_counted_for_who_published_it) {
   ASSERT_TRUE(until_known());
   TestNode& node = cluster_.add_node({.alias = "node"});
   node.record_messages();
@@ -86,9 +86,10 @@ TEST_F(TopicsInACluster, what_comes_for_a_topic_that_a_node_does_not_subscribe_t
   const runtime::SubscriptionPtr ended = node->unsubscribe("weather");
   runtime::Subscriptions::end(*ended);
   EXPECT_EQ(publish(publisher_, "weather", "1"), SendVerdict::queued);
-  ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().misrouted == 1; }));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().received.received == 1; }));
   EXPECT_THAT(node.messages, IsEmpty());
-  EXPECT_EQ(node.stats().received.received, 0U);
+  EXPECT_EQ(node.stats().received.dropped_unsubscribed, 1U);
+  EXPECT_EQ(node.stats().misrouted, 0U);
 }
 
 TEST_F(TopicsInACluster, copies_for_one_that_leaves_are_counted_as_dropped_with_it) {
@@ -145,6 +146,16 @@ TEST_F(TopicsOfFewNames, topics_that_nobody_uses_give_their_places_to_others_and
   ASSERT_NE(held, nullptr);
   EXPECT_EQ(publisher_->topic("one more"), nullptr) << "all places are in use";
   EXPECT_EQ(publisher_->topic("held"), held);
+}
+
+TEST_F(TopicsOfFewNames, a_topic_that_retains_keeps_its_place) {
+  ASSERT_TRUE(publisher_->retain("prices", {}));
+  const runtime::TargetState* const prices = publisher_->topic("prices").get();
+  for (int i = 0; i < 12; ++i) EXPECT_NE(publisher_->topic("t" + std::to_string(i)), nullptr) << i;
+  EXPECT_EQ(publisher_->topic("prices").get(), prices);
+  ASSERT_TRUE(publisher_->retain("prices", {.count = 0}));
+  EXPECT_NE(publisher_->topic("one"), nullptr);
+  EXPECT_NE(publisher_->topic("two"), nullptr);
 }
 
 TEST_F(TopicsOfFewNames, a_topic_that_nobody_publishes_to_holds_no_name_of_one_that_has_left) {

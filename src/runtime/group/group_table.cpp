@@ -8,7 +8,8 @@
 
 namespace distflow::runtime {
 
-GroupMember::GroupMember(std::string_view id, bool is_on_host) : node_id(id), hash(hash_of(id)), is_local(is_on_host) {}
+GroupMember::GroupMember(std::string_view id, std::uint64_t number_in_group, bool is_on_host)
+    : node_id(id), number(number_in_group), hash(hash_of(id)), is_local(is_on_host) {}
 
 GroupStatePtr GroupTable::make(std::string_view name) {
   is_used_.store(true, std::memory_order_relaxed);
@@ -36,15 +37,17 @@ std::uint64_t GroupTable::copy_members(const GroupState& state, GroupMembers& me
   return state.version.load(std::memory_order_relaxed);
 }
 
-void GroupTable::tell_who_leaves(GroupState& state, base::Delegate<void(std::size_t place, std::size_t last)> on_left) {
+void GroupTable::tell_changes(GroupState& state, base::Delegate<void()> on_joined,
+                              base::Delegate<void(std::size_t place, std::size_t last)> on_left) {
   const std::scoped_lock lock(mutex_);
+  state.on_joined_ = on_joined;
   state.on_left_ = on_left;
 }
 
 /// Strong: the node is in the group afterwards, or nothing has changed.
-void GroupTable::add(GroupState& state, const base::PackedInfo& node) {
+void GroupTable::add(GroupState& state, const base::PackedInfo& node, std::uint64_t number) {
   const std::string node_id(node.node_id());
-  auto member = std::make_shared<GroupMember>(node_id, is_local(node));
+  auto member = std::make_shared<GroupMember>(node_id, number, is_local(node));
   Memberships& memberships = memberships_[node_id];
   try {
     base::make_room(memberships, memberships.size() + 1);
@@ -56,7 +59,9 @@ void GroupTable::add(GroupState& state, const base::PackedInfo& node) {
   }
   memberships.push_back(&state);
   state.members_.push_back(std::move(member));
+  state.last_number_ = std::max(state.last_number_, number);
   state.version.fetch_add(1, std::memory_order_release);
+  if (state.on_joined_) state.on_joined_();
 }
 
 /// The last one takes its place. `node_id` may be the member's own.
@@ -89,9 +94,10 @@ void GroupTable::on_node(const base::PackedInfo& node) {
       const GroupMember& member = *state->members_[state->places_.find(node.node_id())->second];
       const bool stays = node.has_group(state->name);
       if (stays && member.is_local == is_local(node)) continue;
+      const std::uint64_t number = member.number;
       remove(*state, node.node_id());
       if (stays) {
-        add(*state, node);  // it has moved to this host, or from it
+        add(*state, node, number);  // it has moved to this host, or from it
       } else {
         tell(*state, false);
       }
@@ -100,7 +106,7 @@ void GroupTable::on_node(const base::PackedInfo& node) {
   node.for_each_group([&](std::string_view name) {
     const auto group = by_name_.find(name);
     if (group == by_name_.end() || group->second->places_.contains(node.node_id())) return;
-    add(*group->second, node);
+    add(*group->second, node, group->second->last_number_ + 1);
     tell(*group->second, true);
   });
 }

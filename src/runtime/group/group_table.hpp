@@ -33,9 +33,10 @@ namespace distflow::runtime {
 
 /// One node in one group. Any thread.
 struct GroupMember {
-  GroupMember(std::string_view id, bool is_on_host);
+  GroupMember(std::string_view id, std::uint64_t number_in_group, bool is_on_host);
 
   const std::string node_id;
+  const std::uint64_t number;                  // the greater the later it has joined, of the members of its group
   const std::uint64_t hash;                    // of the nodeId, the same at every node
   const bool is_local;                         // its host is this node's
   std::atomic<std::uint32_t> asks{0};          // made through the group, and not ended
@@ -56,6 +57,8 @@ struct GroupState {
  private:
   friend class GroupTable;
   GroupMembers members_;                                                 // under the table's mutex; in any order
+  std::uint64_t last_number_ = 0;                                        // of a member; under it, too
+  base::Delegate<void()> on_joined_{};                                   // as on_left_
   base::Delegate<void(std::size_t place, std::size_t last)> on_left_{};  // under it, too
   base::StringMap<std::size_t> places_;                                  // of each nodeId, in members_
 };
@@ -80,7 +83,7 @@ class GroupTable {
     if (state == nullptr) return nullptr;
     try {
       for_each_node([&](const base::PackedInfo& node) {
-        if (node.has_group(name)) add(*state, node);
+        if (node.has_group(name)) add(*state, node, state->last_number_ + 1);
       });
     } catch (...) {
       forget(*state);
@@ -92,10 +95,11 @@ class GroupTable {
   /// The members, and the version that they are of.
   std::uint64_t copy_members(const GroupState& state, GroupMembers& members) const;
 
-  /// From now on a member of that group leaves with a call of `on_left`: its place among copy_members() is that of the
-  /// last one from then on. Called under the table's mutex, on the loop's thread: it must not call the table. Empty:
-  /// nobody is told. One for each group; the caller holds the group.
-  void tell_who_leaves(GroupState& state, base::Delegate<void(std::size_t place, std::size_t last)> on_left);
+  /// From now on a member of that group joins with a call of `on_joined`, and leaves with one of `on_left`: its place
+  /// among copy_members() is that of the last one from then on. Called under the table's mutex, on the loop's thread:
+  /// they must not call the table. Empty: nobody is told. One pair for each group; the caller holds the group.
+  void tell_changes(GroupState& state, base::Delegate<void()> on_joined,
+                    base::Delegate<void(std::size_t place, std::size_t last)> on_left);
 
   /// The directory has the node; its groups may have changed.
   void on_node(const base::PackedInfo& node);
@@ -113,7 +117,7 @@ class GroupTable {
 
   GroupStatePtr make(std::string_view name);
   void forget(GroupState& state) noexcept;
-  void add(GroupState& state, const base::PackedInfo& node);
+  void add(GroupState& state, const base::PackedInfo& node, std::uint64_t number);
   void remove(GroupState& state, std::string_view node_id) noexcept;
   [[nodiscard]] bool is_local(const base::PackedInfo& node) const { return node.host() == host_; }
 

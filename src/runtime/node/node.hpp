@@ -142,6 +142,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   // Topics: node_topics.cpp.
   /// What messages to that topic are sent to; null beyond targets_max. May throw std::bad_alloc. Any thread.
   [[nodiscard]] TargetPtr topic(std::string_view name);
+  /// Any thread. May throw std::bad_alloc.
+  [[nodiscard]] Result<void> retain(std::string_view topic, const RetainOptions& options);
   SendVerdict publish(const TargetState& topic, const OutgoingMessage& message) {
     return is_closing() ? SendVerdict::shut_down : router_.publish(topic, message);
   }

@@ -85,6 +85,8 @@ void Node::add_counters(NodeStats& stats) const {
   dead_letters_.count_into(stats);
   stats.published = read(publications_.counters().published);
   stats.published_copies = read(publications_.counters().copies);
+  stats.retained_copies = read(publications_.counters().retained_copies);
+  stats.not_retained = read(publications_.counters().not_retained);
   stats.topics_waiting = subscriptions_.waiting();
   stats.mailbox_size = delivery_.mailbox().size();
   stats.mailbox_bytes = delivery_.mailbox().bytes();

@@ -5,9 +5,23 @@
 #include "runtime/node/node.hpp"
 
 namespace distflow::runtime {
+namespace {
+
+constexpr std::size_t kRetainedMax = 1000;
+
+}  // namespace
 
 TargetPtr Node::topic(std::string_view name) {
   return publications_.of(name, [this](auto&& visit) { directory_.for_each_node(visit); });
+}
+
+Result<void> Node::retain(std::string_view topic, const RetainOptions& options) {
+  if (options.count > kRetainedMax) {
+    return Error{Errc::invalid_option, "retaining messages of a topic: at most 1,000"};
+  }
+  const auto for_each_node = [this](auto&& visit) { directory_.for_each_node(visit); };
+  if (publications_.retain(topic, options, for_each_node)) return {};
+  return Error{Errc::invalid_option, "retaining messages of a topic: a name of 1 to 250 bytes, targets_max of them"};
 }
 
 /// The subscription is there before others can know of it, and gone after they do. Each of the two calls is one step

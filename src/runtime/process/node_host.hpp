@@ -105,6 +105,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options);
   Result<void> unsubscribe(std::string_view topic);
   SendVerdict publish(std::string_view topic, RawJson json);
+  Result<void> retain(std::string_view topic, const RetainOptions& options);
   /// Messages under way to that target, as far as this thread sees: `credit` is its copy of the target's. 0 for null.
   [[nodiscard]] std::uint64_t queued_to(const TargetState* target, const SendCredit* credit) const;
   /// A message to a group without members is refused.

@@ -45,6 +45,13 @@ SendVerdict NodeHost::publish(std::string_view topic, RawJson json) {
   return count(submit(target, {version, prefix, credit}, message).verdict);
 }
 
+Result<void> NodeHost::retain(std::string_view topic, const RetainOptions& options) {
+  constexpr const char* retaining = "retaining messages of a topic";
+  if (is_forked()) return Error{Errc::forked, retaining};
+  if (!is_running()) return Error{Errc::shut_down, retaining};
+  return node_->retain(topic, options);
+}
+
 }  // namespace distflow::runtime
 
 namespace distflow {
@@ -59,6 +66,15 @@ SendVerdict NodeRuntime::publish(std::string_view topic, RawJson json) try {
   host_->note_out_of_memory();
   return SendVerdict::out_of_memory;
 }
+
+Result<void> NodeRuntime::retain(std::string_view topic, const RetainOptions& options) try {
+  return host_->retain(topic, options);
+} catch (const std::bad_alloc&) {
+  host_->note_out_of_memory();
+  return Error{Errc::out_of_memory, "retaining messages of a topic"};
+}
+
+Result<void> NodeRuntime::retain(std::string_view topic) { return retain(topic, RetainOptions{}); }
 
 Result<void> NodeRuntime::subscribe(std::string_view topic, std::function<void(const Message&)> handler) {
   return subscribe(topic, std::move(handler), SubscribeOptions{});

@@ -1,5 +1,6 @@
 #include "runtime/topic/publications.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -13,13 +14,24 @@ std::string Publications::address_of(std::string_view topic) {
   return std::string(protocol::kTopicPrefix).append(topic);
 }
 
-Publications::Topic::Topic(Publications& owner, GroupStatePtr members_of)
-    : publications(owner), group(std::move(members_of)) {
-  publications.parts_.groups.tell_who_leaves(
-      *group, base::Delegate<void(std::size_t, std::size_t)>::to<&Topic::on_left>(*this));
+Publications::Publications(PublicationsParts parts) : parts_(std::move(parts)) {
+  welcome_.on_turn_end = base::Delegate<void()>::to<&Publications::welcome_all>(*this);
 }
 
-Publications::Topic::~Topic() { publications.parts_.groups.tell_who_leaves(*group, {}); }
+Publications::Topic::Topic(Publications& owner, GroupStatePtr members_of)
+    : publications(owner), group(std::move(members_of)) {
+  publications.parts_.groups.tell_changes(*group, base::Delegate<void()>::to<&Topic::on_joined>(*this),
+                                          base::Delegate<void(std::size_t, std::size_t)>::to<&Topic::on_left>(*this));
+}
+
+Publications::Topic::~Topic() { publications.parts_.groups.tell_changes(*group, {}, {}); }
+
+/// Whoever comes gets what is retained at the turn's end: the table of groups is not to be called from here.
+void Publications::Topic::on_joined() noexcept {
+  if (retained.first() == retained.end()) return;
+  has_newcomers = true;
+  publications.parts_.reactor.defer(publications.welcome_);
+}
 
 /// The name of who has left is not to be held until the next message to the topic, which may never come. The last
 /// member takes its place, here as in the group.
@@ -38,7 +50,7 @@ void Publications::Topic::on_left(std::size_t place, std::size_t last) noexcept 
 /// table of groups has room again.
 bool Publications::forget_idle_locked() {
   const std::size_t count = std::erase_if(by_name_, [](const auto& entry) {
-    if (entry.second->target.use_count() > 1) return false;
+    if (entry.second->target.use_count() > 1 || entry.second->retained.is_on()) return false;
     std::atomic_thread_fence(std::memory_order_acquire);  // the loop's thread may have let go of it a moment ago
     return true;
   });
@@ -61,8 +73,10 @@ void Publications::hand_out(Topic& topic, const transport::EncodedRun& run) {
   const bool is_outdated = topic.group->version.load(std::memory_order_acquire) != topic.version ||
                            parts_.reactor.now() >= topic.look_again_at;
   if (is_outdated && !topic.is_handing_out) [[unlikely]]
-    static_cast<void>(parts_.reactor.has_memory_for([&] { refresh(topic); }));  // without memory: those of before
+    catch_up(topic);
   const bool was_handing_out = std::exchange(topic.is_handing_out, true);
+  if (topic.retained.is_used()) [[unlikely]]
+    add_owned(counters_.not_retained, topic.retained.keep(run));
   const base::ChunkRef lease = base::ChunkRef::share(*run.chunk);
   for (std::size_t i = send_copies(topic, 0, run); i < topic.subscribers.size(); i = send_copies(topic, i + 1, run)) {
     send_without_memory(topic, topic.subscribers[i], run);
@@ -93,6 +107,56 @@ void Publications::refresh(Topic& topic) {
   topic.subscribers.swap(subscribers);
   topic.version = version;
   topic.look_again_at = has_place ? base::kNever : parts_.reactor.now() + kLookInterval;
+}
+
+/// Who has come since the last message gets what is retained. Without memory the subscribers are those of before.
+void Publications::catch_up(Topic& topic) {
+  static_cast<void>(parts_.reactor.has_memory_for([&] { refresh(topic); }));
+  topic.retained.forget_if_off();
+  topic.is_handing_out = true;  // what a send leads to may publish, too
+  std::uint64_t newest = topic.welcomed;
+  for (const Subscriber& subscriber : topic.subscribers) {
+    if (subscriber.member == nullptr || subscriber.member->number <= topic.welcomed) continue;
+    newest = std::max(newest, subscriber.member->number);
+    send_retained(topic, subscriber);
+  }
+  topic.welcomed = newest;
+  topic.is_handing_out = false;
+}
+
+/// What is published meanwhile comes to the subscriber as to all.
+void Publications::send_retained(Topic& topic, const Subscriber& subscriber) {
+  const Retained::Number end = topic.retained.end();
+  for (Retained::Number number = topic.retained.first(); number < end; ++number) {
+    const Retained::Message message = topic.retained.at(number);
+    if (!message.chunk) continue;
+    Link* link = nullptr;
+    const auto find = [&] { link = subscriber.target == nullptr ? nullptr : parts_.router.link_to(subscriber.target); };
+    static_cast<void>(parts_.reactor.has_memory_for(find));
+    const transport::EncodedRun frame{message.chunk.get(), message.bytes, 1};
+    link != nullptr ? send_what_fits(*link, frame) : lose_without_link(topic, subscriber, 1);
+    add_owned(counters_.copies, 1);
+    add_owned(counters_.retained_copies, 1);
+  }
+}
+
+/// A topic is not forgotten while its target is held.
+void Publications::welcome_all() {
+  for (;;) {
+    Topic* topic = nullptr;
+    TargetPtr holder;
+    {
+      const std::scoped_lock lock(mutex_);
+      const auto found =
+          std::find_if(by_name_.begin(), by_name_.end(), [](const auto& entry) { return entry.second->has_newcomers; });
+      if (found == by_name_.end()) return;
+      topic = found->second.get();
+      holder = topic->target;
+      topic->has_newcomers = false;
+    }
+    catch_up(*topic);
+    if (std::exchange(topic->has_lost_any, false)) topic->subscribers.clear();
+  }
 }
 
 /// Hands it to each subscriber from the first one on; says how many had it when memory ran out, or all.

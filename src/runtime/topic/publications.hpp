@@ -13,7 +13,9 @@
 //      kLookInterval.
 //   4. All copies share the frame's chunk: none is copied, and nothing is allocated for one.
 //   5. At most `topics_max` topics are kept. Those that nobody uses are forgotten where one more topic or group needs
-//      their place. A topic that nobody publishes to holds no name of a node that has left it.
+//      their place, but for those that retain messages. A topic that nobody publishes to holds no name of a node that
+//      has left it.
+//   6. What a topic retains is sent to each subscriber that comes later, once, before any newer message.
 // Use: TargetPtr prices = publications.of("prices", for_each_node); router.send(prices, OutgoingMessage(json));
 #pragma once
 
@@ -32,6 +34,7 @@
 #include "runtime/group/own_groups.hpp"
 #include "runtime/send/router.hpp"
 #include "runtime/send/target_table.hpp"
+#include "runtime/topic/retained.hpp"
 
 namespace distflow::runtime {
 
@@ -50,13 +53,16 @@ struct PublicationsParts {
 
 /// Written by the loop's thread, read by any.
 struct PublicationCounters {
-  Counter published{0};  ///< messages that were handed out, to some or none
-  Counter copies{0};     ///< of these, one for each subscriber
+  Counter published{0};        ///< messages that were handed out, to some or none
+  Counter copies{0};           ///< of these, one for each subscriber
+  Counter retained_copies{0};  ///< among the copies: of retained messages, to subscribers that came later
+  Counter not_retained{0};     ///< messages that could not be retained: too large, or no memory
 };
 
 class Publications {
  public:
-  explicit Publications(PublicationsParts parts) : parts_(std::move(parts)) {}
+  explicit Publications(PublicationsParts parts);
+  ~Publications() { welcome_.unlink(); }
   Publications(const Publications&) = delete;
   Publications& operator=(const Publications&) = delete;
 
@@ -72,6 +78,15 @@ class Publications {
     GroupStatePtr group = parts_.groups.of(address, for_each_node);
     if (group == nullptr && forget_idle_locked()) group = parts_.groups.of(address, for_each_node);
     return group == nullptr ? nullptr : make(topic, std::move(group));
+  }
+  /// What that topic retains from now on; false where of() gives none. May throw std::bad_alloc. Any thread.
+  template <class ForEachNode>
+  bool retain(std::string_view topic, const RetainOptions& limits, ForEachNode&& for_each_node) {
+    const TargetPtr target = of(topic, for_each_node);  // held, it is not forgotten
+    if (target == nullptr) return false;
+    const std::scoped_lock lock(mutex_);
+    by_name_.find(topic)->second->retained.set_limits(limits);
+    return true;
   }
   /// Forgets the topics that have nothing under way, and lets go of their groups; false when there are none. Any
   /// thread.
@@ -99,6 +114,7 @@ class Publications {
     Topic(const Topic&) = delete;
     Topic& operator=(const Topic&) = delete;
     void hand_out(const transport::EncodedRun& run) { publications.hand_out(*this, run); }
+    void on_joined() noexcept;
     void on_left(std::size_t place, std::size_t last) noexcept;
 
     Publications& publications;
@@ -109,14 +125,20 @@ class Publications {
     std::vector<Subscriber> subscribers;  // those of the group's first members, each at the member's place; or empty
     base::Instant look_again_at = base::kNever;  // for the names that had no place
     bool is_handing_out = false;
-    bool has_lost_any = false;  // meanwhile
-    std::uint16_t told = 0;     // of the drop log
+    bool has_lost_any = false;   // meanwhile
+    std::uint16_t told = 0;      // of the drop log
+    bool has_newcomers = false;  // for welcome_all()
+    std::uint64_t welcomed = 0;  // the number of the last subscriber that has had what is retained, or had to have none
+    Retained retained;
   };
 
   static std::string address_of(std::string_view topic);
   TargetPtr make(std::string_view topic, GroupStatePtr group);
   void hand_out(Topic& topic, const transport::EncodedRun& run);
   void refresh(Topic& topic);
+  void catch_up(Topic& topic);
+  void send_retained(Topic& topic, const Subscriber& subscriber);
+  void welcome_all();
   std::size_t send_copies(Topic& topic, std::size_t first, const transport::EncodedRun& run);
   void send_without_memory(Topic& topic, const Subscriber& subscriber, const transport::EncodedRun& run);
   [[gnu::noinline]] void send_what_fits(Link& link, const transport::EncodedRun& run);
@@ -130,6 +152,7 @@ class Publications {
   std::mutex mutex_;
   base::StringMap<std::unique_ptr<Topic>> by_name_;
   PublicationCounters counters_;
+  io::DeferredTask welcome_;
 };
 
 }  // namespace distflow::runtime
