@@ -53,6 +53,7 @@ struct BackendCounters {
   std::uint64_t waits = 0;             ///< polls that asked the kernel for events
   std::uint64_t accepts = 0;           ///< streams accepted
   std::uint64_t recvs = 0;             ///< receives that gave bytes
+  std::uint64_t received_bytes = 0;    ///< that these gave
   std::uint64_t sends = 0;             ///< system calls that sent bytes, or their equivalent
   std::uint64_t short_sends = 0;       ///< sends that the kernel took a part of
   std::uint64_t chunks_missing = 0;    ///< times that receiving paused for want of a chunk

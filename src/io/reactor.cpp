@@ -154,15 +154,19 @@ void Reactor::note_work() {
   spin_advice_.note_slept(now() - asleep_since_);
   if (options_.preemptions == nullptr) return;
   finds_until_look_ = finds_looked_at_ = kFindsAtFirst;
-  if (spin_advice_.spin() > base::Duration::zero()) preemptions_seen_ = options_.preemptions();
+  if (spin_advice_.spin() == base::Duration::zero()) return;
+  preemptions_seen_ = options_.preemptions();
+  bytes_seen_ = bytes_brought();
 }
 
 /// Where both ends have one processor, each finds work because it has just left it to the other.
 void Reactor::look_for_sharing() {
   const std::uint64_t before = std::exchange(preemptions_seen_, options_.preemptions());
   const bool is_shared = (preemptions_seen_ - before) * 2 >= finds_looked_at_;
+  const std::uint64_t bytes_before = std::exchange(bytes_seen_, bytes_brought());
+  const bool is_stream = bytes_seen_ - bytes_before >= finds_looked_at_ * kBytesOfStream;
   looks_per_question_ = is_shared ? 0 : kLooksPerQuestion;
-  if (is_shared && options_.sleeps_if_shared) spin_advice_.note_shared();
+  if (is_shared && options_.sleeps_if_shared && !is_stream) spin_advice_.note_shared();
   finds_until_look_ = finds_looked_at_ = kFindsLater;
 }
 
@@ -198,6 +202,7 @@ bool Reactor::look_out() {
     bytes += hook.on_look();
   }
   bytes_passed_over_ += bytes;
+  memory_bytes_ += bytes;
   return bytes > 0;
 }
 

@@ -57,7 +57,8 @@ struct ReactorOptions {
   /// Says what a wake-up costs here: the loop then spins for spin_for() that (io/scheduling.hpp) instead of `spin`.
   base::Duration (*wake_cost)() = nullptr;
   /// Says how often this thread has left its processor to others. A loop whose work comes only then yields at once when
-  /// it has none, and does not spin if `sleeps_if_shared`.
+  /// it has none. If `sleeps_if_shared` it does not spin then, unless much comes each time: a processor that several
+  /// receivers have is left to the next of them sooner than each is woken.
   std::uint64_t (*preemptions)() = nullptr;
   bool sleeps_if_shared = false;
   /// Tasks posted and not yet run, at most.
@@ -161,6 +162,8 @@ class Reactor {
   // long as nothing is known of it, and seldom later, as it costs a system call.
   static constexpr std::uint32_t kFindsAtFirst = 16;
   static constexpr std::uint32_t kFindsLater = 256;
+  // Where a find brings so many bytes, whoever brings them has a processor of its own: it has not waited for this one.
+  static constexpr std::uint64_t kBytesOfStream = std::uint64_t{4} * 1024;
 
   bool take_work();
   bool look_out();
@@ -175,6 +178,7 @@ class Reactor {
   bool is_spinning();
   void note_work();
   void look_for_sharing();
+  [[nodiscard]] std::uint64_t bytes_brought() { return backend_->counters().received_bytes + memory_bytes_; }
   void leave_to_watcher();
   void poll_asleep(base::Instant deadline);
 
@@ -198,6 +202,8 @@ class Reactor {
   std::uint32_t finds_until_look_ = 0;  // for sharing
   std::uint32_t finds_looked_at_ = 0;   // at that look
   std::uint64_t preemptions_seen_ = 0;
+  std::uint64_t bytes_seen_ = 0;
+  std::uint64_t memory_bytes_ = 0;  // that memory has brought
   int looks_per_question_ = kLooksPerQuestion;
   bool has_begun_spinning_ = true;
   base::Instant spin_until_ = base::Instant::min();  // once it has begun

@@ -221,6 +221,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
         return finish(slot.recv).on_end(why);
       }
       ++counters_.recvs;
+      counters_.received_bytes += static_cast<std::size_t>(size);
       note_latest(slot);
       this->note_received(slot);
       if (static_cast<std::size_t>(size) < space.size() && !slot.has_ended) slot.can_read = false;

@@ -109,6 +109,26 @@ TEST_F(ReactorSpinTime, a_loop_whose_work_comes_only_when_it_leaves_its_processo
   EXPECT_LE(spins_after_work(), 1);
 }
 
+TEST_F(ReactorSpinTime, a_loop_that_gets_much_each_time_spins_on_although_others_have_its_processor) {
+  wake_cost = microseconds(25);
+  for (const std::size_t bytes : {std::size_t{128}, std::size_t{64} * 1024}) {
+    open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions, .sleeps_if_shared = true});
+    std::size_t brought = 0;
+    auto look = [&] { return std::exchange(brought, 0); };
+    auto sleep = [](bool) {};
+    io::PollHook memory;
+    memory.on_look = base::Delegate<std::size_t()>::of(look);
+    memory.on_sleep = base::Delegate<void(bool)>::of(sleep);
+    reactor_->watch(memory);
+    for (int i = 0; i < 20; ++i) {
+      brought = bytes;
+      find_work(1, 1);
+    }
+    memory.unlink();
+    EXPECT_NEAR(spins_after_work(), bytes > 1024 ? 50 : 0, 2) << bytes;
+  }
+}
+
 TEST_F(ReactorSpinTime, a_loop_that_is_to_spin_on_a_shared_processor_leaves_it_after_one_look_in_vain) {
   open({.spin = microseconds(30), .preemptions = &current_preemptions});
   int looks = 0;

@@ -87,6 +87,7 @@ std::size_t UringBackend::hand_up(Slot& slot, std::span<io_uring_cqe* const> cqe
   slot.has_received = true;
   if (slot.close != nullptr) return count;
   ++counters_.recvs;
+  counters_.received_bytes += size;
   note_received(slot);
   slot.recv->on_recv({first.chunk, {first.bytes.data(), size}});
   return count;
