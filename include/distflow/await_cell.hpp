@@ -9,6 +9,8 @@
 //   2. Given back, a cell is used again. In the steady state none is allocated; at most kCellsKept are kept.
 //   3. With an executor it is not the coroutine's handle that waits there, but that of a hop of the cell's own. It
 //      looks at state_ when it runs. A coroutine may thus be destroyed while its resumption is queued.
+//   4. With an executor the callback has the cell until the executor has returned or thrown, whoever runs the hop
+//      meanwhile. The last to be done with it puts it back: each gives it back once.
 // Use: AwaitCell<KeptReply>* cell = AwaitCell<KeptReply>::take(); ...; cell->finish();
 #pragma once
 
@@ -30,6 +32,8 @@ namespace distflow {
 
 /// Resumes coroutines: called once with each handle, which it resumes, then or later, on whatever thread. It is kept in
 /// a std::function: one of at most two pointers, trivially copyable, costs no allocation.
+/// It may throw instead of resuming: the coroutine then stays suspended until it is destroyed. It may also let an
+/// exception out that came of the coroutine which it has resumed. It must not throw and resume the handle later.
 using ResumeOn = std::function<void(std::coroutine_handle<>)>;
 
 /// @cond
@@ -79,19 +83,27 @@ class AwaitCell {
       return;
     }
     if (state_.load(std::memory_order_acquire) == State::abandoned) return static_cast<void>(claim());
-    // The hop may run, and the cell be used again, before resume_on has returned.
+    // The hop may run, and the coroutine be done with the cell, before resume_on has returned.
+    has_two_users_.store(true, std::memory_order_relaxed);
     const ResumeOn resume_on = std::exchange(resume_on_, nullptr);
     try {
       resume_on(hop_);
     } catch (...) {
-      // It has not taken the handle: the coroutine stays suspended until it is destroyed.
-      if (!leave(State::stranded)) give_back();
+      // The exception may be the coroutine's, which has gone on. Else the hop has not run, and never will.
+      if (!leave(State::stranded) && state_.load(std::memory_order_acquire) == State::abandoned) drop_abandoned();
+      give_back();
       throw;
     }
+    give_back();
   }
 
-  /// Not suspended any more, or not to be: the coroutine's last use of the cell.
+  /// Not suspended any more, or not to be: the last use of the cell by the coroutine, or by whoever acts for it; with
+  /// an executor also the callback's.
   void give_back() noexcept {
+    // Of two the first only says that it is done.
+    if (has_two_users_.load(std::memory_order_acquire) && has_two_users_.exchange(false, std::memory_order_acq_rel)) {
+      return;
+    }
     if (stop.is_requested()) stop.drop();
     outcome.reset();
     resume_on_ = nullptr;
@@ -117,7 +129,7 @@ class AwaitCell {
   WaitStop stop{};
 
  private:
-  enum class State : std::uint8_t { suspended, resumed, abandoned, stranded };
+  enum class State : std::uint8_t { suspended, resumed, abandoned, dropped, stranded };
   struct Pool {
     std::mutex mutex;
     AwaitCell* first = nullptr;
@@ -166,16 +178,21 @@ class AwaitCell {
   std::coroutine_handle<> claim() noexcept {
     const std::coroutine_handle<> awaiting = awaiting_;
     if (leave(State::resumed)) return awaiting;
+    if (state_.load(std::memory_order_acquire) == State::abandoned) drop_abandoned();
+    return nullptr;
+  }
+  void drop_abandoned() noexcept {
+    state_.store(State::dropped, std::memory_order_release);
     stop.drop();
     give_back();
-    return nullptr;
   }
 
   std::coroutine_handle<> awaiting_{};
   ResumeOn resume_on_{};
   std::coroutine_handle<> hop_{};
   std::atomic<State> state_{State::suspended};
-  AwaitCell* next_ = nullptr;  // of those that are kept
+  std::atomic<bool> has_two_users_{false};  // the coroutine, and the callback inside the executor
+  AwaitCell* next_ = nullptr;               // of those that are kept
 };
 
 /// An awaiter over a cell. Derived::begin(cell) begins what is awaited; false: it has an outcome already.

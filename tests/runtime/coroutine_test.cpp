@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
@@ -258,6 +260,35 @@ TEST_P(CoroutineThatAsks, stays_suspended_when_its_executor_throws) {
   };
   Owned coroutine = run();
   ASSERT_TRUE(until(node, [&] { return node.stats().handler_exceptions == 1; }));
+  EXPECT_TRUE(node.shutdown()->is_complete);
+  check_law(node);
+}
+
+TEST_P(CoroutineThatAsks, that_throws_to_an_executor_which_resumes_at_once_leaves_its_memory_to_one_other) {
+  NodeRuntime node = start();
+  node.on_request([held = std::make_shared<std::vector<std::pair<std::string, Responder>>>()](const Request& request,
+                                                                                              Responder responder) {
+    if (request.payload == "1") return static_cast<void>(responder.reply("1"));
+    held->emplace_back(request.payload, std::move(responder));
+    if (held->size() < 2) return;
+    for (auto& [payload, open] : *held) open.reply(payload);
+    held->clear();
+  });
+  const auto fail = [&]() -> OwnedThatThrows {
+    co_await ask(node, "self", "1").via([](std::coroutine_handle<> handle) { handle.resume(); });
+    throw std::runtime_error("of the coroutine");
+  };
+  const OwnedThatThrows failed = fail();
+  ASSERT_TRUE(until(node, [&] { return node.stats().handler_exceptions == 1; }));
+  std::atomic<int> ended{0};
+  const auto run = [&](std::string json) -> Detached {
+    const KeptReply reply = co_await ask(node, "self", json);
+    EXPECT_EQ(reply.payload, json);
+    ++ended;
+  };
+  run("2");
+  run("3");
+  EXPECT_TRUE(until(node, [&] { return ended == 2; }));
   EXPECT_TRUE(node.shutdown()->is_complete);
   check_law(node);
 }
