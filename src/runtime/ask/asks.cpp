@@ -259,14 +259,13 @@ void Asks::on_peer_left(std::string_view node_id) {
   left_.push_back(std::move(group));
 }
 
-/// Those are the last that the link has taken: what is not among them has been handed over, or was of a way before.
-void Asks::on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*reason) {
+/// What is not among them has been handed over, is still queued, or was of a way before.
+void Asks::on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason) {
   const auto found = asked_.find(link.node_id());
   if (found == asked_.end()) return;
-  const std::uint64_t kept = link.taken() - count;
   const End how{.error = error_of(reason), .may_have_run = false};
   found->second->slots.for_each([&](Slot& slot) {
-    if (slot.place > kept && !rests_after(slot, how)) close_slot(slot, how);
+    if (dropped.has(slot.place) && !rests_after(slot, how)) close_slot(slot, how);
   });
 }
 

@@ -88,7 +88,7 @@ class Asks {
   /// The registry was read anew.
   void on_snapshot();
   void on_peer_left(std::string_view node_id);
-  void on_dropped(Link& link, std::uint32_t count, Counter SendCounters::*reason);
+  void on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason);
 
   /// Ends all of them. From now on nothing is asked.
   void begin_shutdown();

@@ -109,7 +109,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
   link_parts_.on_dropped =
-      base::Delegate<void(Link&, std::uint32_t, Counter SendCounters::*)>::to<&Asks::on_dropped>(asks_);
+      base::Delegate<void(Link&, const DroppedMessages&, Counter SendCounters::*)>::to<&Asks::on_dropped>(asks_);
   reader_parts_.asks = &ask_hooks_;
   reader_parts_.topics = &subscriptions_.hooks();
   delivery_.set_asks(ask_hooks_);

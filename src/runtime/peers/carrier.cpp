@@ -43,9 +43,12 @@ void Carrier::note_sent(const transport::DepartedFrames& departed) {
   open_->before -= std::min<std::uint64_t>(open_->before, departed.sent);
   if (departed.dropped == 0) return;
   open_->traffic->note_dropped(open_->drop_reason, departed.dropped);
-  const std::uint64_t of_before = std::min<std::uint64_t>(std::exchange(open_->before, 0), departed.dropped);
-  if (is_lent()) {
-    link_->on_carrier_dropped(static_cast<std::uint32_t>(departed.dropped - of_before), open_->drop_reason);
+  const std::uint64_t of_before = std::min<std::uint64_t>(open_->before, departed.dropped);
+  open_->before -= of_before;
+  Link* link = is_lent() ? link_ : nullptr;
+  if (const auto* const left = open_->carriers.left.find(connection_); left != nullptr) link = left->link;
+  if (link != nullptr) {
+    link->tell_dropped(connection_, static_cast<std::uint32_t>(departed.dropped - of_before), open_->drop_reason);
   }
 }
 
@@ -59,6 +62,7 @@ void Carrier::note_gone() {
     const auto found = carriers.find(open_->node_id);
     if (found != carriers.end() && found->second == this) carriers.erase(found);
   }
+  if (open_ != nullptr && connection_.is_closed()) open_->carriers.left.forget(connection_);
   Link* const link = std::exchange(link_, nullptr);
   const bool was_put_off = std::exchange(is_put_off_, false);
   if (link != nullptr) was_put_off ? link->on_put_off_gone() : link->on_carrier_gone();

@@ -5,9 +5,8 @@
 //   1. A carrier is open to one node, or to nobody: to the node that its opener is believed to be, until it ends.
 //   2. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
 //   3. What has left gives its credit back, whether the link sends here or not.
-//   4. A link is told once that its carrier is gone, and holds it no longer than until then. It is told before of what
-//   it
-//      has sent here that is dropped.
+//   4. A link is told once that its carrier is gone, and holds it no longer than until then. It is told of what it has
+//      sent here that is dropped, before and after (LeftWays).
 // Use: Carrier carrier(connection);   // by whoever has the connection
 //      carrier.open_to(carriers, node_id);
 //      carrier.bear(credit); carrier.lend(link, traffic); carrier.connection().send(run); ...
@@ -23,6 +22,7 @@
 
 #include "base/string_map.hpp"
 #include "runtime/counters/traffic.hpp"
+#include "runtime/peers/left_ways.hpp"
 #include "runtime/peers/send_credit.hpp"
 #include "transport/connection.hpp"
 
@@ -39,6 +39,8 @@ class Carriers {
     const auto found = by_node_id_.find(node_id);
     return found == by_node_id_.end() ? nullptr : found->second;
   }
+  /// Carriers that links have left; and own connections of links.
+  LeftWays left;
 
  private:
   friend Carrier;

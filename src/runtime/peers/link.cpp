@@ -73,6 +73,7 @@ void Link::leave_way() {
     return on_carrier_gone();
   }
   ConnectionPtr fresh = make_connection();
+  note_left(*connection_);
   end_reader();
   answer_ = Answer::none;
   let_die();
@@ -174,12 +175,27 @@ void Link::drop_waiting(Counter SendCounters::*reason, const Attempt* attempt) {
   const transport::DepartedFrames departed = connection_->drop_unopened();
   give_back(departed);
   traffic_.note_dropped(reason, departed.dropped, attempt);
-  if (way_ == connection_.get()) tell_dropped(departed.dropped, reason);
+  tell_dropped(*connection_, departed.dropped, reason);
 }
 
-/// Of the present way, on which nothing has been handed over behind them.
-void Link::tell_dropped(std::uint32_t count, Counter SendCounters::*reason) {
-  if (count > 0 && parts_.on_dropped) parts_.on_dropped(*this, count, reason);
+/// A way drops in steps, first what was in flight: behind that is what it still has queued, and no more, for nothing
+/// has been sent another way meanwhile, or since the way was left.
+void Link::tell_dropped(const Connection& way, std::uint32_t count, Counter SendCounters::*reason) {
+  if (count == 0 || !parts_.on_dropped) return;
+  std::uint64_t sent = taken_;
+  if (&way != way_) {
+    const LeftWays::Left* const left = parts_.carriers.left.find(way);
+    if (left == nullptr) return;
+    sent = left->last;
+  }
+  const std::uint64_t last = sent - way.queue().frames();
+  parts_.on_dropped(*this, {.first = last - count + 1, .last = last}, reason);
+}
+
+/// Before the link sends elsewhere. Without memory nobody is told of what is dropped there.
+void Link::note_left(const Connection& way) {
+  if (is_retired_ || way.queue().is_empty()) return;
+  static_cast<void>(parts_.reactor.has_memory_for([&] { parts_.carriers.left.add(way, *this, taken_); }));
 }
 
 void Link::retire(Counter SendCounters::*reason) {
@@ -187,6 +203,7 @@ void Link::retire(Counter SendCounters::*reason) {
   is_retired_ = true;
   drop_reason_ = reason;
   parts_.reactor.timers().cancel(retry_timer_);
+  parts_.carriers.left.forget(*this);
   answer_put_off();
   // At a shutdown what there is to send may still find its connection.
   const bool is_dialing = dialer_.is_dialing() && reason == &SendCounters::dropped_shutdown;
@@ -238,7 +255,7 @@ void Link::on_sent(Connection& connection, const transport::DepartedFrames& depa
   give_back(departed);
   if (departed.dropped > 0) traffic_.note_dropped(drop_reason_, departed.dropped);
   // A retired link drops frames to a peer, or an address, that is no longer the current one.
-  if (&connection == way_ && !is_retired_) tell_dropped(departed.dropped, drop_reason_);
+  if (!is_retired_) tell_dropped(connection, departed.dropped, drop_reason_);
   if (opening_.get() == &connection && !patience_timer_.is_armed()) begin_sending();
   if (connection_.get() == &connection && connection.is_open()) consider_memory(departed.sent);
 }
@@ -273,6 +290,7 @@ void Link::on_closed(Connection& connection, Error why) {
   const auto dying =
       std::find_if(dying_.begin(), dying_.end(), [&](const ConnectionPtr& one) { return one.get() == &connection; });
   DF_ASSERT(dying != dying_.end());
+  parts_.carriers.left.forget(connection);
   connection.destroy_later(std::move(*dying));
   dying_.erase(dying);
   if (is_finished()) parts_.on_finished();

@@ -58,6 +58,14 @@ struct LinkReader {
   io::DeferredTask end;  // for Reactor::destroy_later()
 };
 
+/// Messages of a link that are dropped, by their places among all that it has taken; the first is 1.
+struct DroppedMessages {
+  std::uint64_t first;
+  std::uint64_t last;
+
+  [[nodiscard]] bool has(std::uint64_t place) const { return place >= first && place <= last; }
+};
+
 /// What all links of a node share. Must outlive them.
 struct LinkParts {
   io::Reactor& reactor;
@@ -77,8 +85,8 @@ struct LinkParts {
   base::Delegate<void()> on_finished;
   std::size_t open_count = 0;     ///< connections that links have opened, of all links
   std::size_t carrier_count = 0;  ///< connections of peers that links send on
-  /// Told of the last `count` messages that a link's way has taken and never handed over: they are dropped.
-  base::Delegate<void(Link& link, std::uint32_t count, Counter SendCounters::*reason)> on_dropped{};
+  /// Told of messages that a link has taken and never handed over: they are dropped.
+  base::Delegate<void(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason)> on_dropped{};
   bool knows_owners = true;  ///< the system has not refused to report the owner of a connection's other end
 };
 
@@ -134,8 +142,8 @@ class Link final : private transport::ConnectionObserver {
   void on_put_off_gone() { put_off_ = nullptr; }
   /// The peer has opened a connection to here: a carrier is among those of the parts.
   void on_carrier();
-  /// From the carrier: of what this link has sent there, the last `count` messages are dropped.
-  void on_carrier_dropped(std::uint32_t count, Counter SendCounters::*reason) { tell_dropped(count, reason); }
+  /// Of what this link has sent on `way`, the `count` messages before those that are still queued there are dropped.
+  void tell_dropped(const transport::Connection& way, std::uint32_t count, Counter SendCounters::*reason);
   /// From the carrier: nothing more can be sent there.
   void on_carrier_gone();
   [[nodiscard]] bool sends_on(const Carrier& carrier) const { return carrier_ == &carrier; }
@@ -206,7 +214,7 @@ class Link final : private transport::ConnectionObserver {
   void say_end(transport::Connection& connection);
   void on_patience_over();
 
-  void tell_dropped(std::uint32_t count, Counter SendCounters::*reason);
+  void note_left(const transport::Connection& way);
   void consider_memory(std::uint32_t sent);
   void offer_memory();
   [[nodiscard]] transport::Connection* offered_on(const transport::Connection& origin) const;

@@ -159,6 +159,7 @@ bool Link::move_to_carrier() {
 
 void Link::on_carrier_gone() {
   --parts_.carrier_count;
+  note_left(*way_);
   credit_.settle();  // frames queued there give back no more than their own credit
   carrier_ = nullptr;
   way_ = connection_.get();
