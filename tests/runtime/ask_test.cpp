@@ -1,4 +1,5 @@
 // Requests and replies between nodes over one loop, among nodes that refuse, are full, gone, or have no room.
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -319,6 +320,27 @@ TEST_F(Asking, a_shutdown_ends_each_with_its_word_and_a_responder_that_outlives_
   cluster_.shut_down(pong);
   kept.clear();
   EXPECT_EQ(stats(pong).in_handlers, 0U);
+}
+
+// Answers that are given outside of handlers wait for the loop.
+TEST_F(Asking, answers_that_were_accepted_before_a_shutdown_leave_first) {
+  std::vector<Responder> kept;
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  pong->set_request_handler([&](const Request&, Responder responder) { kept.push_back(std::move(responder)); });
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(is_under_way(ask(ping, "pong", "1", {.deadline = 1h})));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 4; }));
+  EXPECT_EQ(kept[0].reply("2"), SendVerdict::queued);
+  kept[1].refuse(AskError::denied);
+  { const Responder let_go = std::move(kept[2]); }
+  pong->begin_shutdown(1s);
+  EXPECT_EQ(kept[3].reply("2"), SendVerdict::shut_down) << "it is not sent any more, and says so";
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 4; }));
+  for (const AskError error : {AskError::none, AskError::denied, AskError::failed, AskError::peer_left}) {
+    const auto has_ended_so = [&](const KeptReply& reply) { return reply.error == error; };
+    EXPECT_EQ(std::count_if(replies.begin(), replies.end(), has_ended_so), 1) << to_string(error);
+  }
+  EXPECT_EQ(stats(pong).answers_lost, 0U);
 }
 
 TEST_F(Asking, a_request_handler_may_replace_itself_and_shut_its_node_down) {

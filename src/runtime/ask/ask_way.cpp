@@ -189,7 +189,9 @@ void AskWay::cancel(std::uint64_t id) noexcept try {
   reactor_.note_out_of_memory();
 }
 
+/// Not from inside itself: what a callback in it adds waits for the task that it has posted.
 void AskWay::drain() {
+  if (std::exchange(is_draining_, true)) return;
   std::size_t count = 0;
   {
     const std::scoped_lock lock(mutex_);
@@ -209,6 +211,7 @@ void AskWay::drain() {
     command.question = {};
     if (command.text.capacity() > kTextKept) command.text = {};
   }
+  is_draining_ = false;
 }
 
 void AskWay::carry_out(Command& command) {
@@ -234,6 +237,7 @@ void AskWay::carry_out(Command& command) {
 
 /// Of a node that has ended: a request ends, too.
 void AskWay::forget(Command& command) {
+  if (command.kind == Command::Kind::reply || command.kind == Command::Kind::refuse) add(counters.answers_lost, 1);
   if (command.kind != Command::Kind::ask) return;
   Question question = std::move(command.question);
   add(counters.failed[static_cast<std::size_t>(AskError::shut_down)], 1);
@@ -245,14 +249,19 @@ void AskWay::forget(Command& command) {
   call_back_last(question, reply);
 }
 
-void AskWay::close() {
-  asks_ = nullptr;
-  recent_.reset();
+/// The inbox is closed first: an answer that comes later is told that it is not sent.
+void AskWay::begin_shutdown() {
   {
     const std::scoped_lock lock(mutex_);
     is_closed_ = true;
   }
   drain();
+}
+
+void AskWay::close() {
+  asks_ = nullptr;
+  recent_.reset();
+  begin_shutdown();
 }
 
 }  // namespace distflow::runtime

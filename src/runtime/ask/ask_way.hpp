@@ -6,7 +6,8 @@
 // Any thread, but where it says otherwise. Responders share it, and may outlive the node.
 //   1. At most asks_max requests are pending: from the call until the callback has been called.
 //   2. At most kInboxMax commands of at most `inbox_bytes_max` bytes wait for the loop.
-//   3. After close() nothing is asked and nothing is sent: a verdict says shut_down, and an answer is counted as such.
+//   3. After begin_shutdown() nothing is asked and nothing is sent: a verdict says shut_down, and an answer is counted
+//      so. Answers that were accepted before have been sent by then.
 //   4. No lock is held while the application's code runs.
 //   5. ask() has taken nothing when it throws std::bad_alloc, or gives a verdict that is not under way.
 //   6. In a forked child nothing is locked, asked or sent: Responders outlive every guard of the node's host.
@@ -111,6 +112,8 @@ class AskWay {
 
   // Loop thread.
   void open(Asks& asks) { asks_ = &asks; }
+  /// Does what was asked for before. From now on the inbox takes nothing.
+  void begin_shutdown();
   /// What waits in the inbox has ended, as far as it has anything to end.
   void close();
   /// Does what other threads have asked for.
@@ -150,7 +153,8 @@ class AskWay {
   std::mutex mutex_;
   bool is_closed_ = false;
   bool is_posted_ = false;
-  std::size_t count_ = 0;  // of `inbox_` in use: commands keep their memory
+  bool is_draining_ = false;  // loop thread
+  std::size_t count_ = 0;     // of `inbox_` in use: commands keep their memory
   std::size_t bytes_ = 0;
   std::vector<Command> inbox_;
   std::vector<Command> draining_;  // loop thread

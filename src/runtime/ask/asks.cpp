@@ -271,6 +271,8 @@ void Asks::on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCo
 
 void Asks::begin_shutdown() {
   is_closing_ = true;
+  way_->begin_shutdown();
+  has_ended_answers_ = true;
   while (!resolving_.empty()) {
     const std::string_view name = resolving_.begin()->first;
     end_group(resolving_, name, {.error = AskError::shut_down});
@@ -284,6 +286,7 @@ void Asks::begin_shutdown() {
 }
 
 void Asks::finish() {
+  has_ended_answers_ = true;  // there is no link any more that would send one
   begin_shutdown();
   way_->close();
   while (call_back()) {

@@ -90,7 +90,8 @@ class Asks {
   void on_peer_left(std::string_view node_id);
   void on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason);
 
-  /// Ends all of them. From now on nothing is asked.
+  /// Ends all of them. From now on nothing is asked, and once the answers that were accepted before are sent, nothing
+  /// is answered.
   void begin_shutdown();
   /// Calls back for what is left, on this thread. When no handler runs any more, and none will.
   void finish();
@@ -147,7 +148,8 @@ class Asks {
 
   const AsksParts parts_;
   const std::shared_ptr<AskWay> way_;
-  bool is_closing_ = false;
+  bool is_closing_ = false;         // nothing is asked any more
+  bool has_ended_answers_ = false;  // nothing is answered any more
   std::vector<std::unique_ptr<Slot[]>> blocks_;
   std::uint32_t slot_count_ = 0;  // made so far
   AskGenerations generations_;

@@ -6,7 +6,7 @@
 namespace distflow::runtime {
 
 SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
-  if (is_closing_) return SendVerdict::shut_down;
+  if (has_ended_answers_) return SendVerdict::shut_down;
   if (asker.deadline <= parts_.reactor.now()) return SendVerdict::unresolved;  // nobody waits for it
   if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::reply(asker.id);
@@ -14,14 +14,14 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
 }
 
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
-  if (is_closing_) return SendVerdict::shut_down;
+  if (has_ended_answers_) return SendVerdict::shut_down;
   if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::error(asker.id, word);
   return parts_.router.send_reply(asker.target, OutgoingMessage::without_payload().with(text.extension()));
 }
 
 void Asks::tell_of_loss(const Addressee& asker) {
-  if (is_closing_ || parts_.router.link_to(asker.target) == nullptr || !may_answer(asker)) return;
+  if (has_ended_answers_ || parts_.router.link_to(asker.target) == nullptr || !may_answer(asker)) return;
   const auto text = protocol::AskText::error(asker.id, protocol::AskWord::failed);
   parts_.router.send_parked(asker.target, {.payload = {},
                                            .extension = std::string(text.extension().text()),

@@ -275,8 +275,8 @@ void Node::begin_shutdown(base::Duration deadline) {
   parts_.reactor.timers().cancel(listen_timer_);
   parts_.reactor.timers().cancel(start_timer_);
   parts_.reactor.arm_after(shutdown_timer_, deadline);
+  asks_.begin_shutdown();  // sends what has been answered, while names can still be looked up
   if (is_registry_started_) parts_.registry.close();
-  asks_.begin_shutdown();
   waits_.begin_shutdown();
   router_.discard();
   accepted_.close();
