@@ -159,6 +159,32 @@ TEST_F(Asking, who_waits_for_an_answer_that_finds_no_room_any_more_is_told) {
   EXPECT_EQ(stats(pong).answers_lost, 1U);
 }
 
+TEST_F(Asking, who_waits_for_a_request_that_is_refused_where_no_room_is_left_is_told) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong", .send_messages_max = 2});
+  std::vector<Responder> kept;
+  bool is_kept = true;
+  pong->set_request_handler([&](const Request&, Responder responder) {
+    if (is_kept) return kept.push_back(std::move(responder));
+    while (is_under_way(pong.send("ping", "1"))) {
+    }
+    EXPECT_EQ(responder.reply("2"), SendVerdict::queue_full);
+  });
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(ping, "pong", "1", {.deadline = 1h})));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 2; }));
+  kept[0].refuse(AskError::denied);
+  { const Responder let_go = std::move(kept[1]); }
+  while (is_under_way(pong.send("ping", "1"))) {
+  }
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+  EXPECT_EQ(replies[0].error, AskError::denied) << to_string(replies[0].error);
+  EXPECT_EQ(replies[1].error, AskError::failed) << to_string(replies[1].error);
+  is_kept = false;
+  const KeptReply reply = outcome_of(ping, "pong", "1", {.deadline = 1h});
+  EXPECT_EQ(reply.error, AskError::failed) << "its handler did not try again: " << to_string(reply.error);
+  EXPECT_EQ(stats(pong).answers_lost, 0U);
+}
+
 TEST_F(Asking, threads_that_fill_the_queue_do_not_keep_an_answer_from_leaving) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong", .send_messages_max = 64});

@@ -106,7 +106,8 @@ class Asks {
   using Groups = base::StringMap<std::unique_ptr<Group>>;
   static constexpr std::size_t kSlotsPerBlock = 64;
   static constexpr std::size_t kRecentMax = 16;
-  static constexpr std::uint32_t kStrangersMax = 500;  // answers in a second to nodes that are not known yet
+  static constexpr std::uint32_t kStrangersMax = 500;      // answers in a second to nodes that are not known yet
+  static constexpr std::uint32_t kPastBoundsMax = 10'000;  // words in a second that go past the bounds of full queues
 
   Slot* take_slot();
   void free_slot(Slot& slot);
@@ -162,6 +163,7 @@ class Asks {
   RetryBudget retries_;
   io::DeferredTask call_back_;
   base::RateLimit stranger_limit_{kStrangersMax, base::seconds(1)};
+  base::RateLimit past_bounds_limit_{kPastBoundsMax, base::seconds(1)};
 
   std::atomic<std::size_t> kept_bytes_{0};  // of replies, until they have been called back for
 

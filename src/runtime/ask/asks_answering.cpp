@@ -13,11 +13,16 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   return parts_.router.send_reply(asker.target, OutgoingMessage(json).with(text.extension()));
 }
 
+/// It cannot be tried again, as a reply can: whoever refuses is done with the request, and the asker would wait for its
+/// whole deadline. So it is sent even where the asker's queue is full, for so many in a second.
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   if (has_ended_answers_) return SendVerdict::shut_down;
   if (!may_answer(asker)) return SendVerdict::unresolved;
   const auto text = protocol::AskText::error(asker.id, word);
-  return parts_.router.send_reply(asker.target, OutgoingMessage::without_payload().with(text.extension()));
+  const auto message = OutgoingMessage::without_payload().with(text.extension());
+  const SendVerdict verdict = parts_.router.send_reply(asker.target, message);
+  if (verdict != SendVerdict::queue_full || !past_bounds_limit_.admit(parts_.reactor.now())) return verdict;
+  return parts_.router.send_past_bounds(asker.target, message);
 }
 
 void Asks::tell_of_loss(const Addressee& asker) {

@@ -66,11 +66,26 @@ SendVerdict Router::send_reply(const TargetPtr& target, const OutgoingMessage& m
   const SendVerdict verdict = send(target, message);
   if (verdict != SendVerdict::queue_full || !target->route) [[likely]]
     return verdict;
+  return send_where_full(target, message, false);
+}
+
+SendVerdict Router::send_past_bounds(const TargetPtr& target, const OutgoingMessage& message) {
+  const SendVerdict verdict = send(target, message);
+  if (verdict != SendVerdict::queue_full || !target->route) return verdict;
+  return send_where_full(target, message, true);
+}
+
+SendVerdict Router::send_where_full(const TargetPtr& target, const OutgoingMessage& message, bool is_past_bounds) {
   Link& link = target->route.link();
   transport::EncodedFrame frame;
   const SendVerdict written = write(link, message, parts_.reactor.wall_ms(), frame);
   if (written != SendVerdict::queued) return written;
-  if (!link.credit()->take_reserved({frame.bytes.size(), frame.count})) return SendVerdict::queue_full;
+  const SendCredit::Amount amount{frame.bytes.size(), frame.count};
+  if (is_past_bounds) {
+    link.credit()->take_anyway(amount);
+  } else if (!link.credit()->take_reserved(amount)) {
+    return SendVerdict::queue_full;
+  }
   return send_with_credit(link, frame);
 }
 

@@ -54,6 +54,8 @@ class Router {
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for a reply, which has room of its own where the queue is full (SendCredit::take_reserved()).
   SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
+  /// The same for one that goes past the bounds of the queue, for whoever bounds it otherwise: never queue_full.
+  SendVerdict send_past_bounds(const TargetPtr& target, const OutgoingMessage& message);
   /// To all that the topic is for: encoded once. `queued`, whether or not there are any; else too_large, out_of_memory
   /// or shut_down, and nothing was sent.
   SendVerdict publish(const TargetState& topic, const OutgoingMessage& message);
@@ -97,6 +99,7 @@ class Router {
  private:
   bool has_route(const TargetPtr& target) { return target->route || finds_route(target); }
   [[gnu::noinline]] bool finds_route(const TargetPtr& target);
+  SendVerdict send_where_full(const TargetPtr& target, const OutgoingMessage& message, bool is_past_bounds);
   SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
   SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                            std::string_view suffix);
