@@ -234,6 +234,30 @@ TEST_F(Asking, a_stranger_has_no_name_looked_up_and_nothing_kept_for_a_word) {
   EXPECT_EQ(cluster_.pmd().counters().requests, asked_before);
 }
 
+TEST_F(Asking, a_stranger_whose_requests_are_kept_takes_no_names_from_others) {
+  constexpr std::size_t names = 16;
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong", .targets_max = names});
+  std::vector<Responder> kept;
+  pong->set_request_handler([&](const Request& request, Responder responder) {
+    if (request.from == ping->node_id()) return static_cast<void>(responder.reply("2"));
+    EXPECT_LE(responder.remaining(), AskWay::kDeadlineMax);
+    kept.push_back(std::move(responder));
+  });
+  RawSocket stranger = RawSocket::connected_to(pong->port());
+  std::string frames;
+  for (std::size_t i = 0; i < 2 * names; ++i) {
+    const std::string from = "ghost" + std::to_string(i);
+    frames += node_frame(from, pong->node_id(), "1", R"("ask":4503599627370497,"ms":1099511627775)");
+  }
+  ASSERT_TRUE(stranger.send(frames));
+  ASSERT_TRUE(cluster_.turn_until([&] { return kept.size() == 2 * names; }));
+  EXPECT_EQ(outcome_of(ping, "pong", "1").error, AskError::none);
+  EXPECT_EQ(pong.send("ping", "1"), SendVerdict::queued);
+  kept.clear();
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).in_handlers == 0; }));
+}
+
 TEST_F(Asking, what_handlers_answer_to_strangers_is_looked_up_so_many_times_a_second) {
   TestNode& pong = add({.alias = "pong"});
   pong->set_request_handler([](const Request&, Responder responder) { static_cast<void>(responder.reply("1")); });

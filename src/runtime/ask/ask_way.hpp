@@ -118,6 +118,8 @@ class AskWay {
   void close();
   /// Does what other threads have asked for.
   void drain();
+  /// The state of that name in the table; null: no room for it. May throw std::bad_alloc.
+  const TargetPtr& target_of(std::string_view name);
 
   AskCounters counters;
 
@@ -132,7 +134,6 @@ class AskWay {
   };
 
   [[nodiscard]] bool fits_frame(const Addressee& asker, std::string_view json) const;
-  const TargetPtr& target_of(std::string_view name);
   [[nodiscard]] static bool is_name(std::string_view name);
   SendVerdict ask(const TargetPtr* target, std::string_view name, std::string_view json, const AskOptions& options,
                   ReplyCallback&& callback, Callback whose);

@@ -144,7 +144,7 @@ class Asks {
   [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
   void call_back_for(Slot& slot);
   [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
-  [[nodiscard]] bool may_answer(const Addressee& asker);
+  [[nodiscard]] const TargetPtr* whom_to_answer(const Addressee& asker, TargetPtr& held);
   void call_back_later() { static_cast<void>(call_back()); }
 
   const AsksParts parts_;

@@ -8,38 +8,55 @@ namespace distflow::runtime {
 SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   if (has_ended_answers_) return SendVerdict::shut_down;
   if (asker.deadline <= parts_.reactor.now()) return SendVerdict::unresolved;  // nobody waits for it
-  if (!may_answer(asker)) return SendVerdict::unresolved;
+  TargetPtr held;
+  const TargetPtr* const target = whom_to_answer(asker, held);
+  if (target == nullptr) return SendVerdict::unresolved;
   const auto text = protocol::AskText::reply(asker.id);
-  return parts_.router.send_reply(asker.target, OutgoingMessage(json).with(text.extension()));
+  return parts_.router.send_reply(*target, OutgoingMessage(json).with(text.extension()));
 }
 
 /// It cannot be tried again, as a reply can: whoever refuses is done with the request, and the asker would wait for its
 /// whole deadline. So it is sent even where the asker's queue is full, for so many in a second.
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   if (has_ended_answers_) return SendVerdict::shut_down;
-  if (!may_answer(asker)) return SendVerdict::unresolved;
+  TargetPtr held;
+  const TargetPtr* const target = whom_to_answer(asker, held);
+  if (target == nullptr) return SendVerdict::unresolved;
   const auto text = protocol::AskText::error(asker.id, word);
   const auto message = OutgoingMessage::without_payload().with(text.extension());
-  const SendVerdict verdict = parts_.router.send_reply(asker.target, message);
+  const SendVerdict verdict = parts_.router.send_reply(*target, message);
   if (verdict != SendVerdict::queue_full || !past_bounds_limit_.admit(parts_.reactor.now())) return verdict;
-  return parts_.router.send_past_bounds(asker.target, message);
+  return parts_.router.send_past_bounds(*target, message);
 }
 
 void Asks::tell_of_loss(const Addressee& asker) {
-  if (has_ended_answers_ || parts_.router.link_to(asker.target) == nullptr || !may_answer(asker)) return;
+  if (has_ended_answers_) return;
+  TargetPtr held;
+  const TargetPtr* const target = whom_to_answer(asker, held);
+  if (target == nullptr || parts_.router.link_to(*target) == nullptr) return;
   const auto text = protocol::AskText::error(asker.id, protocol::AskWord::failed);
-  parts_.router.send_parked(asker.target, {.payload = {},
-                                           .extension = std::string(text.extension().text()),
-                                           .has_payload = false,
-                                           .timestamp = parts_.reactor.wall_ms()});
+  parts_.router.send_parked(*target, {.payload = {},
+                                      .extension = std::string(text.extension().text()),
+                                      .has_payload = false,
+                                      .timestamp = parts_.reactor.wall_ms()});
 }
 
-/// Whom a request is from is said by whoever sends it. A node that joined a moment ago may not be known yet: what its
-/// handler says waits for it, for so many in a second. An alias is nobody's sender.
-bool Asks::may_answer(const Addressee& asker) {
-  Link* const link = parts_.router.link_to(asker.target);
-  if (link == nullptr) return stranger_limit_.admit(parts_.reactor.now()).has_value();
-  return link->takes_asks() && link->node_id() == asker.target->name;
+/// The asker as a name of the table, which may be `held`; null: it is not answered. Whom a request is from is said by
+/// whoever sends it. A node that joined a moment ago may not be known yet: what its handler says waits for it, for so
+/// many in a second, and only then its name takes a place in the table. An alias is nobody's sender.
+const TargetPtr* Asks::whom_to_answer(const Addressee& asker, TargetPtr& held) {
+  const TargetPtr* target = &asker.target;
+  bool is_admitted = false;
+  if (asker.target->is_outside_table) [[unlikely]] {
+    is_admitted = !parts_.directory.knows_id(asker.target->name);
+    if (is_admitted && !stranger_limit_.admit(parts_.reactor.now())) return nullptr;
+    held = way_->target_of(asker.target->name);
+    if (held == nullptr) return nullptr;
+    target = &held;
+  }
+  Link* const link = parts_.router.link_to(*target);
+  if (link == nullptr) return is_admitted || stranger_limit_.admit(parts_.reactor.now()) ? target : nullptr;
+  return link->takes_asks() && link->node_id() == (*target)->name ? target : nullptr;
 }
 
 }  // namespace distflow::runtime

@@ -1,5 +1,7 @@
 #include "runtime/ask/requests.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <new>
 #include <optional>
 #include <utility>
@@ -17,10 +19,19 @@ std::function<void()> Requests::setting(RequestHandler handler) {
   };
 }
 
-/// The node that the request is of, as a name to send to. May throw std::bad_alloc.
+/// The node that the request is of, as a name to send to; outside the table when it is a stranger's, or when there is
+/// no room: answering finds its place (Asks::whom_to_answer). May throw std::bad_alloc.
 const TargetPtr& Requests::asker_of(const Mail& mail) {
-  if (asker_ == nullptr || asker_->name != mail.from_text()) asker_ = targets_.of(mail.from_text());
-  return asker_;
+  const std::string_view name = mail.from_text();
+  const bool is_of_last = asker_ != nullptr && asker_->name == name;
+  if (is_of_last && !asker_->is_outside_table) return asker_;
+  TargetPtr known = targets_.find(name);
+  if (known == nullptr && directory_.knows_id(name)) known = targets_.of(name);
+  if (known != nullptr) return asker_ = std::move(known);
+  if (is_of_last) return asker_;
+  const auto outside = std::make_shared<TargetState>(name, 0);
+  outside->is_outside_table = true;
+  return asker_ = outside;
 }
 
 void Requests::handle(const Mail& mail) {
@@ -38,7 +49,8 @@ void Requests::handle(const Mail& mail) {
     const AskWord word = is_expired ? AskWord::expired : AskWord::no_handler;
     return word_limit_.admit(now) ? say(mail, members.id, word) : say_nothing(word);
   }
-  hand_to_handler(mail, members.id, now + base::milliseconds(members.ms - waited_ms));
+  const std::int64_t ms = std::min<std::int64_t>(members.ms, AskWay::kDeadlineMax.count());
+  hand_to_handler(mail, members.id, now + base::milliseconds(ms - std::min(waited_ms, ms)));
 }
 
 void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {

@@ -5,6 +5,8 @@
 //   2. Each request is answered once: by the handler's Responder, or here, in a word.
 //   3. Words go to nodes that the directory knows, and so many in a second: whoever connects can say whom a request is
 //      from, and would have this node ask the registry for any name, or write to any node.
+//   4. The name of an asker that is not known takes no place in the table of names, however long a handler keeps the
+//      request.
 // Use: requests.set_handler(handler); delivery calls handle(mail) by way of AskHooks.
 #pragma once
 

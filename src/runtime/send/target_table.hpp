@@ -4,7 +4,8 @@
 //                   └── prefix, credit, version   (any thread: what an envelope to it begins with, and the room that
 //                                              the queue to its peer has)
 //
-//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table.
+//   1. A TargetState stays where it is as long as anybody holds it; a name has at most one in a table. Names that
+//      strangers give themselves are outside (Requests).
 //   2. `version` rises whenever `prefix` or `credit` changes, after it has.
 //   3. At most `targets_max` names. At the bound, names that nobody holds are forgotten; if all are held, new ones are
 //      refused.
@@ -47,6 +48,10 @@ struct TargetState {
   std::string prefix;                           // empty: the loop writes the envelope, once the name leads somewhere
   std::shared_ptr<SendCredit> credit;           // of the peer, when there is a prefix
   std::atomic<std::uint32_t> parking_taken{0};  // of ParkingRoom: messages
+
+  /// Of somebody whom nobody knew when this was made, and in no table: nothing is sent to it, for nobody would tell it
+  /// of changes. Set before anybody else has it.
+  bool is_outside_table = false;
 
   // Of RoomWatch, under its lock.
   bool is_refused = false;
