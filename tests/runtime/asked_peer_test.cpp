@@ -131,6 +131,48 @@ TEST_F(AskedRaw, a_busy_one_is_asked_again_with_the_same_id_where_the_asker_allo
   EXPECT_EQ(stats(ping_).retried, 2U);
 }
 
+TEST_F(AskedRaw, one_that_finds_no_room_when_it_is_to_be_sent_again_was_sent_before) {
+  TestNode& few = add({.alias = "few", .asks_per_peer_max = 1});
+  few->directory().upsert(
+      {.info = {.node_id = "raw", .alias = "raw", .host = "127.0.0.1", .port = listener_.port()}, .takes_asks = true});
+  ASSERT_TRUE(is_under_way(ask(few, "raw", "1", {.deadline = 1h, .idempotent = true, .attempts = 2})));
+  const std::string id = std::to_string(next_request().id);
+  RawSocket honest = RawSocket::connected_to(few->port());
+  const std::string to_few = R"({"from":"raw","to":")" + few->node_id() + R"(","timestamp":1795375753755,)";
+  ASSERT_TRUE(honest.send(frame_of(to_few + R"("re":)" + id + R"(,"error":"busy"})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(few).retried == 1; }));
+  ASSERT_TRUE(is_under_way(ask(few, "raw", "2", {.deadline = 1h})));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::not_sent) << to_string(replies.front().error);
+  EXPECT_EQ(replies.front().stage, AskStage::sent);
+  few->directory().remove("raw");
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+}
+
+#ifdef __cpp_lib_jthread
+TEST_F(AskedRaw, who_has_the_name_of_one_that_was_asked_is_not_told_that_the_request_is_cancelled) {
+  const auto lead_to = [&](const std::string& node_id) {
+    ping_->directory().upsert(
+        {.info = {.node_id = node_id, .alias = "svc", .host = "127.0.0.1", .port = listener_.port()},
+         .takes_asks = true});
+  };
+  std::stop_source stop;
+  lead_to("before");
+  ASSERT_TRUE(is_under_way(ask(ping_, "svc", "1", {.deadline = 1h, .stop = stop.get_token()})));
+  next_request();
+  ping_->directory().remove("before");
+  peer_.reset();
+  lead_to("after");
+  stop.request_stop();
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::cancelled) << to_string(replies.front().error);
+  ASSERT_TRUE(is_under_way(ask(ping_, "svc", "2", {.deadline = 1h})));
+  EXPECT_EQ(next_request().kind, protocol::AskMembers::Kind::request);
+  ping_->directory().remove("after");
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+}
+#endif
+
 TEST_F(AskedRaw, at_the_nodes_end_what_rests_between_two_attempts_ends) {
   meet(true);
   TestNode& brief = add({.alias = "brief"});

@@ -47,6 +47,7 @@ struct Asks::Slot : base::ListNode<Slot> {
   std::uint64_t place = 0;  // among the messages that its link has taken
   bool has_place = false;   // for `text`, among what waits for a name
   bool may_retry = false;   // `text` is kept for another attempt
+  bool was_sent = false;    // in this attempt, or in one before
   int attempts = 0;         // to send it, so far
   std::optional<StopCallback<Stop>> stop{};
   std::string text{};  // the request's while it waits for its name, or may be sent again; else a reply's copy

@@ -128,6 +128,7 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
     return SendVerdict::queued;
   }
   slot.attempts = 0;
+  slot.was_sent = false;
   slot.may_retry = false;
   retries_.note_asked(now_of(slot));
   Link* const link = parts_.router.link_to(slot.question.target);
@@ -156,6 +157,7 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   if (!is_under_way(verdict)) return verdict;
   slot.place = link.taken();
   slot.state = Slot::State::sent;
+  slot.was_sent = true;
   join(slot, group);
   return verdict;
 }
@@ -202,14 +204,19 @@ void Asks::on_deadline(Slot& slot) {
   end(slot, {.error = is_deadline ? AskError::deadline : AskError::peer_left});
 }
 
+/// The name may lead to another node by now than to the one that was asked: that is told nothing.
 void Asks::cancel(std::uint64_t id) {
   Slot* const slot = find(AskId::of(id));
   if (slot == nullptr) return;
   const bool was_sent = slot->state == Slot::State::sent;
   const TargetPtr target = slot->question.target;
+  bool leads_there = false;
+  static_cast<void>(parts_.reactor.has_memory_for([&] {
+    Link* const link = was_sent ? parts_.router.link_to(target) : nullptr;
+    leads_there = link != nullptr && link->takes_asks() && link->node_id() == slot->group->name;
+  }));
   end(*slot, {.error = AskError::cancelled});
-  Link* const link = was_sent ? parts_.router.link_to(target) : nullptr;
-  if (link == nullptr || !link->takes_asks()) return;
+  if (!leads_there) return;
   const auto text = protocol::AskText::request(id, 0);
   static_cast<void>(parts_.reactor.has_memory_for([&] {
     static_cast<void>(parts_.router.send(target, OutgoingMessage::without_payload().with(text.extension())));

@@ -29,8 +29,7 @@ constexpr std::array<Meaning, protocol::kAskWords.size()> kMeanings{{{AskError::
 
 /// Ends it, and puts its callback off.
 void Asks::close_slot(Slot& slot, const End& how) {
-  const bool was_sent = slot.state == Slot::State::sent || slot.state == Slot::State::resting;
-  slot.stage = was_sent ? AskStage::sent : AskStage::resolving;
+  slot.stage = slot.was_sent ? AskStage::sent : AskStage::resolving;
   leave_group(slot);
   leave_place(slot);
   parts_.reactor.timers().cancel(slot.timer);
