@@ -131,6 +131,34 @@ TEST_F(AskedRaw, a_busy_one_is_asked_again_with_the_same_id_where_the_asker_allo
   EXPECT_EQ(stats(ping_).retried, 2U);
 }
 
+TEST_F(AskedRaw, one_that_was_busy_cannot_answer_for_another_that_is_asked_instead) {
+  const auto lead_to = [&](const std::string& node_id) {
+    ping_->directory().upsert(
+        {.info = {.node_id = node_id, .alias = "svc", .host = "127.0.0.1", .port = listener_.port()},
+         .takes_asks = true});
+  };
+  lead_to("before");
+  ASSERT_TRUE(is_under_way(ask(ping_, "svc", "1", {.deadline = 1h, .idempotent = true, .attempts = 2})));
+  const protocol::AskMembers first = next_request();
+  RawSocket before = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(
+      before.send(frame_of(R"({"from":"before","to":")" + ping_->node_id() + R"(","timestamp":1795375753755,"re":)" +
+                           std::to_string(first.id) + R"(,"error":"busy"})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).retried == 1; }));
+  ping_->directory().remove("before");
+  lead_to("after");
+  peer_.reset();
+  bytes_.clear();
+  const protocol::AskMembers second = next_request();
+  EXPECT_NE(second.id, first.id);
+  ASSERT_TRUE(before.send(reply_frame("after", first.id)));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(ping_).late + stats(ping_).unasked == 1; }));
+  EXPECT_TRUE(replies.empty());
+  ASSERT_TRUE(before.send(reply_frame("after", second.id)));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::none);
+}
+
 TEST_F(AskedRaw, one_that_finds_no_room_when_it_is_to_be_sent_again_was_sent_before) {
   TestNode& few = add({.alias = "few", .asks_per_peer_max = 1});
   few->directory().upsert(

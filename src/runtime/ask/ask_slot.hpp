@@ -49,6 +49,7 @@ struct Asks::Slot : base::ListNode<Slot> {
   bool may_retry = false;   // `text` is kept for another attempt
   bool was_sent = false;    // in this attempt, or in one before
   int attempts = 0;         // to send it, so far
+  std::size_t asked = 0;    // hash of the nodeId of the last who was asked
   std::optional<StopCallback<Stop>> stop{};
   std::string text{};  // the request's while it waits for its name, or may be sent again; else a reply's copy
 

@@ -150,6 +150,8 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   }
   Group& group = group_of(link);
   if (group.count >= parts_.asks_per_peer_max) return SendVerdict::queue_full;
+  if (slot.was_sent) [[unlikely]]
+    renew_id(slot, link);
   ++slot.attempts;
   if (slot.question.attempts_max > 1) prepare_retries(slot, json);
   const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));

@@ -135,6 +135,7 @@ class Asks {
   void prepare_retries(Slot& slot, std::string_view json);
   [[nodiscard]] bool rests_after(Slot& slot, const End& how);
   void send_again(Slot& slot);
+  void renew_id(Slot& slot, const Link& link);
 
   void end(Slot& slot, const End& how);
   void end_group(Groups& groups, std::string_view name, const End& how);

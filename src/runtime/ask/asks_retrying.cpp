@@ -4,6 +4,8 @@
 //     resolving
 //                                                                       └── its deadline, its end ──▶ ended
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 #include "runtime/ask/ask_slot.hpp"
 #include "runtime/ask/asks.hpp"
@@ -45,6 +47,7 @@ bool Asks::rests_after(Slot& slot, const End& how) {
     return false;
   }
   add(way_->counters.retried, 1);
+  slot.asked = std::hash<std::string_view>{}(slot.group->name);
   leave_group(slot);
   slot.state = Slot::State::resting;
   join(slot, *resting_);
@@ -53,7 +56,6 @@ bool Asks::rests_after(Slot& slot, const End& how) {
 }
 
 void Asks::send_again(Slot& slot) {
-  const std::uint64_t generation = slot.generation;
   leave_group(slot);
   slot.state = Slot::State::free;
   parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
@@ -62,8 +64,17 @@ void Asks::send_again(Slot& slot) {
     Link* const link = parts_.router.link_to(slot.question.target);
     verdict = link == nullptr ? wait_for_name(slot, slot.text) : send(slot, *link, slot.text);
   }));
-  if (slot.generation != generation || is_under_way(verdict)) return;
+  if (is_under_way(verdict)) return;  // or it has ended
   close_slot(slot, {.error = AskError::not_sent, .verdict = verdict});
+}
+
+/// For an attempt at another node than the last: that one knows the id, and could answer for this one.
+void Asks::renew_id(Slot& slot, const Link& link) {
+  if (slot.asked == std::hash<std::string_view>{}(link.node_id())) return;
+  slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
+  if (!slot.stop) return;
+  slot.stop.reset();
+  slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
 }
 
 }  // namespace distflow::runtime
