@@ -35,6 +35,12 @@ std::string why(const Result<pmd::ToldStats>& told) {
   return printable(told->refusal);
 }
 
+/// What a node says instead of letters, for whoever reads it.
+std::string said_refusal(std::string_view json) {
+  const std::string reason = printable(decode_string(json).value_or(""));
+  return reason.empty() ? kUnreadable : reason;
+}
+
 /// False where it is none.
 bool read_letter(std::string_view json, ToldLetter& letter) {
   constexpr std::array<std::string_view, 8> names = {"number",  "at",     "sent_at", "to",
@@ -83,16 +89,19 @@ Report untold(const Arguments& arguments, const std::string& reason) {
   return report_failure(
       arguments, kExitNo, "untold",
       fmt::format("Node '{}' does not tell its dead letters: {}.", printable(arguments.name), reason),
-      "Only the node's user and root are told, by nodes of this version whose option introspection is not off.");
+      "Only the node's user and root are told, by nodes of this version whose option introspection is not off, through "
+      "a PMD that runs as that user or as root.");
 }
 
 Report redrive(const Arguments& arguments, const protocol::NodeInfo& node, const AskOnce& ask) {
   const Result<pmd::ToldStats> told = ask({.node_id = node.node_id, .what = protocol::StatsKind::redrive});
   if (!told || !told->refusal.empty()) return untold(arguments, why(told));
-  const auto found = find_members(told->json, std::array<std::string_view, 2>{"redriven", "kept"});
+  const auto found = find_members(told->json, std::array<std::string_view, 3>{"redriven", "kept", "refused"});
   if (!found) return untold(arguments, kUnreadable);
-  if ((*found)[0].empty()) return untold(arguments, kOld);
-  return report_redriven(arguments, node, to_count((*found)[0]), to_count((*found)[1]));
+  const auto& [redriven, kept, refused] = *found;
+  if (!refused.empty()) return untold(arguments, said_refusal(refused));
+  if (redriven.empty()) return untold(arguments, kOld);
+  return report_redriven(arguments, node, to_count(redriven), to_count(kept));
 }
 
 }  // namespace
@@ -104,9 +113,10 @@ std::string read_letters(const AskOnce& ask, const std::string& node_id, base::I
     const Result<pmd::ToldStats> told =
         ask({.node_id = node_id, .after = after, .what = protocol::StatsKind::dead_letters});
     if (!told || !told->refusal.empty()) return why(told);
-    const auto found = find_members(told->json, std::array<std::string_view, 2>{"dead_letters", "next"});
+    const auto found = find_members(told->json, std::array<std::string_view, 3>{"dead_letters", "next", "refused"});
     if (!found) return kUnreadable;
-    const auto& [list, next] = *found;
+    const auto& [list, next, refused] = *found;
+    if (!refused.empty()) return said_refusal(refused);
     if (list.empty()) return kOld;
     const std::size_t before = letters.size();
     const bool is_read = protocol::for_each_element(list, [&letters](std::string_view json) {

@@ -95,6 +95,12 @@ TEST(ReadLetters, what_a_node_tells_is_not_trusted) {
   EXPECT_EQ(letters[0].to, "");
 }
 
+TEST(ReadLetters, what_a_node_says_in_place_of_letters_is_the_reason) {
+  std::vector<cli::ToldLetter> letters;
+  EXPECT_EQ(read_from(R"({"refused":"it \u001b[31mmust not"})", letters), R"(it \u{1b}[31mmust not)");
+  EXPECT_EQ(read_from(R"({"refused":7})", letters), "what it tells cannot be read");
+}
+
 TEST(ReadLetters, a_node_that_tells_without_end_is_left) {
   std::vector<cli::ToldLetter> letters;
   std::uint64_t number = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/runtime/stats_asker.hpp"
+#include "tests/support/fake_registry.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::test {
@@ -155,6 +156,59 @@ TEST_F(Undelivered, a_node_without_introspection_keeps_none) {
   TestNode& ping = cluster_.add_node({.alias = "ping", .introspection = false});
   send_in_vain(ping, "nobody", "1");
   EXPECT_EQ(ping.stats().dead_letters, 0u);
+}
+
+/// A node whose registry asks it, and runs as the user that a test says.
+class AskedByRegistry : public Undelivered {
+ protected:
+  AskedByRegistry() {
+    cluster_.stop_pmd();
+    NodeOptions options;
+    options.alias = "ping";
+    node_ = &cluster_.add_node_of(options, registry_.make_client());
+    EXPECT_TRUE(cluster_.turn_until([this] { return node_->started.has_value(); }));
+  }
+  void TearDown() override { cluster_.shut_down(*node_); }  // the registry is gone before the cluster
+
+  std::string told(StatsKind what) {
+    const std::size_t before = registry_.stats_told.size();
+    registry_.ask({.node_id = (*node_)->node_id(), .id = 1, .after = 0, .size_max = 32768, .what = what});
+    EXPECT_TRUE(cluster_.turn_until([&] { return registry_.stats_told.size() > before; }));
+    return registry_.stats_told.back();
+  }
+
+  FakeRegistry registry_{cluster_.reactor()};
+  TestNode* node_ = nullptr;
+};
+
+TEST_F(AskedByRegistry, messages_are_not_told_nor_sent_again_for_a_registry_of_another_user_and_counters_are) {
+  const io::PeerOwner own = cluster_.reactor().backend().own_user();
+  const io::PeerOwner another = io::PeerOwner::user(own.is_known() ? own.uid() + 4711 : 4711);
+  send_in_vain(*node_, "nobody", "\"secret\"");
+  std::uint64_t refused = 0;
+  for (const io::PeerOwner& owner : {another, io::PeerOwner::unknown(io::OwnerStatus::not_found), io::PeerOwner()}) {
+    registry_.owner = owner;
+    for (const StatsKind what : {StatsKind::dead_letters, StatsKind::redrive}) {
+      const std::string text = told(what);
+      EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("secret")));
+      EXPECT_TRUE(parsed(text).HasMember("refused")) << text;
+      EXPECT_EQ(node_->stats().stats_refused, ++refused);
+    }
+    EXPECT_TRUE(parsed(told(StatsKind::counters)).HasMember("node"));
+  }
+  EXPECT_EQ(node_->stats().dead_letters, 1u);
+  EXPECT_EQ(node_->stats().dead_letters_redriven, 0u);
+}
+
+TEST_F(AskedByRegistry, messages_are_told_to_a_registry_of_the_nodes_own_user_or_of_root) {
+  const io::PeerOwner own = cluster_.reactor().backend().own_user();
+  send_in_vain(*node_, "nobody", "\"secret\"");
+  for (const io::PeerOwner& owner : {own, io::PeerOwner::user(0)}) {
+    if (!owner.is_known()) continue;  // this system has no users of connections
+    registry_.owner = owner;
+    EXPECT_EQ(parsed(told(StatsKind::dead_letters))["dead_letters"].Size(), 1u);
+    EXPECT_TRUE(parsed(told(StatsKind::redrive)).HasMember("redriven"));
+  }
 }
 
 TEST(BrokenConnection, messages_that_a_broken_connection_had_are_kept_and_those_that_left_are_not) {

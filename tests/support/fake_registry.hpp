@@ -1,5 +1,5 @@
 // A registry in memory, for nodes of one reactor: no PMD, no connection, no name that is not told at once. A test takes
-// it away and brings it back, refuses a registration, or loses one.
+// it away and brings it back, refuses a registration, loses one, or has it ask its nodes as whatever user.
 //
 // One thread, which turns the reactor. What a call leads to is told from inside a later turn.
 // Use: FakeRegistry registry(reactor); TestNode& node = cluster.add_node_of(options, registry.make_client());
@@ -47,6 +47,15 @@ class FakeRegistry {
   }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
 
+  /// Asks every node for a part of what it tells of itself.
+  void ask(const protocol::StatsPart& part) {
+    later([this, part] {
+      for (Client* client : clients_) client->observer_->on_stats_asked(part);
+    });
+  }
+  std::vector<std::string> stats_told;  ///< their answers
+  io::PeerOwner owner;                  ///< as whom it runs, as the system has it
+
   class Client final : public runtime::RegistryClient {
    public:
     explicit Client(FakeRegistry& registry) : registry_(registry) {}
@@ -69,6 +78,8 @@ class FakeRegistry {
                                                   : Result<protocol::NodeInfo>(*found));
       });
     }
+    void answer_stats(std::uint64_t, std::string_view stats) override { registry_.stats_told.emplace_back(stats); }
+    [[nodiscard]] io::PeerOwner owner_of_registry() const override { return registry_.owner; }
     void close() override {
       is_registered_ = false;
       std::erase(registry_.clients_, this);

@@ -103,6 +103,11 @@ class Client final : private transport::ConnectionObserver {
   /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be told now. Without a
   /// session it is dropped.
   void answer_stats(std::uint64_t id, std::string_view stats);
+  /// As which user the PMD of this session runs, as the system has it; unknown where it cannot say, and without a
+  /// session. Once the PMD has said something: its end has no owner before. Takes io::kOwnerLookupMax at most.
+  [[nodiscard]] io::PeerOwner owner_of_pmd() const {
+    return connection_ ? connection_->owner_of_peer() : io::PeerOwner();
+  }
   /// Ends the registration for good; Errc::node_not_found when there was none.
   void unregister(Callback<void> on_answer);
   /// Tells the PMD to end; Errc::refused when it will not, because nodes are registered and `force` is no, or because

@@ -53,6 +53,9 @@ std::string peer_row(const PeerStats& peer, const PeerWay& way) {
   return base::printable_json(out);
 }
 
+/// Whoever asks is shown the reason.
+constexpr const char* kNotForThisPmd = R"({"refused":"its PMD is not known to run as its user or as root"})";
+
 /// Of a long text the beginning: a part has to hold some letters.
 constexpr std::size_t kTextShown = 1024;
 
@@ -77,19 +80,24 @@ std::string letter_row(const DeadLetter& letter) {
 }  // namespace
 
 template <class Write>
-std::string Introspection::within_the_rate(Write write) {
+std::string Introspection::within_the_rate(Content content, Write write) {
   std::string text;
-  if (parts_limit_.admit(reactor_.now())) text = write();
-  add_owned(text.empty() ? refused_ : told_, 1);
+  bool is_refused = !parts_limit_.admit(reactor_.now());
+  if (!is_refused && content == Content::messages && !(may_show_messages_ && may_show_messages_())) {
+    is_refused = true;
+    text = kNotForThisPmd;
+  }
+  if (!is_refused) text = write();
+  add_owned(is_refused || text.empty() ? refused_ : told_, 1);
   return text;
 }
 
 std::string Introspection::tell(const protocol::StatsPart& part, const NodeStats& stats) {
-  return within_the_rate([&] { return write(part, stats); });
+  return within_the_rate(Content::counters, [&] { return write(part, stats); });
 }
 
 std::string Introspection::tell_dead_letters(const protocol::StatsPart& part) {
-  return within_the_rate([&]() -> std::string {
+  return within_the_rate(Content::messages, [&]() -> std::string {
     std::string out = "{";
     append_member(out, "dead_letters");
     out += '[';
@@ -114,7 +122,7 @@ std::string Introspection::tell_dead_letters(const protocol::StatsPart& part) {
 }
 
 std::string Introspection::tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive) {
-  return within_the_rate([&redrive] {
+  return within_the_rate(Content::messages, [&redrive] {
     const DeadLetters::Redriven outcome = redrive();
     std::string out = "{";
     append_count(out, "redriven", outcome.sent);

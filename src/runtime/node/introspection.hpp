@@ -4,7 +4,9 @@
 // Loop thread only: how a peer is sent to is read from its link.
 //   1. A part is at most StatsPart::size_max bytes as a frame, or nothing.
 //   2. Parts are answered kPartsPerSecondMax times a second; more are refused. Nothing is done when nobody asks.
-//   3. Peers keep their places from one part to the next; a peer that comes meanwhile is behind all others.
+//   3. Texts of messages are told only where `may_show_messages` says yes, and messages are sent again only then. It is
+//      asked for each part: whoever asks may be another one by then.
+//   4. Peers keep their places from one part to the next; a peer that comes meanwhile is behind all others.
 // Its form: docs/wire-protocol.md, "Stats of a node".
 // Use: std::string text = introspection.tell(part, stats);
 #pragma once
@@ -26,16 +28,21 @@ class Introspection {
  public:
   static constexpr std::uint32_t kPartsPerSecondMax = 200;
 
-  /// All must outlive it.
+  /// All must outlive it. Without `may_show_messages` none is told.
   Introspection(io::Reactor& reactor, const TrafficTable& traffic, const Directory& directory, const Carriers& carriers,
-                const DeadLetters& dead_letters)
-      : reactor_(reactor), traffic_(traffic), directory_(directory), carriers_(carriers), dead_letters_(dead_letters) {}
+                const DeadLetters& dead_letters, base::Delegate<bool()> may_show_messages = {})
+      : reactor_(reactor),
+        traffic_(traffic),
+        directory_(directory),
+        carriers_(carriers),
+        dead_letters_(dead_letters),
+        may_show_messages_(may_show_messages) {}
 
   /// A JSON object; empty when there is none to be had now. `stats` are the node's, without its peers. May throw
   /// std::bad_alloc.
   [[nodiscard]] std::string tell(const protocol::StatsPart& part, const NodeStats& stats);
 
-  /// The same of the dead letters with a number above `part.after`.
+  /// The same of the dead letters with a number above `part.after`; or {"refused":"why"}, as from the next one.
   [[nodiscard]] std::string tell_dead_letters(const protocol::StatsPart& part);
   /// Has them sent again, and tells what came of it.
   [[nodiscard]] std::string tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive);
@@ -45,8 +52,10 @@ class Introspection {
   [[nodiscard]] std::uint64_t refused() const { return read(refused_); }
 
  private:
+  enum class Content { counters, messages };
+
   template <class Write>
-  [[nodiscard]] std::string within_the_rate(Write write);
+  [[nodiscard]] std::string within_the_rate(Content content, Write write);
   [[nodiscard]] std::string write(const protocol::StatsPart& part, const NodeStats& stats) const;
 
   io::Reactor& reactor_;
@@ -54,6 +63,7 @@ class Introspection {
   const Directory& directory_;
   const Carriers& carriers_;
   const DeadLetters& dead_letters_;
+  const base::Delegate<bool()> may_show_messages_;
   base::RateLimit parts_limit_{kPartsPerSecondMax, base::seconds(1)};
   Counter told_{0};
   Counter refused_{0};

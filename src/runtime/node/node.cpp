@@ -104,7 +104,8 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
                  .limits = connection_limits(),
                  .connections_max = options.connections_max,
                  .on_closed = base::Delegate<void()>::to<&Node::check_closed>(*this)}),
-      introspection_(parts.reactor, traffic_, directory_, carriers_, dead_letters_),
+      introspection_(parts.reactor, traffic_, directory_, carriers_, dead_letters_,
+                     base::Delegate<bool()>::to<&Node::may_show_messages>(*this)),
       listen_timer_(base::Delegate<void()>::to<&Node::listen>(*this)),
       start_timer_(base::Delegate<void()>::to<&Node::on_start_deadline>(*this)),
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {

@@ -209,6 +209,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void accept_memory(const protocol::ControlFrame& notice, Carrier& carrier);
 
   [[nodiscard]] std::string tell(const protocol::StatsPart& part);
+  [[nodiscard]] bool may_show_messages();
   DeadLetters::Redriven redrive();
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();

@@ -5,6 +5,11 @@
 #include "runtime/node/node.hpp"
 
 namespace distflow::runtime {
+namespace {
+
+constexpr std::uint32_t kRoot = 0;
+
+}  // namespace
 
 void Node::on_stats_asked(const protocol::StatsPart& part) {
   if (!options_.introspection || is_closing()) return;
@@ -23,6 +28,13 @@ std::string Node::tell(const protocol::StatsPart& part) {
   add_counters(stats);
   if (parts_.add_process_counters) parts_.add_process_counters(stats);
   return introspection_.tell(part, stats);
+}
+
+/// What is told goes through the memory of the PMD. It is for whoever could read the node's memory as well: its user,
+/// and root.
+bool Node::may_show_messages() {
+  const io::PeerOwner owner = parts_.registry.owner_of_registry();
+  return owner.is_user(kRoot) || owner.is_same_user(own_user_);
 }
 
 /// A letter that is not taken, because its name is still unknown or there is no room, stays.

@@ -16,6 +16,7 @@
 #include <distflow/error.hpp>
 #include <distflow/result.hpp>
 
+#include "io/peer_owner.hpp"
 #include "pmd/client/client_observer.hpp"
 #include "protocol/pmd_node.hpp"
 
@@ -48,6 +49,9 @@ class RegistryClient {
   virtual void answer_stats(std::uint64_t id, std::string_view stats) {
     static_cast<void>(id), static_cast<void>(stats);
   }
+  /// As which user the registry runs, as the system has it: for a registry that asks. Unknown where the system cannot
+  /// say, and without a session. Takes kOwnerLookupMax at most.
+  [[nodiscard]] virtual io::PeerOwner owner_of_registry() const { return {}; }
   /// The node's groups from now on. May throw std::bad_alloc, and has changed nothing then. A registry without groups
   /// passes over them.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps them
