@@ -33,6 +33,9 @@ TEST(CliDeadLetters, a_lost_message_is_shown_sent_again_once_and_then_gone) {
   EXPECT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_THAT(shown.out, StartsWith("1 dead letter of 'answering' (" + answering->node_id() + ")\n"));
   EXPECT_THAT(shown.out, ContainsRegex("[0-9]+s +desk +unresolved +11 +.\"order\":7.\n"));
+  const ProcessResult in_vain = run({"answering", "--redrive"}, daemon.port());
+  EXPECT_EQ(in_vain.exit_code, 1) << in_vain.out << in_vain.err;
+  EXPECT_THAT(in_vain.out, StartsWith("0 sent again by 'answering', 1 kept: "));
   ChildProcess listener(DISTFLOW_CLI,
                         {"listen", "--as", "desk", "--count", "1", "--port", std::to_string(daemon.port())});
   while (listener.err().find("Listening as ") == std::string::npos) ASSERT_TRUE(listener.read_some());

@@ -18,11 +18,14 @@ using protocol::StatsKind;
 /// Nodes, and a client that asks of them.
 class Undelivered : public ::testing::Test {
  protected:
-  rapidjson::Document ask(std::string_view name, StatsKind what, std::uint64_t after = 0) {
+  std::string ask_text(std::string_view name, StatsKind what, std::uint64_t after = 0) {
     StatsAsker asker(cluster_);
     const Result<pmd::ToldStats> told = asker.ask(name, after, what);
     EXPECT_TRUE(told && told->refusal.empty());
-    return parsed(told ? told->json : "");
+    return told ? told->json : "";
+  }
+  rapidjson::Document ask(std::string_view name, StatsKind what, std::uint64_t after = 0) {
+    return parsed(ask_text(name, what, after));
   }
   /// Sends to a name until the PMD has said that nobody has it.
   void send_in_vain(TestNode& node, std::string_view name, std::string_view text) {
@@ -34,7 +37,7 @@ class Undelivered : public ::testing::Test {
     EXPECT_EQ(sent.accepted, sent.written + queued + sent.dropped());
   }
 
-  Cluster cluster_;
+  Cluster cluster_{{}, &make_backend, base::LogLevel::debug};
 };
 
 TEST_F(Undelivered, a_message_to_a_name_that_nobody_has_is_told_with_its_text_and_the_reason) {
@@ -71,20 +74,47 @@ TEST_F(Undelivered, sent_again_it_comes_once_and_the_law_of_the_counters_holds) 
   ASSERT_EQ(later.messages.size(), 1u);
 }
 
-TEST_F(Undelivered, sent_again_in_vain_it_is_a_dead_letter_again) {
+TEST_F(Undelivered, a_letter_whose_name_is_still_unknown_is_kept_as_it_was_and_counted_and_logged_no_second_time) {
   TestNode& ping = cluster_.add_node({.alias = "ping"});
   send_in_vain(ping, "nobody", "1");
-  const rapidjson::Document at_once = ask("ping", StatsKind::redrive);
-  // The node knows for 100 ms that nobody has the name, and keeps the letter.
-  EXPECT_LE(at_once["redriven"].GetUint64() + at_once["kept"].GetUint64(), 1u);
-  const base::Instant later = cluster_.reactor().now() + base::milliseconds(200);
-  ASSERT_TRUE(cluster_.turn_until([&] { return cluster_.reactor().now() >= later; }));
-  if (at_once["redriven"].GetUint64() == 0) {
-    EXPECT_EQ(ask("ping", StatsKind::redrive)["redriven"].GetUint64(), 1u);
+  const std::string before = ask_text("ping", StatsKind::dead_letters);
+  const std::size_t lines = cluster_.count_lines("nobody");
+  // At once, and when the node does not know any more that nobody has the name.
+  for (const base::Instant when : {base::Instant::min(), ping.target("nobody")->unknown_until}) {
+    ASSERT_TRUE(cluster_.turn_until([&] { return cluster_.reactor().now() >= when; }));
+    const rapidjson::Document told = ask("ping", StatsKind::redrive);
+    EXPECT_EQ(told["redriven"].GetUint64(), 0u);
+    EXPECT_EQ(told["kept"].GetUint64(), 1u);
   }
-  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 2; }));
-  EXPECT_EQ(ping.stats().dead_letters, 1u);
-  expect_law(ping.stats().sent);
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_EQ(ask_text("ping", StatsKind::dead_letters), before);
+  const NodeStats stats = ping.stats();
+  EXPECT_EQ(stats.dead_letters_redriven, 0u);
+  EXPECT_EQ(stats.sent.accepted, 1u);
+  EXPECT_EQ(stats.sent.dropped_unresolved, 1u);
+  EXPECT_EQ(stats.parked_messages, 0u);
+  EXPECT_EQ(cluster_.count_lines("nobody"), lines) << cluster_.log_text();
+}
+
+TEST_F(Undelivered, sent_again_it_has_the_time_when_it_was_sent_first_however_often_it_is_dropped) {
+  TestNode& ping = cluster_.add_node({.alias = "ping", .connect_deadline = std::chrono::milliseconds(1)});
+  send_in_vain(ping, "later", "1");
+  const std::int64_t sent_at = ask("ping", StatsKind::dead_letters)["dead_letters"][0]["sent_at"].GetInt64();
+  ASSERT_TRUE(cluster_.turn_until([&] { return cluster_.reactor().wall_ms() > sent_at; }));
+  const SilentPort silent;
+  ping->directory().upsert({.info = {.node_id = "deaf", .alias = "later", .host = "127.0.0.1", .port = silent.port()}});
+  EXPECT_EQ(ask("ping", StatsKind::redrive)["redriven"].GetUint64(), 1u);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unreachable == 1; }));
+  ping->directory().remove("deaf");
+  const rapidjson::Document told = ask("ping", StatsKind::dead_letters);
+  EXPECT_EQ(told["dead_letters"][0]["number"].GetUint64(), 2u);
+  EXPECT_EQ(told["dead_letters"][0]["sent_at"].GetInt64(), sent_at);
+  TestNode& later = cluster_.add_node({.alias = "later"});
+  later.record_messages();
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping->directory().find("later") != nullptr; }));
+  EXPECT_EQ(ask("ping", StatsKind::redrive)["redriven"].GetUint64(), 1u);
+  ASSERT_TRUE(cluster_.turn_until([&] { return later.messages.size() == 1; }));
+  EXPECT_EQ(later.messages[0].timestamp, sent_at);
 }
 
 TEST_F(Undelivered, a_peer_that_leaves_or_cannot_be_reached_is_named_by_its_alias) {

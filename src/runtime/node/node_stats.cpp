@@ -37,11 +37,14 @@ bool Node::may_show_messages() {
   return owner.is_user(kRoot) || owner.is_same_user(own_user_);
 }
 
-/// A letter that is not taken, because its name is still unknown or there is no room, stays.
+/// A letter that is not taken, because its name is still unknown or there is no room, stays. A name that the directory
+/// does not have is unknown. The letter is not parked for it: it would be told as sent, and be dropped a moment later.
 DeadLetters::Redriven Node::redrive() {
   return dead_letters_.redrive([this](const DeadLetter& letter) {
+    if (directory_.find(letter.to) == nullptr) return false;
     const TargetPtr target = parts_.targets.of(letter.to);
-    return target != nullptr && is_under_way(send(target, OutgoingMessage(letter.text)));
+    if (target == nullptr) return false;
+    return is_under_way(router_.send_again(target, OutgoingMessage(letter.text), letter.sent_at));
   });
 }
 

@@ -89,6 +89,12 @@ SendVerdict Router::send_where_full(const TargetPtr& target, const OutgoingMessa
   return send_with_credit(link, frame);
 }
 
+SendVerdict Router::send_again(const TargetPtr& target, const OutgoingMessage& message, base::WallMs sent_at) {
+  if (!has_route(target)) return SendVerdict::unresolved;
+  EnvelopeSuffix suffix;
+  return send_along(target->route, message, suffix.at(sent_at));
+}
+
 /// Whether the directory knows by now where the name leads.
 bool Router::finds_route(const TargetPtr& target) {
   if (Peer* const peer = parts_.directory.find(target->name)) bind(target, peer);

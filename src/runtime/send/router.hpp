@@ -56,6 +56,9 @@ class Router {
   SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for one that goes past the bounds of the queue, for whoever bounds it otherwise: never queue_full.
   SendVerdict send_past_bounds(const TargetPtr& target, const OutgoingMessage& message);
+  /// A message that was accepted before, with the time when it was sent first. unresolved when its name leads nowhere:
+  /// it is not parked, and nothing is logged. May throw std::bad_alloc.
+  SendVerdict send_again(const TargetPtr& target, const OutgoingMessage& message, base::WallMs sent_at);
   /// To all that the topic is for: encoded once. `queued`, whether or not there are any; else too_large, out_of_memory
   /// or shut_down, and nothing was sent.
   SendVerdict publish(const TargetState& topic, const OutgoingMessage& message);
