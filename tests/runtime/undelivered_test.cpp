@@ -33,6 +33,30 @@ class Undelivered : public ::testing::Test {
     EXPECT_EQ(node.send(name, text), SendVerdict::queued);
     ASSERT_TRUE(cluster_.turn_until([&] { return node.stats().sent.dropped_unresolved == before + 1; }));
   }
+  /// Sends to a peer that cannot be connected to, and leaves.
+  static void drop_at_link(TestNode& node, const std::string& node_id, const std::string& alias,
+                           std::string_view name) {
+    const SilentPort silent;
+    node->directory().upsert(
+        {.info = {.node_id = node_id, .alias = alias, .host = "127.0.0.1", .port = silent.port()}});
+    EXPECT_EQ(node.send(name, "1"), SendVerdict::queued);
+    node->directory().remove(node_id);
+    EXPECT_EQ(node.stats().sent.dropped_peer_left, 1u);
+  }
+  std::string first_letter_to(std::string_view name) {
+    return ask(name, StatsKind::dead_letters)["dead_letters"][0]["to"].GetString();
+  }
+  /// A node with that alias, which all others know.
+  TestNode& add_successor(const std::string& alias) {
+    TestNode& node = cluster_.add_node({.alias = alias});
+    node.record_messages();
+    turn_some(cluster_.reactor(), 20);
+    return node;
+  }
+  std::pair<int, int> redriven_and_kept(std::string_view name) {
+    const rapidjson::Document told = ask(name, StatsKind::redrive);
+    return {told["redriven"].GetInt(), told["kept"].GetInt()};
+  }
   static void expect_law(const SendStats& sent, std::uint64_t queued = 0) {
     EXPECT_EQ(sent.accepted, sent.written + queued + sent.dropped());
   }
@@ -137,6 +161,61 @@ TEST_F(Undelivered, a_peer_that_leaves_or_cannot_be_reached_is_named_by_its_alia
   EXPECT_STREQ(told["dead_letters"][0]["reason"].GetString(), "peer_left");
   EXPECT_STREQ(told["dead_letters"][1]["to"].GetString(), "deaf");
   EXPECT_STREQ(told["dead_letters"][1]["reason"].GetString(), "unreachable");
+}
+
+TEST_F(Undelivered, sent_to_an_alias_it_is_for_whoever_has_that_later) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  drop_at_link(ping, "id-1", "w", "w");
+  EXPECT_EQ(first_letter_to("ping"), "w");
+  TestNode& successor = add_successor("w");
+  EXPECT_EQ(redriven_and_kept("ping"), std::pair(1, 0));
+  ASSERT_TRUE(cluster_.turn_until([&] { return successor.messages.size() == 1; }));
+}
+
+TEST_F(Undelivered, sent_to_a_nodeId_it_is_for_that_process_and_not_for_whoever_has_its_alias_later) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  drop_at_link(ping, "id-1", "w", "id-1");
+  EXPECT_EQ(first_letter_to("ping"), "id-1");
+  TestNode& successor = add_successor("w");
+  EXPECT_EQ(redriven_and_kept("ping"), std::pair(0, 1));
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_TRUE(successor.messages.empty());
+  const SilentPort silent;
+  ping->directory().upsert({.info = {.node_id = "id-1", .alias = "", .host = "127.0.0.1", .port = silent.port()}});
+  EXPECT_EQ(redriven_and_kept("ping"), std::pair(1, 0)) << "the process is there again";
+}
+
+TEST_F(Undelivered, where_a_peer_was_sent_to_by_its_alias_and_by_its_nodeId_it_is_for_that_process) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  const SilentPort silent;
+  ping->directory().upsert({.info = {.node_id = "id-1", .alias = "w", .host = "127.0.0.1", .port = silent.port()}});
+  EXPECT_EQ(ping.send("w", "1"), SendVerdict::queued);
+  EXPECT_EQ(ping.send("id-1", "2"), SendVerdict::queued);
+  ping->directory().remove("id-1");
+  add_successor("w");
+  EXPECT_EQ(redriven_and_kept("ping"), std::pair(0, 2));
+}
+
+TEST_F(Undelivered, where_a_peer_has_another_alias_by_now_it_is_for_that_process) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  const SilentPort silent;
+  PeerInfo peer{.node_id = "id-1", .alias = "old", .host = "127.0.0.1", .port = silent.port()};
+  ping->directory().upsert({.info = peer});
+  EXPECT_EQ(ping.send("old", "1"), SendVerdict::queued);
+  peer.alias = "new";
+  ping->directory().upsert({.info = peer});
+  ping->directory().remove("id-1");
+  EXPECT_EQ(first_letter_to("ping"), "id-1");
+}
+
+TEST_F(Undelivered, sent_to_a_nodeId_it_is_not_for_a_node_that_has_that_for_its_alias) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  drop_at_link(ping, "id-1", "", "id-1");
+  send_in_vain(ping, "0123456789abcdef", "2");  // a process that has left before
+  const TestNode* const impostors[] = {&add_successor("id-1"), &add_successor("0123456789abcdef")};
+  EXPECT_EQ(redriven_and_kept("ping"), std::pair(0, 2));
+  turn_some(cluster_.reactor(), 20);
+  for (const TestNode* const impostor : impostors) EXPECT_TRUE(impostor->messages.empty());
 }
 
 TEST_F(Undelivered, what_does_not_fit_into_a_part_is_in_the_next_ones_each_once) {

@@ -23,7 +23,7 @@ void DeadLetters::add(const Undelivered& message) noexcept {
   if (!keeps(message.reason)) return;
   try {
     std::string_view name = message.name;
-    if (name.empty()) name = names_.alias_on_loop(message.node_id);
+    if (name.empty() && !message.is_to_id) name = names_.alias_on_loop(message.node_id);
     if (name.empty()) name = message.node_id;
     const std::size_t size = name.size() + message.node_id.size() + message.text.size();
     if (size > limits_.bytes_max) return note_not_kept();
@@ -32,6 +32,7 @@ void DeadLetters::add(const Undelivered& message) noexcept {
                       .at = reactor_.wall_ms(),
                       .sent_at = message.sent_at,
                       .to = std::string(name),
+                      .is_to_id = name == message.node_id,
                       .node_id = std::string(message.node_id),
                       .reason = name_of(message.reason),
                       .text = std::string(message.text)});
@@ -45,13 +46,15 @@ void DeadLetters::add(const Undelivered& message) noexcept {
   }
 }
 
-void DeadLetters::add_frame(Counter SendCounters::*reason, std::string_view body, std::string_view name) noexcept {
+void DeadLetters::add_frame(const Traffic& peer, Counter SendCounters::*reason, std::string_view body,
+                            std::string_view name) noexcept {
   protocol::Envelope envelope;
   // The node's own frames have no other form. What has an extension is a request, a reply, published or a control
   // frame.
   if (!protocol::decode_template(body, envelope) || !envelope.has_payload() || !envelope.extension.empty()) return;
   add({.name = name,
        .node_id = envelope.to,
+       .is_to_id = peer.was_sent_by_id,
        .reason = reason,
        .text = envelope.payload,
        .sent_at = envelope.timestamp});

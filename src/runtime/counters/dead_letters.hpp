@@ -6,7 +6,9 @@
 //   2. At most `letters_max` letters with at most `bytes_max` bytes of text and names. The oldest make room.
 //   3. Nothing is done for a message that is not dropped. Of a run, those that would not stay are not looked at.
 //   4. Nothing throws. A letter for which there is no memory is counted as not kept.
-//   5. A letter has a number, which rises from letter to letter, and is never used twice.
+//   5. A letter is for whom its sender named. Where that is not known, because messages were sent to the peer by its
+//      nodeId, too, it is for that process alone. The member of a group is sent to by its nodeId.
+//   6. A letter has a number, which rises from letter to letter, and is never used twice.
 // Use: dead_letters.add({.node_id = id, .reason = &SendCounters::dropped_peer_left, .text = payload});
 #pragma once
 
@@ -29,7 +31,8 @@ struct DeadLetter {
   std::uint64_t number = 0;
   base::WallMs at = 0;       ///< when it was dropped
   base::WallMs sent_at = 0;  ///< when it was sent
-  std::string to;            ///< whom it is sent to again: the name, where it is known; else the nodeId
+  std::string to;            ///< whom it is sent to again: the name that it was sent to, or the nodeId
+  bool is_to_id = false;     ///< `to` is a nodeId, and means no other node that may have it for an alias
   std::string node_id;       ///< of the peer that it was for; empty: no peer was found
   std::string_view reason;   ///< the name of the counter, without "dropped_"
   std::string text;          ///< JSON
@@ -41,6 +44,7 @@ struct DeadLetter {
 struct Undelivered {
   std::string_view name{};     ///< that it was sent to; empty: not known
   std::string_view node_id{};  ///< of its peer; empty: no peer was found
+  bool is_to_id = false;       ///< without a name: it may have been sent to the nodeId
   Counter SendCounters::*reason;
   std::string_view text;  ///< JSON
   base::WallMs sent_at = 0;
@@ -65,9 +69,10 @@ class DeadLetters {
   [[nodiscard]] std::size_t letters_max() const { return limits_.letters_max; }
 
   void add(const Undelivered& message) noexcept;
-  /// The body of a frame, and the name that it was sent to, where that is known. What is no message to keep is passed
-  /// over.
-  void add_frame(Counter SendCounters::*reason, std::string_view body, std::string_view name = {}) noexcept;
+  /// The body of a frame to that peer, and the name that it was sent to, where that is known. What is no message to
+  /// keep is passed over.
+  void add_frame(const Traffic& peer, Counter SendCounters::*reason, std::string_view body,
+                 std::string_view name = {}) noexcept;
   /// So many messages for which newer ones of the same run leave no room.
   void note_displaced(std::uint64_t count) { add_owned(displaced_, count); }
   /// One that is larger than all the room, or for which there is no memory.

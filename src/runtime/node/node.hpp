@@ -211,6 +211,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   [[nodiscard]] std::string tell(const protocol::StatsPart& part);
   [[nodiscard]] bool may_show_messages();
   DeadLetters::Redriven redrive();
+  [[nodiscard]] bool leads_to_addressee(const DeadLetter& letter);
   void add_counters(NodeStats& stats) const;
   [[nodiscard]] AskHooks ask_hooks();
   bool call_back();

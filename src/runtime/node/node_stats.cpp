@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/node/node.hpp"
+#include "runtime/peers/node_id.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -37,11 +38,19 @@ bool Node::may_show_messages() {
   return owner.is_user(kRoot) || owner.is_same_user(own_user_);
 }
 
+/// One that was sent to a nodeId is for that process, and not for a node that has the nodeId for its alias by now. Of a
+/// name that no peer was found for it is not known which of the two it was: if it looks like a nodeId, it is one.
+bool Node::leads_to_addressee(const DeadLetter& letter) {
+  const Peer* const holder = directory_.find(letter.to);
+  if (holder == nullptr) return false;
+  return holder == directory_.find_id(letter.to) || !(letter.is_to_id || looks_like_node_id(letter.to));
+}
+
 /// A letter that is not taken, because its name is still unknown or there is no room, stays. A name that the directory
 /// does not have is unknown. The letter is not parked for it: it would be told as sent, and be dropped a moment later.
 DeadLetters::Redriven Node::redrive() {
   return dead_letters_.redrive([this](const DeadLetter& letter) {
-    if (directory_.find(letter.to) == nullptr) return false;
+    if (!leads_to_addressee(letter)) return false;
     const TargetPtr target = parts_.targets.of(letter.to);
     if (target == nullptr) return false;
     return is_under_way(router_.send_again(target, OutgoingMessage(letter.text), letter.sent_at));

@@ -102,7 +102,10 @@ void Directory::change(Peer& peer, const PeerInfo& info) {
   if (binds_alias) make_room(by_alias_);
   const bool has_moved = peer.link && (peer.info.host() != info.host || peer.info.port() != info.port);
   if (has_moved) base::make_room(replaced_, replaced_.size() + 1);
-  if (peer.info.alias() != info.alias) unbind_alias(peer);
+  if (peer.info.alias() != info.alias) {
+    if (peer.link) peer.link->traffic().was_sent_by_id = true;  // what waits was not sent to the alias to come
+    unbind_alias(peer);
+  }
   {
     const std::scoped_lock lock(mutex_);
     std::swap(peer.info, changed);

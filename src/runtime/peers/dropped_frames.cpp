@@ -67,7 +67,7 @@ void keep_dropped(const Traffic& traffic, Counter SendCounters::*reason, std::sp
     }
     try {
       const std::size_t body = size - framing::kHeaderSize;
-      letters->add_frame(reason, bytes_at(pieces, begin + framing::kHeaderSize, body, joined), name);
+      letters->add_frame(traffic, reason, bytes_at(pieces, begin + framing::kHeaderSize, body, joined), name);
     } catch (const std::bad_alloc&) {
       letters->note_not_kept();
     }

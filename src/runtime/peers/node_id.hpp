@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "io/backend.hpp"
 
@@ -11,5 +12,8 @@ namespace distflow::runtime {
 
 /// Not to be guessed by others.
 [[nodiscard]] std::string make_node_id(io::Backend& backend);
+
+/// Whether it has that form. Nodes of both languages name themselves so; an alias may look like one.
+[[nodiscard]] bool looks_like_node_id(std::string_view name);
 
 }  // namespace distflow::runtime

@@ -311,6 +311,7 @@ void Router::bind(const TargetPtr& target, Peer* peer) {
   try {
     Link& link = parts_.directory.link_of(*peer);
     target->route = Route(link);
+    if (target->name != peer->info.alias()) link.traffic().was_sent_by_id = true;
     // What is parked goes first: only then may other threads encode for it by themselves.
     flush_parked(target);
     if (target->prefix != link.prefix() || target->credit != link.credit()) {
