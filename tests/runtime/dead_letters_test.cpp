@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ std::vector<std::string> texts_of(const DeadLetters& letters) {
 /// The ring alone.
 class Ring : public ::testing::Test {
  protected:
-  static void drop(DeadLetters& letters, std::string_view text) {
-    letters.add({.name = "n", .reason = &SendCounters::dropped_unresolved, .text = text});
+  static void drop(DeadLetters& letters, std::string_view text, std::string_view name = "n") {
+    letters.add({.name = name, .reason = &SendCounters::dropped_unresolved, .text = text});
   }
   static NodeStats counts(const DeadLetters& letters) {
     NodeStats stats;
@@ -76,7 +77,7 @@ TEST_F(Ring, what_a_shutdown_drops_is_not_kept) {
 
 TEST_F(Ring, a_letter_is_sent_again_once_and_one_that_is_dropped_meanwhile_waits_for_the_next_time) {
   DeadLetters letters(lone_.reactor(), *lone_, {.letters_max = 3, .bytes_max = 1000});
-  for (const char* text : {"1", "2", "3"}) drop(letters, text);
+  for (const char* text : {"1", "2", "3"}) drop(letters, text, text);
   std::vector<std::string> sent;
   const auto outcome = letters.redrive([&](const runtime::DeadLetter& letter) {
     sent.push_back(letter.text);
@@ -89,6 +90,33 @@ TEST_F(Ring, a_letter_is_sent_again_once_and_one_that_is_dropped_meanwhile_waits
   EXPECT_THAT(texts_of(letters), ElementsAre("2", "again"));
   EXPECT_EQ(counts(letters).dead_letters_redriven, 2u);
   EXPECT_EQ(counts(letters).dead_letter_bytes, 2u * 1 + 1 + 5);
+}
+
+TEST_F(Ring, behind_a_letter_that_is_not_taken_all_to_the_same_name_wait_so_that_they_come_in_their_order) {
+  DeadLetters letters(lone_.reactor(), *lone_, {.letters_max = 10, .bytes_max = 1000});
+  drop(letters, "large", "pong");
+  drop(letters, "1", "other");
+  drop(letters, "small", "pong");
+  drop(letters, "2", "other");
+  std::vector<std::string> tried;
+  const auto is_small = [&](const runtime::DeadLetter& letter) {
+    tried.push_back(letter.text);
+    return letter.text != "large";
+  };
+  const auto outcome = letters.redrive(is_small);
+  EXPECT_THAT(tried, ElementsAre("large", "1", "2"));
+  EXPECT_EQ(outcome.sent, 2u);
+  EXPECT_EQ(outcome.kept, 2u);
+  EXPECT_THAT(texts_of(letters), ElementsAre("large", "small"));
+}
+
+TEST_F(Ring, a_letter_for_which_sending_finds_no_memory_stays_with_those_behind_it) {
+  DeadLetters letters(lone_.reactor(), *lone_, {.letters_max = 10, .bytes_max = 1000});
+  for (const char* text : {"1", "2"}) drop(letters, text);
+  const auto outcome = letters.redrive([](const runtime::DeadLetter&) -> bool { throw std::bad_alloc(); });
+  EXPECT_EQ(outcome.kept, 2u);
+  EXPECT_THAT(texts_of(letters), ElementsAre("1", "2"));
+  EXPECT_EQ(counts(letters).dead_letter_bytes, 2u * 2);
 }
 
 /// Frames of a queue, as a connection gives them when it drops some.

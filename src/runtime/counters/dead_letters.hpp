@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -85,8 +86,9 @@ class DeadLetters {
     std::uint64_t sent = 0;
     std::uint64_t kept = 0;
   };
-  /// Calls `send(letter)` once for each letter that is there now, the oldest first. One for which it says true is taken
-  /// off; what is dropped meanwhile stays. `send` may throw std::bad_alloc: that letter stays.
+  /// Calls `send(letter)` at most once for each letter that is there now, the oldest first. One for which it says true
+  /// is taken off. One for which it does not, or throws std::bad_alloc, stays, and with it all behind it to the same
+  /// name: they are to come in their order. What is dropped meanwhile stays.
   template <class Send>
   Redriven redrive(Send&& send);
 
@@ -117,17 +119,21 @@ DeadLetters::Redriven DeadLetters::redrive(Send&& send) {
   Redriven outcome;
   std::list<DeadLetter> letter;  // one, while it is sent
   std::list<DeadLetter> kept;
+  std::set<std::string_view> held_up;  // the names of those that are kept
+  bool is_all_held_up = false;         // there is no memory for one more name
   while (!letters_.empty() && letters_.front().number <= last) {
     bytes_ -= letters_.front().size();
     letter.splice(letter.begin(), letters_, letters_.begin());
     bool is_sent = false;
-    if (!reactor_.has_memory_for([&] { is_sent = send(letter.front()); })) is_sent = false;
+    const bool is_held_up = is_all_held_up || held_up.contains(letter.front().to);
+    if (!is_held_up && !reactor_.has_memory_for([&] { is_sent = send(letter.front()); })) is_sent = false;
     if (is_sent) {
       letter.clear();
       ++outcome.sent;
-    } else {
-      kept.splice(kept.end(), letter);
+      continue;
     }
+    if (!is_held_up) is_all_held_up = !reactor_.has_memory_for([&] { held_up.insert(letter.front().to); });
+    kept.splice(kept.end(), letter);
   }
   outcome.kept = kept.size();
   for (const DeadLetter& one : kept) bytes_ += one.size();
