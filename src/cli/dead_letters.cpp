@@ -93,18 +93,28 @@ Report untold(const Arguments& arguments, const std::string& reason) {
       "a PMD that runs as that user or as root.");
 }
 
-Report redrive(const Arguments& arguments, const protocol::NodeInfo& node, const AskOnce& ask) {
+/// The order went out, and its outcome did not come.
+Report unknown_outcome(const Arguments& arguments, const std::string& reason) {
+  return report_failure(
+      arguments, kExitNo, "untold",
+      fmt::format("It is not known whether node '{}' has sent its dead letters again: {}.", printable(arguments.name),
+                  reason),
+      "Those that it has sent are not among its dead letters any more: look at these before you ask again.");
+}
+
+}  // namespace
+
+Report redrive_letters(const Arguments& arguments, const protocol::NodeInfo& node, const AskOnce& ask) {
   const Result<pmd::ToldStats> told = ask({.node_id = node.node_id, .what = protocol::StatsKind::redrive});
-  if (!told || !told->refusal.empty()) return untold(arguments, why(told));
+  if (!told || told->refusal == protocol::kStatsUnanswered) return unknown_outcome(arguments, why(told));
+  if (!told->refusal.empty()) return untold(arguments, why(told));
   const auto found = find_members(told->json, std::array<std::string_view, 3>{"redriven", "kept", "refused"});
-  if (!found) return untold(arguments, kUnreadable);
+  if (!found) return unknown_outcome(arguments, kUnreadable);
   const auto& [redriven, kept, refused] = *found;
   if (!refused.empty()) return untold(arguments, said_refusal(refused));
   if (redriven.empty()) return untold(arguments, kOld);
   return report_redriven(arguments, node, to_count(redriven), to_count(kept));
 }
-
-}  // namespace
 
 std::string read_letters(const AskOnce& ask, const std::string& node_id, base::Instant until,
                          std::vector<ToldLetter>& letters) {
@@ -163,7 +173,7 @@ Report dead_letters(const Arguments& arguments, pmd::BlockingClient& client, con
   const Result<protocol::NodeInfo> node = client.resolve(arguments.name);
   if (!node) return report_error(arguments, node.error());
   const AskOnce ask = [&client](const pmd::StatsQuestion& question) { return client.stats({question}).front(); };
-  if (arguments.is_redriving) return redrive(arguments, *node, ask);
+  if (arguments.is_redriving) return redrive_letters(arguments, *node, ask);
   std::vector<ToldLetter> letters;
   const base::Instant until = base::saturating_add(io::system_now(), arguments.timeout);
   if (const std::string reason = read_letters(ask, node->node_id, until, letters); !reason.empty())

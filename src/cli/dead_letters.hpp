@@ -49,6 +49,8 @@ using AskOnce = std::function<Result<pmd::ToldStats>(const pmd::StatsQuestion&)>
 /// The text or the JSON of them. `now_ms`: since the Unix epoch, for the ages.
 Report report_letters(const Arguments& arguments, const protocol::NodeInfo& node,
                       const std::vector<ToldLetter>& letters, std::int64_t now_ms, const Screen& screen);
+/// Has the node send them again. kExitNo when it did not, or not all, or when its answer did not come.
+Report redrive_letters(const Arguments& arguments, const protocol::NodeInfo& node, const AskOnce& ask);
 Report report_redriven(const Arguments& arguments, const protocol::NodeInfo& node, std::uint64_t redriven,
                        std::uint64_t kept);
 

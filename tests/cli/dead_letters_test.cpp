@@ -74,6 +74,24 @@ TEST(CliDeadLetters, of_a_node_that_is_not_there_or_does_not_tell_the_answer_is_
   EXPECT_EQ(run({}, daemon.port()).exit_code, 2);
 }
 
+TEST(RedriveLetters, where_the_answer_does_not_come_they_may_have_been_sent_and_the_node_is_asked_once) {
+  pmd::ToldStats unanswered;
+  unanswered.refusal = protocol::kStatsUnanswered;
+  for (const Result<pmd::ToldStats>& told :
+       {Result<pmd::ToldStats>(Error{Errc::end_of_stream, "asking"}), Result<pmd::ToldStats>(unanswered)}) {
+    int asked = 0;
+    cli::Arguments arguments;
+    arguments.name = "answering";
+    const cli::Report report = cli::redrive_letters(arguments, {}, [&](const pmd::StatsQuestion&) {
+      ++asked;
+      return told;
+    });
+    EXPECT_EQ(report.exit_code, 1);
+    EXPECT_THAT(report.err, StartsWith("It is not known whether node 'answering' has sent its dead letters again: "));
+    EXPECT_EQ(asked, 1);
+  }
+}
+
 /// A node that tells what a test makes up.
 std::string read_from(const std::string& json, std::vector<cli::ToldLetter>& letters) {
   const cli::AskOnce ask = [&json](const pmd::StatsQuestion&) {

@@ -525,6 +525,25 @@ TEST_F(PmdClient, across_a_loss_a_question_is_repeated_and_an_order_fails) {
   EXPECT_EQ(pmd.connection_count, 2U);
 }
 
+TEST_F(PmdClient, across_a_loss_a_question_for_stats_is_repeated_and_to_send_letters_again_is_not) {
+  std::vector<protocol::StatsKind> asked;
+  answer_all_but(RequestType::stats, [&](const Request& request) {
+    asked.push_back(request.part.what);
+    if (pmd.connection_count == 1) return pmd.hang_up();
+    pmd.send(protocol::error_response(request.raw_request_id, protocol::kStatsUntold));
+  });
+  start_in_session();
+  Answered<ToldStats> order;
+  Answered<ToldStats> question;
+  client->stats("a", 0, order.callback(), protocol::StatsKind::redrive);
+  client->stats("a", 0, question.callback(), protocol::StatsKind::dead_letters);
+  ASSERT_TRUE(until([&] { return question.count + order.count == 2; }));
+  ASSERT_FALSE(*order.result);
+  EXPECT_EQ(order.result->error(), Errc::end_of_stream);
+  EXPECT_EQ((**question.result).refusal, protocol::kStatsUntold);
+  EXPECT_EQ(std::count(asked.begin(), asked.end(), protocol::StatsKind::redrive), 1);
+}
+
 TEST_F(PmdClient, an_answer_that_comes_too_late_meets_nothing) {
   options.request_timeout = base::milliseconds(10);
   std::string late;

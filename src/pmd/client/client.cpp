@@ -83,8 +83,10 @@ void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStat
                    protocol::StatsKind what) {
   auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_stats(answer)); };
   if (!is_possible_name(name)) return requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
-  ask([name, after, what](std::string_view id) { return protocol::stats_request(id, name, after, what); },
-      AcrossLoss::repeat, std::move(tell));
+  // An order among the questions: the node may have done it, and would do it again.
+  const AcrossLoss across_loss = what == protocol::StatsKind::redrive ? AcrossLoss::fail : AcrossLoss::repeat;
+  ask([name, after, what](std::string_view id) { return protocol::stats_request(id, name, after, what); }, across_loss,
+      std::move(tell));
 }
 
 void Client::answer_stats(std::uint64_t id, std::string_view stats) {

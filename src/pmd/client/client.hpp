@@ -97,7 +97,8 @@ class Client final : private transport::ConnectionObserver {
   void list(Callback<std::vector<protocol::NodeInfo>> on_answer);
   /// Who the PMD is; Errc::refused when it is one that knows no hello.
   void hello(Callback<protocol::Hello> on_answer);
-  /// A part of what that node tells of itself.
+  /// A part of what that node tells of itself. StatsKind::redrive has it do something: lost with the session it is not
+  /// asked again, and whether it was done is not known.
   void stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer,
              protocol::StatsKind what = protocol::StatsKind::counters);
   /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be told now. Without a
