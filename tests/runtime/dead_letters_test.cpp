@@ -162,6 +162,31 @@ TEST_F(DroppedFrames, of_a_run_only_those_that_would_stay_are_read) {
   EXPECT_EQ(counts(letters_).dead_letters_displaced, 998u);
 }
 
+TEST_F(DroppedFrames, frames_of_another_kind_displace_no_message_wherever_they_lie) {
+  const std::string published = node_frame("self", "peer", "1", R"("topic":"t")");
+  const std::string reply = node_frame("self", "peer", "1", R"("re":17)");
+  const std::string message = node_frame("self", "peer", "1");
+  drop_frames({message, published, reply, published}, 0);
+  EXPECT_THAT(texts_of(letters_), ElementsAre("1"));
+  EXPECT_EQ(counts(letters_).dead_letters_displaced, 0u);
+  for (std::size_t cut = framing::kHeaderSize; cut < published.size(); ++cut) {
+    const std::string_view frame = published;
+    drop_frames({frame.substr(0, cut), frame.substr(cut), reply, reply}, 0);
+    ASSERT_THAT(texts_of(letters_), ElementsAre("1")) << "cut at " << cut;
+  }
+  EXPECT_EQ(counts(letters_).dead_letters_displaced, 0u);
+  EXPECT_EQ(counts(letters_).dead_letters_not_kept, 0u);
+}
+
+TEST_F(DroppedFrames, messages_that_are_larger_than_all_the_room_displace_none) {
+  const std::string large = node_frame("self", "peer", '"' + std::string(2000, 'x') + '"');
+  const std::string barely = node_frame("self", "peer", '"' + std::string(1000, 'x') + '"');
+  drop_frames({node_frame("self", "peer", "1") + large, large, barely}, 0);
+  EXPECT_THAT(texts_of(letters_), ElementsAre("1"));
+  EXPECT_EQ(counts(letters_).dead_letters_displaced, 0u);
+  EXPECT_EQ(counts(letters_).dead_letters_not_kept, 3u);
+}
+
 TEST_F(DroppedFrames, requests_replies_and_what_is_published_are_none_nor_is_what_has_no_form) {
   drop_frames({node_frame("self", "peer", "1", R"("ask":17,"ms":5000)")}, 0);
   drop_frames({node_frame("self", "peer", "1", R"("re":17)")}, 0);

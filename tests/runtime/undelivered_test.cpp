@@ -251,6 +251,16 @@ TEST_F(Undelivered, of_many_that_wait_for_one_name_the_newest_are_kept_and_all_o
   EXPECT_EQ(ping.stats().dead_letters_displaced, 7u);
 }
 
+TEST_F(Undelivered, of_many_that_wait_those_that_are_larger_than_all_the_room_displace_none) {
+  TestNode& ping = cluster_.add_node({.alias = "ping", .dead_letters_max = 1, .dead_letter_bytes_max = 100});
+  EXPECT_EQ(ping.send("nobody", "1"), SendVerdict::queued);
+  EXPECT_EQ(ping.send("nobody", '"' + std::string(200, 'x') + '"'), SendVerdict::queued);
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping.stats().sent.dropped_unresolved == 2; }));
+  EXPECT_EQ(ping.stats().dead_letters, 1u);
+  EXPECT_EQ(ping.stats().dead_letters_displaced, 0u);
+  EXPECT_EQ(ping.stats().dead_letters_not_kept, 1u);
+}
+
 TEST_F(Undelivered, a_message_of_another_thread_that_comes_too_late_for_its_name_is_kept) {
   TestNode& ping = cluster_.add_node({.alias = "ping"});
   send_in_vain(ping, "nobody", "1");

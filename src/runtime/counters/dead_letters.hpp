@@ -68,6 +68,8 @@ class DeadLetters {
   }
   /// Of one run no more than these stay.
   [[nodiscard]] std::size_t letters_max() const { return limits_.letters_max; }
+  /// Of one letter no more bytes.
+  [[nodiscard]] std::size_t bytes_max() const { return limits_.bytes_max; }
 
   void add(const Undelivered& message) noexcept;
   /// The body of a frame to that peer, and the name that it was sent to, where that is known. What is no message to

@@ -24,10 +24,12 @@ std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters:
 void Router::keep_newest(const TargetState& target, Counter SendCounters::*reason) {
   if (!parts_.dead_letters.keeps(reason)) return;
   const auto& parked = target.parked;
-  auto left = static_cast<std::size_t>(std::count_if(parked.begin(), parked.end(), may_be_kept));
+  const auto fits = [this](const ParkedMessage& message) {
+    return may_be_kept(message) && message.payload.size() <= parts_.dead_letters.bytes_max();
+  };
+  auto left = static_cast<std::size_t>(std::count_if(parked.begin(), parked.end(), fits));
   for (const ParkedMessage& message : parked) {
-    if (!may_be_kept(message)) continue;
-    if (left-- > parts_.dead_letters.letters_max()) {
+    if (fits(message) && left-- > parts_.dead_letters.letters_max()) {
       parts_.dead_letters.note_displaced(1);
     } else {
       keep_parked(target, reason, message);
