@@ -319,6 +319,11 @@ TEST_F(AskedByRegistry, messages_are_not_told_nor_sent_again_for_a_registry_of_a
   EXPECT_EQ(node_->stats().dead_letters_redriven, 0u);
 }
 
+TEST_F(AskedByRegistry, a_kind_that_the_node_does_not_know_is_refused_with_the_reason_and_counted) {
+  EXPECT_STREQ(parsed(told(StatsKind::unknown))["refused"].GetString(), "it knows no stats of that kind");
+  EXPECT_EQ(node_->stats().stats_refused, 1u);
+}
+
 TEST_F(AskedByRegistry, messages_are_told_to_a_registry_of_the_nodes_own_user_or_of_root) {
   const io::PeerOwner own = cluster_.reactor().backend().own_user();
   send_in_vain(*node_, "nobody", "\"secret\"");

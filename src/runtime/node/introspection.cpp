@@ -53,7 +53,8 @@ std::string peer_row(const PeerStats& peer, const PeerWay& way) {
   return base::printable_json(out);
 }
 
-/// Whoever asks is shown the reason.
+/// Whoever asks is shown the reasons.
+constexpr const char* kUnknownKind = R"({"refused":"it knows no stats of that kind"})";
 constexpr const char* kNotForThisPmd = R"({"refused":"its PMD is not known to run as its user or as root"})";
 
 /// Of a long text the beginning: a part has to hold some letters.
@@ -129,6 +130,11 @@ std::string Introspection::tell_redriven(base::Delegate<DeadLetters::Redriven()>
     append_count(out, "kept", outcome.kept);
     return out += '}';
   });
+}
+
+std::string Introspection::refuse_unknown() {
+  add_owned(refused_, 1);
+  return kUnknownKind;
 }
 
 std::string Introspection::write(const protocol::StatsPart& part, const NodeStats& stats) const {

@@ -47,6 +47,9 @@ class Introspection {
   /// Has them sent again, and tells what came of it.
   [[nodiscard]] std::string tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive);
 
+  /// The answer to a question of a later version.
+  [[nodiscard]] std::string refuse_unknown();
+
   /// Any thread.
   [[nodiscard]] std::uint64_t told() const { return read(told_); }
   [[nodiscard]] std::uint64_t refused() const { return read(refused_); }

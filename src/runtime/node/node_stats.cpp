@@ -22,7 +22,7 @@ std::string Node::tell(const protocol::StatsPart& part) {
   if (part.what == protocol::StatsKind::redrive) {
     return introspection_.tell_redriven(base::Delegate<DeadLetters::Redriven()>::to<&Node::redrive>(*this));
   }
-  if (part.what == protocol::StatsKind::unknown) return {};
+  if (part.what == protocol::StatsKind::unknown) return introspection_.refuse_unknown();
   publish_gauges();
   NodeStats stats;
   traffic_.add_up(stats);
