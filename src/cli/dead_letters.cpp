@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <thread>
 #include <utility>
 
 #include <distflow/printable.hpp>
@@ -23,6 +24,10 @@ using protocol::decode_string;
 using protocol::find_members;
 
 constexpr const char* kUnreadable = "what it tells cannot be read";
+/// For all parts: as many letters as a node may keep take half of it.
+constexpr base::Duration kReadingMax = base::seconds(60);
+/// A node answers so many questions a second, and begins anew with the next one.
+constexpr base::Duration kBusyPause = base::milliseconds(50);
 constexpr const char* kOld = "it, or its PMD, is of a version that tells of no dead letters";
 
 std::uint64_t to_count(std::string_view json) {
@@ -122,6 +127,10 @@ std::string read_letters(const AskOnce& ask, const std::string& node_id, base::I
   do {
     const Result<pmd::ToldStats> told =
         ask({.node_id = node_id, .after = after, .what = protocol::StatsKind::dead_letters});
+    if (told && told->refusal == protocol::kStatsBusy && io::system_now() + kBusyPause < until) {
+      std::this_thread::sleep_for(kBusyPause);
+      continue;  // the same part: there may be many, and others ask as well
+    }
     if (!told || !told->refusal.empty()) return why(told);
     const auto found = find_members(told->json, std::array<std::string_view, 3>{"dead_letters", "next", "refused"});
     if (!found) return kUnreadable;
@@ -130,7 +139,10 @@ std::string read_letters(const AskOnce& ask, const std::string& node_id, base::I
     if (list.empty()) return kOld;
     const std::size_t before = letters.size();
     const bool is_read = protocol::for_each_element(list, [&letters](std::string_view json) {
-      return letters.size() < kLettersMax && read_letter(json, letters.emplace_back());
+      ToldLetter letter;
+      if (letters.size() >= kLettersMax || !read_letter(json, letter)) return false;
+      letters.push_back(std::move(letter));
+      return true;
     });
     if (!is_read) return kUnreadable;
     const std::uint64_t following = to_count(next);
@@ -155,6 +167,18 @@ Report report_letters(const Arguments& arguments, const protocol::NodeInfo& node
   return {.exit_code = kExitSuccess, .out = out + table.text(screen), .err = {}};
 }
 
+Report report_read(const Arguments& arguments, const protocol::NodeInfo& node, const std::vector<ToldLetter>& letters,
+                   const std::string& why_not_all, std::int64_t now_ms, const Screen& screen) {
+  if (why_not_all.empty()) return report_letters(arguments, node, letters, now_ms, screen);
+  if (letters.empty()) return untold(arguments, why_not_all);
+  Report report = report_failure(
+      arguments, kExitNo, "incomplete",
+      fmt::format("Node '{}' has more dead letters than these: {}.", printable(arguments.name), why_not_all),
+      "A node answers 200 such questions a second: ask again when nobody else asks.");
+  report.out = report_letters(arguments, node, letters, now_ms, screen).out;
+  return report;
+}
+
 Report report_redriven(const Arguments& arguments, const protocol::NodeInfo& node, std::uint64_t redriven,
                        std::uint64_t kept) {
   const int exit_code = kept == 0 ? kExitSuccess : kExitNo;
@@ -175,10 +199,9 @@ Report dead_letters(const Arguments& arguments, pmd::BlockingClient& client, con
   const AskOnce ask = [&client](const pmd::StatsQuestion& question) { return client.stats({question}).front(); };
   if (arguments.is_redriving) return redrive_letters(arguments, *node, ask);
   std::vector<ToldLetter> letters;
-  const base::Instant until = base::saturating_add(io::system_now(), arguments.timeout);
-  if (const std::string reason = read_letters(ask, node->node_id, until, letters); !reason.empty())
-    return untold(arguments, reason);
-  return report_letters(arguments, *node, letters, io::system_wall_ms(), screen);
+  const base::Instant until = base::saturating_add(io::system_now(), kReadingMax);
+  const std::string reason = read_letters(ask, node->node_id, until, letters);
+  return report_read(arguments, *node, letters, reason, io::system_wall_ms(), screen);
 }
 
 }  // namespace distflow::cli

@@ -1,7 +1,7 @@
 // `distflow dead-letters NAME`: what a node accepted and could not deliver, with the reasons; with --redrive the node
 // sends it again.
 //
-// Blocking, for --timeout at most and a question; one thread. What nodes tell is not trusted:
+// Blocking, for a minute at most and a question; one thread. What nodes tell is not trusted:
 //   1. At most kLettersMax letters are kept.
 //   2. A part that says that there are more has some itself: so there is an end of asking.
 // Use: return dead_letters(arguments, client, screen);
@@ -42,13 +42,17 @@ inline constexpr std::size_t kLettersMax = 65'536;
 /// BlockingClient::stats() for one question, or what stands for it.
 using AskOnce = std::function<Result<pmd::ToldStats>(const pmd::StatsQuestion&)>;
 
-/// All parts, added to `letters`; why not, or empty.
+/// All parts, added to `letters`; why not, or empty. What was read until then is among `letters` all the same. Waits
+/// while the node is asked too often.
 [[nodiscard]] std::string read_letters(const AskOnce& ask, const std::string& node_id, base::Instant until,
                                        std::vector<ToldLetter>& letters);
 
 /// The text or the JSON of them. `now_ms`: since the Unix epoch, for the ages.
 Report report_letters(const Arguments& arguments, const protocol::NodeInfo& node,
                       const std::vector<ToldLetter>& letters, std::int64_t now_ms, const Screen& screen);
+/// The same of what was read: with a reason, that these are not all, and kExitNo.
+Report report_read(const Arguments& arguments, const protocol::NodeInfo& node, const std::vector<ToldLetter>& letters,
+                   const std::string& why_not_all, std::int64_t now_ms, const Screen& screen);
 /// Has the node send them again. kExitNo when it did not, or not all, or when its answer did not come.
 Report redrive_letters(const Arguments& arguments, const protocol::NodeInfo& node, const AskOnce& ask);
 Report report_redriven(const Arguments& arguments, const protocol::NodeInfo& node, std::uint64_t redriven,

@@ -122,6 +122,39 @@ TEST(ReadLetters, what_a_node_says_in_place_of_letters_is_the_reason) {
   EXPECT_EQ(read_from(R"({"refused":7})", letters), "what it tells cannot be read");
 }
 
+TEST(ReadLetters, a_node_that_is_asked_too_often_is_asked_again_for_the_same_part) {
+  pmd::ToldStats busy;
+  busy.refusal = protocol::kStatsBusy;
+  std::vector<std::uint64_t> asked;
+  const cli::AskOnce ask = [&](const pmd::StatsQuestion& question) {
+    asked.push_back(question.after);
+    pmd::ToldStats told;
+    if (asked.size() == 2) told = busy;
+    if (asked.size() == 1) told.json = R"({"dead_letters":[{"number":1}],"next":1})";
+    if (asked.size() == 3) told.json = R"({"dead_letters":[{"number":2}]})";
+    return Result<pmd::ToldStats>(told);
+  };
+  std::vector<cli::ToldLetter> letters;
+  EXPECT_EQ(cli::read_letters(ask, "id", io::system_now() + base::seconds(60), letters), "");
+  EXPECT_EQ(letters.size(), 2u);
+  EXPECT_THAT(asked, ::testing::ElementsAre(0, 1, 1));
+  const cli::AskOnce always_busy = [&](const pmd::StatsQuestion&) { return Result<pmd::ToldStats>(busy); };
+  EXPECT_EQ(cli::read_letters(always_busy, "id", io::system_now(), letters), protocol::kStatsBusy);
+}
+
+TEST(ReportLetters, what_was_read_is_shown_where_that_is_not_all_of_them) {
+  cli::Arguments arguments;
+  arguments.name = "answering";
+  std::vector<cli::ToldLetter> letters(1);
+  letters[0].to = "desk";
+  const cli::Report report = cli::report_read(arguments, {}, letters, "too slow", 0, cli::Screen{});
+  EXPECT_EQ(report.exit_code, 1);
+  EXPECT_THAT(report.out, HasSubstr("desk"));
+  EXPECT_THAT(report.err, StartsWith("Node 'answering' has more dead letters than these: too slow."));
+  EXPECT_THAT(cli::report_read(arguments, {}, {}, "too slow", 0, cli::Screen{}).err,
+              StartsWith("Node 'answering' does not tell its dead letters: too slow."));
+}
+
 TEST(ReadLetters, a_node_that_tells_without_end_is_left) {
   std::vector<cli::ToldLetter> letters;
   std::uint64_t number = 0;
