@@ -101,7 +101,7 @@ TEST_F(Allocations, are_none_per_published_message) {
     }
     ASSERT_TRUE(cluster_.turn_until([&] { return handled_ == end; }));
   };
-  for (const std::size_t retained : {0, 16}) {
+  for (const std::size_t retained : {std::size_t{0}, std::size_t{16}}) {
     ASSERT_TRUE(ping_->retain("prices", {.count = retained}));
     publish(20'000);
     const std::size_t before = allocation_count();
