@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/runtime/topics.hpp"
@@ -15,6 +16,8 @@ using ::testing::IsEmpty;
 
 class RetainedTopics : public TopicsInACluster {
  protected:
+  explicit RetainedTopics(NodeOptions options = {}) : TopicsInACluster(std::move(options)) {}
+
   void retain(const RetainOptions& options = {}) { EXPECT_TRUE(publisher_->retain("prices", options)); }
   void publish_all(const std::vector<std::string>& texts) {
     for (const std::string& text : texts) EXPECT_EQ(publish(publisher_, "prices", text), SendVerdict::queued);
@@ -101,6 +104,27 @@ TEST_F(RetainedTopics, the_oldest_make_room_for_bytes_too_and_one_that_is_too_la
   publish_all({"2"});
   ASSERT_TRUE(cluster_.turn_until([&] { return !last.empty(); }));
   EXPECT_THAT(last, ElementsAre("2"));
+}
+
+struct RetainedForShortQueues : RetainedTopics {
+  RetainedForShortQueues() : RetainedTopics({.send_messages_max = 2}) {}
+};
+
+TEST_F(RetainedForShortQueues, where_there_is_no_room_for_all_the_newest_are_sent) {
+  ASSERT_TRUE(until_known());
+  retain({.count = 5});
+  for (const char* text : {"1", "2", "3", "4", "5"}) {
+    publish_all({text});
+    ASSERT_TRUE(cluster_.turn_until([&] { return !got_[0].empty() && got_[0].back() == text; }));
+  }
+  std::vector<std::string> late;
+  add_late(late);
+  ASSERT_TRUE(cluster_.turn_until([&] { return late.size() == 2; }));
+  EXPECT_THAT(late, ElementsAre("4", "5"));
+  const NodeStats stats = publisher_.stats();
+  EXPECT_EQ(stats.retained_copies, 5U);
+  EXPECT_EQ(stats.sent.dropped_queue_full, 3U);
+  check_copies(stats);
 }
 
 TEST_F(RetainedTopics, what_is_not_to_be_retained_any_more_is_sent_to_nobody) {

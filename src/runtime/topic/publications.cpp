@@ -124,20 +124,39 @@ void Publications::catch_up(Topic& topic) {
   topic.is_handing_out = false;
 }
 
-/// What is published meanwhile comes to the subscriber as to all.
+/// What is published meanwhile comes to the subscriber as to all. An old message is not to be taken for the last one.
 void Publications::send_retained(Topic& topic, const Subscriber& subscriber) {
   const Retained::Number end = topic.retained.end();
+  Link* link = nullptr;
+  const auto find = [&] { link = subscriber.target == nullptr ? nullptr : parts_.router.link_to(subscriber.target); };
+  static_cast<void>(parts_.reactor.has_memory_for(find));
+  const Retained::Number first_sent = link == nullptr ? end : first_with_room(topic.retained, *link);
   for (Retained::Number number = topic.retained.first(); number < end; ++number) {
     const Retained::Message message = topic.retained.at(number);
     if (!message.chunk) continue;
-    Link* link = nullptr;
-    const auto find = [&] { link = subscriber.target == nullptr ? nullptr : parts_.router.link_to(subscriber.target); };
-    static_cast<void>(parts_.reactor.has_memory_for(find));
-    const transport::EncodedRun frame{message.chunk.get(), message.bytes, 1};
-    link != nullptr ? send_what_fits(*link, frame) : lose_without_link(topic, subscriber, 1);
+    static_cast<void>(parts_.reactor.has_memory_for(find));  // what the last one led to may have moved the name
+    if (link == nullptr) {
+      lose_without_link(topic, subscriber, 1);
+    } else if (number < first_sent) {
+      lose(*link, SendVerdict::queue_full);
+    } else {
+      send_what_fits(*link, {message.chunk.get(), message.bytes, 1});
+    }
     add_owned(counters_.copies, 1);
     add_owned(counters_.retained_copies, 1);
   }
+}
+
+Retained::Number Publications::first_with_room(const Retained& retained, const Link& link) {
+  SendCredit::Amount room = link.credit()->room();
+  Retained::Number first = retained.end();
+  while (first > retained.first()) {
+    const std::size_t size = retained.at(first - 1).bytes.size();
+    if (room.messages == 0 || room.bytes < size) break;
+    room = {room.bytes - size, room.messages - 1};
+    --first;
+  }
+  return first;
 }
 
 /// A topic is not forgotten while its target is held.

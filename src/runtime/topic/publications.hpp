@@ -15,7 +15,9 @@
 //   5. At most `topics_max` topics are kept. Those that nobody uses are forgotten where one more topic or group needs
 //      their place, but for those that retain messages. A topic that nobody publishes to holds no name of a node that
 //      has left it.
-//   6. What a topic retains is sent to each subscriber that comes later, once, before any newer message.
+//   6. What a topic retains is sent to each subscriber that comes later, once, before any newer message. Where its
+//   queue
+//      has no room for all of it, the newest of it are.
 // Use: TargetPtr prices = publications.of("prices", for_each_node); router.send(prices, OutgoingMessage(json));
 #pragma once
 
@@ -138,6 +140,7 @@ class Publications {
   void refresh(Topic& topic);
   void catch_up(Topic& topic);
   void send_retained(Topic& topic, const Subscriber& subscriber);
+  static Retained::Number first_with_room(const Retained& retained, const Link& link);
   void welcome_all();
   std::size_t send_copies(Topic& topic, std::size_t first, const transport::EncodedRun& run);
   void send_without_memory(Topic& topic, const Subscriber& subscriber, const transport::EncodedRun& run);
