@@ -185,6 +185,19 @@ TEST_F(Asking, who_waits_for_a_request_that_is_refused_where_no_room_is_left_is_
   EXPECT_EQ(stats(pong).answers_lost, 0U);
 }
 
+TEST(SendCredit, words_that_end_a_request_have_a_bound_too) {
+  runtime::SendCredit credit(std::uint64_t{1} << 20, 8);
+  std::uint64_t words = 0;
+  while (words < 10'000 && credit.take_last({100, 1})) ++words;
+  EXPECT_EQ(words, 8 + 1 + runtime::SendCredit::kLastMessages);
+  EXPECT_FALSE(credit.take_reserved({100, 1}));
+  credit.give_back({words * 100, words});
+  std::uint64_t bytes = 0;
+  while (credit.take_last({4096, 0})) bytes += 4096;
+  EXPECT_LE(bytes, (std::uint64_t{1} << 20) * 9 / 8 + runtime::SendCredit::kLastBytes);
+  credit.give_back({bytes, 0});
+}
+
 TEST_F(Asking, threads_that_fill_the_queue_do_not_keep_an_answer_from_leaving) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong", .send_messages_max = 64});

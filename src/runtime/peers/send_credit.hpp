@@ -5,7 +5,8 @@
 // SendCredit: any thread. LoopCredit: the loop's thread.
 //   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes. take_reserved() goes
 //   past
-//      that by an eighth, and take_anyway() by any amount: for what has been accepted against another bound.
+//      that by an eighth, take_last() by kLastMessages and kLastBytes more, and take_anyway() by any amount: for what
+//      has been accepted against another bound.
 //   2. Whoever has the message has its credit, and gives it back once.
 //   3. A thread is told whether there is room before its message is accepted, so that none is dropped for want of it.
 //   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them. take_reserved() does not.
@@ -30,6 +31,10 @@ class SendCredit {
   static constexpr std::uint64_t kMessagesMax = std::uint64_t{1} << 27;
   static constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 35;
 
+  /// For words that end a request, beside all else that is under way.
+  static constexpr std::uint64_t kLastMessages = 4096;
+  static constexpr std::uint64_t kLastBytes = std::uint64_t{1} << 20;
+
   struct Amount {
     std::uint64_t bytes = 0;
     std::uint64_t messages = 0;
@@ -53,13 +58,11 @@ class SendCredit {
 
   /// As take(), for replies: who has asked waits for them, and threads that send on and on must not keep them from
   /// leaving. An eighth of the bounds is theirs alone.
-  bool take_reserved(Amount amount) {
-    const Amount all{bytes_max_ + bytes_max_ / kReservedShare, messages_max_ + messages_max_ / kReservedShare};
-    std::uint64_t used = used_.load(std::memory_order_relaxed);
-    do {
-      if (!has_room(used, amount, all)) return false;
-    } while (!used_.compare_exchange_weak(used, used + word_of(amount), std::memory_order_relaxed));
-    return true;
+  bool take_reserved(Amount amount) { return take_within(amount, with_reserve()); }
+  /// As take_reserved(), for words that end a request without a reply: they are not tried again.
+  bool take_last(Amount amount) {
+    const Amount reserved = with_reserve();
+    return take_within(amount, {reserved.bytes + kLastBytes, reserved.messages + kLastMessages});
   }
 
   /// As take(), and up to `more` in addition, of which a part of the room is left to others.
@@ -114,6 +117,11 @@ class SendCredit {
   /// Of RoomWatch, under its lock: whether it may give room to the next who waits.
   bool serves_waiting = false;
 
+  /// What take() would give, if nobody waits.
+  [[nodiscard]] Amount room() const {
+    const Amount taken = used();
+    return {bytes_max_ - std::min(taken.bytes, bytes_max_), messages_max_ - std::min(taken.messages, messages_max_)};
+  }
   [[nodiscard]] Amount used() const {
     const std::uint64_t used = used_.load(std::memory_order_relaxed);
     return {bytes_of(used), messages_of(used)};
@@ -126,6 +134,16 @@ class SendCredit {
   static constexpr unsigned kByteBits = 36;
   static constexpr std::uint64_t kByteMask = (std::uint64_t{1} << kByteBits) - 1;
 
+  [[nodiscard]] Amount with_reserve() const {
+    return {bytes_max_ + bytes_max_ / kReservedShare, messages_max_ + messages_max_ / kReservedShare};
+  }
+  bool take_within(Amount amount, Amount all) {
+    std::uint64_t used = used_.load(std::memory_order_relaxed);
+    do {
+      if (!has_room(used, amount, all)) return false;
+    } while (!used_.compare_exchange_weak(used, used + word_of(amount), std::memory_order_relaxed));
+    return true;
+  }
   static std::uint64_t bytes_of(std::uint64_t word) { return word & kByteMask; }
   static std::uint64_t messages_of(std::uint64_t word) { return word >> kByteBits; }
   [[nodiscard]] bool has_room(std::uint64_t used, Amount amount) const {

@@ -81,12 +81,9 @@ SendVerdict Router::send_where_full(const TargetPtr& target, const OutgoingMessa
   const SendVerdict written = write(link, message, parts_.reactor.wall_ms(), frame);
   if (written != SendVerdict::queued) return written;
   const SendCredit::Amount amount{frame.bytes.size(), frame.count};
-  if (is_past_bounds) {
-    link.credit()->take_anyway(amount);
-  } else if (!link.credit()->take_reserved(amount)) {
-    return SendVerdict::queue_full;
-  }
-  return send_with_credit(link, frame);
+  SendCredit& credit = *link.credit();
+  const bool has_room = is_past_bounds ? credit.take_last(amount) : credit.take_reserved(amount);
+  return has_room ? send_with_credit(link, frame) : SendVerdict::queue_full;
 }
 
 SendVerdict Router::send_again(const TargetPtr& target, const OutgoingMessage& message, base::WallMs sent_at) {

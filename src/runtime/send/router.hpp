@@ -54,7 +54,7 @@ class Router {
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for a reply, which has room of its own where the queue is full (SendCredit::take_reserved()).
   SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
-  /// The same for one that goes past the bounds of the queue, for whoever bounds it otherwise: never queue_full.
+  /// The same for a word that ends a request: past the bounds of the queue (SendCredit::take_last()).
   SendVerdict send_past_bounds(const TargetPtr& target, const OutgoingMessage& message);
   /// A message that was accepted before, with the time when it was sent first. unresolved when its name leads nowhere:
   /// it is not parked, and nothing is logged. May throw std::bad_alloc.
