@@ -25,7 +25,8 @@ namespace distflow {
 
 /// What a publisher keeps of a topic for nodes that subscribe later.
 struct RetainOptions {
-  /// The last messages, at most 1,000; 0: none, and those that are kept are let go of.
+  /// The last messages, at most 1,000; 0: none, and those that are kept are let go of with the next message or
+  /// subscriber.
   std::size_t count = 1;
   /// Bytes of these, with 110 or so for each besides its JSON. The oldest make room. A message that is larger is not
   /// kept, and none is then: NodeStats::not_retained.

@@ -33,12 +33,7 @@ TEST_F(AskedRaw, one_whose_connection_breaks_while_more_waits_has_surely_not_run
     peer->close();
     // The first may have been taken whole by the system.
     ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() >= 7; }));
-    for (const KeptReply& reply : replies) {
-      EXPECT_EQ(reply.error, AskError::connection_lost) << to_string(reply.error);
-      EXPECT_FALSE(reply.may_have_run);
-    }
-    ping_->directory().remove("raw");
-    ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 8; }));
+    expect_lost_before_they_ran(8);
   }
 }
 
@@ -64,12 +59,7 @@ TEST_F(AskedRaw, one_that_breaks_a_connection_which_it_has_ended_has_surely_not_
   ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() >= 4; }));
   turn_some(cluster_.reactor(), 3);
   EXPECT_LE(replies.size(), 5U) << "the last goes another way";
-  for (const KeptReply& reply : replies) {
-    EXPECT_EQ(reply.error, AskError::connection_lost) << to_string(reply.error);
-    EXPECT_FALSE(reply.may_have_run);
-  }
-  ping_->directory().remove("raw");
-  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 6; }));
+  expect_lost_before_they_ran(6);
 }
 
 // It sends what no node sends, and the connection to it is closed; before that has happened somebody asks again.
@@ -94,12 +84,7 @@ TEST_F(AskedRaw, what_a_closing_connection_drops_is_told_of_though_others_are_as
   ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() >= 4; }));
   turn_some(cluster_.reactor(), 3);
   EXPECT_LE(replies.size(), 5U) << "the last goes another way";
-  for (const KeptReply& reply : replies) {
-    EXPECT_EQ(reply.error, AskError::connection_lost) << to_string(reply.error);
-    EXPECT_FALSE(reply.may_have_run);
-  }
-  ping_->directory().remove("raw");
-  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 6; }));
+  expect_lost_before_they_ran(6);
 }
 
 }  // namespace

@@ -283,12 +283,7 @@ TEST_F(AskedRaw, one_whose_own_connection_breaks_has_surely_not_run_what_was_not
   ASSERT_TRUE(cluster_.turn_until([&] { return ping_.stats().connections_shared == 1; }));
   own.close();
   ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
-  for (const KeptReply& reply : replies) {
-    EXPECT_EQ(reply.error, AskError::connection_lost) << to_string(reply.error);
-    EXPECT_FALSE(reply.may_have_run);
-  }
-  ping_->directory().remove("raw");
-  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 4; }));
+  expect_lost_before_they_ran(4);
 }
 
 // The node comes back under its nodeId while the link before still drains.

@@ -101,6 +101,15 @@ class AskedRaw : public Asking {
     EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
     return read_ask_members(envelope.extension, envelope.has_payload());
   }
+  /// Requests that have ended were lost with their connection before they could run; all `count` end when it leaves.
+  void expect_lost_before_they_ran(std::size_t count) {
+    for (const KeptReply& reply : replies) {
+      EXPECT_EQ(reply.error, AskError::connection_lost) << to_string(reply.error);
+      EXPECT_FALSE(reply.may_have_run);
+    }
+    ping_->directory().remove("raw");
+    EXPECT_TRUE(cluster_.turn_until([&] { return replies.size() == count; }));
+  }
   [[nodiscard]] std::string reply_frame(std::string_view from, std::uint64_t id) const {
     return node_frame(from, (*ping_node_)->node_id(), R"("forged")", "\"re\":" + std::to_string(id));
   }
