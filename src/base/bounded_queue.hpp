@@ -123,7 +123,6 @@ class Turnstile {
     // word differ although places recur.
     return left_.compare_exchange_strong(expected, next, std::memory_order_release, std::memory_order_relaxed);
   }
-  [[nodiscard]] Sharing sharing() const { return sharing_; }
 
   /// How far this side may enter, as of a look at the opposite one. relaxed: for size_beyond(), which looks again.
   [[nodiscard]] std::uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
@@ -217,6 +216,7 @@ class BoundedQueue {
   explicit BoundedQueue(BoundedQueueOptions options)
       : max_size_(options.max_size),
         mask_(std::bit_ceil(options.max_size) - 1),
+        pops_are_shared_(options.poppers == Sharing::several),
         places_(std::make_unique_for_overwrite<T[]>(std::size_t{mask_} + 1)),
         producers_(options.producers),
         poppers_(options.poppers) {
@@ -231,7 +231,7 @@ class BoundedQueue {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(n, max_size_));
     const auto passage = producers_.enter(wanted, poppers_, max_size_);
     if (passage.size == 0) return 0;
-    if (poppers_.sharing() == Sharing::several) [[unlikely]] {
+    if (pops_are_shared_) [[unlikely]] {
       push_words(passage, items);
     } else if (passage.size == 1) {
       T& place = places_[passage.first & mask_];
@@ -249,7 +249,7 @@ class BoundedQueue {
   /// Moves the oldest messages to `out`, at most `max`; returns how many.
   std::size_t pop_run(T* out, std::size_t max) {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(max, max_size_));
-    if (poppers_.sharing() == Sharing::several) [[unlikely]]
+    if (pops_are_shared_) [[unlikely]]
       return pop_words(out, wanted);
     const auto passage = poppers_.enter(wanted, producers_, 0);
     if (passage.size == 0) return 0;
@@ -322,7 +322,8 @@ class BoundedQueue {
   }
 
   const std::uint32_t max_size_;
-  const std::uint32_t mask_;  // of the places, whose number is a power of two
+  const std::uint32_t mask_;    // of the places, whose number is a power of two
+  const bool pops_are_shared_;  // here, since poppers write the cache line that has their turnstile's own
   const std::unique_ptr<T[]> places_;
   detail::Turnstile<Atomics> producers_;
   detail::Turnstile<Atomics> poppers_;
