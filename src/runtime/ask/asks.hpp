@@ -97,7 +97,8 @@ class Asks {
   void finish();
 
   bool call_back();
-  [[nodiscard]] bool has_ended();
+  /// Any thread. relaxed: who has ended something wakes the other thread, which then sees it (base/sleep_flag.hpp).
+  [[nodiscard]] bool has_ended() const { return has_ended_.load(std::memory_order_relaxed); }
 
  private:
   struct Group;
@@ -169,8 +170,9 @@ class Asks {
   std::atomic<std::size_t> kept_bytes_{0};  // of replies, until they have been called back for
 
   std::mutex mutex_;
-  Slots ended_;     // to be called back for
-  Slots returned_;  // free again
+  Slots ended_;                         // to be called back for
+  std::atomic<bool> has_ended_{false};  // there are some: written under the lock
+  Slots returned_;                      // free again
 };
 
 }  // namespace distflow::runtime

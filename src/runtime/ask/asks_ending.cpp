@@ -46,20 +46,18 @@ void Asks::put_off(Slot& slot) {
   {
     const std::scoped_lock lock(mutex_);
     ended_.push_back(slot);
+    has_ended_.store(true, std::memory_order_relaxed);
   }
   parts_.delivery.has_thread() ? parts_.delivery.wake_for_callbacks() : parts_.reactor.defer(call_back_);
 }
 
-bool Asks::has_ended() {
-  const std::scoped_lock lock(mutex_);
-  return !ended_.empty();
-}
-
 /// What ends meanwhile waits for the next time.
 bool Asks::call_back() {
+  if (!has_ended()) return false;
   Slots ended;
   {
     const std::scoped_lock lock(mutex_);
+    has_ended_.store(false, std::memory_order_relaxed);
     while (!ended_.empty()) ended.push_back(ended_.pop_front());
   }
   if (ended.empty()) return false;

@@ -106,7 +106,7 @@ void Waits::list_or_end(Wait& wait, bool is_first) {
   wait.is_listed = !wait.is_stopped;
   if (wait.is_stopped) {
     wait.outcome = Error{Errc::canceled, "waiting for a message"};
-    ended_.push_back(wait);
+    add_ended(wait);
     static_cast<void>(post_drain());
     return;
   }
@@ -123,7 +123,13 @@ void Waits::end_message_wait(Wait& wait, Errc why) {
   wait.is_listed = false;
   message_count_.fetch_sub(1, std::memory_order_relaxed);
   wait.outcome = Error{why, "waiting for a message"};
+  add_ended(wait);
+}
+
+/// Under the lock.
+void Waits::add_ended(Wait& wait) {
   ended_.push_back(wait);
+  has_ended_.store(true, std::memory_order_relaxed);
 }
 
 /// Under the lock.
@@ -245,7 +251,7 @@ void Waits::end(std::unique_ptr<Wait> wait, Result<PeerInfo> outcome) {
   wait->outcome = std::move(outcome);
   {
     const std::scoped_lock lock(mutex_);
-    ended_.push_back(*wait.release());
+    add_ended(*wait.release());
   }
   delivery_.has_thread() ? delivery_.wake_for_callbacks() : reactor_.defer(call_back_);
 }
@@ -280,16 +286,13 @@ void Waits::finish() {
   }
 }
 
-bool Waits::has_ended() {
-  const std::scoped_lock lock(mutex_);
-  return !ended_.empty();
-}
-
 /// What ends meanwhile waits for the next time.
 bool Waits::call_back() {
+  if (!has_ended()) return false;
   List ended;
   {
     const std::scoped_lock lock(mutex_);
+    has_ended_.store(false, std::memory_order_relaxed);
     while (!ended_.empty()) ended.push_back(ended_.pop_front());
   }
   if (ended.empty()) return false;

@@ -77,7 +77,8 @@ class Waits {
 
   // The thread that handlers run on.
   bool call_back();
-  [[nodiscard]] bool has_ended();
+  /// Any thread. relaxed: who has ended something wakes the other thread, which then sees it (base/sleep_flag.hpp).
+  [[nodiscard]] bool has_ended() const { return has_ended_.load(std::memory_order_relaxed); }
   /// Gives messages to those who wait for one. With a second thread some; the thread comes again.
   void hand_out();
   /// Whether somebody waits for a message, and one is there.
@@ -99,6 +100,7 @@ class Waits {
   bool post_drain();
   void end_message_waits();
   void end_message_wait(Wait& wait, Errc why);
+  void add_ended(Wait& wait);
   void list_or_end(Wait& wait, bool is_first);
   void give(const Message& message);
   void stop(Wait& wait) noexcept;
@@ -124,6 +126,7 @@ class Waits {
   std::size_t count_ = 0;
   List inbox_;  // owned, as the next one
   List ended_;
+  std::atomic<bool> has_ended_{false};  // there are some: written under the lock
   List for_message_;
   std::vector<std::uint64_t> stopped_;
 
