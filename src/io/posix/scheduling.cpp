@@ -15,7 +15,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr base::Duration kUsualWakeCost = microseconds(25);
-constexpr long kSleepNs = 50'000;
+constexpr long kSleepNs = 20'000;
 
 constinit std::atomic<base::Duration> measured_wake_cost{kUsualWakeCost};
 constinit std::atomic<bool> has_measured{false};
@@ -50,7 +50,7 @@ base::Duration wake_cost() { return measured_wake_cost.load(std::memory_order_re
 /// longer, never shorter: the second shortest counts.
 void measure_wake_cost() {
   if (has_measured.exchange(true, std::memory_order_relaxed)) return;
-  std::array<base::Duration, 7> lateness{};
+  std::array<base::Duration, 5> lateness{};
   {
     const ExactTimers exact;
     std::ranges::generate(lateness, lateness_of_sleep);
