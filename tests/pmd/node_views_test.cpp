@@ -8,6 +8,7 @@
 
 #include "tests/support/memory_web.hpp"
 #include "tests/support/pmd_requests.hpp"
+#include "tests/support/schema.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -60,12 +61,14 @@ class NodeViewsTest : public ::testing::Test {
 
 TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws) {
   const PeerId node = add_node("id1");
-  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"({"nodeId":"id1","untold":"It has not told them yet"})"));
+  EXPECT_THAT(web.get("/api/node?id=id1"),
+              HasSubstr(R"({"nodeId":"id1","isAwaited":true,"untold":"It has not told them yet"})"));
   const std::size_t asked = tell(node, [](std::uint64_t after) {
     return after == 0 ? part(peer("p1"), 7) : part(peer("p2", 1) + R"(,{"via":"tcp"},7)");
   });
   EXPECT_EQ(asked, 2u);
   const std::string told = web.get("/api/node?id=id1");
+  EXPECT_EQ(complaint("page-node.v1", told), "");
   EXPECT_THAT(told, HasSubstr(R"("sent":{"accepted":9,"written":5,"queued":1,"missing":0,"dropped":{"unreachable":3}},)"
                               R"("received":{"received":4,"handled":3,"conflated":0,"waiting":1,"missing":0,)"));
   EXPECT_THAT(told,
@@ -115,6 +118,30 @@ TEST_F(NodeViewsTest, a_node_that_is_silent_or_tells_nothing_is_told_with_the_re
   pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"The node did not answer in time")"));
   EXPECT_EQ(views().counters().untold, 2u);
+}
+
+TEST_F(NodeViewsTest, a_node_that_cannot_tell_says_so_and_is_asked_nothing) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  pmd.ask(node, register_text("id1", ""));
+  const std::string told = web.get("/api/node?id=id1");
+  EXPECT_EQ(complaint("page-node.v1", told), "");
+  EXPECT_THAT(told, HasSubstr(R"("untold":"It tells nothing of itself: )"));
+  EXPECT_THAT(pmd.receive(node), IsEmpty());
+}
+
+TEST_F(NodeViewsTest, a_reading_has_its_time_and_the_latency_of_whichever_part_tells_it) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  tell(node, [](std::uint64_t after) {
+    const std::string latency =
+        after > 0 ? "" : R"(,"latency":{"queue_wait":{"buckets":[[8,90],[1000,10]]},"handler":{"buckets":[]}})";
+    return R"({"at":)" + std::to_string(70 + after) + R"(,"node":{"sent":{},"received":{})" + latency +
+           R"(},"peers":[])" + (after > 0 ? "}" : R"(,"next":7})");
+  });
+  EXPECT_THAT(web.get("/api/node?id=id1"),
+              HasSubstr(R"("atUs":77,"latency":{"wait":{"p50Ns":8,"p90Ns":8,"p99Ns":1023,"p999Ns":1023}},"sent":{)"));
+  tell(node, [](std::uint64_t) { return part(""); });
+  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("latency":{},)")) << "that of before is not told again";
 }
 
 TEST_F(NodeViewsTest, of_peers_without_end_only_so_many_are_kept) {

@@ -37,5 +37,13 @@ TEST(ToldFigures, of_times_that_went_back_nothing_was_timed) {
   EXPECT_EQ(p99_since({}, few).wait, 8u);
 }
 
+TEST(ToldFigures, percentiles_are_of_what_was_timed) {
+  EXPECT_EQ(latency_json(""), "{}");
+  EXPECT_EQ(latency_json(R"({"queue_wait":{"buckets":[]},"handler":[]})"), "{}");
+  EXPECT_EQ(
+      latency_json(R"({"queue_wait":{"buckets":[[8,1]]},"handler":{"buckets":[[1,1]]}})"),
+      R"({"wait":{"p50Ns":8,"p90Ns":8,"p99Ns":8,"p999Ns":8},"handler":{"p50Ns":1,"p90Ns":1,"p99Ns":1,"p999Ns":1}})");
+}
+
 }  // namespace
 }  // namespace distflow::pmd

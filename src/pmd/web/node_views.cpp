@@ -14,7 +14,7 @@ namespace distflow::pmd {
 namespace {
 
 constexpr std::uint32_t kRoot = 0;
-constexpr const char* kUnread = R"("untold":"It has not told them yet")";
+constexpr const char* kUnread = R"("isAwaited":true,"untold":"It has not told them yet")";
 
 void append_count(std::string& out, std::string_view name, std::uint64_t count) {
   ((out += '"') += name) += "\":";
@@ -99,6 +99,7 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
     view.parts = 0;
     view.is_cut = false;
     view.peers = {};
+    view.latency = "{}";
     ask(id, view);
   }
   if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
@@ -119,8 +120,11 @@ void NodeViews::begin_anew(View& view, const UserId& user) {
 void NodeViews::ask(const std::string& node_id, View& view) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
   view.wants_part = false;
-  view.is_reading = entry != nullptr && pmd_.stats_relay().ask_inside(*entry, view.after);
-  if (!view.is_reading) give_up(view, "It cannot be asked now, or tells no stats");
+  if (entry == nullptr || !pmd_.stats_relay().can_tell(*entry))
+    return give_up(view,
+                   "It tells nothing of itself: its option introspection is off, or it is no node of this library");
+  view.is_reading = pmd_.stats_relay().ask_inside(*entry, view.after);
+  if (!view.is_reading) give_up(view, "It cannot be asked now: too many questions are under way");
 }
 
 void NodeViews::take(const InsideAnswer& answer) {
@@ -136,6 +140,7 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   const std::optional<ToldFigures> told = read_figures(answer.stats);
   if (!told) return give_up(view, "What it tells cannot be read");
   ++view.parts;
+  if (!told->latency.empty()) view.latency = latency_json(told->latency);
   view.is_cut = !append_peers(view.peers, told->peers) || (told->next > 0 && view.parts == kPartsMax);
   if (told->next > view.after && !view.is_cut) {
     view.after = told->next;
@@ -143,7 +148,7 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
     return reactor_.arm_after(timer_, base::Duration::zero());
   }
   if (view.is_cut) ++counters_.cut;
-  std::string text;
+  std::string text = R"("atUs":)" + std::to_string(told->at_us) + R"(,"latency":)" + view.latency + ',';
   append_traffic(text, told->traffic, told->queued);
   (text += R"(,"peers":[)") += view.peers;
   text += view.is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";

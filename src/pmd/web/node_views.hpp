@@ -45,9 +45,10 @@ class NodeViews {
   NodeViews(const NodeViews&) = delete;
   NodeViews& operator=(const NodeViews&) = delete;
 
-  /// `{"nodeId":...,"sent":{...},"received":{...},"peers":[...],"isCut":false}`; with `untold` in place of the rest,
-  /// why not. Each has the law of its counters: how many messages are missing in it. 404 when there is no such node or
-  /// it is not the viewer's to see, 503 at kViewsMax. May throw std::bad_alloc.
+  /// `{"nodeId":...,"atUs":7,"latency":{...},"sent":{...},"received":{...},"peers":[...],"isCut":false}`; with `untold`
+  /// in place of the rest, why not, and with `isAwaited` before the first answer. `atUs` is the node's clock; rates are
+  /// differences by it. Each has the law of its counters: how many messages are missing in it. 404 when there is no
+  /// such node or it is not the viewer's to see, 503 at kViewsMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
   /// An answer to a question of its own, or another's: of a node that nobody looks at it takes none. Does not throw.
   void take(const InsideAnswer& answer);
@@ -64,8 +65,9 @@ class NodeViews {
     std::uint64_t after = 0;  // of the part that is asked for, or wanted
     std::size_t parts = 0;    // that have come
     bool is_cut = false;
-    std::string peers;  // of this reading
-    std::string told;   // of the last one, without the nodeId
+    std::string peers;    // of this reading
+    std::string latency;  // the same
+    std::string told;     // of the last one, without the nodeId
   };
 
   static void begin_anew(View& view, const UserId& user);

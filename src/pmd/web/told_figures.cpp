@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <distflow/histogram.hpp>
 
@@ -107,6 +108,26 @@ std::optional<ToldFigures> read_figures(std::string_view stats) {
                      .latency = latency,
                      .peers = peers,
                      .next = read_count(next)};
+}
+
+std::string latency_json(std::string_view latency) {
+  constexpr std::array<std::pair<const char*, double>, 4> quantiles{
+      {{"p50Ns", 0.5}, {"p90Ns", 0.9}, {"p99Ns", 0.99}, {"p999Ns", 0.999}}};
+  const std::array<Histogram, 2> histograms = read_latency(latency);
+  std::string out = "{";
+  for (std::size_t i = 0; i < histograms.size(); ++i) {
+    if (histograms[i].count() == 0) continue;
+    if (out.size() > 1) out += ',';
+    out += i == 0 ? R"("wait":)" : R"("handler":)";
+    char before = '{';
+    for (const auto& [name, quantile] : quantiles) {
+      ((out += before) += '"') += name;
+      out += "\":" + std::to_string(histograms[i].quantile(quantile));
+      before = ',';
+    }
+    out += '}';
+  }
+  return out += '}';
 }
 
 ToldTimes p99_since(std::string_view before, std::string_view latency) {

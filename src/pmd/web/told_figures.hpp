@@ -55,6 +55,10 @@ struct ToldTimes {
   std::optional<std::uint64_t> handler;  ///< how long handlers took
 };
 
+/// Since the node began: `{"wait":{"p50Ns":1,"p90Ns":2,"p99Ns":3,"p999Ns":4},"handler":{...}}`, without those of which
+/// nothing was timed.
+[[nodiscard]] std::string latency_json(std::string_view latency);
+
 /// The times that 99 of 100 messages did not exceed since `before`, an earlier `latency` of the node or empty.
 [[nodiscard]] ToldTimes p99_since(std::string_view before, std::string_view latency);
 
