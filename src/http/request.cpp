@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace distflow::http {
 namespace {
@@ -90,6 +91,20 @@ Reading understood(const beast::http::request<beast::http::empty_body>& message)
   return reading;
 }
 
+/// The next value of `name`, which is taken off `query` with all that stands before it.
+std::optional<std::string> next_value(std::string_view& query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
+      std::string value(pair.substr(name.size() + 1));
+      std::ranges::replace(value, '+', ' ');  // as forms write a blank
+      return decoded_text(value);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Reading read_request(std::string_view bytes) {
@@ -114,16 +129,13 @@ Reading read_request(std::string_view bytes) {
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') {
-      std::string value(pair.substr(name.size() + 1));
-      std::ranges::replace(value, '+', ' ');  // as forms write a blank
-      return decoded_text(value);
-    }
-  }
-  return std::nullopt;
+  return next_value(query, name);
+}
+
+std::vector<std::string> query_values(std::string_view query, std::string_view name) {
+  std::vector<std::string> values;
+  while (std::optional<std::string> value = next_value(query, name)) values.push_back(std::move(*value));
+  return values;
 }
 
 }  // namespace distflow::http

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace distflow::http {
 
@@ -42,5 +43,8 @@ struct Reading {
 /// The value of `name` in a query such as "after=x&limit=7", with its %XX decoded; nothing if it is not there. The
 /// query is that of a whole request: each % in it has two hexadecimal digits.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+/// The values of all that are called `name`, in their order.
+[[nodiscard]] std::vector<std::string> query_values(std::string_view query, std::string_view name);
 
 }  // namespace distflow::http

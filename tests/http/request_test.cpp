@@ -128,5 +128,11 @@ TEST(Request, a_value_of_the_query_is_found_and_decoded) {
   EXPECT_EQ(query_value("after=", "after"), "");
 }
 
+TEST(Request, all_values_of_one_name_are_found_in_their_order) {
+  EXPECT_EQ(query_values("id=a&limit=7&id=b%26id%3Dc&ids=d&id=", "id"), (std::vector<std::string>{"a", "b&id=c", ""}));
+  EXPECT_TRUE(query_values("", "id").empty());
+  EXPECT_TRUE(query_values("limit=7&&=&id", "id").empty());
+}
+
 }  // namespace
 }  // namespace distflow::http

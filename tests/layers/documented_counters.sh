@@ -56,6 +56,7 @@ check ServerCounters src/pmd/server/options.hpp
 check HttpCounters src/http/server.hpp
 check FiguresCounters src/pmd/web/figures.hpp
 check NodeViewCounters src/pmd/web/node_views.hpp
+check MeshLinkCounters src/pmd/web/mesh_links.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
 for struct in SendStats ReceiveStats AskStats NodeStats; do check_table $struct include/distflow/stats.hpp; done

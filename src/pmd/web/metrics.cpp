@@ -116,6 +116,17 @@ constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
 };
 static_assert(has_each_once(kNodeViewCounters), "each counter has its row");
 
+constexpr CounterRow<MeshLinkCounters> kMeshLinkCounters[] = {
+    {"asked", "Questions to nodes for their links, for the graph of the page.", &MeshLinkCounters::asked},
+    {"told", "Answers with links.", &MeshLinkCounters::told},
+    {"untold", "Questions without an answer that can be read.", &MeshLinkCounters::untold},
+    {"not_asked", "Nodes that a request passed over: no place for a question.", &MeshLinkCounters::not_asked},
+    {"cut", "Answers of nodes with more peers than are kept.", &MeshLinkCounters::cut},
+    {"left_out", "Nodes beyond those that a request may name or that are kept.", &MeshLinkCounters::left_out},
+    {"not_kept", "Answers that there was no memory for.", &MeshLinkCounters::not_kept},
+};
+static_assert(has_each_once(kMeshLinkCounters), "each counter has its row");
+
 enum class Kind { counter, gauge };
 
 void append_metric(std::string& out, Kind kind, std::string_view name, std::string_view help, std::uint64_t value) {
@@ -139,8 +150,7 @@ void append_counters(std::string& out, const CounterRow<Counters> (&rows)[kCount
 
 }  // namespace
 
-std::string metrics_text(const Server& pmd, const http::Server& http, const FiguresCounters& figures,
-                         const NodeViewCounters& views) {
+std::string metrics_text(const Server& pmd, const http::Server& http, const PageCounters& page) {
   std::string out;
   append_metric(out, Kind::gauge, "nodes", "Registered nodes.", pmd.registry().size());
   append_metric(out, Kind::gauge, "registry_bytes", "Bytes of memory of the registry.", pmd.registry().bytes());
@@ -157,8 +167,9 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Figu
                 "Times that accepting HTTP connections paused for want of descriptors or memory.",
                 http.accept_pauses());
   append_counters(out, kHttpCounters, "http_", http.counters());
-  append_counters(out, kFiguresCounters, "figures_", figures);
-  append_counters(out, kNodeViewCounters, "node_views_", views);
+  append_counters(out, kFiguresCounters, "figures_", page.figures);
+  append_counters(out, kNodeViewCounters, "node_views_", page.node_views);
+  append_counters(out, kMeshLinkCounters, "mesh_links_", page.mesh_links);
   return out;
 }
 

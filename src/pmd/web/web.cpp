@@ -35,6 +35,7 @@ Web::Web(io::Reactor& reactor, Server& pmd, http::ServerOptions options)
       http_(reactor, *this, std::move(options)),
       node_figures_(reactor, pmd),
       node_views_(reactor, pmd),
+      mesh_links_(reactor, pmd),
       figure_timer_(Delegate<void()>::to<&Web::on_figure_time>(*this)) {
   pmd_.set_on_change(Announcer::OnChange::to<&Web::on_change>(*this));
   pmd_.stats_relay().set_on_inside_answer(Delegate<void(const InsideAnswer&)>::to<&Web::on_inside_answer>(*this));
@@ -48,6 +49,7 @@ Web::~Web() {
 void Web::on_inside_answer(const InsideAnswer& answer) {
   node_figures_.take(answer);
   node_views_.take(answer);
+  mesh_links_.take(answer);
 }
 
 void Web::close(Delegate<void()> on_closed) { http_.close(on_closed); }
@@ -60,9 +62,13 @@ std::optional<http::Response> Web::on_get(const http::Request& request, const io
   }
   if (request.path == "/metrics") {
     return http::Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                          .body = metrics_text(pmd_, http_, node_figures_.counters(), node_views_.counters())};
+                          .body = metrics_text(pmd_, http_,
+                                               {.figures = node_figures_.counters(),
+                                                .node_views = node_views_.counters(),
+                                                .mesh_links = mesh_links_.counters()})};
   }
   if (request.path == "/api/figures") return node_figures_.answer(request.query, owner);
+  if (request.path == "/api/links") return mesh_links_.answer(request.query, owner);
   if (request.path == "/api/node") return node_views_.answer(request.query, owner);
   if (request.path == "/api/nodes") return node_list(pmd_.registry(), request.query);
   for (const PageFile& file : page_files()) {

@@ -6,6 +6,7 @@
 //     GET /api/nodes   node_list.hpp
 //     GET /api/figures figures.hpp
 //     GET /api/node    node_views.hpp
+//     GET /api/links   mesh_links.hpp
 //     GET /events      server-sent events: "figures" at once and each second in which one has changed; "join", "update"
 //                      and "leave" with a node, and the revision as their id. There is no resuming: Last-Event-ID is
 //                      not read; the revision in the first figures tells who was away whether it missed any
@@ -24,6 +25,7 @@
 #include "http/server.hpp"
 #include "pmd/server/server.hpp"
 #include "pmd/web/figures.hpp"
+#include "pmd/web/mesh_links.hpp"
 #include "pmd/web/node_views.hpp"
 
 namespace distflow::pmd {
@@ -48,6 +50,7 @@ class Web final : private http::Handler {
   [[nodiscard]] const http::Server& http() const { return http_; }
   [[nodiscard]] const Figures& node_figures() const { return node_figures_; }
   [[nodiscard]] const NodeViews& node_views() const { return node_views_; }
+  [[nodiscard]] const MeshLinks& mesh_links() const { return mesh_links_; }
 
  private:
   std::optional<http::Response> on_get(const http::Request& request, const io::PeerOwner& owner) override;
@@ -64,6 +67,7 @@ class Web final : private http::Handler {
   http::Server http_;
   Figures node_figures_;
   NodeViews node_views_;
+  MeshLinks mesh_links_;
   std::string figures_told_;
   int quiet_intervals_ = 0;
   base::Timer figure_timer_;
