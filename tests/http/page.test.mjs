@@ -1,129 +1,9 @@
-// The page of a PMD in a headless Chromium, over a daemon of the test's own and nodes that speak its protocol.
+// The page of a PMD in a headless Chromium: its table of nodes, what it loses, who joins and leaves, and how it follows.
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
-import net from 'node:net';
-import {after, test} from 'node:test';
-import {Browser} from '../bench/page/browser.mjs';
-
-const kTestLimitMs = 120000;
-const kStrange = '<img src=x onerror="document.title=1"> \u202e\n\nevent: leave';
-
-const browser = Browser.start(process.env.CHROMIUM || 'chromium');
-const daemon = spawn(process.env.DISTFLOW_PMD, ['--port', '0', '--web-port', '0'], {stdio: ['ignore', 'pipe', 'inherit']});
-process.on('exit', () => daemon.kill('SIGKILL'));
-const {port, webPort} = await new Promise((resolve, reject) => {
-  let said = '';
-  daemon.on('exit', () => reject(new Error(`the daemon has ended: ${said}`)));
-  daemon.stdout.setEncoding('utf8').on('data', (text) => {
-    said += text;
-    const found = said.match(/port (\d+)\nHTTP at http:\/\/127\.0\.0\.1:(\d+)\/\n/);
-    if (found) resolve({port: Number(found[1]), webPort: Number(found[2])});
-  });
-});
-const url = `http://localhost:${webPort}/`;
-
-after(async () => {
-  await browser.close();
-  daemon.removeAllListeners('exit');
-  const ended = new Promise((resolve) => daemon.once('exit', resolve));
-  daemon.kill('SIGTERM');
-  assert.equal(await ended, 0);
-});
-
-const joined = [];  // what a test that has failed leaves to be ended
-// Nodes of one connection, which leave with it.
-function join(...registrations) {
-  const socket = net.connect(port, '127.0.0.1');
-  joined.push(socket);
-  for (const payload of registrations) write(socket, {type: 'register', payload: {host: '127.0.0.1', port: 9, ...payload}, requestId: 'r'});
-  return socket;
-}
-
-function write(socket, message) {
-  const body = Buffer.from(JSON.stringify(message));
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(body.length);
-  socket.write(Buffer.concat([size, body]));
-}
-
-// A node that answers each question for its figures with what `stats` gives, and counts them.
-function joinTelling(registration, stats) {
-  const socket = join({...registration, caps: ['stats']});
-  socket.asked = 0;
-  let unread = Buffer.alloc(0);
-  socket.on('data', (bytes) => {
-    unread = Buffer.concat([unread, bytes]);
-    while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32BE()) {
-      const end = 4 + unread.readUInt32BE();
-      const {payload} = JSON.parse(unread.subarray(4, end));
-      unread = unread.subarray(end);
-      if (payload.event !== 'stats:ask') continue;
-      socket.asked += 1;
-      write(socket, {type: 'stats:answer', payload: {id: payload.id, stats: stats(socket.asked, payload)}});
-    }
-  });
-  return socket;
-}
-
-// A second between two answers, by the clock of the node.
-const figuresOf = (asked, {received = 0, written = 0, dropped = {}} = {}) => ({
-  at: asked * 1000000, queued: 7, peers: [],
-  node: {sent: {accepted: written, written, ...dropped}, received: {received}, mailbox_size: 3,
-         latency: {queue_wait: {buckets: [[2048, asked]]}, handler: {buckets: []}}},
-});
-
-// Until a function without anything from outside gives something true in the page; that.
-function until(page, look, ...args) {
-  return page.evaluate(`(...args) => new Promise((resolve) => {
-    const again = () => {
-      const found = (${look})(...args);
-      if (found) resolve(found);
-      else requestAnimationFrame(again);
-    };
-    again();
-  })`, ...args);
-}
-
-// A page that runs `before` ahead of its own scripts.
-async function openWith(before) {
-  const page = await browser.open('about:blank');
-  await page.send('Page.addScriptToEvaluateOnNewDocument', {source: `(${before})()`});
-  await page.load(url);
-  return page;
-}
-
-// What the PMD counts under that name.
-async function metric(name) {
-  const text = await (await fetch(`${url}metrics`.replace('localhost', '127.0.0.1'))).text();
-  return Number(text.match(new RegExp(`^${name} (.*)$`, 'm'))[1]);
-}
-
-// Until a row of the table has all these texts, or, without any, until there is no row.
-function untilShown(page, ...texts) {
-  return page.evaluate((wanted) => new Promise((resolve) => {
-    const look = () => {
-      const rows = [...document.querySelectorAll('#nodes tr')].map((row) => row.textContent);
-      const isThere = wanted.length === 0 ? rows.length === 0 : rows.some((row) => wanted.every((text) => row.includes(text)));
-      if (isThere && document.getElementById('state').textContent === 'live') resolve(true);
-      else requestAnimationFrame(look);
-    };
-    look();
-  }), texts);
-}
-
-function scenario(sentence, play, options) {
-  test(sentence, {timeout: kTestLimitMs}, async () => {
-    const page = await browser.open(url, options);
-    try {
-      await play(page);
-      assert.deepEqual(page.faults, []);
-      for (const request of page.requests) assert.ok(request.startsWith(url), request);
-    } finally {
-      for (const socket of joined.splice(0)) socket.destroy();
-      await page.close();
-    }
-  });
-}
+import {test} from 'node:test';
+import {browser, figuresOf, join, joinTelling, kStrange, kTestLimitMs, metric, openWith, port, press, scenario, until,
+        untilShown, url} from './stage.mjs';
 
 scenario('a node that joins is shown, and is gone from the page when it has left', async (page) => {
   await untilShown(page);  // a join is an event from then on
@@ -166,15 +46,11 @@ scenario('the keyboard filters and sorts', async (page) => {
   await untilShown(page, 'a2');
   const names = () => page.evaluate(() => [...document.querySelectorAll('#nodes td:first-child')].map((one) => one.textContent));
   assert.deepEqual(await names(), ['a1', 'a2', 'a10']);
-  const press = async (key, text) => {
-    for (const type of ['keyDown', 'keyUp']) await page.send('Input.dispatchKeyEvent', {type, key, text: type === 'keyDown' ? text : ''});
-    await page.settle();
-  };
   await page.evaluate(() => document.querySelector('th button').focus());
-  await press('Enter', '\r');
+  await press(page, 'Enter', '\r');
   assert.deepEqual(await names(), ['a10', 'a2', 'a1']);
   assert.equal(await page.evaluate(() => document.querySelector('th').getAttribute('aria-sort')), 'descending');
-  await press('/', '/');
+  await press(page, '/', '/');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'filter');
   await page.send('Input.insertText', {text: 'A10'});
   await page.settle();
