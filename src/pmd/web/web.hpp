@@ -1,6 +1,6 @@
 // What a PMD serves over HTTP: its health, metrics, nodes, and events as they happen.
 //
-//     GET /            the page (page/), with /app.css and /app.js
+//     GET /            the page (page/), with /app.css and its modules
 //     GET /health      "ok", or 503 while the PMD ends
 //     GET /metrics     metrics.hpp
 //     GET /api/nodes   node_list.hpp

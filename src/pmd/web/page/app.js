@@ -1,8 +1,11 @@
-// The page of a PMD: the table of its nodes with their figures, and who joins and leaves.
-import {follow} from '/feed.js';
+// The page of a PMD: the table of its nodes with their figures, who joins and leaves, and which view is shown.
+import {follow, nudge} from '/feed.js';
+import {NodeView} from '/node.js';
+import {hrefOf, routeOf} from '/route.js';
+import {arrange, drawSparkline, putCell, set} from '/rows.js';
 import {dropsText, made, nameOf, put, rateText, shown, timeText} from '/text.js';
 
-const kRowsMax = 500;
+const kRowsMax = 200;
 const kEventsMax = 100;
 const kSamples = 60;        // of a sparkline, one a second
 const kLosingMs = 10000;    // how long a loss is news
@@ -22,7 +25,7 @@ const number = (name, of, as = String) => ({
 });
 const time = (name, of) => ({...number(name, (figures) => of(figures) ?? -1), text: (one) => timeText(told(of)(one) ?? undefined)});
 const kColumns = [
-  text('Name', ({node}) => node.alias ?? ''),
+  {...text('Name', ({node}) => nameOf(node)), isLink: true},
   number('In/s', (figures) => figures.in, rateText),
   number('Out/s', (figures) => figures.out, rateText),
   number('Queued', (figures) => figures.queued),
@@ -83,41 +86,34 @@ function comparing({key, isNumber}) {
   return (a, b) => by(a, b) * turn;
 }
 
-// Messages a second, in and out, over the last minute.
-function drawSparkline(cell, {samples}) {
-  const greatest = Math.max(...samples, 1);
-  const points = samples.map((rate, i) => `${60 - samples.length + i},${(15 - 14 * rate / greatest).toFixed(1)}`).join(' ');
-  const svg = cell.firstElementChild ?? cell.appendChild(element('sparkline').content.firstElementChild.cloneNode(true));
-  if (svg.firstChild.getAttribute('points') === points) return;
-  svg.firstChild.setAttribute('points', points);
-  svg.setAttribute('aria-label', `${rateText(samples.at(-1))} messages a second now, ${rateText(greatest)} at most in the last minute`);
-}
+const minuteText = (now, most) =>
+  `${rateText(now)} messages a second now, ${rateText(most)} at most in the last minute`;
 
 function rowOf(one) {
   one.row ??= made('tr', '');
-  const isLosing = Date.now() - (one.lostAt ?? -kLosingMs) < kLosingMs;
-  one.row.className = isLosing ? 'losing' : '';
+  set(one.row, 'class', one.isLosing ? 'losing' : '');
   for (const [index, column] of kColumns.entries()) {
     const cell = one.row.children[index] ?? one.row.appendChild(made('td', '', column.isNumber ? 'number' : ''));
-    if (!column.isDrawn) put(cell, column.text(one));
-    else if (one.samples) drawSparkline(cell, one);
+    if (column.isLink) putCell(cell, column.text(one), hrefOf(one.node.nodeId));
+    else if (!column.isDrawn) put(cell, column.text(one));
+    else if (one.samples) drawSparkline(cell, one.samples, minuteText);
   }
   return one.row;
 }
 
-function drawRows() {
+function filtered() {
   const filter = element('filter').value.toLowerCase();
+  return [...nodes.values()].filter(({asked}) => filter === '' || asked.includes(filter));
+}
+
+function drawRows() {
   const column = kColumns[sortedBy];
-  const wanted = [];
-  for (const one of nodes.values()) {
-    if (filter === '' || one.asked.includes(filter)) wanted.push({one, key: column.key(one)});
-  }
+  const wanted = filtered().map((one) => ({one, key: column.key(one)}));
   const isShown = new Set(firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => one));
   for (const one of inRows) if (!isShown.has(one)) delete one.row;
   inRows = [...isShown];
   const rows = inRows.map(rowOf);
-  const body = element('nodes');
-  if (rows.length !== body.children.length || rows.some((row, i) => row !== body.children[i])) body.replaceChildren(...rows);
+  arrange(element('nodes'), rows);
   put(element('more'), `${rows.length} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
   for (const [index, head] of [...element('heads').children].entries()) {
     if (index === sortedBy) head.setAttribute('aria-sort', isDescending ? 'descending' : 'ascending');
@@ -127,7 +123,8 @@ function drawRows() {
 
 // Who loses messages now, and why: what one would look for first.
 function drawLosing() {
-  const losing = [...nodes.values()].filter(({lostAt}) => Date.now() - (lostAt ?? -kLosingMs) < kLosingMs);
+  for (const one of nodes.values()) one.isLosing = Date.now() - (one.lostAt ?? -kLosingMs) < kLosingMs;
+  const losing = [...nodes.values()].filter(({isLosing}) => isLosing);
   const named = losing.slice(0, kLosingNamed).map((one) => `${shown(nameOf(one.node))} (${droppedText(one)})`).join('; ');
   const others = losing.length > kLosingNamed ? `; and ${losing.length - kLosingNamed} others` : '';
   put(element('losing'), losing.length > 0 ? `Losing messages: ${named}${others}` : '');
@@ -144,11 +141,47 @@ function draw() {
   clearTimeout(drawTimer);
   drawTimer = 0;
   const began = performance.now();
-  drawRows();
   drawLosing();
-  drawEvents();
+  kViews[route.name].draw();
   drawnAt = performance.now();
   drawTook = drawnAt - began;
+}
+
+const nodeView = new NodeView(() => nodes, nudge);
+const kViews = {
+  mesh: {
+    draw: () => {
+      drawRows();
+      drawEvents();
+    },
+    focus: (nodeId) => nodes.get(nodeId)?.row?.querySelector('a').focus(),
+  },
+  node: {
+    draw: () => nodeView.draw(),
+    wanted: () => nodeView.wanted(),
+    taken: (path, answer) => nodeView.taken(path, answer),
+  },
+};
+let route = routeOf(location.hash);
+let cameFrom = '#mesh';  // what a node's view goes back to
+
+// Shows the view that the address names. Who goes on by the keyboard does so at the node that was looked at.
+function go({isFirst = false} = {}) {
+  const before = route;
+  route = routeOf(location.hash);
+  if (route.name === 'node') {
+    if (before.name !== 'node') cameFrom = `#${before.name}`;
+    nodeView.open(route.nodeId);
+    element('back').setAttribute('href', cameFrom);
+  }
+  document.title = 'distflow';
+  for (const name of Object.keys(kViews)) element(`${name}-view`).hidden = name !== route.name;
+  element('filtering').hidden = route.name === 'node';
+  draw();
+  nudge();
+  if (isFirst) return;
+  if (route.name === 'node') element('node-title').focus();
+  else if (before.name === 'node') kViews[route.name].focus(before.nodeId);
 }
 
 // Soon for who uses the page; for what the PMD tells, with a pause that leaves the processor to others.
@@ -164,6 +197,7 @@ const view = {
   begin: (found) => {
     // Figures of before say nothing of now: what was lost meanwhile is no news.
     nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {row: nodes.get(id)?.row})]));
+    nudge();
     drawSoon();
   },
   change: (change) => {
@@ -191,6 +225,11 @@ const view = {
     }
     drawSoon();
   },
+  wanted: () => kViews[route.name].wanted?.() ?? null,
+  taken: (path, answer) => {
+    kViews[route.name].taken?.(path, answer);
+    drawSoon();
+  },
   totals: (totals) => {
     element('figures').replaceChildren(...Object.entries(totals).map(([name, value]) => {
       const part = made('div', '');
@@ -214,9 +253,16 @@ for (const [index, {name, isNumber}] of kColumns.entries()) {
   element('heads').append(head);
 }
 element('filter').addEventListener('input', drawNow);
+element('nodes').addEventListener('click', (event) => {
+  if (event.target.closest('a') || !getSelection().isCollapsed) return;
+  location.hash = event.target.closest('tr').querySelector('a').getAttribute('href');
+});
 document.addEventListener('keydown', (event) => {
-  if (event.key !== '/' || event.target === element('filter')) return;
+  if (event.key === 'Escape' && route.name === 'node') location.hash = cameFrom;
+  if (event.key !== '/' || event.target === element('filter') || route.name === 'node') return;
   event.preventDefault();
   element('filter').focus();
 });
+addEventListener('hashchange', () => go());
+go({isFirst: true});
 follow(view);

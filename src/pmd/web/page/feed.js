@@ -3,13 +3,21 @@
 // One attempt at a time: whatever fails ends the attempt and all that it has begun, and the next one begins after a
 // pause. Nothing is followed while the page cannot be seen: a browser opens six connections to one server at most, and
 // the PMD asks its nodes for figures only while somebody looks.
-// Use: follow(view), which calls view.say(text), .begin(nodes), .change(change), .figures(part), .totals(object).
+// Use: follow(view), which calls view.say(text), .begin(nodes), .change(change), .figures(part), .totals(object), and
+// reads what view.wanted() names, a path or null: .taken(path, {status, body}). nudge() looks at once what is wanted.
 
 const kPatienceMs = 10000;  // for one answer
 const kPauseMs = 1000;
 const kPauseMaxMs = 30000;
 const kFiguresMs = 1000;
 const kEarlyMax = 20000;  // changes that may come while the nodes are read
+
+let isNudged = false;
+let wake = () => {};
+export function nudge() {
+  isNudged = true;
+  wake();
+}
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -50,20 +58,39 @@ async function readNodes(ended) {
   }
 }
 
+function pauseUntil(due) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.max(due - performance.now(), 0));
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    if (isNudged) wake();
+  });
+}
+
+// The figures each second, and after them what the view that is shown wants: one request at a time.
 async function followFigures(view, ended) {
   let isFailing = false;
-  for (let since = 0; !ended.aborted; await pause(kFiguresMs)) {
+  for (let since = 0, due = 0; !ended.aborted; await pauseUntil(due)) {
+    isNudged = false;
     try {
-      for (let isWhole = false; !isWhole;) {
-        const {status, body} = await read(`/api/figures?since=${since}`, ended);
-        if (!body) throw new Error(`the figures cannot be read: ${status}`);
-        ({next: since, isWhole} = body);
-        view.figures(body);
+      if (performance.now() >= due) {
+        for (let isWhole = false; !isWhole;) {
+          const {status, body} = await read(`/api/figures?since=${since}`, ended);
+          if (!body) throw new Error(`the figures cannot be read: ${status}`);
+          ({next: since, isWhole} = body);
+          view.figures(body);
+        }
+        due = performance.now() + kFiguresMs;
       }
+      const path = view.wanted();
+      if (path !== null) view.taken(path, await read(path, ended));
       if (isFailing && !ended.aborted) view.say('live');
       isFailing = false;
     } catch (fault) {
       isFailing = true;
+      due = performance.now() + kFiguresMs;
       if (!ended.aborted) view.say(fault.message);
     }
   }
