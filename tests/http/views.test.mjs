@@ -1,7 +1,7 @@
-// The views of the page of a PMD beside its table, in a headless Chromium: one node with its peers.
+// The views of the page of a PMD beside its table, in a headless Chromium: one node with its peers, and the graph.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {browser, click, figuresOf, join, joinTelling, joinWithPeers, kStrange, kTestLimitMs, leave, openWith, press,
+import {browser, click, figuresOf, join, joinTelling, joinWithPeers, kStrange, kTestLimitMs, leave, metric, openWith, press,
         scenario, until, untilShown, url} from './stage.mjs';
 
 const kHostile = '"><img src=x onerror="document.title=1">&<b>';
@@ -125,7 +125,10 @@ scenario('whatever strangers call themselves is text in each view', async (page)
   assert.equal(await text(page, '#node-title'), `Node ${strange}`);
   const cells = await texts(page, '#peers td:nth-child(-n+2)');
   assert.deepEqual(cells.sort(), ['<b>by</b>', '<i>nobody</i>', '<script>document.title=2</script>', 'memory'].sort());
-  await show(page, '#mesh');
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#links tbody tr').length === 1);
+  const titles = await texts(page, '#picture title');
+  assert.ok(titles.some((title) => title.includes(strange)) && titles.some((title) => title.includes('<script>')), titles.join('\n'));
   assert.equal(await page.evaluate(() => document.querySelectorAll('img, main script, main b, main i').length), 0);
   assert.equal(await page.evaluate(() => document.title), 'distflow');
 });
@@ -183,7 +186,7 @@ scenario('nodes tell of their peers only while one looks at them', async (page) 
   };
   await rounds(2);
   assert.equal(node.told.ofPeers, 0);
-  for (const view of ['#node=id1']) {
+  for (const view of ['#node=id1', '#graph']) {
     const before = node.told.ofPeers;
     await show(page, view);
     while (node.told.ofPeers < before + 2) await page.settle();
@@ -193,6 +196,7 @@ scenario('nodes tell of their peers only while one looks at them', async (page) 
     await rounds(4);
     assert.equal(node.told.ofPeers, after, view);
   }
+  assert.ok(await metric('distflow_pmd_mesh_links_told_total') >= 2);
 });
 
 // Nodes that each send `rate(i)` messages a second to the next one.
@@ -207,6 +211,69 @@ function ring(count, {rate = (i) => 10 * (i + 1), host = () => '127.0.0.1', name
                     peerOf(`r${(i + count - 1) % count}`, {received: {received, handled: received}})]};
   }));
 }
+
+scenario('the graph names its nodes and links, and a table has the same', async (page) => {
+  ring(4, {drops: (i) => (i === 2 ? 1 : 0)});
+  await untilShown(page, 'n3');
+  await click(page, '#views a:last-child');
+  assert.equal(await text(page, '#views [aria-current=page]'), 'Graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 4);
+  assert.deepEqual(await texts(page, '#picture text'), ['n0', 'n1', 'n2', 'n3']);
+  await until(page, () => /^n0 to n1: 1\d(\.\d)? messages a second, memory$/.test(document.querySelector('#picture path.memory:not(.losing) title').textContent));
+  await until(page, () => /^n2 to n3: .*, memory, lost \d+ peer_left$/.test(document.querySelector('#picture path.losing title')?.textContent));
+  const rows = await page.evaluate(() =>
+    [...document.querySelectorAll('#links tbody tr')].map((row) => [...row.children].slice(0, 3).map((cell) => cell.textContent)));
+  assert.deepEqual(rows, [['n2', 'n3', 'memory'], ['n0', 'n1', 'memory'], ['n1', 'n2', 'tcp'], ['n3', 'n0', 'tcp']], 'losses first');
+  assert.match(await text(page, '#links td:nth-child(6)'), /^\d+ peer_left$/);
+  assert.equal(await text(page, '#graph-note'), 'Shown: 4 nodes. 4 links.');
+});
+
+scenario('the keyboard reaches each node of the graph and comes back to it', async (page) => {
+  ring(3);
+  await untilShown(page, 'n2');
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 3);
+  await page.evaluate(() => document.querySelector('#views a:last-child').focus());
+  for (let i = 0; i < 3; ++i) {
+    await page.send('Input.dispatchKeyEvent', {type: 'keyDown', key: 'Tab', code: 'Tab', windowsVirtualKeyCode: 9});
+    await page.settle();
+  }
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /^n1 at 127\.0\.0\.1, /);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('#picture path.lit').length), 2, 'its links stand out');
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement.querySelector('circle')).strokeWidth), '1.5px');
+  await press(page, 'Enter', '\r');
+  assert.equal(await text(page, '#node-title'), 'Node n1');
+  await press(page, 'Escape');
+  assert.equal(await page.evaluate(() => location.hash), '#graph');
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /^n1 /);
+});
+
+scenario('nodes stand in the order of their hosts and names, and nothing moves them', async (page) => {
+  ring(6, {host: (i) => `10.0.0.${i % 2 + 9}`, rate: () => 1});
+  await untilShown(page, 'n5');
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 6);
+  assert.deepEqual(await texts(page, '#picture text'), ['n0', 'n2', 'n4', 'n1', 'n3', 'n5']);
+  const places = () => page.evaluate(() => [...document.querySelectorAll('#picture circle')].map((dot) => dot.getAttribute('cx') + ' ' + dot.getAttribute('cy')));
+  const before = await places();
+  await until(page, () => /: 1 messages/.test(document.querySelector('#picture path title').textContent));
+  assert.deepEqual(await places(), before);
+});
+
+scenario('of many nodes the graph shows the busiest and says so, and the filter shows others', async (page) => {
+  ring(70);
+  await untilShown(page, 'n69');
+  await until(page, () => [...document.querySelectorAll('#nodes td:nth-child(3)')].every((cell) => Number(cell.textContent.replace(',', '')) > 0));
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 59);
+  assert.match(await text(page, '#graph-note'),
+               /^Shown: the 60 busiest of 70 nodes, others by the filter\. 59 links\. Not shown: \d links? to other nodes\.$/);
+  assert.equal(await page.evaluate(() => [...document.querySelectorAll('#picture text')].some((one) => one.textContent === 'n3')), false);
+  await page.evaluate(() => document.getElementById('filter').focus());
+  await page.send('Input.insertText', {text: 'n3'});
+  await until(page, () => document.querySelectorAll('#picture a').length === 11 && document.querySelectorAll('#picture path').length === 9);
+  assert.match(await text(page, '#graph-note'), /^Shown: 11 nodes\./);
+});
 
 // Texts that are too faint before their ground, by the rules of WCAG 2 (4.5 to 1).
 const faint = () => {
@@ -233,22 +300,31 @@ for (const isDark of [false, true]) {
     ring(3, {name: (i) => 'x'.repeat(150) + i, drops: () => 5});
     join({nodeId: 'y'.repeat(200)});
     await untilShown(page, 'xxx');
-    for (const view of ['#mesh', '#node=r1', `#node=${'y'.repeat(200)}`]) {
+    for (const view of ['#mesh', '#node=r1', '#graph', `#node=${'y'.repeat(200)}`]) {
       await show(page, view);
-      await until(page, () => location.hash === '#mesh' || document.querySelector('#peers tbody tr') ||
+      await until(page, () => location.hash === '#mesh' || document.querySelector(`#${location.hash === '#graph' ? 'links' : 'peers'} tbody tr`) ||
                               document.getElementById('node-untold').textContent.includes('introspection'));
       await page.settle();
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 400), `${view} is wider`);
       assert.deepEqual(await page.evaluate(faint), [], view);
       assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), isDark ? 'rgb(13, 17, 23)' : 'rgb(255, 255, 255)');
     }
+    const out = await page.evaluate(() => {
+      location.hash = '#graph';
+      return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+        const frame = document.getElementById('picture').getBoundingClientRect();
+        resolve([...document.querySelectorAll('#picture text')].map((one) => one.getBoundingClientRect())
+          .filter(({left, right, top, bottom}) => left < frame.left || right > frame.right || top < frame.top || bottom > frame.bottom).length);
+      })));
+    });
+    assert.equal(out, 0, 'labels beyond the picture');
   }, {width: 400, isDark});
 }
 
 scenario('whatever can be used has a name for who cannot see it, in each view', async (page) => {
   ring(3);
   await untilShown(page, 'n2');
-  for (const [view, wanted] of [['#node=r0', '#peers tbody tr']]) {
+  for (const [view, wanted] of [['#node=r0', '#peers tbody tr'], ['#graph', '#picture path']]) {
     await show(page, view);
     await until(page, (selector) => document.querySelector(selector), wanted);
     const {nodes} = await page.send('Accessibility.getFullAXTree');
@@ -257,8 +333,21 @@ scenario('whatever can be used has a name for who cannot see it, in each view', 
     for (const {role, name} of used) assert.notEqual(name?.value ?? '', '', `${view}: ${role.value}`);
     const regions = used.filter(({role}) => role.value === 'region').map(({name}) => name.value);
     const scrolled = await page.evaluate(() => [...document.querySelectorAll('.wide')].filter((one) => one.checkVisibility()).length);
-    assert.equal(regions.filter((name) => ['Peers', 'Times since the node began'].includes(name)).length, scrolled, regions.join());
+    assert.equal(regions.filter((name) => ['Peers', 'Times since the node began', 'Links'].includes(name)).length, scrolled, regions.join());
+    const links = used.filter(({role}) => role.value === 'link').map(({name}) => name.value);
+    if (view === '#graph') for (const name of ['n0', 'n1', 'n2']) assert.ok(links.some((link) => link.startsWith(`${name} at `)), links.join());
   }
+});
+
+scenario('nothing moves by itself for who wants no motion', async (page) => {
+  ring(3);
+  await page.send('Emulation.setEmulatedMedia', {features: [{name: 'prefers-reduced-motion', value: 'reduce'}]});
+  await untilShown(page, 'n2');
+  await show(page, '#graph');
+  await until(page, () => document.querySelector('#picture path'));
+  await page.evaluate(() => document.querySelector('#picture a').focus());
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('#picture path')).transitionDuration), '0s');
 });
 
 scenario('who has chosen a node by the keyboard keeps it when rows change places', async (page) => {

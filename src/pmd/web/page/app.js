@@ -1,5 +1,6 @@
 // The page of a PMD: the table of its nodes with their figures, who joins and leaves, and which view is shown.
 import {follow, nudge} from '/feed.js';
+import {Graph} from '/graph.js';
 import {NodeView} from '/node.js';
 import {hrefOf, routeOf} from '/route.js';
 import {arrange, drawSparkline, putCell, set} from '/rows.js';
@@ -148,6 +149,7 @@ function draw() {
 }
 
 const nodeView = new NodeView(() => nodes, nudge);
+const graph = new Graph(() => nodes, filtered, nudge);
 const kViews = {
   mesh: {
     draw: () => {
@@ -155,6 +157,12 @@ const kViews = {
       drawEvents();
     },
     focus: (nodeId) => nodes.get(nodeId)?.row?.querySelector('a').focus(),
+  },
+  graph: {
+    draw: () => graph.draw(),
+    wanted: () => graph.wanted(),
+    taken: (path, answer) => path.startsWith('/api/links?') && graph.taken(answer),
+    focus: (nodeId) => graph.focus(nodeId),
   },
   node: {
     draw: () => nodeView.draw(),
@@ -174,9 +182,14 @@ function go({isFirst = false} = {}) {
     nodeView.open(route.nodeId);
     element('back').setAttribute('href', cameFrom);
   }
+  if (route.name === 'graph') graph.open();
   document.title = 'distflow';
   for (const name of Object.keys(kViews)) element(`${name}-view`).hidden = name !== route.name;
   element('filtering').hidden = route.name === 'node';
+  for (const link of element('views').children) {
+    if (link.getAttribute('href') === `#${route.name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
   draw();
   nudge();
   if (isFirst) return;
@@ -252,7 +265,10 @@ for (const [index, {name, isNumber}] of kColumns.entries()) {
   head.append(button);
   element('heads').append(head);
 }
-element('filter').addEventListener('input', drawNow);
+element('filter').addEventListener('input', () => {
+  graph.chooseAnew();
+  drawNow();
+});
 element('nodes').addEventListener('click', (event) => {
   if (event.target.closest('a') || !getSelection().isCollapsed) return;
   location.hash = event.target.closest('tr').querySelector('a').getAttribute('href');

@@ -1,4 +1,4 @@
-// Which view the fragment of the address asks for: #mesh, #node=NODEID. A nodeId is text of a stranger.
+// Which view the fragment of the address asks for: #mesh, #graph, #node=NODEID. A nodeId is text of a stranger.
 
 const kNode = '#node=';
 
@@ -12,6 +12,7 @@ export function hrefOf(nodeId) {
 }
 
 export function routeOf(fragment) {
+  if (fragment === '#graph') return {name: 'graph', nodeId: ''};
   if (!fragment.startsWith(kNode)) return {name: 'mesh', nodeId: ''};
   try {
     return {name: 'node', nodeId: decodeURIComponent(fragment.slice(kNode.length))};
