@@ -175,10 +175,11 @@ class DISTFLOW_API NodeRuntime {
   SendVerdict publish(std::string_view topic, RawJson json);
   /// Keeps the last messages that this node publishes to that topic from now on, and sends them to each node that
   /// subscribes later, the oldest first, before any newer one. They have the time when they were published. A node that
-  /// leaves the registry and comes back gets them again; one that unsubscribes and subscribes within one turn of its
-  /// I/O thread has not left. Lost are those for a subscriber whose name finds no place (targets_max), and those that
-  /// its queue has no room for: the oldest. Errors: invalid_option for a name that no topic can have, more topics than
-  /// NodeOptions::targets_max, and a count over 1,000; shut_down, forked, out_of_memory.
+  /// leaves the registry and comes back, or unsubscribes and subscribes again, gets them again. Of many that come at
+  /// once, and of those whose name finds no place yet (targets_max), some get them later: then what is retained by
+  /// then, and nothing of what has made room meanwhile. Lost are those that its queue has no room for: the oldest.
+  /// Errors: invalid_option for a name that no topic can have, more topics than NodeOptions::targets_max, and a count
+  /// over 1,000; shut_down, forked, out_of_memory.
   Result<void> retain(std::string_view topic, const RetainOptions& options);
   /// The same for the last message.
   Result<void> retain(std::string_view topic);

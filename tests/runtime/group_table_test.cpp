@@ -184,11 +184,34 @@ TEST(OwnGroups, are_joined_once_left_once_and_told_when_they_have_changed) {
   EXPECT_THAT(groups.take_changed(), ElementsAre("b"));
 }
 
+TEST(OwnGroups, one_that_was_left_and_joined_again_is_told_as_left_first) {
+  OwnGroups groups;
+  EXPECT_EQ(groups.join("a"), OwnGroups::Outcome::done);
+  EXPECT_EQ(groups.join("b"), OwnGroups::Outcome::done);
+  EXPECT_THAT(groups.take_changed(), ElementsAre("a", "b"));
+  groups.note_told();
+  groups.leave("a");
+  EXPECT_EQ(groups.join("a"), OwnGroups::Outcome::done);
+  EXPECT_THAT(groups.list(), ElementsAre("a", "b"));
+  EXPECT_THAT(groups.take_changed(), ElementsAre("b"));
+  groups.note_changed();  // that could not be told
+  EXPECT_THAT(groups.take_changed(), ElementsAre("b"));
+  groups.note_told();
+  ASSERT_TRUE(groups.has_changed());
+  EXPECT_THAT(groups.take_changed(), ElementsAre("a", "b"));
+  groups.note_told();
+  EXPECT_FALSE(groups.has_changed());
+}
+
 TEST(OwnGroups, are_64_at_most) {
   OwnGroups groups;
   for (int i = 0; i < 64; ++i) EXPECT_EQ(groups.join("g" + std::to_string(i)), OwnGroups::Outcome::done);
   EXPECT_EQ(groups.join("more"), OwnGroups::Outcome::too_many);
   EXPECT_EQ(groups.join("g0"), OwnGroups::Outcome::done);
+  static_cast<void>(groups.take_changed());
+  groups.leave("g0");
+  EXPECT_EQ(groups.join("more"), OwnGroups::Outcome::done) << "one that was left takes no place, told or not";
+  EXPECT_EQ(groups.join("g0"), OwnGroups::Outcome::too_many);
 }
 
 TEST(OwnGroups, a_name_is_1_to_256_bytes_of_text_without_control_characters) {

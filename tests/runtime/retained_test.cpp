@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -152,6 +153,82 @@ TEST_F(RetainedTopics, fewer_or_more_are_retained_from_the_next_message_on) {
   add_late(late);
   ASSERT_TRUE(cluster_.turn_until([&] { return late.size() == 3; }));
   EXPECT_THAT(late, ElementsAre("4", "5", "6"));
+}
+
+TEST_F(RetainedTopics, who_unsubscribes_and_subscribes_again_within_one_turn_gets_them_again) {
+  ASSERT_TRUE(until_known());
+  retain();
+  publish_all({"1"});
+  std::vector<std::string> late;
+  TestNode& node = add_late(late);
+  ASSERT_TRUE(cluster_.turn_until([&] { return late.size() == 1; }));
+  const runtime::SubscriptionPtr ended = node->unsubscribe("prices");
+  ASSERT_NE(ended, nullptr);
+  runtime::Subscriptions::end(*ended);
+  std::vector<std::string> again;
+  subscribe(node, "prices", [&again](const Message& message) { again.emplace_back(message.payload); });
+  ASSERT_TRUE(cluster_.turn_until([&] { return !again.empty(); }));
+  EXPECT_THAT(again, ElementsAre("1"));
+}
+
+struct RetainedForFewNames : RetainedTopics {
+  RetainedForFewNames() : RetainedTopics({.targets_max = 3}) {}
+};
+
+TEST_F(RetainedForFewNames, who_finds_no_place_for_its_name_gets_them_once_there_is_one_without_another_message) {
+  ASSERT_TRUE(until_known());
+  retain();
+  runtime::TargetPtr held = publisher_.target("held");
+  publish_all({"1"});
+  std::vector<std::string> late;
+  ASSERT_TRUE(until_member(add_late(late)));
+  turn_some(cluster_.reactor(), 20);
+  EXPECT_THAT(late, IsEmpty());
+  publish_all({"2"});
+  EXPECT_EQ(publisher_.stats().sent.dropped_unresolved, 1U);
+  held.reset();
+  ASSERT_TRUE(cluster_.turn_until([&] { return !late.empty(); }));
+  EXPECT_THAT(late, ElementsAre("2"));
+  check_copies(publisher_.stats());
+}
+
+TEST_F(RetainedTopics, many_that_come_in_one_turn_get_them_over_several_and_nothing_newer_before) {
+  constexpr std::size_t count = 1000;
+  ASSERT_TRUE(until_known());
+  TestNode& node = cluster_.add_node({});
+  std::vector<std::string> late;
+  runtime::SubscriptionPtr replaced;
+  const auto keep = [&late](const Message& message) { late.emplace_back(message.payload); };
+  ASSERT_TRUE(node->subscribe("prices", keep, {}, replaced));  // nobody is told
+  ASSERT_TRUE(cluster_.turn_until([&] { return publisher_->directory().find_id(node->node_id()) != nullptr; }));
+  retain({.count = count});
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < count; ++i) texts.push_back(std::to_string(i));
+  publish_all(texts);
+  turn_some(cluster_.reactor());
+  runtime::KnownNode known{.info = publisher_->directory().find_id(node->node_id())->info.unpack()};
+  for (const char* id : {"a", "b", "c", "d", ""}) {
+    if (*id != '\0') known.info = {.node_id = id, .alias = "", .host = "127.0.0.1", .port = 1};
+    if (*id == '\0') known.info = publisher_->directory().find_id(node->node_id())->info.unpack();
+    known.info.groups = {"topic:prices"};
+    publisher_->directory().upsert(known);
+  }
+  publish_all({"new"});
+  EXPECT_EQ(publisher_.stats().retained_copies, 2 * count);
+  std::uint64_t most = 0;
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    const std::uint64_t before = publisher_.stats().retained_copies;
+    turn_some(cluster_.reactor(), 1);
+    most = std::max(most, publisher_.stats().retained_copies - before);
+    return late.size() == count;
+  }));
+  EXPECT_LE(most, 2 * count);
+  EXPECT_EQ(publisher_.stats().retained_copies, 5 * count);
+  EXPECT_EQ(late.front(), "1") << "the newest make room for what came meanwhile";
+  EXPECT_EQ(late.back(), "new");
+  EXPECT_TRUE(std::is_sorted(late.begin(), late.end() - 1,
+                             [](const auto& a, const auto& b) { return std::stoul(a) < std::stoul(b); }));
+  check_copies(publisher_.stats());
 }
 
 TEST_F(RetainedTopics, a_count_over_the_bound_and_a_name_of_no_topic_are_errors) {

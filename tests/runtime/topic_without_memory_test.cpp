@@ -77,5 +77,23 @@ TEST_F(TopicsWithoutMemory, each_copy_is_counted_for_its_peer_and_what_there_is_
   }
 }
 
+TEST_F(TopicsWithoutMemory, a_newcomer_that_there_is_no_memory_to_welcome_is_welcomed_later_without_another_message) {
+  ASSERT_TRUE(until_known());
+  ASSERT_TRUE(publisher_->retain("prices", {}));
+  EXPECT_EQ(publish(publisher_, "prices", "1"), SendVerdict::queued);
+  turn_some(cluster_.reactor());
+  bool has_failed = true;
+  for (std::size_t n = 0; has_failed; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    const std::string id = "deaf" + std::to_string(n);
+    const std::uint64_t before = publisher_.stats().retained_copies;
+    publisher_->directory().upsert(
+        {.info = {.node_id = id, .alias = "", .host = "127.0.0.1", .port = 1, .groups = {"topic:prices"}}});
+    EXPECT_TRUE(has_memory(n, has_failed, [&] { turn_some(cluster_.reactor(), 1); }));
+    ASSERT_TRUE(cluster_.turn_until([&] { return publisher_.stats().retained_copies == before + 1; }));
+    check_copies(publisher_.stats());
+  }
+}
+
 }  // namespace
 }  // namespace distflow::test

@@ -95,9 +95,11 @@ void GroupTable::on_node(const base::PackedInfo& node) {
       const bool stays = node.has_group(state->name);
       if (stays && member.is_local == is_local(node)) continue;
       const std::uint64_t number = member.number;
+      const bool awaits_welcome = member.awaits_welcome;
       remove(*state, node.node_id());
       if (stays) {
         add(*state, node, number);  // it has moved to this host, or from it
+        state->members_.back()->awaits_welcome = awaits_welcome;
       } else {
         tell(*state, false);
       }

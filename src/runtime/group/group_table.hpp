@@ -41,6 +41,9 @@ struct GroupMember {
   const bool is_local;                         // its host is this node's
   std::atomic<std::uint32_t> asks{0};          // made through the group, and not ended
   std::atomic<std::int64_t> busy_until_ns{0};  // of the monotonic clock: it has answered "busy"
+  // Of a topic, for its publisher; loop thread.
+  bool awaits_welcome = true;  // with what is retained
+  bool is_put_off = false;     // and is sent nothing before that
 };
 using GroupMemberPtr = std::shared_ptr<GroupMember>;
 using GroupMembers = std::vector<GroupMemberPtr>;

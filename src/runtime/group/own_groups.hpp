@@ -2,13 +2,18 @@
 //
 // Any thread, but for what is marked as the loop's.
 //   1. At most protocol::kGroupCountMax names of at most kGroupSizeMax bytes.
-//   2. What has changed is told to the registry in one request, in the loop's next turn.
-// Use: if (groups.join("workers") == OwnGroups::Outcome::done) wake the loop; ... groups.tell_if_changed(tell);
+//   2. What has changed is told to the registry in the loop's next turn. A group that was left and joined again in
+//      between is told twice, first as left: others are to see a member that comes.
+//   3. leave() needs no memory.
+// Use: if (groups.join("workers") == OwnGroups::Outcome::done) wake the loop; ...
+//      while (groups.has_changed()) { registry.set_groups(groups.take_changed()); groups.note_told(); }
 #pragma once
 
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/pmd_node.hpp"
 
@@ -24,13 +29,16 @@ class OwnGroups {
   /// A name that is there already is done. May throw std::bad_alloc, and has changed nothing then.
   Outcome join(std::string_view name);
   /// One that is not there, too.
-  void leave(std::string_view name);
+  void leave(std::string_view name) noexcept;
   [[nodiscard]] protocol::Groups list() const;
 
   /// Whether there is something to tell the registry.
   [[nodiscard]] bool has_changed() const { return has_changed_.load(std::memory_order_relaxed); }
-  /// To be told. If that fails, note_changed() has it told again. May throw std::bad_alloc. Loop thread.
+  /// To be told; note_told() says that it was. If it was not, note_changed() has it told again. May throw
+  /// std::bad_alloc. Loop thread.
   [[nodiscard]] protocol::Groups take_changed();
+  /// After that has_changed() may hold once more, for groups that were joined again. Loop thread.
+  void note_told() noexcept;
   void note_changed() { has_changed_.store(true, std::memory_order_relaxed); }
 
   /// Whether the registry keeps groups, as far as is known.
@@ -38,8 +46,17 @@ class OwnGroups {
   void set_kept(bool are_kept) { are_kept_.store(are_kept, std::memory_order_relaxed); }
 
  private:
+  struct Joined {
+    std::string name;
+    bool is_in = true;      // false: it was left, and the registry is yet to be told
+    bool is_told = false;   // the registry has it, or may have
+    bool has_left = false;  // since it was told: the registry is to hear of that, though it may be in again
+  };
+
+  [[nodiscard]] std::vector<Joined>::iterator find(std::string_view name);
+
   mutable std::mutex mutex_;
-  protocol::Groups names_;
+  std::vector<Joined> all_;
   std::atomic<bool> has_changed_{false};
   std::atomic<bool> are_kept_{true};
 };

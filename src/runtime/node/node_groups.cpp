@@ -5,10 +5,16 @@
 
 namespace distflow::runtime {
 
+/// Twice where a group was left and joined again; what other threads change meanwhile is told in the next turn.
 void Node::update_groups() {
   if (!own_groups_.has_changed() || !is_registry_started_ || is_closing()) return;
-  if (!parts_.reactor.has_memory_for([this] { parts_.registry.set_groups(own_groups_.take_changed()); })) {
-    own_groups_.note_changed();
+  for (int times = 0; times < 2 && own_groups_.has_changed(); ++times) {
+    const auto tell = [this] { parts_.registry.set_groups(own_groups_.take_changed()); };
+    if (!parts_.reactor.has_memory_for(tell)) {
+      own_groups_.note_changed();
+      break;
+    }
+    own_groups_.note_told();
   }
   say_if_groups_are_not_kept();
 }

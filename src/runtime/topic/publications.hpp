@@ -16,8 +16,13 @@
 //      their place, but for those that retain messages. A topic that nobody publishes to holds no name of a node that
 //      has left it.
 //   6. What a topic retains is sent to each subscriber that comes later, once, before any newer message. Where its
-//   queue
-//      has no room for all of it, the newest of it are.
+//      queue has no room for all of it, the newest of it are.
+//   7. A turn's end welcomes newcomers with about kWelcomeMessages messages of kWelcomeBytes bytes, one of them at
+//      least; so do the messages that the turn hands out. The others are put off: they get no message before their
+//      welcome, and in it what is retained by then. One that finds no memory or no place is tried again every
+//      kLookInterval.
+//   8. A message is handed out to all in one turn. Each copy of what other threads publish counts as a message of
+//      those that a turn takes from them (Submissions).
 // Use: TargetPtr prices = publications.of("prices", for_each_node); router.send(prices, OutgoingMessage(json));
 #pragma once
 
@@ -30,6 +35,8 @@
 
 #include "base/string_map.hpp"
 #include "base/time.hpp"
+#include "base/timer_wheel.hpp"
+#include "io/reactor.hpp"
 #include "runtime/counters/drop_log.hpp"
 #include "runtime/counters/traffic.hpp"
 #include "runtime/group/group_table.hpp"
@@ -64,7 +71,7 @@ struct PublicationCounters {
 class Publications {
  public:
   explicit Publications(PublicationsParts parts);
-  ~Publications() { welcome_.unlink(); }
+  ~Publications();
   Publications(const Publications&) = delete;
   Publications& operator=(const Publications&) = delete;
 
@@ -105,17 +112,26 @@ class Publications {
  private:
   struct Subscriber {
     GroupMemberPtr member;
-    TargetPtr target;  // null beyond targets_max: its copies are lost
+    TargetPtr target;  // null while the member is put off; and beyond targets_max: its copies are lost
+
+    [[nodiscard]] bool is_put_off() const { return member != nullptr && member->is_put_off; }
+  };
+  /// How much more newcomers may be sent before the next turn's end.
+  struct Welcomes {
+    std::int64_t messages;
+    std::int64_t bytes;
   };
 
   static constexpr base::Duration kLookInterval = base::milliseconds(100);
+  static constexpr std::int64_t kWelcomeMessages = 1024;
+  static constexpr std::int64_t kWelcomeBytes = std::int64_t{1} << 20;
 
   struct Topic {
     Topic(Publications& owner, GroupStatePtr members_of);
     ~Topic();
     Topic(const Topic&) = delete;
     Topic& operator=(const Topic&) = delete;
-    void hand_out(const transport::EncodedRun& run) { publications.hand_out(*this, run); }
+    std::size_t hand_out(const transport::EncodedRun& run) { return publications.hand_out(*this, run); }
     void on_joined() noexcept;
     void on_left(std::size_t place, std::size_t last) noexcept;
 
@@ -130,18 +146,27 @@ class Publications {
     bool has_lost_any = false;   // meanwhile
     std::uint16_t told = 0;      // of the drop log
     bool has_newcomers = false;  // for welcome_all()
-    std::uint64_t welcomed = 0;  // the number of the last subscriber that has had what is retained, or had to have none
+    bool has_waiting = false;    // newcomers without memory or a place, for welcome_waiting()
+    std::size_t put_off = 0;     // of the subscribers
     Retained retained;
   };
 
   static std::string address_of(std::string_view topic);
   TargetPtr make(std::string_view topic, GroupStatePtr group);
-  void hand_out(Topic& topic, const transport::EncodedRun& run);
+  std::size_t hand_out(Topic& topic, const transport::EncodedRun& run);
+  [[nodiscard]] bool is_outdated(const Topic& topic) const;
   void refresh(Topic& topic);
   void catch_up(Topic& topic);
-  void send_retained(Topic& topic, const Subscriber& subscriber);
+  [[nodiscard]] bool may_welcome() const { return welcomes_left_.messages > 0 && welcomes_left_.bytes > 0; }
+  void welcome_some(Topic& topic);
+  static void set_put_off(Topic& topic, GroupMember& member, bool is_put_off);
+  bool welcome(Topic& topic, Subscriber& subscriber, bool& has_place);
+  void send_retained(Topic& topic, const Subscriber& subscriber, const TargetPtr& target);
+  void wait_to_welcome(Topic& topic);
+  static void forget_those_who_left(Topic& topic);
   static Retained::Number first_with_room(const Retained& retained, const Link& link);
   void welcome_all();
+  void welcome_waiting();
   std::size_t send_copies(Topic& topic, std::size_t first, const transport::EncodedRun& run);
   void send_without_memory(Topic& topic, const Subscriber& subscriber, const transport::EncodedRun& run);
   [[gnu::noinline]] void send_what_fits(Link& link, const transport::EncodedRun& run);
@@ -149,13 +174,16 @@ class Publications {
   static SendVerdict send_before_those_who_wait(Link& link, const transport::EncodedRun& frame);
   static void lose(Link& link, SendVerdict why);
   void lose_without_link(Topic& topic, const Subscriber& subscriber, std::uint32_t count);
+  [[gnu::noinline]] void pass_over_or_lose(Topic& topic, const Subscriber& subscriber, std::uint32_t count);
   bool forget_idle_locked();
 
   const PublicationsParts parts_;
   std::mutex mutex_;
   base::StringMap<std::unique_ptr<Topic>> by_name_;
   PublicationCounters counters_;
+  Welcomes welcomes_left_{kWelcomeMessages, kWelcomeBytes};
   io::DeferredTask welcome_;
+  base::Timer welcome_timer_;
 };
 
 }  // namespace distflow::runtime

@@ -48,12 +48,15 @@ class Retained {
   using Number = std::uint64_t;
   [[nodiscard]] Number first() const { return first_; }
   [[nodiscard]] Number end() const { return end_; }
+  [[nodiscard]] bool is_empty() const { return first_ == end_; }
   /// One message, with a lease of its own; an empty reference when it is not kept any more.
   struct Message {
     base::ChunkRef chunk;
     std::string_view bytes;
   };
   [[nodiscard]] Message at(Number number) const;
+  /// Of all that is kept, with the frames.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   struct Kept {

@@ -11,6 +11,12 @@ const char* Publications::broken_invariant() {
   for (const auto& [name, topic] : by_name_) {
     if (topic->is_handing_out) return "a topic is said to be handed out, and is not";
     if (topic->target == nullptr || !topic->target->hand_out) return "a topic is handed out by nobody";
+    const auto put_off = std::count_if(topic->subscribers.begin(), topic->subscribers.end(),
+                                       [](const Subscriber& subscriber) { return subscriber.is_put_off(); });
+    if (static_cast<std::size_t>(put_off) != topic->put_off) return "a topic has miscounted who is to be welcomed";
+    if (topic->put_off > 0 && !topic->has_newcomers && !topic->has_waiting &&
+        topic->version == read(topic->group->version))
+      return "nobody looks after those who are to be welcomed";
     if (topic->version > read(topic->group->version)) return "a topic's subscribers are of a version yet to come";
   }
   return nullptr;
