@@ -131,6 +131,21 @@ TEST_F(CrossThreadSendsTest, a_drain_stops_at_its_bound_and_goes_on_from_there) 
   EXPECT_EQ(drain_bodies(), (Bodies{"2", "3"}));
 }
 
+TEST_F(CrossThreadSendsTest, a_drain_that_stopped_at_its_bound_is_followed_by_one_of_those_that_it_left) {
+  add("one");
+  EXPECT_EQ(drain_bodies(), Bodies{"one"});
+  std::thread([this] { add(other_, 1, "of another thread"); }).join();
+  EXPECT_EQ(add("two"), Added::held);
+  const std::vector<Taken> first = drain(1);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].bodies, Bodies{"two"});
+  EXPECT_EQ(add("three"), Added::held);
+  const std::vector<Taken> second = drain(1);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].bodies, Bodies{"of another thread"});
+  EXPECT_EQ(drain_bodies(), Bodies{"three"});
+}
+
 TEST_F(CrossThreadSendsTest, at_its_bound_a_lane_refuses_until_something_is_taken) {
   std::uint64_t added = 0;
   while (add("x") != Added::full) ++added;

@@ -287,6 +287,12 @@ void CrossThreadSends::hold_announced() {
   }
 }
 
+/// A thread that fills its run on and on leaves the others their turn. Messages of one thread stay in their order: of
+/// its runs only the last can grow, and what was announced later stays behind all of these.
+void CrossThreadSends::begin_next_with(std::size_t place) {
+  std::rotate(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(place), held_.end());
+}
+
 /// What was added to the run since it was last asked; what was, counts as taken.
 transport::EncodedRun CrossThreadSends::news_of(FrameBatch& run) {
   const auto extent = run.extent_.look();

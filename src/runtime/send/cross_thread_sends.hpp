@@ -152,24 +152,32 @@ class CrossThreadSends {
   /// How many lanes have been made: as many as threads have had one at the same time. Any thread.
   [[nodiscard]] std::size_t lane_count();
 
-  /// Calls `take(run, frames)` with what is new in each run, up to about `messages_max` messages; `frames` is empty
-  /// when the message is `run.parked`. Says whether there was anything, or still is.
+  /// Calls `take(run, frames)` with what is new in each run, up to about `messages_max` messages, which `take` may
+  /// lower; `frames` is empty when the message is `run.parked`. Says whether there was anything, or still is.
   template <class Take>
-  bool drain(std::uint64_t messages_max, Take&& take) {
+  bool drain(const std::uint64_t& messages_max, Take&& take) {
     hold_announced();
     if (held_.empty()) return false;
     std::uint64_t taken = 0;
     std::size_t kept = 0;
+    std::size_t looked_at = 0;  // of those that are kept, if not at all of them
     for (FrameBatch* run : held_) {
-      const transport::EncodedRun news = taken < messages_max ? news_of(*run) : transport::EncodedRun{};
+      if (taken >= messages_max) [[unlikely]] {
+        if (looked_at == 0) looked_at = kept;
+        held_[kept++] = run;
+        continue;
+      }
+      const transport::EncodedRun news = news_of(*run);
       if (news.count > 0) {
         take(*run, news);
         taken += news.count;
       }
       // One that had something new is looked at again before it is let go: its thread is busy.
-      if (news.count > 0 || taken >= messages_max || waits_for_more(*run) || !let_go(*run)) held_[kept++] = run;
+      if (news.count > 0 || waits_for_more(*run) || !let_go(*run)) held_[kept++] = run;
     }
     held_.resize(kept);
+    if (looked_at > 0) [[unlikely]]
+      begin_next_with(looked_at);
     looks_with_few_ = kept > 0 && taken < kFew ? looks_with_few_ + 1 : 0;
     looks_in_vain_ = kept > 0 && taken == 0 ? looks_in_vain_ + 1 : 0;
     return taken > 0 || kept > 0;
@@ -192,6 +200,7 @@ class CrossThreadSends {
   void return_lane(ThreadLane& lane);
   void collect_returned();
   void hold_announced();
+  void begin_next_with(std::size_t place);
   transport::EncodedRun news_of(FrameBatch& run);
   static bool waits_for_more(FrameBatch& run);
   bool let_go(FrameBatch& run);

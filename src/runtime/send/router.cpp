@@ -1,5 +1,6 @@
 #include "runtime/send/router.hpp"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 #include <utility>
@@ -129,10 +130,11 @@ SendVerdict Router::publish(const TargetState& topic, const OutgoingMessage& mes
   return verdict;
 }
 
-/// Messages to a topic that other threads have encoded. Their credit was against what waits for the loop.
+/// Messages to a topic that other threads have encoded. Their credit was against what waits for the loop. Each copy of
+/// a run is work for the turn as a message is.
 [[gnu::noinline]] void Router::hand_out_encoded(const TargetState& topic, SendCredit& credit,
                                                 const transport::EncodedRun& run) {
-  topic.hand_out(run);
+  drain_max_ -= std::min<std::uint64_t>(drain_max_, topic.hand_out(run));
   credit.give_back({run.bytes.size(), run.count});
 }
 

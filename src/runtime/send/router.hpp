@@ -65,6 +65,9 @@ class Router {
   /// Messages encoded elsewhere, when the target's version was `version`, which have that credit.
   void send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                     const transport::EncodedRun& run);
+  /// How many messages of other threads this may be handed from now on in this turn: `messages_max`, and fewer with
+  /// each that is published, by as many as get it. A reference to a member.
+  [[nodiscard]] const std::uint64_t& begin_drain(std::uint64_t messages_max) { return drain_max_ = messages_max; }
   /// A message from a thread that found the target unresolved, with its place among the parked unless the name was
   /// known.
   void send_parked(const TargetPtr& target, ParkedMessage message);
@@ -131,6 +134,7 @@ class Router {
       waiting_;  // those with parked messages, by name: in an order that is the same in each run
   bool is_closed_ = false;
   std::size_t parked_count_ = 0;
+  std::uint64_t drain_max_ = 0;
   base::Timer patrol_timer_;  // drops what has waited too long
 };
 

@@ -85,7 +85,9 @@ Submissions::Pace Submissions::pace() const {
 
 bool Submissions::drain(Router* router) {
   backlog_ = 0;
-  return lanes_->drain(kMessagesPerTurn, [&](FrameBatch& run, const transport::EncodedRun& frames) {
+  const std::uint64_t all = kMessagesPerTurn;
+  const std::uint64_t& messages_max = router == nullptr ? all : router->begin_drain(all);
+  return lanes_->drain(messages_max, [&](FrameBatch& run, const transport::EncodedRun& frames) {
     drained_ += frames.count;
     if (router == nullptr) {
       discard(run, frames);

@@ -59,8 +59,8 @@ class Submissions {
   /// The calling thread gives up what it has to submit with, as it does at its end.
   static void leave() { CrossThreadSends::lane_of_this_thread(nullptr); }
 
-  /// Hands what was submitted to the router, or discards it if that is null; at most about kMessagesPerTurn messages.
-  /// Says whether there was anything, or still is.
+  /// Hands what was submitted to the router, or discards it if that is null; at most about kMessagesPerTurn messages,
+  /// and copies of published ones. Says whether there was anything, or still is.
   bool drain(Router* router);
   /// How the loop looks next at what threads send on and on: at once; after a moment, so that more comes at a time; or
   /// when it has left the processor to others.
