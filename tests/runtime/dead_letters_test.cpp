@@ -163,7 +163,7 @@ TEST_F(DroppedFrames, of_a_run_only_those_that_would_stay_are_read) {
 }
 
 TEST_F(DroppedFrames, frames_of_another_kind_displace_no_message_wherever_they_lie) {
-  const std::string published = node_frame("self", "peer", "1", R"("topic":"t")");
+  const std::string published = node_frame("self", "topic:t", "1");
   const std::string reply = node_frame("self", "peer", "1", R"("re":17)");
   const std::string message = node_frame("self", "peer", "1");
   drop_frames({message, published, reply, published}, 0);
@@ -190,9 +190,12 @@ TEST_F(DroppedFrames, messages_that_are_larger_than_all_the_room_displace_none) 
 TEST_F(DroppedFrames, requests_replies_and_what_is_published_are_none_nor_is_what_has_no_form) {
   drop_frames({node_frame("self", "peer", "1", R"("ask":17,"ms":5000)")}, 0);
   drop_frames({node_frame("self", "peer", "1", R"("re":17)")}, 0);
-  drop_frames({node_frame("self", "peer", "1", R"("topic":"t")")}, 0);
+  drop_frames({node_frame("self", "topic:t", "1")}, 0);
   drop_frames({frame_of("no JSON"), frame_of("")}, 0);
   EXPECT_THAT(letters_.letters(), IsEmpty());
+  const std::string like_that = R"({"a":1,"to":"topic:t"})";
+  drop_frames({node_frame("self", "peer", like_that)}, 0);
+  EXPECT_THAT(texts_of(letters_), ElementsAre(like_that));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "protocol/envelope.hpp"
+#include "protocol/pmd_node.hpp"
 #include "runtime/counters/counter_table.hpp"
 
 namespace distflow::runtime {
@@ -49,9 +50,10 @@ void DeadLetters::add(const Undelivered& message) noexcept {
 void DeadLetters::add_frame(const Traffic& peer, Counter SendCounters::*reason, std::string_view body,
                             std::string_view name) noexcept {
   protocol::Envelope envelope;
-  // The node's own frames have no other form. What has an extension is a request, a reply, published or a control
-  // frame.
+  // The node's own frames have no other form. What has an extension is a request, a reply or a control frame; what is
+  // published is addressed to its topic.
   if (!protocol::decode_template(body, envelope) || !envelope.has_payload() || !envelope.extension.empty()) return;
+  if (envelope.to.starts_with(protocol::kTopicPrefix)) return;
   add({.name = name,
        .node_id = envelope.to,
        .is_to_id = peer.was_sent_by_id,
