@@ -196,6 +196,46 @@ TEST_F(Undelivered, where_a_peer_was_sent_to_by_its_alias_and_by_its_nodeId_it_i
   EXPECT_EQ(redriven_and_kept("ping"), std::pair(0, 2));
 }
 
+TEST_F(Undelivered, what_is_published_and_answered_to_a_peer_leaves_what_was_sent_to_its_alias_to_that) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  const SilentPort silent;
+  ping->directory().upsert(
+      {.info = {.node_id = "id-1", .alias = "w", .host = "127.0.0.1", .port = silent.port(), .groups = {"topic:t"}}});
+  EXPECT_EQ(ping->publish(*ping->topic("t"), runtime::OutgoingMessage("0")), SendVerdict::queued);
+  const auto answer = protocol::AskText::reply(17);
+  EXPECT_EQ(ping->router().send_reply(ping.target("id-1"), runtime::OutgoingMessage("0").with(answer.extension())),
+            SendVerdict::queued);
+  const auto question = protocol::AskText::request(17, 1000);
+  EXPECT_EQ(ping->router().send_beside(ping.target("id-1"), runtime::OutgoingMessage("0").with(question.extension())),
+            SendVerdict::queued);
+  EXPECT_EQ(ping.send("w", "1"), SendVerdict::queued);
+  ping->directory().remove("id-1");
+  EXPECT_EQ(ping.stats().sent.dropped_peer_left, 4u);
+  EXPECT_EQ(ping.stats().dead_letters, 1u);
+  EXPECT_EQ(first_letter_to("ping"), "w");
+}
+
+TEST_F(Undelivered, sent_to_the_nodeId_of_a_peer_that_was_published_to_before_it_is_for_that_process) {
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  const SilentPort silent;
+  for (const bool is_of_other_thread : {false, true}) {
+    const std::string id = is_of_other_thread ? "id-2" : "id-1";
+    ping->directory().upsert(
+        {.info = {.node_id = id, .alias = "w", .host = "127.0.0.1", .port = silent.port(), .groups = {"topic:t"}}});
+    EXPECT_EQ(ping->publish(*ping->topic("t"), runtime::OutgoingMessage("0")), SendVerdict::queued);
+    EXPECT_TRUE(ping.target(id)->prefix.empty()) << "another thread could not have it marked";
+    runtime::ParkedMessage parked;
+    parked.payload = "1";
+    EXPECT_EQ(is_of_other_thread ? ping.send_parked(id, std::move(parked)) : ping.send(id, "1"), SendVerdict::queued);
+    EXPECT_FALSE(ping.target(id)->prefix.empty());
+    ping->directory().remove(id);
+    EXPECT_EQ(first_letter_to("ping"), "id-1");
+    EXPECT_EQ(ping.stats().dead_letters, is_of_other_thread ? 2u : 1u);
+  }
+  const rapidjson::Document told = ask("ping", StatsKind::dead_letters);
+  EXPECT_STREQ(told["dead_letters"][1]["to"].GetString(), "id-2");
+}
+
 TEST_F(Undelivered, where_a_peer_has_another_alias_by_now_it_is_for_that_process) {
   TestNode& ping = cluster_.add_node({.alias = "ping"});
   const SilentPort silent;

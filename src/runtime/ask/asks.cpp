@@ -155,7 +155,8 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   ++slot.attempts;
   if (slot.question.attempts_max > 1) prepare_retries(slot, json);
   const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));
-  const SendVerdict verdict = parts_.router.send(slot.question.target, OutgoingMessage(json).with(text.extension()));
+  const SendVerdict verdict =
+      parts_.router.send_beside(slot.question.target, OutgoingMessage(json).with(text.extension()));
   if (!is_under_way(verdict)) return verdict;
   slot.place = link.taken();
   slot.state = Slot::State::sent;
@@ -221,7 +222,7 @@ void Asks::cancel(std::uint64_t id) {
   if (!leads_there) return;
   const auto text = protocol::AskText::request(id, 0);
   static_cast<void>(parts_.reactor.has_memory_for([&] {
-    static_cast<void>(parts_.router.send(target, OutgoingMessage::without_payload().with(text.extension())));
+    static_cast<void>(parts_.router.send_beside(target, OutgoingMessage::without_payload().with(text.extension())));
   }));
 }
 

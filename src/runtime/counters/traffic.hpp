@@ -42,7 +42,7 @@ struct Traffic {
   DropLog* drops = nullptr;             ///< null: drops are not logged
   DeadLetters* dead_letters = nullptr;  ///< null: of what is dropped, nothing is kept
   std::uint16_t told = 0;               ///< the drop log's
-  bool was_sent_by_id = false;          ///< by its nodeId, or by an alias that it has no more: maybe not by its alias
+  bool was_sent_by_id = false;          ///< a message, by another name than the alias that it has
 
   /// Counts `count` messages to that peer as dropped, and logs it. Loop thread only, as all of this but the counters.
   void note_dropped(Counter SendCounters::*reason, std::uint64_t count, const Attempt* attempt = nullptr) {

@@ -58,8 +58,8 @@ void NodeHost::set_group_handler(GroupStatePtr group, std::function<void(const G
 std::uint64_t NodeHost::queued_to(const TargetState* target, const SendCredit* credit) const {
   if (target == nullptr) return 0;
   if (!is_loop_thread()) return credit == nullptr ? 0 : credit->used().messages;
-  if (!target->route) return 0;
-  const SendCounters& out = target->route.link().traffic().out;
+  if (!target->way) return 0;
+  const SendCounters& out = target->way.link().traffic().out;
   const std::uint64_t gone = read(out.written) + read(out.dropped_unreachable) + read(out.dropped_connection_lost) +
                              read(out.dropped_peer_left) + read(out.dropped_queue_full) + read(out.dropped_shutdown);
   return read(out.accepted) - gone;

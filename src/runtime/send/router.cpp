@@ -12,8 +12,6 @@
 namespace distflow::runtime {
 namespace {
 
-/// For so long after the PMD said that there is no such node, it is not asked again.
-constexpr base::Duration kUnknownFor = base::milliseconds(100);
 constexpr base::Duration kPatrolInterval = base::milliseconds(250);
 /// A payload from this size on is copied only where there seems to be room for it.
 constexpr std::size_t kAskFirst = std::size_t{64} * 1024;
@@ -54,6 +52,15 @@ Router::Router(RouterParts parts)
 
 SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message) {
   if (has_route(target)) return send_along(target->route, message, suffix_.at(parts_.reactor.wall_ms()));
+  return send_unresolved(target, message);
+}
+
+SendVerdict Router::send_beside(const TargetPtr& target, const OutgoingMessage& message) {
+  if (has_way(target)) return send_along(target->way, message, suffix_.at(parts_.reactor.wall_ms()));
+  return send_unresolved(target, message);
+}
+
+SendVerdict Router::send_unresolved(const TargetPtr& target, const OutgoingMessage& message) {
   ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = parts_.reactor.wall_ms()};
   const SendVerdict verdict = copy_message(message, parts_.options.frame_size_max, parked);
   if (verdict != SendVerdict::queued) return verdict;
@@ -64,20 +71,20 @@ SendVerdict Router::send(const TargetPtr& target, const OutgoingMessage& message
 }
 
 SendVerdict Router::send_reply(const TargetPtr& target, const OutgoingMessage& message) {
-  const SendVerdict verdict = send(target, message);
-  if (verdict != SendVerdict::queue_full || !target->route) [[likely]]
+  const SendVerdict verdict = send_beside(target, message);
+  if (verdict != SendVerdict::queue_full || !target->way) [[likely]]
     return verdict;
   return send_where_full(target, message, false);
 }
 
 SendVerdict Router::send_past_bounds(const TargetPtr& target, const OutgoingMessage& message) {
-  const SendVerdict verdict = send(target, message);
-  if (verdict != SendVerdict::queue_full || !target->route) return verdict;
+  const SendVerdict verdict = send_beside(target, message);
+  if (verdict != SendVerdict::queue_full || !target->way) return verdict;
   return send_where_full(target, message, true);
 }
 
 SendVerdict Router::send_where_full(const TargetPtr& target, const OutgoingMessage& message, bool is_past_bounds) {
-  Link& link = target->route.link();
+  Link& link = target->way.link();
   transport::EncodedFrame frame;
   const SendVerdict written = write(link, message, parts_.reactor.wall_ms(), frame);
   if (written != SendVerdict::queued) return written;
@@ -91,12 +98,6 @@ SendVerdict Router::send_again(const TargetPtr& target, const OutgoingMessage& m
   if (!has_route(target)) return SendVerdict::unresolved;
   EnvelopeSuffix suffix;
   return send_along(target->route, message, suffix.at(sent_at));
-}
-
-/// Whether the directory knows by now where the name leads.
-bool Router::finds_route(const TargetPtr& target) {
-  if (Peer* const peer = parts_.directory.find(target->name)) bind(target, peer);
-  return static_cast<bool>(target->route);
 }
 
 SendVerdict Router::send_along(Route route, const OutgoingMessage& message, std::string_view suffix) {
@@ -140,7 +141,7 @@ SendVerdict Router::publish(const TargetState& topic, const OutgoingMessage& mes
 
 /// The counters of the peer that the name leads to; of messages to no known peer when it leads nowhere.
 Traffic& Router::traffic_of(const TargetState& target) {
-  return target.route ? target.route.link().traffic() : parts_.traffic.unresolved();
+  return target.way ? target.way.link().traffic() : parts_.traffic.unresolved();
 }
 
 void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
@@ -179,7 +180,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   const std::size_t size = message.size();
   bool has_place = message.has_place;
   const auto send = [&] {
-    if (has_route(target)) {
+    if (message.extension.empty() ? has_route(target) : has_way(target)) {
       verdict = send_accepted(*target, message);
     } else {
       has_place = false;  // park() gives it up, or keeps it
@@ -201,7 +202,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
 /// Sends what was accepted as parked: the bound on that is the sender's promise, and it is not dropped for a queue that
 /// has meanwhile become full under another name.
 SendVerdict Router::send_accepted(const TargetState& target, const ParkedMessage& message) {
-  Link& link = target.route.link();
+  Link& link = target.way.link();
   if (!may_take(link, target, message)) return SendVerdict::unresolved;
   transport::EncodedFrame frame;
   const SendVerdict written = write(link, message.outgoing(), message.timestamp, frame);
@@ -253,12 +254,6 @@ SendVerdict Router::park(const TargetPtr& target, ParkedMessage& message) {
   return SendVerdict::queued;
 }
 
-bool Router::look_up(const TargetPtr& target) {
-  if (is_closed_ || parts_.reactor.now() < target->unknown_until) return false;
-  ask_for(*target);
-  return true;
-}
-
 SendVerdict Router::refuse(TargetState& target, NoPeer why) {
   parts_.drops.tell_unresolved(target.name, target.told, why, 1);
   return SendVerdict::unresolved;
@@ -271,54 +266,6 @@ void Router::ask_for(TargetState& target) {
     parts_.ask(target.name);
   } catch (const std::bad_alloc&) {
     target.is_asking = false;
-    throw;
-  }
-}
-
-void Router::on_answer(const std::string& name, Answer answer) {
-  const TargetPtr target = parts_.targets.find(name);
-  if (target == nullptr) return;
-  target->is_asking = false;
-  if (answer == Answer::not_found && !target->route) {
-    target->unknown_until = parts_.reactor.now() + kUnknownFor;
-    parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unknown, target->parked.size());
-    drop_parked(target, &SendCounters::dropped_unresolved);
-  }
-}
-
-void Router::on_snapshot() {
-  for (const TargetPtr& target : waiting()) {
-    if (Peer* const peer = parts_.directory.find(target->name)) {
-      bind(target, peer);
-    } else {
-      ask_for(*target);
-    }
-  }
-}
-
-void Router::on_binding(std::string_view name, Peer* peer) {
-  const TargetPtr target = parts_.targets.find(name);
-  if (target == nullptr) return;
-  // Without memory the name is as unknown as before, until it is sent to again or the patrol comes.
-  static_cast<void>(parts_.reactor.has_memory_for([&] { bind(target, peer); }));
-}
-
-/// Makes the name lead to the peer, or nowhere if this throws.
-void Router::bind(const TargetPtr& target, Peer* peer) {
-  target->route = {};
-  if (peer == nullptr) return target->publish({}, nullptr);
-  try {
-    Link& link = parts_.directory.link_of(*peer);
-    target->route = Route(link);
-    if (target->name != peer->info.alias()) link.traffic().was_sent_by_id = true;
-    // What is parked goes first: only then may other threads encode for it by themselves.
-    flush_parked(target);
-    if (target->prefix != link.prefix() || target->credit != link.credit()) {
-      target->publish(link.prefix(), link.credit());
-    }
-  } catch (const std::bad_alloc&) {
-    target->route = {};
-    target->publish({}, nullptr);
     throw;
   }
 }

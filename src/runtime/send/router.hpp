@@ -6,6 +6,9 @@
 //   3. What other threads send has credit of its peer, or its place among the parked, before it comes here: there is
 //      room for all of it.
 //   4. A parked message is counted once it is no longer: under its peer, or as dropped for its reason.
+//   5. A peer to which the application has sent a message by another name than its alias is marked as that
+//      (Traffic::was_sent_by_id), before the message is queued. What is published, asked or answered goes to nodeIds,
+//      and marks nobody. No message pays for that but the first to a name.
 // Use: SendVerdict verdict = router.send(target, OutgoingMessage(json));
 #pragma once
 
@@ -52,6 +55,8 @@ class Router {
   explicit Router(RouterParts parts);
 
   SendVerdict send(const TargetPtr& target, const OutgoingMessage& message);
+  /// The same for what is no message of the application's: a request, the end of one, an answer.
+  SendVerdict send_beside(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for a reply, which has room of its own where the queue is full (SendCredit::take_reserved()).
   SendVerdict send_reply(const TargetPtr& target, const OutgoingMessage& message);
   /// The same for a word that ends a request: past the bounds of the queue (SendCredit::take_last()).
@@ -76,7 +81,7 @@ class Router {
   static SendVerdict send_with_credit(Link& link, const transport::EncodedFrame& frame);
 
   /// The link that the name leads to; null while it leads nowhere. May throw std::bad_alloc.
-  [[nodiscard]] Link* link_to(const TargetPtr& target) { return has_route(target) ? &target->route.link() : nullptr; }
+  [[nodiscard]] Link* link_to(const TargetPtr& target) { return has_way(target) ? &target->way.link() : nullptr; }
   /// Has the PMD asked for a name that leads nowhere; false when it has just said that there is no such node, or the
   /// router is closed.
   [[nodiscard]] bool look_up(const TargetPtr& target);
@@ -104,7 +109,10 @@ class Router {
 
  private:
   bool has_route(const TargetPtr& target) { return target->route || finds_route(target); }
+  bool has_way(const TargetPtr& target) { return target->way || finds_way(target); }
   [[gnu::noinline]] bool finds_route(const TargetPtr& target);
+  [[gnu::noinline]] bool finds_way(const TargetPtr& target);
+  [[gnu::noinline]] SendVerdict send_unresolved(const TargetPtr& target, const OutgoingMessage& message);
   SendVerdict send_where_full(const TargetPtr& target, const OutgoingMessage& message, bool is_past_bounds);
   SendVerdict send_along(Route route, const OutgoingMessage& message, std::string_view suffix);
   SendVerdict send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
@@ -122,6 +130,8 @@ class Router {
   SendVerdict refuse(TargetState& target, NoPeer why);
   void ask_for(TargetState& target);
   void bind(const TargetPtr& target, Peer* peer);
+  void open_route(TargetState& target);
+  void note_name_of_messages(const TargetState& target);
   void keep_newest(const TargetState& target, Counter SendCounters::*reason);
   void keep_parked(const TargetState& target, Counter SendCounters::*reason, const ParkedMessage& message);
   void forget_parked(const TargetPtr& target, std::size_t count);

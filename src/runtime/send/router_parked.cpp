@@ -39,7 +39,7 @@ void Router::keep_newest(const TargetState& target, Counter SendCounters::*reaso
 
 void Router::keep_parked(const TargetState& target, Counter SendCounters::*reason, const ParkedMessage& message) {
   if (!may_be_kept(message)) return;
-  const std::string_view node_id = target.route ? target.route.link().node_id() : std::string_view();
+  const std::string_view node_id = target.way ? target.way.link().node_id() : std::string_view();
   parts_.dead_letters.add({.name = target.name,
                            .node_id = node_id,
                            .reason = reason,

@@ -1,6 +1,6 @@
 // The names that this node sends to: what each resolves to, and what waits for its answer.
 //
-//     name ──▶ TargetState ──▶ Route           (loop thread)
+//     name ──▶ TargetState ──▶ Routes          (loop thread)
 //                   └── prefix, credit, version   (any thread: what an envelope to it begins with, and the room that
 //                                              the queue to its peer has)
 //
@@ -46,7 +46,7 @@ struct TargetState {
   std::atomic<std::uint64_t> version{1};
   std::mutex mutex;                             // held to change or copy `prefix`, which is rare
   std::string prefix;                           // empty: the loop writes the envelope, once the name leads somewhere
-  std::shared_ptr<SendCredit> credit;           // of the peer, when there is a prefix
+  std::shared_ptr<SendCredit> credit;           // of the peer, when the name leads to one
   std::atomic<std::uint32_t> parking_taken{0};  // of ParkingRoom: messages
 
   /// Of somebody whom nobody knew when this was made, and in no table: nothing is sent to it, for nobody would tell it
@@ -63,7 +63,9 @@ struct TargetState {
   base::Delegate<std::size_t(const transport::EncodedRun& run)> hand_out{};
 
   // Loop thread.
-  Route route;
+  Route way;    // where the name leads
+  Route route;  // the same, for the application's messages: nowhere before the first one (Router::finds_route)
+  bool carries_messages = false;  // the application's: not what is published, asked or answered
   std::vector<ParkedMessage> parked;
   bool is_asking = false;
   std::uint16_t told = 0;  // of the drop log
