@@ -221,6 +221,19 @@ TEST_F(AskedRaw, at_the_nodes_end_what_rests_between_two_attempts_ends) {
   EXPECT_FALSE(replies.front().may_have_run);
 }
 
+TEST_F(AskedRaw, one_that_is_not_known_before_the_shutdown_has_its_answer_counted_as_lost) {
+  ping_->set_request_handler(
+      [](const Request&, Responder responder) { EXPECT_EQ(responder.reply("1"), SendVerdict::queued); });
+  RawSocket early = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(early.send(node_frame("raw", ping_->node_id(), "1", R"("ask":4503599627370497,"ms":5000)")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return ping_.stats().parked_messages == 1; }));
+  EXPECT_EQ(stats(ping_).answered, 1U);
+  EXPECT_EQ(stats(ping_).answers_lost, 0U);
+  cluster_.shut_down(ping_);
+  EXPECT_EQ(stats(ping_).answers_lost, 1U);
+  EXPECT_EQ(ping_.stats().sent.dropped_shutdown, 1U);
+}
+
 TEST(RetryBudget, lets_a_tenth_of_the_requests_of_ten_seconds_be_sent_again_and_a_few_more) {
   using runtime::RetryBudget;
   RetryBudget budget;

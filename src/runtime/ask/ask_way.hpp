@@ -8,7 +8,7 @@
 //   2. At most kInboxMax commands of at most `inbox_bytes_max` bytes wait for the loop.
 //   3. After begin_shutdown() nothing is asked and nothing is sent: a verdict says shut_down, and an answer is counted
 //      so. Answers that were accepted before have been handed on by then; those to an asker that is not known yet are
-//      dropped.
+//      dropped, and counted, as messages are that wait for a name.
 //   4. No lock is held while the application's code runs.
 //   5. ask() has taken nothing when it throws std::bad_alloc, or gives a verdict that is not under way.
 //   6. In a forked child nothing is locked, asked or sent: Responders outlive every guard of the node's host.

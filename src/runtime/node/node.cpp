@@ -116,6 +116,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
   delivery_.set_asks(ask_hooks_);
   reap_.on_turn_end = base::Delegate<void()>::to<&Node::on_reap>(*this);
   closed_.on_turn_end = base::Delegate<void()>::to<&Node::deliver_closed>(*this);
+  router_.count_lost_answers_in(ask_way_->counters.answers_lost);
 }
 
 Node::~Node() {

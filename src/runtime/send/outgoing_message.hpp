@@ -79,6 +79,8 @@ struct ParkedMessage {
   bool has_place = false;  ///< among those that wait for their name (ParkingRoom)
 
   [[nodiscard]] std::size_t size() const { return payload.size() + extension.size(); }
+  /// A reply, or a word in its place.
+  [[nodiscard]] bool is_answer() const { return extension.starts_with(R"("re":)"); }
   [[nodiscard]] OutgoingMessage outgoing() const {
     const auto message = has_payload ? OutgoingMessage(payload) : OutgoingMessage::without_payload();
     return message.with(protocol::Extension(extension));

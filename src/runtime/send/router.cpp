@@ -38,7 +38,7 @@ class LeaveUnlessParked {
 /// A reply that waited for its asker to be known is not sent to one that turns out to take none, nor to one that has
 /// what the asker claimed to be for an alias.
 bool may_take(const Link& link, const TargetState& target, const ParkedMessage& message) {
-  if (!std::string_view(message.extension).starts_with(R"("re":)")) return true;
+  if (!message.is_answer()) return true;
   return link.takes_asks() && link.node_id() == target.name;
 }
 
@@ -278,6 +278,7 @@ void Router::flush_parked(const TargetPtr& target) {
       const SendVerdict verdict = send_accepted(*target, target->parked[count]);
       if (is_under_way(verdict)) continue;
       add_owned(unresolved.accepted, 1);
+      note_if_answer(target->parked[count]);
       if (verdict == SendVerdict::unresolved) {  // a reply, and the name is not its asker's
         add_owned(unresolved.dropped_unresolved, 1);
         continue;

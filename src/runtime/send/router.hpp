@@ -106,6 +106,8 @@ class Router {
   /// Counts messages that other threads submitted too late.
   void note_discarded(std::uint64_t count);
   [[nodiscard]] std::size_t parked_count() const { return parked_count_; }
+  /// Where answers are counted that were parked, until their asker is known, and then dropped. Must outlive the router.
+  void count_lost_answers_in(Counter& answers_lost) { answers_lost_ = &answers_lost; }
 
  private:
   bool has_route(const TargetPtr& target) { return target->route || finds_route(target); }
@@ -135,10 +137,12 @@ class Router {
   void keep_newest(const TargetState& target, Counter SendCounters::*reason);
   void keep_parked(const TargetState& target, Counter SendCounters::*reason, const ParkedMessage& message);
   void forget_parked(const TargetPtr& target, std::size_t count);
+  void note_if_answer(const ParkedMessage& dropped);
   [[nodiscard]] std::vector<TargetPtr> waiting() const;
   void on_patrol();
 
   RouterParts parts_;
+  Counter* answers_lost_ = nullptr;
   EnvelopeSuffix suffix_;
   std::map<std::string_view, TargetPtr>
       waiting_;  // those with parked messages, by name: in an order that is the same in each run

@@ -14,6 +14,7 @@ bool may_be_kept(const ParkedMessage& message) { return message.has_payload && m
 std::uint64_t Router::drop_parked(const TargetPtr& target, Counter SendCounters::*reason) {
   const std::uint64_t count = target->parked.size();
   keep_newest(*target, reason);
+  for (const ParkedMessage& message : target->parked) note_if_answer(message);
   add_owned(parts_.traffic.unresolved().out.accepted, count);
   add_owned(parts_.traffic.unresolved().out.*reason, count);
   forget_parked(target, target->parked.size());
@@ -45,6 +46,11 @@ void Router::keep_parked(const TargetState& target, Counter SendCounters::*reaso
                            .reason = reason,
                            .text = message.payload,
                            .sent_at = message.timestamp});
+}
+
+/// Whoever gave it was told that it was queued.
+void Router::note_if_answer(const ParkedMessage& dropped) {
+  if (answers_lost_ != nullptr && dropped.is_answer()) add(*answers_lost_, 1);
 }
 
 /// Of the messages parked, the first `count`.
