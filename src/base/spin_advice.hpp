@@ -6,7 +6,7 @@
 //      have done instead. How many are enough doubles each time in vain, up to kSleepsMax, and halves after kFoundRow
 //      successes in a row: where spinning pays by chance only, it is seldom tried.
 //   3. Who finds work only because the processor was left to whoever brought it had better sleep: it is tried again
-//      after kSharedSleeps, as the two may have been moved apart.
+//      after kSharedSleeps, as the two may have been moved apart. So had who finds next to nothing each time.
 // So a thread that is seldom needed sleeps, and one whose work always comes soon is never woken.
 //
 // Use: const Duration spin = advice.spin();   // zero: sleep
@@ -28,6 +28,7 @@ class SpinAdvice {
   /// From now on for so long at most.
   void set_spin_max(Duration spin_max) { spin_max_ = spin_max; }
 
+  [[nodiscard]] Duration spin_max() const { return spin_max_; }
   /// How long to look for work before sleeping, now that there is none.
   [[nodiscard]] Duration spin() const { return short_sleeps_ >= sleeps_needed_ ? spin_max_ : Duration::zero(); }
 
@@ -49,6 +50,8 @@ class SpinAdvice {
     short_sleeps_ = 0;
     found_ = 0;
   }
+  /// Work came while spinning, and was not worth it.
+  void note_poor() { note_shared(); }
   /// Work came after sleeping for `slept`.
   void note_slept(Duration slept) {
     // With both ends asleep, two wake-ups are in the time; without them it is a fraction.

@@ -146,17 +146,41 @@ bool Reactor::is_spinning() {
 void Reactor::note_work() {
   has_begun_spinning_ = false;
   if (std::exchange(wait_, Wait::spinning) == Wait::spinning) {
+    if (!is_spin_paid_for()) return spin_advice_.note_poor();
     spin_advice_.note_found();
     if (options_.preemptions != nullptr && --finds_until_look_ == 0) look_for_sharing();
     return;
   }
   if (options_.wake_cost != nullptr) spin_advice_.set_spin_max(spin_for(options_.wake_cost()));
   spin_advice_.note_slept(now() - asleep_since_);
+  begin_paying();
   if (options_.preemptions == nullptr) return;
   finds_until_look_ = finds_looked_at_ = kFindsAtFirst;
   if (spin_advice_.spin() == base::Duration::zero()) return;
   preemptions_seen_ = options_.preemptions();
   bytes_seen_ = bytes_brought();
+}
+
+void Reactor::begin_paying() {
+  spin_credit_ = spin_advice_.spin_max() * kSpinsInAdvance;
+  paid_at_ = now();
+  bytes_paid_ = bytes_brought();
+  own_work_paid_ = own_work_ + backend_->counters().sends;
+}
+
+/// Whether what was found while spinning was worth the time. A peer that sends a byte now and then is not to have the
+/// processor for itself.
+bool Reactor::is_spin_paid_for() {
+  const base::Duration spin = spin_advice_.spin_max();
+  const std::uint64_t own_work = own_work_ + backend_->counters().sends;
+  const bool is_own = std::exchange(own_work_paid_, own_work) != own_work;
+  const std::uint64_t brought = bytes_brought();
+  const std::uint64_t bytes = brought - std::exchange(bytes_paid_, brought);
+  const base::Duration spent = now() - std::exchange(paid_at_, now());
+  const auto paid = static_cast<int>(is_own ? kBytesOfSpin * kSpinsInAdvance
+                                            : std::min<std::uint64_t>(bytes, kBytesOfSpin * kSpinsInAdvance));
+  spin_credit_ = std::min(spin * kSpinsInAdvance, spin_credit_ + spin * paid / kBytesOfSpin - spent);
+  return spin_credit_ >= base::Duration::zero();
 }
 
 /// Where both ends have one processor, each finds work because it has just left it to the other.
@@ -185,6 +209,7 @@ bool Reactor::take_work() {
     any = true;
     task();
   }
+  if (any) ++own_work_;
   any |= look_out();
   if (any) ++work_taken_;
   return any;
@@ -194,15 +219,17 @@ bool Reactor::take_work() {
 bool Reactor::look_out() {
   if (poll_hooks_.empty()) return false;
   std::size_t bytes = 0;
+  std::size_t written = 0;
   base::IntrusiveList<PollHook, PollHook> waiting;
   waiting.take(poll_hooks_);
   while (!waiting.empty()) {
     PollHook& hook = waiting.pop_front();
     poll_hooks_.push_back(hook);
     bytes += hook.on_look();
+    written += std::exchange(hook.written, 0);
   }
   bytes_passed_over_ += bytes;
-  memory_bytes_ += bytes;
+  memory_bytes_ += bytes - written;
   return bytes > 0;
 }
 

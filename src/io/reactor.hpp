@@ -45,6 +45,8 @@ class PollHook : public base::ListNode<PollHook> {
  public:
   /// Does a bounded amount of work, and returns its bytes, or 1 for work without bytes; 0 when there was none.
   base::Delegate<std::size_t()> on_look;
+  /// Set by on_look: how many of its bytes were written, and so brought by nobody.
+  std::size_t written = 0;
   /// Called with true right before the loop blocks: producers must now wake it through the backend; it polls once more
   /// before it does. Called with false when it runs again.
   base::Delegate<void(bool)> on_sleep;
@@ -162,6 +164,10 @@ class Reactor {
   // long as nothing is known of it, and seldom later, as it costs a system call.
   static constexpr std::uint32_t kFindsAtFirst = 16;
   static constexpr std::uint32_t kFindsLater = 256;
+  // So many bytes pay for one spin: fewer than any message has. What is done for this process alone pays for all.
+  static constexpr int kBytesOfSpin = 32;
+  // So many spins are paid for in advance, and no more than these are saved.
+  static constexpr int kSpinsInAdvance = 16;
   // Where a find brings so many bytes, whoever brings them has a processor of its own: it has not waited for this one.
   static constexpr std::uint64_t kBytesOfStream = std::uint64_t{4} * 1024;
 
@@ -177,6 +183,8 @@ class Reactor {
   [[nodiscard]] std::uint64_t kernel_activity();
   bool is_spinning();
   void note_work();
+  void begin_paying();
+  [[nodiscard]] bool is_spin_paid_for();
   void look_for_sharing();
   [[nodiscard]] std::uint64_t bytes_brought() { return backend_->counters().received_bytes + memory_bytes_; }
   void leave_to_watcher();
@@ -204,6 +212,11 @@ class Reactor {
   std::uint64_t preemptions_seen_ = 0;
   std::uint64_t bytes_seen_ = 0;
   std::uint64_t memory_bytes_ = 0;  // that memory has brought
+  std::uint64_t own_work_ = 0;      // of work_taken_: tasks, and what other threads have submitted
+  base::Duration spin_credit_{};    // paid for, and not spun yet
+  base::Instant paid_at_{};         // up to when that is reckoned, and these two:
+  std::uint64_t bytes_paid_ = 0;
+  std::uint64_t own_work_paid_ = 0;
   int looks_per_question_ = kLooksPerQuestion;
   bool has_begun_spinning_ = true;
   base::Instant spin_until_ = base::Instant::min();  // once it has begun

@@ -225,6 +225,7 @@ std::size_t MemoryStream::on_look() {
     if (read == 0) break;
     bytes += read;
   }
+  poll_hook_.written = written;
   return bytes + written;
 }
 

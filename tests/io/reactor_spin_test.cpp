@@ -129,6 +129,51 @@ TEST_F(ReactorSpinTime, a_loop_that_gets_much_each_time_spins_on_although_others
   }
 }
 
+TEST_F(ReactorSpinTime, what_a_loop_writes_itself_is_not_brought_to_it) {
+  wake_cost = microseconds(25);
+  open({.wake_cost = &current_wake_cost, .preemptions = &current_preemptions, .sleeps_if_shared = true});
+  std::size_t written = 0;
+  io::PollHook memory;
+  auto look = [&] { return memory.written = std::exchange(written, 0); };
+  auto sleep = [](bool) {};
+  memory.on_look = base::Delegate<std::size_t()>::of(look);
+  memory.on_sleep = base::Delegate<void(bool)>::of(sleep);
+  reactor_->watch(memory);
+  for (int i = 0; i < 20; ++i) {
+    written = std::size_t{64} * 1024;
+    find_work(1, 1);
+  }
+  memory.unlink();
+  EXPECT_LE(spins_after_work(), 1);
+}
+
+TEST_F(ReactorSpinTime, a_byte_now_and_then_does_not_keep_a_loop_spinning_and_messages_do) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{40}}) {
+    open({.spin = microseconds(50)});
+    std::size_t brought = 0;
+    auto look = [&] { return std::exchange(brought, 0); };
+    auto sleep = [](bool) {};
+    io::PollHook memory;
+    memory.on_look = base::Delegate<std::size_t()>::of(look);
+    memory.on_sleep = base::Delegate<void(bool)>::of(sleep);
+    reactor_->watch(memory);
+    const auto& backend = static_cast<const TickingBackend&>(reactor_->backend());
+    const base::Instant begin = reactor_->now();
+    for (int i = 0; i < 3000; ++i) {
+      brought = bytes;
+      sleep_for(microseconds(40));
+    }
+    const auto passed = std::chrono::duration_cast<microseconds>(reactor_->now() - begin).count();
+    const auto spun = backend.looks * 100 / passed;
+    if (bytes == 1) {
+      EXPECT_LE(spun, 20);
+    } else {
+      EXPECT_GE(spun, 90);
+    }
+    memory.unlink();
+  }
+}
+
 TEST_F(ReactorSpinTime, a_loop_that_is_to_spin_on_a_shared_processor_leaves_it_after_one_look_in_vain) {
   open({.spin = microseconds(30), .preemptions = &current_preemptions});
   int looks = 0;
