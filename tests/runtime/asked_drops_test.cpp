@@ -87,5 +87,44 @@ TEST_F(AskedRaw, what_a_closing_connection_drops_is_told_of_though_others_are_as
   expect_lost_before_they_ran(6);
 }
 
+// The peer owes an answer to whether it sends here, and what is sent waits for that.
+TEST_F(AskedRaw, what_has_waited_for_a_connection_has_the_time_that_is_left_and_is_not_asked_when_that_is_over) {
+  meet(true, true);
+  const std::string over(1000, '1');
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", over, {.deadline = 20ms})));
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "2", {.deadline = 10000ms})));
+  ASSERT_TRUE(is_under_way(ping_.send("raw", R"({"ask":1,"ms":9000})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::deadline);
+  std::vector<std::string> bodies;
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    if (is_readable(listener_.fd())) peer_.emplace(listener_.accept());
+    if (peer_ && is_readable(peer_->fd())) bytes_ += peer_->receive();
+    while (bytes_.size() >= framing::kHeaderSize) {
+      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes_.data());
+      if (bytes_.size() < size) break;
+      bodies.push_back(bytes_.substr(framing::kHeaderSize, size - framing::kHeaderSize));
+      bytes_.erase(0, size);
+    }
+    return bodies.size() == 4;
+  }));
+  using Kind = protocol::AskMembers::Kind;
+  const auto members_of = [](const std::string& body) {
+    protocol::Envelope envelope;
+    protocol::EnvelopeScratch scratch;
+    EXPECT_TRUE(protocol::decode(body, envelope, scratch)) << body;
+    return read_ask_members(envelope.extension, envelope.has_payload());
+  };
+  EXPECT_EQ(members_of(bodies[0]).kind, Kind::none) << "that is whether it sends here";
+  EXPECT_EQ(members_of(bodies[1]).kind, Kind::cancel) << bodies[1];
+  const protocol::AskMembers second = members_of(bodies[2]);
+  EXPECT_EQ(second.kind, Kind::request) << bodies[2];
+  EXPECT_LE(second.ms, 9980);
+  EXPECT_GT(second.ms, 0);
+  EXPECT_NE(bodies[3].find(R"("payload":{"ask":1,"ms":9000},)"), std::string::npos) << bodies[3];
+  ping_->directory().remove("raw");
+  EXPECT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
+}
+
 }  // namespace
 }  // namespace distflow::test

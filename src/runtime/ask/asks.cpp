@@ -6,6 +6,7 @@
 
 #include "base/room.hpp"
 #include "runtime/ask/ask_slot.hpp"
+#include "runtime/peers/queued_requests.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -277,6 +278,17 @@ void Asks::on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCo
   found->second->slots.for_each([&](Slot& slot) {
     if (dropped.has(slot.place) && !rests_after(slot, how)) close_slot(slot, how);
   });
+}
+
+void Asks::on_leaving(const Link& link, std::span<const io::Piece> frames) {
+  if (frames.empty() || asked_.find(link.node_id()) == asked_.end()) return;
+  auto ms_left = [this](std::uint64_t id) -> std::int64_t {
+    const Slot* const slot = find(AskId::of(id));
+    if (slot == nullptr || slot->state != Slot::State::sent) return 0;
+    const base::Instant now = parts_.reactor.now();
+    return slot->question.deadline <= now ? 0 : ms_until(slot->question.deadline, now);
+  };
+  restamp_requests(frames, link.prefix(), base::Delegate<std::int64_t(std::uint64_t)>::of(ms_left));
 }
 
 void Asks::begin_shutdown() {

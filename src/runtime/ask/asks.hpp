@@ -24,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,8 @@ class Asks {
   void on_snapshot();
   void on_peer_left(std::string_view node_id);
   void on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason);
+  /// What has waited for a connection leaves: requests with what is left of their time, and not those that have ended.
+  void on_leaving(const Link& link, std::span<const io::Piece> frames);
 
   /// Ends all of them. From now on nothing is asked, and once the answers that were accepted before are sent, nothing
   /// is answered.

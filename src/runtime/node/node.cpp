@@ -1,6 +1,7 @@
 #include "runtime/node/node.hpp"
 
 #include <algorithm>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -111,6 +112,7 @@ Node::Node(NodeParts parts, const NodeOptions& options, NodeObserver& observer)
       shutdown_timer_(base::Delegate<void()>::to<&Node::on_shutdown_deadline>(*this)) {
   link_parts_.on_dropped =
       base::Delegate<void(Link&, const DroppedMessages&, Counter SendCounters::*)>::to<&Asks::on_dropped>(asks_);
+  link_parts_.on_leaving = base::Delegate<void(const Link&, std::span<const io::Piece>)>::to<&Asks::on_leaving>(asks_);
   reader_parts_.asks = &ask_hooks_;
   reader_parts_.topics = &subscriptions_.hooks();
   delivery_.set_asks(ask_hooks_);
@@ -125,6 +127,7 @@ Node::~Node() {
   delivery_.discard();
   finish_callbacks();
   link_parts_.on_dropped = {};
+  link_parts_.on_leaving = {};
 }
 
 AskHooks Node::ask_hooks() {

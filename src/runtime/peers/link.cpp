@@ -140,7 +140,13 @@ void Link::on_dialed(Result<stream::OpenStream> outcome) {
   parts_.log.write(base::LogLevel::debug, "connected to node %s at %s:%u", node_id_.c_str(), host_.c_str(), port_);
   if (may_open_both() && open_both(*outcome)) return;
   opens_both_ = true;  // the next one
+  tell_leaving();
   connection_->open(*std::move(outcome));
+}
+
+/// Before what waits for a connection is given to one.
+void Link::tell_leaving() {
+  if (takes_asks_ && parts_.on_leaving) parts_.on_leaving(*this, connection_->queue().filled());
 }
 
 /// A shutdown has waited for this connection with what there is to send.

@@ -87,6 +87,9 @@ struct LinkParts {
   std::size_t carrier_count = 0;  ///< connections of peers that links send on
   /// Told of messages that a link has taken and never handed over: they are dropped.
   base::Delegate<void(Link& link, const DroppedMessages& dropped, Counter SendCounters::*reason)> on_dropped{};
+  /// Told of what has waited for a connection, right before it leaves. The callee may write other texts of the same
+  /// size into frames with an extension, which no other link has.
+  base::Delegate<void(const Link& link, std::span<const io::Piece> frames)> on_leaving{};
   bool knows_owners = true;  ///< the system has not refused to report the owner of a connection's other end
 };
 
@@ -188,6 +191,7 @@ class Link final : private transport::ConnectionObserver {
 
   SendVerdict queue(const transport::EncodedRun& run);
   transport::SendResult send_on_next_way(const transport::EncodedRun& run);
+  void tell_leaving();
   ConnectionPtr make_connection();
   void send_on(ConnectionPtr fresh);
   void let_die();

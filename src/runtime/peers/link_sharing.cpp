@@ -78,6 +78,7 @@ void Link::answer_put_off() {
 /// Sends the frames that have waited, on the connection that was opened for them.
 void Link::begin_sending() {
   parts_.reactor.timers().cancel(patience_timer_);
+  tell_leaving();
   if (opening_->take_over(*connection_)) return send_on(std::move(opening_));
   if (!is_retired_ && opening_->is_open() && !opening_->queue().is_empty()) return;  // no room: when that has left
   leave_opening();  // it is closing, or there is no memory
@@ -141,6 +142,7 @@ bool Link::move_to_carrier() {
   if (carrier == nullptr || carrier->is_lent() || !carrier->connection().is_open()) return false;
   if (parts_.reader_parts.node_id == node_id_) return false;  // it is this link's own, or the one before
   carrier->bear(credit());
+  tell_leaving();
   if (!carrier->connection().take_over(*connection_)) return false;
   carrier->lend(*this, traffic_);
   ++parts_.carrier_count;
