@@ -98,6 +98,27 @@ TEST_F(AskedRaw, one_that_is_not_known_yet_has_its_handlers_answer_when_it_is) {
   EXPECT_EQ(next_request(), reply);
 }
 
+TEST_F(AskedRaw, who_is_asked_in_its_name_has_half_of_its_queue_left_for_others) {
+  TestNode& few = add({.alias = "few", .send_messages_max = 64});
+  const std::uint16_t dead = RawSocket::listening().port();  // what is sent there waits
+  few->directory().upsert(
+      {.info = {.node_id = "victim", .alias = "victim", .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+  std::size_t refused = 0;
+  few->set_request_handler([&](const Request&, Responder responder) {
+    if (!is_under_way(responder.reply("1"))) ++refused;
+  });
+  RawSocket liar = RawSocket::connected_to(few->port());
+  constexpr std::size_t lies = 200;
+  std::string frames;
+  for (std::size_t i = 0; i < lies; ++i) {
+    frames += node_frame("victim", few->node_id(), "1", R"("ask":4503599627370497,"ms":5000)");
+  }
+  ASSERT_TRUE(liar.send(frames));
+  ASSERT_TRUE(cluster_.turn_until([&] { return stats(few).received == lies && stats(few).waiting == 0; }));
+  EXPECT_GT(refused, 100U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(few.send("victim", "2"), SendVerdict::queued);
+}
+
 TEST_F(AskedRaw, a_busy_one_is_asked_again_with_the_same_id_where_the_asker_allows_it) {
   meet(true);
   RawSocket honest = RawSocket::connected_to(ping_->port());

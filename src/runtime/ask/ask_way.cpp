@@ -121,7 +121,7 @@ bool AskWay::fits_frame(const Addressee& asker, std::string_view json) const {
   std::array<char, protocol::kEnvelopeSuffixSizeMax> suffix{};
   const std::size_t around = protocol::envelope_prefix(options_.node_id, asker.target->name).size() +
                              protocol::write_envelope_suffix(suffix.data(), io::system_wall_ms()) + sizeof(',') +
-                             protocol::AskText::reply(asker.id).extension().text().size();
+                             protocol::AskText::reply(asker.request_id()).extension().text().size();
   return options_.frame_size_max - json.size() >= around;
 }
 

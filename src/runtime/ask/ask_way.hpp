@@ -50,11 +50,20 @@ struct Question {
 /// Where handlers cannot run: the node has ended, or has no memory to put the callback off.
 void call_back_last(Question& question, const Reply& reply);
 
+/// The id of a request that is to be answered, and whether it came on a connection of the node that it says it is from.
+/// Ids leave that bit free.
+[[nodiscard]] constexpr std::uint64_t answered_id(std::uint64_t id, bool is_proven) {
+  return is_proven ? id : id | (std::uint64_t{1} << 63U);
+}
+
 /// To whom an answer goes.
 struct Addressee {
   const TargetPtr& target;
-  std::uint64_t id;
+  std::uint64_t id;  // as answered_id() makes it
   base::Instant deadline;
+
+  [[nodiscard]] std::uint64_t request_id() const { return id & protocol::kAskIdMax; }
+  [[nodiscard]] bool is_proven() const { return request_id() == id; }
 };
 
 struct AskWayOptions {

@@ -82,6 +82,7 @@ class Asks {
 
   // What comes about.
   void on_reply(const IncomingReply& reply);
+  [[nodiscard]] bool is_opener(const Carrier& carrier, std::string_view node_id) const;
   /// `name` leads somewhere else now.
   void on_binding(std::string_view name);
   /// There is no node of that name.
@@ -149,6 +150,7 @@ class Asks {
   [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
   void call_back_for(Slot& slot);
   [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
+  [[nodiscard]] bool may_be_sent_to(const Addressee& asker, const TargetPtr& target);
   [[nodiscard]] const TargetPtr* whom_to_answer(const Addressee& asker, TargetPtr& held);
   void call_back_later() { static_cast<void>(call_back()); }
 

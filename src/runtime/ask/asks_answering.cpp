@@ -11,7 +11,8 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr) return SendVerdict::unresolved;
-  const auto text = protocol::AskText::reply(asker.id);
+  if (!may_be_sent_to(asker, *target)) return SendVerdict::queue_full;
+  const auto text = protocol::AskText::reply(asker.request_id());
   return parts_.router.send_reply(*target, OutgoingMessage(json).with(text.extension()));
 }
 
@@ -22,7 +23,8 @@ SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr) return SendVerdict::unresolved;
-  const auto text = protocol::AskText::error(asker.id, word);
+  if (!may_be_sent_to(asker, *target)) return SendVerdict::queue_full;
+  const auto text = protocol::AskText::error(asker.request_id(), word);
   const auto message = OutgoingMessage::without_payload().with(text.extension());
   const SendVerdict verdict = parts_.router.send_reply(*target, message);
   if (verdict != SendVerdict::queue_full || !past_bounds_limit_.admit(parts_.reactor.now())) return verdict;
@@ -34,11 +36,21 @@ void Asks::tell_of_loss(const Addressee& asker) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr || parts_.router.link_to(*target) == nullptr) return;
-  const auto text = protocol::AskText::error(asker.id, protocol::AskWord::failed);
+  if (!may_be_sent_to(asker, *target)) return;
+  const auto text = protocol::AskText::error(asker.request_id(), protocol::AskWord::failed);
   parts_.router.send_parked(*target, {.payload = {},
                                       .extension = std::string(text.extension().text()),
                                       .has_payload = false,
                                       .timestamp = parts_.reactor.wall_ms()});
+}
+
+/// Whoever connects may ask in the name of another node, and have it sent the answers. Those to a node that has not
+/// proved, on that connection, to be the asker leave half of its queue to others.
+bool Asks::may_be_sent_to(const Addressee& asker, const TargetPtr& target) {
+  if (asker.is_proven()) [[likely]]
+    return true;
+  Link* const link = parts_.router.link_to(target);
+  return link == nullptr || !link->credit()->is_half_used();
 }
 
 /// The asker as a name of the table, which may be `held`; null: it is not answered. Whom a request is from is said by

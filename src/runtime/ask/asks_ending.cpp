@@ -138,6 +138,8 @@ bool Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
   return true;
 }
 
+bool Asks::is_opener(const Carrier& carrier, std::string_view node_id) const { return carrier.opener() == node_id; }
+
 bool Asks::is_believed(const IncomingReply& reply) const {
   const std::string_view from = reply.mail.from_text();
   if (reply.carrier == nullptr) return reply.opened_to == from;

@@ -41,8 +41,10 @@ void Requests::handle(const Mail& mail) {
   const base::Instant now = way_->now();
   const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - mail.came_at);
-  // The second thread reads its clock itself, and may be before the loop by less than a turn.
+  const RequestOrigin origin(mail);
+  const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - origin.came_at_ms());
+  // It may have come a millisecond ahead. And the second thread reads its clock itself: it may be before the loop by
+  // less than a turn.
   const std::int64_t waited_ms = waited > UINT32_MAX / 2 ? 0 : waited;
   const bool is_expired = waited_ms >= members.ms;
   if (is_expired || !handler_) {
@@ -50,7 +52,8 @@ void Requests::handle(const Mail& mail) {
     return word_limit_.admit(now) ? say(mail, members.id, word) : say_nothing(word);
   }
   const std::int64_t ms = std::min<std::int64_t>(members.ms, AskWay::kDeadlineMax.count());
-  hand_to_handler(mail, members.id, now + base::milliseconds(ms - std::min(waited_ms, ms)));
+  hand_to_handler(mail, answered_id(members.id, origin.is_proven()),
+                  now + base::milliseconds(ms - std::min(waited_ms, ms)));
 }
 
 void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {
@@ -60,7 +63,7 @@ void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant
   } catch (const std::bad_alloc&) {
     reactor_.note_out_of_memory();
   }
-  if (responder.asker_ == nullptr) return say(mail, id, AskWord::failed);
+  if (responder.asker_ == nullptr) return say(mail, id & protocol::kAskIdMax, AskWord::failed);
   responder.way_ = way_;
   responder.id_ = id;
   responder.deadline_ = deadline;
@@ -84,7 +87,7 @@ void Requests::say(const Mail& mail, std::uint64_t id, AskWord word) {
     reactor_.note_out_of_memory();
   }
   if (asker == nullptr) return say_nothing(word);
-  way_->refuse({.target = asker, .id = id, .deadline = {}}, word);
+  way_->refuse({.target = asker, .id = answered_id(id, RequestOrigin(mail).is_proven()), .deadline = {}}, word);
 }
 
 /// What would have been said, is counted.

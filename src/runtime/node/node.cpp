@@ -132,6 +132,7 @@ Node::~Node() {
 
 AskHooks Node::ask_hooks() {
   AskHooks hooks{.on_reply = base::Delegate<void(const IncomingReply&)>::to<&Asks::on_reply>(asks_),
+                 .is_opener = base::Delegate<bool(const Carrier&, std::string_view)>::to<&Asks::is_opener>(asks_),
                  .on_cancel = base::Delegate<void()>::to<&Requests::note_cancel>(requests_),
                  .on_request = base::Delegate<void()>::to<&Requests::note_received>(requests_),
                  .on_request_blocked = base::Delegate<void()>::to<&Requests::note_blocked>(requests_),

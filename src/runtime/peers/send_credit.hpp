@@ -117,6 +117,11 @@ class SendCredit {
   /// Of RoomWatch, under its lock: whether it may give room to the next who waits.
   bool serves_waiting = false;
 
+  /// Whether half of the room is in use, or more.
+  [[nodiscard]] bool is_half_used() const {
+    const Amount taken = used();
+    return taken.bytes >= bytes_max_ / 2 + 1 || taken.messages >= messages_max_ / 2 + 1;
+  }
   /// What take() would give, if nobody waits.
   [[nodiscard]] Amount room() const {
     const Amount taken = used();

@@ -27,6 +27,8 @@ struct IncomingReply {
 struct AskHooks {
   // The loop's thread.
   base::Delegate<void(const IncomingReply& reply)> on_reply{};
+  /// Whether that node is believed to have opened that connection.
+  base::Delegate<bool(const Carrier& carrier, std::string_view node_id)> is_opener{};
   /// A peer no longer waits for the answer to its request.
   base::Delegate<void()> on_cancel{};
   /// A request has come; handle(), refuse() or drop() follows once.

@@ -184,7 +184,7 @@ bool Delivery::handle_requests() {
 
 void Delivery::handle_request(const Mail& mail) {
   const bool is_timed = meter_.is_due();
-  if (is_timed) meter_.begin_request(mail.came_at);
+  if (is_timed) meter_.begin_request(RequestOrigin(mail).came_at_ms());
   asks_->handle(mail);
   if (is_timed) meter_.end();
 }

@@ -27,7 +27,7 @@ struct alignas(64) Mail {
   std::uint32_t text_size;  ///< bytes of from, payload and extension together: added up once, asked for twice
   std::uint16_t from_size;
   std::uint16_t extension_size;
-  std::uint32_t came_at;  ///< by the loop's clock, modulo 2^32: of a message in µs, of a request in ms
+  std::uint32_t came_at;  ///< by the loop's clock, modulo 2^32: of a message in µs, of a request as below
 
   /// The bytes it is charged for: its text and itself.
   [[nodiscard]] std::size_t charge() const { return sizeof(Mail) + text_size; }
@@ -39,6 +39,21 @@ struct alignas(64) Mail {
   [[nodiscard]] protocol::Extension extension_view() const {
     return protocol::Extension(std::string_view(extension, extension_size));
   }
+};
+
+/// Of a request: when it came, in even ms, which may be one ahead; and whether the connection that it came on is that
+/// of the node that it says it is from.
+class RequestOrigin {
+ public:
+  [[nodiscard]] static std::uint32_t word_of(std::uint32_t now_ms, bool is_proven) {
+    return ((now_ms + 1) & ~std::uint32_t{1}) | (is_proven ? 1U : 0U);
+  }
+  explicit RequestOrigin(const Mail& request) : word_(request.came_at) {}
+  [[nodiscard]] std::uint32_t came_at_ms() const { return word_ & ~std::uint32_t{1}; }
+  [[nodiscard]] bool is_proven() const { return (word_ & 1U) != 0; }
+
+ private:
+  std::uint32_t word_;
 };
 static_assert(protocol::kExtensionSizeMax <= UINT16_MAX);
 static_assert(sizeof(Mail) == 64, "a message is one cache line");

@@ -168,8 +168,15 @@ void MessageReader::tell_ask() {
   }
 }
 
+/// Whether a message came on a connection of the node that it says it is from: one that this node has opened to it, or
+/// one that it has opened and is believed to have.
+bool MessageReader::is_connection_of(const Mail& mail) const {
+  if (is_opened_here_) return *opened_to_ == mail.from_text();
+  return carrier_ != nullptr && shared_.asks->is_opener(*carrier_, mail.from_text());
+}
+
 void MessageReader::tell_request(Mail mail) {
-  mail.came_at = LatencyMeter::stamp_ms(shared_.reactor.now());
+  mail.came_at = RequestOrigin::word_of(LatencyMeter::stamp_ms(shared_.reactor.now()), is_connection_of(mail));
   if (refused_.empty()) {
     if (shared_.delivery.deliver_request(mail)) return;
     shared_.blocked.push_back(this);

@@ -126,6 +126,7 @@ class MessageReader {
   bool keep_whole(Mail& mail);
   void tell_ask();
   void tell_request(Mail mail);
+  [[nodiscard]] bool is_connection_of(const Mail& mail) const;
   [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
   bool take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope);
   void tell_control_frame();
