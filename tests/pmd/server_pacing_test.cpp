@@ -263,6 +263,29 @@ TEST_P(PmdPacing, a_node_id_without_a_secret_waits_for_the_end_of_its_connection
   EXPECT_THAT(pmd->ask(after, resolve_text("pong")), HasSubstr("id1"));
 }
 
+TEST_P(PmdPacing, changes_of_the_groups_of_a_large_node_have_a_bound_a_second) {
+  start();
+  const auto node = pmd->connect();
+  std::string groups = R"(,"groups":["x")";
+  for (int i = 0; i < 60; ++i) groups += ",\"" + std::string(240, 'x') + std::to_string(i) + '"';
+  EXPECT_EQ(pmd->ask(node, register_text("id1", "a", groups + "]")), kSuccess);
+  constexpr std::uint64_t changes = 400;
+  std::string burst;
+  for (std::uint64_t i = 0; i < changes; ++i) {
+    const std::string how = i % 2 == 0 ? R"("leave":["x"],"join":[])" : R"("join":["x"],"leave":[])";
+    burst += framed(request_text("regroup", R"({"nodeId":"id1",)" + how + "}"));
+  }
+  pmd->network().write(node, burst);
+  for (int turns = 0; turns < 200; ++turns) pmd->turn();
+  EXPECT_GT(counters().regroups, 10u);
+  EXPECT_LT(counters().regroups, 300u);
+  EXPECT_GT(counters().reads_paused, 0u);
+  const auto other = pmd->connect();
+  EXPECT_THAT(pmd->ask(other, resolve_text("a")), HasSubstr("id1"));
+  pmd->advance(base::seconds(5), base::milliseconds(10));
+  EXPECT_EQ(counters().regroups, changes);
+}
+
 TEST_P(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) {
   start();
   const auto watcher = pmd->connect();

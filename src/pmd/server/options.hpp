@@ -86,7 +86,7 @@ struct ServerCounters {
   std::uint64_t events_queued = 0;     ///< for one watcher each
   std::uint64_t slow_watchers = 0;     ///< connections closed for leaving too many events unread
   std::uint64_t slow_readers = 0;      ///< connections closed for leaving too many replies unread
-  std::uint64_t reads_paused = 0;      ///< times that a connection was not read from until it took its replies
+  std::uint64_t reads_paused = 0;      ///< times that a connection was not read from, for its replies or changes
   std::uint64_t stats_asked = 0;       ///< questions for stats that were brought to a node
   std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that tells none, too many
   std::uint64_t stats_unanswered = 0;  ///< of those asked, to which no answer came in time

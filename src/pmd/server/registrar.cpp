@@ -200,6 +200,7 @@ void Registrar::welcome(const PendingRegistration& registration, const Registry:
   const bool is_update = registration.is_regroup && outcome.status == Registry::Status::replaced;
   if (is_update) {
     announcer_.tell_update(entry.node, registry_.revision());
+    session.pace(entry.bytes);
   } else {
     announcer_.tell_join(entry.node, registry_.revision());
   }

@@ -32,6 +32,9 @@ Session::Session(const SessionParts& parts, SessionHost& host, OwnerId id, strea
       id_(id),
       listener_(listener),
       peer_(peer),
+      paced_at_(parts.reactor.now()),
+      changes_left_(kChangesPerSecond),
+      pace_timer_(base::Delegate<void()>::to<&Session::on_pace_over>(*this)),
       connection_(parts.reactor, parts.blocks, *this, limits_of(parts.options)) {
   turn_.on_turn_end = base::Delegate<void()>::to<&Session::on_turn>(*this);
 }
@@ -39,6 +42,7 @@ Session::Session(const SessionParts& parts, SessionHost& host, OwnerId id, strea
 Session::~Session() {
   drop_unqueued();
   turn_.unlink();
+  parts_.reactor.timers().cancel(pace_timer_);
   set_reply_backlog(0);
 }
 
@@ -168,6 +172,19 @@ void Session::finish() {
 void Session::close(Error why) {
   drop_unqueued();
   connection_.close(why);
+}
+
+void Session::pace(std::size_t bytes) {
+  const base::Instant now = parts_.reactor.now();
+  const base::Duration passed = std::min<base::Duration>(now - std::exchange(paced_at_, now), base::seconds(1));
+  const auto earned =
+      std::chrono::duration_cast<std::chrono::microseconds>(passed).count() * kChangesPerSecond / 1'000'000;
+  changes_left_ = std::min(kChangesPerSecond, changes_left_ + earned) - static_cast<std::int64_t>(bytes);
+  if (changes_left_ >= 0 || pace_timer_.is_armed()) return;
+  ++parts_.counters.reads_paused;
+  hold(Hold::pace);
+  const std::chrono::microseconds lacking(-changes_left_ * 1'000'000 / kChangesPerSecond + 1);
+  parts_.reactor.arm_after(pace_timer_, lacking);
 }
 
 void Session::hold(Hold why) {

@@ -21,6 +21,8 @@
 #include <list>
 #include <memory>
 
+#include "base/time.hpp"
+#include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/event_log.hpp"
 #include "pmd/server/node_pages.hpp"
@@ -66,7 +68,7 @@ class Session final : public base::ListNode<StreamsByAge>,
                       private transport::ConnectionObserver {
  public:
   /// What a session is held for: it is read from when it is held for nothing.
-  enum class Hold : std::uint8_t { claim = 1, backlog = 2, nodes = 4, turn = 8, finish = 16 };
+  enum class Hold : std::uint8_t { claim = 1, backlog = 2, nodes = 4, turn = 8, finish = 16, pace = 32 };
 
   /// `host` and `listener` must outlive the session.
   Session(const SessionParts& parts, SessionHost& host, OwnerId id, stream::Listener& listener,
@@ -98,6 +100,9 @@ class Session final : public base::ListNode<StreamsByAge>,
   /// Goes on with what is not queued yet, as far as this turn may.
   void send_some();
 
+  /// A change of so many bytes was announced to all watchers for this connection. Beyond kChangesPerSecond, and so much
+  /// in advance, it is not read from until that is over.
+  void pace(std::size_t bytes);
   void hold(Hold why);
   void release(Hold why);
 
@@ -116,6 +121,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   WatcherKind watches_as = WatcherKind::typescript;    // of a watcher: what it had said when it asked
   EventLog::Cursor event_cursor;                       // the same
   static constexpr std::size_t kNotWatching = SIZE_MAX;
+  static constexpr std::int64_t kChangesPerSecond = std::int64_t{4} << 20;  // bytes
 
   /// What else the peer speaks, if its first bytes were no frame of ours; else null.
   [[nodiscard]] const char* foreign_protocol() const { return foreign_protocol_; }
@@ -141,6 +147,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   bool queue_nodes(Unqueued& answer);
   void drop_unqueued();
   void on_turn();
+  void on_pace_over() { release(Hold::pace); }
   void set_reply_backlog(std::size_t bytes);
   void recognise(std::string_view first_bytes);
 
@@ -158,6 +165,9 @@ class Session final : public base::ListNode<StreamsByAge>,
   std::size_t reply_backlog_ = 0;  // bytes of replies in the queue, or fewer, and of unqueued ones
   std::size_t unqueued_size_ = 0;
   std::list<Unqueued> unqueued_;
+  base::Instant paced_at_{};
+  std::int64_t changes_left_ = 0;  // bytes, at that time
+  base::Timer pace_timer_;
   io::DeferredTask turn_;
   transport::Connection connection_;
 };
