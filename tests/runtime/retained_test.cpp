@@ -116,7 +116,9 @@ TEST_F(RetainedForShortQueues, where_there_is_no_room_for_all_the_newest_are_sen
   retain({.count = 5});
   for (const char* text : {"1", "2", "3", "4", "5"}) {
     publish_all({text});
-    ASSERT_TRUE(cluster_.turn_until([&] { return !got_[0].empty() && got_[0].back() == text; }));
+    ASSERT_TRUE(cluster_.turn_until([&] {
+      return std::all_of(got_.begin(), got_.end(), [&](const auto& got) { return !got.empty() && got.back() == text; });
+    }));
   }
   std::vector<std::string> late;
   add_late(late);
