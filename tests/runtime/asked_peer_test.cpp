@@ -54,6 +54,15 @@ TEST_F(AskedRaw, one_that_has_left_and_does_not_reply_is_told_of_long_before_the
   }
 }
 
+TEST_F(AskedRaw, one_that_leaves_before_the_request_has_left_has_surely_not_run_it) {
+  meet(true);
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", "1", {.deadline = 1h})));  // the connection to it is not open yet
+  ping_->directory().remove("raw");
+  ASSERT_TRUE(cluster_.turn_until([&] { return !replies.empty(); }));
+  EXPECT_EQ(replies.front().error, AskError::peer_left) << to_string(replies.front().error);
+  EXPECT_FALSE(replies.front().may_have_run);
+}
+
 TEST_F(AskedRaw, a_reply_is_believed_only_of_the_node_that_was_asked_and_with_the_id_that_it_was_given) {
   ping_.record_messages();
   meet(true);

@@ -134,10 +134,11 @@ void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
   }
   observer_.on_gone(peer.info);
   observer_.on_binding(peer.info.node_id(), by_alias_.find(peer.info.node_id()));
+  if (peer.link != nullptr) {  // else nothing refers to it any more
+    departed_.push_back(*leaving.release());
+    peer.link->retire(reason);  // first: who is told of the leave knows by then what the link has dropped
+  }
   if (!peer.is_self) observer_.on_peer_leave(peer.info);
-  if (peer.link == nullptr) return;  // nothing refers to it any more
-  departed_.push_back(*leaving.release());
-  peer.link->retire(reason);
 }
 
 bool Directory::leads_to(std::string_view alias, const Peer& peer) const { return by_alias_.find(alias) == &peer; }
