@@ -21,6 +21,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <distflow/group.hpp>
@@ -97,6 +98,13 @@ class GroupTable {
 
   /// The members, and the version that they are of.
   std::uint64_t copy_members(const GroupState& state, GroupMembers& members) const;
+
+  /// Calls `look` with the members, under the table's mutex: it must not call the table.
+  template <class Look>
+  void look_at_members(const GroupState& state, Look&& look) const {
+    const std::scoped_lock lock(mutex_);
+    look(std::as_const(state.members_));
+  }
 
   /// From now on a member of that group joins with a call of `on_joined`, and leaves with one of `on_left`: its place
   /// among copy_members() is that of the last one from then on. Called under the table's mutex, on the loop's thread:

@@ -52,7 +52,11 @@ class GroupPicker {
   /// The one that the key belongs to. `hash(i)` is that of member i.
   template <class Hash>
   static std::size_t sticky(std::size_t count, std::string_view key, Hash&& hash) {
-    const std::uint64_t key_hash = hash_of(key);
+    return sticky_of_hash(count, hash_of(key), hash);
+  }
+  /// The same by the key's hash_of().
+  template <class Hash>
+  static std::size_t sticky_of_hash(std::size_t count, std::uint64_t key_hash, Hash&& hash) {
     std::size_t best = 0;
     std::uint64_t best_weight = 0;
     for (std::size_t i = 0; i < count; ++i) {
