@@ -78,10 +78,11 @@ struct AskOptions {
   std::chrono::milliseconds deadline{5'000};
   /// It does no harm if the handler runs for it more than once: allows `attempts`.
   bool idempotent = false;
-  /// How often it may be sent, all within the deadline; 1 to 100. It is sent again, after a pause that doubles from 20
-  /// ms on and has a random part, when it has surely not run: as busy, or as connection_lost. Never more than a tenth
-  /// of this node's requests are, and ten, in ten seconds: beyond that it ends as it failed
-  /// (AskStats::retries_refused).
+  /// How often it may be sent, all within the deadline; 1 to 100. It is sent again when it has surely not run: as busy,
+  /// or as connection_lost, after a pause that doubles from 20 ms on and has a random part. One to a group is sent to
+  /// another member, the first time without a pause; also when its member has left before it was sent, or cannot be
+  /// connected to. Never more than a tenth of this node's requests are sent again, and ten, in ten seconds: beyond that
+  /// it ends as it failed (AskStats::retries_refused).
   int attempts = 1;
   /// Ends the request when it is asked to stop, on any thread.
   StopToken stop{};

@@ -6,7 +6,8 @@
 //   2. The members are those of this node's copy of the registry. Two nodes may see different ones for a moment, or for
 //      as long as they are cut off from each other.
 //   3. A message goes to one member, chosen by the call that sends it, or to none: never to two. If that member leaves
-//      before the message has left, the message is dropped, and counted as dropped_peer_left.
+//      before the message has left, the message is dropped, and counted as dropped_peer_left. Only a request that is
+//      idempotent may go to another member, too.
 //   4. Nodes of the TypeScript original join no groups, and get none of these messages.
 //   5. Names of groups are apart from aliases and nodeIds.
 // Use: node.join("workers");                                            // at each worker
@@ -95,7 +96,8 @@ class DISTFLOW_API Group {
   SendVerdict send(RawJson json, Pick pick = Pick::least());
 
   /// Sends one JSON value as a request to one member; include <distflow/ask.hpp>. As NodeRuntime::ask(). With least,
-  /// round_robin and local, a member that has answered `busy` is passed over for 100 ms.
+  /// round_robin and local, a member that has answered `busy` is passed over for 100 ms. An idempotent request may go
+  /// to another member (AskOptions::attempts), with sticky and first only once the member has left.
   SendVerdict ask(std::string_view json, const AskOptions& options, std::function<void(const Reply&)> callback,
                   Pick pick = Pick::least());
 

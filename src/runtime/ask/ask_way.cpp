@@ -39,9 +39,8 @@ void call_back_last(Question& question, const Reply& reply) {
 
 bool AskWay::is_name(std::string_view name) { return !name.empty() && name.size() <= protocol::kIdSizeMax; }
 
-/// `target` is that of the name; null: it is looked up.
-SendVerdict AskWay::ask(const TargetPtr* target, std::string_view name, std::string_view json,
-                        const AskOptions& options, ReplyCallback&& callback, Callback whose) {
+SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
+                        Callback whose) {
   if (json.size() > options_.frame_size_max) return SendVerdict::too_large;
   if (fork_guard_.is_forked()) return SendVerdict::forked;
   if (is_on_loop() && asks_ == nullptr) return SendVerdict::shut_down;
@@ -52,14 +51,15 @@ SendVerdict AskWay::ask(const TargetPtr* target, std::string_view name, std::str
   const base::Instant begun = now();
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
-    Question question{.target = target == nullptr ? nullptr : *target,
+    Question question{.target = asked.target == nullptr ? nullptr : *asked.target,
                       .begun = begun,
                       .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
                       .stop = options.stop,
                       .callback = std::move(callback),
+                      .others = asked.others,
                       .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
                       .is_direct = whose == Callback::direct};
-    verdict = submit_question(question, json, name);
+    verdict = submit_question(question, json, asked.name);
   } catch (...) {
     counters.pending.fetch_sub(1, std::memory_order_relaxed);
     throw;

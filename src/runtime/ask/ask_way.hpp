@@ -30,6 +30,7 @@
 #include "io/reactor.hpp"
 #include "protocol/ask_members.hpp"
 #include "runtime/ask/ask_counters.hpp"
+#include "runtime/ask/other_targets.hpp"
 #include "runtime/send/router.hpp"
 
 namespace distflow::runtime {
@@ -43,6 +44,7 @@ struct Question {
   base::Instant deadline{};
   StopToken stop{};
   ReplyCallback callback{};
+  OtherTargets* others = nullptr;  ///< null: it goes to `target` and nobody else
   int attempts_max = 1;
   bool is_direct = false;  ///< the callback is the library's own, and called on the loop's thread, at once
 };
@@ -90,12 +92,13 @@ class AskWay {
   /// `callback` is moved from if the verdict is under way, and may be if it is not.
   SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   Callback whose) {
-    return is_name(name) ? ask(nullptr, name, json, options, std::move(callback), whose) : SendVerdict::invalid_target;
+    if (!is_name(name)) return SendVerdict::invalid_target;
+    return ask({.name = name}, json, options, std::move(callback), whose);
   }
-  /// The same to a target of the table that this was given.
+  /// The same to a target of the table that this was given. `others` may be asked in its place, if there are any.
   SendVerdict ask(const TargetPtr& target, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
-                  Callback whose) {
-    return ask(&target, target->name, json, options, std::move(callback), whose);
+                  Callback whose, OtherTargets* others = nullptr) {
+    return ask({.target = &target, .name = target->name, .others = others}, json, options, std::move(callback), whose);
   }
   /// What is not sent leaves the request open, unless the verdict is unresolved or shut_down.
   SendVerdict reply(const Addressee& asker, std::string_view json);
@@ -145,8 +148,14 @@ class AskWay {
 
   [[nodiscard]] bool fits_frame(const Addressee& asker, std::string_view json) const;
   [[nodiscard]] static bool is_name(std::string_view name);
-  SendVerdict ask(const TargetPtr* target, std::string_view name, std::string_view json, const AskOptions& options,
-                  ReplyCallback&& callback, Callback whose);
+  /// Whom a request is for.
+  struct Asked {
+    const TargetPtr* target = nullptr;  // null: that of the name
+    std::string_view name{};
+    OtherTargets* others = nullptr;
+  };
+  SendVerdict ask(const Asked& asked, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
+                  Callback whose);
   SendVerdict submit_question(Question& question, std::string_view json, std::string_view name);
   SendVerdict submit(std::string_view text, const auto& fill);
   void carry_out(Command& command);

@@ -137,7 +137,8 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
   const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
   // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
   if (!is_under_way(verdict) || slot.generation != generation) return verdict;
-  parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+  // One that rests already, as the first whom it was for is gone, has its timer armed.
+  if (slot.state != Slot::State::resting) parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
   if (slot.question.stop.stop_possible()) {
     slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
   }

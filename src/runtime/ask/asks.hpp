@@ -122,6 +122,7 @@ class Asks {
   SendVerdict wait_for_name(Slot& slot, std::string_view json);
   [[nodiscard]] bool take_place(Slot& slot);
   void leave_place(Slot& slot);
+  void end_unresolved(Slot& slot, std::string_view json);
   SendVerdict send(Slot& slot, Link& link, std::string_view json);
   void begin_again(Group& group);
   static Group& group_of(Groups& groups, std::string_view name);
@@ -140,6 +141,7 @@ class Asks {
   void prepare_retries(Slot& slot, std::string_view json);
   [[nodiscard]] bool rests_after(Slot& slot, const End& how);
   void send_again(Slot& slot);
+  void choose_anew(Slot& slot);
   void renew_id(Slot& slot, const Link& link);
 
   void end(Slot& slot, const End& how);

@@ -10,7 +10,7 @@ namespace distflow::runtime {
 
 SendVerdict Asks::wait_for_name(Slot& slot, std::string_view json) {
   if (!parts_.router.look_up(slot.question.target)) {
-    close_slot(slot, {.error = AskError::unresolved});
+    end_unresolved(slot, json);
     return SendVerdict::queued;
   }
   if (json.data() != slot.text.data()) slot.text.assign(json);
@@ -20,6 +20,16 @@ SendVerdict Asks::wait_for_name(Slot& slot, std::string_view json) {
   slot.state = Slot::State::resolving;
   join(slot, group);
   return SendVerdict::queued;
+}
+
+/// No node has the name. A member of a group has left it then: another may be asked.
+void Asks::end_unresolved(Slot& slot, std::string_view json) {
+  if (slot.question.others != nullptr) {
+    ++slot.attempts;
+    prepare_retries(slot, json);
+  }
+  const End how{.error = AskError::unresolved};
+  if (!rests_after(slot, how)) close_slot(slot, how);
 }
 
 /// Among what waits for a name, for the text that it keeps.
@@ -60,7 +70,8 @@ void Asks::on_unknown(std::string_view name) {
   while (true) {
     const auto left = resolving_.find(name);
     if (left == resolving_.end()) return;
-    close_slot(left->second->slots.front(), {.error = AskError::unresolved});
+    Slot& slot = left->second->slots.front();
+    end_unresolved(slot, slot.text);  // which needs no memory: the text is kept already
   }
 }
 

@@ -86,9 +86,10 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   /// The callback is the application's, or a direct one.
   SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   AskWay::Callback whose);
-  /// An application's, to a target; `version` is that of the caller's copy, as for send().
+  /// An application's, to a target; `version` is that of the caller's copy, as for send(). `others` may be asked in its
+  /// place.
   SendVerdict ask(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string_view json,
-                  const AskOptions& options, ReplyCallback&& callback);
+                  const AskOptions& options, ReplyCallback&& callback, OtherTargets* others = nullptr);
 
   Result<void> wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end);
   Result<void> next_turn(std::function<void(const Result<void>&)> on_end);
@@ -100,6 +101,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   /// Null for a name that none can have, beyond targets_max, after shutdown, and in a fork.
   [[nodiscard]] GroupStatePtr group(std::string_view name);
   std::uint64_t copy_members(const GroupState& group, GroupMembers& members) const;
+  /// Calls `look` with the members, under a lock: it must not call the node.
+  template <class Look>
+  void look_at_members(const GroupState& group, Look&& look) const {
+    node_->groups().look_at_members(group, look);
+  }
   void set_group_handler(GroupStatePtr group, std::function<void(const GroupChange&)> handler);
   // Topics: node_host_topics.cpp.
   Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options);

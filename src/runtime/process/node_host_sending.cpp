@@ -173,7 +173,7 @@ SendVerdict NodeHost::ask(std::string_view name, std::string_view json, const As
 }
 
 SendVerdict NodeHost::ask(std::shared_ptr<TargetState>& target, std::uint64_t& version, std::string_view json,
-                          const AskOptions& options, ReplyCallback&& callback) {
+                          const AskOptions& options, ReplyCallback&& callback, OtherTargets* others) {
   if (is_forked()) return SendVerdict::forked;
   if (!is_running()) return SendVerdict::shut_down;
   if (target == nullptr) return SendVerdict::invalid_target;
@@ -184,9 +184,9 @@ SendVerdict NodeHost::ask(std::shared_ptr<TargetState>& target, std::uint64_t& v
   }
   AskWay& way = node_->ask_way();
   constexpr auto whose = AskWay::Callback::of_application;
-  if (!is_loop_thread()) return count(way.ask(target, json, options, std::move(callback), whose));
+  if (!is_loop_thread()) return count(way.ask(target, json, options, std::move(callback), whose, others));
   const AskWay::OnLoop on_loop(way);
-  return count(way.ask(target, json, options, std::move(callback), whose));
+  return count(way.ask(target, json, options, std::move(callback), whose, others));
 }
 
 Result<void> NodeHost::wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end) {

@@ -1,7 +1,5 @@
 // The public Group: its own copy of the members, with what sending to each takes.
 #include <algorithm>
-#include <array>
-#include <mutex>
 #include <new>
 #include <unordered_map>
 #include <utility>
@@ -13,7 +11,8 @@
 #include "protocol/json_grammar.hpp"
 #include "runtime/group/pick.hpp"
 #include "runtime/process/node_host.hpp"
-#include "runtime/process/node_world.hpp"
+#include "runtime/process/open_asks.hpp"
+#include "runtime/process/unless_out_of_memory.hpp"
 
 namespace distflow {
 namespace {
@@ -23,77 +22,18 @@ using runtime::GroupMemberPtr;
 using runtime::GroupMembers;
 using runtime::GroupStatePtr;
 using runtime::NodeHost;
+using runtime::OpenAsks;
 
-constexpr auto kBusyFor = std::chrono::milliseconds(100);
 /// Members that are tried in place of one that takes nothing now.
 constexpr std::size_t kOthersMax = 8;
 
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(runtime::NodeWorld::now_of_this_thread().time_since_epoch()).count();
-}
-
 bool passes_over(Pick::Way way) { return way != Pick::Way::sticky && way != Pick::Way::first; }
-
-/// What is known of requests through a group that have not ended. Each is used again, so that asking allocates nothing
-/// in the steady state: a callback with one pointer in it needs no memory.
-class OpenAsks : public std::enable_shared_from_this<OpenAsks> {
- public:
-  struct Ask {
-    GroupStatePtr group;
-    GroupMemberPtr member;
-    std::function<void(const Reply&)> callback;
-    std::shared_ptr<OpenAsks> home;
-  };
-
-  Ask* take(GroupStatePtr group, GroupMemberPtr member, std::function<void(const Reply&)>& callback) {
-    std::unique_ptr<Ask> ask;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!free_.empty()) {
-        ask = std::move(free_.back());
-        free_.pop_back();
-      }
-    }
-    if (ask == nullptr) ask = std::make_unique<Ask>();
-    member->asks.fetch_add(1, std::memory_order_relaxed);
-    *ask = {std::move(group), std::move(member), std::move(callback), shared_from_this()};
-    return ask.release();
-  }
-  /// The request has ended, or was not taken; its callback is given back.
-  static std::function<void(const Reply&)> give_back(Ask* taken) {
-    std::unique_ptr<Ask> ask(taken);
-    ask->member->asks.fetch_sub(1, std::memory_order_relaxed);
-    std::function<void(const Reply&)> callback = std::exchange(ask->callback, nullptr);
-    const std::shared_ptr<OpenAsks> home = std::exchange(ask->home, nullptr);
-    ask->group.reset();
-    ask->member.reset();
-    const std::scoped_lock lock(home->mutex_);
-    if (home->free_.size() < home->free_.capacity()) home->free_.push_back(std::move(ask));
-    return callback;
-  }
-  OpenAsks() { free_.reserve(kKeptMax); }
-
- private:
-  static constexpr std::size_t kKeptMax = 256;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Ask>> free_;
-};
-
-void end_ask(OpenAsks::Ask* ask, const Reply& reply) {
-  if (reply.error == AskError::busy) {
-    const std::int64_t until = now_ns() + std::chrono::nanoseconds(kBusyFor).count();
-    ask->member->busy_until_ns.store(until, std::memory_order_relaxed);
-    ask->group->busy_until_ns.store(until, std::memory_order_relaxed);
-  }
-  const std::function<void(const Reply&)> callback = OpenAsks::give_back(ask);
-  if (callback) callback(reply);
-}
 
 }  // namespace
 
 struct Group::Impl {
   Impl(NodeRuntime runtime, std::string_view group_name)
-      : node(std::move(runtime)), name(group_name), picker(static_cast<std::uint64_t>(now_ns())) {}
+      : node(std::move(runtime)), name(group_name), picker(static_cast<std::uint64_t>(OpenAsks::now_ns())) {}
 
   struct Member {
     GroupMemberPtr known;
@@ -156,7 +96,7 @@ struct Group::Impl {
     std::int64_t until = state->busy_until_ns.load(std::memory_order_relaxed);
     if (until == 0) [[likely]]
       return chosen;
-    const std::int64_t now = now_ns();
+    const std::int64_t now = OpenAsks::now_ns();
     // One that comes meanwhile stays.
     if (until <= now) state->busy_until_ns.compare_exchange_strong(until, 0, std::memory_order_relaxed);
     for (std::size_t i = 0; i < std::min(count, kOthersMax + 1); ++i) {
@@ -233,10 +173,19 @@ SendVerdict Group::ask(std::string_view json, const AskOptions& options, std::fu
                        Pick pick) {
   if (impl_ == nullptr) return SendVerdict::out_of_memory;
   if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  const bool may_go_elsewhere = options.idempotent && options.attempts > 1;
+  const bool has_key = may_go_elsewhere && pick.way() == Pick::Way::sticky;
+  const runtime::PickRule rule{.way = pick.way(), .key_hash = has_key ? runtime::hash_of(pick.key()) : 0};
+  NodeHost& host = impl_->host();
   return impl_->send_to_one(pick, [&](Impl::Member& member) {
-    OpenAsks::Ask* const ask = impl_->open_asks->take(impl_->state, member.known, callback);
-    const SendVerdict verdict = impl_->node.ask(impl_->target_of(member), raw_json(json), options,
-                                                [ask](const Reply& reply) { end_ask(ask, reply); });
+    const bool has_others = passes_over(pick.way()) && impl_->members.size() > 1;
+    Target& target = impl_->target_of(member);
+    OpenAsks::Ask* const ask = impl_->open_asks->take({host, impl_->state, member.known, rule, has_others}, callback);
+    const SendVerdict verdict = runtime::unless_out_of_memory(host, SendVerdict::out_of_memory, [&] {
+      return host.ask(
+          target.state_, target.version_, json, options, [ask](const Reply& reply) { OpenAsks::end(ask, reply); },
+          may_go_elsewhere ? ask : nullptr);
+    });
     if (!is_under_way(verdict)) callback = OpenAsks::give_back(ask);
     return verdict;
   });

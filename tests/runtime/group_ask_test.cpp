@@ -1,0 +1,186 @@
+// Requests to a group that go to another member than the first one: after a failure.
+#include <distflow/ask.hpp>
+#include <distflow/group.hpp>
+#include <distflow/node_runtime.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <semaphore>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/node_among_others.hpp"
+#include "tests/support/pmd_requests.hpp"
+#include "tests/support/pmd_test_client.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace distflow::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class RequestsToAGroup : public NodeAmongOthers {
+ protected:
+  ~RequestsToAGroup() override {
+    others_.run([this](Cluster&) {
+      for (TestNode* const worker : workers_) (*worker)->set_request_handler({});
+      held_.clear();
+    });
+  }
+  /// Members whose requests wait until the test answers them.
+  void add_holding_workers(std::size_t count) {
+    others_.run([&](Cluster& cluster) {
+      for (std::size_t i = 0; i < count; ++i) {
+        TestNode& worker = cluster.add_node({});
+        worker->set_request_handler([this, &worker](const Request&, Responder responder) {
+          held_.push_back({&worker, std::move(responder)});
+          ++held_count_;
+          if (on_request_) on_request_();
+        });
+        join(worker);
+        workers_.push_back(&worker);
+      }
+    });
+  }
+  static void join(TestNode& node) {
+    node->own_groups().join("workers");
+    node->update_groups();
+  }
+  /// A member that is only in the registry: nobody listens at its port. Its nodeId is the smallest.
+  [[nodiscard]] PmdTestClient add_dead_worker() const {
+    PmdTestClient dead(others_.pmd_port());
+    dead.send(request_text(
+        "register", R"({"nodeId":"0","alias":"dead","host":"127.0.0.1","caps":["ask"],"groups":["workers"],"port":)" +
+                        std::to_string(RawSocket::listening().port()) + "}"));
+    return dead;
+  }
+  static Group group_of(NodeRuntime& node, std::size_t count) {
+    Group workers = node.group("workers");
+    EXPECT_TRUE(until(node, [&] { return workers.members().size() == count; }));
+    return workers;
+  }
+  void answer(std::size_t which, const std::string& json) {
+    others_.run([&](Cluster&) { static_cast<void>(held_.at(which).responder.reply(json)); });
+  }
+  SendVerdict ask(Group& workers, const AskOptions& options, Pick pick = Pick::least()) {
+    return workers.ask(
+        "1", options,
+        [this](const Reply& reply) {
+          const std::scoped_lock lock(mutex_);
+          replies_.push_back(reply.keep());
+        },
+        pick);
+  }
+  bool until_replies(NodeRuntime& node, std::size_t count) {
+    return until(node, [&] { return reply_count() == count; });
+  }
+  std::size_t reply_count() {
+    const std::scoped_lock lock(mutex_);
+    return replies_.size();
+  }
+  KeptReply reply(std::size_t which) {
+    const std::scoped_lock lock(mutex_);
+    return replies_.at(which);
+  }
+  /// What a member was asked, and told to be cancelled.
+  AskStats stats_of(std::size_t worker) {
+    AskStats stats;
+    others_.run([&](Cluster&) { stats = workers_.at(worker)->stats().asks; });
+    return stats;
+  }
+  std::string id_of_holder(std::size_t which) {
+    std::string id;
+    others_.run([&](Cluster&) { id = (*held_.at(which).worker)->node_id(); });
+    return id;
+  }
+
+  struct Held {
+    TestNode* worker;
+    Responder responder;
+  };
+  std::vector<TestNode*> workers_;  // of the others' thread, as what follows
+  std::vector<Held> held_;
+  std::function<void()> on_request_;
+  std::atomic<std::size_t> held_count_{0};
+  std::vector<KeptReply> replies_;
+};
+
+TEST_P(RequestsToAGroup, one_that_a_member_is_too_busy_for_goes_to_another_where_it_may) {
+  std::counting_semaphore<> gate(0);
+  others_.run([&](Cluster& cluster) {
+    // One whose handler is held up, and whose mailbox has room for one.
+    NodeOptions options;
+    options.threading = Threading::dispatcher;
+    options.mailbox.max_size = 1;
+    TestNode& slow = cluster.add_node(options);
+    slow->set_request_handler([&gate](const Request&, Responder responder) {
+      gate.acquire();
+      responder.reply(R"("slow")");
+    });
+    join(slow);
+    TestNode& quick = cluster.add_node({});
+    quick->set_request_handler([](const Request&, Responder responder) { responder.reply(R"("quick")"); });
+    join(quick);
+  });
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  // Five for each: more than the slow one has room for.
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .attempts = 3}, Pick::round_robin())));
+  }
+  ASSERT_TRUE(until(node, [&] { return reply_count() >= 5 && node.stats().asks.retried >= 1; }));
+  gate.release(100);
+  ASSERT_TRUE(until_replies(node, 10));
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  check_law(node);
+}
+
+TEST_P(RequestsToAGroup, one_whose_member_leaves_before_it_has_left_goes_to_another_where_it_may) {
+  NodeRuntime node = start();
+  add_holding_workers(1);
+  PmdTestClient dead = add_dead_worker();
+  Group workers = group_of(node, 2);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .attempts = 2}, Pick::first())));
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s}, Pick::first())));
+  ASSERT_TRUE(until(node, [&] { return node.stats().sent.accepted == 2; }));
+  dead = PmdTestClient();
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::peer_left) << to_string(reply(0).error);
+  EXPECT_FALSE(reply(0).may_have_run);
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 1; }));
+  answer(0, R"("other")");
+  ASSERT_TRUE(until_replies(node, 2));
+  EXPECT_EQ(reply(1).payload, R"("other")") << to_string(reply(1).error);
+  check_law(node);
+}
+
+TEST_P(RequestsToAGroup, one_whose_member_cannot_be_connected_to_goes_to_another_where_it_may) {
+  NodeOptions options;
+  options.connect_deadline = 50ms;
+  NodeRuntime node = start(options);
+  others_.run([&](Cluster& cluster) {
+    TestNode& quick = cluster.add_node({});
+    quick->set_request_handler([](const Request&, Responder responder) { responder.reply(R"("quick")"); });
+    join(quick);
+  });
+  const PmdTestClient dead = add_dead_worker();
+  Group workers = group_of(node, 2);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .attempts = 2}, Pick::round_robin())));
+  }
+  ASSERT_TRUE(until_replies(node, 4));
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(reply(i).payload, R"("quick")") << to_string(reply(i).error);
+  EXPECT_EQ(node.stats().asks.retried, 2U);
+  check_law(node);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, RequestsToAGroup, ::testing::ValuesIn(NodeInEachMode::kModes),
+                         &NodeInEachMode::name_of);
+
+}  // namespace
+}  // namespace distflow::test
