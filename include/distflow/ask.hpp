@@ -1,8 +1,8 @@
 // Requests that are answered: NodeRuntime::ask(), ask_and_wait(), NodeRuntime::on_request().
 //
-//   1. At most once: a request is sent to one node, and never again, unless AskOptions::attempts allows it. It ends
-//      exactly once: with a reply or with an AskError, by its deadline at the latest. The deadline is one for finding
-//      the node, connecting, queueing and answering; what is left of it travels with the request.
+//   1. At most once: a request is sent to one node, and never again, unless AskOptions::attempts or backup_after allows
+//      it. It ends exactly once: with a reply or with an AskError, by its deadline at the latest. The deadline is one
+//      for finding the node, connecting, queueing and answering; what is left of it travels with the request.
 //   2. Callbacks and request handlers run where message handlers do (NodeOptions::threading), never inside ask().
 //   3. Replies do not reach on_message(). One that comes after its request has ended is counted (AskStats::late).
 //   4. A request whose time is over does not reach the handler.
@@ -76,7 +76,7 @@ enum class AskStage : std::uint8_t {
 struct AskOptions {
   /// From the call to the reply, at most. Above zero; a day at most.
   std::chrono::milliseconds deadline{5'000};
-  /// It does no harm if the handler runs for it more than once: allows `attempts`.
+  /// It does no harm if the handler runs for it more than once: allows `attempts` and `backup_after`.
   bool idempotent = false;
   /// How often it may be sent, all within the deadline; 1 to 100. It is sent again when it has surely not run: as busy,
   /// or as connection_lost, after a pause that doubles from 20 ms on and has a random part. One to a group is sent to
@@ -84,6 +84,11 @@ struct AskOptions {
   /// connected to. Never more than a tenth of this node's requests are sent again, and ten, in ten seconds: beyond that
   /// it ends as it failed (AskStats::retries_refused).
   int attempts = 1;
+  /// For Group::ask() with a pick that is none of sticky and first: after that time without an end, the request is sent
+  /// to another member as well, once. The first answer ends it, and the other member is told that it is cancelled; a
+  /// member that fails leaves it to the other. A backup counts among `attempts`, and is sent even if none is left. What
+  /// is sent again has one bound with it. Zero: no backup. NodeRuntime::ask(), which is for one node, ignores it.
+  std::chrono::milliseconds backup_after{0};
   /// Ends the request when it is asked to stop, on any thread.
   StopToken stop{};
 };

@@ -97,7 +97,7 @@ class DISTFLOW_API Group {
 
   /// Sends one JSON value as a request to one member; include <distflow/ask.hpp>. As NodeRuntime::ask(). With least,
   /// round_robin and local, a member that has answered `busy` is passed over for 100 ms. An idempotent request may go
-  /// to another member (AskOptions::attempts), with sticky and first only once the member has left.
+  /// to another member (AskOptions::attempts, backup_after), with sticky and first only once the member has left.
   SendVerdict ask(std::string_view json, const AskOptions& options, std::function<void(const Reply&)> callback,
                   Pick pick = Pick::least());
 

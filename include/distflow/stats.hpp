@@ -82,7 +82,7 @@ struct AskStats {
   std::uint64_t pending = 0;                 ///< asked, and no callback yet
   std::uint64_t late = 0;                    ///< replies to requests that had ended
   std::uint64_t unasked = 0;                 ///< replies of whom nothing was asked, or on a connection that is not its
-  std::uint64_t retried = 0;                 ///< times that one was to be sent again (AskOptions::attempts)
+  std::uint64_t retried = 0;                 ///< times that one was to be sent again, or to another as well
   std::uint64_t retries_refused = 0;         ///< times that one was not, at the bound of a tenth of all requests
 
   std::uint64_t received = 0;         ///< requests that came

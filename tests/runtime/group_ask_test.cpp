@@ -1,4 +1,4 @@
-// Requests to a group that go to another member than the first one: after a failure.
+// Requests to a group that go to another member than the first one: as backups, and after a failure.
 #include <distflow/ask.hpp>
 #include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
@@ -109,6 +109,195 @@ class RequestsToAGroup : public NodeAmongOthers {
   std::atomic<std::size_t> held_count_{0};
   std::vector<KeptReply> replies_;
 };
+
+TEST_P(RequestsToAGroup, one_without_an_end_goes_to_another_member_too_and_the_first_answer_ends_it) {
+  add_holding_workers(3);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 3);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 20ms})));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  EXPECT_NE(id_of_holder(0), id_of_holder(1));
+  answer(1, R"("second")");
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::none) << to_string(reply(0).error);
+  EXPECT_EQ(reply(0).payload, R"("second")");
+  EXPECT_EQ(reply(0).target, id_of_holder(1));
+  EXPECT_GE(reply(0).took, 20ms);
+  ASSERT_TRUE(until(node, [&] { return stats_of(0).cancels + stats_of(1).cancels + stats_of(2).cancels == 1; }));
+  answer(0, R"("first")");
+  ASSERT_TRUE(until(node, [&] { return node.stats().asks.late == 1; }));
+  EXPECT_EQ(reply_count(), 1U);
+  EXPECT_EQ(node.stats().asks.retried, 1U);
+  check_law(node);
+
+  // The first one wins as well.
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms})));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 4; }));
+  answer(2, R"("first")");
+  ASSERT_TRUE(until_replies(node, 2));
+  EXPECT_EQ(reply(1).payload, R"("first")");
+  EXPECT_EQ(reply(1).target, id_of_holder(2));
+  answer(3, R"("second")");
+  ASSERT_TRUE(until(node, [&] { return node.stats().asks.late == 2; }));
+  check_law(node);
+  EXPECT_EQ(node.stats().asks.pending, 0U);
+}
+
+TEST_P(RequestsToAGroup, none_has_a_backup_that_may_not_run_twice_or_is_for_one_member_alone) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .backup_after = 1ms})));
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, Pick::first())));
+  const Pick by_key = Pick::sticky("user-42");
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, by_key)));
+  const std::string name = workers.members().front().node_id;
+  const auto on_end = [this](const Reply& reply) {
+    const std::scoped_lock lock(mutex_);
+    replies_.push_back(reply.keep());
+  };
+  ASSERT_TRUE(is_under_way(node.ask(name, "1", {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, on_end)));
+  ASSERT_TRUE(until_replies(node, 4));
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(reply(i).error, AskError::deadline) << to_string(reply(i).error);
+  EXPECT_EQ(held_count_, 4U);
+  EXPECT_EQ(node.stats().asks.retried, 0U);
+}
+
+TEST_P(RequestsToAGroup, one_whose_group_has_no_other_member_waits_for_the_one_there_is) {
+  add_holding_workers(1);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 1);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .idempotent = true, .backup_after = 1ms})));
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::deadline);
+  EXPECT_EQ(held_count_, 1U);
+  EXPECT_EQ(node.stats().asks.retries_refused, 0U);
+}
+
+TEST_P(RequestsToAGroup, one_with_a_backup_ends_by_its_deadline_with_both_and_may_have_run) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .idempotent = true, .backup_after = 1ms})));
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::deadline) << to_string(reply(0).error);
+  EXPECT_TRUE(reply(0).may_have_run);
+  EXPECT_EQ(held_count_, 2U);
+  check_law(node);
+}
+
+TEST_P(RequestsToAGroup, a_member_that_fails_leaves_the_request_to_the_other_one) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  // Who is asked first holds it, and the other one answers no requests by then.
+  others_.run([&](Cluster&) {
+    on_request_ = [this] {
+      for (TestNode* const worker : workers_) {
+        if (worker != held_.back().worker) (*worker)->set_request_handler({});
+      }
+    };
+  });
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 10ms})));
+  ASSERT_TRUE(until(node, [&] { return stats_of(0).said_no_handler + stats_of(1).said_no_handler == 1; }));
+  answer(0, R"("first")");
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::none) << to_string(reply(0).error);
+  EXPECT_EQ(reply(0).payload, R"("first")");
+  check_law(node);
+}
+
+// Of two requests, one is first with the member that nobody can connect to, and the other one second.
+TEST_P(RequestsToAGroup, a_member_that_cannot_be_connected_to_leaves_the_request_to_the_other_one) {
+  NodeOptions options;
+  options.connect_deadline = 50ms;
+  NodeRuntime node = start(options);
+  add_holding_workers(1);
+  const PmdTestClient dead = add_dead_worker();
+  Group workers = group_of(node, 2);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(
+        is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms}, Pick::round_robin())));
+  }
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2 && node.stats().sent.dropped() == 2; }));
+  EXPECT_EQ(reply_count(), 0U);
+  for (std::size_t i = 0; i < 2; ++i) answer(i, "1");
+  ASSERT_TRUE(until_replies(node, 2));
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  EXPECT_EQ(node.stats().asks.retried, 2U);
+  check_law(node);
+}
+
+TEST_P(RequestsToAGroup, backups_are_paid_from_the_budget_of_what_is_sent_again) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms})));
+  }
+  // Ten, and one for each ten requests.
+  ASSERT_TRUE(until(node, [&] { return node.stats().asks.retried + node.stats().asks.retries_refused == 20; }));
+  EXPECT_LE(node.stats().asks.retried, 12U);
+  EXPECT_GE(node.stats().asks.retried, 10U);
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 20 + node.stats().asks.retried; }));
+  for (std::size_t i = 0; i < held_count_; ++i) answer(i, "1");
+  ASSERT_TRUE(until_replies(node, 20));
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  check_law(node);
+  EXPECT_EQ(node.stats().asks.pending, 0U);
+}
+
+TEST_P(RequestsToAGroup, at_the_nodes_end_one_with_a_backup_ends_once) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms})));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  EXPECT_TRUE(node.shutdown());
+  ASSERT_EQ(reply_count(), 1U);
+  EXPECT_EQ(reply(0).error, AskError::shut_down) << to_string(reply(0).error);
+  EXPECT_TRUE(reply(0).may_have_run);
+  check_law(node);
+}
+
+#ifdef __cpp_lib_jthread
+TEST_P(RequestsToAGroup, a_stop_token_cancels_both) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  std::stop_source stop;
+  ASSERT_TRUE(
+      is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms, .stop = stop.get_token()})));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  stop.request_stop();
+  ASSERT_TRUE(until_replies(node, 1));
+  EXPECT_EQ(reply(0).error, AskError::cancelled) << to_string(reply(0).error);
+  EXPECT_TRUE(reply(0).may_have_run);
+  ASSERT_TRUE(until(node, [&] { return stats_of(0).cancels == 1 && stats_of(1).cancels == 1; }));
+  check_law(node);
+}
+
+TEST_P(RequestsToAGroup, a_stop_token_cancels_the_one_that_goes_on_alone) {
+  NodeOptions options_of_node;
+  options_of_node.connect_deadline = 50ms;
+  NodeRuntime node = start(options_of_node);
+  add_holding_workers(1);
+  const PmdTestClient dead = add_dead_worker();
+  Group workers = group_of(node, 2);
+  std::stop_source stop;
+  const AskOptions options{.deadline = 60s, .idempotent = true, .backup_after = 1ms, .stop = stop.get_token()};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(workers, options, Pick::round_robin())));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2 && node.stats().sent.dropped() == 2; }));
+  stop.request_stop();
+  ASSERT_TRUE(until_replies(node, 2));
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(reply(i).error, AskError::cancelled) << to_string(reply(i).error);
+    EXPECT_TRUE(reply(i).may_have_run);
+  }
+  ASSERT_TRUE(until(node, [&] { return stats_of(0).cancels == 2; }));
+  check_law(node);
+}
+#endif
 
 TEST_P(RequestsToAGroup, one_that_a_member_is_too_busy_for_goes_to_another_where_it_may) {
   std::counting_semaphore<> gate(0);

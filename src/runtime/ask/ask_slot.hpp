@@ -26,6 +26,7 @@ struct Asks::Group {
 
 struct Asks::Slot : base::ListNode<Slot> {
   enum class State : std::uint8_t { free, resolving, sent, resting, ended };
+  static constexpr std::size_t kTextKept = 4096;  // bytes of its memory that is used again
   /// On the thread of whoever asks to stop.
   struct Stop {
     AskWay* way;
@@ -43,13 +44,16 @@ struct Asks::Slot : base::ListNode<Slot> {
   State state = State::free;
   base::Timer timer;
   Group* group = nullptr;
+  Slot* twin = nullptr;  // the same request's other slot, while it has two
   Question question{};
-  std::uint64_t place = 0;  // among the messages that its link has taken
-  bool has_place = false;   // for `text`, among what waits for a name
-  bool may_retry = false;   // `text` is kept for another attempt
-  bool was_sent = false;    // in this attempt, or in one before
-  int attempts = 0;         // to send it, so far
-  std::size_t asked = 0;    // hash of the nodeId of the last who was asked
+  std::uint64_t place = 0;              // among the messages that its link has taken
+  bool has_place = false;               // for `text`, among what waits for a name
+  bool may_retry = false;               // `text` is kept for another attempt
+  bool was_sent = false;                // in this attempt, or in one before
+  bool has_backup = false;              // it has had one, or is one, or was to have one
+  bool may_have_run_elsewhere = false;  // a twin that is no more may have
+  int attempts = 0;                     // to send it, so far
+  std::size_t asked = 0;                // hash of the nodeId of the last who was asked
   std::optional<StopCallback<Stop>> stop{};
   std::string text{};  // the request's while it waits for its name, or may be sent again; else a reply's copy
 

@@ -47,6 +47,9 @@ struct Question {
   OtherTargets* others = nullptr;  ///< null: it goes to `target` and nobody else
   int attempts_max = 1;
   bool is_direct = false;  ///< the callback is the library's own, and called on the loop's thread, at once
+
+  /// Whether its text may be needed after it was sent.
+  [[nodiscard]] bool may_be_sent_again() const { return attempts_max > 1 || others != nullptr; }
 };
 
 /// Where handlers cannot run: the node has ended, or has no memory to put the callback off.

@@ -131,6 +131,8 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
   slot.attempts = 0;
   slot.was_sent = false;
   slot.may_retry = false;
+  slot.has_backup = false;
+  slot.may_have_run_elsewhere = false;
   retries_.note_asked(now_of(slot));
   Link* const link = parts_.router.link_to(slot.question.target);
   const std::uint64_t generation = slot.generation;
@@ -138,7 +140,11 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
   // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
   if (!is_under_way(verdict) || slot.generation != generation) return verdict;
   // One that rests already, as the first whom it was for is gone, has its timer armed.
-  if (slot.state != Slot::State::resting) parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+  if (slot.question.others == nullptr) [[likely]] {
+    parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+  } else if (slot.state != Slot::State::resting) {
+    arm_timer(slot);
+  }
   if (slot.question.stop.stop_possible()) {
     slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
   }
@@ -155,7 +161,7 @@ SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
   if (slot.was_sent) [[unlikely]]
     renew_id(slot, link);
   ++slot.attempts;
-  if (slot.question.attempts_max > 1) prepare_retries(slot, json);
+  if (slot.question.may_be_sent_again()) prepare_retries(slot, json);
   const auto text = protocol::AskText::request(slot.id(), ms_until(slot.question.deadline, now_of(slot)));
   const SendVerdict verdict =
       parts_.router.send_beside(slot.question.target, OutgoingMessage(json).with(text.extension()));
@@ -205,23 +211,33 @@ void Asks::leave_group(Slot& slot) {
 void Asks::on_deadline(Slot& slot) {
   if (slot.state == Slot::State::resting) return send_again(slot);
   const bool has_left = slot.group != nullptr && slot.group->has_node_left;
+  if (!has_left && awaits_backup(slot) && parts_.reactor.now() < slot.question.deadline) return send_backup(slot);
   const bool is_deadline = !has_left || slot.question.deadline <= parts_.reactor.now();
   end(slot, {.error = is_deadline ? AskError::deadline : AskError::peer_left});
 }
 
-/// The name may lead to another node by now than to the one that was asked: that is told nothing.
 void Asks::cancel(std::uint64_t id) {
   Slot* const slot = find(AskId::of(id));
   if (slot == nullptr) return;
-  const bool was_sent = slot->state == Slot::State::sent;
   const TargetPtr target = slot->question.target;
+  const bool is_told = leads_to_asked(*slot);
+  end(*slot, {.error = AskError::cancelled});
+  if (is_told) say_cancelled(target, id);
+}
+
+/// Whether the node that has the request can be told of its end. The name may lead to another node by now than to the
+/// one that was asked: that is told nothing.
+bool Asks::leads_to_asked(const Slot& slot) {
+  if (slot.state != Slot::State::sent) return false;
   bool leads_there = false;
   static_cast<void>(parts_.reactor.has_memory_for([&] {
-    Link* const link = was_sent ? parts_.router.link_to(target) : nullptr;
-    leads_there = link != nullptr && link->takes_asks() && link->node_id() == slot->group->name;
+    Link* const link = parts_.router.link_to(slot.question.target);
+    leads_there = link != nullptr && link->takes_asks() && link->node_id() == slot.group->name;
   }));
-  end(*slot, {.error = AskError::cancelled});
-  if (!leads_there) return;
+  return leads_there;
+}
+
+void Asks::say_cancelled(const TargetPtr& target, std::uint64_t id) {
   const auto text = protocol::AskText::request(id, 0);
   static_cast<void>(parts_.reactor.has_memory_for([&] {
     static_cast<void>(parts_.router.send_beside(target, OutgoingMessage::without_payload().with(text.extension())));

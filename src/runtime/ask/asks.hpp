@@ -144,6 +144,19 @@ class Asks {
   void choose_anew(Slot& slot);
   void renew_id(Slot& slot, const Link& link);
 
+  // Backups: asks_backing.cpp.
+  [[nodiscard]] static bool awaits_backup(const Slot& slot);
+  void arm_timer(Slot& slot);
+  void send_backup(Slot& slot);
+  static void prepare_backup(Slot& backup, const Slot& first, const TargetPtr& target);
+  [[nodiscard]] bool is_left_to_twin(Slot& slot, const End& how);
+  void drop_twin(Slot& slot, AskError why);
+  static Slot& separate(Slot& slot);
+  static void hand_over(Slot& from, Slot& to);
+  void forget(Slot& slot);
+
+  [[nodiscard]] bool leads_to_asked(const Slot& slot);
+  void say_cancelled(const TargetPtr& target, std::uint64_t id);
   void end(Slot& slot, const End& how);
   void end_group(Groups& groups, std::string_view name, const End& how);
   void end_all(Group& group, const End& how);

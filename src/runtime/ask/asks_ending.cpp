@@ -10,8 +10,6 @@
 namespace distflow::runtime {
 namespace {
 
-constexpr std::size_t kTextKept = 4096;  // bytes of a slot's memory that is used again
-
 /// As AskWord has them, and whether the handler has surely not run.
 struct Meaning {
   AskError error;
@@ -27,8 +25,10 @@ constexpr std::array<Meaning, protocol::kAskWords.size()> kMeanings{{{AskError::
 
 }  // namespace
 
-/// Ends it, and puts its callback off.
+/// Ends it, and puts its callback off. One of two may end without the request.
 void Asks::close_slot(Slot& slot, const End& how) {
+  if (slot.twin != nullptr && is_left_to_twin(slot, how)) [[unlikely]]
+    return;
   slot.stage = slot.was_sent ? AskStage::sent : AskStage::resolving;
   leave_group(slot);
   leave_place(slot);
@@ -36,6 +36,7 @@ void Asks::close_slot(Slot& slot, const End& how) {
   slot.stop.reset();
   slot.state = Slot::State::ended;
   slot.how = how;
+  slot.how.may_have_run |= slot.may_have_run_elsewhere;
   slot.took = std::max(base::Duration::zero(), parts_.reactor.now() - slot.question.begun);
   slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
   if (slot.question.is_direct) return call_back_for(slot);
@@ -88,7 +89,7 @@ void Asks::call_back_for(Slot& slot) {
   slot.payload = {};
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
-  if (slot.text.capacity() > kTextKept) slot.text = {};
+  if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);
 }
@@ -109,6 +110,8 @@ void Asks::on_reply(const IncomingReply& reply) {
     if (!rests_after(*slot, how)) close_slot(*slot, how);
     return;
   }
+  if (slot->twin != nullptr) [[unlikely]]
+    drop_twin(*slot, AskError::none);
   slot->payload = reply.mail.payload_text();
   if (parts_.delivery.has_thread() && !slot->question.is_direct && !keep_payload(*slot, reply)) {
     slot->payload = {};

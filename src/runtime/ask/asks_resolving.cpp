@@ -52,7 +52,7 @@ void Asks::begin_again(Group& group) {
     Link* const link = parts_.router.link_to(slot.question.target);
     if (link == nullptr) return;
     leave_group(slot);
-    if (slot.question.attempts_max == 1) leave_place(slot);
+    if (!slot.question.may_be_sent_again()) leave_place(slot);
     slot.state = Slot::State::free;
     SendVerdict verdict = SendVerdict::out_of_memory;
     static_cast<void>(parts_.reactor.has_memory_for([&] { verdict = send(slot, *link, slot.text); }));

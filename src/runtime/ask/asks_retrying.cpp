@@ -44,17 +44,19 @@ base::Duration Asks::pause_before_retry(const Slot& slot) {
   return base::Duration(static_cast<base::Duration::rep>(half + parts_.random.uniform(half + 1)));
 }
 
-/// Keeps what another attempt needs. Without room for it there is none.
+/// Keeps what another attempt needs, or a backup. Without room for it there is none.
 void Asks::prepare_retries(Slot& slot, std::string_view json) {
+  const bool may_retry = slot.attempts < slot.question.attempts_max;
   slot.may_retry = false;
-  if (slot.attempts >= slot.question.attempts_max) return;
+  if (!may_retry && !awaits_backup(slot)) return;
   if (json.data() != slot.text.data()) slot.text.assign(json);
-  slot.may_retry = slot.has_place || take_place(slot);
+  slot.may_retry = (slot.has_place || take_place(slot)) && may_retry;
 }
 
 /// Whether it is sent again later, instead of ending so.
 bool Asks::rests_after(Slot& slot, const End& how) {
   OtherTargets* const others = slot.question.others;
+  if (slot.twin != nullptr) return false;  // that one goes on meanwhile
   if (!slot.may_retry || how.may_have_run || !is_passing(how.error, others != nullptr) || is_closing_) return false;
   const base::Instant now = now_of(slot);
   const base::Instant then = now + pause_before_retry(slot);
@@ -76,7 +78,7 @@ bool Asks::rests_after(Slot& slot, const End& how) {
 void Asks::send_again(Slot& slot) {
   leave_group(slot);
   slot.state = Slot::State::free;
-  parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+  arm_timer(slot);
   SendVerdict verdict = SendVerdict::out_of_memory;
   static_cast<void>(parts_.reactor.has_memory_for([&] {
     if (slot.question.others != nullptr) choose_anew(slot);

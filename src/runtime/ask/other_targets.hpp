@@ -10,6 +10,7 @@
 
 #include <distflow/ask.hpp>
 
+#include "base/time.hpp"
 #include "runtime/send/target_table.hpp"
 
 namespace distflow::runtime {
@@ -18,6 +19,9 @@ class OtherTargets {
  public:
   /// Whether another will do at once, when the first one has failed; else it may be the same again, after a pause.
   bool is_another_at_once = false;
+
+  /// After that time another is asked as well; zero: none is.
+  base::Duration backup_after{};
 
   /// One that is not asked now, and another than the last that was let go, if there is one; null: there is none.
   /// `drawn` is random. May throw std::bad_alloc, and has chosen nobody then.

@@ -158,7 +158,7 @@ inline constexpr std::array kAskCounters = {
     detail::row<&AskStats::unasked>("unasked",
                                     "replies of whom nothing was asked, or on a connection that is not its own",
                                     "replies", CounterKind::counter),
-    detail::row<&AskStats::retried>("retried", "times that one was to be sent again (AskOptions::attempts)", "times",
+    detail::row<&AskStats::retried>("retried", "times that one was to be sent again, or to another as well", "times",
                                     CounterKind::counter),
     detail::row<&AskStats::retries_refused>("retries_refused",
                                             "times that one was not, at the bound of a tenth of all requests", "times",

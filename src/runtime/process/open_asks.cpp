@@ -39,6 +39,7 @@ OpenAsks::Ask* OpenAsks::take(const Begin& begin, ReplyCallback& callback) {
   ask->asked_.now.front() = begin.member;
   ask->rule_ = begin.rule;
   ask->is_another_at_once = begin.has_others;
+  ask->backup_after = begin.backup_after;
   ask->callback_ = std::move(callback);
   ask->home_ = shared_from_this();
   return ask.release();

@@ -19,6 +19,7 @@
 
 #include <distflow/ask.hpp>
 
+#include "base/time.hpp"
 #include "runtime/ask/other_targets.hpp"
 #include "runtime/group/group_table.hpp"
 #include "runtime/group/other_member.hpp"
@@ -35,6 +36,7 @@ class OpenAsks : public std::enable_shared_from_this<OpenAsks> {
     const GroupMemberPtr& member;
     PickRule rule;
     bool has_others;  ///< another member would do as well, and there is one
+    base::Duration backup_after;
   };
   class Ask;
 

@@ -1,5 +1,6 @@
 // The public Group: its own copy of the members, with what sending to each takes.
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <unordered_map>
 #include <utility>
@@ -17,6 +18,7 @@
 namespace distflow {
 namespace {
 
+using namespace std::chrono_literals;
 using runtime::GroupMember;
 using runtime::GroupMemberPtr;
 using runtime::GroupMembers;
@@ -173,14 +175,17 @@ SendVerdict Group::ask(std::string_view json, const AskOptions& options, std::fu
                        Pick pick) {
   if (impl_ == nullptr) return SendVerdict::out_of_memory;
   if (!protocol::is_json(json)) return SendVerdict::invalid_json;
-  const bool may_go_elsewhere = options.idempotent && options.attempts > 1;
+  const bool has_backup = options.idempotent && options.backup_after.count() > 0 && passes_over(pick.way());
+  const bool may_go_elsewhere = has_backup || (options.idempotent && options.attempts > 1);
   const bool has_key = may_go_elsewhere && pick.way() == Pick::Way::sticky;
   const runtime::PickRule rule{.way = pick.way(), .key_hash = has_key ? runtime::hash_of(pick.key()) : 0};
+  const auto backup_after = has_backup ? std::min(options.backup_after, runtime::AskWay::kDeadlineMax) : 0ms;
   NodeHost& host = impl_->host();
   return impl_->send_to_one(pick, [&](Impl::Member& member) {
     const bool has_others = passes_over(pick.way()) && impl_->members.size() > 1;
     Target& target = impl_->target_of(member);
-    OpenAsks::Ask* const ask = impl_->open_asks->take({host, impl_->state, member.known, rule, has_others}, callback);
+    OpenAsks::Ask* const ask =
+        impl_->open_asks->take({host, impl_->state, member.known, rule, has_others, backup_after}, callback);
     const SendVerdict verdict = runtime::unless_out_of_memory(host, SendVerdict::out_of_memory, [&] {
       return host.ask(
           target.state_, target.version_, json, options, [ask](const Reply& reply) { OpenAsks::end(ask, reply); },
