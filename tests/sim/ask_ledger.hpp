@@ -1,5 +1,5 @@
 // What was asked and what came of it, request by request: finds the one that ends twice, the reply that is another's,
-// the request that has run and was said not to have, or has run twice.
+// the request that has run and was said not to have, or has run more often than it may.
 //
 // One thread. A request's payload is its number; its reply is the number, too, as a string.
 //   1. Each that was accepted ends once at most; at the end of a world, once.
@@ -19,9 +19,9 @@ namespace distflow::test {
 
 class AskLedger {
  public:
-  /// The next request; its payload is the number.
-  std::uint64_t begin() {
-    asked_.emplace_back();
+  /// The next request, which may be with so many nodes at once; its payload is the number.
+  std::uint64_t begin(int nodes_max = 1) {
+    asked_.push_back({.handled_max = nodes_max});
     return asked_.size() - 1;
   }
   /// It was not accepted.
@@ -35,7 +35,7 @@ class AskLedger {
     Asked& asked = asked_[number];
     ++asked.handled;
     if (asked.is_refused) return which(number) + "was not accepted, and is handled";
-    if (asked.handled > 1) return which(number) + "is handled twice";
+    if (asked.handled > asked.handled_max) return which(number) + "is handled once too often";
     return has_lied(number);
   }
   /// It has ended; what is wrong with that.
@@ -61,6 +61,7 @@ class AskLedger {
 
  private:
   struct Asked {
+    int handled_max = 1;
     int handled = 0;
     int ended = 0;
     bool is_refused = false;

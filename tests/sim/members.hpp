@@ -266,6 +266,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     });
   }
 
+  [[nodiscard]] runtime::TargetPtr target(const std::string& name) { return targets_.of(name); }
   SendVerdict send(const std::string& name, std::string_view json) {
     return send(name, runtime::OutgoingMessage(json));
   }

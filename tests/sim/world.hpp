@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -145,7 +146,19 @@ class World final : private NodeWitness {
     std::uint64_t handled_min;
     std::uint64_t handled_max;
   };
+  class AskElsewhere final : public runtime::OtherTargets {
+   public:
+    AskElsewhere(NodeMember& node, std::size_t nodes) : node_(node), nodes_(nodes) {}
+    runtime::TargetPtr next(std::uint64_t drawn) override;
+    void let_go(const runtime::TargetState& target, AskError why) noexcept override;
+    std::vector<std::string> asked{};  // those that have the request
+
+   private:
+    NodeMember& node_;
+    const std::size_t nodes_;
+  };
   void choose_asks();
+  AskElsewhere& elsewhere(NodeMember& node, const std::string& name);
   void answer_requests_of(NodeMember& node);
   void on_request(std::uint32_t node, const Request& request, Responder responder);
   void ask_some(NodeMember& node);
@@ -217,6 +230,7 @@ class World final : private NodeWitness {
   bool has_asks_ = false;
   AskLedger ask_ledger_;
   std::vector<OpenRequest> open_requests_;
+  std::deque<AskElsewhere> elsewhere_;  // of all requests that have had any
   // And so have topics, and namesakes.
   base::Random topics_random_;
   bool has_topics_ = false;

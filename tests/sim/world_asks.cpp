@@ -48,7 +48,9 @@ void World::ask_some(NodeMember& node) {
 void World::ask_one(NodeMember& node) {
   std::string name = "n" + std::to_string(asks_random_.uniform(options_.nodes));
   if (asks_random_.chance(0.05)) name = "nobody";
-  const std::uint64_t number = ask_ledger_.begin();
+  AskElsewhere* const others = asks_random_.chance(0.4) ? &elsewhere(node, name) : nullptr;
+  const bool has_backup = others != nullptr && others->backup_after > base::Duration::zero();
+  const std::uint64_t number = ask_ledger_.begin(has_backup ? 2 : 1);
   const AskOptions options{.deadline = kDeadlines[asks_random_.uniform(std::size(kDeadlines))],
                            .idempotent = true,
                            .attempts = 1 + static_cast<int>(asks_random_.uniform(4))};
@@ -58,9 +60,31 @@ void World::ask_one(NodeMember& node) {
   };
   node.post([] {});  // as a program that turns the loop itself: it looks at the next deadline after each call
   const AskWay::OnLoop on_loop(node->ask_way());
+  const runtime::TargetPtr target = node.target(name);
+  if (target == nullptr) return ask_ledger_.forget(number);
   const SendVerdict verdict =
-      node->ask_way().ask(name, std::to_string(number), options, on_end, AskWay::Callback::of_application);
+      node->ask_way().ask(target, std::to_string(number), options, on_end, AskWay::Callback::of_application, others);
   if (!is_under_way(verdict)) ask_ledger_.forget(number);
+}
+
+/// As a request to a group, whose members are all nodes.
+World::AskElsewhere& World::elsewhere(NodeMember& node, const std::string& name) {
+  AskElsewhere& others = elsewhere_.emplace_back(node, options_.nodes);
+  others.asked.push_back(name);
+  others.is_another_at_once = asks_random_.chance(0.5);
+  if (asks_random_.chance(0.7)) others.backup_after = milliseconds(1 + asks_random_.uniform(200));
+  return others;
+}
+
+runtime::TargetPtr World::AskElsewhere::next(std::uint64_t drawn) {
+  const std::string name = "n" + std::to_string(drawn % nodes_);
+  if (std::find(asked.begin(), asked.end(), name) != asked.end()) return nullptr;
+  asked.push_back(name);
+  return node_.target(name);
+}
+
+void World::AskElsewhere::let_go(const runtime::TargetState& target, AskError) noexcept {
+  std::erase(asked, target.name);
 }
 
 /// Outside of their handlers, as another part of the program does. Those of nodes that are gone answer nobody.
@@ -74,9 +98,10 @@ void World::answer_open_requests() {
   }
 }
 
-/// Requests, and what answers them, are messages that the world has not sent.
+/// Requests, what answers them, and what cancels those that another has answered, are messages that the world has not
+/// sent.
 World::Extra World::extra_messages(const AskStats& asks) {
-  return {.sent_max = asks.asked + asks.retried + asks.failed_cancelled + asks.received,
+  return {.sent_max = asks.asked + 2 * asks.retried + asks.failed_cancelled + asks.received,
           .handled_min = asks.received - std::min(asks.received, asks.said_shut_down),
           .handled_max = asks.received};
 }
