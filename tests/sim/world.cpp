@@ -43,12 +43,14 @@ World::World(WorldOptions options)
       lore_{.network = network_, .pmd_port = kPmdPort},
       asks_random_(options_.seed * 3 + 1),
       topics_random_(options_.seed * 5 + 2),
+      retained_random_(options_.seed * 11 + 4),
       namesakes_(options_.seed * 7 + 3) {
   if (options_.trace) network_.set_trace(base::Delegate<void(std::string_view)>::to<&World::on_trace>(*this));
   choose_faults();
   choose_lies();
   choose_asks();
   choose_topics();
+  choose_retained();
   choose_namesakes();
 }
 

@@ -178,6 +178,15 @@ class World final : private NodeWitness {
   void check_subscribers();
   void publish_probes_of(NodeMember& sender);
 
+  // A topic whose last messages are retained (world_retained.cpp).
+  void choose_retained();
+  void do_retained(NodeMember& node);
+  void subscribe_to_retained(NodeMember& node);
+  void publish_retained(NodeMember& node);
+  void on_retained(NodeMember& node, const Message& message);
+  void probe_retained();
+  void check_retained_of(const NodeMember& publisher, const NodeMember& subscriber);
+
   // What must hold (world_checks.cpp).
   void check_quiet();
   void check_places();
@@ -198,6 +207,7 @@ class World final : private NodeWitness {
   void shut_all_down();
 
   static constexpr base::Duration kProbeInterval = base::milliseconds(200);   // from one node's to the next one's
+  static constexpr const char* kRetained = "kept";                            // the topic of which some are retained
   static constexpr std::string_view kOfAnotherThread = " of another thread";  // in the name of its flow
 
   const WorldOptions options_;
@@ -231,10 +241,15 @@ class World final : private NodeWitness {
   AskLedger ask_ledger_;
   std::vector<OpenRequest> open_requests_;
   std::deque<AskElsewhere> elsewhere_;  // of all requests that have had any
-  // And so have topics, and namesakes.
+  // And so have topics, what is retained of one, and namesakes.
   base::Random topics_random_;
   bool has_topics_ = false;
   Ledger topic_ledger_{Ledger::Receivers::many};
+  base::Random retained_random_;
+  bool has_retained_ = false;
+  std::map<std::uint32_t, std::uint64_t> retained_;  // by a node's number: what it published last
+  std::uint32_t late_subscriber_ = UINT32_MAX;       // in the calm, and what it gets of each node
+  std::map<std::uint32_t, std::vector<std::uint64_t>> late_;
   base::Random namesakes_;
   bool has_had_pmd_ = false;
   bool is_gentle_ = false;  // nothing that a node may be thought dead for, and nothing that loses a message

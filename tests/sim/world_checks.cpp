@@ -144,7 +144,7 @@ void World::check_pairs() {
       const std::string numbers = sender->label() + " wrote " + std::to_string(written.sent.written) + " messages to " +
                                   receiver->label() + ", which received " + std::to_string(received);
       // Under an address that a PMD lies about, a subscriber gets what was written to another, too.
-      const bool may_have_others = has_topics_ && is_on(Fault::lying_pmd);
+      const bool may_have_others = (has_topics_ || has_retained_) && is_on(Fault::lying_pmd);
       const std::uint64_t forgeries = forged((*sender)->node_id(), written.node_id);
       if (received > written.sent.written + forgeries && !may_have_others) fail(numbers);
       const bool has_replies = has_asks_;  // which are written, and are no messages to who receives them
@@ -189,6 +189,7 @@ void World::check_idleness(std::uint64_t turns_before) {
 
 /// A word from everybody to everybody, one sender after the other: in the calm all of them arrive, and at once.
 void World::send_probes() {
+  probe_retained();
   base::Duration turn_of{};
   for (const auto& node : nodes_) {
     after(turn_of, [this, number = node->number()] {

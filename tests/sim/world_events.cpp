@@ -105,6 +105,7 @@ void World::do_work() {
   check_law(*node);
   ask_some(*node);
   do_topics(*node);
+  do_retained(*node);
   const std::uint64_t dice = random_.uniform(100);
   if (dice < 85) return send_some(*node);
   if (dice < 97) {

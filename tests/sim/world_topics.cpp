@@ -68,6 +68,7 @@ void World::on_published(NodeMember& node, const std::string& topic, const Messa
   network_.trace("%s handles %.*s of topic %s", node.label().c_str(),
                  static_cast<int>(std::min<std::size_t>(60, message.payload.size())), message.payload.data(),
                  topic.c_str());
+  if (topic == kRetained) return on_retained(node, message);
   if (!node.topics.contains(topic)) return fail(node.label() + " has a message of a topic that it has left");
   if (has_liars() && is_false_payload(message.has_payload, message.payload)) return act_in_handler(node);
   const Ledger::Reading reading = topic_ledger_.read(node.number(), message.payload);
