@@ -101,7 +101,8 @@ class DISTFLOW_API Group {
   SendVerdict ask(std::string_view json, const AskOptions& options, std::function<void(const Reply&)> callback,
                   Pick pick = Pick::least());
 
-  /// Sends one JSON value to each member, this node too if it is one.
+  /// Sends one JSON value to each member, this node too if it is one. It is encoded for each, as frames name their
+  /// receiver; what is published to a topic is encoded once (<distflow/topic.hpp>).
   SentToAll send_all(std::string_view json);
 
   /// The members now, in no order; empty for want of memory and after shutdown.

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -393,14 +394,19 @@ void send_to_all_of(std::size_t others) {
 }
 
 /// As send(), to so many subscribers of a topic, of which all but this node are at its port, too. Counted is each copy,
-/// with its part of the encoding.
-void publish(std::size_t subscribers) {
+/// with its part of the encoding. `has_stopped`: there is one more, which nobody can connect to, and whose queue is
+/// full; what its copies cost is counted with those of the others.
+void publish(std::size_t subscribers, bool has_stopped = false) {
+  constexpr std::uint32_t queue_max = 200;  // more than is published between two turns
   const PmdChild pmd;
-  const auto started = NodeRuntime::start({.alias = "self",
-                                           .pmd_port = pmd.port(),
-                                           .start_pmd = false,
-                                           .threading = Threading::caller,
-                                           .backend = "epoll"});
+  const auto started =
+      NodeRuntime::start({.alias = "self",
+                          .pmd_port = pmd.port(),
+                          .start_pmd = false,
+                          .threading = Threading::caller,
+                          .connect_deadline = std::chrono::hours(1),
+                          .send_messages_max = has_stopped ? queue_max : NodeOptions{}.send_messages_max,
+                          .backend = "epoll"});
   DF_ASSERT(started);
   NodeRuntime node = *started;
   PmdTestClient registrar(pmd.port());
@@ -409,18 +415,30 @@ void publish(std::size_t subscribers) {
                                                 std::to_string(node.port()) +
                                                 R"(,"caps":["topics"],"groups":["topic:all"]})"));
   }
-  static_assert(kMessages % 64 == 0);
+  static_assert(kMessages % 64 == 0 && kMessages / 64 < queue_max);
   DF_ASSERT(node.subscribe("all", [](const Message&) {}));
+  if (has_stopped) {
+    registrar.send(request_text("register", R"({"nodeId":"stopped","host":"127.0.0.1","port":1,"caps":["topics"],)"
+                                            R"("groups":["topic:all"]})"));
+  }
   Group group = node.group("topic:all");
   const auto poll_until = [&](auto condition) {
     while (!condition()) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
   };
-  poll_until([&] { return group.members().size() == subscribers; });
+  poll_until([&] { return group.members().size() == subscribers + (has_stopped ? 1 : 0); });
   const std::string text = string_payload();
   const auto publish_one = [&] { DF_ASSERT(node.publish("all", raw_json(text)) == SendVerdict::queued); };
-  const auto send_all = [&] { poll_until([&] { return node.stats().sent.written == node.stats().sent.accepted; }); };
-  publish_one();
-  send_all();
+  const auto send_all = [&] {
+    poll_until([&] {
+      const NodeStats stats = node.stats();
+      const std::uint64_t of_stopped = has_stopped ? std::min<std::uint64_t>(stats.published, queue_max) : 0;
+      return stats.sent.written + stats.sent.dropped() + of_stopped == stats.sent.accepted;
+    });
+  };
+  for (std::size_t i = 0; i < (has_stopped ? queue_max + 1 : 1); ++i) {
+    publish_one();
+    send_all();
+  }
   count(
       [&] {
         for (std::size_t i = 0; i < kMessages / subscribers; ++i) publish_one();
@@ -484,6 +502,7 @@ const std::array kKernels{
     Kernel{"send_sticky_of_9", [] { send_to_one_of(8, Pick::sticky("user-42")); }},
     Kernel{"send_all_to_64", [] { send_to_all_of(63); }},
     Kernel{"publish_to_64", [] { publish(64); }},
+    Kernel{"publish_past_stopped", [] { publish(64, true); }},
     Kernel{"leave_1000", [] { leave(1000); }},
     Kernel{"leave_10000", [] { leave(10'000); }},
 };
