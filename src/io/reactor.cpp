@@ -162,7 +162,7 @@ void Reactor::note_work() {
 }
 
 void Reactor::begin_paying() {
-  spin_credit_ = spin_advice_.spin_max() * kSpinsInAdvance;
+  spin_credit_ = std::min(spin_advice_.spin_max(), kSpinReckonedMax) * kSpinsInAdvance;
   paid_at_ = now();
   bytes_paid_ = bytes_brought();
   own_work_paid_ = own_work_ + backend_->counters().sends;
@@ -171,12 +171,13 @@ void Reactor::begin_paying() {
 /// Whether what was found while spinning was worth the time. A peer that sends a byte now and then is not to have the
 /// processor for itself.
 bool Reactor::is_spin_paid_for() {
-  const base::Duration spin = spin_advice_.spin_max();
+  const base::Duration spin = std::min(spin_advice_.spin_max(), kSpinReckonedMax);
   const std::uint64_t own_work = own_work_ + backend_->counters().sends;
   const bool is_own = std::exchange(own_work_paid_, own_work) != own_work;
   const std::uint64_t brought = bytes_brought();
   const std::uint64_t bytes = brought - std::exchange(bytes_paid_, brought);
-  const base::Duration spent = now() - std::exchange(paid_at_, now());
+  // No more than was spun: what the work itself took, or another process in between, says nothing against spinning.
+  const base::Duration spent = std::min(now() - std::exchange(paid_at_, now()), spin);
   const auto paid = static_cast<int>(is_own ? kBytesOfSpin * kSpinsInAdvance
                                             : std::min<std::uint64_t>(bytes, kBytesOfSpin * kSpinsInAdvance));
   spin_credit_ = std::min(spin * kSpinsInAdvance, spin_credit_ + spin * paid / kBytesOfSpin - spent);

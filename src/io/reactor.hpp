@@ -168,6 +168,7 @@ class Reactor {
   static constexpr int kBytesOfSpin = 32;
   // So many spins are paid for in advance, and no more than these are saved.
   static constexpr int kSpinsInAdvance = 16;
+  static constexpr base::Duration kSpinReckonedMax = base::seconds(1);  // who wishes for more spins for ever
   // Where a find brings so many bytes, whoever brings them has a processor of its own: it has not waited for this one.
   static constexpr std::uint64_t kBytesOfStream = std::uint64_t{4} * 1024;
 

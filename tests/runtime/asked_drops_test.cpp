@@ -126,5 +126,24 @@ TEST_F(AskedRaw, what_has_waited_for_a_connection_has_the_time_that_is_left_and_
   EXPECT_TRUE(cluster_.turn_until([&] { return replies.size() == 2; }));
 }
 
+// The first frame to a peer opens the way over the connection that the peer has made, inside the call that sends it.
+TEST_F(AskedRaw, the_first_one_over_the_connection_of_its_peer_has_its_payload_and_its_time) {
+  meet(true, true);
+  RawSocket peer = RawSocket::connected_to(ping_->port());
+  ASSERT_TRUE(
+      peer.send(frame_of(R"({"from":"raw","to":")" + ping_->node_id() + R"(","timestamp":1,"connection":"both"})")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return is_readable(peer.fd()); }));
+  ASSERT_TRUE(is_under_way(ask(ping_, "raw", R"("first")", {.deadline = 1h})));
+  std::string bytes;
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    if (is_readable(peer.fd())) bytes += peer.receive();
+    return bytes.find(R"("ms":)") != std::string::npos;
+  }));
+  EXPECT_NE(bytes.find(R"("payload":"first")"), std::string::npos) << bytes;
+  EXPECT_EQ(bytes.find(R"("ms":0)"), std::string::npos) << bytes;
+  ping_->directory().remove("raw");
+  EXPECT_TRUE(cluster_.turn_until([&] { return replies.size() == 1; }));
+}
+
 }  // namespace
 }  // namespace distflow::test

@@ -107,7 +107,7 @@ TEST_F(AskedRaw, one_that_is_not_known_yet_has_its_handlers_answer_when_it_is) {
   EXPECT_EQ(next_request(), reply);
 }
 
-TEST_F(AskedRaw, who_is_asked_in_its_name_has_half_of_its_queue_left_for_others) {
+TEST_F(AskedRaw, who_is_asked_in_its_name_has_a_quarter_of_its_queue_left_for_others) {
   TestNode& few = add({.alias = "few", .send_messages_max = 64});
   const std::uint16_t dead = RawSocket::listening().port();  // what is sent there waits
   few->directory().upsert(
@@ -125,7 +125,8 @@ TEST_F(AskedRaw, who_is_asked_in_its_name_has_half_of_its_queue_left_for_others)
   ASSERT_TRUE(liar.send(frames));
   ASSERT_TRUE(cluster_.turn_until([&] { return stats(few).received == lies && stats(few).waiting == 0; }));
   EXPECT_GT(refused, 100U);
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(few.send("victim", "2"), SendVerdict::queued);
+  EXPECT_GT(stats(few).said(), 0U) << "errors find more room than answers";
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(few.send("victim", "2"), SendVerdict::queued);
 }
 
 TEST_F(AskedRaw, a_busy_one_is_asked_again_with_the_same_id_where_the_asker_allows_it) {

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <semaphore>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -366,6 +367,57 @@ TEST_P(RequestsToAGroup, one_whose_member_cannot_be_connected_to_goes_to_another
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(reply(i).payload, R"("quick")") << to_string(reply(i).error);
   EXPECT_EQ(node.stats().asks.retried, 2U);
   check_law(node);
+}
+
+TEST_P(RequestsToAGroup, one_whose_member_leaves_has_its_backup_at_once) {
+  add_holding_workers(1);
+  NodeRuntime node = start();
+  RawSocket listener = RawSocket::listening();
+  PmdTestClient silent(others_.pmd_port());
+  silent.send(request_text(
+      "register", R"({"nodeId":"0","alias":"silent","host":"127.0.0.1","caps":["ask"],"groups":["workers"],"port":)" +
+                      std::to_string(listener.port()) + "}"));
+  Group workers = group_of(node, 2);
+  const AskOptions options{.deadline = 60s, .idempotent = true, .backup_after = 30s};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(workers, options, Pick::round_robin())));
+  ASSERT_TRUE(until(node, [&] { return is_readable(listener.fd()); }));
+  const RawSocket peer = listener.accept();
+  ASSERT_TRUE(until(node, [&] { return is_readable(peer.fd()) && held_count_ == 1; }));
+  silent = PmdTestClient();
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  answer(0, R"("own")");
+  answer(1, R"("other")");
+  ASSERT_TRUE(until_replies(node, 2));
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  check_law(node);
+}
+
+// A slot that such a call had before is the backup's.
+TEST_P(RequestsToAGroup, a_backup_calls_back_where_handlers_run_though_others_were_waited_for) {
+  add_holding_workers(2);
+  NodeRuntime node = start();
+  Group workers = group_of(node, 2);
+  for (int i = 0; i < 200 && GetParam() != Threading::caller; ++i) {
+    EXPECT_EQ(ask_and_wait(node, "nobody", "1")->error, AskError::unresolved);
+  }
+  std::vector<std::thread::id> ran_on;
+  const auto note_thread = [&](const Reply&) {
+    const std::scoped_lock lock(mutex_);
+    ran_on.push_back(std::this_thread::get_id());
+  };
+  const auto until_called = [&](std::size_t count) {
+    return until(node, [&] {
+      const std::scoped_lock lock(mutex_);
+      return ran_on.size() == count;
+    });
+  };
+  ASSERT_TRUE(is_under_way(node.ask("nobody", "1", {}, note_thread)));
+  ASSERT_TRUE(until_called(1));
+  ASSERT_TRUE(is_under_way(workers.ask("1", {.deadline = 60s, .idempotent = true, .backup_after = 1ms}, note_thread)));
+  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  answer(1, "2");
+  ASSERT_TRUE(until_called(2));
+  EXPECT_EQ(ran_on[0], ran_on[1]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, RequestsToAGroup, ::testing::ValuesIn(NodeInEachMode::kModes),

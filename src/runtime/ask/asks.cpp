@@ -72,12 +72,19 @@ void Asks::free_slot(Slot& slot) {
   free_.push_back(slot);
 }
 
-Asks::Slot* Asks::find(AskId id) {
+/// That which has the id now, if it has not ended: also one that is just being sent.
+Asks::Slot* Asks::holder_of(AskId id) {
   if (id.slot >= slot_count_) return nullptr;
   Slot& slot = blocks_[id.slot / kSlotsPerBlock][id.slot % kSlotsPerBlock];
+  return slot.generation == id.generation ? &slot : nullptr;
+}
+
+Asks::Slot* Asks::find(AskId id) {
+  Slot* const slot = holder_of(id);
+  if (slot == nullptr) return nullptr;
   using State = Slot::State;
-  const bool is_open = slot.state == State::resolving || slot.state == State::sent || slot.state == State::resting;
-  return is_open && slot.generation == id.generation ? &slot : nullptr;
+  const bool is_open = slot->state == State::resolving || slot->state == State::sent || slot->state == State::resting;
+  return is_open ? slot : nullptr;
 }
 
 SendVerdict Asks::ask(Question& question, std::string_view json) {
@@ -282,6 +289,7 @@ void Asks::on_peer_left(std::string_view node_id) {
   group->has_node_left = true;
   const base::Instant until = base::saturating_add(parts_.reactor.now(), kReplyGrace);
   group->slots.for_each([&](Slot& slot) {
+    if (awaits_backup(slot) && !is_closing_) send_backup(slot);  // what else would it wait for?
     if (until < slot.question.deadline) parts_.reactor.timers().arm(slot.timer, until);
   });
   left_.push_back(std::move(group));
@@ -300,8 +308,9 @@ void Asks::on_dropped(Link& link, const DroppedMessages& dropped, Counter SendCo
 void Asks::on_leaving(const Link& link, std::span<const io::Piece> frames) {
   if (frames.empty() || asked_.find(link.node_id()) == asked_.end()) return;
   auto ms_left = [this](std::uint64_t id) -> std::int64_t {
-    const Slot* const slot = find(AskId::of(id));
-    if (slot == nullptr || slot->state != Slot::State::sent) return 0;
+    // Its first frame to a node may open the connection that this is about, before it counts as sent.
+    const Slot* const slot = holder_of(AskId::of(id));
+    if (slot == nullptr) return 0;
     const base::Instant now = parts_.reactor.now();
     return slot->question.deadline <= now ? 0 : ms_until(slot->question.deadline, now);
   };

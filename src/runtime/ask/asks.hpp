@@ -116,6 +116,7 @@ class Asks {
 
   Slot* take_slot();
   void free_slot(Slot& slot);
+  [[nodiscard]] Slot* holder_of(AskId id);
   [[nodiscard]] Slot* find(AskId id);
   [[nodiscard]] base::Instant now_of(const Slot& slot) const;
   SendVerdict begin(Slot& slot, std::string_view json);
@@ -165,7 +166,8 @@ class Asks {
   [[nodiscard]] bool keep_payload(Slot& slot, const IncomingReply& reply);
   void call_back_for(Slot& slot);
   [[nodiscard]] bool is_believed(const IncomingReply& reply) const;
-  [[nodiscard]] bool may_be_sent_to(const Addressee& asker, const TargetPtr& target);
+  enum class Answer : std::uint8_t { reply, word };
+  [[nodiscard]] bool may_be_sent_to(const Addressee& asker, const TargetPtr& target, Answer answer);
   [[nodiscard]] const TargetPtr* whom_to_answer(const Addressee& asker, TargetPtr& held);
   void call_back_later() { static_cast<void>(call_back()); }
 

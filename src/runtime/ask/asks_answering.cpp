@@ -11,7 +11,7 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr) return SendVerdict::unresolved;
-  if (!may_be_sent_to(asker, *target)) return SendVerdict::queue_full;
+  if (!may_be_sent_to(asker, *target, Answer::reply)) return SendVerdict::queue_full;
   const auto text = protocol::AskText::reply(asker.request_id());
   return parts_.router.send_reply(*target, OutgoingMessage(json).with(text.extension()));
 }
@@ -23,7 +23,7 @@ SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr) return SendVerdict::unresolved;
-  if (!may_be_sent_to(asker, *target)) return SendVerdict::queue_full;
+  if (!may_be_sent_to(asker, *target, Answer::word)) return SendVerdict::queue_full;
   const auto text = protocol::AskText::error(asker.request_id(), word);
   const auto message = OutgoingMessage::without_payload().with(text.extension());
   const SendVerdict verdict = parts_.router.send_reply(*target, message);
@@ -36,7 +36,7 @@ void Asks::tell_of_loss(const Addressee& asker) {
   TargetPtr held;
   const TargetPtr* const target = whom_to_answer(asker, held);
   if (target == nullptr || parts_.router.link_to(*target) == nullptr) return;
-  if (!may_be_sent_to(asker, *target)) return;
+  if (!may_be_sent_to(asker, *target, Answer::word)) return;
   const auto text = protocol::AskText::error(asker.request_id(), protocol::AskWord::failed);
   parts_.router.send_parked(*target, {.payload = {},
                                       .extension = std::string(text.extension().text()),
@@ -45,12 +45,13 @@ void Asks::tell_of_loss(const Addressee& asker) {
 }
 
 /// Whoever connects may ask in the name of another node, and have it sent the answers. Those to a node that has not
-/// proved, on that connection, to be the asker leave half of its queue to others.
-bool Asks::may_be_sent_to(const Addressee& asker, const TargetPtr& target) {
+/// proved, on that connection, to be the asker leave a part of its queue to others. Words in place of answers have a
+/// quarter more of it than answers: who waits needs them most where there is much to do.
+bool Asks::may_be_sent_to(const Addressee& asker, const TargetPtr& target, Answer answer) {
   if (asker.is_proven()) [[likely]]
     return true;
   Link* const link = parts_.router.link_to(target);
-  return link == nullptr || !link->credit()->is_half_used();
+  return link == nullptr || !link->credit()->is_used_beyond(answer == Answer::reply ? 2 : 3);
 }
 
 /// The asker as a name of the table, which may be `held`; null: it is not answered. Whom a request is from is said by

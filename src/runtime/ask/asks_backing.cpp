@@ -56,6 +56,7 @@ void Asks::send_backup(Slot& slot) {
     if (target == nullptr || target == slot.question.target) return;
     Link* const link = parts_.router.link_to(target);
     if (link == nullptr || !link->takes_asks()) return;
+    if (group_of(*link).count >= parts_.asks_per_peer_max) return;
     if (!retries_.admit(parts_.reactor.now())) return add(way_->counters.retries_refused, 1);
     backup = take_slot();
     if (backup == nullptr) return;
@@ -70,16 +71,18 @@ void Asks::send_backup(Slot& slot) {
   add(way_->counters.retried, 1);
   slot.twin = backup;
   backup->twin = &slot;
+  if (!slot.may_retry) leave_place(slot);  // its text is not needed any more
   parts_.reactor.timers().arm(backup->timer, backup->question.deadline);
 }
 
 /// It counts as an attempt, so that one that goes on alone makes no more of them than are allowed.
 void Asks::prepare_backup(Slot& backup, const Slot& first, const TargetPtr& target) {
-  backup.question.target = target;
-  backup.question.begun = first.question.begun;
-  backup.question.deadline = first.question.deadline;
-  backup.question.others = first.question.others;
-  backup.question.attempts_max = first.question.attempts_max;
+  backup.question = {.target = target,
+                     .begun = first.question.begun,
+                     .deadline = first.question.deadline,
+                     .others = first.question.others,
+                     .attempts_max = first.question.attempts_max,
+                     .is_direct = first.question.is_direct};
   backup.attempts = first.attempts;
   backup.was_sent = false;
   backup.may_retry = false;
@@ -112,6 +115,7 @@ bool Asks::is_left_to_twin(Slot& slot, const End& how) {
 void Asks::drop_twin(Slot& slot, AskError why) {
   Slot& other = separate(slot);
   slot.may_have_run_elsewhere |= other.state == Slot::State::sent || other.may_have_run_elsewhere;
+  slot.was_sent |= other.was_sent;
   if (other.question.callback) hand_over(other, slot);
   slot.question.others->let_go(*other.question.target, AskError::none);
   const TargetPtr target = other.question.target;

@@ -117,10 +117,10 @@ class SendCredit {
   /// Of RoomWatch, under its lock: whether it may give room to the next who waits.
   bool serves_waiting = false;
 
-  /// Whether half of the room is in use, or more.
-  [[nodiscard]] bool is_half_used() const {
+  /// Whether more than so many quarters of the room are in use.
+  [[nodiscard]] bool is_used_beyond(std::uint64_t quarters) const {
     const Amount taken = used();
-    return taken.bytes >= bytes_max_ / 2 + 1 || taken.messages >= messages_max_ / 2 + 1;
+    return taken.bytes > bytes_max_ / 4 * quarters || taken.messages > std::uint64_t{messages_max_} * quarters / 4;
   }
   /// What take() would give, if nobody waits.
   [[nodiscard]] Amount room() const {
