@@ -178,6 +178,7 @@ void MemoryStream::end_recv(Error why) {
 }
 
 void MemoryStream::end_send(Result<void> result) {
+  if (waits_for_room_) wait_for_room(false);  // it was sent by the look right before sleeping
   io::SendOp* const op = std::exchange(send_, nullptr);
   op->mark_idle();
   op->on_sent(result);
@@ -276,7 +277,13 @@ std::size_t MemoryStream::read_ring() {
 
 void MemoryStream::on_sleep(bool sleeps) {
   if (recv_ != nullptr && !is_canceled_) reader_.sleep(sleeps);
-  if (send_ != nullptr) writer_.wait_for_room(sleeps);
+  if (send_ != nullptr || waits_for_room_) wait_for_room(sleeps && send_ != nullptr);
+}
+
+/// Said anew at each sleep: the reader takes it back as it wakes this side.
+void MemoryStream::wait_for_room(bool waits) {
+  waits_for_room_ = waits;
+  writer_.wait_for_room(waits);
 }
 
 /// Wakes the other side's loop, as soon as the lower stream is free for it. At once: this side may not turn again for

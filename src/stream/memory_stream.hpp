@@ -83,6 +83,7 @@ class MemoryStream final : public Stream {
 
   std::size_t on_look();
   void on_sleep(bool sleeps);
+  void wait_for_room(bool waits);
   std::size_t read_ring();
   std::size_t write_ring(io::SendOp& op);
   std::size_t write_on();
@@ -107,6 +108,7 @@ class MemoryStream final : public Stream {
   std::size_t piece_offset_ = 0;  // of the first piece, bytes that are in the ring
   bool hears_ = false;            // the lower stream's receiving is the memory's
   bool sends_ = false;            // and its sending
+  bool waits_for_room_ = false;   // so says the ring, as far as this side knows
   bool is_canceled_ = false;      // the receive under way
   bool has_lower_ended_ = false;
   bool is_bell_due_ = false;  // the other side is to be woken, when the lower stream is free for it
