@@ -275,6 +275,30 @@ scenario('of many nodes the graph shows the busiest and says so, and the filter 
   assert.match(await text(page, '#graph-note'), /^Shown: 11 nodes\./);
 });
 
+scenario('nodes with long nodeIds do not hide the links of others, and the note counts who is not asked', async (page) => {
+  join(...Array.from({length: 40}, (_, i) => ({nodeId: 'é'.repeat(110) + String(i).padStart(3, '0'), alias: `a${i}`, caps: ['stats']})));
+  ring(2, {name: (i) => `z${i}`});
+  await untilShown(page, 'z1');
+  await untilShown(page, 'a39');
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 1 || document.querySelectorAll('#picture path').length === 2);
+  await until(page, () => /\b[1-9]\d* nodes? not asked: the nodeIds are too long\./.test(document.getElementById('graph-note').textContent));
+});
+
+test('the graph counts the nodes that a viewer is not told of', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    const ask = fetch;
+    window.fetch = (path, options) =>
+      (path.startsWith('/api/links?') ? Promise.resolve(new Response('{"leftOut":0,"nodes":[]}')) : ask(path, options));
+  });
+  const nodes = join({nodeId: 'id1', alias: 'one', caps: ['stats']}, {nodeId: 'id2', alias: 'two', caps: ['stats']});
+  await untilShown(page, 'two');
+  await show(page, '#graph');
+  await until(page, () => document.getElementById('graph-note').textContent === 'Shown: 2 nodes. 0 links. 2 nodes without figures of links.');
+  nodes.destroy();
+  await page.close();
+});
+
 // Texts that are too faint before their ground, by the rules of WCAG 2 (4.5 to 1).
 const faint = () => {
   const light = (color) => {
@@ -348,6 +372,39 @@ scenario('nothing moves by itself for who wants no motion', async (page) => {
   await page.evaluate(() => document.querySelector('#picture a').focus());
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
   assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('#picture path')).transitionDuration), '0s');
+});
+
+scenario('rows keep their places while a pointer is down, and only what is out of place is moved', async (page) => {
+  join({nodeId: 'id1', alias: 'one'});
+  await untilShown(page, 'one');
+  const [held, drawn, after, moved] = await page.evaluate(async () => {
+    const {arrange, whenReleased} = await import('/rows.js');
+    const parent = document.createElement('div');
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => Object.assign(document.createElement('i'), {textContent: name}));
+    arrange(parent, [a, b, c]);
+    let count = 0;
+    whenReleased(() => { count += 1; });
+    dispatchEvent(new PointerEvent('pointerdown'));
+    arrange(parent, [c, a, b]);
+    const during = parent.textContent;
+    dispatchEvent(new PointerEvent('pointerup'));
+    const places = [];
+    const watch = new MutationObserver(() => {});
+    watch.observe(parent, {childList: true});
+    const touched = [];
+    for (const order of [[c, a, b], [a, b, c], [a, d, c], [d, c], [c, d, b, a]]) {
+      arrange(parent, order);
+      places.push(parent.textContent);
+      touched.push(new Set(watch.takeRecords().flatMap(({addedNodes}) => [...addedNodes])).size);
+    }
+    return [during, count, places, touched];
+  });
+  assert.equal(held, 'abc');
+  assert.equal(drawn, 1);
+  assert.deepEqual(after, ['cab', 'abc', 'adc', 'dc', 'cdba']);
+  assert.deepEqual(moved, [1, 1, 1, 0, 3]);
+  await page.evaluate(() => document.getElementById('nodes').click());  // of two rows: its target is what both are in
+  assert.equal(await page.evaluate(() => location.hash), '');
 });
 
 scenario('who has chosen a node by the keyboard keeps it when rows change places', async (page) => {

@@ -3,7 +3,7 @@ import {follow, nudge} from '/feed.js';
 import {Graph} from '/graph.js';
 import {NodeView} from '/node.js';
 import {hrefOf, routeOf} from '/route.js';
-import {arrange, drawSparkline, putCell, set} from '/rows.js';
+import {arrange, drawSparkline, putCell, set, whenReleased} from '/rows.js';
 import {dropsText, made, nameOf, put, rateText, shown, timeText} from '/text.js';
 
 const kRowsMax = 200;
@@ -42,7 +42,7 @@ const kColumns = [
 ];
 const kTexts = kColumns.filter(({isNumber}) => !isNumber);
 
-let nodes = new Map();  // by nodeId: {node, asked, figures, samples, lostAt, row}
+let nodes = new Map();  // by nodeId: {node, asked, figures, samples, lostAt}
 let events = [];        // the newest first, not shown yet
 let sortedBy = 0;
 let isDescending = false;
@@ -50,7 +50,7 @@ let drawTimer = 0;
 let drawnAt = 0;
 let drawTook = 0;
 let leftOut = 0;
-let inRows = [];        // the entries that have a row
+let rows = new Map();   // by nodeId, of the nodes that are shown
 
 const element = (id) => document.getElementById(id);
 
@@ -91,15 +91,15 @@ const minuteText = (now, most) =>
   `${rateText(now)} messages a second now, ${rateText(most)} at most in the last minute`;
 
 function rowOf(one) {
-  one.row ??= made('tr', '');
-  set(one.row, 'class', one.isLosing ? 'losing' : '');
+  const row = rows.get(one.node.nodeId) ?? made('tr', '');
+  set(row, 'class', one.isLosing ? 'losing' : '');
   for (const [index, column] of kColumns.entries()) {
-    const cell = one.row.children[index] ?? one.row.appendChild(made('td', '', column.isNumber ? 'number' : ''));
+    const cell = row.children[index] ?? row.appendChild(made('td', '', column.isNumber ? 'number' : ''));
     if (column.isLink) putCell(cell, column.text(one), hrefOf(one.node.nodeId));
     else if (!column.isDrawn) put(cell, column.text(one));
     else if (one.samples) drawSparkline(cell, one.samples, minuteText);
   }
-  return one.row;
+  return row;
 }
 
 function filtered() {
@@ -110,12 +110,9 @@ function filtered() {
 function drawRows() {
   const column = kColumns[sortedBy];
   const wanted = filtered().map((one) => ({one, key: column.key(one)}));
-  const isShown = new Set(firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => one));
-  for (const one of inRows) if (!isShown.has(one)) delete one.row;
-  inRows = [...isShown];
-  const rows = inRows.map(rowOf);
-  arrange(element('nodes'), rows);
-  put(element('more'), `${rows.length} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
+  rows = new Map(firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => [one.node.nodeId, rowOf(one)]));
+  arrange(element('nodes'), [...rows.values()]);
+  put(element('more'), `${rows.size} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
   for (const [index, head] of [...element('heads').children].entries()) {
     if (index === sortedBy) head.setAttribute('aria-sort', isDescending ? 'descending' : 'ascending');
     else head.removeAttribute('aria-sort');
@@ -156,7 +153,7 @@ const kViews = {
       drawRows();
       drawEvents();
     },
-    focus: (nodeId) => nodes.get(nodeId)?.row?.querySelector('a').focus(),
+    focus: (nodeId) => rows.get(nodeId)?.querySelector('a').focus(),
   },
   graph: {
     draw: () => graph.draw(),
@@ -209,7 +206,7 @@ const view = {
   say: (what) => put(element('state'), what),
   begin: (found) => {
     // Figures of before say nothing of now: what was lost meanwhile is no news.
-    nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {row: nodes.get(id)?.row})]));
+    nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {})]));
     nudge();
     drawSoon();
   },
@@ -270,8 +267,9 @@ element('filter').addEventListener('input', () => {
   drawNow();
 });
 element('nodes').addEventListener('click', (event) => {
-  if (event.target.closest('a') || !getSelection().isCollapsed) return;
-  location.hash = event.target.closest('tr').querySelector('a').getAttribute('href');
+  const row = event.target.closest('tr');  // none where the pointer went down on one row and up on another
+  if (!row || event.target.closest('a') || !getSelection().isCollapsed) return;
+  location.hash = row.querySelector('a').getAttribute('href');
 });
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && route.name === 'node') location.hash = cameFrom;
@@ -279,6 +277,7 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   element('filter').focus();
 });
+whenReleased(drawSoon);
 addEventListener('hashchange', () => go());
 go({isFirst: true});
 follow(view);

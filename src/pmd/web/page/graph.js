@@ -39,6 +39,10 @@ export class Graph {
   #chosen = [];
   #chosenAt = -Infinity;
   #notBefore = 0;
+  #timer = 0;                 // until it is looked again for what is awaited
+  #named = {asked: new Set(), left: 0};  // by the last request; left: how many had no room in it
+  #isAnswered = false;
+  #notKept = 0;               // of the answer: nodes that the PMD has no place for
   #left = '';                 // of the answer: what it has left out, in words
   #told = new Map();          // by nodeId: {atUs, links by nodeId, rates} or {untold}
   #drawnNodes = new Map();    // by nodeId, what is drawn
@@ -57,6 +61,7 @@ export class Graph {
   open() {
     this.#notBefore = 0;
     this.#told = new Map();
+    this.#isAnswered = false;
   }
 
   // Others may be the busiest, or wanted.
@@ -72,18 +77,28 @@ export class Graph {
     if (performance.now() < this.#notBefore) return null;
     this.#choose();
     let path = '/api/links?';
-    let count = 0;
-    for (const {node} of this.#chosen) {
-      if (!node.caps?.includes('stats')) continue;
-      const id = `id=${encodeURIComponent(node.nodeId)}&`;
-      if (path.length + id.length > kPathSizeMax) break;
+    this.#named = {asked: new Set(), left: 0};
+    for (const {nodeId, id} of this.#askable()) {
+      if (path.length + id.length > kPathSizeMax) {
+        this.#named.left += 1;
+        continue;
+      }
       path += id;
-      count += 1;
+      this.#named.asked.add(nodeId);
     }
-    return count > 0 ? path.slice(0, -1) : null;
+    return this.#named.asked.size > 0 ? path.slice(0, -1) : null;
+  }
+
+  // Those that tell this viewer their figures first, and of them the shortest: whoever gives a node a long nodeId, which
+  // fills a request, stands behind the others by that.
+  #askable() {
+    const all = this.#chosen.filter(({node}) => node.caps?.includes('stats')).map(({node: {nodeId}, figures}) =>
+      ({nodeId, id: `id=${encodeURIComponent(nodeId)}&`, isTold: figures ? 1 : 0}));
+    return all.sort((a, b) => b.isTold - a.isTold || a.id.length - b.id.length);
   }
 
   taken({status, body}) {
+    clearTimeout(this.#timer);
     this.#notBefore = performance.now() + kReadMs;
     if (!body) {
       this.#left = `The PMD answers ${status}.`;
@@ -92,10 +107,16 @@ export class Graph {
     const told = new Map();
     for (const one of body.nodes) told.set(one.nodeId, this.#read(one));
     this.#told = told;
+    this.#isAnswered = true;
+    this.#notKept = body.leftOut;
     this.#left = body.leftOut > 0 ? `${body.leftOut} nodes cannot be asked now.` : '';
     if (!body.nodes.some(({isAwaited}) => isAwaited)) return;
-    this.#notBefore = 0;
-    setTimeout(this.#again, kAwaitedMs);
+    // Not before the timer, and one timer: what follows the figures looks each second, too.
+    this.#notBefore = performance.now() + kAwaitedMs;
+    this.#timer = setTimeout(() => {
+      this.#notBefore = 0;
+      this.#again();
+    }, kAwaitedMs);
   }
 
   // What one node tells, with the rates since its last reading.
@@ -195,6 +216,10 @@ export class Graph {
       const told = this.#told.get(node.nodeId);
       return !node.caps?.includes('stats') || (told?.untold !== undefined && !told.isAwaited);
     }).length;
+    // The PMD says nothing of the nodes of others.
+    const absent = this.#isAnswered
+      ? this.#chosen.filter(({node}) => this.#named.asked.has(node.nodeId) && !this.#told.has(node.nodeId)).length : 0;
+    const untold = silent + Math.max(absent - this.#notKept, 0);
     const isCut = this.#chosen.some(({node}) => this.#told.get(node.nodeId)?.isCut);
     const count = (number, what) => `${number} ${what}${number === 1 ? '' : 's'}`;
     return [
@@ -204,8 +229,9 @@ export class Graph {
       linkCount > kLinksMax ? `${kLinksMax} of ${count(linkCount, 'link')}, those with losses first.`
         : `${count(linkCount, 'link')}.`,
       others > 0 ? `Not shown: ${count(others, 'link')} to other nodes.` : '',
-      silent > 0 ? `${count(silent, 'node')} without figures of links.` : '',
-      isCut ? 'Some nodes have more peers than they are asked for here.' : '',
+      untold > 0 ? `${count(untold, 'node')} without figures of links.` : '',
+      this.#named.left > 0 ? `${count(this.#named.left, 'node')} not asked: the nodeIds are too long.` : '',
+      isCut ? 'Some nodes have more peers than they are asked for here: links and losses are missing.' : '',
       this.#left,
     ].filter((sentence) => sentence !== '').join(' ');
   }

@@ -5,11 +5,44 @@ export function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-// `children` alone, in this order. What has the keyboard's focus keeps it.
+const kPressMs = 3000;  // a release that nobody is told of, such as a scroll bar's, holds the rows no longer
+let pressedAt = -Infinity;
+let isHeld = false;      // something was to be arranged meanwhile
+let onRelease = () => {};
+addEventListener('pointerdown', () => { pressedAt = performance.now(); }, true);
+for (const kind of ['pointerup', 'pointercancel']) {
+  addEventListener(kind, () => {
+    pressedAt = -Infinity;
+    if (isHeld) onRelease();
+    isHeld = false;
+  }, true);
+}
+
+// `draw` is called when the pointer is up again, if something was left as it was for its sake.
+export function whenReleased(draw) {
+  onRelease = draw;
+}
+
+// `children` alone, in this order; those that are in their places are not touched. What has the keyboard's focus keeps
+// it. Nothing changes its place while a pointer is down: a click is for what it began on.
 export function arrange(parent, children) {
   if (children.length === parent.children.length && children.every((child, i) => child === parent.children[i])) return;
+  if (performance.now() - pressedAt < kPressMs) {
+    isHeld = true;
+    return;
+  }
   const focused = document.activeElement;
-  parent.replaceChildren(...children);
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let place = parent.firstElementChild;
+  for (const child of children) {
+    if (place !== null && child === place.nextElementSibling) {  // not it, but the one before it is out of place
+      parent.append(place);
+      place = child;
+    }
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
   if (focused !== document.activeElement && focused.isConnected) focused.focus({preventScroll: true});
 }
 
