@@ -46,7 +46,7 @@ class NodeViewsTest : public ::testing::Test {
   }
   static std::string part(const std::string& peers, std::uint64_t next = 0) {
     return R"({"at":1,"queued":1,"node":{"sent":{"accepted":9,"written":5,"dropped_unreachable":3},)"
-           R"("received":{"received":4,"handled":3}},"peers":[)" +
+           R"("received":{"received":4,"handled":1},"mailbox_size":2},"peers":[)" +
            peers + (next > 0 ? "],\"next\":" + std::to_string(next) : "]") + "}";
   }
   static std::string peer(const std::string& id, std::uint64_t written = 2) {
@@ -69,8 +69,9 @@ TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws)
   EXPECT_EQ(asked, 2u);
   const std::string told = web.get("/api/node?id=id1");
   EXPECT_EQ(complaint("page-node.v1", told), "");
-  EXPECT_THAT(told, HasSubstr(R"("sent":{"accepted":9,"written":5,"queued":1,"missing":0,"dropped":{"unreachable":3}},)"
-                              R"("received":{"received":4,"handled":3,"conflated":0,"waiting":1,"missing":0,)"));
+  EXPECT_THAT(
+      told, HasSubstr(R"("sent":{"accepted":9,"written":5,"queued":1,"missing":0,"dropped":{"unreachable":3}},)"
+                      R"("received":{"received":4,"handled":1,"conflated":0,"waiting":2,"unfinished":1,"missing":0,)"));
   EXPECT_THAT(told,
               HasSubstr(R"({"nodeId":"p1","via":"memory","sent":{"accepted":2,"written":2,"queued":0,"missing":0,)"));
   EXPECT_THAT(told,
@@ -113,7 +114,8 @@ TEST_F(NodeViewsTest, a_node_that_is_silent_or_tells_nothing_is_told_with_the_re
   web.get("/api/node?id=id1");
   tell(node, [](std::uint64_t) { return "{}"; });
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"What it tells cannot be read")"));
-  web.get("/api/node?id=id1");
+  pmd.advance(NodeViews::kReadInterval);
+  for (int i = 0; i < 2; ++i) web.get("/api/node?id=id1");
   EXPECT_THAT(pmd.receive(node), SizeIs(1)) << "while it owes an answer it is not asked again";
   pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"The node did not answer in time")"));
@@ -140,8 +142,51 @@ TEST_F(NodeViewsTest, a_reading_has_its_time_and_the_latency_of_whichever_part_t
   });
   EXPECT_THAT(web.get("/api/node?id=id1"),
               HasSubstr(R"("atUs":77,"latency":{"wait":{"p50Ns":8,"p90Ns":8,"p99Ns":1023,"p999Ns":1023}},"sent":{)"));
+  pmd.advance(NodeViews::kReadInterval);
+  web.get("/api/node?id=id1");
   tell(node, [](std::uint64_t) { return part(""); });
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("latency":{},)")) << "that of before is not told again";
+}
+
+TEST_F(NodeViewsTest, a_node_is_read_once_a_second_however_often_it_is_looked_at) {
+  const PeerId node = add_node("id1");
+  std::size_t asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    web.get("/api/node?id=id1");
+    asked += tell(node, [](std::uint64_t) { return part(""); });
+  }
+  EXPECT_EQ(asked, 1u);
+  EXPECT_EQ(views().counters().readings, 1u);
+  pmd.advance(NodeViews::kReadInterval);
+  web.get("/api/node?id=id1");
+  EXPECT_EQ(tell(node, [](std::uint64_t) { return part(""); }), 1u);
+}
+
+TEST_F(NodeViewsTest, more_than_was_received_breaks_the_law_of_a_node_with_what_waits_in_its_mailbox) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  tell(node, [](std::uint64_t) {
+    return R"({"at":1,"node":{"sent":{},"received":{"received":4,"handled":3},"mailbox_size":5},"peers":[]})";
+  });
+  EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("waiting":5,"unfinished":0,"missing":-4,)"));
+}
+
+TEST_F(NodeViewsTest, a_node_that_is_slow_with_each_part_is_told_without_the_rest) {
+  const PeerId node = add_node("id1");
+  std::uint64_t asked = 0;
+  for (; asked < NodeViews::kPartsMax; ++asked) {
+    web.get("/api/node?id=id1");
+    const std::vector<std::string> questions = pmd.receive(node);
+    if (questions.empty()) break;
+    pmd.advance(base::milliseconds(900));
+    pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + std::to_string(number(questions.front(), "id")) +
+                       R"(,"stats":)" + part(peer("p" + std::to_string(asked)), asked + 1) + "}}");
+    pmd.advance(base::milliseconds(10));
+    if (views().counters().cut > 0) break;
+  }
+  EXPECT_EQ(asked, 5u);
+  EXPECT_THAT(web.get("/api/node?id=id1"),
+              AllOf(HasSubstr(R"("p0")"), HasSubstr(R"("p5")"), HasSubstr(R"("isCut":true)")));
 }
 
 TEST_F(NodeViewsTest, of_peers_without_end_only_so_many_are_kept) {

@@ -24,9 +24,11 @@ void append_count(std::string& out, std::string_view name, std::uint64_t count) 
 /// Modulo 2^64: numbers that a node tells. 0 where the law of the counters holds.
 std::int64_t difference(std::uint64_t left, std::uint64_t right) { return static_cast<std::int64_t>(left - right); }
 
-/// accepted = written + queued + dropped; received = handled + waiting + conflated + dropped, where those that are
-/// being handled wait: only too many on the right side break it.
-void append_traffic(std::string& out, const ToldTraffic& traffic, std::uint64_t queued) {
+/// accepted = written + queued + dropped; received = handled + waiting + unfinished + conflated + dropped. A node
+/// counts what waits in its mailbox: of what is left, a handler or a request is not through with it, so only too many
+/// on the right side break it. Of one peer nobody counts what waits (no `mailbox`): all that is left waits.
+void append_traffic(std::string& out, const ToldTraffic& traffic, std::uint64_t queued,
+                    std::optional<std::uint64_t> mailbox) {
   out += R"("sent":{)";
   append_count(out, "accepted", traffic.accepted);
   append_count(out, "written", traffic.written);
@@ -34,12 +36,15 @@ void append_traffic(std::string& out, const ToldTraffic& traffic, std::uint64_t 
   out += R"("missing":)" + std::to_string(difference(traffic.accepted, traffic.written + queued + traffic.not_sent));
   out += R"(,"dropped":)" + traffic.not_sent_json;
   out += R"(},"received":{)";
-  const std::int64_t waiting = difference(traffic.received, traffic.handled + traffic.conflated + traffic.dropped);
+  const std::int64_t left =
+      difference(traffic.received, traffic.handled + traffic.conflated + traffic.dropped + mailbox.value_or(0));
+  const auto not_ended = static_cast<std::uint64_t>(std::max<std::int64_t>(left, 0));
   append_count(out, "received", traffic.received);
   append_count(out, "handled", traffic.handled);
   append_count(out, "conflated", traffic.conflated);
-  append_count(out, "waiting", static_cast<std::uint64_t>(std::max<std::int64_t>(waiting, 0)));
-  out += R"("missing":)" + std::to_string(std::min<std::int64_t>(waiting, 0));
+  append_count(out, "waiting", mailbox.value_or(not_ended));
+  if (mailbox) append_count(out, "unfinished", not_ended);
+  out += R"("missing":)" + std::to_string(std::min<std::int64_t>(left, 0));
   out += R"(,"dropped":)" + traffic.dropped_json + '}';
 }
 
@@ -59,7 +64,7 @@ bool append_peers(std::string& out, std::string_view peers) {
     text += R"(,"via":)";
     protocol::append_json_string(text, protocol::decode_string(via).value_or("none"));
     text += ',';
-    append_traffic(text, read_traffic(sent, received), read_count(queued));
+    append_traffic(text, read_traffic(sent, received), read_count(queued), std::nullopt);
     text += '}';
     has_room = out.size() + text.size() <= NodeViews::kBytesMax;
     if (has_room) out += text;
@@ -92,9 +97,12 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   if (view.user != entry->node.uid) {
     begin_anew(view, entry->node.uid);
   }
-  view.until = reactor_.now() + kLookTime;
-  if (!view.is_reading) {
+  const base::Instant now = reactor_.now();
+  view.until = now + kLookTime;
+  if (!view.is_reading && now >= view.next_reading) {
     ++counters_.readings;
+    view.next_reading = now + kReadInterval;
+    view.reading_until = now + kReadTime;
     view.after = 0;
     view.parts = 0;
     view.is_cut = false;
@@ -141,7 +149,8 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   if (!told) return give_up(view, "What it tells cannot be read");
   ++view.parts;
   if (!told->latency.empty()) view.latency = latency_json(told->latency);
-  view.is_cut = !append_peers(view.peers, told->peers) || (told->next > 0 && view.parts == kPartsMax);
+  const bool is_last = view.parts == kPartsMax || reactor_.now() >= view.reading_until;
+  view.is_cut = !append_peers(view.peers, told->peers) || (told->next > 0 && is_last);
   if (told->next > view.after && !view.is_cut) {
     view.after = told->next;
     view.wants_part = true;  // no question from inside an answer
@@ -149,7 +158,7 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   }
   if (view.is_cut) ++counters_.cut;
   std::string text = R"("atUs":)" + std::to_string(told->at_us) + R"(,"latency":)" + view.latency + ',';
-  append_traffic(text, told->traffic, told->queued);
+  append_traffic(text, told->traffic, told->queued, told->mailbox);
   (text += R"(,"peers":[)") += view.peers;
   text += view.is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
   view.told = std::move(text);

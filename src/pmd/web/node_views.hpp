@@ -3,8 +3,9 @@
 //     viewer ── GET /api/node?id=NODEID ──▶ NodeViews ── StatsRelay::ask_inside(), part after part ──▶ node
 //
 // Loop thread only.
-//   1. Each request begins to ask the node anew, unless a reading is under way, and is answered with what the last
-//      whole reading has told. A node that nobody has asked for within kLookTime is forgotten.
+//   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
+//      answered with what the last whole reading has told. A node that nobody has asked for within kLookTime is
+//      forgotten. After kReadTime a reading asks for no further part, and is told without the rest.
 //   2. kViewsMax nodes are looked at at the same time. Of one, kBytesMax of peers are kept, from kPartsMax parts; the
 //      others are left out.
 //   3. A viewer is told of the nodes of its own user, root of all. What a node has told of itself is forgotten when its
@@ -36,6 +37,8 @@ struct NodeViewCounters {
 class NodeViews {
  public:
   static constexpr base::Duration kLookTime = base::seconds(3);
+  static constexpr base::Duration kReadInterval = base::milliseconds(900);  // less than pages that ask each second need
+  static constexpr base::Duration kReadTime = base::seconds(5);
   static constexpr std::size_t kViewsMax = 8;
   static constexpr std::size_t kBytesMax = std::size_t{512} * 1024;
   static constexpr std::size_t kPartsMax = 256;
@@ -60,6 +63,8 @@ class NodeViews {
   struct View {
     UserId user;  // whose node it is
     base::Instant until;
+    base::Instant next_reading;
+    base::Instant reading_until;
     bool is_reading = false;
     bool wants_part = false;
     std::uint64_t after = 0;  // of the part that is asked for, or wanted

@@ -7,6 +7,7 @@ import {dropsText, made, nameOf, put, rateText, shown, timeText} from '/text.js'
 const kPeersMax = 500;     // rows
 const kDoubtsMax = 2;      // readings in a row: a message may be between two counters when they are read
 const kAwaitedMs = 150;    // until it is looked again for the first answer
+const kOldMs = 5000;       // after which a reading is called old
 const kBusyMs = 3000;      // until it is asked again where too many nodes are looked at
 
 const kPeerColumns = [
@@ -14,6 +15,7 @@ const kPeerColumns = [
   ['Accepted', true], ['Written', true], ['Received', true], ['Handled', true], ['Waiting', true], ['Conflated', true],
 ].map(([name, isNumber = false]) => ({name, isNumber}));
 const kItself = '';          // no peer's nodeId
+const kOthers = '(others)';  // peers beyond those that are counted one by one: what is queued to them is not told
 const kTimes = [['wait', 'Wait for the handler'], ['handler', 'Handler']];
 const kQuantiles = [['p50Ns', 'p50'], ['p90Ns', 'p90'], ['p99Ns', 'p99'], ['p999Ns', 'p999']];
 const kCollator = new Intl.Collator(undefined, {numeric: true});
@@ -23,7 +25,7 @@ const sum = (drops) => Object.values(drops).reduce((all, count) => all + count, 
 // All drops count, also those whose reason is not named.
 const notSent = ({sent}) => sent.accepted - sent.written - sent.queued - sent.missing;
 const droppedHere = ({received}) =>
-  received.received - received.handled - received.conflated - received.waiting - received.missing;
+  received.received - received.handled - received.conflated - received.waiting - (received.unfinished ?? 0) - received.missing;
 
 // Messages a second by what one counter was and is, or nothing while there is one reading.
 function rate(before, now, us) {
@@ -42,6 +44,8 @@ export class NodeView {
   #why = '';        // nothing is told
   #refused = null;  // the entry of a node that is not told of
   #notBefore = 0;
+  #timer = 0;       // until it is looked again for the first answer
+  #toldAt = 0;
   #peers = new Rows(element('peers'), kPeerColumns);
   #times = new Rows(element('times'), [{name: 'Time'}, ...kQuantiles.map(([, name]) => ({name, isNumber: true}))]);
 
@@ -74,6 +78,7 @@ export class NodeView {
 
   taken(path, {status, body}) {
     if (path !== this.#path()) return;  // another one was chosen meanwhile
+    clearTimeout(this.#timer);
     if (status === 404) {
       this.#refused = this.#nodes().get(this.#nodeId) ?? null;
       return this.#untold('it is another user\'s: only the user of a node and root are told what it does');
@@ -83,7 +88,12 @@ export class NodeView {
       return this.#untold(status === 503 ? 'too many nodes are looked at; trying again' : `the PMD answers ${status}`);
     }
     if (body.isAwaited) {
-      setTimeout(this.#again, kAwaitedMs);
+      // Not before the timer, and one timer: what follows the figures looks each second, too.
+      this.#notBefore = performance.now() + kAwaitedMs;
+      this.#timer = setTimeout(() => {
+        this.#notBefore = 0;
+        this.#again();
+      }, kAwaitedMs);
       return;
     }
     if (body.untold !== undefined) return this.#untold(body.untold);
@@ -110,10 +120,11 @@ export class NodeView {
     const doubts = this.#doubts;
     this.#doubts = new Map();
     for (const one of [{...now, nodeId: kItself}, ...now.peers]) {
-      const isMissing = one.sent.missing !== 0 || one.received.missing !== 0;
+      const isMissing = (one.nodeId !== kOthers && one.sent.missing !== 0) || one.received.missing !== 0;
       if (isMissing) this.#doubts.set(one.nodeId, (doubts.get(one.nodeId) ?? 0) + 1);
     }
     this.#told = now;
+    this.#toldAt = performance.now();
     this.#why = '';
   }
 
@@ -123,6 +134,7 @@ export class NodeView {
   }
 
   #verdictOfPeer({nodeId, sent, received}) {
+    if (nodeId === kOthers) return received.missing === 0 ? '–' : `received ${this.#verdict(nodeId, received)}`;
     if (sent.missing !== 0) return `sent ${this.#verdict(nodeId, sent)}`;
     if (received.missing !== 0) return `received ${this.#verdict(nodeId, received)}`;
     return '✓ holds';
@@ -135,7 +147,9 @@ export class NodeView {
     document.title = `${shown(this.#name || this.#nodeId)} – distflow`;
     put(element('node-place'), one ? `${shown(this.#nodeId)} at ${shown(`${one.node.host}:${one.node.port}`)}` : '');
     if (!one) this.#untold(this.#name ? 'it has left' : 'there is no node of this nodeId');
-    const why = this.#told ? '' : `Nothing is told of this node: ${shown(this.#why)}.`;
+    const age = performance.now() - this.#toldAt;
+    const why = !this.#told ? `Nothing is told of this node: ${shown(this.#why)}.`
+      : age < kOldMs ? '' : `What follows is old: the node has told nothing new for ${Math.floor(age / 1000)} s.`;
     put(element('node-untold'), why);
     element('node-told').hidden = !this.#told;
     if (this.#told) this.#drawTold(one);
@@ -154,7 +168,7 @@ export class NodeView {
     put(element('law-sent'), `Sent: ${sent.accepted} accepted = ${sent.written} written + ${sent.queued} queued + ` +
       `${notSent(this.#told)} dropped${reasons(sent.dropped)}: ${this.#verdict(kItself, sent)}`);
     put(element('law-received'), `Received: ${received.received} = ${received.handled} handled + ` +
-      `${received.waiting} waiting + ${received.conflated} conflated + ` +
+      `${received.waiting} waiting + ${received.unfinished} unfinished + ${received.conflated} conflated + ` +
       `${droppedHere(this.#told)} dropped${reasons(received.dropped)}: ${this.#verdict(kItself, received)}`);
     this.#times.draw(kTimes.filter(([key]) => latency?.[key]).map(([key, name]) =>
       ({key, cells: [name, ...kQuantiles.map(([quantile]) => timeText(latency[key][quantile]))]})));
