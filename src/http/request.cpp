@@ -132,10 +132,16 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
   return next_value(query, name);
 }
 
-std::vector<std::string> query_values(std::string_view query, std::string_view name) {
-  std::vector<std::string> values;
-  while (std::optional<std::string> value = next_value(query, name)) values.push_back(std::move(*value));
-  return values;
+QueryValues query_values(std::string_view query, std::string_view name, std::size_t count_max) {
+  QueryValues found;
+  while (std::optional<std::string> value = next_value(query, name)) {
+    if (found.values.size() < count_max) {
+      found.values.push_back(std::move(*value));
+    } else {
+      ++found.left_out;
+    }
+  }
+  return found;
 }
 
 }  // namespace distflow::http

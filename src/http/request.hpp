@@ -44,7 +44,12 @@ struct Reading {
 /// query is that of a whole request: each % in it has two hexadecimal digits.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
-/// The values of all that are called `name`, in their order.
-[[nodiscard]] std::vector<std::string> query_values(std::string_view query, std::string_view name);
+struct QueryValues {
+  std::vector<std::string> values;
+  std::size_t left_out = 0;  ///< how many more there are
+};
+
+/// The values of the first `count_max` that are called `name`, in their order.
+[[nodiscard]] QueryValues query_values(std::string_view query, std::string_view name, std::size_t count_max);
 
 }  // namespace distflow::http

@@ -129,9 +129,14 @@ TEST(Request, a_value_of_the_query_is_found_and_decoded) {
 }
 
 TEST(Request, all_values_of_one_name_are_found_in_their_order) {
-  EXPECT_EQ(query_values("id=a&limit=7&id=b%26id%3Dc&ids=d&id=", "id"), (std::vector<std::string>{"a", "b&id=c", ""}));
-  EXPECT_TRUE(query_values("", "id").empty());
-  EXPECT_TRUE(query_values("limit=7&&=&id", "id").empty());
+  const QueryValues found = query_values("id=a&limit=7&id=b%26id%3Dc&ids=d&id=", "id", 3);
+  EXPECT_EQ(found.values, (std::vector<std::string>{"a", "b&id=c", ""}));
+  EXPECT_EQ(found.left_out, 0u);
+  EXPECT_TRUE(query_values("", "id", 3).values.empty());
+  EXPECT_TRUE(query_values("limit=7&&=&id", "id", 3).values.empty());
+  const QueryValues some = query_values("id=a&id=b&x=c&id=d", "id", 1);
+  EXPECT_EQ(some.values, std::vector<std::string>{"a"});
+  EXPECT_EQ(some.left_out, 2u);
 }
 
 }  // namespace

@@ -54,14 +54,14 @@ MeshLinks::MeshLinks(io::Reactor& reactor, Server& pmd)
 
 http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& viewer) {
   std::string nodes;
-  std::size_t named = 0;
-  std::uint64_t left_out = 0;
-  for (const std::string& id : http::query_values(query, "id")) {
+  const http::QueryValues named = http::query_values(query, "id", kNamedMax);
+  std::uint64_t left_out = named.left_out;
+  for (const std::string& id : named.values) {
     const Registry::Entry* const entry = pmd_.registry().find_id(id);
     const bool may_see =
         entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
     if (!may_see) continue;
-    Node* const node = named++ < kNamedMax ? look_at(*entry) : nullptr;
+    Node* const node = look_at(*entry);
     if (node == nullptr) {
       ++left_out;
       continue;
