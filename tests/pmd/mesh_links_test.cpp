@@ -176,6 +176,41 @@ TEST_F(MeshLinksTest, a_request_names_so_many_nodes_and_so_many_are_kept) {
   EXPECT_THAT(look(MeshLinks::kNodesMax, 1), HasSubstr(R"({"leftOut":0,)"));
 }
 
+TEST_F(MeshLinksTest, all_nodes_of_one_connection_have_their_turn) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  std::string path = "/api/links?";
+  for (std::size_t i = 0; i < MeshLinks::kNamedMax; ++i) {
+    pmd.ask(node, register_text("id" + std::to_string(i), "", R"(,"caps":["stats"])"));
+    path += "id=id" + std::to_string(i) + '&';
+  }
+  web.get(path);
+  EXPECT_EQ(tell(node, stats("")), std::size_t{StatsRelay::kPendingPerNodeMax});
+  web.get(path);
+  EXPECT_EQ(tell(node, stats("")), std::size_t{StatsRelay::kPendingPerNodeMax}) << "at once: they have not been asked";
+  EXPECT_THAT(web.get(path), Not(HasSubstr("isAwaited")));
+  pmd.advance(MeshLinks::kAskInterval);
+  web.get(path);
+  EXPECT_THAT(pmd.receive(node).front(), AllOf(HasSubstr(R"("nodeId":"id)"), Not(HasSubstr(R"("nodeId":"id0")"))))
+      << "each request begins at another place";
+}
+
+TEST_F(MeshLinksTest, one_user_takes_half_of_the_places) {
+  const PeerId other = add_node("theirs", MemoryWeb::kOtherUser);
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  for (std::size_t i = 0; i <= MeshLinks::kNodesPerUserMax; ++i)
+    pmd.ask(node, register_text("id" + std::to_string(i), "", R"(,"caps":["stats"])"));
+  for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; i += MeshLinks::kNamedMax) {
+    std::string path = "/api/links?";
+    for (std::size_t k = i; k < i + MeshLinks::kNamedMax; ++k) path += "id=id" + std::to_string(k) + '&';
+    EXPECT_THAT(web.get(path, MemoryWeb::kUser), HasSubstr(R"({"leftOut":0,)"));
+  }
+  const std::string last = "/api/links?id=id" + std::to_string(MeshLinks::kNodesPerUserMax);
+  EXPECT_THAT(web.get(last, MemoryWeb::kUser), HasSubstr(R"({"leftOut":1,"nodes":[]})"));
+  EXPECT_THAT(web.get("/api/links?id=theirs", MemoryWeb::kOtherUser), HasSubstr(R"({"leftOut":0,)"));
+  EXPECT_THAT(web.get(last), HasSubstr(R"({"leftOut":0,)")) << "root";
+  EXPECT_THAT(pmd.receive(other), SizeIs(1));
+}
+
 TEST_F(MeshLinksTest, a_question_of_another_view_answers_it_too) {
   const PeerId node = add_node("id1");
   web.get("/api/links?id=id1");

@@ -215,5 +215,16 @@ TEST_F(NodeViewsTest, so_many_nodes_are_looked_at_at_the_same_time) {
   EXPECT_THAT(web.get("/api/node?id=id" + std::to_string(NodeViews::kViewsMax)), Not(HasSubstr("too many")));
 }
 
+TEST_F(NodeViewsTest, one_user_takes_half_of_the_places) {
+  for (std::size_t i = 0; i <= NodeViews::kViewsPerUserMax; ++i) add_node("id" + std::to_string(i));
+  add_node("theirs", MemoryWeb::kOtherUser);
+  for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+    web.get("/api/node?id=id" + std::to_string(i), MemoryWeb::kUser);
+  const std::string last = "/api/node?id=id" + std::to_string(NodeViews::kViewsPerUserMax);
+  EXPECT_THAT(web.get(last, MemoryWeb::kUser, "503"), HasSubstr("too many"));
+  EXPECT_THAT(web.get("/api/node?id=theirs", MemoryWeb::kOtherUser), HasSubstr("isAwaited"));
+  EXPECT_THAT(web.get(last), HasSubstr("isAwaited")) << "root";
+}
+
 }  // namespace
 }  // namespace distflow::pmd

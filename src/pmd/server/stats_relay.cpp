@@ -53,8 +53,8 @@ bool StatsRelay::can_tell(const Registry::Entry& node) const { return session_of
 
 bool StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
   Session* const node = session_of(entry);
-  const bool has_room =
-      node != nullptr && has_room_inside() && pending_.size() < kPendingMax && node->stats_owed < kPendingPerNodeMax;
+  const bool has_room = node != nullptr && inside_count_ < kInsideMax && pending_.size() < kPendingMax &&
+                        node->stats_owed < kPendingPerNodeMax;
   if (!has_room) return false;
   return put_question({.client = kInside,
                        .node = node->id(),
@@ -113,10 +113,10 @@ void StatsRelay::on_answer(Session& node, const protocol::Request& request) {
   const Pending pending = std::move(place->second);
   take_off(place);
   if (pending.client == kInside) {
-    if (entry == nullptr || entry->owner != node.id()) return tell_inside(pending, {}, protocol::kNodeNotFound);
-    if (request.raw_stats.empty()) return tell_inside(pending, {}, protocol::kStatsBusy);
-    if (request.raw_stats.size() > kAnswerSizeMax) return tell_inside(pending, {}, protocol::kStatsTooLarge);
-    return tell_inside(pending, request.raw_stats, {});
+    if (entry == nullptr || entry->owner != node.id()) return fail_inside(pending, protocol::kNodeNotFound);
+    if (request.raw_stats.empty()) return fail_inside(pending, protocol::kStatsBusy);
+    if (request.raw_stats.size() > kAnswerSizeMax) return fail_inside(pending, protocol::kStatsTooLarge);
+    return tell_inside(pending, entry->node.uid, request.raw_stats);
   }
   const std::string& id = pending.raw_request_id;
   if (client == nullptr) return;
@@ -144,14 +144,19 @@ void StatsRelay::refuse(Session& client, std::string_view raw_request_id, std::s
   parts_.replies.reply(client, protocol::error_response(raw_request_id, error));
 }
 
-void StatsRelay::tell_inside(const Pending& pending, std::string_view stats, std::string_view error) const {
+void StatsRelay::tell_inside(const Pending& pending, const UserId& user, std::string_view stats) const {
   if (on_inside_answer_)
-    on_inside_answer_({.node_id = pending.node_id, .after = pending.after, .stats = stats, .error = error});
+    on_inside_answer_({.node_id = pending.node_id, .user = user, .after = pending.after, .stats = stats, .error = {}});
+}
+
+void StatsRelay::fail_inside(const Pending& pending, std::string_view error) const {
+  if (on_inside_answer_)
+    on_inside_answer_({.node_id = pending.node_id, .user = {}, .after = pending.after, .stats = {}, .error = error});
 }
 
 /// Whoever has asked is not the one that this is done for: it alone is closed if there is no memory.
 void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
-  if (pending.client == kInside) return tell_inside(pending, {}, error);
+  if (pending.client == kInside) return fail_inside(pending, error);
   Session* const client = parts_.find_session(pending.client);
   if (client == nullptr) return;
   const auto tell = [&] { parts_.replies.reply(*client, protocol::error_response(pending.raw_request_id, error)); };

@@ -12,7 +12,8 @@
 //      at most kRequestIdSizeMax bytes and a nodeId.
 //   5. Nothing is sent to a node of which nobody asks.
 //   6. An answer of more than kAnswerSizeMax bytes is refused.
-//   7. The PMD's own questions (ask_inside()) have kInsideMax of the places. Whether their answers may be shown to
+//   7. The PMD's own questions (ask_inside()) have kInsideMax of the places, of which those that ask all nodes round by
+//      round take kInsideRoundMax: the others are for who looks at single nodes. Whether their answers may be shown to
 //      somebody, is for whoever asks to judge.
 // Use: relay.ask(session, request); ... relay.on_answer(session, request); ... relay.on_session_closed(session);
 #pragma once
@@ -45,6 +46,7 @@ struct StatsRelayParts {
 /// The answer to a question of the PMD's own. Valid for the call.
 struct InsideAnswer {
   std::string_view node_id;
+  UserId user;             ///< whose node has told it; nothing with an error
   std::uint64_t after;     ///< of the question
   std::string_view stats;  ///< an object; empty: it was not told
   std::string_view error;  ///< why it was not
@@ -57,6 +59,7 @@ class StatsRelay {
   static constexpr std::uint32_t kPendingPerClientMax = 256;
   static constexpr std::uint32_t kPendingPerNodeMax = 32;
   static constexpr std::size_t kInsideMax = 512;
+  static constexpr std::size_t kInsideRoundMax = 448;
   static constexpr std::size_t kRequestIdSizeMax = 256;
   static constexpr std::uint64_t kAnswerSizeMax = std::uint64_t{32} * 1024;
   static constexpr base::Duration kTimeout = base::seconds(2);
@@ -74,7 +77,7 @@ class StatsRelay {
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
   void set_on_inside_answer(base::Delegate<void(const InsideAnswer&)> on_answer) { on_inside_answer_ = on_answer; }
-  [[nodiscard]] bool has_room_inside() const { return inside_count_ < kInsideMax; }
+  [[nodiscard]] bool has_room_for_round() const { return inside_count_ < kInsideRoundMax; }
 
   /// From a node. It is owed nothing: an answer that nobody awaits is counted, and passed over.
   void on_answer(Session& node, const protocol::Request& request);
@@ -101,7 +104,8 @@ class StatsRelay {
   /// The connection that the node is asked on; null when there is none.
   [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
   bool put_question(Pending pending, Session& node);
-  void tell_inside(const Pending& pending, std::string_view stats, std::string_view error) const;
+  void tell_inside(const Pending& pending, const UserId& user, std::string_view stats) const;
+  void fail_inside(const Pending& pending, std::string_view error) const;
   void refuse(Session& client, std::string_view raw_request_id, std::string_view error);
   void tell_client(const Pending& pending, std::string_view error);
   void take_off(Pendings::iterator place);

@@ -148,7 +148,7 @@ void Figures::ask_some() {
   for (std::size_t count = 0; asked_ < to_ask_.size() && count < kAskedPerTurnMax; ++asked_) {
     const Registry::Entry* const entry = pmd_.registry().find_id(to_ask_[asked_]);
     if (entry == nullptr || !is_seen(entry->node.uid)) continue;
-    if (!pmd_.stats_relay().has_room_inside()) return;  // the rest in the next turn
+    if (!pmd_.stats_relay().has_room_for_round()) return;  // the rest in the next turn
     Node& node = nodes_[to_ask_[asked_]];
     if (node.user != entry->node.uid) {
       forget(node);
@@ -170,7 +170,8 @@ void Figures::ask_some() {
 void Figures::take(const InsideAnswer& answer) {
   if (answer.after != kNoPeers) return;
   const auto found = nodes_.find(answer.node_id);
-  if (found == nodes_.end()) return;  // nobody looks any more
+  if (found == nodes_.end()) return;                                      // nobody looks any more
+  if (answer.error.empty() && answer.user != found->second.user) return;  // its own question has an answer yet to come
   found->second.owes_answer = false;
   if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }

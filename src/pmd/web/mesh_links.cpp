@@ -1,8 +1,10 @@
 #include "pmd/web/mesh_links.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "http/request.hpp"
 #include "pmd/web/told_figures.hpp"
@@ -53,7 +55,11 @@ MeshLinks::MeshLinks(io::Reactor& reactor, Server& pmd)
     : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&MeshLinks::on_time>(*this)) {}
 
 http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& viewer) {
-  std::string nodes;
+  struct Looked {
+    const Registry::Entry* entry;
+    Node* node;
+  };
+  std::vector<Looked> looked;
   const http::QueryValues named = http::query_values(query, "id", kNamedMax);
   std::uint64_t left_out = named.left_out;
   for (const std::string& id : named.values) {
@@ -61,14 +67,23 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
     const bool may_see =
         entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
     if (!may_see) continue;
-    Node* const node = look_at(*entry);
-    if (node == nullptr) {
+    if (Node* const node = look_at(*entry, viewer)) {
+      looked.push_back({entry, node});
+    } else {
       ++left_out;
-      continue;
     }
+  }
+  // So that where a connection has more nodes than may be asked at once, it is not the same ones that go without.
+  const std::size_t first = looked.empty() ? 0 : requests_++ * (StatsRelay::kPendingPerNodeMax - 1) % looked.size();
+  for (std::size_t i = 0; i < looked.size(); ++i) {
+    const Looked& one = looked[(first + i) % looked.size()];
+    ask(*one.entry, *one.node);
+  }
+  std::string nodes;
+  for (const Looked& one : looked) {
     nodes += nodes.empty() ? R"({"nodeId":)" : R"(,{"nodeId":)";
-    protocol::append_json_string(nodes, id);
-    ((nodes += ',') += node->told) += '}';
+    protocol::append_json_string(nodes, one.entry->node.node_id);
+    ((nodes += ',') += one.node->told) += '}';
   }
   counters_.left_out += left_out;
   if (!nodes_.empty() && !timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
@@ -77,35 +92,40 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
   return response;
 }
 
-MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry) {
+bool MeshLinks::has_place_for(const io::PeerOwner& viewer) const {
+  if (nodes_.size() >= kNodesMax) return false;
+  const auto are_of_viewer =
+      std::ranges::count_if(nodes_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
+  return viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kNodesPerUserMax;
+}
+
+MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::PeerOwner& viewer) {
   auto found = nodes_.find(entry.node.node_id);
   if (found == nodes_.end()) {
-    if (nodes_.size() >= kNodesMax) return nullptr;
+    if (!has_place_for(viewer)) return nullptr;
     found = nodes_.emplace(entry.node.node_id, Node()).first;
-    found->second.told = kUnread;
-    found->second.user = entry.node.uid;
   }
   Node& node = found->second;
-  if (node.user != entry.node.uid) {
+  if (node.told.empty() || node.user != entry.node.uid) {
     node = Node();
     node.told = kUnread;
     node.user = entry.node.uid;
+    node.viewer = viewer.uid();
   }
-  const base::Instant now = reactor_.now();
-  node.until = now + kLookTime;
-  if (!node.owes_answer && now >= node.next_question) {
-    node.next_question = now + kAskInterval;
-    ask(entry, node);
-  }
+  node.until = reactor_.now() + kLookTime;
   return &node;
 }
 
 void MeshLinks::ask(const Registry::Entry& entry, Node& node) {
+  const base::Instant now = reactor_.now();
+  if (node.owes_answer || now < node.next_question) return;
   if (!pmd_.stats_relay().can_tell(entry)) {
     node.told = untold("It tells nothing of itself");
+    node.next_question = now + kAskInterval;
     return;
   }
   node.owes_answer = pmd_.stats_relay().ask_inside(entry, kFirstPart);
+  if (node.owes_answer) node.next_question = now + kAskInterval;  // else in the next request
   ++(node.owes_answer ? counters_.asked : counters_.not_asked);
 }
 
@@ -113,6 +133,7 @@ void MeshLinks::take(const InsideAnswer& answer) {
   if (answer.after != kFirstPart) return;
   const auto found = nodes_.find(answer.node_id);
   if (found == nodes_.end() || !found->second.owes_answer) return;
+  if (answer.error.empty() && answer.user != found->second.user) return;  // its own question has an answer yet to come
   found->second.owes_answer = false;
   if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }

@@ -6,7 +6,8 @@
 //   1. A request asks the nodes that it names, each kAskInterval after the last question to it at the earliest and
 //      never while it owes an answer. It is answered with what they have told before. A node that nobody has named
 //      within kLookTime is forgotten, and asked nothing.
-//   2. A request names kNamedMax nodes; kNodesMax are kept, and of each kNodeBytesMax of the peers in the first part of
+//   2. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, and of each kNodeBytesMax of
+//   the peers in the first part of
 //      its answer. What is left out is counted and told.
 //   3. A viewer is told of the nodes of its own user, root of all; others are not there. What a node has told of itself
 //      is forgotten when its name is another user's.
@@ -33,7 +34,7 @@ struct MeshLinkCounters {
   std::uint64_t untold = 0;     ///< questions without an answer that can be read
   std::uint64_t not_asked = 0;  ///< nodes that a request passed over: no place for a question
   std::uint64_t cut = 0;        ///< answers of nodes with more peers than are kept
-  std::uint64_t left_out = 0;   ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax
+  std::uint64_t left_out = 0;   ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
   std::uint64_t not_kept = 0;   ///< answers dropped for want of memory
 };
 
@@ -43,6 +44,7 @@ class MeshLinks {
   static constexpr base::Duration kAskInterval = base::seconds(1);
   static constexpr std::size_t kNamedMax = 64;
   static constexpr std::size_t kNodesMax = 256;
+  static constexpr std::size_t kNodesPerUserMax = 128;  // of root, kNodesMax
   static constexpr std::size_t kNodeBytesMax = std::size_t{8} * 1024;
 
   /// Both must outlive it.
@@ -61,7 +63,8 @@ class MeshLinks {
 
  private:
   struct Node {
-    UserId user;  // whose it is
+    UserId user;               // whose it is
+    std::uint32_t viewer = 0;  // the user that looked at it first
     base::Instant until;
     base::Instant next_question;
     bool owes_answer = false;
@@ -69,7 +72,8 @@ class MeshLinks {
   };
 
   /// Null when there is no place.
-  Node* look_at(const Registry::Entry& entry);
+  Node* look_at(const Registry::Entry& entry, const io::PeerOwner& viewer);
+  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
   void ask(const Registry::Entry& entry, Node& node);
   void take_answer(Node& node, const InsideAnswer& answer);
   void on_time();
@@ -78,6 +82,7 @@ class MeshLinks {
   Server& pmd_;
   MeshLinkCounters counters_;
   base::StringMap<Node> nodes_;
+  std::uint64_t requests_ = 0;
   base::Timer timer_;
 };
 

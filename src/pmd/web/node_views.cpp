@@ -86,16 +86,18 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   if (!may_see) return {.status = 404, .body = "there is no such node of yours\n"};
   auto found = views_.find(id);
   if (found == views_.end()) {
-    if (views_.size() >= kViewsMax) {
+    if (!has_place_for(viewer)) {
       ++counters_.refused;
       return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
     }
     found = views_.emplace(id, View()).first;
     begin_anew(found->second, entry->node.uid);
+    found->second.viewer = viewer.uid();
   }
   View& view = found->second;
   if (view.user != entry->node.uid) {
     begin_anew(view, entry->node.uid);
+    view.viewer = viewer.uid();
   }
   const base::Instant now = reactor_.now();
   view.until = now + kLookTime;
@@ -119,6 +121,13 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   return response;
 }
 
+bool NodeViews::has_place_for(const io::PeerOwner& viewer) const {
+  const auto are_of_viewer =
+      std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
+  return views_.size() < kViewsMax &&
+         (viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax);
+}
+
 void NodeViews::begin_anew(View& view, const UserId& user) {
   view = View();
   view.user = user;
@@ -128,6 +137,8 @@ void NodeViews::begin_anew(View& view, const UserId& user) {
 void NodeViews::ask(const std::string& node_id, View& view) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
   view.wants_part = false;
+  if (entry != nullptr && entry->node.uid != view.user)
+    return give_up(view, "It has left, and its nodeId is another user's");  // between two parts
   if (entry == nullptr || !pmd_.stats_relay().can_tell(*entry))
     return give_up(view,
                    "It tells nothing of itself: its option introspection is off, or it is no node of this library");
@@ -140,6 +151,7 @@ void NodeViews::take(const InsideAnswer& answer) {
   if (found == views_.end()) return;
   View& view = found->second;
   if (!view.is_reading || view.wants_part || answer.after != view.after) return;
+  if (answer.error.empty() && answer.user != view.user) return;
   if (!reactor_.has_memory_for([&] { take_part(view, answer); })) view.is_reading = false;
 }
 

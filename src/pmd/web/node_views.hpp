@@ -6,7 +6,8 @@
 //   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
 //      answered with what the last whole reading has told. A node that nobody has asked for within kLookTime is
 //      forgotten. After kReadTime a reading asks for no further part, and is told without the rest.
-//   2. kViewsMax nodes are looked at at the same time. Of one, kBytesMax of peers are kept, from kPartsMax parts; the
+//   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Of one, kBytesMax of peers are
+//   kept, from kPartsMax parts; the
 //      others are left out.
 //   3. A viewer is told of the nodes of its own user, root of all. What a node has told of itself is forgotten when its
 //      name is another user's.
@@ -31,7 +32,7 @@ struct NodeViewCounters {
   std::uint64_t readings = 0;  ///< of a node, with all of its parts
   std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
   std::uint64_t cut = 0;       ///< readings of a node with more peers than are kept
-  std::uint64_t refused = 0;   ///< requests beyond kViewsMax nodes
+  std::uint64_t refused = 0;   ///< requests beyond kViewsMax nodes or kViewsPerUserMax
 };
 
 class NodeViews {
@@ -40,6 +41,7 @@ class NodeViews {
   static constexpr base::Duration kReadInterval = base::milliseconds(900);  // less than pages that ask each second need
   static constexpr base::Duration kReadTime = base::seconds(5);
   static constexpr std::size_t kViewsMax = 8;
+  static constexpr std::size_t kViewsPerUserMax = 4;  // of root, kViewsMax
   static constexpr std::size_t kBytesMax = std::size_t{512} * 1024;
   static constexpr std::size_t kPartsMax = 256;
 
@@ -51,7 +53,7 @@ class NodeViews {
   /// `{"nodeId":...,"atUs":7,"latency":{...},"sent":{...},"received":{...},"peers":[...],"isCut":false}`; with `untold`
   /// in place of the rest, why not, and with `isAwaited` before the first answer. `atUs` is the node's clock; rates are
   /// differences by it. Each has the law of its counters: how many messages are missing in it. 404 when there is no
-  /// such node or it is not the viewer's to see, 503 at kViewsMax. May throw std::bad_alloc.
+  /// such node or it is not the viewer's to see, 503 at kViewsMax or kViewsPerUserMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
   /// An answer to a question of its own, or another's: of a node that nobody looks at it takes none. Does not throw.
   void take(const InsideAnswer& answer);
@@ -61,7 +63,8 @@ class NodeViews {
 
  private:
   struct View {
-    UserId user;  // whose node it is
+    UserId user;               // whose node it is
+    std::uint32_t viewer = 0;  // the user that looked at it first
     base::Instant until;
     base::Instant next_reading;
     base::Instant reading_until;
@@ -75,6 +78,7 @@ class NodeViews {
     std::string told;     // of the last one, without the nodeId
   };
 
+  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
   static void begin_anew(View& view, const UserId& user);
   void ask(const std::string& node_id, View& view);
   void take_part(View& view, const InsideAnswer& answer);
