@@ -174,6 +174,30 @@ TEST_F(ReactorSpinTime, a_byte_now_and_then_does_not_keep_a_loop_spinning_and_me
   }
 }
 
+TEST_F(ReactorSpinTime, handlers_that_take_long_do_not_make_a_loop_sleep_whose_work_comes_soon) {
+  open({.spin = microseconds(50)});
+  auto& backend = static_cast<TickingBackend&>(reactor_->backend());
+  std::size_t brought = 0;
+  base::Duration handled_for{};
+  auto handle = [&] {
+    if (brought > 0) backend.advance(handled_for);
+    return std::exchange(brought, 0);
+  };
+  auto sleep = [](bool) {};
+  io::PollHook memory;
+  memory.on_look = base::Delegate<std::size_t()>::of(handle);
+  memory.on_sleep = base::Delegate<void(bool)>::of(sleep);
+  reactor_->watch(memory);
+  constexpr int messages = 1000;
+  for (int i = 0; i < messages; ++i) {
+    brought = 128;
+    sleep_for(microseconds(40) + handled_for);
+    handled_for = std::chrono::milliseconds(1);
+  }
+  EXPECT_GE(backend.looks, messages * 40 / 2);
+  memory.unlink();
+}
+
 TEST_F(ReactorSpinTime, a_loop_that_is_to_spin_on_a_shared_processor_leaves_it_after_one_look_in_vain) {
   open({.spin = microseconds(30), .preemptions = &current_preemptions});
   int looks = 0;
