@@ -61,6 +61,7 @@ class ClientGroups : public ::testing::Test {
     if (request.type == RequestType::register_node) registered.push_back(request.registration.node.groups);
     if (request.type == RequestType::regroup) {
       regroups.push_back(request.groups);
+      if (is_holding) return held.emplace_back(request.raw_request_id), void();
       if (refusal_count > 0) {
         --refusal_count;
         return pmd.send(protocol::error_response(request.raw_request_id, "Registry is full"));
@@ -95,6 +96,8 @@ class ClientGroups : public ::testing::Test {
 
   bool knows_groups = true;
   int refusal_count = 0;
+  bool is_holding = false;        // changes are not answered
+  std::vector<std::string> held;  // the ids of those
   std::vector<Groups> registered;
   std::vector<GroupChange> regroups;
 };
@@ -151,6 +154,27 @@ TEST_F(ClientGroups, what_was_refused_is_asked_for_again_with_the_next_heartbeat
   ASSERT_TRUE(until([&] { return regroups.size() == 3; }));
   EXPECT_THAT(regroups, ElementsAre(GroupChange{{"a"}, {}}, GroupChange{{"b"}, {}}, GroupChange{{"a"}, {}}));
   EXPECT_THAT(witness.refusals, ElementsAre("Registry is full"));
+}
+
+TEST_F(ClientGroups, an_answer_to_a_change_of_before_a_registration_says_nothing_of_that) {
+  start_in_session();
+  is_holding = true;
+  client->set_groups({"a"});
+  ASSERT_TRUE(until([&] { return held.size() == 1; }));
+  // As after a registration that has expired: the PMD has not taken the change, and gets all groups with the next.
+  client->set_registration({.node = {.node_id = "n1", .host = "127.0.0.1", .port = 4000, .groups = {"a"}}});
+  ASSERT_TRUE(until([&] { return registered.size() == 2; }));
+  pmd.send(protocol::error_response(held.front(), protocol::kNodeNotFound));
+  is_holding = false;
+  bool is_answered = false;
+  client->resolve("n1", [&](const Result<protocol::NodeInfo>&) { is_answered = true; });
+  ASSERT_TRUE(until([&] { return is_answered; }));
+  client->set_groups({"b"});
+  ASSERT_TRUE(until([&] { return regroups.size() == 2; }));
+  client->set_groups({"a", "b"});
+  ASSERT_TRUE(until([&] { return regroups.size() == 3; }));
+  EXPECT_THAT(regroups, ElementsAre(GroupChange{{"a"}, {}}, GroupChange{{"b"}, {"a"}}, GroupChange{{"a"}, {}}));
+  EXPECT_THAT(witness.refusals, IsEmpty());
 }
 
 TEST_F(ClientGroups, a_changed_group_of_another_node_is_news_of_that_node) {

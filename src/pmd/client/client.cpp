@@ -180,7 +180,7 @@ void Client::on_loss(Error why) {
   parts_.reactor.timers().cancel(watch_timer_);
   is_registered_ = false;
   keeps_groups_ = false;
-  told_groups_.reset();
+  told_groups_.end();
   registers_unanswered_ = 0;
   watch_.end();
   requests_.on_loss(why);

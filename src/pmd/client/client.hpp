@@ -38,6 +38,7 @@
 #include "pmd/client/client_requests.hpp"
 #include "pmd/client/client_watch.hpp"
 #include "pmd/client/epmd_probe.hpp"
+#include "pmd/client/told_groups.hpp"
 #include "pmd/pmd_address.hpp"
 #include "protocol/pmd_reply.hpp"
 #include "stream/backoff.hpp"
@@ -172,7 +173,7 @@ class Client final : private transport::ConnectionObserver {
   void tell_lost(const Error& why, const protocol::NodeInfo* holder);
   [[nodiscard]] protocol::Registration completed(protocol::Registration registration) const;
   void regroup();
-  void on_regroup_answer(const protocol::GroupChange& change, const Answer& answer);
+  void on_regroup_answer(ToldGroups::Number number, const Answer& answer);
   void on_heartbeat_answer(const Answer& answer);
   void on_registration_timer();
   void forget_registration();
@@ -211,10 +212,9 @@ class Client final : private transport::ConnectionObserver {
 
   const std::string secret_;  // that the node is registered with, for its life
   bool is_registered_ = false;
-  bool knows_registered_ = false;  // the owner was told on_registered, and of no loss since
-  bool keeps_groups_ = false;      // the PMD of this session
-  std::optional<protocol::Groups>
-      told_groups_;                         // as the PMD has them if it has not refused; none: it has no registration
+  bool knows_registered_ = false;           // the owner was told on_registered, and of no loss since
+  bool keeps_groups_ = false;               // the PMD of this session
+  ToldGroups told_groups_;                  // to the PMD of this session, with the registration and after it
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way
   stream::Backoff refusal_backoff_;
 

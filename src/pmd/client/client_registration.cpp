@@ -1,5 +1,4 @@
 // The node that the client keeps registered: over losses of the PMD, refusals, and with its groups.
-#include <algorithm>
 #include <utility>
 
 #include "pmd/client/client.hpp"
@@ -16,7 +15,7 @@ void Client::register_now() {
   parts_.reactor.timers().cancel(registration_timer_);
   is_registered_ = false;
   ++registers_unanswered_;
-  told_groups_ = options_.registration->node.groups;
+  told_groups_.begin(options_.registration->node.groups);
   ask_for_session([this](std::string_view id) { return protocol::register_request(id, *options_.registration); },
                   &Client::on_register_answer);
 }
@@ -29,26 +28,23 @@ void Client::set_groups(protocol::Groups groups) {
 
 /// Tells the PMD how the groups differ from those that it was told last.
 void Client::regroup() {
-  if (is_closed() || !options_.registration || !told_groups_ || !keeps_groups_) return;
-  const protocol::Registration& registration = *options_.registration;
-  const protocol::GroupChange change = change_between(*told_groups_, registration.node.groups);
+  if (is_closed() || !options_.registration || !told_groups_.is_begun() || !keeps_groups_) return;
+  const protocol::NodeInfo& node = options_.registration->node;
+  const protocol::GroupChange change = change_between(told_groups_.groups(), node.groups);
   if (change.empty()) return;
-  protocol::Groups told = registration.node.groups;
-  post([&](std::string_view id) { return protocol::regroup_request(id, registration.node.node_id, change); },
-       AcrossLoss::forget, [this, change](const Answer& answer) { on_regroup_answer(change, answer); });
-  told_groups_ = std::move(told);
+  const ToldGroups::Number number = told_groups_.note(change);
+  post([&](std::string_view id) { return protocol::regroup_request(id, node.node_id, change); }, AcrossLoss::forget,
+       [this, number](const Answer& answer) { on_regroup_answer(number, answer); });
 }
 
-void Client::on_regroup_answer(const protocol::GroupChange& change, const Answer& answer) {
+void Client::on_regroup_answer(ToldGroups::Number number, const Answer& answer) {
   if (is_closed()) return;
   if (!answer) return end_session(answer.error());
-  if (!answer->error || !told_groups_) return;
-  // What was refused, the PMD has not: another change may have been told since, and taken.
-  std::erase_if(*told_groups_, [&](const std::string& name) {
-    return std::find(change.join.begin(), change.join.end(), name) != change.join.end();
+  in_session_or_end_it([&] {
+    const bool is_current = told_groups_.on_answer(number, !answer->error);
+    const bool is_refused = is_current && answer->error && answer->error != protocol::kNodeNotFound;
+    if (is_refused) observer_.on_groups_refused(*answer->error);
   });
-  told_groups_->insert(told_groups_->end(), change.leave.begin(), change.leave.end());
-  if (answer->error != protocol::kNodeNotFound) observer_.on_groups_refused(*answer->error);
 }
 
 void Client::on_register_answer(const Answer& answer) {
@@ -97,7 +93,7 @@ void Client::forget_registration() {
   options_.registration.reset();
   is_registered_ = false;
   knows_registered_ = false;
-  told_groups_.reset();
+  told_groups_.end();
   parts_.reactor.timers().cancel(registration_timer_);
 }
 
