@@ -305,7 +305,7 @@ void MemoryStream::on_bell_sent(Result<void> result) {
 /// A writer waits for room with a full ring only: who has read from it has woken it in the same turn.
 const char* MemoryStream::broken_invariant() const {
   if (close_ != nullptr || has_lower_ended_ || reader_.is_broken()) return nullptr;
-  return reader_.is_writer_forgotten() ? "who waits for room in shared memory is not woken" : nullptr;
+  return reader_.is_writer_forgotten() ? kWriterForgotten : nullptr;
 }
 
 }  // namespace distflow::stream

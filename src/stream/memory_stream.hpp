@@ -67,6 +67,8 @@ class MemoryStream final : public Stream {
   [[nodiscard]] std::size_t batch_size() const override { return std::size_t{16} * 1024; }
   void close(io::CloseOp& op) override;
   [[nodiscard]] const char* broken_invariant() const override;
+  /// The invariant that fails too when others of the same user use the memory as well.
+  static constexpr const char* kWriterForgotten = "who waits for room in shared memory is not woken";
 
  private:
   MemoryStream(MemoryStreamPool& pool, io::Reactor& reactor, Stream& lower, io::SharedMemory memory,

@@ -51,6 +51,8 @@ struct Lore {
   std::vector<Late> late = {};  ///< to be said later, by whichever liar, on whichever connection
   /// Who has read a ring that was broken, in which what lay there may have come again.
   std::set<std::string> readers_of_broken_rings = {};
+  /// A node was told to use memory that others use, with the nonce that lies in it: two write into one ring.
+  bool shares_foreign_memory = false;
 };
 
 /// Whether a message is one that a liar wrote.

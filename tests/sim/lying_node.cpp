@@ -232,6 +232,8 @@ void LyingNode::name_memory(Notice& notice) {
   const auto memory = std::next(memories.begin(), static_cast<std::ptrdiff_t>(uniform(memories.size())));
   notice.memory_name = memory->first;
   notice.ring_size = ring_size_in(memory->second.size);
+  const auto& header = *std::launder(reinterpret_cast<const stream::MemoryHeader*>(memory->second.bytes.get()));
+  if (std::ranges::equal(notice.nonce, header.nonce)) lore_.shares_foreign_memory = true;
 }
 
 /// Memory that is as it should be, most often; or of a size that no ring has, or with another nonce.

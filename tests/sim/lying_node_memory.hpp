@@ -1,4 +1,4 @@
-// Memory that nodes share, as a liar lays it out and reaches into it (transport/memory_lane.hpp).
+// Memory that nodes share, as a liar lays it out and reaches into it (stream/memory_stream.hpp).
 //
 // Pure functions; one thread.
 #pragma once

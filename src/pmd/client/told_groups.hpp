@@ -27,7 +27,8 @@ class ToldGroups {
 
   /// A change that is sent now. May throw std::bad_alloc: nothing has changed then.
   Number note(const protocol::GroupChange& change);
-  /// Whether the change belongs to the registration of now. May throw std::bad_alloc: what the PMD has is not known then.
+  /// Whether the change belongs to the registration of now. May throw std::bad_alloc: what the PMD has is not known
+  /// then.
   bool on_answer(Number number, bool is_taken);
 
   /// What the PMD has once it has taken all that it was told and has not refused.
