@@ -101,6 +101,12 @@ std::vector<Seat> Catalogue::peers(Work work, std::uint64_t payload) const {
   return seats;
 }
 
+Seat Catalogue::aeron(Work work, std::uint64_t payload) const {
+  Seat seat = pair(Side::peer, kAeron, "bench_peer_aeron", work, payload);
+  seat.contestant.broker = Part{seat.contestant.driver.program, {}};
+  return seat;
+}
+
 Seat Catalogue::node_swarm(const NodeMode& mode, std::uint64_t connections, std::uint64_t payload) const {
   Seat seat = node(mode, Work::swarm, payload);
   seat.contestant.driver = part("bench_swarm", {"--server", "node", "--connections", std::to_string(connections)});

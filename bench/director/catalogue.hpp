@@ -70,6 +70,10 @@ class Catalogue {
   /// All of another make.
   [[nodiscard]] std::vector<Seat> peers(Work work, std::uint64_t payload) const;
 
+  static constexpr const char* kAeron = "Aeron IPC";
+  /// Aeron between processes of one machine. Not one of peers(): beside it others have to share memory, too.
+  [[nodiscard]] Seat aeron(Work work, std::uint64_t payload) const;
+
   static constexpr const char* kRawEcho = "raw epoll echo";
   /// Many connections that each send a frame and wait for its echo.
   [[nodiscard]] Seat node_swarm(const NodeMode& mode, std::uint64_t connections, std::uint64_t payload) const;

@@ -19,6 +19,8 @@ double value_of(const BlockResult& result, const Histogram& latency, Value value
     case Value::per_cpu_second: return count * 1e9 / static_cast<double>(std::max<std::uint64_t>(result.cpu_ns, 1));
     case Value::ns_each: return ns / count;
     case Value::median_time: return static_cast<double>(latency.percentile(50));
+    case Value::p99_time: return static_cast<double>(latency.percentile(99));
+    case Value::p999_time: return static_cast<double>(latency.percentile(99.9));
   }
   return 0;
 }

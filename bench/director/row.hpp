@@ -25,6 +25,8 @@ enum class Value : std::uint8_t {
   per_cpu_second,  ///< how many a second of CPU time, of all processes of the contestant
   ns_each,         ///< nanoseconds of each, on average
   median_time,     ///< the median of the round trips, in nanoseconds
+  p99_time,        ///< their 99th percentile
+  p999_time,       ///< their 99.9th
 };
 
 struct Target {
@@ -66,6 +68,7 @@ struct RowPlan {
   std::vector<Seat> seats{};  ///< the first one sits twice, to tell the noise
   std::vector<RatioPlan> ratios{};
   std::optional<PointOf> point{};
+  std::string needs{};  ///< the contestant without whom the row is left out; empty: a row of those who are there
 
   [[nodiscard]] Better better() const {
     return value == Value::per_second || value == Value::per_cpu_second ? Better::higher : Better::lower;

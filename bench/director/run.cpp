@@ -8,11 +8,13 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "bench/director/circumstances.hpp"
 #include "bench/director/contest.hpp"
 #include "bench/director/growth.hpp"
+#include "bench/director/memory_rows.hpp"
 #include "bench/director/messaging_rows.hpp"
 #include "bench/director/part_rows.hpp"
 #include "bench/director/table.hpp"
@@ -27,6 +29,7 @@ void append(Rows& rows, Rows more) {
 /// All rows that have targets.
 Rows target_rows(const Catalogue& catalogue) {
   Rows rows = message_rows(catalogue);
+  append(rows, memory_rows(catalogue));
   append(rows, messaging_rows(catalogue));
   append(rows, mailbox_rows(catalogue));
   append(rows, pick_rows(catalogue));
@@ -57,6 +60,26 @@ Rows rows_of(const Arguments& arguments, const Catalogue& catalogue) {
   }
   append(rows, wake_rows(catalogue));
   return rows;
+}
+
+/// The name of the first program of a contestant that is not there; empty if all are.
+std::string missing_program(const ContestantDescription& contestant) {
+  for (const Part* part : {contestant.broker ? &*contestant.broker : nullptr,
+                           contestant.responder ? &*contestant.responder : nullptr, &contestant.driver}) {
+    if (part == nullptr || ::access(part->program.c_str(), X_OK) == 0) continue;
+    return part->program.substr(part->program.rfind('/') + 1);
+  }
+  return {};
+}
+
+const char* how_to_have(std::string_view program) {
+  if (program == "bench_peer_aeron") return "docs/performance.md#aeron says how to build Aeron; then build again.";
+  if (program.starts_with("bench_peer_")) return "tools/install_peers brings its library; then build again.";
+  return "Build all targets with -DDISTFLOW_BENCH=ON.";
+}
+
+bool has_entry(const Row& row, const std::string& name) {
+  return std::any_of(row.entries.begin(), row.entries.end(), [&](const Entry& entry) { return entry.name == name; });
 }
 
 /// Beside so much of others no figure is to be quoted; the page of a run says the same.
@@ -90,7 +113,8 @@ class Run {
       std::cout << to_table(row) << std::flush;
       rows.push_back(std::move(row));
     }
-    return write(rows) && is_complete ? 0 : 1;
+    if (!plans.empty() && rows.empty()) std::cerr << "nothing was measured\n";
+    return write(rows) && is_complete && !rows.empty() ? 0 : 1;
   }
 
  private:
@@ -108,11 +132,16 @@ class Run {
     std::cout << '\n';
   }
 
-  /// False if nobody was there to be measured.
+  /// False if nobody was there to be measured. A row that needs somebody who is not there is left out.
   bool hold(RowPlan& plan, GrowthRows& growth) {
+    if (!has_what_it_needs(plan)) return true;
     plan.block.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(arguments_.settings.block_s * 1e9));
     std::erase_if(plan.seats, [this](const Seat& seat) { return !is_installed(seat.contestant); });
     Row row = hold_contest(plan, {.rounds = arguments_.settings.pairs}, std::cerr);
+    if (!plan.needs.empty() && !has_entry(row, plan.needs)) {
+      std::cerr << plan.name << " is left out: " << plan.needs << " took no part\n";
+      return true;
+    }
     if (row.entries.empty()) {
       std::cerr << plan.name << ": nobody is there to be measured\n";
       return false;
@@ -123,19 +152,24 @@ class Run {
     return true;
   }
 
-  bool is_installed(const ContestantDescription& contestant) {
-    bool is_there = true;
-    for (const Part* part : {contestant.broker ? &*contestant.broker : nullptr,
-                             contestant.responder ? &*contestant.responder : nullptr, &contestant.driver}) {
-      if (part == nullptr || ::access(part->program.c_str(), X_OK) == 0) continue;
-      is_there = false;
-      if (!missing_.insert(part->program).second) continue;
-      const std::string name = part->program.substr(part->program.rfind('/') + 1);
-      std::cerr << contestant.name << " is left out: " << name << " is not built. "
-                << (name.rfind("bench_peer_", 0) == 0 ? "tools/install_peers brings its library; then build again.\n"
-                                                      : "Build all targets with -DDISTFLOW_BENCH=ON.\n");
+  /// Whether the contestant whom the whole row is about is built. Says so in one line if it is not.
+  static bool has_what_it_needs(const RowPlan& plan) {
+    for (const Seat& seat : plan.seats) {
+      if (seat.contestant.name != plan.needs) continue;
+      const std::string missing = missing_program(seat.contestant);
+      if (missing.empty()) continue;
+      std::cerr << plan.name << " is left out: " << missing << " is not built. " << how_to_have(missing) << '\n';
+      return false;
     }
-    return is_there;
+    return true;
+  }
+
+  bool is_installed(const ContestantDescription& contestant) {
+    const std::string missing = missing_program(contestant);
+    if (!missing.empty() && missing_.insert(missing).second) {
+      std::cerr << contestant.name << " is left out: " << missing << " is not built. " << how_to_have(missing) << '\n';
+    }
+    return missing.empty();
   }
 
   /// After each row, so that a run that is broken off leaves what it had.

@@ -129,6 +129,22 @@ TEST(Contest, latency_is_that_of_all_rounds_and_a_rounds_value_its_median) {
   EXPECT_EQ(row.entries[0].latency.max(), 900U);
 }
 
+TEST(Contest, a_rounds_value_may_be_another_percentile_of_its_round_trips) {
+  ContestantDescription pair = fake_pair(Work::round_trip);
+  pair.driver = fake_part({"--ns", "900", "--slow-each", "200"});  // each 200th takes ten times as long
+  for (const auto& [value, ns] :
+       {std::pair(Value::median_time, 900.0), {Value::p99_time, 900.0}, {Value::p999_time, 9000.0}}) {
+    std::ostringstream log;
+    RowPlan plan = plan_of({pair});
+    plan.value = value;
+    const Row row = hold_contest(plan, {.rounds = 3}, log);
+    for (const std::optional<double>& of_round : row.entries[0].values) {
+      ASSERT_TRUE(of_round);
+      EXPECT_NEAR(*of_round, ns, ns / 100);
+    }
+  }
+}
+
 TEST(Calibration, finds_the_count_that_fills_a_block) {
   const ContestantDescription description = fake_solo("solo", {"--ns", "1000"});
   RunningContestant running(description);

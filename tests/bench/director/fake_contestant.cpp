@@ -8,6 +8,7 @@
 // --lose: each count that a sink tells is short by N. --die-at, --mute-at: in its K-th block it ends, or says nothing.
 // --sulk: neither the end of its input nor SIGTERM ends it. --reach: it ends at once unless it is to connect to A.
 // --diary: each block adds S to FILE. --to-all: a source's messages go to each sink.
+// --slow-each: of a ping's round trips, each K-th takes ten times as long.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ int play_blocks(const Setup& setup) {
   const std::uint64_t ns = number(setup, "--ns", "100");
   const std::uint64_t die_at = number(setup, "--die-at", "0");
   const std::uint64_t mute_at = number(setup, "--mute-at", "0");
+  const std::uint64_t slow_each = number(setup, "--slow-each", "0");
   tell_ready("-");
   for (std::uint64_t index = 1; const auto block = next_block(); ++index) {
     if (index == die_at) return 1;
@@ -89,7 +91,9 @@ int play_blocks(const Setup& setup) {
       send_to_sinks(setup.connect, block->count, setup.has("--to-all"));
       tell_sent(monotonic_ns() - block->count * ns);
     } else if (setup.role == Role::ping) {
-      tell_times(std::vector<std::uint64_t>(block->count, ns + block->interval_ns));
+      std::vector<std::uint64_t> times(block->count, ns + block->interval_ns);
+      for (std::uint64_t i = slow_each; slow_each > 0 && i <= times.size(); i += slow_each) times[i - 1] *= 10;
+      tell_times(times);
     } else {
       tell_took(block->count * ns);
     }

@@ -1,5 +1,4 @@
 #include "bench/director/rows.hpp"
-#include "bench/director/messaging_rows.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -11,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "bench/director/memory_rows.hpp"
 #include "bench/director/messaging_rows.hpp"
 #include "bench/director/part_rows.hpp"
 
@@ -37,8 +37,8 @@ Rows all_rows() {
   for (const Rows& some :
        {latency_rows(catalogue(), {}), throughput_rows(catalogue(), {}),
         connection_rows(catalogue(), {}, {1, 10, 100, 1000, 10'000}), backend_rows(catalogue()),
-        message_rows(catalogue()), messaging_rows(catalogue()), pmd_rows(catalogue()), start_rows(catalogue()),
-        mailbox_rows(catalogue()), pick_rows(catalogue()), wake_rows(catalogue())}) {
+        message_rows(catalogue()), memory_rows(catalogue()), messaging_rows(catalogue()), pmd_rows(catalogue()),
+        start_rows(catalogue()), mailbox_rows(catalogue()), pick_rows(catalogue()), wake_rows(catalogue())}) {
     rows.insert(rows.end(), some.begin(), some.end());
   }
   return rows;
@@ -213,6 +213,33 @@ TEST(Rows, an_open_loop_has_the_interval_of_its_rate) {
   const ContestantDescription& node = rows[0].seats[0].contestant;
   EXPECT_TRUE(has_all(node.driver.options, {"--threading", "caller"}));
   EXPECT_TRUE(has_all(node.responder->options, {"--threading", "inlined"}));
+}
+
+TEST(Rows, beside_aeron_need_it_and_both_ends_of_ours_spin_and_share_memory) {
+  const Rows rows = memory_rows(catalogue());
+  ASSERT_EQ(rows.size(), 3U);
+  std::set<Value> values;
+  for (const RowPlan& row : rows) {
+    values.insert(row.value);
+    EXPECT_EQ(row.needs, Catalogue::kAeron);
+    EXPECT_EQ(row.better(), Better::lower);
+    ASSERT_EQ(row.seats.size(), 2U) << row.name;
+    const ContestantDescription& ours = row.seats[0].contestant;
+    const ContestantDescription& aeron = row.seats[1].contestant;
+    EXPECT_EQ(ours.common_options, aeron.common_options);
+    EXPECT_EQ(ours.pins, aeron.pins);
+    EXPECT_EQ(aeron.broker->program, "/programs/bench_peer_aeron");
+    for (const Part& part : {*ours.responder, ours.driver}) {
+      EXPECT_TRUE(has_all(part.options, {"--spin"})) << row.name;
+      EXPECT_FALSE(has_all(part.options, {"--tcp"})) << row.name;
+    }
+    ASSERT_EQ(row.ratios.size(), 1U);
+    EXPECT_TRUE(row.ratios[0].target->is_met(1.0));
+    EXPECT_FALSE(row.ratios[0].target->is_met(1.01));
+  }
+  EXPECT_EQ(values, (std::set{Value::median_time, Value::p99_time, Value::p999_time}));
+  EXPECT_EQ(rows[2].name, "round trip, open loop of 100000/s, p99.9, against Aeron IPC, 128 B");
+  EXPECT_EQ(rows[2].block.interval_ns, 10'000U);
 }
 
 TEST(Rows, against_limits_leaves_out_peers_and_rows_without_a_limit) {
