@@ -13,7 +13,7 @@ bool is_in(const Groups& groups, const std::string& name) {
   return std::find(groups.begin(), groups.end(), name) != groups.end();
 }
 
-void apply(Groups& groups, const GroupChange& change) {
+void carry_out(Groups& groups, const GroupChange& change) {
   for (const std::string& name : change.join) {
     if (!is_in(groups, name)) groups.push_back(name);
   }
@@ -39,7 +39,7 @@ void ToldGroups::end() noexcept {
 
 ToldGroups::Number ToldGroups::note(const GroupChange& change) {
   Groups told = told_;
-  apply(told, change);
+  carry_out(told, change);
   unsettled_.push_back({.number = last_number_ + 1, .change = change});
   told_.swap(told);
   return ++last_number_;
@@ -56,7 +56,7 @@ bool ToldGroups::on_answer(Number number, bool is_taken) {
     answered->is_taken = true;
   }
   while (!unsettled_.empty() && unsettled_.front().is_taken) {
-    apply(taken_, unsettled_.front().change);
+    carry_out(taken_, unsettled_.front().change);
     unsettled_.pop_front();
   }
   return true;
@@ -65,7 +65,7 @@ bool ToldGroups::on_answer(Number number, bool is_taken) {
 /// Without what was refused.
 void ToldGroups::count_again() {
   told_ = taken_;
-  for (const Change& change : unsettled_) apply(told_, change.change);
+  for (const Change& change : unsettled_) carry_out(told_, change.change);
 }
 
 }  // namespace distflow::pmd
