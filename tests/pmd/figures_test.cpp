@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/memory_web.hpp"
-#include "tests/support/pmd_requests.hpp"
+#include "tests/support/telling_nodes.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -17,28 +16,13 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-using PeerId = MemoryPmd::PeerId;
 
-constexpr const char* kTells = R"(,"caps":["stats"])";
 constexpr const char* kNothing = "{\"next\":0,\"isWhole\":true,\"leftOut\":0,\"nodes\":[]}\n";
 
-class FiguresTest : public ::testing::Test {
+class FiguresTest : public TellingNodes {
  protected:
-  PeerId add_node(const std::string& id, std::uint32_t user = MemoryWeb::kUser, const std::string& caps = kTells) {
-    const PeerId node = web.connect_as(user);
-    EXPECT_THAT(pmd.ask(node, register_text(id, "alias-" + id, caps)), HasSubstr(R"("success":true)"));
-    return node;
-  }
   /// Questions that have come to the node.
   std::vector<std::string> asked(PeerId node) { return pmd.receive(node); }
-  /// Answers each question that has come to the node.
-  void tell(PeerId node, const std::string& stats) {
-    for (const std::string& question : asked(node)) {
-      const std::size_t at = question.find(R"("id":)") + 5;
-      const std::string id = question.substr(at, question.find(',', at) - at);
-      pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + id + R"(,"stats":)" + stats + "}}");
-    }
-  }
   static std::string stats(std::uint64_t at_ms, std::uint64_t received, std::uint64_t written,
                            const std::string& more = "", const std::string& drops = "") {
     return R"({"at":)" + std::to_string(at_ms * 1000) + R"(,"queued":4,"node":{"sent":{"accepted":9,"written":)" +
@@ -49,9 +33,6 @@ class FiguresTest : public ::testing::Test {
   /// The number that an answer says to ask with next.
   static std::string next_of(const std::string& answer) { return answer.substr(8, answer.find(',') - 8); }
   const FiguresCounters& counters() { return web.web().node_figures().counters(); }
-
-  MemoryWeb web;
-  MemoryPmd& pmd = web.pmd();
 };
 
 TEST_F(FiguresTest, a_node_is_asked_only_while_somebody_looks) {

@@ -5,9 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/memory_web.hpp"
-#include "tests/support/pmd_requests.hpp"
 #include "tests/support/schema.hpp"
+#include "tests/support/telling_nodes.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -18,28 +17,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-using PeerId = MemoryPmd::PeerId;
 
 constexpr const char* kNothing = "{\"leftOut\":0,\"nodes\":[]}\n";
 constexpr const char* kAwaited = R"({"nodeId":"id1","isAwaited":true,"untold":"It has not told them yet"})";
 
-class MeshLinksTest : public ::testing::Test {
+class MeshLinksTest : public TellingNodes {
  protected:
-  PeerId add_node(const std::string& id, std::uint32_t user = MemoryWeb::kUser) {
-    const PeerId node = web.connect_as(user);
-    EXPECT_THAT(pmd.ask(node, register_text(id, "", R"(,"caps":["stats"])")), HasSubstr(R"("success":true)"));
-    return node;
-  }
-  /// Answers the questions that have come to the node; how many there were.
-  std::size_t tell(PeerId node, const std::string& stats) {
-    const std::vector<std::string> asked = pmd.receive(node);
-    for (const std::string& question : asked) {
-      const std::size_t at = question.find(R"("id":)") + 5;
-      pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + question.substr(at, question.find(',', at) - at) +
-                         R"(,"stats":)" + stats + "}}");
-    }
-    return asked.size();
-  }
   static std::string stats(const std::string& peers, const std::string& more = "") {
     return R"({"at":7,"queued":1,"node":{"sent":{},"received":{}},"peers":[)" + peers + "]" + more + "}";
   }
@@ -49,9 +32,6 @@ class MeshLinksTest : public ::testing::Test {
            R"("dropped_unreachable":3},"received":{"received":4,"handled":3,"dropped_shutdown":1}})";
   }
   const MeshLinks& links() { return web.web().mesh_links(); }
-
-  MemoryWeb web;
-  MemoryPmd& pmd = web.pmd();
 };
 
 TEST_F(MeshLinksTest, nodes_are_told_with_the_links_of_each) {
@@ -158,7 +138,7 @@ TEST_F(MeshLinksTest, of_peers_without_end_only_so_many_are_kept_and_the_answer_
 TEST_F(MeshLinksTest, a_request_names_so_many_nodes_and_so_many_are_kept) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   for (std::size_t i = 0; i <= MeshLinks::kNodesMax; ++i)
-    pmd.ask(node, register_text("id" + std::to_string(i), "", R"(,"caps":["stats"])"));
+    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
   const auto look = [this](std::size_t first, std::size_t count) {
     std::string path = "/api/links?";
     for (std::size_t i = first; i < first + count; ++i) path += "id=id" + std::to_string(i) + '&';
@@ -180,7 +160,7 @@ TEST_F(MeshLinksTest, all_nodes_of_one_connection_have_their_turn) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   std::string path = "/api/links?";
   for (std::size_t i = 0; i < MeshLinks::kNamedMax; ++i) {
-    pmd.ask(node, register_text("id" + std::to_string(i), "", R"(,"caps":["stats"])"));
+    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
     path += "id=id" + std::to_string(i) + '&';
   }
   web.get(path);
@@ -198,7 +178,7 @@ TEST_F(MeshLinksTest, one_user_takes_half_of_the_places) {
   const PeerId other = add_node("theirs", MemoryWeb::kOtherUser);
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   for (std::size_t i = 0; i <= MeshLinks::kNodesPerUserMax; ++i)
-    pmd.ask(node, register_text("id" + std::to_string(i), "", R"(,"caps":["stats"])"));
+    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
   for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; i += MeshLinks::kNamedMax) {
     std::string path = "/api/links?";
     for (std::size_t k = i; k < i + MeshLinks::kNamedMax; ++k) path += "id=id" + std::to_string(k) + '&';

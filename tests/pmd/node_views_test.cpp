@@ -2,13 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "tests/support/memory_web.hpp"
-#include "tests/support/pmd_requests.hpp"
 #include "tests/support/schema.hpp"
+#include "tests/support/telling_nodes.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -19,31 +17,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-using PeerId = MemoryPmd::PeerId;
 
-class NodeViewsTest : public ::testing::Test {
+class NodeViewsTest : public TellingNodes {
  protected:
-  PeerId add_node(const std::string& id, std::uint32_t user = MemoryWeb::kUser) {
-    const PeerId node = web.connect_as(user);
-    EXPECT_THAT(pmd.ask(node, register_text(id, "", R"(,"caps":["stats"])")), HasSubstr(R"("success":true)"));
-    return node;
-  }
-  static std::uint64_t number(const std::string& question, const std::string& name) {
-    return std::stoull(question.substr(question.find("\"" + name + "\":") + name.size() + 3));
-  }
-  /// Answers all questions that come, by their `after`; how many there were.
-  std::size_t tell(PeerId node, const std::function<std::string(std::uint64_t)>& stats) {
-    std::size_t count = 0;
-    for (std::vector<std::string> asked = pmd.receive(node); !asked.empty(); asked = pmd.receive(node)) {
-      for (const std::string& question : asked) {
-        ++count;
-        pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + std::to_string(number(question, "id")) +
-                           R"(,"stats":)" + stats(number(question, "after")) + "}}");
-      }
-      pmd.advance(base::milliseconds(10));
-    }
-    return count;
-  }
   static std::string part(const std::string& peers, std::uint64_t next = 0) {
     return R"({"at":1,"queued":1,"node":{"sent":{"accepted":9,"written":5,"dropped_unreachable":3},)"
            R"("received":{"received":4,"handled":1},"mailbox_size":2},"peers":[)" +
@@ -54,16 +30,13 @@ class NodeViewsTest : public ::testing::Test {
            std::to_string(written) + R"(},"received":{"received":1,"handled":3}})";
   }
   const NodeViews& views() { return web.web().node_views(); }
-
-  MemoryWeb web;
-  MemoryPmd& pmd = web.pmd();
 };
 
 TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws) {
   const PeerId node = add_node("id1");
   EXPECT_THAT(web.get("/api/node?id=id1"),
               HasSubstr(R"({"nodeId":"id1","isAwaited":true,"untold":"It has not told them yet"})"));
-  const std::size_t asked = tell(node, [](std::uint64_t after) {
+  const std::size_t asked = tell_parts(node, [](std::uint64_t after) {
     return after == 0 ? part(peer("p1"), 7) : part(peer("p2", 1) + R"(,{"via":"tcp"},7)");
   });
   EXPECT_EQ(asked, 2u);
@@ -82,7 +55,7 @@ TEST_F(NodeViewsTest, a_node_is_told_with_all_parts_of_its_peers_and_their_laws)
 TEST_F(NodeViewsTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_name) {
   const PeerId first = add_node("id1");
   web.get("/api/node?id=id1", MemoryWeb::kUser);
-  tell(first, [](std::uint64_t) { return part(peer("p1")); });
+  tell_parts(first, [](std::uint64_t) { return part(peer("p1")); });
   EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kUser), HasSubstr("p1"));
   pmd.hang_up(first);
   add_node("id1", MemoryWeb::kOtherUser);
@@ -93,7 +66,7 @@ TEST_F(NodeViewsTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_n
 TEST_F(NodeViewsTest, a_node_that_nobody_looks_at_is_asked_nothing_and_forgotten) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
-  EXPECT_EQ(tell(node, [](std::uint64_t) { return part(""); }), 1u);
+  EXPECT_EQ(tell_parts(node, [](std::uint64_t) { return part(""); }), 1u);
   pmd.advance(NodeViews::kLookTime + base::seconds(2));
   EXPECT_EQ(views().size(), 0u);
   EXPECT_THAT(pmd.receive(node), IsEmpty());
@@ -112,7 +85,7 @@ TEST_F(NodeViewsTest, the_nodes_of_others_are_not_there) {
 TEST_F(NodeViewsTest, a_node_that_is_silent_or_tells_nothing_is_told_with_the_reason) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
-  tell(node, [](std::uint64_t) { return "{}"; });
+  tell_parts(node, [](std::uint64_t) { return "{}"; });
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("untold":"What it tells cannot be read")"));
   pmd.advance(NodeViews::kReadInterval);
   for (int i = 0; i < 2; ++i) web.get("/api/node?id=id1");
@@ -134,7 +107,7 @@ TEST_F(NodeViewsTest, a_node_that_cannot_tell_says_so_and_is_asked_nothing) {
 TEST_F(NodeViewsTest, a_reading_has_its_time_and_the_latency_of_whichever_part_tells_it) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
-  tell(node, [](std::uint64_t after) {
+  tell_parts(node, [](std::uint64_t after) {
     const std::string latency =
         after > 0 ? "" : R"(,"latency":{"queue_wait":{"buckets":[[8,90],[1000,10]]},"handler":{"buckets":[]}})";
     return R"({"at":)" + std::to_string(70 + after) + R"(,"node":{"sent":{},"received":{})" + latency +
@@ -144,7 +117,7 @@ TEST_F(NodeViewsTest, a_reading_has_its_time_and_the_latency_of_whichever_part_t
               HasSubstr(R"("atUs":77,"latency":{"wait":{"p50Ns":8,"p90Ns":8,"p99Ns":1023,"p999Ns":1023}},"sent":{)"));
   pmd.advance(NodeViews::kReadInterval);
   web.get("/api/node?id=id1");
-  tell(node, [](std::uint64_t) { return part(""); });
+  tell_parts(node, [](std::uint64_t) { return part(""); });
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("latency":{},)")) << "that of before is not told again";
 }
 
@@ -153,19 +126,19 @@ TEST_F(NodeViewsTest, a_node_is_read_once_a_second_however_often_it_is_looked_at
   std::size_t asked = 0;
   for (int i = 0; i < 20; ++i) {
     web.get("/api/node?id=id1");
-    asked += tell(node, [](std::uint64_t) { return part(""); });
+    asked += tell_parts(node, [](std::uint64_t) { return part(""); });
   }
   EXPECT_EQ(asked, 1u);
   EXPECT_EQ(views().counters().readings, 1u);
   pmd.advance(NodeViews::kReadInterval);
   web.get("/api/node?id=id1");
-  EXPECT_EQ(tell(node, [](std::uint64_t) { return part(""); }), 1u);
+  EXPECT_EQ(tell_parts(node, [](std::uint64_t) { return part(""); }), 1u);
 }
 
 TEST_F(NodeViewsTest, more_than_was_received_breaks_the_law_of_a_node_with_what_waits_in_its_mailbox) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
-  tell(node, [](std::uint64_t) {
+  tell_parts(node, [](std::uint64_t) {
     return R"({"at":1,"node":{"sent":{},"received":{"received":4,"handled":3},"mailbox_size":5},"peers":[]})";
   });
   EXPECT_THAT(web.get("/api/node?id=id1"), HasSubstr(R"("waiting":5,"unfinished":0,"missing":-4,)"));
@@ -179,8 +152,7 @@ TEST_F(NodeViewsTest, a_node_that_is_slow_with_each_part_is_told_without_the_res
     const std::vector<std::string> questions = pmd.receive(node);
     if (questions.empty()) break;
     pmd.advance(base::milliseconds(900));
-    pmd.send(node, R"({"type":"stats:answer","payload":{"id":)" + std::to_string(number(questions.front(), "id")) +
-                       R"(,"stats":)" + part(peer("p" + std::to_string(asked)), asked + 1) + "}}");
+    answer(node, questions.front(), part(peer("p" + std::to_string(asked)), asked + 1));
     pmd.advance(base::milliseconds(10));
     if (views().counters().cut > 0) break;
   }
@@ -192,10 +164,10 @@ TEST_F(NodeViewsTest, a_node_that_is_slow_with_each_part_is_told_without_the_res
 TEST_F(NodeViewsTest, of_peers_without_end_only_so_many_are_kept) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
-  EXPECT_EQ(tell(node, [](std::uint64_t after) { return part(peer("p" + std::to_string(after)), after + 1); }),
+  EXPECT_EQ(tell_parts(node, [](std::uint64_t after) { return part(peer("p" + std::to_string(after)), after + 1); }),
             NodeViews::kPartsMax);
   EXPECT_THAT(web.get("/api/node?id=id1"), AllOf(HasSubstr(R"("p255")"), HasSubstr(R"("isCut":true)")));
-  tell(node, [](std::uint64_t after) {
+  tell_parts(node, [](std::uint64_t after) {
     std::string peers;
     for (int i = 0; i < 100; ++i) peers += (i > 0 ? "," : "") + peer(std::string(150, 'x'));
     return part(peers, after + 1);
