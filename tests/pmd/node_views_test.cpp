@@ -147,7 +147,7 @@ TEST_F(NodeViewsTest, more_than_was_received_breaks_the_law_of_a_node_with_what_
 TEST_F(NodeViewsTest, a_node_that_is_slow_with_each_part_is_told_without_the_rest) {
   const PeerId node = add_node("id1");
   std::uint64_t asked = 0;
-  for (; asked < NodeViews::kPartsMax; ++asked) {
+  for (; asked < PeersReading::kPartsMax; ++asked) {
     web.get("/api/node?id=id1");
     const std::vector<std::string> questions = pmd.receive(node);
     if (questions.empty()) break;
@@ -165,7 +165,7 @@ TEST_F(NodeViewsTest, of_peers_without_end_only_so_many_are_kept) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
   EXPECT_EQ(tell_parts(node, [](std::uint64_t after) { return part(peer("p" + std::to_string(after)), after + 1); }),
-            NodeViews::kPartsMax);
+            PeersReading::kPartsMax);
   EXPECT_THAT(web.get("/api/node?id=id1"), AllOf(HasSubstr(R"("p255")"), HasSubstr(R"("isCut":true)")));
   tell_parts(node, [](std::uint64_t after) {
     std::string peers;

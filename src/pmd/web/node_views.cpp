@@ -101,18 +101,15 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   }
   const base::Instant now = reactor_.now();
   view.until = now + kLookTime;
-  if (!view.is_reading && now >= view.next_reading) {
+  if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
+  if (!view.reading.is_under_way() && now >= view.next_reading) {
     ++counters_.readings;
     view.next_reading = now + kReadInterval;
-    view.reading_until = now + kReadTime;
-    view.after = 0;
-    view.parts = 0;
-    view.is_cut = false;
+    view.reading.begin();
     view.peers = {};
     view.latency = "{}";
     ask(id, view);
   }
-  if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
   http::Response response{.content_type = "application/json"};
   response.body = R"({"nodeId":)";
   protocol::append_json_string(response.body, id);
@@ -136,51 +133,47 @@ void NodeViews::begin_anew(View& view, const UserId& user) {
 
 void NodeViews::ask(const std::string& node_id, View& view) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
-  view.wants_part = false;
   if (entry != nullptr && entry->node.uid != view.user)
     return give_up(view, "It has left, and its nodeId is another user's");  // between two parts
   if (entry == nullptr || !pmd_.stats_relay().can_tell(*entry))
     return give_up(view,
                    "It tells nothing of itself: its option introspection is off, or it is no node of this library");
-  view.is_reading = pmd_.stats_relay().ask_inside(*entry, view.after);
-  if (!view.is_reading) give_up(view, "It cannot be asked now: too many questions are under way");
+  if (!pmd_.stats_relay().ask_inside(*entry, view.reading.after()))
+    return give_up(view, "It cannot be asked now: too many questions are under way");
+  view.reading.on_asked(reactor_.now());
 }
 
 void NodeViews::take(const InsideAnswer& answer) {
   const auto found = views_.find(answer.node_id);
   if (found == views_.end()) return;
   View& view = found->second;
-  if (!view.is_reading || view.wants_part || answer.after != view.after) return;
+  if (!view.reading.awaits(answer.after)) return;
   if (answer.error.empty() && answer.user != view.user) return;
-  if (!reactor_.has_memory_for([&] { take_part(view, answer); })) view.is_reading = false;
+  if (!reactor_.has_memory_for([&] { take_part(view, answer); })) view.reading.end();
 }
 
 void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   if (!answer.error.empty()) return give_up(view, answer.error);
   const std::optional<ToldFigures> told = read_figures(answer.stats);
   if (!told) return give_up(view, "What it tells cannot be read");
-  ++view.parts;
   if (!told->latency.empty()) view.latency = latency_json(told->latency);
-  const bool is_last = view.parts == kPartsMax || reactor_.now() >= view.reading_until;
-  view.is_cut = !append_peers(view.peers, told->peers) || (told->next > 0 && is_last);
-  if (told->next > view.after && !view.is_cut) {
-    view.after = told->next;
-    view.wants_part = true;  // no question from inside an answer
-    return reactor_.arm_after(timer_, base::Duration::zero());
-  }
-  if (view.is_cut) ++counters_.cut;
+  const bool has_room = append_peers(view.peers, told->peers);
+  const auto outcome = view.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
+  if (outcome == PeersReading::Outcome::next_part)
+    return reactor_.arm_after(timer_, base::Duration::zero());  // no question from inside an answer
+  const bool is_cut = outcome == PeersReading::Outcome::cut;
+  if (is_cut) ++counters_.cut;
   std::string text = R"("atUs":)" + std::to_string(told->at_us) + R"(,"latency":)" + view.latency + ',';
   append_traffic(text, told->traffic, told->queued, told->mailbox);
   (text += R"(,"peers":[)") += view.peers;
-  text += view.is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
+  text += is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
   view.told = std::move(text);
   view.peers = {};
-  view.is_reading = false;
 }
 
 void NodeViews::give_up(View& view, std::string_view why) {
   ++counters_.untold;
-  view.is_reading = false;
+  view.reading.end();
   view.peers = {};
   std::string text = R"("untold":)";
   protocol::append_json_string(text, why);
@@ -193,8 +186,8 @@ void NodeViews::on_time() {
   for (auto& entry : views_) {
     const std::string& node_id = entry.first;
     View& view = entry.second;
-    if (!view.wants_part) continue;
-    if (!reactor_.has_memory_for([&] { ask(node_id, view); })) view.is_reading = false;
+    if (!view.reading.wants_part()) continue;
+    if (!reactor_.has_memory_for([&] { ask(node_id, view); })) view.reading.end();
   }
   if (!views_.empty()) reactor_.arm_after(timer_, base::seconds(1));
 }

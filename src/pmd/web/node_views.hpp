@@ -5,10 +5,9 @@
 // Loop thread only.
 //   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
 //      answered with what the last whole reading has told. A node that nobody has asked for within kLookTime is
-//      forgotten. After kReadTime a reading asks for no further part, and is told without the rest.
+//      forgotten.
 //   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Of one, kBytesMax of peers are
-//   kept, from kPartsMax parts; the
-//      others are left out.
+//      kept, from as many parts as a PeersReading has; the others are left out.
 //   3. A viewer is told of the nodes of its own user, root of all. What a node has told of itself is forgotten when its
 //      name is another user's.
 // Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
@@ -24,6 +23,7 @@
 #include "io/peer_owner.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/peers_reading.hpp"
 
 namespace distflow::pmd {
 
@@ -39,11 +39,9 @@ class NodeViews {
  public:
   static constexpr base::Duration kLookTime = base::seconds(3);
   static constexpr base::Duration kReadInterval = base::milliseconds(900);  // less than pages that ask each second need
-  static constexpr base::Duration kReadTime = base::seconds(5);
   static constexpr std::size_t kViewsMax = 8;
   static constexpr std::size_t kViewsPerUserMax = 4;  // of root, kViewsMax
   static constexpr std::size_t kBytesMax = std::size_t{512} * 1024;
-  static constexpr std::size_t kPartsMax = 256;
 
   /// Both must outlive it.
   NodeViews(io::Reactor& reactor, Server& pmd);
@@ -67,12 +65,7 @@ class NodeViews {
     std::uint32_t viewer = 0;  // the user that looked at it first
     base::Instant until;
     base::Instant next_reading;
-    base::Instant reading_until;
-    bool is_reading = false;
-    bool wants_part = false;
-    std::uint64_t after = 0;  // of the part that is asked for, or wanted
-    std::size_t parts = 0;    // that have come
-    bool is_cut = false;
+    PeersReading reading;
     std::string peers;    // of this reading
     std::string latency;  // the same
     std::string told;     // of the last one, without the nodeId

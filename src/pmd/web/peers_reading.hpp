@@ -1,0 +1,70 @@
+// One reading of a node's peers, which the node tells part after part: which part is next, and when there is no more.
+//
+// A value; loop thread only. It asks nobody: its owner does, and tells it what came.
+//   1. A part is wanted, then asked for, then taken. An answer to a part that is not asked for is not awaited.
+//   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one.
+// Use: reading.begin(); ... if (reading.wants_part()) reading.on_asked(now); ... if (reading.awaits(answer.after))
+//      outcome = reading.on_part({.next = told.next, .has_room = true}, now);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.hpp"
+
+namespace distflow::pmd {
+
+class PeersReading {
+ public:
+  static constexpr base::Duration kTimeMax = base::seconds(5);
+  static constexpr std::size_t kPartsMax = 256;
+
+  struct Part {
+    std::uint64_t next;  ///< where the next part begins, as the node says; 0: there is none
+    bool has_room;       ///< whether all of the part could be kept
+  };
+  enum class Outcome : std::uint8_t {
+    next_part,  ///< it wants another one
+    whole,      ///< it has ended, and no peer is missing
+    cut,        ///< it has ended, and there are more peers
+  };
+
+  /// With the first part.
+  void begin() { *this = PeersReading(Step::wanted); }
+  void on_asked(base::Instant now) {
+    if (parts_ == 0) until_ = now + kTimeMax;
+    step_ = Step::asked;
+  }
+  Outcome on_part(const Part& part, base::Instant now) {
+    ++parts_;
+    const bool is_last = !part.has_room || parts_ == kPartsMax || now >= until_;
+    const bool has_more = part.next > after_;  // and not one that was told already, or a node would be asked for ever
+    step_ = has_more && !is_last ? Step::wanted : Step::none;
+    if (step_ == Step::none) return !part.has_room || (part.next > 0 && is_last) ? Outcome::cut : Outcome::whole;
+    after_ = part.next;
+    return Outcome::next_part;
+  }
+  /// What is still to come is not awaited any more.
+  void end() { step_ = Step::none; }
+
+  [[nodiscard]] bool is_under_way() const { return step_ != Step::none; }
+  [[nodiscard]] bool wants_part() const { return step_ == Step::wanted; }
+  [[nodiscard]] bool is_asked() const { return step_ == Step::asked; }
+  [[nodiscard]] bool awaits(std::uint64_t after) const { return is_asked() && after == after_; }
+  /// The part that is wanted or asked for.
+  [[nodiscard]] std::uint64_t after() const { return after_; }
+
+  PeersReading() = default;
+
+ private:
+  enum class Step : std::uint8_t { none, wanted, asked };
+
+  explicit PeersReading(Step step) : step_(step) {}
+
+  Step step_ = Step::none;
+  std::size_t parts_ = 0;  // that have come
+  std::uint64_t after_ = 0;
+  base::Instant until_;
+};
+
+}  // namespace distflow::pmd
