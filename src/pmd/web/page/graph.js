@@ -13,6 +13,7 @@ const kPathSizeMax = 24000;  // of a request: the PMD reads heads of 32 KiB
 const kHeight = 620;
 const kTurnedBelow = 75;     // pixels between two nodes: their names are turned, as spokes are
 const kLetter = 7;           // pixels
+const kTellsNothing = 2;     // the rank of such a node in a request
 
 const kColumns = [['From'], ['To'], ['Via'], ['Messages/s', true], ['Queued', true], ['Not sent'], ['Dropped there']]
   .map(([name, isNumber = false]) => ({name, isNumber}));
@@ -22,6 +23,7 @@ const element = (id) => document.getElementById(id);
 const sum = (drops) => Object.values(drops).reduce((all, count) => all + count, 0);
 const part = (selector) => element('graph-parts').content.querySelector(selector).cloneNode(true);
 const cut = (text, size) => (text.length > size ? `${[...text].slice(0, Math.max(size - 1, 1)).join('')}…` : text);
+const tells = (node) => node.caps?.includes('stats') ?? false;
 const round = (number) => Math.round(number * 10) / 10;
 
 // Where `count` nodes stand: clockwise from the top, around {x, y}, as [{x, y, angle}].
@@ -40,7 +42,7 @@ export class Graph {
   #chosenAt = -Infinity;
   #notBefore = 0;
   #timer = 0;                 // until it is looked again for what is awaited
-  #named = {asked: new Set(), left: 0};  // by the last request; left: how many had no room in it
+  #named = {all: new Set(), left: 0};  // by the last request; left: how many had no room in it
   #isAnswered = false;
   #notKept = 0;               // of the answer: nodes that the PMD has no place for
   #left = '';                 // of the answer: what it has left out, in words
@@ -77,24 +79,27 @@ export class Graph {
     if (performance.now() < this.#notBefore) return null;
     this.#choose();
     let path = '/api/links?';
-    this.#named = {asked: new Set(), left: 0};
-    for (const {nodeId, id} of this.#askable()) {
+    this.#named = {all: new Set(), left: 0};
+    let isAsking = false;
+    for (const {nodeId, id, rank} of this.#nameable()) {
       if (path.length + id.length > kPathSizeMax) {
         this.#named.left += 1;
         continue;
       }
       path += id;
-      this.#named.asked.add(nodeId);
+      this.#named.all.add(nodeId);
+      isAsking ||= rank < kTellsNothing;
     }
-    return this.#named.asked.size > 0 ? path.slice(0, -1) : null;
+    return isAsking ? path.slice(0, -1) : null;
   }
 
-  // Those that tell this viewer their figures first, and of them the shortest: whoever gives a node a long nodeId, which
-  // fills a request, stands behind the others by that.
-  #askable() {
-    const all = this.#chosen.filter(({node}) => node.caps?.includes('stats')).map(({node: {nodeId}, figures}) =>
-      ({nodeId, id: `id=${encodeURIComponent(nodeId)}&`, isTold: figures ? 1 : 0}));
-    return all.sort((a, b) => b.isTold - a.isTold || a.id.length - b.id.length);
+  // Those that tell this viewer their figures first, then who tells others, then who tells nothing: the links to it are
+  // told. Of each the shortest first: whoever gives a node a long nodeId, which fills a request, stands behind the
+  // others by that.
+  #nameable() {
+    const all = this.#chosen.map(({node, figures}) =>
+      ({nodeId: node.nodeId, id: `id=${encodeURIComponent(node.nodeId)}&`, rank: figures ? 0 : tells(node) ? 1 : kTellsNothing}));
+    return all.sort((a, b) => a.rank - b.rank || a.id.length - b.id.length);
   }
 
   taken({status, body}) {
@@ -214,11 +219,11 @@ export class Graph {
     const all = this.#filtered().length;
     const silent = this.#chosen.filter(({node}) => {
       const told = this.#told.get(node.nodeId);
-      return !node.caps?.includes('stats') || (told?.untold !== undefined && !told.isAwaited);
+      return !tells(node) || (told?.untold !== undefined && !told.isAwaited);
     }).length;
     // The PMD says nothing of the nodes of others.
     const absent = this.#isAnswered
-      ? this.#chosen.filter(({node}) => this.#named.asked.has(node.nodeId) && !this.#told.has(node.nodeId)).length : 0;
+      ? this.#chosen.filter(({node}) => tells(node) && this.#named.all.has(node.nodeId) && !this.#told.has(node.nodeId)).length : 0;
     const untold = silent + Math.max(absent - this.#notKept, 0);
     const isCut = this.#chosen.some(({node}) => this.#told.get(node.nodeId)?.isCut);
     const count = (number, what) => `${number} ${what}${number === 1 ? '' : 's'}`;
