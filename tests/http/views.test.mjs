@@ -252,6 +252,22 @@ scenario('the graph names its nodes and links, and a table has the same', async 
   assert.equal(await text(page, '#graph-note'), 'Shown: 4 nodes. 4 links.');
 });
 
+scenario('the graph has the links of all parts of what a node tells, and counts those to nodes that it does not show', async (page) => {
+  const kParts = new Map([
+    [0, {peers: [peerOf('gone', {sent: {written: 9}})], next: 2}],
+    [2, {peers: [peerOf('leaf', {via: 'tcp', sent: {accepted: 8, written: 5, dropped_peer_left: 3}})], next: 3}],
+    [3, {peers: [peerOf('(others)', {sent: {written: 9}})]}]]);
+  joinTelling({nodeId: 'hub', alias: 'hub'}, (asked, {after}) => ({...figuresOf(asked), ...kParts.get(after) ?? {peers: []}}));
+  join({nodeId: 'leaf', alias: 'leaf'});  // it tells nothing
+  await untilShown(page, 'leaf');
+  await untilShown(page, 'hub');
+  await show(page, '#graph');
+  await until(page, () => document.querySelectorAll('#picture path').length === 1);
+  assert.match(await text(page, '#picture path title'), /^hub to leaf: .*, tcp, lost 3 peer_left$/);
+  assert.equal(await text(page, '#graph-note'),
+               'Shown: 2 nodes. 1 link. Not shown: 2 links to other nodes. 1 node without figures of links.');
+});
+
 scenario('the keyboard reaches each node of the graph and comes back to it', async (page) => {
   ring(3);
   await untilShown(page, 'n2');

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,7 +17,7 @@ namespace distflow::pmd {
 namespace {
 
 constexpr std::uint32_t kRoot = 0;
-constexpr std::uint64_t kFirstPart = 0;
+constexpr const char* kTellsNothing = "It tells nothing of itself";
 constexpr const char* kUnread = R"("isAwaited":true,"untold":"It has not told them yet")";
 
 void append_count(std::string& out, std::string_view name, std::uint64_t count) {
@@ -29,17 +31,14 @@ std::string untold(std::string_view why) {
   return text;
 }
 
-/// One peer of a node, or nothing for one without a name.
-std::string link_text(std::string_view peer) {
-  const auto found =
-      protocol::find_members(peer, std::array<std::string_view, 5>{"node_id", "via", "queued", "sent", "received"});
-  if (!found) return {};
-  const auto& [node_id, via, queued, sent, received] = *found;
-  const std::string name = protocol::decode_string(node_id).value_or("");
-  if (name.empty()) return {};
+using PeerMembers = std::array<std::string_view, 5>;
+constexpr PeerMembers kPeerMembers = {"node_id", "via", "queued", "sent", "received"};
+
+std::string link_text(std::string_view to, const PeerMembers& peer) {
+  const auto& [node_id, via, queued, sent, received] = peer;
   const ToldTraffic traffic = read_traffic(sent, received);
   std::string text = R"({"to":)";
-  protocol::append_json_string(text, name);
+  protocol::append_json_string(text, to);
   text += R"(,"via":)";
   protocol::append_json_string(text, protocol::decode_string(via).value_or("none"));
   append_count(text, "queued", read_count(queued));
@@ -54,41 +53,56 @@ std::string link_text(std::string_view peer) {
 MeshLinks::MeshLinks(io::Reactor& reactor, Server& pmd)
     : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&MeshLinks::on_time>(*this)) {}
 
+bool MeshLinks::may_see(const Registry::Entry& entry, const io::PeerOwner& viewer) {
+  return viewer.is_user(kRoot) || (entry.node.uid && viewer.is_user(*entry.node.uid));
+}
+
 http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& viewer) {
   struct Looked {
-    const Registry::Entry* entry;
-    Node* node;
+    std::string_view node_id;
+    const Node* node;
   };
   std::vector<Looked> looked;
-  const http::QueryValues named = http::query_values(query, "id", kNamedMax);
+  http::QueryValues named = http::query_values(query, "id", kNamedMax);
   std::uint64_t left_out = named.left_out;
+  if (!timer_.is_armed()) reactor_.arm_after(timer_, kPlaceInterval);
   for (const std::string& id : named.values) {
     const Registry::Entry* const entry = pmd_.registry().find_id(id);
-    const bool may_see =
-        entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
-    if (!may_see) continue;
-    if (Node* const node = look_at(*entry, viewer)) {
-      looked.push_back({entry, node});
-    } else {
+    if (entry == nullptr) continue;
+    Node* const node = look_at(*entry, viewer);
+    if (node == nullptr) {
       ++left_out;
+    } else if (may_see(*entry, viewer)) {
+      begin_reading(*entry, *node);
+      looked.push_back({id, node});
     }
   }
-  // So that where a connection has more nodes than may be asked at once, it is not the same ones that go without.
-  const std::size_t first = looked.empty() ? 0 : requests_++ * (StatsRelay::kPendingPerNodeMax - 1) % looked.size();
-  for (std::size_t i = 0; i < looked.size(); ++i) {
-    const Looked& one = looked[(first + i) % looked.size()];
-    ask(*one.entry, *one.node);
-  }
-  std::string nodes;
-  for (const Looked& one : looked) {
-    nodes += nodes.empty() ? R"({"nodeId":)" : R"(,{"nodeId":)";
-    protocol::append_json_string(nodes, one.entry->node.node_id);
-    ((nodes += ',') += one.node->told) += '}';
-  }
   counters_.left_out += left_out;
-  if (!nodes_.empty() && !timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
+  ask_waiting();
   http::Response response{.content_type = "application/json"};
-  response.body = R"({"leftOut":)" + std::to_string(left_out) + R"(,"nodes":[)" + nodes + "]}\n";
+  std::string& body = response.body;
+  body = R"({"leftOut":)" + std::to_string(left_out) + R"(,"nodes":[)";
+  const std::set<std::string_view> is_named(named.values.begin(), named.values.end());
+  for (const Looked& one : looked) {
+    body += &one == looked.data() ? R"({"nodeId":)" : R"(,{"nodeId":)";
+    protocol::append_json_string(body, one.node_id);
+    body += ',';
+    if (!one.node->untold.empty()) {
+      (body += one.node->untold) += '}';
+      continue;
+    }
+    const Links& links = one.node->told;
+    body += R"("atUs":)" + std::to_string(links.at_us) + R"(,"links":[)";
+    std::uint64_t others = links.all;
+    for (const Link& link : links.kept) {
+      if (!is_named.contains(link.to)) continue;
+      if (others-- < links.all) body += ',';
+      body += link.text;
+    }
+    body += R"(],"others":)" + std::to_string(others);
+    body += links.is_cut ? R"(,"isCut":true})" : R"(,"isCut":false})";
+  }
+  body += "]}\n";
   return response;
 }
 
@@ -101,14 +115,15 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer) const {
 
 MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::PeerOwner& viewer) {
   auto found = nodes_.find(entry.node.node_id);
-  if (found == nodes_.end()) {
+  const bool is_new = found == nodes_.end();
+  if (is_new) {
     if (!has_place_for(viewer)) return nullptr;
     found = nodes_.emplace(entry.node.node_id, Node()).first;
   }
   Node& node = found->second;
-  if (node.told.empty() || node.user != entry.node.uid) {
+  if (is_new || node.user != entry.node.uid) {
     node = Node();
-    node.told = kUnread;
+    node.untold = kUnread;
     node.user = entry.node.uid;
     node.viewer = viewer.uid();
   }
@@ -116,60 +131,130 @@ MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::Peer
   return &node;
 }
 
-void MeshLinks::ask(const Registry::Entry& entry, Node& node) {
+void MeshLinks::begin_reading(const Registry::Entry& entry, Node& node) {
   const base::Instant now = reactor_.now();
-  if (node.owes_answer || now < node.next_question) return;
   if (!pmd_.stats_relay().can_tell(entry)) {
-    node.told = untold("It tells nothing of itself");
-    node.next_question = now + kAskInterval;
-    return;
+    node.untold = untold(kTellsNothing);
+  } else if (!node.reading.is_under_way() && now >= node.next_reading) {
+    ++counters_.readings;
+    node.next_reading = now + kReadInterval;
+    node.coming = {};
+    node.reading.begin();
+    want_part(node);
   }
-  node.owes_answer = pmd_.stats_relay().ask_inside(entry, kFirstPart);
-  if (node.owes_answer) node.next_question = now + kAskInterval;  // else in the next request
-  ++(node.owes_answer ? counters_.asked : counters_.not_asked);
+}
+
+void MeshLinks::want_part(Node& node) {
+  node.turn = ++last_turn_;
+  node.is_delayed = false;
+}
+
+void MeshLinks::ask_waiting() {
+  std::vector<Nodes::value_type*> waiting;
+  for (auto& one : nodes_) {
+    if (one.second.reading.wants_part()) waiting.push_back(&one);
+  }
+  if (waiting.empty()) return;
+  std::ranges::sort(waiting, {}, [](const auto* one) { return one->second.turn; });
+  std::uint32_t asked = 0;
+  std::map<std::uint32_t, std::uint32_t> asked_for;  // by user
+  const auto count = [&](const Node& node) {
+    if (!node.reading.is_asked()) return;
+    ++asked;
+    ++asked_for[node.viewer];
+  };
+  for (const auto& one : nodes_) count(one.second);
+  for (Nodes::value_type* const one : waiting) {
+    Node& node = one->second;
+    const bool has_place = asked < kAskedMax && (node.viewer == kRoot || asked_for[node.viewer] < kAskedPerUserMax);
+    if (has_place && ask(one->first, node)) {
+      count(node);
+    } else if (!node.is_delayed) {
+      node.is_delayed = true;
+      ++counters_.delayed;
+    }
+  }
+}
+
+/// False when it has to wait for a place.
+bool MeshLinks::ask(const std::string& node_id, Node& node) {
+  const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
+  if (entry == nullptr || entry->node.uid != node.user || !pmd_.stats_relay().can_tell(*entry)) {
+    give_up(node, kTellsNothing);  // between two parts
+    return true;
+  }
+  if (!pmd_.stats_relay().ask_inside(*entry, node.reading.after())) return false;
+  node.reading.on_asked(reactor_.now());
+  ++counters_.asked;
+  return true;
 }
 
 void MeshLinks::take(const InsideAnswer& answer) {
-  if (answer.after != kFirstPart) return;
   const auto found = nodes_.find(answer.node_id);
-  if (found == nodes_.end() || !found->second.owes_answer) return;
-  if (answer.error.empty() && answer.user != found->second.user) return;  // its own question has an answer yet to come
-  found->second.owes_answer = false;
-  if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
+  if (found == nodes_.end() || !found->second.reading.awaits(answer.after)) return;
+  Node& node = found->second;
+  if (answer.error.empty() && answer.user != node.user) return;  // its own question has an answer yet to come
+  if (!reactor_.has_memory_for([&] { take_part(node, answer); })) {
+    ++counters_.not_kept;
+    node.reading.end();
+    node.coming = {};
+  }
+  reactor_.arm_after(timer_, base::Duration::zero());  // no question from inside an answer
 }
 
-void MeshLinks::take_answer(Node& node, const InsideAnswer& answer) {
-  const std::optional<ToldFigures> told = answer.error.empty() ? read_figures(answer.stats) : std::nullopt;
-  if (!told) {
-    ++counters_.untold;
-    node.told = untold(answer.error.empty() ? "What it tells cannot be read" : answer.error);
-    return;
-  }
-  bool is_cut = told->next > 0;
-  std::string links;
+void MeshLinks::take_part(Node& node, const InsideAnswer& answer) {
+  if (!answer.error.empty()) return give_up(node, answer.error);
+  const std::optional<ToldFigures> told = read_figures(answer.stats);
+  if (!told) return give_up(node, "What it tells cannot be read");
+  const bool has_room = keep_links(node.coming, told->peers);
+  ++counters_.told;
+  const auto outcome = node.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
+  if (outcome == PeersReading::Outcome::next_part) return want_part(node);
+  node.coming.at_us = told->at_us;
+  node.coming.is_cut = outcome == PeersReading::Outcome::cut;
+  if (node.coming.is_cut) ++counters_.cut;
+  node.told = std::exchange(node.coming, {});
+  node.untold = {};
+}
+
+/// Whether there was room for all. A peer without a name is passed over.
+bool MeshLinks::keep_links(Links& links, std::string_view peers) const {
+  bool has_room = true;
   // Not in what follows: whether it is an array. What is none has no links.
-  static_cast<void>(protocol::for_each_element(told->peers, [&](std::string_view peer) {
-    const std::string link = link_text(peer);
-    if (link.empty()) return true;
-    if (links.size() + link.size() + 1 > kNodeBytesMax) {
-      is_cut = true;
-      return false;
-    }
-    if (!links.empty()) links += ',';
-    links += link;
+  static_cast<void>(protocol::for_each_element(peers, [&](std::string_view peer) {
+    const auto found = protocol::find_members(peer, kPeerMembers);
+    if (!found) return true;
+    std::string to = protocol::decode_string(found->front()).value_or("");
+    if (to.empty()) return true;
+    ++links.all;
+    if (!nodes_.contains(to)) return true;
+    std::string text = link_text(to, *found);
+    const std::size_t bytes = links.bytes + to.size() + text.size();
+    has_room = bytes <= kNodeBytesMax;
+    if (!has_room) return false;
+    links.bytes = bytes;
+    links.kept.push_back({std::move(to), std::move(text)});
     return true;
   }));
-  ++counters_.told;
-  if (is_cut) ++counters_.cut;
-  std::string text = R"("atUs":)" + std::to_string(told->at_us) + R"(,"links":[)" + links;
-  text += is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
-  node.told = std::move(text);
+  return has_room;
+}
+
+void MeshLinks::give_up(Node& node, std::string_view why) {
+  ++counters_.untold;
+  node.reading.end();
+  node.coming = {};
+  node.told = {};
+  node.untold = untold(why);
 }
 
 void MeshLinks::on_time() {
   const base::Instant now = reactor_.now();
-  std::erase_if(nodes_, [now](const auto& one) { return one.second.until <= now; });
-  if (!nodes_.empty()) reactor_.arm_after(timer_, base::seconds(1));
+  // A node that owes an answer keeps its place among kAskedMax until that comes.
+  std::erase_if(nodes_, [now](const auto& one) { return one.second.until <= now && !one.second.reading.is_asked(); });
+  const bool has_memory = reactor_.has_memory_for([this] { ask_waiting(); });
+  const bool is_waiting =
+      !has_memory || std::ranges::any_of(nodes_, [](const auto& one) { return one.second.reading.wants_part(); });
+  if (!nodes_.empty()) reactor_.arm_after(timer_, is_waiting ? kPlaceInterval : base::seconds(1));
 }
 
 }  // namespace distflow::pmd

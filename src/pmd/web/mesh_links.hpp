@@ -1,22 +1,25 @@
-// The links between nodes, for the graph on the page: asked from the nodes that a viewer names, while it looks.
+// The links between nodes, for the graph on the page: asked from the nodes that viewers name, while they look.
 //
-//     viewer ── GET /api/links?id=A&id=B ──▶ MeshLinks ── StatsRelay::ask_inside(), the first part ──▶ A, B
+//     viewer ── GET /api/links?id=A&id=B ──▶ MeshLinks ── StatsRelay::ask_inside(), part after part ──▶ A, B
 //
 // Loop thread only.
-//   1. A request asks the nodes that it names, each kAskInterval after the last question to it at the earliest and
-//      never while it owes an answer. It is answered with what they have told before. A node that nobody has named
-//      within kLookTime is forgotten, and asked nothing.
-//   2. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, and of each kNodeBytesMax of
-//   the peers in the first part of
-//      its answer. What is left out is counted and told.
-//   3. A viewer is told of the nodes of its own user, root of all; others are not there. What a node has told of itself
-//      is forgotten when its name is another user's.
+//   1. A request begins to read the peers of the nodes that it names, each kReadInterval after its last reading began
+//      at the earliest and never while one is under way. It is answered with what the last whole reading has told. All
+//      viewers share the readings. A node that nobody has named within kLookTime is forgotten, and asked nothing.
+//   2. Links to nodes that somebody has named are kept, kNodeBytesMax of one node; its other links are counted. An
+//      answer has the links between the nodes that its request names.
+//   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user. kAskedMax questions are
+//      under way at the same time, kAskedPerUserMax for one user. The other nodes wait, and a node that has told a part
+//      waits behind them. What is left out or has to wait is counted; what is left out is told.
+//   4. A viewer is told of the nodes of its own user, root of all; others are not there, but links to them are. What a
+//      node has told of itself is forgotten when its name is another user's.
 // Use: MeshLinks links(reactor, pmd); ... return links.answer(request.query, owner);
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/string_map.hpp"
 #include "base/timer_wheel.hpp"
@@ -24,36 +27,43 @@
 #include "io/peer_owner.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/peers_reading.hpp"
 
 namespace distflow::pmd {
 
 /// Monotonic.
 struct MeshLinkCounters {
-  std::uint64_t asked = 0;      ///< questions to nodes
-  std::uint64_t told = 0;       ///< answers with links
-  std::uint64_t untold = 0;     ///< questions without an answer that can be read
-  std::uint64_t not_asked = 0;  ///< nodes that a request passed over: no place for a question
-  std::uint64_t cut = 0;        ///< answers of nodes with more peers than are kept
-  std::uint64_t left_out = 0;   ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
-  std::uint64_t not_kept = 0;   ///< answers dropped for want of memory
+  std::uint64_t readings = 0;  ///< of a node, with all of its parts
+  std::uint64_t asked = 0;     ///< questions to nodes, one for each part
+  std::uint64_t told = 0;      ///< answers with links
+  std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
+  std::uint64_t delayed = 0;   ///< questions that had to wait for a place
+  std::uint64_t cut = 0;       ///< readings of a node with more links than are kept, or more peers than are read
+  std::uint64_t left_out = 0;  ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
+  std::uint64_t not_kept = 0;  ///< answers dropped for want of memory
 };
 
 class MeshLinks {
  public:
   static constexpr base::Duration kLookTime = base::seconds(5);
-  static constexpr base::Duration kAskInterval = base::seconds(1);
+  static constexpr base::Duration kReadInterval = base::seconds(1);
+  static constexpr base::Duration kPlaceInterval = base::milliseconds(100);  // between two looks for a place
   static constexpr std::size_t kNamedMax = 64;
   static constexpr std::size_t kNodesMax = 256;
   static constexpr std::size_t kNodesPerUserMax = 128;  // of root, kNodesMax
-  static constexpr std::size_t kNodeBytesMax = std::size_t{8} * 1024;
+  static constexpr std::size_t kNodeBytesMax = std::size_t{64} * 1024;
+  static constexpr std::uint32_t kAskedMax = 48;
+  static constexpr std::uint32_t kAskedPerUserMax = 24;  // of root, kAskedMax
 
   /// Both must outlive it.
   MeshLinks(io::Reactor& reactor, Server& pmd);
   MeshLinks(const MeshLinks&) = delete;
   MeshLinks& operator=(const MeshLinks&) = delete;
 
-  /// `{"leftOut":0,"nodes":[{"nodeId":...,"atUs":...,"links":[...],"isCut":false},...]}`; with `untold` in place of the
-  /// rest, why not, and with `isAwaited` where a node has not answered yet. May throw std::bad_alloc.
+  /// `{"leftOut":0,"nodes":[{"nodeId":...,"atUs":...,"links":[...],"others":0,"isCut":false},...]}`; with `untold` in
+  /// place of the rest, why not, and with `isAwaited` where a node has not answered yet. `others` is the number of its
+  /// links to nodes that the request does not name, and of those to nodes that were named after the node was read. May
+  /// throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
   /// An answer to a question of its own, or to another that says the same. Does not throw.
   void take(const InsideAnswer& answer);
@@ -62,27 +72,49 @@ class MeshLinks {
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
 
  private:
+  struct Link {
+    std::string to;
+    std::string text;
+  };
+  struct Links {
+    std::uint64_t at_us = 0;
+    std::vector<Link> kept;
+    std::size_t bytes = 0;  // of these
+    std::uint64_t all = 0;  // that were told of
+    bool is_cut = false;
+  };
   struct Node {
     UserId user;               // whose it is
-    std::uint32_t viewer = 0;  // the user that looked at it first
+    std::uint32_t viewer = 0;  // the user that named it first
     base::Instant until;
-    base::Instant next_question;
-    bool owes_answer = false;
-    std::string told;  // without the nodeId
+    base::Instant next_reading;
+    PeersReading reading;
+    std::uint64_t turn = 0;  // of those that want a part, the least is asked first
+    bool is_delayed = false;
+    Links coming;        // of the reading that is under way
+    Links told;          // of the last one
+    std::string untold;  // in place of that; empty: it has told them
   };
+  using Nodes = base::StringMap<Node>;
 
+  [[nodiscard]] static bool may_see(const Registry::Entry& entry, const io::PeerOwner& viewer);
   /// Null when there is no place.
   Node* look_at(const Registry::Entry& entry, const io::PeerOwner& viewer);
   [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
-  void ask(const Registry::Entry& entry, Node& node);
-  void take_answer(Node& node, const InsideAnswer& answer);
+  void begin_reading(const Registry::Entry& entry, Node& node);
+  void want_part(Node& node);
+  void ask_waiting();
+  [[nodiscard]] bool ask(const std::string& node_id, Node& node);
+  void take_part(Node& node, const InsideAnswer& answer);
+  [[nodiscard]] bool keep_links(Links& links, std::string_view peers) const;
+  void give_up(Node& node, std::string_view why);
   void on_time();
 
   io::Reactor& reactor_;
   Server& pmd_;
   MeshLinkCounters counters_;
-  base::StringMap<Node> nodes_;
-  std::uint64_t requests_ = 0;
+  Nodes nodes_;
+  std::uint64_t last_turn_ = 0;
   base::Timer timer_;
 };
 

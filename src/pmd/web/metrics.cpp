@@ -118,11 +118,12 @@ constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
 static_assert(has_each_once(kNodeViewCounters), "each counter has its row");
 
 constexpr CounterRow<MeshLinkCounters> kMeshLinkCounters[] = {
-    {"asked", "Questions to nodes for their links, for the graph of the page.", &MeshLinkCounters::asked},
+    {"readings", "Readings of a node with its links, for the graph of the page.", &MeshLinkCounters::readings},
+    {"asked", "Questions to nodes for that, one for each part.", &MeshLinkCounters::asked},
     {"told", "Answers with links.", &MeshLinkCounters::told},
-    {"untold", "Questions without an answer that can be read.", &MeshLinkCounters::untold},
-    {"not_asked", "Nodes that a request passed over: no place for a question.", &MeshLinkCounters::not_asked},
-    {"cut", "Answers of nodes with more peers than are kept.", &MeshLinkCounters::cut},
+    {"untold", "Readings without an answer that can be read.", &MeshLinkCounters::untold},
+    {"delayed", "Questions that had to wait for a place.", &MeshLinkCounters::delayed},
+    {"cut", "Readings of nodes with more links than are kept, or more peers than are read.", &MeshLinkCounters::cut},
     {"left_out", "Nodes beyond those that a request may name or that are kept.", &MeshLinkCounters::left_out},
     {"not_kept", "Answers that there was no memory for.", &MeshLinkCounters::not_kept},
 };

@@ -12,6 +12,9 @@ using base::Delegate;
 
 namespace {
 
+static_assert(StatsRelay::kInsideRoundMax + NodeViews::kViewsMax + MeshLinks::kAskedMax <= StatsRelay::kInsideMax,
+              "who looks at one thing takes no place from who looks at another");
+
 std::string_view name_of(protocol::EventKind kind) {
   switch (kind) {
     case protocol::EventKind::join: return "join";

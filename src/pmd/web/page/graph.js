@@ -46,7 +46,7 @@ export class Graph {
   #isAnswered = false;
   #notKept = 0;               // of the answer: nodes that the PMD has no place for
   #left = '';                 // of the answer: what it has left out, in words
-  #told = new Map();          // by nodeId: {atUs, links by nodeId, rates} or {untold}
+  #told = new Map();          // by nodeId: {atUs, links by nodeId, others, rates} or {untold}
   #drawnNodes = new Map();    // by nodeId, what is drawn
   #drawnLinks = new Map();
   #table = new Rows(element('links'), kColumns);
@@ -125,13 +125,13 @@ export class Graph {
   }
 
   // What one node tells, with the rates since its last reading.
-  #read({nodeId, atUs, links, isCut, isAwaited, untold}) {
-    if (!links) return {untold, isAwaited, links: new Map(), rates: new Map()};
+  #read({nodeId, atUs, links, others, isCut, isAwaited, untold}) {
+    if (!links) return {untold, isAwaited, links: new Map(), others: 0, rates: new Map()};
     const before = this.#told.get(nodeId);
-    if (before?.atUs === atUs) return before;
+    const now = new Map(links.map((link) => [link.to, link]));
+    if (before?.atUs === atUs) return {...before, links: now, others};  // to other nodes, where others are named
     const us = before?.atUs ? atUs - before.atUs : 0;
     const rates = new Map();
-    const now = new Map(links.map((link) => [link.to, link]));
     for (const [to, link] of now) {
       const earlier = before?.links.get(to);
       if (!earlier || us <= 0) continue;
@@ -143,7 +143,7 @@ export class Graph {
         lostIn: sum(link.dropped) - sum(earlier.dropped),
       });
     }
-    return {atUs, links: now, rates, isCut};
+    return {atUs, links: now, others, rates, isCut};
   }
 
   // All nodes that the filter lets through, or the busiest of them, which stay for a while: the picture does not jump.
@@ -175,7 +175,8 @@ export class Graph {
     };
     let others = 0;
     for (const from of isShown) {
-      const {links, rates} = this.#told.get(from) ?? {links: new Map()};
+      const {links, others: unnamed, rates} = this.#told.get(from) ?? {links: new Map(), others: 0};
+      others += unnamed;
       for (const [to, link] of links) {
         if (!isShown.has(to)) {
           others += 1;
@@ -236,7 +237,7 @@ export class Graph {
       others > 0 ? `Not shown: ${count(others, 'link')} to other nodes.` : '',
       untold > 0 ? `${count(untold, 'node')} without figures of links.` : '',
       this.#named.left > 0 ? `${count(this.#named.left, 'node')} not asked: the nodeIds are too long.` : '',
-      isCut ? 'Some nodes have more peers than they are asked for here: links and losses are missing.' : '',
+      isCut ? 'Some nodes have more peers or links than are read here: links and losses are missing.' : '',
       this.#left,
     ].filter((sentence) => sentence !== '').join(' ');
   }
