@@ -48,22 +48,13 @@ class AskedWithOldIds : public Asking {
   }
   /// The id of the next request that comes to either.
   std::uint64_t next_id() {
-    std::string body;
-    EXPECT_TRUE(cluster_.turn_until([&] {
+    const auto receive = [this] {
       if (is_readable(listener_.fd())) peers_.push_back(listener_.accept());
       for (RawSocket& peer : peers_) {
         if (is_readable(peer.fd())) bytes_ += peer.receive();
       }
-      if (bytes_.size() < framing::kHeaderSize) return false;
-      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes_.data());
-      if (bytes_.size() < size) return false;
-      body = bytes_.substr(framing::kHeaderSize, size - framing::kHeaderSize);
-      bytes_.erase(0, size);
-      return true;
-    }));
-    protocol::Envelope envelope;
-    EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
-    return read_ask_members(envelope.extension, envelope.has_payload()).id;
+    };
+    return next_request_in(bytes_, receive).id;
   }
   std::string reply_of(std::string_view from, std::uint64_t id) const {
     return node_frame(from, ping_->node_id(), '"' + std::string(from) + '"', "\"re\":" + std::to_string(id));

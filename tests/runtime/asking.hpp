@@ -60,6 +60,22 @@ class Asking : public ::testing::Test {
       EXPECT_TRUE(is_under_way(responder.reply(request.payload)));
     });
   }
+  /// The request in the next frame of `bytes`, which `receive` adds to; id zero when it is none.
+  protocol::AskMembers next_request_in(std::string& bytes, const std::function<void()>& receive) {
+    std::string body;
+    EXPECT_TRUE(cluster_.turn_until([&] {
+      receive();
+      if (bytes.size() < framing::kHeaderSize) return false;
+      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes.data());
+      if (bytes.size() < size) return false;
+      body = bytes.substr(framing::kHeaderSize, size - framing::kHeaderSize);
+      bytes.erase(0, size);
+      return true;
+    }));
+    protocol::Envelope envelope;
+    EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
+    return read_ask_members(envelope.extension, envelope.has_payload());
+  }
   static AskStats stats(TestNode& node) { return node.stats().asks; }
   static void check_law(TestNode& node) {
     const AskStats asks = stats(node);
@@ -86,20 +102,10 @@ class AskedRaw : public Asking {
   static std::string large_json() { return '"' + std::string(std::size_t{8} << 20, 'x') + '"'; }
   /// The next request that comes to it; id zero when it is none.
   protocol::AskMembers next_request() {
-    std::string body;
-    EXPECT_TRUE(cluster_.turn_until([&] {
+    return next_request_in(bytes_, [this] {
       if (is_readable(listener_.fd())) peer_.emplace(listener_.accept());
       if (peer_ && is_readable(peer_->fd())) bytes_ += peer_->receive();
-      if (bytes_.size() < framing::kHeaderSize) return false;
-      const std::size_t size = framing::kHeaderSize + framing::read_header(bytes_.data());
-      if (bytes_.size() < size) return false;
-      body = bytes_.substr(framing::kHeaderSize, size - framing::kHeaderSize);
-      bytes_.erase(0, size);
-      return true;
-    }));
-    protocol::Envelope envelope;
-    EXPECT_TRUE(protocol::decode_template(body, envelope)) << body;
-    return read_ask_members(envelope.extension, envelope.has_payload());
+    });
   }
   /// Requests that have ended were lost with their connection before they could run; all `count` end when it leaves.
   void expect_lost_before_they_ran(std::size_t count) {
