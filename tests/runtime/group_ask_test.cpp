@@ -52,13 +52,29 @@ class RequestsToAGroup : public NodeAmongOthers {
     node->own_groups().join("workers");
     node->update_groups();
   }
-  /// A member that is only in the registry: nobody listens at its port. Its nodeId is the smallest.
-  [[nodiscard]] PmdTestClient add_dead_worker() const {
-    PmdTestClient dead(others_.pmd_port());
-    dead.send(request_text(
-        "register", R"({"nodeId":"0","alias":"dead","host":"127.0.0.1","caps":["ask"],"groups":["workers"],"port":)" +
-                        std::to_string(RawSocket::listening().port()) + "}"));
-    return dead;
+  /// A member that answers its requests at once.
+  void add_quick_worker() {
+    others_.run([](Cluster& cluster) {
+      TestNode& quick = cluster.add_node({});
+      quick->set_request_handler([](const Request&, Responder responder) { responder.reply(R"("quick")"); });
+      join(quick);
+    });
+  }
+  /// A member that is only in the registry. Its nodeId is the smallest.
+  [[nodiscard]] PmdTestClient add_worker_at(std::uint16_t port) const {
+    PmdTestClient worker(others_.pmd_port());
+    worker.send(request_text(
+        "register", R"({"nodeId":"0","alias":"raw","host":"127.0.0.1","caps":["ask"],"groups":["workers"],"port":)" +
+                        std::to_string(port) + "}"));
+    return worker;
+  }
+  /// One at whose port nobody listens.
+  [[nodiscard]] PmdTestClient add_dead_worker() const { return add_worker_at(RawSocket::listening().port()); }
+  /// Gives up a peer that it cannot connect to soon.
+  NodeRuntime start_hasty() {
+    NodeOptions options;
+    options.connect_deadline = 50ms;
+    return start(options);
   }
   static Group group_of(NodeRuntime& node, std::size_t count) {
     Group workers = node.group("workers");
@@ -68,17 +84,39 @@ class RequestsToAGroup : public NodeAmongOthers {
   void answer(std::size_t which, const std::string& json) {
     others_.run([&](Cluster&) { static_cast<void>(held_.at(which).responder.reply(json)); });
   }
+  /// Notes what a request ends with.
+  auto noting() {
+    return [this](const Reply& reply) {
+      const std::scoped_lock lock(mutex_);
+      replies_.push_back(reply.keep());
+    };
+  }
   SendVerdict ask(Group& workers, const AskOptions& options, Pick pick = Pick::least()) {
-    return workers.ask(
-        "1", options,
-        [this](const Reply& reply) {
-          const std::scoped_lock lock(mutex_);
-          replies_.push_back(reply.keep());
-        },
-        pick);
+    return workers.ask("1", options, noting(), pick);
+  }
+  /// A request that both of two members hold.
+  void ask_both(NodeRuntime& node, AskOptions options) {
+    add_holding_workers(2);
+    Group workers = group_of(node, 2);
+    options.backup_after = 1ms;
+    ASSERT_TRUE(is_under_way(ask(workers, options)));
+    ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  }
+  /// Two requests that one member holds alone: nobody can connect to the other one, with which one request is first and
+  /// the other one second.
+  void ask_two_that_go_on_alone(NodeRuntime& node, AskOptions options) {
+    add_holding_workers(1);
+    const PmdTestClient dead = add_dead_worker();
+    Group workers = group_of(node, 2);
+    options.backup_after = 1ms;
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(workers, options, Pick::round_robin())));
+    ASSERT_TRUE(until(node, [&] { return held_count_ == 2 && node.stats().sent.dropped() == 2; }));
   }
   bool until_replies(NodeRuntime& node, std::size_t count) {
     return until(node, [&] { return reply_count() == count; });
+  }
+  void expect_all(std::size_t count, AskError error) {
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(reply(i).error, error) << to_string(reply(i).error);
   }
   std::size_t reply_count() {
     const std::scoped_lock lock(mutex_);
@@ -153,13 +191,10 @@ TEST_P(RequestsToAGroup, none_has_a_backup_that_may_not_run_twice_or_is_for_one_
   const Pick by_key = Pick::sticky("user-42");
   ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, by_key)));
   const std::string name = workers.members().front().node_id;
-  const auto on_end = [this](const Reply& reply) {
-    const std::scoped_lock lock(mutex_);
-    replies_.push_back(reply.keep());
-  };
-  ASSERT_TRUE(is_under_way(node.ask(name, "1", {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, on_end)));
+  ASSERT_TRUE(
+      is_under_way(node.ask(name, "1", {.deadline = 400ms, .idempotent = true, .backup_after = 1ms}, noting())));
   ASSERT_TRUE(until_replies(node, 4));
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(reply(i).error, AskError::deadline) << to_string(reply(i).error);
+  expect_all(4, AskError::deadline);
   EXPECT_EQ(held_count_, 4U);
   EXPECT_EQ(node.stats().asks.retried, 0U);
 }
@@ -208,23 +243,13 @@ TEST_P(RequestsToAGroup, a_member_that_fails_leaves_the_request_to_the_other_one
   check_law(node);
 }
 
-// Of two requests, one is first with the member that nobody can connect to, and the other one second.
 TEST_P(RequestsToAGroup, a_member_that_cannot_be_connected_to_leaves_the_request_to_the_other_one) {
-  NodeOptions options;
-  options.connect_deadline = 50ms;
-  NodeRuntime node = start(options);
-  add_holding_workers(1);
-  const PmdTestClient dead = add_dead_worker();
-  Group workers = group_of(node, 2);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(
-        is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms}, Pick::round_robin())));
-  }
-  ASSERT_TRUE(until(node, [&] { return held_count_ == 2 && node.stats().sent.dropped() == 2; }));
+  NodeRuntime node = start_hasty();
+  ASSERT_NO_FATAL_FAILURE(ask_two_that_go_on_alone(node, {.deadline = 60s, .idempotent = true}));
   EXPECT_EQ(reply_count(), 0U);
   for (std::size_t i = 0; i < 2; ++i) answer(i, "1");
   ASSERT_TRUE(until_replies(node, 2));
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  expect_all(2, AskError::none);
   EXPECT_EQ(node.stats().asks.retried, 2U);
   check_law(node);
 }
@@ -243,17 +268,14 @@ TEST_P(RequestsToAGroup, backups_are_paid_from_the_budget_of_what_is_sent_again)
   ASSERT_TRUE(until(node, [&] { return held_count_ == 20 + node.stats().asks.retried; }));
   for (std::size_t i = 0; i < held_count_; ++i) answer(i, "1");
   ASSERT_TRUE(until_replies(node, 20));
-  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  expect_all(20, AskError::none);
   check_law(node);
   EXPECT_EQ(node.stats().asks.pending, 0U);
 }
 
 TEST_P(RequestsToAGroup, at_the_nodes_end_one_with_a_backup_ends_once) {
-  add_holding_workers(2);
   NodeRuntime node = start();
-  Group workers = group_of(node, 2);
-  ASSERT_TRUE(is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms})));
-  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  ASSERT_NO_FATAL_FAILURE(ask_both(node, {.deadline = 60s, .idempotent = true}));
   EXPECT_TRUE(node.shutdown());
   ASSERT_EQ(reply_count(), 1U);
   EXPECT_EQ(reply(0).error, AskError::shut_down) << to_string(reply(0).error);
@@ -263,13 +285,9 @@ TEST_P(RequestsToAGroup, at_the_nodes_end_one_with_a_backup_ends_once) {
 
 #ifdef __cpp_lib_jthread
 TEST_P(RequestsToAGroup, a_stop_token_cancels_both) {
-  add_holding_workers(2);
   NodeRuntime node = start();
-  Group workers = group_of(node, 2);
   std::stop_source stop;
-  ASSERT_TRUE(
-      is_under_way(ask(workers, {.deadline = 60s, .idempotent = true, .backup_after = 1ms, .stop = stop.get_token()})));
-  ASSERT_TRUE(until(node, [&] { return held_count_ == 2; }));
+  ASSERT_NO_FATAL_FAILURE(ask_both(node, {.deadline = 60s, .idempotent = true, .stop = stop.get_token()}));
   stop.request_stop();
   ASSERT_TRUE(until_replies(node, 1));
   EXPECT_EQ(reply(0).error, AskError::cancelled) << to_string(reply(0).error);
@@ -279,22 +297,14 @@ TEST_P(RequestsToAGroup, a_stop_token_cancels_both) {
 }
 
 TEST_P(RequestsToAGroup, a_stop_token_cancels_the_one_that_goes_on_alone) {
-  NodeOptions options_of_node;
-  options_of_node.connect_deadline = 50ms;
-  NodeRuntime node = start(options_of_node);
-  add_holding_workers(1);
-  const PmdTestClient dead = add_dead_worker();
-  Group workers = group_of(node, 2);
+  NodeRuntime node = start_hasty();
   std::stop_source stop;
-  const AskOptions options{.deadline = 60s, .idempotent = true, .backup_after = 1ms, .stop = stop.get_token()};
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(workers, options, Pick::round_robin())));
-  ASSERT_TRUE(until(node, [&] { return held_count_ == 2 && node.stats().sent.dropped() == 2; }));
+  const AskOptions options{.deadline = 60s, .idempotent = true, .stop = stop.get_token()};
+  ASSERT_NO_FATAL_FAILURE(ask_two_that_go_on_alone(node, options));
   stop.request_stop();
   ASSERT_TRUE(until_replies(node, 2));
-  for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(reply(i).error, AskError::cancelled) << to_string(reply(i).error);
-    EXPECT_TRUE(reply(i).may_have_run);
-  }
+  expect_all(2, AskError::cancelled);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(reply(i).may_have_run);
   ASSERT_TRUE(until(node, [&] { return stats_of(0).cancels == 2; }));
   check_law(node);
 }
@@ -313,10 +323,8 @@ TEST_P(RequestsToAGroup, one_that_a_member_is_too_busy_for_goes_to_another_where
       responder.reply(R"("slow")");
     });
     join(slow);
-    TestNode& quick = cluster.add_node({});
-    quick->set_request_handler([](const Request&, Responder responder) { responder.reply(R"("quick")"); });
-    join(quick);
   });
+  add_quick_worker();
   NodeRuntime node = start();
   Group workers = group_of(node, 2);
   // Five for each: more than the slow one has room for.
@@ -326,7 +334,7 @@ TEST_P(RequestsToAGroup, one_that_a_member_is_too_busy_for_goes_to_another_where
   ASSERT_TRUE(until(node, [&] { return reply_count() >= 5 && node.stats().asks.retried >= 1; }));
   gate.release(100);
   ASSERT_TRUE(until_replies(node, 10));
-  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  expect_all(10, AskError::none);
   check_law(node);
 }
 
@@ -350,14 +358,8 @@ TEST_P(RequestsToAGroup, one_whose_member_leaves_before_it_has_left_goes_to_anot
 }
 
 TEST_P(RequestsToAGroup, one_whose_member_cannot_be_connected_to_goes_to_another_where_it_may) {
-  NodeOptions options;
-  options.connect_deadline = 50ms;
-  NodeRuntime node = start(options);
-  others_.run([&](Cluster& cluster) {
-    TestNode& quick = cluster.add_node({});
-    quick->set_request_handler([](const Request&, Responder responder) { responder.reply(R"("quick")"); });
-    join(quick);
-  });
+  NodeRuntime node = start_hasty();
+  add_quick_worker();
   const PmdTestClient dead = add_dead_worker();
   Group workers = group_of(node, 2);
   for (int i = 0; i < 4; ++i) {
@@ -373,10 +375,7 @@ TEST_P(RequestsToAGroup, one_whose_member_leaves_has_its_backup_at_once) {
   add_holding_workers(1);
   NodeRuntime node = start();
   RawSocket listener = RawSocket::listening();
-  PmdTestClient silent(others_.pmd_port());
-  silent.send(request_text(
-      "register", R"({"nodeId":"0","alias":"silent","host":"127.0.0.1","caps":["ask"],"groups":["workers"],"port":)" +
-                      std::to_string(listener.port()) + "}"));
+  PmdTestClient silent = add_worker_at(listener.port());
   Group workers = group_of(node, 2);
   const AskOptions options{.deadline = 60s, .idempotent = true, .backup_after = 30s};
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(workers, options, Pick::round_robin())));
@@ -388,7 +387,7 @@ TEST_P(RequestsToAGroup, one_whose_member_leaves_has_its_backup_at_once) {
   answer(0, R"("own")");
   answer(1, R"("other")");
   ASSERT_TRUE(until_replies(node, 2));
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(reply(i).error, AskError::none) << to_string(reply(i).error);
+  expect_all(2, AskError::none);
   check_law(node);
 }
 
