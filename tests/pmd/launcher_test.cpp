@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -21,7 +22,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "pmd/launch/own_daemons.hpp"
 #include "tests/support/child.hpp"
@@ -210,6 +211,52 @@ TEST_F(Launcher, the_daemon_has_limits_priorities_processors_signals_and_umask_a
   }));
 }
 
+TEST_F(Launcher, the_starter_keeps_all_that_the_daemon_does_not_inherit) {
+  write_program("echo ready 1 >&3");
+  EXPECT_TRUE(test::passes_in_child([&] {
+    const rlimit seconds{1000, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_CPU, &seconds);
+    ::umask(077);
+    ::signal(SIGINT, SIG_IGN);
+    sigset_t usr1;
+    ::sigemptyset(&usr1);
+    ::sigaddset(&usr1, SIGUSR1);
+    ::pthread_sigmask(SIG_SETMASK, &usr1, nullptr);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    ::prctl(PR_SET_TIMERSLACK, 70'000, 0, 0, 0);
+    std::ofstream("/proc/self/oom_score_adj") << "500";
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 7), 0);
+    const fs::path folder = fs::current_path();
+    const fs::path input = fs::read_symlink("/proc/self/fd/0");
+    const pid_t session = ::getsid(0);
+
+    ASSERT_TRUE(launch_pmd({}));
+    rlimit kept{};
+    ::getrlimit(RLIMIT_CPU, &kept);
+    EXPECT_EQ(kept.rlim_cur, seconds.rlim_cur);
+    EXPECT_EQ(::umask(022), 077U);
+    EXPECT_EQ(::signal(SIGINT, SIG_DFL), SIG_IGN);
+    sigset_t mask;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    EXPECT_EQ(::sigismember(&mask, SIGUSR1), 1);
+    EXPECT_EQ(::sigismember(&mask, SIGUSR2), 0);
+    cpu_set_t processors;
+    ::sched_getaffinity(0, sizeof processors, &processors);
+    EXPECT_EQ(CPU_COUNT(&processors), 1);
+    EXPECT_EQ(::prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0), 70'000);
+    std::string score;
+    std::ifstream("/proc/self/oom_score_adj") >> score;
+    EXPECT_EQ(score, "500");
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), 7);
+    EXPECT_EQ(fs::current_path(), folder);
+    EXPECT_EQ(fs::read_symlink("/proc/self/fd/0"), input);
+    EXPECT_EQ(::getsid(0), session);
+  }));
+}
+
 TEST_F(Launcher, what_may_not_be_reset_is_said) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give up the right to lower a niceness";
   fs::permissions(folder_, fs::perms::all);
@@ -224,50 +271,50 @@ TEST_F(Launcher, what_may_not_be_reset_is_said) {
   }));
 }
 
-/// Has another thread fork a child in the midst of the next fork() of this process. The child lives as long as this.
-class ForkWithinFork {
+/// Has another thread fork one child after the other. All live as long as this.
+class ForksMeanwhile {
  public:
-  ForkWithinFork() {
+  ForksMeanwhile() {
     EXPECT_EQ(::pipe2(life_.data(), O_CLOEXEC), 0);
-    static const int registered = ::pthread_atfork(
-        nullptr, [] { within(); }, nullptr);
-    static_cast<void>(registered);
-    armed_ = this;
+    thread_ = std::thread([this] {
+      while (!is_over_ && children_.size() < kChildrenMax) fork_one();
+    });
+    while (!has_begun_) std::this_thread::yield();
   }
-  ForkWithinFork(const ForkWithinFork&) = delete;
-  ForkWithinFork& operator=(const ForkWithinFork&) = delete;
-  ~ForkWithinFork() {
-    armed_ = nullptr;
+  ForksMeanwhile(const ForksMeanwhile&) = delete;
+  ForksMeanwhile& operator=(const ForksMeanwhile&) = delete;
+  ~ForksMeanwhile() {
+    is_over_ = true;
+    thread_.join();
     ::close(life_[1]);
     ::close(life_[0]);
-    EXPECT_GT(child_, 0);
-    ::waitpid(child_, nullptr, 0);
+    for (const pid_t child : children_) ::waitpid(child, nullptr, 0);
   }
 
  private:
-  static void within() {
-    ForkWithinFork* const self = std::exchange(armed_, nullptr);
-    if (self == nullptr || self->pid_ != ::getpid()) return;
-    std::thread([self] { self->fork_one(); }).join();
-  }
+  static constexpr std::size_t kChildrenMax = 200;
+
   void fork_one() {
-    child_ = ::fork();
-    if (child_ != 0) return;
+    const pid_t child = ::fork();
+    if (child > 0) children_.push_back(child);
+    has_begun_ = true;
+    if (child != 0) return;
     ::close(life_[1]);
     char unused = 0;
     static_cast<void>(!::read(life_[0], &unused, 1));
     ::_exit(0);
   }
 
-  static inline ForkWithinFork* armed_ = nullptr;
-  const pid_t pid_ = ::getpid();  // the launcher's own children fork, too
   std::array<int, 2> life_{};
-  pid_t child_ = 0;
+  std::vector<pid_t> children_;
+  std::atomic<bool> has_begun_{false};
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;
 };
 
-TEST_F(Launcher, a_child_that_another_thread_forks_meanwhile_keeps_nobody_waiting) {
+TEST_F(Launcher, children_that_another_thread_forks_meanwhile_keep_nobody_waiting) {
   write_program("echo ready 4242 >&3");
-  const ForkWithinFork other;
+  const ForksMeanwhile others;
   EXPECT_TRUE(launch_pmd({}));
 }
 

@@ -13,6 +13,7 @@
 
 #include "io/posix/owned_descriptors.hpp"
 #include "io/posix/platform.hpp"
+#include "pmd/launch/child_process.hpp"
 #include "pmd/launch/own_daemons.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): glibc declares it, macOS does not
@@ -124,11 +125,13 @@ struct Plan {
   ::_exit(127);
 }
 
+[[noreturn]] void become_program(const void* plan) { become(*static_cast<const Plan*>(plan)); }
+
 /// The child: makes the grandchild, which becomes the program, and ends, so that the program is nobody's child.
-[[noreturn]] void hand_over(const Plan& plan) {
+[[noreturn]] void hand_over(const void* given) {
+  const Plan& plan = *static_cast<const Plan*>(given);
   ::setsid();
-  const pid_t pid = ::fork();
-  if (pid == 0) become(plan);
+  const pid_t pid = start_child(&become_program, &plan);
   if (pid < 0) {
     tell(plan.note_fd, {Note::Kind::failure, errno});
   } else {
@@ -156,15 +159,15 @@ Result<DetachedProcess> read_notes(int fd) {
   return process;
 }
 
-/// Forks with all signals blocked, so that no handler of the starter's runs in the child.
-pid_t fork_quietly() {
+/// Starts the child with all signals blocked, so that no handler of the starter's runs in it.
+pid_t start_quietly(const Plan& plan) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::fork();
+  const pid_t pid = start_child(&hand_over, &plan);
   const int failure = errno;
-  if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = failure;
   return pid;
 }
@@ -185,16 +188,13 @@ Result<DetachedProcess> start_detached(const std::string& program, const std::ve
 
   const pid_t child = [&] {
     const io::posix::KeptOverFork kept(reports->write.get(), notes->write.get());
-    return fork_quietly();
+    return start_quietly({.program = program.c_str(),
+                          .arguments = argv.data(),
+                          .environment = variables.data(),
+                          .report_fd = reports->write.get(),
+                          .note_fd = notes->write.get()});
   }();
   if (child < 0) return system_error();
-  if (child == 0) {
-    hand_over({.program = program.c_str(),
-               .arguments = argv.data(),
-               .environment = variables.data(),
-               .report_fd = reports->write.get(),
-               .note_fd = notes->write.get()});
-  }
   reports->write.reset();
   notes->write.reset();
   Result<DetachedProcess> process = read_notes(notes->read.get());

@@ -1,6 +1,6 @@
 // Starts a program that lives on by itself, with one descriptor to tell its starter something through.
 //
-// Blocking, for as long as two forks and an exec take; any thread.
+// Blocking, for as long as two children and an exec take; any thread.
 //   1. The program has a session of its own, is no child of the starter's, and works in "/".
 //   2. It has /dev/null as descriptors 0, 1 and 2, the pipe's writing end as kReportFd, and no others.
 //   3. It has nothing of its starter's but the environment: signals, limits, priorities and the like are as at a log-in
