@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/process/handler_thread.hpp"
@@ -319,6 +320,52 @@ TEST_F(RequestDelivery, requests_do_not_overtake_their_like_when_the_handler_of_
   is_all_there.notify_all();
   while (handled_count < count) std::this_thread::yield();
   EXPECT_EQ(handled, sent);
+}
+
+/// Messages that never end: each one's handler queues the next, until `count` were handled. Calls `at_tenth` with the
+/// tenth, and returns behind which one `is_over` was true first.
+template <class AtTenth, class IsOver>
+int handle_stream(Delivery& delivery, test::MailMaker& maker, int count, AtTenth at_tenth, IsOver is_over) {
+  int handled = 0;
+  int over_at = 0;
+  delivery.set_message_handler([&](const Message&) {
+    ++handled;
+    if (handled == 10) at_tenth();
+    if (over_at == 0 && is_over()) over_at = handled;
+    if (handled < count) delivery.deliver(maker.run(0, 1));
+  });
+  delivery.deliver(maker.run(0, 1));
+  while (handled < count) delivery.handle_some();
+  return over_at;
+}
+
+TEST_F(RequestDelivery, requests_that_come_in_a_stream_of_messages_are_handled_within_it) {
+  constexpr int request_count = 40;  // more than are taken out of the mailbox at once
+  int requests = 0;
+  auto handle = [&](const Mail&) { ++requests; };
+  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
+  const auto ask = [&] {
+    for (const Mail& mail : maker_.run(0, request_count)) EXPECT_TRUE(delivery_->deliver_request(mail));
+  };
+  const int over_at = handle_stream(*delivery_, maker_, 1000, ask, [&] { return requests == request_count; });
+  EXPECT_GE(over_at, 10);
+  EXPECT_LE(over_at, 20);
+}
+
+TEST_F(RequestDelivery, callbacks_that_are_due_in_a_stream_of_messages_are_called_within_it) {
+  for (const bool is_at_once : {false, true}) {
+    bool is_due = false;
+    bool is_called = false;
+    auto call_back = [&] { return std::exchange(is_due, false) ? (is_called = true) : false; };
+    hooks_.call_back = base::Delegate<bool()>::of(call_back);
+    const auto make_due = [&] {
+      is_due = true;
+      is_at_once ? delivery_->wake_now() : delivery_->wake_for_callbacks();
+    };
+    const int over_at = handle_stream(*delivery_, maker_, 1000, make_due, [&] { return is_called; });
+    EXPECT_GE(over_at, 10);
+    EXPECT_LE(over_at, 12);
+  }
 }
 
 // The second thread may have handled it before the call that gives it away returns.

@@ -124,9 +124,15 @@ class Delivery {
   // Any thread.
   [[nodiscard]] bool has_thread() const { return has_thread_; }
   /// Wakes the second thread at the turn's end, for callbacks of requests that have ended.
-  void wake_for_callbacks() { reactor_.defer(wake_); }
-  /// Wakes it at once.
-  void wake_now() { wake_handlers_(); }
+  void wake_for_callbacks() {
+    note_others();
+    reactor_.defer(wake_);
+  }
+  /// Wakes it at once, for the same, and for what topics have.
+  void wake_now() {
+    note_others();
+    wake_handlers_();
+  }
   /// Whether no handler is to be begun any more.
   [[nodiscard]] bool is_stopping() const { return is_stopping_.load(std::memory_order_acquire); }
   [[nodiscard]] const Mailbox& mailbox() const { return *mailbox_; }
@@ -178,6 +184,9 @@ class Delivery {
   }
   void drain_mailbox();
   bool handle_requests();
+  void handle_others_if_any();
+  /// Behind what the second thread is to find: release, so that it has that when it sees this.
+  void note_others() { may_have_others_.store(true, std::memory_order_release); }
   template <class Call>
   void guarded(Call&& call) {
     try {
@@ -236,9 +245,12 @@ class Delivery {
 
   Counter exceptions_{0};
   Counter tasks_lost_{0};
-  std::atomic<bool> is_stopping_{false};
 
-  io::DeferredTask room_;  // without a second thread: reports room in the mailbox
+  // The second thread reads these after each run of messages, others seldom write them: a cache line of their own.
+  alignas(64) std::atomic<bool> is_stopping_{false};
+  std::atomic<bool> may_have_others_{false};  // requests or callbacks have come since it looked for all of them
+
+  alignas(64) io::DeferredTask room_;  // without a second thread: reports room in the mailbox
 
   // The second thread.
   io::DeferredTask wake_;  // at the turn's end
