@@ -59,17 +59,14 @@ class Turnstile {
 
   /// Reserves up to `wanted` places, as far as `opposite` has left plus `lead`.
   Passage enter(std::uint32_t wanted, const Turnstile& opposite, std::uint32_t lead) {
-    // Relaxed suffices where one thread enters. Otherwise acquire keeps the look at the limit behind this one: a limit
-    // that leaves too little was then true at a moment when all up to `entered` had been reserved.
+    if (sharing_ == Sharing::one) return enter_alone(wanted, opposite, lead);
+    // acquire keeps the look at the limit behind this one: a limit that leaves too little was then true at a moment
+    // when all up to `entered` had been reserved.
     std::uint64_t entered = entered_.load(std::memory_order_acquire);
     for (;;) {
       const std::uint32_t first = place_of(entered);
       const std::uint32_t size = std::min(wanted, room(first, wanted, opposite, lead));
       if (size == 0) return {first, 0};
-      if (sharing_ == Sharing::one) {
-        entered_.store(pack(first + size, 0), std::memory_order_relaxed);
-        return {first, size};
-      }
       const std::uint64_t next = pack(first + size, runs_of(entered) + 1);
       // release: who sees the new word has this thread's look at the limit. The count of runs makes the word differ
       // from each one before, so that what is replaced is what was loaded, and acquired there.
@@ -79,13 +76,24 @@ class Turnstile {
     }
   }
 
+  /// The same on a side with one thread. relaxed: that thread alone writes `entered` and the limit, and the limit never
+  /// lies behind it.
+  Passage enter_alone(std::uint32_t wanted, const Turnstile& opposite, std::uint32_t lead) {
+    const std::uint32_t first = place_of(entered_.load(std::memory_order_relaxed));
+    std::uint32_t open = limit_.load(std::memory_order_relaxed) - first;
+    if (open < wanted) {
+      const std::uint32_t limit = opposite.left() + lead;
+      limit_.store(limit, std::memory_order_relaxed);
+      open = limit - first;
+    }
+    const std::uint32_t size = std::min(wanted, open);
+    if (size > 0) entered_.store(pack(first + size, 0), std::memory_order_relaxed);
+    return {first, size};
+  }
+
   /// The caller is done with `passage`. The opposite side sees it once all runs that entered before are done, too.
   void leave(Passage passage) {
-    if (sharing_ == Sharing::one) {
-      // release: pairs with room()'s acquire; the messages are copied before their places change sides.
-      left_.store(pack(passage.first + passage.size, 0), std::memory_order_release);
-      return;
-    }
+    if (sharing_ == Sharing::one) return leave_alone(passage);
     // acquire: whoever counted itself here before has its entry seen by the look at `entered` below, and has its copy
     // passed on by the exchange.
     std::uint64_t left = left_.load(std::memory_order_acquire);
@@ -101,6 +109,12 @@ class Turnstile {
         return;
       }
     }
+  }
+
+  /// The same on a side with one thread.
+  void leave_alone(Passage passage) {
+    // release: pairs with left(); the messages are copied before their places change sides.
+    left_.store(pack(passage.first + passage.size, 0), std::memory_order_release);
   }
 
   /// What the calling thread may take if nobody moves on before it claims that. Reserves nothing.
@@ -251,7 +265,7 @@ class BoundedQueue {
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(max, max_size_));
     if (pops_are_shared_) [[unlikely]]
       return pop_words(out, wanted);
-    const auto passage = poppers_.enter(wanted, producers_, 0);
+    const auto passage = poppers_.enter_alone(wanted, producers_, 0);
     if (passage.size == 0) return 0;
     if (passage.size == 1) {
       const T& place = places_[passage.first & mask_];
@@ -262,7 +276,7 @@ class BoundedQueue {
       copy_out(out, &places_[passage.first & mask_], until_wrap);
       copy_out(out + until_wrap, &places_[0], passage.size - until_wrap);
     }
-    poppers_.leave(passage);
+    poppers_.leave_alone(passage);
     return passage.size;
   }
 
