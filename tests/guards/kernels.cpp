@@ -306,7 +306,8 @@ void send_from_thread() {
 }
 
 /// As send(), for a request: from the call to the queue of the peer's link; to a name, or to a target as send() does.
-std::size_t ask(bool has_target) {
+/// `is_whole`: to the callback, by way of the handler and its reply.
+std::size_t ask(bool has_target, bool is_whole = false) {
   const PmdChild pmd;
   const auto started = NodeRuntime::start({.alias = "self",
                                            .pmd_port = pmd.port(),
@@ -332,13 +333,52 @@ std::size_t ask(bool has_target) {
   };
   ask_one();
   end_all(1);
-  count(
-      [&] {
-        for (std::size_t i = 0; i < requests; ++i) ask_one();
-      },
-      [&] { end_all(1 + requests); });
-  end_all(1 + 2 * requests);
+  const auto ask_all = [&] {
+    for (std::size_t i = 0; i < requests; ++i) ask_one();
+  };
+  if (is_whole) {
+    count([&] {
+      ask_all();
+      end_all(replies + requests);
+    });
+  } else {
+    count(ask_all, [&] { end_all(1 + requests); });
+    end_all(1 + 2 * requests);
+  }
   return requests;
+}
+
+/// What ask_whole is held against: a message to this node, and one that its handler sends back.
+std::size_t echo() {
+  const PmdChild pmd;
+  const auto started = NodeRuntime::start({.alias = "self",
+                                           .pmd_port = pmd.port(),
+                                           .start_pmd = false,
+                                           .threading = Threading::caller,
+                                           .backend = "epoll"});
+  DF_ASSERT(started);
+  NodeRuntime node = *started;
+  std::size_t echoes = 0;
+  const std::string text = string_payload();
+  std::string back = text;
+  back[1] = text[1] == 'x' ? 'y' : 'x';
+  Target self = node.target("self");
+  node.on_message([&](const Message& message) {
+    if (message.payload[1] == back[1]) {
+      ++echoes;
+    } else {
+      DF_ASSERT(node.send(self, raw_json(back)) == SendVerdict::queued);
+    }
+  });
+  constexpr std::size_t messages = kMessages / 2;
+  const auto exchange = [&](std::size_t number) {
+    const std::size_t end = echoes + number;
+    for (std::size_t i = 0; i < number; ++i) DF_ASSERT(node.send(self, raw_json(text)) == SendVerdict::queued);
+    while (echoes < end) DF_ASSERT(node.poll(std::chrono::milliseconds(20)));
+  };
+  exchange(1);
+  count([&] { exchange(messages); });
+  return messages;
 }
 
 /// As send(), to a group of this node and so many others. All of them are at this node's port: what is for the others
@@ -496,6 +536,8 @@ const std::array kKernels{
     Kernel{"send_from_thread", send_from_thread},
     Kernel{"ask", [] { return ask(false); }},
     Kernel{"ask_target", [] { return ask(true); }},
+    Kernel{"ask_whole", [] { return ask(true, true); }},
+    Kernel{"echo", echo},
     Kernel{"send_first_of_9", [] { send_to_one_of(8, Pick::first()); }},
     Kernel{"send_first_of_1001", [] { send_to_one_of(1000, Pick::first()); }},
     Kernel{"send_least_of_9", [] { send_to_one_of(8, Pick::least()); }},
