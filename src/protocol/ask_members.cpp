@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "protocol/byte_block.hpp"
 #include "protocol/decimal_digits.hpp"
 
 namespace distflow::protocol {
@@ -23,11 +24,12 @@ std::optional<std::uint64_t> read_number(std::string_view text, std::uint64_t ma
 
 std::uint64_t read_id(std::string_view text) noexcept { return read_number(text, kAskIdMax).value_or(0); }
 
-/// Takes the text up to `c`, and that.
-std::string_view take_up_to(std::string_view& text, char c) noexcept {
-  const std::string_view part = text.substr(0, text.find(c));
-  text.remove_prefix(std::min(text.size(), part.size() + 1));
-  return part;
+/// The sixteen digits at `p`, which the ids of nodes have; 0 if they are none, or no id.
+[[gnu::always_inline]] inline std::uint64_t read_common_id(const char* p) noexcept {
+  constexpr char zeros[] = "0000000000000000";
+  const Block16 values = Block16(p).minus(Block16(zeros));
+  const std::uint64_t id = values.joined_digits();
+  return values.at_most(9).all() && id <= kAskIdMax ? id : 0;
 }
 
 AskMembers make_request(std::uint64_t id, std::optional<std::uint64_t> ms, bool has_payload) noexcept {
@@ -47,13 +49,21 @@ AskMembers make_reply(std::uint64_t id, std::string_view error, bool has_payload
 }
 
 constexpr std::uint64_t kMsMax = std::uint64_t{1} << 40;  // 34 years
+constexpr std::size_t kCommonIdSize = 16;
+constexpr std::size_t kMsDigitsMax = 12;  // that are surely no more than kMsMax
 constexpr std::string_view kAsk = R"("ask":)";
-constexpr std::string_view kMs = R"("ms":)";
-constexpr std::string_view kCommaMs = R"(,"ms":)";
+constexpr std::string_view kMs = R"(,"ms":)";
 constexpr std::string_view kRe = R"("re":)";
-constexpr std::string_view kError = R"("error":)";
+constexpr std::string_view kError = R"(,"error":")";
+constexpr std::size_t kMsAt = kAsk.size() + kCommonIdSize + kMs.size();
+constexpr std::size_t kReplySize = kRe.size() + kCommonIdSize;
 
-/// Other members, or another order.
+/// Whether the text is there. It need not end there.
+[[gnu::always_inline]] inline bool is_at(const char* p, std::string_view text) noexcept {
+  return std::memcmp(p, text.data(), text.size()) == 0;
+}
+
+/// Other members, another order, or an id of fewer digits.
 [[gnu::noinline]] AskMembers read_any(const Extension& extension, bool has_payload) noexcept {
   const std::string_view re = extension.find("re");
   if (!re.empty()) return make_reply(read_id(re), extension.find("error"), has_payload);
@@ -64,45 +74,50 @@ constexpr std::string_view kError = R"("error":)";
 
 }  // namespace
 
+/// What nodes write is taken in place, many digits at a time.
 AskMembers read_ask_members(const Extension& extension, bool has_payload) noexcept {
-  std::string_view text = extension.text();
-  if (text.starts_with(kAsk)) {
-    text.remove_prefix(kAsk.size());
-    const std::uint64_t id = read_id(take_up_to(text, ','));
-    if (!text.starts_with(kMs)) return read_any(extension, has_payload);
-    const auto ms = read_number(text.substr(kMs.size()), kMsMax);
-    if (id != 0 && ms) return make_request(id, ms, has_payload);
-  } else if (text.starts_with(kRe)) {
-    text.remove_prefix(kRe.size());
-    const std::uint64_t id = read_id(take_up_to(text, ','));
-    if (id != 0 && text.empty() && has_payload) return make_reply(id, {}, has_payload);
+  const std::string_view text = extension.text();
+  const char* const begin = text.data();
+  const std::size_t ms_size = text.size() - kMsAt;  // huge where there are none
+  if (ms_size - 1 < kMsDigitsMax && has_payload && is_at(begin, kAsk) && is_at(begin + kMsAt - kMs.size(), kMs)) {
+    const std::uint64_t id = read_common_id(begin + kAsk.size());
+    std::uint64_t ms = 0;
+    for (const char c : text.substr(kMsAt)) {
+      const auto digit = static_cast<std::uint64_t>(c) - '0';
+      if (digit > 9) return read_any(extension, has_payload);
+      ms = ms * 10 + digit;
+    }
+    if (id != 0 && ms != 0) return {.kind = Kind::request, .id = id, .ms = static_cast<std::int64_t>(ms)};
+  } else if (text.size() == kReplySize && has_payload && is_at(begin, kRe)) {
+    const std::uint64_t id = read_common_id(begin + kRe.size());
+    if (id != 0) return {.kind = Kind::reply, .id = id};
   }
   return read_any(extension, has_payload);
 }
 
-/// Inline: the size of most texts is known where they are appended.
+/// Inline: the size of each text is known where it is appended.
 inline void AskText::append(std::string_view text) noexcept {
-  DF_ASSERT(text.size() <= text_.size() - size_);
   std::memcpy(text_.data() + size_, text.data(), text.size());
   size_ += text.size();
 }
 
 inline void AskText::append(std::uint64_t number) noexcept {
-  DF_ASSERT(kDecimalSizeMax <= text_.size() - size_);
   size_ = static_cast<std::size_t>(write_decimal(text_.data() + size_, number) - text_.data());
 }
 
 AskText AskText::request(std::uint64_t id, std::int64_t ms) noexcept {
+  static_assert(kAsk.size() + kMs.size() + 2 * kDecimalSizeMax <= kSizeMax);
   DF_ASSERT(ms >= 0);
   AskText text;
   text.append(kAsk);
   text.append(id);
-  text.append(kCommaMs);
+  text.append(kMs);
   text.append(static_cast<std::uint64_t>(ms));
   return text;
 }
 
 AskText AskText::reply(std::uint64_t id) noexcept {
+  static_assert(kRe.size() + kDecimalSizeMax <= kSizeMax);
   AskText text;
   text.append(kRe);
   text.append(id);
@@ -110,10 +125,10 @@ AskText AskText::reply(std::uint64_t id) noexcept {
 }
 
 AskText AskText::error(std::uint64_t id, AskWord word) noexcept {
+  constexpr std::size_t word_max = std::ranges::max(kAskWords, {}, &std::string_view::size).size();
+  static_assert(kRe.size() + kDecimalSizeMax + kError.size() + word_max + 1 <= kSizeMax);
   AskText text = reply(id);
-  text.append(",");
   text.append(kError);
-  text.append("\"");
   text.append(to_text(word));
   text.append("\"");
   return text;

@@ -72,7 +72,9 @@ class AskText {
   void append(std::string_view text) noexcept;
   void append(std::uint64_t number) noexcept;
 
-  std::array<char, 64> text_;  // filled up to size_
+  static constexpr std::size_t kSizeMax = 64;
+
+  std::array<char, kSizeMax> text_;  // filled up to size_
   std::size_t size_ = 0;
 };
 

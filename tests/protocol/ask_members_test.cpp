@@ -83,6 +83,33 @@ TEST(AskMembers, of_no_known_form_make_an_ordinary_message_but_never_of_what_has
   EXPECT_EQ(read(R"("re":17,"error":"a word of tomorrow")", false).word, AskWord::failed);
 }
 
+/// The way for members that are the only ones, against the one for members among others.
+TEST(AskMembers, alone_are_read_as_among_others_whatever_byte_is_at_whatever_place) {
+  const std::string other = R"("x":1,)";
+  for (const std::string_view alone :
+       {R"("ask":4503599627370497,"ms":50)", R"("ask":9007199254740991,"ms":1)", R"("ask":9007199254740992,"ms":1)",
+        R"("ask":4503599627370497,"ms":0)", R"("ask":4503599627370497,"ms":)", R"("ask":0000000000000000,"ms":50)",
+        R"("ask":4503599627370497,"ms":999999999999)", R"("ask":4503599627370497,"ms":1099511627776)",
+        R"("ask":4503599627370497,"ms":1099511627777)", R"("ask":450359962737049,"ms":50)",
+        R"("ask":45035996273704970,"ms":50)", R"("re":4503599627370497)", R"("re":9007199254740991)",
+        R"("re":9007199254740992)", R"("re":450359962737049)", R"("re":45035996273704970)",
+        R"("re":4503599627370497,"error":"busy")"}) {
+    const std::string text(alone);
+    for (const bool has_payload : {true, false}) {
+      EXPECT_EQ(read(text, has_payload), read(other + text, has_payload)) << text;
+      for (std::size_t at = 0; at < text.size(); ++at) {
+        for (int byte = 0; byte < 256; ++byte) {
+          std::string changed = text;
+          changed[at] = static_cast<char>(byte);
+          ASSERT_EQ(read(changed, has_payload), read(other + changed, has_payload)) << changed;
+        }
+        const std::string cut = text.substr(0, at);
+        ASSERT_EQ(read(cut, has_payload), read(other + cut, has_payload)) << cut;
+      }
+    }
+  }
+}
+
 /// Whether both ways to read the envelope agree, and the template took it.
 bool takes_template(const std::string& frame) {
   Envelope by_template;
