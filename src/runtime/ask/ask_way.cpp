@@ -21,7 +21,7 @@ Counter& counter_of(AskCounters& counters, protocol::AskWord word) {
 }  // namespace
 
 AskWay::AskWay(io::Reactor& reactor, TargetTable& targets, AskWayOptions options)
-    : reactor_(reactor), targets_(targets), options_(std::move(options)) {}
+    : counters(options.asks_max), reactor_(reactor), targets_(targets), options_(std::move(options)) {}
 
 AskWay::~AskWay() = default;
 
@@ -43,11 +43,9 @@ SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOpti
                         Callback whose) {
   if (json.size() > options_.frame_size_max) return SendVerdict::too_large;
   if (fork_guard_.is_forked()) return SendVerdict::forked;
-  if (is_on_loop() && asks_ == nullptr) return SendVerdict::shut_down;
-  if (counters.pending.fetch_add(1, std::memory_order_relaxed) >= options_.asks_max) {
-    counters.pending.fetch_sub(1, std::memory_order_relaxed);
-    return SendVerdict::queue_full;
-  }
+  const bool is_loops = is_on_loop();
+  if (is_loops && asks_ == nullptr) return SendVerdict::shut_down;
+  if (!counters.pending.take(is_loops)) return SendVerdict::queue_full;
   const base::Instant begun = now();
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
@@ -61,13 +59,13 @@ SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOpti
                       .is_direct = whose == Callback::direct};
     verdict = submit_question(question, json, asked.name);
   } catch (...) {
-    counters.pending.fetch_sub(1, std::memory_order_relaxed);
+    counters.pending.leave(is_loops);
     throw;
   }
   if (is_under_way(verdict)) {
-    add(counters.asked, 1);
+    counters.asked.add(1, is_loops);
   } else {
-    counters.pending.fetch_sub(1, std::memory_order_relaxed);
+    counters.pending.leave(is_loops);
   }
   return verdict;
 }
@@ -128,7 +126,8 @@ bool AskWay::fits_frame(const Addressee& asker, std::string_view json) const {
 SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
   if (fork_guard_.is_forked()) return SendVerdict::forked;
   SendVerdict verdict = SendVerdict::shut_down;
-  if (is_on_loop()) {
+  const bool is_loops = is_on_loop();
+  if (is_loops) {
     if (asks_ != nullptr) verdict = asks_->reply(asker, json);
   } else {
     const bool fits = fits_frame(asker, json);
@@ -142,15 +141,15 @@ SendVerdict AskWay::reply(const Addressee& asker, std::string_view json) {
   }
   switch (verdict) {
     case SendVerdict::written:
-    case SendVerdict::queued: add(counters.answered, 1); break;
+    case SendVerdict::queued: counters.answered.add(1, is_loops); break;
     case SendVerdict::unresolved:
-      add(counters.answered, 1);
+      counters.answered.add(1, is_loops);
       add(counters.answers_lost, 1);
       break;
     case SendVerdict::shut_down: add(counter_of(counters, protocol::AskWord::shut_down), 1); break;
     default: return verdict;  // still open
   }
-  counters.in_handlers.fetch_sub(1, std::memory_order_relaxed);
+  counters.in_handlers.add(-1, is_loops);
   return verdict;
 }
 
@@ -241,7 +240,7 @@ void AskWay::forget(Command& command) {
   if (command.kind != Command::Kind::ask) return;
   Question question = std::move(command.question);
   add(counters.failed[static_cast<std::size_t>(AskError::shut_down)], 1);
-  counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  counters.pending.leave(true);
   const Reply reply{.target = question.target->name,
                     .error = AskError::shut_down,
                     .stage = AskStage::resolving,

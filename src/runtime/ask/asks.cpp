@@ -118,7 +118,7 @@ void Asks::take(Question& question, std::string_view json) {
   if (slot != nullptr) return end(*slot, how);
   // Without memory for a slot there is no way to put it off.
   add(way_->counters.failed[static_cast<std::size_t>(how.error)], 1);
-  way_->counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  way_->counters.pending.leave(true);
   const Reply reply{.target = question.target->name,
                     .error = how.error,
                     .stage = AskStage::resolving,

@@ -76,11 +76,16 @@ void Asks::call_back_for(Slot& slot) {
                     .verdict = slot.how.verdict,
                     .may_have_run = slot.how.may_have_run,
                     .took = std::chrono::duration_cast<std::chrono::microseconds>(slot.took)};
-  add(reply ? counters.replied : counters.failed[static_cast<std::size_t>(reply.error)], 1);
-  counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  const bool is_on_loop = question.is_direct || !parts_.delivery.has_thread();
+  if (reply) {
+    counters.replied.add(1, is_on_loop);
+  } else {
+    add(counters.failed[static_cast<std::size_t>(reply.error)], 1);
+  }
+  counters.pending.leave(is_on_loop);
   if (question.is_direct) {
     question.callback(reply);
-  } else if (parts_.delivery.has_thread()) {
+  } else if (!is_on_loop) {
     parts_.delivery.run_handler([&] { question.callback(reply); });
   } else {
     const AskWay::OnLoop on_loop(*way_);
@@ -90,6 +95,7 @@ void Asks::call_back_for(Slot& slot) {
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
   if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
+  if (is_on_loop) return free_.push_back(slot);
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);
 }

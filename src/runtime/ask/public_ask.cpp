@@ -103,7 +103,7 @@ void Responder::refuse(AskError why) {
   if (!is_open()) return;
   const auto way = std::move(way_);
   const auto asker = std::move(asker_);
-  way->counters.in_handlers.fetch_sub(1, std::memory_order_relaxed);
+  way->counters.in_handlers.add(-1);
   const auto word = why == AskError::denied ? protocol::AskWord::denied : protocol::AskWord::failed;
   way->refuse({.target = asker, .id = id_, .deadline = deadline_}, word);
 }

@@ -35,7 +35,7 @@ const TargetPtr& Requests::asker_of(const Mail& mail) {
 }
 
 void Requests::handle(const Mail& mail) {
-  way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+  way_->counters.waiting.add(-1, !delivery_.has_thread());
   std::optional<AskWay::OnLoop> on_loop;
   if (!delivery_.has_thread()) on_loop.emplace(*way_);
   const base::Instant now = way_->now();
@@ -67,7 +67,7 @@ void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant
   responder.way_ = way_;
   responder.id_ = id;
   responder.deadline_ = deadline;
-  add(way_->counters.in_handlers, 1);
+  way_->counters.in_handlers.add(1, !delivery_.has_thread());
   Request request;
   request.from = mail.from_text();
   request.payload = mail.payload_text();
@@ -97,7 +97,7 @@ void Requests::say_nothing(AskWord word) {
 }
 
 void Requests::refuse(const Mail& mail) {
-  way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+  way_->counters.waiting.add_on_loop(-1);
   if (!busy_limit_.admit(reactor_.now())) return say_nothing(AskWord::busy);
   const AskWay::OnLoop on_loop(*way_);
   const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
@@ -105,7 +105,7 @@ void Requests::refuse(const Mail& mail) {
 }
 
 void Requests::drop(std::size_t count) {
-  way_->counters.waiting.fetch_sub(count, std::memory_order_relaxed);
+  way_->counters.waiting.add(-static_cast<std::int64_t>(count));
   add(way_->counters.words[static_cast<std::size_t>(AskWord::shut_down)], count);
   add(way_->counters.answers_lost, count);
 }

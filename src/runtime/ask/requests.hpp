@@ -43,13 +43,13 @@ class Requests {
 
   // Loop thread.
   void note_received() {
-    add(way_->counters.received, 1);
-    add(way_->counters.waiting, 1);
+    add_owned(way_->counters.received, 1);
+    way_->counters.waiting.add_on_loop(1);
   }
   /// What note_received() has counted has to come again.
   void note_blocked() {
-    way_->counters.received.fetch_sub(1, std::memory_order_relaxed);
-    way_->counters.waiting.fetch_sub(1, std::memory_order_relaxed);
+    add_owned(way_->counters.received, std::uint64_t{0} - 1);
+    way_->counters.waiting.add_on_loop(-1);
   }
   void note_cancel() { add(way_->counters.cancels, 1); }
   /// There is no room for it: answered `busy`.
