@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/chunk_pool.hpp"
 #include "base/intrusive_list.hpp"
@@ -35,6 +37,11 @@ struct Asks::Slot : base::ListNode<Slot> {
   };
 
   Slot() : timer(base::Delegate<void()>::to<&Slot::on_timer>(*this)) {}
+  /// It holds no question. Made in place: cheaper than to be assigned, and each request does it.
+  void begin_with(Question&& asked_now) {
+    std::destroy_at(&question);
+    std::construct_at(&question, std::move(asked_now));
+  }
   void on_timer() { owner->on_deadline(*this); }
   [[nodiscard]] std::uint64_t id() const { return AskId{.slot = index, .generation = generation}.number(); }
 

@@ -50,6 +50,13 @@ struct Question {
 
   /// Whether its text may be needed after it was sent.
   [[nodiscard]] bool may_be_sent_again() const { return attempts_max > 1 || others != nullptr; }
+  /// From then on it holds nothing. The application's code may run.
+  void let_go() {
+    callback = nullptr;
+    target.reset();
+    stop = StopToken();
+    others = nullptr;
+  }
 };
 
 /// Where handlers cannot run: the node has ended, or has no memory to put the callback off.

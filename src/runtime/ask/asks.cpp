@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/room.hpp"
+#include "protocol/same_id.hpp"
 #include "runtime/ask/ask_slot.hpp"
 #include "runtime/peers/queued_requests.hpp"
 
@@ -68,7 +69,7 @@ Asks::Slot* Asks::take_slot() {
 /// Of one that has not begun.
 void Asks::free_slot(Slot& slot) {
   leave_place(slot);
-  slot.question = {};
+  slot.question.let_go();
   free_.push_back(slot);
 }
 
@@ -91,7 +92,7 @@ SendVerdict Asks::ask(Question& question, std::string_view json) {
   if (is_closing_) return SendVerdict::shut_down;
   Slot* const slot = take_slot();
   if (slot == nullptr) return SendVerdict::queue_full;
-  slot->question = std::move(question);
+  slot->begin_with(std::move(question));
   try {
     const SendVerdict verdict = begin(*slot, json);
     if (!is_under_way(verdict)) free_slot(*slot);
@@ -108,7 +109,7 @@ void Asks::take(Question& question, std::string_view json) {
   const auto begin_it = [&] {
     slot = take_slot();
     if (slot == nullptr) return;
-    slot->question = std::move(question);
+    slot->begin_with(std::move(question));
     if (!is_closing_) verdict = begin(*slot, json);
   };
   // Whoever asked has been told that it is under way.
@@ -191,7 +192,8 @@ Asks::Group& Asks::group_of(Groups& groups, std::string_view name) {
 Asks::Group& Asks::group_of(const Link& link) {
   constexpr std::uintptr_t apart = 256;  // links are about so many bytes apart, or more
   Group*& recent = recent_[reinterpret_cast<std::uintptr_t>(&link) / apart % kRecentMax];
-  if (recent == nullptr || recent->name != link.node_id()) recent = &group_of(asked_, link.node_id());
+  if (recent == nullptr || !protocol::is_same_id(recent->name, link.node_id()))
+    recent = &group_of(asked_, link.node_id());
   return *recent;
 }
 

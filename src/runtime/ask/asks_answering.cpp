@@ -1,6 +1,7 @@
 // Asks' part in the answers that this node gives.
 #include <string>
 
+#include "protocol/same_id.hpp"
 #include "runtime/ask/asks.hpp"
 
 namespace distflow::runtime {
@@ -69,7 +70,7 @@ const TargetPtr* Asks::whom_to_answer(const Addressee& asker, TargetPtr& held) {
   }
   Link* const link = parts_.router.link_to(*target);
   if (link == nullptr) return is_admitted || stranger_limit_.admit(parts_.reactor.now()) ? target : nullptr;
-  return link->takes_asks() && link->node_id() == (*target)->name ? target : nullptr;
+  return link->takes_asks() && protocol::is_same_id(link->node_id(), (*target)->name) ? target : nullptr;
 }
 
 }  // namespace distflow::runtime

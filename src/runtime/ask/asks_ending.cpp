@@ -3,12 +3,15 @@
 #include <array>
 #include <utility>
 
+#include "protocol/same_id.hpp"
 #include "runtime/ask/ask_slot.hpp"
 #include "runtime/ask/asks.hpp"
 #include "runtime/peers/carrier.hpp"
 
 namespace distflow::runtime {
 namespace {
+
+using protocol::is_same_id;
 
 /// As AskWord has them, and whether the handler has surely not run.
 struct Meaning {
@@ -68,7 +71,7 @@ bool Asks::call_back() {
 
 void Asks::call_back_for(Slot& slot) {
   AskCounters& counters = way_->counters;
-  Question question = std::move(slot.question);
+  Question& question = slot.question;  // nobody else's: the slot has ended, and is not free yet
   const Reply reply{.target = question.target->name,
                     .payload = slot.payload,
                     .error = slot.how.error,
@@ -91,6 +94,7 @@ void Asks::call_back_for(Slot& slot) {
     const AskWay::OnLoop on_loop(*way_);
     parts_.delivery.run_handler([&] { question.callback(reply); });
   }
+  question.let_go();
   slot.payload = {};
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
@@ -104,7 +108,7 @@ void Asks::on_reply(const IncomingReply& reply) {
   using Kind = protocol::AskMembers::Kind;
   const AskId id = AskId::of(reply.members.id);
   Slot* const slot = find(id);
-  if (slot == nullptr || slot->state != Slot::State::sent || slot->group->name != reply.mail.from_text() ||
+  if (slot == nullptr || slot->state != Slot::State::sent || !is_same_id(slot->group->name, reply.mail.from_text()) ||
       reply.members.kind == Kind::invalid || !is_believed(reply)) {
     const bool was_asked = slot == nullptr && id.slot < slot_count_ && id.generation >= AskId::kFirstGeneration &&
                            reply.members.kind != Kind::invalid;
@@ -147,12 +151,14 @@ bool Asks::keep_payload(Slot& slot, const IncomingReply& reply) {
   return true;
 }
 
-bool Asks::is_opener(const Carrier& carrier, std::string_view node_id) const { return carrier.opener() == node_id; }
+bool Asks::is_opener(const Carrier& carrier, std::string_view node_id) const {
+  return is_same_id(carrier.opener(), node_id);
+}
 
 bool Asks::is_believed(const IncomingReply& reply) const {
   const std::string_view from = reply.mail.from_text();
-  if (reply.carrier == nullptr) return reply.opened_to == from;
-  if (!reply.carrier->opener().empty()) return reply.carrier->opener() == from;
+  if (reply.carrier == nullptr) return is_same_id(reply.opened_to, from);
+  if (!reply.carrier->opener().empty()) return is_same_id(reply.carrier->opener(), from);
   const Peer* const peer = parts_.directory.find_id(from);
   if (peer == nullptr || !peer->shares_connections) return true;
   return reply.connection.owner_of_peer().is_same_user(parts_.reactor.backend().own_user());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "io/clock.hpp"
+#include "protocol/same_id.hpp"
 
 namespace distflow::runtime {
 
@@ -23,7 +24,7 @@ std::function<void()> Requests::setting(RequestHandler handler) {
 /// no room: answering finds its place (Asks::whom_to_answer). May throw std::bad_alloc.
 const TargetPtr& Requests::asker_of(const Mail& mail) {
   const std::string_view name = mail.from_text();
-  const bool is_of_last = asker_ != nullptr && asker_->name == name;
+  const bool is_of_last = asker_ != nullptr && protocol::is_same_id(asker_->name, name);
   if (is_of_last && !asker_->is_outside_table) return asker_;
   TargetPtr known = targets_.find(name);
   if (known == nullptr && directory_.knows_id(name)) known = targets_.of(name);

@@ -10,9 +10,12 @@
 #include "base/error_text.hpp"
 #include "base/room.hpp"
 #include "protocol/pmd_node.hpp"
+#include "protocol/same_id.hpp"
 
 namespace distflow::runtime {
 namespace {
+
+using protocol::is_same_id;
 
 /// Copies the text of `original`, which may be `copy` itself, to `out`; returns the end of the copy.
 char* copy_text(const Mail& original, Mail& copy, char* out) {
@@ -29,15 +32,6 @@ char* copy_text(const Mail& original, Mail& copy, char* out) {
 bool is_in_scarce_chunk(const Mail& mail) {
   const base::ChunkPool* const home = mail.chunk->home();
   return home != nullptr && home->is_under_pressure();
-}
-
-/// Ids are 16 bytes, nearly always: those are compared without a call.
-bool is_same_id(std::string_view a, std::string_view b) {
-  constexpr std::size_t k_usual_size = 16;
-  if (a.size() != b.size()) return false;
-  if (a.size() == k_usual_size) [[likely]]
-    return std::memcmp(a.data(), b.data(), k_usual_size) == 0;
-  return a == b;
 }
 
 bool lies_in(std::string_view whole, std::string_view part) {
@@ -171,7 +165,7 @@ void MessageReader::tell_ask() {
 /// Whether a message came on a connection of the node that it says it is from: one that this node has opened to it, or
 /// one that it has opened and is believed to have.
 bool MessageReader::is_connection_of(const Mail& mail) const {
-  if (is_opened_here_) return *opened_to_ == mail.from_text();
+  if (is_opened_here_) return is_same_id(*opened_to_, mail.from_text());
   return carrier_ != nullptr && shared_.asks->is_opener(*carrier_, mail.from_text());
 }
 
