@@ -174,6 +174,18 @@ TEST_P(AskingNode, may_lose_its_last_handle_in_a_callback) {
   }
 }
 
+TEST_P(AskingNode, may_lose_its_last_handle_with_a_callback_that_it_does_not_take) {
+  if (GetParam() != Threading::caller) GTEST_SKIP() << "a verdict of another thread does not say how many a peer has";
+  auto node = std::make_shared<NodeRuntime>(start());
+  int ended = 0;
+  while (is_under_way(node->ask("self", "1", {}, [&ended](const Reply&) { ++ended; }))) {
+  }
+  NodeRuntime& last = *node;
+  EXPECT_EQ(last.ask("self", "1", {}, [node = std::move(node)](const Reply&) { FAIL() << "it was not taken"; }),
+            SendVerdict::queue_full);
+  EXPECT_GT(ended, 0);
+}
+
 TEST_P(AskingNode, may_be_waited_for_on_any_thread_but_its_own) {
   NodeRuntime node = start();
   node.on_request(&echo);

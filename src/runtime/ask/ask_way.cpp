@@ -47,25 +47,26 @@ SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOpti
   if (is_loops && asks_ == nullptr) return SendVerdict::shut_down;
   if (!counters.pending.take(is_loops)) return SendVerdict::queue_full;
   const base::Instant begun = now();
+  Question question{.begun = begun,
+                    .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
+                    .stop = options.stop,
+                    .callback = std::move(callback),
+                    .others = asked.others,
+                    .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
+                    .is_direct = whose == Callback::direct};
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
-    Question question{.target = asked.target == nullptr ? nullptr : *asked.target,
-                      .begun = begun,
-                      .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
-                      .stop = options.stop,
-                      .callback = std::move(callback),
-                      .others = asked.others,
-                      .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
-                      .is_direct = whose == Callback::direct};
-    verdict = submit_question(question, json, asked.name);
+    verdict = submit_question(question, asked, json);
   } catch (...) {
     counters.pending.leave(is_loops);
+    callback = std::move(question.callback);
     throw;
   }
   if (is_under_way(verdict)) {
     counters.asked.add(1, is_loops);
   } else {
     counters.pending.leave(is_loops);
+    callback = std::move(question.callback);
   }
   return verdict;
 }
@@ -77,14 +78,14 @@ const TargetPtr& AskWay::target_of(std::string_view name) {
 }
 
 /// On the loop's thread the request is begun, on others it is handed over.
-SendVerdict AskWay::submit_question(Question& question, std::string_view json, std::string_view name) {
+SendVerdict AskWay::submit_question(Question& question, const Asked& asked, std::string_view json) {
   if (is_on_loop()) {
-    if (question.target == nullptr) question.target = target_of(name);
+    give_target(asked.target == nullptr ? target_of(asked.name) : *asked.target, question.target);
     return question.target == nullptr ? SendVerdict::invalid_target : asks_->ask(question, json);
   }
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return SendVerdict::shut_down;  // and the table may be gone
-  if (question.target == nullptr) question.target = targets_.of(name);
+  question.target = asked.target == nullptr ? targets_.of(asked.name) : *asked.target;
   if (question.target == nullptr) return SendVerdict::invalid_target;
   return submit(json, [&](Command& command) {
     command.kind = Command::Kind::ask;
@@ -260,6 +261,9 @@ void AskWay::begin_shutdown() {
 void AskWay::close() {
   asks_ = nullptr;
   recent_.reset();
+  spare_asker_.reset();
+  spare_target_.reset();
+  spare_way_.reset();  // whoever calls this has another
   begin_shutdown();
 }
 

@@ -99,7 +99,7 @@ class AskWay {
   AskWay(const AskWay&) = delete;
   AskWay& operator=(const AskWay&) = delete;
 
-  /// `callback` is moved from if the verdict is under way, and may be if it is not.
+  /// `callback` is moved from only if the verdict is under way: else nothing of the application's runs in here.
   SendVerdict ask(std::string_view name, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   Callback whose) {
     if (!is_name(name)) return SendVerdict::invalid_target;
@@ -141,6 +141,28 @@ class AskWay {
   void close();
   /// Does what other threads have asked for.
   void drain();
+  // Loop thread: owners at rest. Who needs one takes it over, so that no count of owners changes, for which a process
+  // of several threads pays with locked instructions.
+  /// Of a Responder; false when not all was taken: there is one already, or this is another thread.
+  [[nodiscard]] bool take_back(std::shared_ptr<AskWay>& way, TargetPtr& asker) {
+    if (!is_on_loop() || asks_ == nullptr || spare_way_ != nullptr) return false;
+    spare_way_.swap(way);
+    spare_asker_.swap(asker);
+    return asker == nullptr;
+  }
+  /// Of a request: takes its target, and gives the one before.
+  void take_back(TargetPtr& target) {
+    if (asks_ != nullptr) spare_target_.swap(target);
+  }
+  /// To a request that has none.
+  void give_target(const TargetPtr& target, TargetPtr& to) {
+    spare_target_ == target ? to.swap(spare_target_) : void(to = target);
+  }
+  /// To a Responder that holds none; `way` is this.
+  void give(const std::shared_ptr<AskWay>& way, std::shared_ptr<AskWay>& to) {
+    spare_way_ != nullptr ? to.swap(spare_way_) : void(to = way);
+  }
+  void give(const TargetPtr& asker, TargetPtr& to) { spare_asker_ == asker ? to.swap(spare_asker_) : void(to = asker); }
   /// The state of that name in the table; null: no room for it. May throw std::bad_alloc.
   const TargetPtr& target_of(std::string_view name);
 
@@ -166,7 +188,7 @@ class AskWay {
   };
   SendVerdict ask(const Asked& asked, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   Callback whose);
-  SendVerdict submit_question(Question& question, std::string_view json, std::string_view name);
+  SendVerdict submit_question(Question& question, const Asked& asked, std::string_view json);
   SendVerdict submit(std::string_view text, const auto& fill);
   void carry_out(Command& command);
   void forget(Command& command);
@@ -179,6 +201,10 @@ class AskWay {
   const base::ForkGuard fork_guard_;
   Asks* asks_ = nullptr;  // loop thread; null: closed
   TargetPtr recent_;      // loop thread: of the name that was asked last
+  // Loop thread: owners at rest, until close(); the first is this itself.
+  std::shared_ptr<AskWay> spare_way_;
+  TargetPtr spare_asker_;
+  TargetPtr spare_target_;
 
   std::mutex mutex_;
   bool is_closed_ = false;

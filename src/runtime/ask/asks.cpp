@@ -73,6 +73,13 @@ void Asks::free_slot(Slot& slot) {
   free_.push_back(slot);
 }
 
+/// The same, with its question.
+[[gnu::noinline]] void Asks::give_back(Slot& slot, Question& question) {
+  leave_place(slot);  // it is one of the target's
+  question = std::move(slot.question);
+  free_slot(slot);
+}
+
 /// That which has the id now, if it has not ended: also one that is just being sent.
 Asks::Slot* Asks::holder_of(AskId id) {
   if (id.slot >= slot_count_) return nullptr;
@@ -95,10 +102,10 @@ SendVerdict Asks::ask(Question& question, std::string_view json) {
   slot->begin_with(std::move(question));
   try {
     const SendVerdict verdict = begin(*slot, json);
-    if (!is_under_way(verdict)) free_slot(*slot);
+    if (!is_under_way(verdict)) give_back(*slot, question);
     return verdict;
   } catch (const std::bad_alloc&) {
-    free_slot(*slot);
+    give_back(*slot, question);
     throw;
   }
 }

@@ -67,7 +67,8 @@ class Asks {
   Asks(const Asks&) = delete;
   Asks& operator=(const Asks&) = delete;
 
-  /// Begins a request; from then on `question` is empty. Takes nothing with a verdict that is not under way.
+  /// Begins a request; from then on `question` is empty. Takes nothing with a verdict that is not under way, nor when
+  /// it throws: nothing of the application's runs then.
   SendVerdict ask(Question& question, std::string_view json);
   /// The same for one whose verdict was given on another thread.
   void take(Question& question, std::string_view json);
@@ -116,6 +117,7 @@ class Asks {
 
   Slot* take_slot();
   void free_slot(Slot& slot);
+  void give_back(Slot& slot, Question& question);
   [[nodiscard]] Slot* holder_of(AskId id);
   [[nodiscard]] Slot* find(AskId id);
   [[nodiscard]] base::Instant now_of(const Slot& slot) const;

@@ -94,6 +94,7 @@ void Asks::call_back_for(Slot& slot) {
     const AskWay::OnLoop on_loop(*way_);
     parts_.delivery.run_handler([&] { question.callback(reply); });
   }
+  if (is_on_loop) way_->take_back(question.target);
   question.let_go();
   slot.payload = {};
   slot.chunk.reset();

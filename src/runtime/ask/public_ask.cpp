@@ -92,7 +92,7 @@ SendVerdict Responder::reply(RawJson json) {
   }
   const bool is_done = is_under_way(verdict) || verdict == SendVerdict::unresolved ||
                        verdict == SendVerdict::shut_down || verdict == SendVerdict::forked;
-  if (is_done) {
+  if (is_done && !way_->take_back(way_, asker_)) {
     way_.reset();
     asker_.reset();
   }

@@ -60,12 +60,13 @@ void Requests::handle(const Mail& mail) {
 void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {
   Responder responder;
   try {
-    responder.asker_ = asker_of(mail);
+    const TargetPtr& asker = asker_of(mail);
+    delivery_.has_thread() ? void(responder.asker_ = asker) : way_->give(asker, responder.asker_);
   } catch (const std::bad_alloc&) {
     reactor_.note_out_of_memory();
   }
   if (responder.asker_ == nullptr) return say(mail, id & protocol::kAskIdMax, AskWord::failed);
-  responder.way_ = way_;
+  delivery_.has_thread() ? void(responder.way_ = way_) : way_->give(way_, responder.way_);
   responder.id_ = id;
   responder.deadline_ = deadline;
   way_->counters.in_handlers.add(1, !delivery_.has_thread());

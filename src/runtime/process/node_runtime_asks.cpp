@@ -21,6 +21,21 @@ using runtime::unless_out_of_memory;
 /// With Threading::caller, how much later than the deadline the thread that polls may come.
 constexpr base::Duration kLoopSlack = std::chrono::seconds(1);
 
+/// Keeps the host while a request begins, where that may end meanwhile: a callback can hold the last NodeRuntime, and
+/// on another thread be over, and gone, before ask() is. On the loop's thread nothing of the application's runs in
+/// ask().
+class HeldElsewhere {
+ public:
+  explicit HeldElsewhere(const std::shared_ptr<NodeHost>& host)
+      : host_(host.get()), held_(host->is_on_loop_thread() ? nullptr : host) {}
+  NodeHost& operator*() const { return *host_; }
+  NodeHost* operator->() const { return host_; }
+
+ private:
+  NodeHost* const host_;
+  const std::shared_ptr<NodeHost> held_;
+};
+
 }  // namespace
 
 SendVerdict NodeRuntime::ask(std::string_view target, std::string_view json, const AskOptions& options,
@@ -32,9 +47,9 @@ SendVerdict NodeRuntime::ask(std::string_view target, std::string_view json, con
 SendVerdict NodeRuntime::ask(std::string_view target, RawJson json, const AskOptions& options,
                              std::function<void(const Reply&)> callback) {
   if (json.text.empty()) return SendVerdict::invalid_json;
-  const std::shared_ptr<NodeHost> handle = host_;  // what a callback that is not taken holds may be the last one
-  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
-    return handle->ask(target, json.text, options, std::move(callback), runtime::AskWay::Callback::of_application);
+  const HeldElsewhere host(host_);
+  return unless_out_of_memory(*host, SendVerdict::out_of_memory, [&] {
+    return host->ask(target, json.text, options, std::move(callback), runtime::AskWay::Callback::of_application);
   });
 }
 
@@ -47,10 +62,10 @@ SendVerdict NodeRuntime::ask(Target& target, std::string_view json, const AskOpt
 SendVerdict NodeRuntime::ask(Target& target, RawJson json, const AskOptions& options,
                              std::function<void(const Reply&)> callback) {
   if (json.text.empty()) return SendVerdict::invalid_json;
-  const std::shared_ptr<NodeHost> handle = host_;  // as above
-  return unless_out_of_memory(*handle, SendVerdict::out_of_memory, [&] {
-    if (target.state_ == nullptr) target.state_ = handle->target(target.name_);
-    return handle->ask(target.state_, target.version_, json.text, options, std::move(callback));
+  const HeldElsewhere host(host_);
+  return unless_out_of_memory(*host, SendVerdict::out_of_memory, [&] {
+    if (target.state_ == nullptr) target.state_ = host->target(target.name_);
+    return host->ask(target.state_, target.version_, json.text, options, std::move(callback));
   });
 }
 
