@@ -302,17 +302,17 @@ TEST_F(RequestDelivery, requests_do_not_overtake_their_like_when_the_handler_of_
     is_all_there.wait(false);
     return false;
   };
-  auto handle = [&](const Mail& mail) {
+  auto handle = [&](const Mail& mail, const protocol::AskMembers&) {
     handled.emplace_back(mail.payload_text());
     ++handled_count;
   };
   hooks_.call_back = base::Delegate<bool()>::of(wait_for_all);
-  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
+  hooks_.handle = base::Delegate<void(const Mail&, const protocol::AskMembers&)>::of(handle);
   ASSERT_TRUE(handlers_.start(*delivery_));
   std::vector<std::string> sent;
   for (const Mail& mail : maker_.run(0, count)) {
     sent.emplace_back(mail.payload_text());
-    EXPECT_TRUE(delivery_->deliver_request(mail));
+    EXPECT_TRUE(delivery_->deliver_request(mail, {}));
   }
   EXPECT_EQ(delivery_->deliver(maker_.run(0, 1)), 1U);
   delivery_->set_message_handler([](const Message&) {});
@@ -376,7 +376,7 @@ TEST_F(RequestDelivery, a_request_is_counted_before_another_thread_can_have_it) 
     ++requests;
   };
   hooks_.on_request = base::Delegate<void()>::of(look);
-  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1"), {}));
   EXPECT_EQ(requests, 1);
   EXPECT_EQ(read(sender_.received), 1U);
 }
@@ -385,10 +385,10 @@ TEST_F(RequestDelivery, a_request_waits_for_the_handler_that_the_loop_is_about_t
   bool is_awaited = true;
   int handled = 0;
   auto look = [&] { return is_awaited; };
-  auto handle = [&](const Mail&) { ++handled; };
+  auto handle = [&](const Mail&, const protocol::AskMembers&) { ++handled; };
   hooks_.awaits_handler = base::Delegate<bool()>::of(look);
-  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
-  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
+  hooks_.handle = base::Delegate<void(const Mail&, const protocol::AskMembers&)>::of(handle);
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1"), {}));
   EXPECT_EQ(delivery_->handle_some(), Delivery::Next::yield);
   EXPECT_EQ(handled, 0);
   is_awaited = false;
@@ -407,8 +407,8 @@ TEST_F(BlockedRequestDelivery, a_request_that_a_full_mailbox_leaves_with_its_con
   auto leave = [&] { --waiting; };
   hooks_.on_request = base::Delegate<void()>::of(come);
   hooks_.on_request_blocked = base::Delegate<void()>::of(leave);
-  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1")));
-  EXPECT_FALSE(delivery_->deliver_request(maker_.one("2")));
+  EXPECT_TRUE(delivery_->deliver_request(maker_.one("1"), {}));
+  EXPECT_FALSE(delivery_->deliver_request(maker_.one("2"), {}));
   EXPECT_EQ(waiting, 1);
 }
 

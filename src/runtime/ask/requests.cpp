@@ -35,12 +35,11 @@ const TargetPtr& Requests::asker_of(const Mail& mail) {
   return asker_ = outside;
 }
 
-void Requests::handle(const Mail& mail) {
+void Requests::handle(const Mail& mail, const protocol::AskMembers& members) {
   way_->counters.waiting.add(-1, !delivery_.has_thread());
   std::optional<AskWay::OnLoop> on_loop;
   if (!delivery_.has_thread()) on_loop.emplace(*way_);
   const base::Instant now = way_->now();
-  const auto members = protocol::read_ask_members(mail.extension_view(), mail.has_payload());
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   const RequestOrigin origin(mail);
   const auto waited = static_cast<std::int64_t>(static_cast<std::uint32_t>(now_ms) - origin.came_at_ms());

@@ -7,7 +7,7 @@
 //      from, and would have this node ask the registry for any name, or write to any node.
 //   4. The name of an asker that is not known takes no place in the table of names, however long a handler keeps the
 //      request.
-// Use: requests.set_handler(handler); delivery calls handle(mail) by way of AskHooks.
+// Use: requests.set_handler(handler); delivery calls handle(mail, members) by way of AskHooks.
 #pragma once
 
 #include <memory>
@@ -37,7 +37,7 @@ class Requests {
   /// Lets go of it, and of what it holds. Only when none runs.
   void forget_handler() { const RequestHandler handler = std::exchange(handler_, nullptr); }
 
-  void handle(const Mail& mail);
+  void handle(const Mail& mail, const protocol::AskMembers& members);
   /// Whether what comes now has to wait: there is no handler, and one that was set before may be on its way here.
   [[nodiscard]] bool awaits_handler() const { return !handler_ && setting_.use_count() > 1; }
 

@@ -131,15 +131,16 @@ Node::~Node() {
 }
 
 AskHooks Node::ask_hooks() {
-  AskHooks hooks{.on_reply = base::Delegate<void(const IncomingReply&)>::to<&Asks::on_reply>(asks_),
-                 .is_opener = base::Delegate<bool(const Carrier&, std::string_view)>::to<&Asks::is_opener>(asks_),
-                 .on_cancel = base::Delegate<void()>::to<&Requests::note_cancel>(requests_),
-                 .on_request = base::Delegate<void()>::to<&Requests::note_received>(requests_),
-                 .on_request_blocked = base::Delegate<void()>::to<&Requests::note_blocked>(requests_),
-                 .refuse = base::Delegate<void(const Mail&)>::to<&Requests::refuse>(requests_),
-                 .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
-                 .handle = base::Delegate<void(const Mail&)>::to<&Requests::handle>(requests_),
-                 .awaits_handler = base::Delegate<bool()>::to<&Requests::awaits_handler>(requests_)};
+  AskHooks hooks{
+      .on_reply = base::Delegate<void(const IncomingReply&)>::to<&Asks::on_reply>(asks_),
+      .is_opener = base::Delegate<bool(const Carrier&, std::string_view)>::to<&Asks::is_opener>(asks_),
+      .on_cancel = base::Delegate<void()>::to<&Requests::note_cancel>(requests_),
+      .on_request = base::Delegate<void()>::to<&Requests::note_received>(requests_),
+      .on_request_blocked = base::Delegate<void()>::to<&Requests::note_blocked>(requests_),
+      .refuse = base::Delegate<void(const Mail&)>::to<&Requests::refuse>(requests_),
+      .drop = base::Delegate<void(std::size_t)>::to<&Requests::drop>(requests_),
+      .handle = base::Delegate<void(const Mail&, const protocol::AskMembers&)>::to<&Requests::handle>(requests_),
+      .awaits_handler = base::Delegate<bool()>::to<&Requests::awaits_handler>(requests_)};
   if (delivery_.has_thread()) {
     hooks.call_back = base::Delegate<bool()>::to<&Node::call_back>(*this);
     hooks.has_ended = base::Delegate<bool()>::to<&Node::has_callbacks>(*this);

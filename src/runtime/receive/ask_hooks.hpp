@@ -41,7 +41,7 @@ struct AskHooks {
   base::Delegate<void(std::size_t count)> drop{};
 
   // The thread that handlers run on.
-  base::Delegate<void(const Mail& mail)> handle{};
+  base::Delegate<void(const Mail& mail, const protocol::AskMembers& members)> handle{};
   /// Whether there is no handler of requests, and one is about to be set.
   base::Delegate<bool()> awaits_handler{};
   /// Messages wait, and there is no handler: hands out those that somebody waits for. Without a second thread only.

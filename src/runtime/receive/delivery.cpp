@@ -34,9 +34,12 @@ MailboxOptions request_options(const MailboxLimits& limits) {
   return options;
 }
 
+protocol::AskMembers members_of(const Mail& mail) {
+  return protocol::read_ask_members(mail.extension_view(), mail.has_payload());
+}
+
 bool is_request(const Mail& mail) {
-  return mail.extension_size != 0 && protocol::read_ask_members(mail.extension_view(), mail.has_payload()).kind ==
-                                         protocol::AskMembers::Kind::request;
+  return mail.extension_size != 0 && members_of(mail).kind == protocol::AskMembers::Kind::request;
 }
 
 /// The argument of a handler. May throw std::bad_alloc.
@@ -116,7 +119,7 @@ std::size_t Delivery::deliver(std::span<const Mail> run) {
   return result.accepted + result.dropped;
 }
 
-bool Delivery::deliver_request(const Mail& mail) {
+bool Delivery::deliver_request(const Mail& mail, const protocol::AskMembers& members) {
   if (!has_thread_) {
     if (awaits_request_handler()) [[unlikely]] {
       reactor_.defer(room_);  // behind the tasks of this turn
@@ -128,7 +131,7 @@ bool Delivery::deliver_request(const Mail& mail) {
       add(mail.sender->dropped_shutdown, 1);
       asks_->drop(1);
     } else {
-      handle_request(mail);
+      handle_request(mail, members);
       add_owned(mail.sender->handled, 1);
     }
     return true;
@@ -147,7 +150,7 @@ std::size_t Delivery::deliver_mixed(std::span<const Mail> run) {
     std::size_t end = done;
     while (end < run.size() && !is_request(run[end])) ++end;
     if (end == done) {
-      if (!deliver_request(run[done])) return done;
+      if (!deliver_request(run[done], members_of(run[done]))) return done;
       ++done;
     } else {
       const std::size_t taken = deliver(run.subspan(done, end - done));
@@ -176,7 +179,7 @@ bool Delivery::handle_requests() {
   std::array<Mail, 16> run;  // filled up to `count`
   const std::size_t count = awaits_handler_ ? 0 : requests_->pop_run(run);
   if (count > 0) run_tasks();
-  for (const Mail& mail : std::span(run).first(count)) handle_request(mail);
+  for (const Mail& mail : std::span(run).first(count)) handle_request(mail, members_of(mail));
   if (count > 0) requests_->release_run(std::span(run).first(count));
   has_requests_in_hand_ = false;
   return has_called_back || count > 0;
@@ -192,10 +195,10 @@ void Delivery::handle_others_if_any() {
   if (handle_requests() || awaits_handler_) may_have_others_.store(true, std::memory_order_relaxed);
 }
 
-void Delivery::handle_request(const Mail& mail) {
+void Delivery::handle_request(const Mail& mail, const protocol::AskMembers& members) {
   const bool is_timed = meter_.is_due();
   if (is_timed) meter_.begin_request(RequestOrigin(mail).came_at_ms());
-  asks_->handle(mail);
+  asks_->handle(mail, members);
   if (is_timed) meter_.end();
 }
 

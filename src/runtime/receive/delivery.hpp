@@ -80,8 +80,8 @@ class Delivery {
   /// Takes the run, or, if the mailbox blocks, its first messages; returns how many. The caller keeps its leases.
   std::size_t deliver(std::span<const Mail> run);
 
-  /// Takes the request; false if the mailbox of requests blocks.
-  bool deliver_request(const Mail& mail);
+  /// Takes the request, whose members have been read already; false if the mailbox of requests blocks.
+  bool deliver_request(const Mail& mail, const protocol::AskMembers& members);
   /// deliver() and deliver_request() for a run that has both; returns how many of its first it has taken.
   std::size_t deliver_mixed(std::span<const Mail> run);
   /// Before start(); `hooks` must outlive this.
@@ -177,7 +177,7 @@ class Delivery {
 
   void handle_run(std::span<const Mail> run);
   void handle_timed(const Mail& mail);
-  void handle_request(const Mail& mail);
+  void handle_request(const Mail& mail, const protocol::AskMembers& members);
   void handle_directly(std::span<const Mail> run);
   [[nodiscard]] bool awaits_request_handler() const {
     return asks_->awaits_handler && !is_stopping_.load(std::memory_order_relaxed) && asks_->awaits_handler();

@@ -151,7 +151,7 @@ void MessageReader::tell_ask() {
   // The sender counts what it says of a request as a message.
   if (members.kind != Kind::request) add_owned(shared_.ask_mail.sender->replies, 1);
   switch (members.kind) {
-    case Kind::request: return tell_request(mail);
+    case Kind::request: return tell_request(mail, members);
     case Kind::cancel: return shared_.asks->on_cancel();
     default:
       return shared_.asks->on_reply({.mail = mail,
@@ -169,10 +169,10 @@ bool MessageReader::is_connection_of(const Mail& mail) const {
   return carrier_ != nullptr && shared_.asks->is_opener(*carrier_, mail.from_text());
 }
 
-void MessageReader::tell_request(Mail mail) {
+void MessageReader::tell_request(Mail mail, const protocol::AskMembers& members) {
   mail.came_at = RequestOrigin::word_of(LatencyMeter::stamp_ms(shared_.reactor.now()), is_connection_of(mail));
   if (refused_.empty()) {
-    if (shared_.delivery.deliver_request(mail)) return;
+    if (shared_.delivery.deliver_request(mail, members)) return;
     shared_.blocked.push_back(this);
     connection_.pause();
   }

@@ -125,7 +125,7 @@ class MessageReader {
   void take_message(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
   bool keep_whole(Mail& mail);
   void tell_ask();
-  void tell_request(Mail mail);
+  void tell_request(Mail mail, const protocol::AskMembers& members);
   [[nodiscard]] bool is_connection_of(const Mail& mail) const;
   [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
   bool take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope);
