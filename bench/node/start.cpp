@@ -32,7 +32,8 @@ constexpr const char* kStartOnce = "start_once";
 int start_once(std::uint16_t port, const std::string& backend) {
   NodeOptions options;
   options.pmd_port = port;
-  options.pmd_idle_exit = std::chrono::seconds(1);  // should this process not come to telling it to end
+  // Should this process not come to telling it to end. A busy machine takes a second to the first request.
+  options.pmd_idle_exit = std::chrono::seconds(10);
   options.backend = backend;
   const std::uint64_t begin = monotonic_ns();
   auto node = NodeRuntime::start(options);

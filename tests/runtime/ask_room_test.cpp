@@ -20,6 +20,15 @@ TEST_F(Asking, what_waits_for_its_name_is_bounded_in_bytes_as_messages_that_do) 
   EXPECT_EQ(outcome_of(few, "nobody else", json).error, AskError::unresolved) << "there is room again";
 }
 
+TEST_F(Asking, what_is_refused_as_too_many_wait_for_its_name_gives_its_place_back) {
+  TestNode& few = add({.alias = "few", .parked_bytes_max = 300, .asks_per_peer_max = 2});
+  const std::string json = '"' + std::string(78, 'x') + '"';
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(is_under_way(ask(few, "nobody", json)));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(few, "nobody", json), SendVerdict::queue_full);
+  EXPECT_TRUE(is_under_way(ask(few, "nobody else", json))) << "the refused ones have left their places";
+  ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 3; }));
+}
+
 TEST_F(Asking, an_answer_of_another_thread_that_makes_too_large_a_frame_is_refused_and_its_request_stays_open) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong", .frame_size_max = 1000});

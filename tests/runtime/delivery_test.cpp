@@ -342,10 +342,10 @@ int handle_stream(Delivery& delivery, test::MailMaker& maker, int count, AtTenth
 TEST_F(RequestDelivery, requests_that_come_in_a_stream_of_messages_are_handled_within_it) {
   constexpr int request_count = 40;  // more than are taken out of the mailbox at once
   int requests = 0;
-  auto handle = [&](const Mail&) { ++requests; };
-  hooks_.handle = base::Delegate<void(const Mail&)>::of(handle);
+  auto handle = [&](const Mail&, const protocol::AskMembers&) { ++requests; };
+  hooks_.handle = base::Delegate<void(const Mail&, const protocol::AskMembers&)>::of(handle);
   const auto ask = [&] {
-    for (const Mail& mail : maker_.run(0, request_count)) EXPECT_TRUE(delivery_->deliver_request(mail));
+    for (const Mail& mail : maker_.run(0, request_count)) EXPECT_TRUE(delivery_->deliver_request(mail, {}));
   };
   const int over_at = handle_stream(*delivery_, maker_, 1000, ask, [&] { return requests == request_count; });
   EXPECT_GE(over_at, 10);
