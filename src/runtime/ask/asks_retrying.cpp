@@ -102,7 +102,6 @@ void Asks::renew_id(Slot& slot, const Link& link) {
   if (slot.asked == std::hash<std::string_view>{}(link.node_id())) return;
   slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
   if (!slot.stop) return;
-  slot.stop.reset();
   slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
 }
 
