@@ -19,7 +19,7 @@ constexpr std::uint64_t kNoPeers = 9'007'199'254'740'991;  // the greatest that 
 std::string rate_text(std::uint64_t before, std::uint64_t now, std::uint64_t us) {
   if (now <= before || us == 0) return "0";
   const double rate = std::min(static_cast<double>(now - before) * 1e6 / static_cast<double>(us), 1e12);
-  const auto tenths = static_cast<std::uint64_t>(rate * 10 + 0.5);  // llround() would take libm to start
+  const auto tenths = (static_cast<std::uint64_t>(rate * 20) + 1) / 2;  // llround() would take libm to start
   return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10);
 }
 
