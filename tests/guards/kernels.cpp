@@ -243,16 +243,21 @@ class PmdChild {
   std::uint16_t port_ = 0;
 };
 
-/// From the application's call to the queue of the peer's link, on the loop's thread.
-void send() {
-  const PmdChild pmd;
+/// A node without a second thread, which sends to itself.
+NodeRuntime start_alone(const PmdChild& pmd) {
   const auto started = NodeRuntime::start({.alias = "self",
                                            .pmd_port = pmd.port(),
                                            .start_pmd = false,
                                            .threading = Threading::caller,
                                            .backend = "epoll"});
   DF_ASSERT(started);
-  NodeRuntime node = *started;
+  return *started;
+}
+
+/// From the application's call to the queue of the peer's link, on the loop's thread.
+void send() {
+  const PmdChild pmd;
+  NodeRuntime node = start_alone(pmd);
   std::size_t handled = 0;
   node.on_message([&](const Message&) { ++handled; });
   Target self = node.target("self");
@@ -309,13 +314,7 @@ void send_from_thread() {
 /// `is_whole`: to the callback, by way of the handler and its reply.
 std::size_t ask(bool has_target, bool is_whole = false) {
   const PmdChild pmd;
-  const auto started = NodeRuntime::start({.alias = "self",
-                                           .pmd_port = pmd.port(),
-                                           .start_pmd = false,
-                                           .threading = Threading::caller,
-                                           .backend = "epoll"});
-  DF_ASSERT(started);
-  NodeRuntime node = *started;
+  NodeRuntime node = start_alone(pmd);
   std::size_t replies = 0;
   node.on_request([](const Request& request, Responder responder) { responder.reply(raw_json(request.payload)); });
   const std::string text = string_payload();
@@ -351,13 +350,7 @@ std::size_t ask(bool has_target, bool is_whole = false) {
 /// What ask_whole is held against: a message to this node, and one that its handler sends back.
 std::size_t echo() {
   const PmdChild pmd;
-  const auto started = NodeRuntime::start({.alias = "self",
-                                           .pmd_port = pmd.port(),
-                                           .start_pmd = false,
-                                           .threading = Threading::caller,
-                                           .backend = "epoll"});
-  DF_ASSERT(started);
-  NodeRuntime node = *started;
+  NodeRuntime node = start_alone(pmd);
   std::size_t echoes = 0;
   const std::string text = string_payload();
   std::string back = text;
@@ -386,13 +379,7 @@ std::size_t echo() {
 template <class Send>
 void send_to_group(std::size_t others, std::size_t copies, Send&& send) {
   const PmdChild pmd;
-  const auto started = NodeRuntime::start({.alias = "self",
-                                           .pmd_port = pmd.port(),
-                                           .start_pmd = false,
-                                           .threading = Threading::caller,
-                                           .backend = "epoll"});
-  DF_ASSERT(started);
-  NodeRuntime node = *started;
+  NodeRuntime node = start_alone(pmd);
   node.on_message([](const Message&) {});
   PmdTestClient registrar(pmd.port());
   for (std::size_t i = 0; i < others; ++i) {
