@@ -356,6 +356,28 @@ TEST_F(MeshLinksTest, one_user_takes_half_of_the_places) {
   EXPECT_THAT(pmd.receive(other), SizeIs(1));
 }
 
+TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {
+  const PeerId theirs = add_node("theirs", MemoryWeb::kOtherUser);
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  std::string path = "/api/links?id=theirs";
+  for (std::size_t i = 1; i < MeshLinks::kNamedMax; ++i) {
+    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
+    path += "&id=id" + std::to_string(i);
+  }
+  web.get(path, MemoryWeb::kUser);
+  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedPerUserMax});
+  web.get("/api/links?id=theirs", MemoryWeb::kOtherUser);
+  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedPerUserMax + 1});
+  EXPECT_THAT(pmd.receive(theirs), SizeIs(1));
+}
+
+TEST_F(MeshLinksTest, a_node_that_is_named_twice_is_told_once) {
+  add_node("id1");
+  const std::string answer = web.get("/api/links?id=id1&id=id1");
+  EXPECT_THAT(answer, HasSubstr(R"([{"nodeId":"id1",)"));
+  EXPECT_THAT(answer, Not(HasSubstr(R"(,{"nodeId":"id1",)")));
+}
+
 TEST_F(MeshLinksTest, a_question_of_another_view_answers_it_too) {
   const PeerId node = add_node("id1");
   add_end("p1");

@@ -39,7 +39,7 @@ TEST(PeersReading, ends_with_a_node_that_tells_the_same_part_again) {
   PeersReading reading;
   reading.begin();
   EXPECT_EQ(take(reading, 7), Outcome::next_part);
-  EXPECT_EQ(take(reading, 7), Outcome::whole);
+  EXPECT_EQ(take(reading, 7), Outcome::cut);
 }
 
 TEST(PeersReading, is_cut_where_there_is_no_room_or_no_time_and_after_so_many_parts) {

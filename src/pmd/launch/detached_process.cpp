@@ -159,14 +159,18 @@ Result<DetachedProcess> read_notes(int fd) {
   return process;
 }
 
-/// Starts the child with all signals blocked, so that no handler of the starter's runs in it.
+/// Starts the child with all signals blocked, so that no handler of the starter's runs in it. Nor is it cancelled
+/// there: the child may have this thread's memory, and would unwind its stack.
 pid_t start_quietly(const Plan& plan) {
   sigset_t all;
   sigset_t before;
+  int cancel_state = 0;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
   const pid_t pid = start_child(&hand_over, &plan);
   const int failure = errno;
+  ::pthread_setcancelstate(cancel_state, &cancel_state);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = failure;
   return pid;

@@ -66,14 +66,16 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
   http::QueryValues named = http::query_values(query, "id", kNamedMax);
   std::uint64_t left_out = named.left_out;
   if (!timer_.is_armed()) reactor_.arm_after(timer_, kPlaceInterval);
+  std::set<std::string_view> is_named;
   for (const std::string& id : named.values) {
+    if (!is_named.insert(id).second) continue;  // once is enough
     const Registry::Entry* const entry = pmd_.registry().find_id(id);
     if (entry == nullptr) continue;
     Node* const node = look_at(*entry, viewer);
     if (node == nullptr) {
       ++left_out;
     } else if (may_see(*entry, viewer)) {
-      begin_reading(*entry, *node);
+      begin_reading(*entry, viewer, *node);
       looked.push_back({id, node});
     }
   }
@@ -82,7 +84,6 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
   http::Response response{.content_type = "application/json"};
   std::string& body = response.body;
   body = R"({"leftOut":)" + std::to_string(left_out) + R"(,"nodes":[)";
-  const std::set<std::string_view> is_named(named.values.begin(), named.values.end());
   for (const Looked& one : looked) {
     body += &one == looked.data() ? R"({"nodeId":)" : R"(,{"nodeId":)";
     protocol::append_json_string(body, one.node_id);
@@ -131,12 +132,13 @@ MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::Peer
   return &node;
 }
 
-void MeshLinks::begin_reading(const Registry::Entry& entry, Node& node) {
+void MeshLinks::begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node) {
   const base::Instant now = reactor_.now();
   if (!pmd_.stats_relay().can_tell(entry)) {
     node.untold = untold(kTellsNothing);
   } else if (!node.reading.is_under_way() && now >= node.next_reading) {
     ++counters_.readings;
+    node.asker = viewer.uid();
     node.next_reading = now + kReadInterval;
     node.coming = {};
     node.reading.begin();
@@ -161,12 +163,12 @@ void MeshLinks::ask_waiting() {
   const auto count = [&](const Node& node) {
     if (!node.reading.is_asked()) return;
     ++asked;
-    ++asked_for[node.viewer];
+    ++asked_for[node.asker];
   };
   for (const auto& one : nodes_) count(one.second);
   for (Nodes::value_type* const one : waiting) {
     Node& node = one->second;
-    const bool has_place = asked < kAskedMax && (node.viewer == kRoot || asked_for[node.viewer] < kAskedPerUserMax);
+    const bool has_place = asked < kAskedMax && (node.asker == kRoot || asked_for[node.asker] < kAskedPerUserMax);
     if (has_place && ask(one->first, node)) {
       count(node);
     } else if (!node.is_delayed) {

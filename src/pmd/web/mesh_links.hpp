@@ -86,6 +86,7 @@ class MeshLinks {
   struct Node {
     UserId user;               // whose it is
     std::uint32_t viewer = 0;  // the user that named it first
+    std::uint32_t asker = 0;   // the user for whom it is read: one that may see it
     base::Instant until;
     base::Instant next_reading;
     PeersReading reading;
@@ -101,7 +102,7 @@ class MeshLinks {
   /// Null when there is no place.
   Node* look_at(const Registry::Entry& entry, const io::PeerOwner& viewer);
   [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
-  void begin_reading(const Registry::Entry& entry, Node& node);
+  void begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node);
   void want_part(Node& node);
   void ask_waiting();
   [[nodiscard]] bool ask(const std::string& node_id, Node& node);

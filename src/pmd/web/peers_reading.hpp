@@ -40,7 +40,7 @@ class PeersReading {
     const bool is_last = !part.has_room || parts_ == kPartsMax || now >= until_;
     const bool has_more = part.next > after_;  // and not one that was told already, or a node would be asked for ever
     step_ = has_more && !is_last ? Step::wanted : Step::none;
-    if (step_ == Step::none) return !part.has_room || (part.next > 0 && is_last) ? Outcome::cut : Outcome::whole;
+    if (step_ == Step::none) return !part.has_room || part.next > 0 ? Outcome::cut : Outcome::whole;
     after_ = part.next;
     return Outcome::next_part;
   }
