@@ -61,8 +61,8 @@ enum class LogVerbosity {
 };
 
 /// Takes a line of the log: UTF-8 without its end, at most 1000 bytes, in which everything is visible. Called on the
-/// node's threads and on those that call the node, maybe on several at once. It must not block, and must not call this
-/// library. When it throws, the line goes to the standard error.
+/// node's threads and on those that call the node, maybe on several at once. It must not block, must not call this
+/// library, and must not let go of the last NodeRuntime. When it throws, the line goes to the standard error.
 using LogSink = std::function<void(LogVerbosity, std::string_view)>;
 
 /// All options of NodeRuntime::start(). One outside its range: Errc::invalid_option, which names it.

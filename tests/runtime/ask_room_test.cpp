@@ -29,6 +29,13 @@ TEST_F(Asking, what_is_refused_as_too_many_wait_for_its_name_gives_its_place_bac
   ASSERT_TRUE(cluster_.turn_until([&] { return replies.size() == 3; }));
 }
 
+TEST_F(Asking, a_name_that_was_asked_before_leaves_the_only_place_to_the_next) {
+  TestNode& few = add({.alias = "few", .targets_max = 1});
+  for (const char* const name : {"nobody", "nobody else", "nobody"}) {
+    EXPECT_EQ(outcome_of(few, name, "1").error, AskError::unresolved) << name;
+  }
+}
+
 TEST_F(Asking, an_answer_of_another_thread_that_makes_too_large_a_frame_is_refused_and_its_request_stays_open) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong", .frame_size_max = 1000});

@@ -71,9 +71,16 @@ SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOpti
   return verdict;
 }
 
-/// On the loop's thread. Who asks by name often asks the same one: that is not looked up again. Null: no room for it.
+/// On the loop's thread. Who asks by name often asks the same one: that is not looked up again. Null: no room for it,
+/// even without the names that nobody but this holds.
 const TargetPtr& AskWay::target_of(std::string_view name) {
-  if (recent_ == nullptr || recent_->name != name) recent_ = targets_.of(name);
+  if (recent_ != nullptr && recent_->name == name) return recent_;
+  recent_ = targets_.of(name);
+  if (recent_ == nullptr && (spare_target_ != nullptr || spare_asker_ != nullptr)) {
+    spare_target_.reset();
+    spare_asker_.reset();
+    recent_ = targets_.of(name);
+  }
   return recent_;
 }
 

@@ -184,7 +184,8 @@ void Delivery::handle_others_if_any() {
   if (!may_have_others_.load(std::memory_order_relaxed) || has_requests_in_hand_) [[likely]]
     return;
   may_have_others_.exchange(false, std::memory_order_acquire);
-  if (handle_requests() || awaits_handler_) may_have_others_.store(true, std::memory_order_relaxed);
+  // An exchange: a store would hide from the next look what was raised meanwhile, and what came before that.
+  if (handle_requests() || awaits_handler_) may_have_others_.exchange(true, std::memory_order_relaxed);
 }
 
 void Delivery::handle_request(const Mail& mail, const protocol::AskMembers& members) {
