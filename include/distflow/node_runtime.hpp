@@ -199,7 +199,8 @@ class DISTFLOW_API NodeRuntime {
   /// of the handler is counted and logged. A later call replaces the handler; with an empty function messages wait
   /// again.
   void on_message(std::function<void(const Message&)> handler);
-  /// Called for each node that joins after the call. Runs where message handlers run.
+  /// Called for each node that joins after the call. Runs where message handlers run. Who joins while no handler is
+  /// set is told to nobody; discover() has it.
   void on_peer_join(std::function<void(const PeerInfo&)> handler);
   /// Called for each node that leaves after the call.
   void on_peer_leave(std::function<void(const PeerInfo&)> handler);

@@ -52,6 +52,7 @@ inline void start_another(App&) {
 }
 
 inline constexpr Action::Outcome kMayStop = Action::Outcome::may_stop;
+inline constexpr Action::Outcome kMayMiss = Action::Outcome::may_miss;
 inline constexpr Action::Outcome kDrops = Action::Outcome::drops;
 
 inline constexpr Action kActions[] = {
@@ -172,7 +173,8 @@ inline constexpr Action kActions[] = {
        app.node->on_peer_join(nullptr);
        app.node->on_peer_leave(nullptr);
        app.set_handlers();
-     }},
+     },
+     kMayMiss},
     {"resolve a peer",
      [](App& app) { EXPECT_EQ(static_cast<bool>(app.node->resolve("peer")), app.node->is_running()); }},
     {"resolve an unknown name", [](App& app) { EXPECT_FALSE(app.node->resolve(app.unknown_name())); }},
