@@ -28,9 +28,6 @@ inline bool is_one_json_object(const std::string& text) {
   return protocol::is_json(text) && text.front() == '{' && text.find('\n') == text.size() - 1;
 }
 
-/// A port at which nobody listens any more.
-inline std::uint16_t free_port() { return SilentPort().port(); }
-
 /// distflow-pmd as a child of the test.
 class Daemon {
  public:

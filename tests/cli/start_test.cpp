@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/cli/programs.hpp"
+#include "tests/support/reserved_port.hpp"
 
 namespace distflow::test {
 namespace {
@@ -17,7 +18,8 @@ bool ends_with_a_kill(std::uint16_t port) { return run_cli({"kill", "--force"}, 
 
 // The test reads the starter's output to its end: a daemon that had inherited it would hang the test.
 TEST(CliStart, leaves_a_pmd_in_the_background_and_says_which_port) {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   const ProcessResult started = run_cli({"start"}, port);
   EXPECT_EQ(started.exit_code, 0) << started.err;
   EXPECT_THAT(started.out, HasSubstr("PMD started on port " + std::to_string(port)));
@@ -33,7 +35,8 @@ TEST(CliStart, says_no_when_one_is_running_already) {
 }
 
 TEST(CliStart, a_port_is_free_again_once_kill_has_returned) {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(run_cli({"start"}, port).exit_code, 0);
     EXPECT_TRUE(ends_with_a_kill(port));
@@ -41,7 +44,8 @@ TEST(CliStart, a_port_is_free_again_once_kill_has_returned) {
 }
 
 TEST(CliStart, point_16_of_many_started_at_once_one_survives) {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   std::vector<std::unique_ptr<ChildProcess>> starters;
   for (int i = 0; i < 8; ++i) {
     starters.push_back(std::make_unique<ChildProcess>(
@@ -60,7 +64,8 @@ TEST(CliStart, point_16_of_many_started_at_once_one_survives) {
 }
 
 TEST(CliStart, passes_its_options_to_the_daemon) {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   ASSERT_EQ(run_cli({"start", "--idle-exit", "0.001", "--ttl", "5", "--log-level", "error"}, port).exit_code, 0);
   int exit_code = 0;
   for (int i = 0; i < 1000 && exit_code == 0; ++i) exit_code = run_cli({"status"}, port).exit_code;
@@ -68,7 +73,8 @@ TEST(CliStart, passes_its_options_to_the_daemon) {
 }
 
 TEST(CliStart, says_what_to_do_when_there_is_no_daemon_to_start) {
-  const std::uint16_t port = free_port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
   const ProcessResult missing = run_cli({"start"}, port, {"DISTFLOW_PMD=/no/such/program"});
   EXPECT_EQ(missing.exit_code, 3);
   EXPECT_THAT(missing.err, HasSubstr("was not found at DISTFLOW_PMD=/no/such/program."));

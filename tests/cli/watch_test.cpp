@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/cli/programs.hpp"
+#include "tests/support/reserved_port.hpp"
 
 namespace distflow::test {
 namespace {
@@ -75,14 +76,17 @@ TEST(CliWatch, as_json_is_one_object_a_line) {
 }
 
 TEST(CliWatch, goes_on_over_a_loss_of_the_pmd_and_says_what_has_changed_meanwhile) {
-  auto daemon = std::make_unique<Daemon>();
-  const std::uint16_t port = daemon->port();
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.number();
+  const std::vector<std::string> at_that_port = {"--port", reserved.text()};
+  auto daemon = std::make_unique<ChildProcess>(DISTFLOW_PMD_PROGRAM, at_that_port);
+  ASSERT_TRUE(daemon->wait_for_output("\n"));
   const RegisteredNode before(port, "id-1", "alpha");
   ChildProcess watch(DISTFLOW_CLI, watching(port));
   ASSERT_TRUE(watch.wait_for_output("alpha"));
   daemon.reset();
   while (watch.err().find("Looking for it again.") == std::string::npos) ASSERT_TRUE(watch.read_some());
-  ChildProcess next(DISTFLOW_PMD_PROGRAM, {"--port", std::to_string(port)});
+  ChildProcess next(DISTFLOW_PMD_PROGRAM, at_that_port);
   ASSERT_TRUE(next.wait_for_output("\n"));
   ASSERT_TRUE(watch.wait_for_output("  leave   alpha")) << watch.err();
   const RegisteredNode after(port, "id-2", "beta");

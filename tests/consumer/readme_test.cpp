@@ -14,7 +14,7 @@
 
 #include "tests/consumer/compiling.hpp"
 #include "tests/support/process.hpp"
-#include "tests/support/sockets.hpp"
+#include "tests/support/reserved_port.hpp"
 
 namespace distflow::test {
 namespace {
@@ -62,7 +62,7 @@ class Surroundings {
   [[nodiscard]] std::vector<std::string> variables() const {
     return {"DISTFLOW_PMD_ADDR=127.0.0.1:" + port(), "DISTFLOW_PMD=", "PATH=/usr/bin:/bin"};
   }
-  [[nodiscard]] std::string port() const { return std::to_string(port_); }
+  [[nodiscard]] std::string port() const { return port_.text(); }
 
   /// The executable of the PMD that runs there; empty if none does.
   [[nodiscard]] fs::path running_daemon() const {
@@ -75,7 +75,7 @@ class Surroundings {
   void end_daemon() const { run_process(DISTFLOW_CLI, {"pmd", "kill", "--force", "--port", port()}); }
 
  private:
-  const std::uint16_t port_ = SilentPort().port();
+  const ReservedPort port_;
 };
 
 /// Without a PMD the program starts the daemon that was put there for it; then it hears pong's answer.

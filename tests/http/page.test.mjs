@@ -224,18 +224,26 @@ test('whatever fails while nodes are read, one stream is open and each event is 
 test('of 10,000 nodes only those that are shown are sorted', {timeout: kTestLimitMs}, async () => {
   const kNodes = 10000;
   const page = await openWith(() => {
-    window.compared = 0;
+    window.compared = 0;  // by the drawing under way
+    window.comparedMost = 0;
+    const count = () => {
+      if (window.compared++ > 0) return;
+      queueMicrotask(() => {  // when that drawing is over: a busy machine may draw more than once before the test looks
+        window.comparedMost = Math.max(window.comparedMost, window.compared);
+        window.compared = 0;
+      });
+    };
     const {get} = Object.getOwnPropertyDescriptor(Intl.Collator.prototype, 'compare');
     Object.defineProperty(Intl.Collator.prototype, 'compare', {get() {
       const compare = get.call(this);
       return (a, b) => {
-        window.compared += 1;
+        count();
         return compare(a, b);
       };
     }});
     const compare = String.prototype.localeCompare;
     String.prototype.localeCompare = function (...args) {
-      window.compared += 1;
+      count();
       return compare.apply(this, args);
     };
   });
@@ -244,11 +252,11 @@ test('of 10,000 nodes only those that are shown are sorted', {timeout: kTestLimi
   await until(page, () => /200 of 10000 nodes shown/.test(document.getElementById('more').textContent));
   assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll('#nodes td:first-child')].slice(0, 3).map((one) => one.textContent)),
                    ['a0', 'a1', 'a2']);
-  await page.evaluate(() => { window.compared = 0; });
+  await page.evaluate(() => { window.comparedMost = 0; });
   const more = join({nodeId: 'more', alias: 'a00'});
   await until(page, () => /200 of 10001 nodes shown/.test(document.getElementById('more').textContent));
-  const compared = await page.evaluate(() => window.compared);
-  assert.ok(compared > 0 && compared < 4 * kNodes, `${compared} comparisons`);
+  const compared = await page.evaluate(() => window.comparedMost);
+  assert.ok(compared > 0 && compared < 4 * kNodes, `${compared} comparisons in one drawing`);
   more.destroy();
   node.destroy();
   await untilShown(page);

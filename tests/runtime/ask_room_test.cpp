@@ -192,10 +192,10 @@ TEST_F(Asking, one_that_was_dropped_is_told_so_whoever_else_is_counted_together_
     ASSERT_TRUE(strangers.send(frames));
     ASSERT_TRUE(cluster_.turn_until([&] { return hasty.stats().received.received == count; }));
   }
+  const SilentPort dead;
   for (const char* name : {"asked", "other"}) {
-    const std::uint16_t dead = RawSocket::listening().port();
     hasty->directory().upsert(
-        {.info = {.node_id = name, .alias = name, .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+        {.info = {.node_id = name, .alias = name, .host = "127.0.0.1", .port = dead.port()}, .takes_asks = true});
   }
   ASSERT_TRUE(is_under_way(ask(hasty, "asked", "1", {.deadline = 1h})));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(is_under_way(hasty.send("other", "1")));

@@ -109,9 +109,9 @@ TEST_F(AskedRaw, one_that_is_not_known_yet_has_its_handlers_answer_when_it_is) {
 
 TEST_F(AskedRaw, who_is_asked_in_its_name_has_a_quarter_of_its_queue_left_for_others) {
   TestNode& few = add({.alias = "few", .send_messages_max = 64});
-  const std::uint16_t dead = RawSocket::listening().port();  // what is sent there waits
+  const SilentPort dead;  // what is sent there waits
   few->directory().upsert(
-      {.info = {.node_id = "victim", .alias = "victim", .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+      {.info = {.node_id = "victim", .alias = "victim", .host = "127.0.0.1", .port = dead.port()}, .takes_asks = true});
   std::size_t refused = 0;
   few->set_request_handler([&](const Request&, Responder responder) {
     if (!is_under_way(responder.reply("1"))) ++refused;
@@ -307,10 +307,10 @@ TEST_F(AskedRaw, at_their_bound_requests_to_one_node_are_refused_at_once_and_oth
 }
 
 TEST_F(AskedRaw, one_that_cannot_be_connected_to_has_surely_not_run) {
-  const std::uint16_t dead = RawSocket::listening().port();
+  const SilentPort dead;
   TestNode& hasty = add({.alias = "hasty", .connect_deadline = 50ms});
   hasty->directory().upsert(
-      {.info = {.node_id = "dead", .alias = "dead", .host = "127.0.0.1", .port = dead}, .takes_asks = true});
+      {.info = {.node_id = "dead", .alias = "dead", .host = "127.0.0.1", .port = dead.port()}, .takes_asks = true});
   const KeptReply reply = outcome_of(hasty, "dead", "1");
   EXPECT_EQ(reply.error, AskError::not_sent) << to_string(reply.error);
   EXPECT_EQ(reply.stage, AskStage::sent);

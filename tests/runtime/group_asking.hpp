@@ -72,7 +72,7 @@ class RequestsToAGroup : public NodeAmongOthers {
     return worker;
   }
   /// One at whose port nobody listens.
-  [[nodiscard]] PmdTestClient add_dead_worker() const { return add_worker_at(RawSocket::listening().port()); }
+  [[nodiscard]] PmdTestClient add_dead_worker() const { return add_worker_at(silent_.port()); }
   /// Gives up a peer that it cannot connect to soon.
   NodeRuntime start_hasty() {
     NodeOptions options;
@@ -145,6 +145,7 @@ class RequestsToAGroup : public NodeAmongOthers {
     TestNode* worker;
     Responder responder;
   };
+  const SilentPort silent_;
   std::vector<TestNode*> workers_;  // of the others' thread, as what follows
   std::vector<Held> held_;
   std::function<void()> on_request_;

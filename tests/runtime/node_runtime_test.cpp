@@ -428,11 +428,8 @@ TEST_F(NodeRuntimeTest, options_out_of_range_are_refused_with_their_name) {
 }
 
 TEST(NodeRuntimeStart, without_a_pmd_and_not_to_start_one_it_fails_and_says_what_to_do) {
-  const std::uint16_t dead_port = [] {
-    const PmdThread gone;
-    return gone.port();
-  }();
-  const Result<NodeRuntime> node = NodeRuntime::start({.pmd_port = dead_port,
+  const SilentPort dead;
+  const Result<NodeRuntime> node = NodeRuntime::start({.pmd_port = dead.port(),
                                                        .start_pmd = false,
                                                        .start_deadline = 100ms,
                                                        .backend = std::string(chosen_socket_backend().name)});

@@ -50,9 +50,11 @@ class RawSocket {
     return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   /// To a port that the system chooses.
-  void bind() {
-    const sockaddr_in address = loopback(0);
-    DF_ASSERT(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  void bind() { DF_ASSERT(bind_to(0)); }
+  /// False if another socket has that port.
+  bool bind_to(std::uint16_t port) {
+    const sockaddr_in address = loopback(port);
+    return ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   RawSocket accept() { return RawSocket(::accept(fd_, nullptr, nullptr)); }
 

@@ -18,7 +18,7 @@
 
 #include "base/assert.hpp"
 #include "tests/support/process.hpp"
-#include "tests/support/sockets.hpp"
+#include "tests/support/reserved_port.hpp"
 
 namespace distflow::test {
 namespace {
@@ -72,15 +72,15 @@ void end_process(pid_t pid, int signal) {
 /// A port for the PMD that the nodes of a test start by themselves. Whatever PMD is left is ended with the test.
 class PmdPort {
  public:
-  PmdPort() : port_(SilentPort().port()) {}
+  PmdPort() = default;
   ~PmdPort() {
-    for (const pid_t pid : pmd_processes(port_)) end_process(pid, SIGTERM);
+    for (const pid_t pid : pmd_processes(number())) end_process(pid, SIGTERM);
   }
-  [[nodiscard]] std::string text() const { return std::to_string(port_); }
-  [[nodiscard]] std::uint16_t number() const { return port_; }
+  [[nodiscard]] std::string text() const { return port_.text(); }
+  [[nodiscard]] std::uint16_t number() const { return port_.number(); }
 
  private:
-  const std::uint16_t port_;
+  const ReservedPort port_;
 };
 
 class NodeProcess {
