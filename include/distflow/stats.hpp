@@ -111,7 +111,7 @@ struct AskStats {
 };
 
 /// How long messages and requests take at their receiver, in nanoseconds. Estimates from a sample: of messages that
-/// come fast one in 64 is timed at random, and counts for all since the one before. All zeros without a clock.
+/// come fast one in 256 is timed at random, and counts for all since the one before. All zeros without a clock.
 struct LatencyStats {
   Histogram queue_wait;  ///< from when it was read to its handler; of a request, whole milliseconds, rounded down
   Histogram handler;     ///< in the handler

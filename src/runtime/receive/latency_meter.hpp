@@ -27,7 +27,7 @@ namespace distflow::runtime {
 class LatencyMeter {
  public:
   using Clock = base::Instant (*)();
-  static constexpr std::uint64_t kEveryMax = 64;
+  static constexpr std::uint64_t kEveryMax = 256;
   static constexpr base::Duration kLeastInterval = std::chrono::microseconds(100);
 
   /// `clock` is that of the loop; null: nothing is timed.
