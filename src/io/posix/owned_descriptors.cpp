@@ -28,6 +28,11 @@ constinit std::atomic<std::uint64_t> under_way{0};
 constexpr std::uint64_t kFork = std::uint64_t{1} << 32;
 constexpr std::uint64_t kStep = 1;
 
+constinit std::atomic<std::uint64_t> waits_in_vain{0};
+
+constinit thread_local std::uint64_t own_steps = 0;  // of this thread, among those under way
+constinit thread_local bool is_forking = false;      // this thread: it would wait for itself
+
 constexpr std::array<int, 2> kNone{-1, -1};
 constinit thread_local std::array<int, 2> kept = kNone;
 
@@ -35,28 +40,37 @@ bool is_noted_by_number(int fd) { return fd >= 0 && fd < kOwnedDescriptorMax; }
 std::atomic<std::uint64_t>& word_of(int fd) { return noted[static_cast<std::size_t>(fd / kBits)]; }
 std::uint64_t bit_of(int fd) { return std::uint64_t{1} << (fd % kBits); }
 
-/// Tries until it succeeds, for kForkWaitMax at most.
+/// Tries until it succeeds, for kForkWaitMax at most, and not again where `is_vain`.
 template <class Try>
-bool try_for_some_time(Try&& attempt) {
+bool try_for_some_time(Try&& attempt, bool is_vain = false) {
   if (attempt()) return true;
   const base::Instant until = system_now() + kForkWaitMax;
-  while (system_now() < until) {
+  while (!is_vain && system_now() < until) {
     ::sched_yield();
     if (attempt()) return true;
   }
+  waits_in_vain.fetch_add(1);
   return false;
 }
 
+/// Steps of this thread, which a signal handler has interrupted, are not under way meanwhile: neither this fork() nor
+/// one of another thread waits for them.
 void before_fork() {
-  under_way.fetch_add(kFork);
+  is_forking = true;
+  under_way.fetch_add(kFork - own_steps * kStep);
   try_for_some_time([] { return under_way.load() % kFork == 0; });
 }
 
-void after_fork_in_parent() { under_way.fetch_sub(kFork); }
+void after_fork_in_parent() {
+  under_way.fetch_sub(kFork - own_steps * kStep);
+  is_forking = false;
+}
 
 void after_fork_in_child() {
   const int saved_errno = errno;
   under_way.store(0);  // whoever else was under way is not in this process
+  own_steps = 0;
+  is_forking = false;
   const int count = words_used.load();
   for (int i = 0; i < count; ++i) {
     std::uint64_t bits = noted[static_cast<std::size_t>(i)].exchange(0);
@@ -86,16 +100,18 @@ UnforkedStep::UnforkedStep() noexcept {
     return false;
   };
   const int saved_errno = errno;
-  if (!try_for_some_time(begin)) under_way.fetch_add(kStep);
+  if (!try_for_some_time(begin, is_forking)) under_way.fetch_add(kStep);
+  ++own_steps;  // after it is counted, and less before it is not: a signal handler in between waits in vain
   errno = saved_errno;
 }
 
 UnforkedStep::~UnforkedStep() {
-  // In a child that a signal handler made in the midst of this step, none is under way.
-  std::uint64_t seen = under_way.load();
-  while (seen % kFork != 0 && !under_way.compare_exchange_weak(seen, seen - kStep)) {
-  }
+  if (own_steps == 0) return;  // in a child that a signal handler made in the midst of this step
+  --own_steps;
+  under_way.fetch_sub(kStep);
 }
+
+std::uint64_t fork_waits_in_vain() noexcept { return waits_in_vain.load(); }
 
 void note_owned(int fd) noexcept {
   if (!is_noted_by_number(fd)) return;

@@ -8,8 +8,11 @@
 //   1. Opening and noting are one step to fork(), as are forgetting and closing: it waits for those under way, and they
 //      wait for it. No child has an open one that is not noted, and a noted number is never that of a descriptor which
 //      the application has opened since.
-//   2. Neither waits longer than kForkWaitMax: a fork() in a signal handler may have interrupted the very step that it
-//      waits for. Then the child may keep a descriptor. It closes none of the application's even then.
+//   2. Neither waits longer than kForkWaitMax: the application's own fork handlers may wait for a lock that a thread
+//   has
+//      which is about to open a descriptor. Then the child may keep a descriptor, and fork_waits_in_vain() counts. So
+//      it may where a signal handler that calls fork() has interrupted a step of its own thread, which it does not wait
+//      for. It closes none of the application's even then.
 //   3. The child only closes: no lock, no allocation, nothing but async-signal-safe calls (signal-safety(7)).
 //   4. In the child nothing is noted any more: what the library still believes to have open there is closed no second
 //      time, whoever has its number by then.
@@ -21,6 +24,7 @@
 // queue when fork() was called, is not noted yet.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "base/time.hpp"
@@ -29,7 +33,7 @@ namespace distflow::io::posix {
 
 /// Linux's default for the most that a process may have open (fs.nr_open).
 inline constexpr int kOwnedDescriptorMax = 1 << 20;
-inline constexpr base::Duration kForkWaitMax = base::milliseconds(100);
+inline constexpr base::Duration kForkWaitMax = base::seconds(1);
 
 /// A step during which no fork() of another thread happens.
 class UnforkedStep {
@@ -60,6 +64,9 @@ void close_owned(int fd, Close&& close) noexcept {
   const UnforkedStep step;
   if (forget_owned(fd)) std::forward<Close>(close)();
 }
+
+/// How often a fork() or a step has not waited for the other to its end.
+[[nodiscard]] std::uint64_t fork_waits_in_vain() noexcept;
 
 /// Two descriptors that a fork() of this thread is to leave open in its child, while this lives.
 class KeptOverFork {
