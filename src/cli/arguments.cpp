@@ -141,7 +141,9 @@ class Parser {
   void add_listen() {
     CLI::App& listen =
         add_place(app_, Command::listen, "listen", "Be a node, and print each message as a line of JSON");
-    listen.add_option("--as", arguments_.name, "The alias that others send to")->required();
+    listen.add_option("--as", arguments_.name, "The alias that others send to")
+        ->required()
+        ->check([](const std::string& name) { return name.empty() ? std::string("the alias is empty") : ""; });
     listen.add_option("--count", arguments_.count, "End after so many messages")->check(CLI::PositiveNumber);
   }
 

@@ -19,17 +19,21 @@
 namespace distflow::cli {
 namespace {
 
-const char* remedy_of(AskError error) {
+std::string remedy_of(AskError error, const Arguments& arguments) {
+  const std::string place = same_place(arguments);
   switch (error) {
-    case AskError::unresolved: return "Run 'distflow nodes' to see the nodes that are registered.";
+    case AskError::unresolved: return "Run 'distflow nodes" + place + "' to see the nodes that are registered.";
     case AskError::unsupported:
       return "It is a node of another implementation or of an older version: use 'distflow send'.";
     case AskError::not_sent:
-    case AskError::connection_lost: return "Run 'distflow doctor' to see what keeps nodes from each other.";
+    case AskError::connection_lost:
+      return "Run 'distflow doctor" + place + "' to see what keeps nodes from each other.";
     case AskError::no_handler: return "The program of that node has to call on_request().";
     case AskError::busy: return "Ask again later: more requests wait there than its mailbox takes.";
     case AskError::expired:
-    case AskError::deadline: return "Give it more time with --timeout, or see with 'distflow node' what it does.";
+    case AskError::deadline:
+      return "Give it more time with --timeout, or see with 'distflow node " + printable(arguments.name) + place +
+             "' what it does.";
     case AskError::denied:
     case AskError::failed: return "See what the program of that node says: its handler has not answered.";
     default: return "Ask again.";
@@ -58,7 +62,7 @@ Report ask(const Arguments& arguments) {
   if (!reply) return report_error(arguments, reply.error());
   if (!*reply) {
     return report_failure(arguments, kExitNo, to_string(reply->error), explain(reply->error, printable(arguments.name)),
-                          remedy_of(reply->error));
+                          remedy_of(reply->error, arguments));
   }
   if (!arguments.is_json) return {.exit_code = kExitSuccess, .out = json_line(reply->payload), .err = {}};
   return {.exit_code = kExitSuccess,

@@ -155,8 +155,8 @@ Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& n
   Nodes infos;
   for (const NodeCounts& counts : nodes) infos.push_back(counts.node);
   std::string out = links.empty() ? "" : table_of(links, names_of(infos)).text(screen);
-  out += fmt::format("{} nodes, {} links: {} messages lost, {} between two nodes.\n", nodes.size(), links.size(), lost,
-                     between);
+  out += fmt::format("{}, {}: {} lost, {} between two nodes.\n", counted(nodes.size(), "node"),
+                     counted(links.size(), "link"), counted(lost, "message"), between);
   return {.exit_code = exit_code, .out = out, .err = untold_text(nodes)};
 }
 

@@ -34,15 +34,6 @@ bool lacks_descriptors(const Error& error) {
 std::string to_place(const NodeInfo& node) { return cli::to_place(node.host, node.port); }
 std::string to_place(const Arguments& arguments) { return cli::to_place(arguments.host, arguments.port); }
 
-/// The options that lead another command to the same PMD.
-std::string same_place(const Arguments& arguments) {
-  const Arguments defaults;
-  std::string options;
-  if (arguments.host != defaults.host) options += " --host " + printable(arguments.host);
-  if (arguments.port != defaults.port) options += " --port " + std::to_string(arguments.port);
-  return options;
-}
-
 /// JSON that programs may read and people may look at, whatever the registry and the command line held.
 Report json_report(int exit_code, const std::string& json) {
   return {.exit_code = exit_code, .out = base::printable_json(json) + "\n", .err = {}};
@@ -79,6 +70,18 @@ Report unreachable(const Arguments& arguments, std::string_view name, const std:
 }
 
 }  // namespace
+
+std::string same_place(const Arguments& arguments) {
+  const Arguments defaults;
+  std::string options;
+  if (arguments.host != defaults.host) options += " --host " + printable(arguments.host);
+  if (arguments.port != defaults.port) options += " --port " + std::to_string(arguments.port);
+  return options;
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 std::string to_iso_time(std::int64_t ms_since_epoch) {
   using namespace std::chrono;
@@ -142,7 +145,7 @@ Report report_nodes(const Arguments& arguments, Nodes nodes, std::int64_t now_ms
   if (selection.nodes.empty()) {
     return {.exit_code = kExitSuccess,
             .out = registered_count == 0 ? "No nodes are registered.\n"
-                                         : fmt::format("None of {} nodes matches.\n", registered_count),
+                                         : fmt::format("None of {} matches.\n", counted(registered_count, "node")),
             .err = {}};
   }
   Report report{.exit_code = kExitSuccess, .out = node_table(selection.nodes, now_ms).text(screen), .err = {}};
@@ -249,7 +252,7 @@ Report report_error(const Arguments& arguments, const Error& error) {
                        "Look whether the PMD is stopped or overloaded, or give another place with --host and --port.");
   if (error == Errc::name_not_found)
     return unreachable(arguments, "name_not_found", "The host '" + printable(arguments.host) + "' has no address.",
-                       "Check the spelling of --host, or give a numeric address.");
+                       "Check the spelling of --host or of DISTFLOW_PMD_ADDR (HOST:PORT), or give a numeric address.");
   return unreachable(arguments, "pmd_unreachable",
                      "No PMD can be reached at " + place + ": " + error.code.message() + ".",
                      "Start one with 'distflow pmd start" + same_place(arguments) +

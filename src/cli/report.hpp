@@ -5,6 +5,7 @@
 // Use: return say("distflow", report_status(arguments, nodes, hello));
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,12 @@ std::string json_line(std::string_view json);
 Report report_usage(const Arguments& arguments, const std::string& message);
 /// What is wrong with the command line, as one JSON object.
 std::string usage_error_json(std::string_view message);
+
+/// The options that lead another command to the same PMD: " --port 7000"; empty for the default place.
+std::string same_place(const Arguments& arguments);
+
+/// "1 node", "2 nodes".
+std::string counted(std::uint64_t count, std::string_view noun);
 
 /// "2026-11-22T19:02:27.959Z"; the number itself when it is no time of the years 0 to 9999.
 std::string to_iso_time(std::int64_t ms_since_epoch);

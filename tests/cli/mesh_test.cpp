@@ -43,6 +43,7 @@ TEST(CliMesh, a_question_without_a_reply_says_why_and_what_to_do) {
   const ProcessResult unknown = run({"ask", "nobody", "1", "--json"}, daemon.port());
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_THAT(unknown.out, StartsWith(R"({"error":"unresolved",)"));
+  EXPECT_THAT(unknown.err, HasSubstr("'distflow nodes --port " + std::to_string(daemon.port()) + "'"));
   const ProcessResult no_json = run({"ask", "desk", "hello"}, daemon.port());
   EXPECT_EQ(no_json.exit_code, 2);
   EXPECT_THAT(no_json.err, HasSubstr("A text needs its quotes"));
@@ -132,7 +133,7 @@ TEST(CliMesh, an_audit_names_what_was_lost_and_where) {
   const ProcessResult text = run({"audit"}, daemon.port());
   EXPECT_EQ(text.exit_code, 1);
   EXPECT_THAT(text.out, ContainsRegex("answering +\\(unresolved\\) +1 +0 +1 unresolved"));
-  EXPECT_THAT(text.out, HasSubstr("1 nodes, 1 links: 1 messages lost, 0 between two nodes.\n"));
+  EXPECT_THAT(text.out, HasSubstr("1 node, 1 link: 1 message lost, 0 between two nodes.\n"));
   EXPECT_THAT(run({"audit", "--json"}, daemon.port()).out, HasSubstr(R"("notSent":{"unresolved":1})"));
 }
 

@@ -25,7 +25,7 @@ Result<void> check_registration_options(const NodeOptions& options) {
   const auto invalid = [](const char* what) { return Error{Errc::invalid_option, what}; };
   if (options.alias.size() > protocol::kIdSizeMax) return invalid("alias: at most 256 bytes");
   if (!is_text(options.alias)) return invalid("alias: not UTF-8");
-  if (options.alias.starts_with(protocol::kTopicPrefix)) return invalid("alias: begins with topic:");
+  if (options.alias.starts_with(protocol::kTopicPrefix)) return invalid("alias: begins with 'topic:'");
   if (options.advertised_host.size() > protocol::kHostSizeMax) return invalid("advertised_host: at most 255 bytes");
   if (!is_text(options.advertised_host)) return invalid("advertised_host: not UTF-8");
   if (options.advertised_host.empty() && (options.host == "0.0.0.0" || options.host == "::")) {
