@@ -203,6 +203,10 @@ class Parser {
             ->check(seconds);
     start.add_option("--log-level", arguments_.log_level, "How much it logs")
         ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+    start
+        .add_option("--web-port", arguments_.web_port,
+                    "Port of 127.0.0.1 to serve a page, health, metrics, nodes and events at over HTTP; else none")
+        ->check(CLI::Range(1, 65535));
   }
 
   /// The command that was got to.
@@ -247,6 +251,13 @@ class Parser {
     const bool is_option = word.starts_with('-');
     std::vector<std::string> known = is_option ? options_of(app) : commands_of(app);
     if (!is_option && known.empty()) return "Unexpected argument '" + printable(word) + "'.";
+    if (&app == &app_ && word == "web") {
+      return "Unknown command 'web'. The PMD serves a page: 'distflow pmd start --web-port PORT'.";
+    }
+    if (&app == &app_ && word == "metrics") {
+      return "Unknown command 'metrics'. Counters: 'distflow top', 'distflow node NAME'; for Prometheus: "
+             "'distflow pmd start --web-port PORT', and to_prometheus() of a node.";
+    }
     std::string text = std::string(is_option ? "Unknown option '" : "Unknown command '") + printable(word) + "'.";
     const std::string path = &app == &app_ ? "" : app.get_name() + " ";
     std::optional<std::string> meant = nearest_word(word, known);

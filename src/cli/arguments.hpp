@@ -57,9 +57,10 @@ struct Arguments {
   bool is_redriving = false;                   ///< of dead_letters
   bool is_watching = false;                    ///< of nodes
   NodesQuery nodes;                            ///< of nodes
-  std::optional<base::Duration> ttl;           ///< of start, as the next two
+  std::optional<base::Duration> ttl;           ///< of start, as the next three
   std::optional<base::Duration> idle_exit;
   std::string log_level;
+  std::optional<std::uint16_t> web_port;
   std::string help;  ///< of overview: what there is to type
 };
 

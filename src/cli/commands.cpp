@@ -118,9 +118,10 @@ Report start(const Arguments& arguments) {
                                                               .port = arguments.port,
                                                               .ttl = arguments.ttl,
                                                               .idle_exit = arguments.idle_exit,
-                                                              .log_level = arguments.log_level});
+                                                              .log_level = arguments.log_level,
+                                                              .web_port = arguments.web_port});
   if (!outcome) return report_launch_error(arguments, outcome.error(), pmd::places_of_pmd_program());
-  if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(outcome->port, outcome->pid);
+  if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(arguments, outcome->port, outcome->pid);
   return ask_pmd(arguments, describe_holder);
 }
 

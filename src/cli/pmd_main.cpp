@@ -187,10 +187,16 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
                  "Use another one: distflow-pmd --port %u, and the same port for the nodes.\n",
                  options.port, options.port + 1U);
   } else {
+    const std::string port = std::to_string(options.port);
+    // A PMD that runs already gets no page from this one.
+    const std::string remedy = arguments.web_port
+                                   ? "end it first, with `distflow pmd kill --force --port " + port +
+                                         "`, if it has no page: its nodes then register with the one that you start"
+                                   : "there is nothing to do: see `distflow pmd status --port " + port + "`";
     std::fprintf(stderr,
-                 "distflow-pmd: port %u is in use. If a PMD runs there already, there is nothing to do: see "
-                 "`distflow pmd status --port %u`. Otherwise use another port: --port PORT.\n",
-                 options.port, options.port);
+                 "distflow-pmd: port %s is in use. If a PMD runs there already, %s. Otherwise use another port: "
+                 "--port PORT.\n",
+                 port.c_str(), remedy.c_str());
   }
   return kExitNotStarted;
 }

@@ -200,10 +200,10 @@ Report report_kill_refused(const Arguments& arguments, const Nodes& nodes) {
                  "End the nodes first, or end the PMD all the same with --force.", R"(,"nodes":)" + nodes_json(nodes));
 }
 
-Report report_started(std::uint16_t port, int pid) {
-  return {.exit_code = kExitSuccess,
-          .out = "PMD started on port " + std::to_string(port) + " (process " + std::to_string(pid) + ")\n",
-          .err = {}};
+Report report_started(const Arguments& arguments, std::uint16_t port, int pid) {
+  std::string text = "PMD started on port " + std::to_string(port) + " (process " + std::to_string(pid) + ")\n";
+  if (arguments.web_port) text += "Its page: http://127.0.0.1:" + std::to_string(*arguments.web_port) + "/\n";
+  return {.exit_code = kExitSuccess, .out = text, .err = {}};
 }
 
 Report report_running_already(const Arguments& arguments) {
@@ -213,7 +213,8 @@ Report report_running_already(const Arguments& arguments) {
 }
 
 Report report_launch_error(const Arguments& arguments, const Error& error, const std::string& places) {
-  const std::string by_hand = "Run 'distflow-pmd" + same_place(arguments) + "' by hand to see why.";
+  const std::string page = arguments.web_port ? " --web-port " + std::to_string(*arguments.web_port) : "";
+  const std::string by_hand = "Run 'distflow-pmd" + same_place(arguments) + page + "' by hand to see why.";
   if (error == Errc::pmd_not_found)
     return unreachable(arguments, "pmd_not_found",
                        "The program distflow-pmd was not found at " + printable(places) + ".",

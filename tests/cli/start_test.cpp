@@ -8,11 +8,13 @@
 
 #include "tests/cli/programs.hpp"
 #include "tests/support/reserved_port.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace distflow::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 bool ends_with_a_kill(std::uint16_t port) { return run_cli({"kill", "--force"}, port).exit_code == 0; }
 
@@ -70,6 +72,22 @@ TEST(CliStart, passes_its_options_to_the_daemon) {
   int exit_code = 0;
   for (int i = 0; i < 1000 && exit_code == 0; ++i) exit_code = run_cli({"status"}, port).exit_code;
   EXPECT_EQ(exit_code, 3);
+}
+
+TEST(CliStart, starts_a_pmd_with_its_page_and_says_where_it_is) {
+  const ReservedPort reserved;
+  const ReservedPort page;
+  const std::uint16_t port = reserved.number();
+  const std::string web_port = page.text();
+  const std::string remedy = " --web-port " + web_port + "' by hand";
+  EXPECT_THAT(run_cli({"start", "--web-port", web_port}, port, {"DISTFLOW_PMD=/bin/true"}).err, HasSubstr(remedy));
+  if (!DISTFLOW_TEST_HAS_WEB) GTEST_SKIP() << "this build has no HTTP server";
+  const ProcessResult started = run_cli({"start", "--web-port", web_port}, port);
+  EXPECT_THAT(started.out, HasSubstr("Its page: http://127.0.0.1:" + web_port + "/\n"));
+  RawSocket viewer = RawSocket::connected_to(page.number());
+  viewer.send("GET /health HTTP/1.1\r\nHost: 127.0.0.1:" + web_port + "\r\n\r\n");
+  EXPECT_THAT(viewer.receive(), StartsWith("HTTP/1.1 "));
+  EXPECT_TRUE(ends_with_a_kill(port));
 }
 
 TEST(CliStart, says_what_to_do_when_there_is_no_daemon_to_start) {

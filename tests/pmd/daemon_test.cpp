@@ -109,6 +109,9 @@ TEST(Daemon, a_second_one_on_the_port_says_so_and_what_to_do) {
   EXPECT_EQ(result.out, "in-use " + port + "\n");
   EXPECT_THAT(result.err,
               HasSubstr("port " + port + " is in use. If a PMD runs there already, there is nothing to do"));
+  // Who asks for a page has not got what is wanted when another PMD runs.
+  EXPECT_THAT(run_daemon({"--port", port, "--web-port", "1"}).err,
+              HasSubstr("If a PMD runs there already, end it first, with `distflow pmd kill --force --port " + port));
 }
 
 TEST(Daemon, point_15_erlangs_epmd_on_the_port_is_recognised_and_named) {

@@ -131,9 +131,11 @@ TEST_F(Launcher, the_daemon_gets_its_options) {
                           .port = 4370,
                           .ttl = base::milliseconds(1500),
                           .idle_exit = base::seconds(30),
-                          .log_level = "debug"}));
+                          .log_level = "debug",
+                          .web_port = 4371}));
   EXPECT_EQ(text_of("arguments"),
-            "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500 --idle-exit 30.000 --log-level debug\n");
+            "--host 127.0.0.1 --port 4370 --ready-fd 3 --ttl 1.500 --idle-exit 30.000 --log-level debug "
+            "--web-port 4371\n");
 }
 
 TEST_F(Launcher, the_daemon_is_told_nothing_that_a_service_manager_said_to_its_starter) {

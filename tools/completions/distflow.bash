@@ -19,7 +19,7 @@ _distflow() {
       mapfile -t COMPREPLY < <(compgen -W 'dropped name in out queued mailbox p99 cpu' -- "$word")
       return
       ;;
-    --host | --port | --ttl | --idle-exit | --limit | --after | --as | --count | --timeout | --interval)
+    --host | --port | --ttl | --idle-exit | --web-port | --limit | --after | --as | --count | --timeout | --interval)
       COMPREPLY=()
       return
       ;;
@@ -34,7 +34,7 @@ _distflow() {
     top) choices='--help --host --port --json --sort --interval --count' ;;
     ping) choices='--help --host --port --json --count --interval --timeout' ;;
     send | ask) choices='--help --host --port --json --timeout' ;;
-    'pmd start') choices='--help --host --port --ttl --idle-exit --log-level' ;;
+    'pmd start') choices='--help --host --port --ttl --idle-exit --log-level --web-port' ;;
     'pmd kill') choices='--help --host --port --json --force' ;;
     *) choices='--help --host --port --json' ;;
   esac

@@ -47,6 +47,7 @@ complete -c distflow -n '__distflow_is_in pmd start' -l port -x -d 'Port of the 
 complete -c distflow -n '__distflow_is_in pmd start' -l ttl -x -d 'Seconds after which a silent node is forgotten'
 complete -c distflow -n '__distflow_is_in pmd start' -l idle-exit -x -d 'Seconds without any connection after which it ends'
 complete -c distflow -n '__distflow_is_in pmd start' -l log-level -x -a 'error warn info debug' -d 'How much it logs'
+complete -c distflow -n '__distflow_is_in pmd start' -l web-port -x -d 'Port of 127.0.0.1 to serve a page, health, metrics, nodes and events at over HTTP; else none'
 complete -c distflow -n '__distflow_is_in pmd status' -s h -l help -d 'Print this help message and exit'
 complete -c distflow -n '__distflow_is_in pmd status' -l host -x -d 'Host of the PMD'
 complete -c distflow -n '__distflow_is_in pmd status' -l port -x -d 'Port of the PMD'

@@ -93,6 +93,7 @@ std::vector<std::string> arguments_of(const LaunchOptions& options) {
   if (options.ttl) add("--ttl", in_seconds(*options.ttl));
   if (options.idle_exit) add("--idle-exit", in_seconds(*options.idle_exit));
   if (!options.log_level.empty()) add("--log-level", options.log_level);
+  if (options.web_port) add("--web-port", std::to_string(*options.web_port));
   return arguments;
 }
 

@@ -28,6 +28,7 @@ struct LaunchOptions {
   std::optional<base::Duration> ttl = {};        ///< the daemon's own default when absent, as for the next two
   std::optional<base::Duration> idle_exit = {};  ///< how long it stays without any node
   std::string log_level = {};
+  std::optional<std::uint16_t> web_port = {};  ///< of its page; none when absent
   base::Duration timeout = base::seconds(5);
 };
 
