@@ -57,6 +57,9 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape): what th
     std::from_chars(words[1].data(), words[1].data() + words[1].size(), options.pmd_port);
     words.erase(words.begin(), words.begin() + 2);
   }
+  if (words.empty() || words.front().starts_with("--")) {
+    return std::fputs("usage: asio_loop [--pmd-port PORT] NUMBER...\n", stderr), 2;
+  }
   auto node = distflow::NodeRuntime::start(options);
   if (!node) return std::fprintf(stderr, "%s\n", node.error().message().c_str()), 1;
   std::puts("waiting for squares");

@@ -42,7 +42,10 @@ int main(int argc, char** argv) {
     options.pmd_port = static_cast<std::uint16_t>(to_number(words.back()).value_or(0));
     words.resize(words.size() - 2);
   }
-  const bool answers = !words.empty() && words.front() == "answer";
+  if (words.empty() || words.front().starts_with("--")) {
+    return std::fputs("usage: ask answer | ask NUMBER..., and --pmd-port PORT\n", stderr), 2;
+  }
+  const bool answers = words.front() == "answer";
   if (answers) options.alias = "squares";
   auto node = distflow::NodeRuntime::start(options);
   if (!node) return std::fprintf(stderr, "%s\n", node.error().message().c_str()), 1;

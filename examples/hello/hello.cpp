@@ -19,7 +19,7 @@ void print(const std::string& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return std::fputs("Usage: hello NAME\n", stderr), 2;
+  if (argc != 2 || argv[1][0] == '-') return std::fputs("Usage: hello NAME\n", stderr), 2;
   const std::string name = argv[1];
   // Blocked before the node starts its thread, so that they come to sigwait() below.
   sigset_t ending;

@@ -30,7 +30,7 @@ void log(const char* what, unsigned long long number) { std::fprintf(stderr, "mo
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return std::fputs("Usage: monitored FILE\n", stderr), 2;
+  if (argc != 2 || argv[1][0] == '-') return std::fputs("Usage: monitored FILE\n", stderr), 2;
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);

@@ -37,7 +37,7 @@ int timeout_of(std::chrono::milliseconds time) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return std::fputs("Usage: own_loop NAME\n", stderr), 2;
+  if (argc != 2 || argv[1][0] == '-') return std::fputs("Usage: own_loop NAME\n", stderr), 2;
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);

@@ -218,6 +218,20 @@ TEST(System, asked_for_squares_another_process_answers_and_says_no_and_is_known_
   EXPECT_EQ(ask({"7"}).out, "7: unresolved, has not run\n");
 }
 
+TEST(System, an_example_that_asks_says_how_it_is_used_and_starts_no_node) {
+  std::vector<std::string> programs{DISTFLOW_ASK_PROGRAM, DISTFLOW_COROUTINES_PROGRAM};
+#ifdef DISTFLOW_ASIO_LOOP_PROGRAM
+  programs.emplace_back(DISTFLOW_ASIO_LOOP_PROGRAM);
+#endif
+  for (const std::string& program : programs) {
+    for (const std::vector<std::string>& words : {std::vector<std::string>{}, {"--help"}}) {
+      const ProcessResult result = run_process(program, words, {"DISTFLOW_PMD=/no/such/program"});
+      EXPECT_EQ(result.exit_code, 2) << program;
+      EXPECT_EQ(result.err.find("usage: "), 0U) << program;
+    }
+  }
+}
+
 TEST(System, a_coroutine_waits_for_another_process_and_adds_up_what_it_answers) {
   const PmdPort port;
   const std::vector<std::string> environment{"DISTFLOW_PMD=" DISTFLOW_PMD_PROGRAM};
