@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/envelope.hpp"
 #include "tests/support/schema.hpp"
 #include "tests/support/telling_nodes.hpp"
 
@@ -251,6 +252,44 @@ TEST_F(MeshLinksTest, of_links_and_parts_without_end_only_so_many_are_kept_and_t
   EXPECT_EQ(links().counters().cut, 2u);
 }
 
+TEST_F(MeshLinksTest, links_to_all_named_nodes_have_room_unless_their_names_are_long_and_the_answer_says_so) {
+  const auto look = [this](std::size_t name_size) {
+    const auto name = [name_size](std::size_t i) {
+      const std::string number = std::to_string(1000 + i);
+      return std::string(name_size - number.size(), 'n') + number;
+    };
+    const PeerId node = add_node(name(0));
+    const PeerId ends = web.connect_as(MemoryWeb::kUser);
+    for (std::size_t i = 1; i < MeshLinks::kNodesMax; ++i) pmd.ask(ends, register_text(name(i), "", ""));
+    for (std::size_t i = 1; i < MeshLinks::kNodesMax; i += 15) {
+      std::string path = "/api/links?id=" + name(0);
+      for (std::size_t k = i; k < i + 15; ++k) path += "&id=" + name(k);
+      EXPECT_THAT(web.get(path), HasSubstr(R"({"leftOut":0,)"));
+    }
+    tell(node, stats(""));  // the first reading knows those that its own request has named
+    pmd.advance(MeshLinks::kReadInterval);
+    const std::string some = "/api/links?id=" + name(0) + "&id=" + name(1) + "&id=" + name(MeshLinks::kNodesMax - 1);
+    web.get(some);
+    constexpr std::size_t kOfPart = 51;
+    tell_parts(node, [&](std::uint64_t after) {
+      std::string peers;
+      for (std::size_t i = after; i < after + kOfPart; ++i) peers += (i > after ? "," : "") + peer(name(i + 1));
+      const std::uint64_t next = after + kOfPart;
+      return stats(peers, next < MeshLinks::kNodesMax - 1 ? next : 0);
+    });
+    const std::string told = web.get(some);
+    for (const PeerId peer : {node, ends}) pmd.hang_up(peer);
+    pmd.advance(MeshLinks::kLookTime + base::seconds(2));
+    return told;
+  };
+  const std::string all = look(16);  // the size of a nodeId
+  EXPECT_THAT(all, AllOf(HasSubstr(R"(1001",)"), HasSubstr(R"("others":253,"isCut":false)")));
+  EXPECT_THAT(all, HasSubstr(R"(1255",)"));
+  const std::string some = look(protocol::kIdSizeMax);
+  EXPECT_THAT(some, AllOf(HasSubstr(R"(1001","via")"), Not(HasSubstr(R"(1255","via")")), HasSubstr(R"("isCut":true)")));
+  EXPECT_EQ(links().counters().cut, 1u);
+}
+
 TEST_F(MeshLinksTest, so_many_questions_are_under_way_and_who_has_told_a_part_waits_behind_the_others) {
   const auto nodes = add_nodes(MeshLinks::kAskedMax + 2);
   web.get(path_of(nodes.size()));
@@ -297,7 +336,8 @@ TEST_F(MeshLinksTest, a_node_whose_connection_has_no_place_is_asked_when_it_has_
   pmd.turn();
   web.get("/api/links?id=id0");
   pmd.advance(2 * MeshLinks::kPlaceInterval);
-  EXPECT_EQ(links().counters().delayed, 1u);
+  EXPECT_EQ(links().counters().refused, 1u) << "once";
+  EXPECT_EQ(links().counters().delayed, 0u) << "it does not wait for others of its kind";
   EXPECT_EQ(tell(node, stats("")), std::size_t{StatsRelay::kPendingPerNodeMax}) << "for their figures";
   pmd.advance(MeshLinks::kPlaceInterval);
   EXPECT_EQ(tell(node, stats("")), 1u);
@@ -315,7 +355,7 @@ TEST_F(MeshLinksTest, a_request_names_so_many_nodes_and_so_many_are_kept) {
   };
   EXPECT_THAT(look(0, MeshLinks::kNamedMax + 1), HasSubstr(R"({"leftOut":1,)"));
   EXPECT_EQ(links().counters().asked, std::uint64_t{StatsRelay::kPendingPerNodeMax}) << "of one connection";
-  EXPECT_EQ(links().counters().delayed, MeshLinks::kNamedMax - StatsRelay::kPendingPerNodeMax);
+  EXPECT_EQ(links().counters().refused, MeshLinks::kNamedMax - StatsRelay::kPendingPerNodeMax);
   for (std::size_t i = 0; i < MeshLinks::kNodesMax; i += MeshLinks::kNamedMax)
     EXPECT_THAT(look(i, MeshLinks::kNamedMax), HasSubstr(R"({"leftOut":0,)"));
   EXPECT_THAT(look(MeshLinks::kNodesMax, 1), HasSubstr(R"({"leftOut":1,"nodes":[]})"));

@@ -149,6 +149,7 @@ void MeshLinks::begin_reading(const Registry::Entry& entry, const io::PeerOwner&
 void MeshLinks::want_part(Node& node) {
   node.turn = ++last_turn_;
   node.is_delayed = false;
+  node.is_refused = false;
 }
 
 void MeshLinks::ask_waiting() {
@@ -169,16 +170,22 @@ void MeshLinks::ask_waiting() {
   for (Nodes::value_type* const one : waiting) {
     Node& node = one->second;
     const bool has_place = asked < kAskedMax && (node.asker == kRoot || asked_for[node.asker] < kAskedPerUserMax);
-    if (has_place && ask(one->first, node)) {
+    if (!has_place) {
+      count_once(node.is_delayed, counters_.delayed);
+    } else if (!ask(one->first, node)) {
+      count_once(node.is_refused, counters_.refused);
+    } else {
       count(node);
-    } else if (!node.is_delayed) {
-      node.is_delayed = true;
-      ++counters_.delayed;
     }
   }
 }
 
-/// False when it has to wait for a place.
+/// A question that waits is looked at again and again.
+void MeshLinks::count_once(bool& is_counted, std::uint64_t& counter) {
+  if (!std::exchange(is_counted, true)) ++counter;
+}
+
+/// False when the relay takes no question now.
 bool MeshLinks::ask(const std::string& node_id, Node& node) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
   if (entry == nullptr || entry->node.uid != node.user || !pmd_.stats_relay().can_tell(*entry)) {

@@ -37,7 +37,8 @@ struct MeshLinkCounters {
   std::uint64_t asked = 0;     ///< questions to nodes, one for each part
   std::uint64_t told = 0;      ///< answers with links
   std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
-  std::uint64_t delayed = 0;   ///< questions that had to wait for a place
+  std::uint64_t delayed = 0;   ///< questions that had to wait for one of the kAskedMax or kAskedPerUserMax places
+  std::uint64_t refused = 0;   ///< questions that StatsRelay had no place or memory for, and that are tried again
   std::uint64_t cut = 0;       ///< readings of a node with more links than are kept, or more peers than are read
   std::uint64_t left_out = 0;  ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
   std::uint64_t not_kept = 0;  ///< answers dropped for want of memory
@@ -90,8 +91,9 @@ class MeshLinks {
     base::Instant until;
     base::Instant next_reading;
     PeersReading reading;
-    std::uint64_t turn = 0;  // of those that want a part, the least is asked first
-    bool is_delayed = false;
+    std::uint64_t turn = 0;   // of those that want a part, the least is asked first
+    bool is_delayed = false;  // this part, and counted
+    bool is_refused = false;
     Links coming;        // of the reading that is under way
     Links told;          // of the last one
     std::string untold;  // in place of that; empty: it has told them
@@ -106,6 +108,7 @@ class MeshLinks {
   void want_part(Node& node);
   void ask_waiting();
   [[nodiscard]] bool ask(const std::string& node_id, Node& node);
+  static void count_once(bool& is_counted, std::uint64_t& counter);
   void take_part(Node& node, const InsideAnswer& answer);
   [[nodiscard]] bool keep_links(Links& links, std::string_view peers) const;
   void give_up(Node& node, std::string_view why);
