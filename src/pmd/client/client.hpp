@@ -87,7 +87,8 @@ class Client final : private transport::ConnectionObserver {
   void start();
   /// Dials at once if the client waits to do so, for instance after a PMD has been started.
   void retry_now();
-  /// Registers `registration` from now on, in place of any other.
+  /// Registers `registration` from now on, in place of any other. May throw std::bad_alloc, and has changed nothing
+  /// then.
   void set_registration(protocol::Registration registration);
   /// The groups of the registration from now on. The PMD is told, unless it keeps none; so is each one after it. May
   /// throw std::bad_alloc, and has changed nothing then. Nothing happens without a registration.
@@ -110,7 +111,8 @@ class Client final : private transport::ConnectionObserver {
   [[nodiscard]] io::PeerOwner owner_of_pmd() const {
     return connection_ ? connection_->owner_of_peer() : io::PeerOwner();
   }
-  /// Ends the registration for good; Errc::node_not_found when there was none.
+  /// Ends the registration for good; Errc::node_not_found when there was none. May throw std::bad_alloc, and has
+  /// changed nothing then.
   void unregister(Callback<void> on_answer);
   /// Tells the PMD to end; Errc::refused when it will not, because nodes are registered and `force` is no, or because
   /// it is on another machine. A TypeScript PMD ends in any case.

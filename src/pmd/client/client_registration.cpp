@@ -8,16 +8,18 @@ namespace distflow::pmd {
 void Client::set_registration(protocol::Registration registration) {
   if (is_closed()) return;
   options_.registration = completed(std::move(registration));
-  if (connection_) register_now();
+  if (connection_) in_session_or_end_it([this] { register_now(); });
 }
 
+/// May throw: the session is to end then.
 void Client::register_now() {
-  parts_.reactor.timers().cancel(registration_timer_);
-  is_registered_ = false;
-  ++registers_unanswered_;
   told_groups_.begin(options_.registration->node.groups);
   ask_for_session([this](std::string_view id) { return protocol::register_request(id, *options_.registration); },
                   &Client::on_register_answer);
+  // Only now: an answer that was never asked for would be awaited for the rest of the session.
+  ++registers_unanswered_;
+  is_registered_ = false;
+  parts_.reactor.timers().cancel(registration_timer_);
 }
 
 void Client::set_groups(protocol::Groups groups) {
@@ -114,12 +116,14 @@ void Client::on_heartbeat_answer(const Answer& answer) {
 
 void Client::unregister(Callback<void> on_answer) {
   auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); };
-  const std::optional<protocol::Registration> registration = options_.registration;
-  forget_registration();
-  // Without a connection the PMD has none: it went with the connection it came on.
-  if (!registration || !connection_) return requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
-  ask([&](std::string_view id) { return protocol::unregister_request(id, registration->node.node_id); },
-      AcrossLoss::fail, std::move(tell));
+  if (options_.registration && connection_) {
+    ask([&](std::string_view id) { return protocol::unregister_request(id, options_.registration->node.node_id); },
+        AcrossLoss::fail, std::move(tell));
+  } else {
+    // Without a connection the PMD has none: it went with the connection it came on.
+    requests_.refuse(std::move(tell), {Errc::node_not_found, kAsking});
+  }
+  forget_registration();  // behind what may throw: the PMD still has the node then
 }
 
 }  // namespace distflow::pmd

@@ -43,8 +43,12 @@ void Link::offer_memory() {
                            .nonce = nonce,
                            .memory_name = (*memory)->name(),
                            .ring_size = parts_.memory_pool.ring_size};
+  // First: a connection that has offered waits for an answer.
+  const auto frame = encode_control_frame(parts_, node_id_, offer);
+  if (!frame) return;
   connection_->offer(*std::move(memory));
-  if (!send_control_frame(parts_, *connection_, node_id_, offer)) return connection_->drop_upgrade();
+  const transport::SendResult result = connection_->send({frame->chunk, frame->bytes, 0});
+  if (result != transport::SendResult::queued) return connection_->drop_upgrade();
   parts_.log.write(base::LogLevel::debug, "memory is offered to node %s", node_id_.c_str());
 }
 
