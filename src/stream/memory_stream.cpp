@@ -159,7 +159,10 @@ void MemoryStream::on_lower_end(Error why) {
 }
 
 void MemoryStream::on_turn_end() {
-  if (recv_ != nullptr && is_canceled_) end_recv({Errc::canceled, "receiving through shared memory"});
+  if (recv_ != nullptr && is_canceled_) {
+    reader_.sleep(false);  // it may have been said before the loop slept, and nobody is to be woken for what comes
+    end_recv({Errc::canceled, "receiving through shared memory"});
+  }
   tell_end();
   if (send_ != nullptr && close_ == nullptr && (send_->pieces.empty() || writer_.is_broken())) end_send(send_result());
 }
