@@ -2,14 +2,18 @@
 
 #include <aeronc.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <system_error>
 
@@ -43,7 +47,51 @@ int wait_for_signal(const sigset_t& set, std::int64_t ms) {
   return ::sigtimedwait(&set, nullptr, &patience);
 }
 
-/// A folder of this process's own, which is gone with it.
+constexpr const char* kFolderName = "distflow-bench-aeron-";
+
+/// A folder that is open, and locked by whoever uses it: this process and its driver, which inherits the descriptor.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {}
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  /// Whether it is this user's, and nobody else has locked it; `flags` as flock(2) has them. It is locked then.
+  [[nodiscard]] bool take(int flags) const {
+    struct stat folder {};
+    if (fd_ < 0 || ::fstat(fd_, &folder) != 0 || folder.st_uid != ::geteuid()) return false;
+    while (::flock(fd_, LOCK_EX | flags) != 0) {
+      if (errno != EINTR) return false;
+    }
+    return true;
+  }
+  /// Whether the folder is still there under that name.
+  [[nodiscard]] bool is_at(const std::string& path) const {
+    struct stat own {};
+    struct stat there {};
+    return ::fstat(fd_, &own) == 0 && ::lstat(path.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
+           own.st_ino == there.st_ino;
+  }
+
+ private:
+  const int fd_;
+};
+
+/// Removes the folders of brokers that were killed: those that nobody has locked.
+void remove_left_folders(const std::string& parent) {
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, none)) {
+    if (!entry.path().filename().string().starts_with(kFolderName)) continue;
+    const std::string path = entry.path().string();
+    const FolderLock left(path);
+    if (left.take(LOCK_NB) && left.is_at(path)) std::filesystem::remove_all(path, none);
+  }
+}
+
+/// A folder of this process's own, which is gone with it; if the process is killed, with the next one that starts.
 class Folder {
  public:
   Folder() {
@@ -52,8 +100,15 @@ class Folder {
     const std::string in_memory = "/dev/shm";
     const bool has_memory = ::access(in_memory.c_str(), W_OK) == 0;
     const std::string parent = has_memory ? in_memory : std::filesystem::temp_directory_path(none).string();
-    path_ = parent + "/distflow-bench-aeron-XXXXXX";
-    if (::mkdtemp(path_.data()) == nullptr) give_up("no folder can be made in " + parent);
+    remove_left_folders(parent);
+    for (int left = kAttemptsMax; left > 0; --left) {
+      path_ = parent + '/' + kFolderName + "XXXXXX";
+      if (::mkdtemp(path_.data()) == nullptr) give_up("no folder can be made in " + parent);
+      lock_ = std::make_unique<FolderLock>(path_);
+      // Another broker that starts may have locked it first, and has taken it for one that was left.
+      if (lock_->take(0) && lock_->is_at(path_)) return;
+    }
+    give_up("no folder can be locked in " + parent);
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -66,7 +121,10 @@ class Folder {
   [[nodiscard]] std::string driver() const { return path_ + "/driver"; }
 
  private:
+  static constexpr int kAttemptsMax = 100;
+
   std::string path_;
+  std::unique_ptr<FolderLock> lock_;
 };
 
 [[noreturn]] void become_aeronmd(const std::string& directory, ::pid_t parent, const sigset_t& blocked) {

@@ -5,7 +5,8 @@ namespace distflow::bench {
 
 /// Starts aeronmd in a new directory below /dev/shm, or else below the system's temporary folder, says `ready
 /// DIRECTORY`, and stays with it: at SIGTERM, and at its own parent's death, it ends the driver by its pid, removes the
-/// directory and ends. It also ends when the driver does.
+/// directory and ends. It also ends when the driver does. Directories of brokers that were killed are removed first:
+/// those that are locked by nobody, neither broker nor driver.
 ///
 /// Settings, by their names in aeronmd.h. A variable that is set already stays as it is, except AERON_DIR.
 ///   AERON_THREADING_MODE = SHARED              conductor, sender and receiver on one thread: IPC passes none of them

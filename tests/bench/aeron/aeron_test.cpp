@@ -174,7 +174,19 @@ TEST_F(AeronBroker, that_is_killed_takes_its_driver_along) {
   int status = 0;
   ASSERT_EQ(::waitpid(driver_, &status, 0), driver_);
   EXPECT_EQ(WTERMSIG(status), SIGKILL);
-  fs::remove_all(fs::path(responder_.address()).parent_path());  // nobody was left to do so
+  Responder next(AERON_PEER_DOUBLE, {"broker"});
+  EXPECT_FALSE(is_there()) << "the next one to start removes what nobody was left to remove";
+  next.process().send_signal(SIGTERM);
+  next.process().wait();
+}
+
+TEST_F(AeronBroker, that_runs_keeps_its_directory_while_another_one_starts) {
+  Responder next(AERON_PEER_DOUBLE, {"broker"});
+  EXPECT_TRUE(is_there());
+  EXPECT_TRUE(lives());
+  next.process().send_signal(SIGTERM);
+  next.process().wait();
+  EXPECT_TRUE(is_there());
 }
 
 TEST_F(AeronBroker, has_an_echo_that_answers_one_after_the_other_and_on_a_plan) {
