@@ -43,6 +43,7 @@ Server::Server(io::Reactor& reactor, Handler& handler, ServerOptions options)
       ipv4_(reactor, *this),
       ipv6_(reactor, *this),
       feed_(options_.event_backlog_max),
+      round_timer_(Delegate<void()>::to<&Server::on_round_time>(*this)),
       ipv6_timer_(Delegate<void()>::to<&Server::listen_at_ipv6>(*this)) {
   go_on_.on_turn_end = Delegate<void()>::to<&Server::go_on>(*this);
 }
@@ -50,6 +51,7 @@ Server::Server(io::Reactor& reactor, Handler& handler, ServerOptions options)
 Server::~Server() {
   DF_ASSERT(exchanges_.empty() && !ipv4_.listener.is_open() && !ipv6_.listener.is_open());
   go_on_.unlink();
+  reactor_.timers().cancel(round_timer_);
   reactor_.timers().cancel(ipv6_timer_);
 }
 
@@ -197,31 +199,45 @@ void Server::on_answer_taken(Exchange&, std::size_t size) {
 void Server::push_to_streams(std::string_view text) {
   if (streams_.empty()) return;
   feed_.append(text);
-  has_news_ = true;
-  reactor_.defer(go_on_);  // not at once: what else comes in this turn leaves in the same send
+  if (is_round_due()) reactor_.defer(go_on_);  // not at once: what else comes in this turn leaves in the same send
 }
 
 void Server::on_gift_taken(Exchange& exchange) {
-  if (!exchange.is_ready() || exchange.cursor() == feed_.end()) return;
+  // It goes on where a gift had no room for all of its round, or it was busy when the round began. What has come since
+  // waits for the next one.
+  if (!exchange.is_ready() || exchange.cursor() >= round_end_) return;
   ready_.push_back(exchange);
   reactor_.defer(go_on_);
 }
 
-void Server::look_at_streams() {
-  has_news_ = false;
-  EventFeed::Cursor least = feed_.end();
+bool Server::is_round_due() const {
+  const EventFeed::Cursor news = feed_.end() - round_end_;
+  return news >= kRoundBytesMax || (news > 0 && !round_timer_.is_armed());
+}
+
+void Server::begin_round() {
+  ++counters_.rounds;
+  reactor_.arm_after(round_timer_, kRoundInterval);
+  round_end_ = feed_.end();
+  EventFeed::Cursor least = round_end_;
   for (const auto& [id, stream] : streams_) {
-    if (!stream->is_open()) continue;
-    if (feed_.is_lost(stream->cursor())) {
-      ++counters_.slow_readers;
-      stream->close();
-      continue;
-    }
+    if (!stream->is_open() || is_closed_as_lost(*stream)) continue;
     least = std::min(least, stream->cursor());
     const base::ListNode<ReadyStreams>& place = *stream;
-    if (stream->is_ready() && !place.is_linked() && stream->cursor() != feed_.end()) ready_.push_back(*stream);
+    if (stream->is_ready() && !place.is_linked() && stream->cursor() != round_end_) ready_.push_back(*stream);
   }
   feed_.forget_until(least);
+}
+
+void Server::on_round_time() {
+  if (is_round_due()) reactor_.defer(go_on_);
+}
+
+bool Server::is_closed_as_lost(Exchange& stream) {
+  if (!feed_.is_lost(stream.cursor())) return false;
+  ++counters_.slow_readers;
+  stream.close();
+  return true;
 }
 
 void Server::give_some() {
@@ -229,13 +245,16 @@ void Server::give_some() {
   std::size_t bytes_left = kGiftBytesPerTurn;
   while (!ready_.empty() && gifts_left > 0 && bytes_left > 0) {
     --gifts_left;
-    bytes_left -= std::min(bytes_left, ready_.pop_front().give(feed_));
+    Exchange& next = ready_.pop_front();
+    if (is_closed_as_lost(next)) continue;
+    ++counters_.gifts;
+    bytes_left -= std::min(bytes_left, next.give(feed_));
   }
 }
 
 void Server::go_on() {
   answer_bytes_left_ = kAnswerBytesPerTurn;
-  if (has_news_) look_at_streams();
+  if (is_round_due()) begin_round();
   give_some();
   answer_some();
   if (!ready_.empty()) reactor_.defer(go_on_);
@@ -249,6 +268,12 @@ void Server::close_streams() {
   }
 }
 
+void Server::forget_events() {
+  feed_.clear();
+  round_end_ = feed_.end();
+  reactor_.timers().cancel(round_timer_);
+}
+
 void Server::on_exchange_closed(Exchange& exchange) {
   const auto found = exchanges_.find(exchange.id());
   found->second.entrance->listener.release_place();
@@ -257,7 +282,7 @@ void Server::on_exchange_closed(Exchange& exchange) {
   answer_backlog_ -= exchange.answer_size();
   if (exchange.is_stranger) --strangers_;
   if (streams_.erase(exchange.id()) > 0) handler_.on_stream_closed();
-  if (streams_.empty()) feed_.clear();
+  if (streams_.empty()) forget_events();
   if (!waiting_.empty()) reactor_.defer(go_on_);
   reactor_.destroy_later(std::move(ended), exchange.end_task());
   finish_if_done();

@@ -10,11 +10,14 @@
 //   4. A turn makes at most kAnswerBytesPerTurn bytes of answers, and one answer more, and gives events to at most
 //      kGiftsPerTurn streams. Answers that are not taken have at most answer_backlog_max bytes, and one answer more.
 //      The other requests and streams wait, in the order that they came.
-//   5. Events are kept once for all streams, in at most event_backlog_max bytes. A stream that has left so many unread
+//   5. Streams are given events in rounds: each takes all that has come by then in one send. The first event after a
+//      quiet time begins a round in its turn. The next round begins kRoundInterval later, or when kRoundBytesMax bytes
+//      of events wait for it. A stream costs few sends a second, however many turns bring events.
+//   6. Events are kept once for all streams, in at most event_backlog_max bytes. A stream that has left so many unread
 //      that some are no longer kept is closed.
-//   6. Each connection accepted is counted once as one of `requests`, `malformed`, `not_allowed`, `busy`,
+//   7. Each connection accepted is counted once as one of `requests`, `malformed`, `not_allowed`, `busy`,
 //      `streams_refused`, `too_slow`, `gone` and `out_of_memory`, unless close() ends it first.
-//   7. close() ends all connections at once; on_closed comes last, from inside a turn.
+//   8. close() ends all connections at once; on_closed comes last, from inside a turn.
 // Use: Server server(reactor, handler, options); server.start(); ... server.close(on_closed);
 #pragma once
 
@@ -59,6 +62,8 @@ struct HttpCounters {
   std::uint64_t slow_readers = 0;         ///< streams closed for leaving too much unread
   std::uint64_t too_talkative = 0;        ///< streams closed because their reader went on sending
   std::uint64_t streams_lost = 0;         ///< streams closed because there was no memory for an event
+  std::uint64_t rounds = 0;               ///< times that all streams were looked at for who lacks events
+  std::uint64_t gifts = 0;                ///< sends of events, one for each stream of a round or more
 };
 
 class Handler {
@@ -80,8 +85,11 @@ class Server final : private ExchangeHost {
   static constexpr std::size_t kAnswerBytesPerTurn = std::size_t{512} * 1024;
   /// What an answer counts for at least: asking the handler takes time, too.
   static constexpr std::size_t kAnswerBytesMin = std::size_t{4} * 1024;
-  static constexpr std::size_t kGiftsPerTurn = 32;
+  static constexpr std::size_t kGiftsPerTurn = 8;
   static constexpr std::size_t kGiftBytesPerTurn = std::size_t{512} * 1024;
+  static constexpr base::Duration kRoundInterval = base::milliseconds(100);
+  /// As many as one stream takes at once: a burst is handed on while it comes, before the feed has no more room.
+  static constexpr std::size_t kRoundBytesMax = std::size_t{256} * 1024;
   static constexpr std::uint32_t kStrangersMax = 16;
   static constexpr base::Duration kIpv6Interval = base::seconds(1);
 
@@ -148,8 +156,12 @@ class Server final : private ExchangeHost {
   void answer_some();
   void answer(Exchange& exchange);
   void begin_stream(Exchange& exchange);
-  void look_at_streams();
+  [[nodiscard]] bool is_round_due() const;
+  void begin_round();
+  void on_round_time();
+  [[nodiscard]] bool is_closed_as_lost(Exchange& stream);
   void give_some();
+  void forget_events();
   void go_on();
   void on_listener_closed() { finish_if_done(); }
   void finish_if_done();
@@ -167,7 +179,7 @@ class Server final : private ExchangeHost {
   base::IntrusiveList<Exchange, WaitingExchanges> waiting_;  // requests that are not answered yet
   base::IntrusiveList<Exchange, ReadyStreams> ready_;        // streams that are behind, and have taken what they had
   EventFeed feed_;
-  bool has_news_ = false;  // the feed, since the streams were looked at
+  EventFeed::Cursor round_end_ = 0;  // the end of the feed when the last round began
   std::size_t answer_backlog_ = 0;
   std::size_t answer_bytes_left_ = kAnswerBytesPerTurn;  // in this turn
   std::uint32_t strangers_ = 0;
@@ -175,6 +187,7 @@ class Server final : private ExchangeHost {
   bool is_closing_ = false;
   base::Delegate<void()> on_closed_;
   io::DeferredTask go_on_;
+  base::Timer round_timer_;  // armed: the last round began less than kRoundInterval ago
   base::Timer ipv6_timer_;
 };
 

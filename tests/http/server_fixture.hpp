@@ -1,4 +1,4 @@
-// An HTTP server on a network in memory, and who asks it. Time passes in advance() only.
+// An HTTP server on a network in memory, and who asks it. Time passes in advance() and push() only.
 //
 // Use: TEST_F(HttpServer, ...) { EXPECT_THAT(peers->answer_to("/"), StartsWith("HTTP/1.1 200 ")); }
 #pragma once
@@ -21,6 +21,7 @@ class HttpServer : public ::testing::Test, private Handler {
  protected:
   using PeerId = test::MemoryBackend::PeerId;
   static constexpr std::uint16_t kPort = 4370;
+  static constexpr base::Duration kRound = Server::kRoundInterval + base::milliseconds(1);  // a tick of the timers
 
   void SetUp() override {
     make_network();
@@ -54,9 +55,10 @@ class HttpServer : public ::testing::Test, private Handler {
     peers->write(peer, peers->get(path));
     return peer;
   }
+  /// An event, and the time by which all streams have been given it.
   void push(const std::string& text) {
     server->push_to_streams(text);
-    turn();
+    advance(kRound);
   }
   void one_turn() { reactor->turn(base::Instant::min()); }
   void turn() {

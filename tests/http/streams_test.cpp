@@ -33,13 +33,13 @@ TEST_F(HttpServer, a_stream_that_is_not_read_is_closed_when_the_feed_has_no_more
   const PeerId reader = stream();
   network->take(reader);
   network->set_window(stuck, 0);
-  const std::string text(1000, 'x');
-  for (int i = 0; i < 200; ++i) {
+  const std::string text(10'000, 'x');
+  for (int i = 0; i < 20; ++i) {
     push(text);
     EXPECT_EQ(network->take(reader), text);
   }
   EXPECT_FALSE(network->is_closed(stuck));
-  for (int i = 0; i < 200; ++i) push(text);
+  for (int i = 0; i < 20; ++i) push(text);
   EXPECT_TRUE(network->is_closed(stuck));
   EXPECT_FALSE(network->is_closed(reader));
   EXPECT_EQ(server->counters().slow_readers, 1u);
@@ -88,6 +88,98 @@ TEST_F(HttpServer, a_turn_gives_events_to_some_streams_and_the_next_ones_to_the_
     ASSERT_LE(told, Server::kGiftsPerTurn);
     left -= told;
   }
+}
+
+TEST_F(HttpServer, the_first_event_after_a_quiet_time_leaves_at_once_and_what_comes_then_ten_times_a_second) {
+  const PeerId reader = stream();
+  network->take(reader);
+  advance(base::seconds(10));
+  server->push_to_streams("data: 1\n\n");
+  turn();
+  EXPECT_EQ(network->take(reader), "data: 1\n\n");
+  for (const char* const event : {"data: 2\n\n", "data: 3\n\n"}) {
+    server->push_to_streams(event);
+    turn();
+  }
+  advance(Server::kRoundInterval - base::milliseconds(1));
+  EXPECT_EQ(network->take(reader), "");
+  advance(base::milliseconds(2));
+  EXPECT_EQ(network->take(reader), "data: 2\n\ndata: 3\n\n");
+  advance(kRound);
+  server->push_to_streams("data: 4\n\n");
+  turn();
+  EXPECT_EQ(network->take(reader), "data: 4\n\n") << "it was quiet for a whole interval";
+  EXPECT_EQ(server->counters().rounds, 3u);
+  EXPECT_EQ(server->counters().gifts, 3u);
+}
+
+TEST_F(HttpServer, changes_in_many_turns_cost_a_stream_ten_sends_a_second) {
+  constexpr std::uint64_t kStreams = 100;
+  for (std::uint64_t i = 0; i < kStreams; ++i) stream();
+  for (int i = 0; i < 1000; ++i) {
+    server->push_to_streams("data: 1\n\n");
+    one_turn();
+    network->advance(base::milliseconds(1));
+  }
+  advance(kRound);
+  EXPECT_GE(server->counters().gifts, 9 * kStreams);
+  EXPECT_LE(server->counters().gifts, 11 * kStreams);
+  EXPECT_LE(server->counters().rounds, 11u);
+}
+
+TEST_F(HttpServer, a_burst_larger_than_the_feed_is_handed_on_while_it_comes) {
+  restart({.users = {}, .event_backlog_max = std::size_t{1} << 20});
+  const PeerId reader = stream();
+  network->take(reader);
+  const std::string event = std::string(std::size_t{64} * 1024 - 2, 'x') + "\n\n";
+  std::size_t told = 0;
+  for (int i = 0; i < 64; ++i) {
+    server->push_to_streams(event);
+    one_turn();
+    told += network->take(reader).size();
+  }
+  EXPECT_FALSE(network->is_closed(reader));
+  advance(kRound);
+  EXPECT_EQ(told + network->take(reader).size(), 64 * event.size());
+  EXPECT_EQ(server->counters().slow_readers, 0u);
+}
+
+TEST_F(HttpServer, what_one_send_has_no_room_for_does_not_wait_for_the_next_round) {
+  const PeerId reader = stream();
+  network->take(reader);
+  const std::string event = std::string(std::size_t{64} * 1024 - 2, 'x') + "\n\n";
+  for (int i = 0; i < 32; ++i) server->push_to_streams(event);
+  for (int i = 0; i < 4; ++i) turn();
+  EXPECT_EQ(network->take(reader).size(), 32 * event.size());
+  EXPECT_EQ(server->counters().rounds, 1u);
+}
+
+TEST_F(HttpServer, a_stream_that_waits_for_its_turn_and_whose_events_are_no_longer_kept_is_closed) {
+  restart({.users = {}, .event_backlog_max = std::size_t{128} * 1024});
+  std::vector<PeerId> readers;
+  for (int i = 0; i < 100; ++i) readers.push_back(stream());
+  server->push_to_streams("data: 1\n\n");
+  one_turn();
+  for (int i = 0; i < 3; ++i) server->push_to_streams(std::string(std::size_t{64} * 1024, 'x'));
+  for (int i = 0; i < 100; ++i) one_turn();
+  EXPECT_EQ(server->counters().rounds, 1u) << "less has come than would begin another round";
+  EXPECT_EQ(server->counters().slow_readers, 100u - Server::kGiftsPerTurn);
+}
+
+TEST_F(HttpServer, without_a_stream_no_round_is_awaited) {
+  const PeerId reader = stream();
+  server->push_to_streams("data: 1\n\n");
+  turn();
+  EXPECT_NE(reactor->timers().next_deadline(), base::kNever);
+  server->push_to_streams("data: of nobody, when its round is due\n\n");
+  network->end(reader);
+  turn();
+  EXPECT_EQ(reactor->timers().next_deadline(), base::kNever);
+  const PeerId next = stream();
+  network->take(next);
+  server->push_to_streams("data: 2\n\n");
+  turn();
+  EXPECT_EQ(network->take(next), "data: 2\n\n");
 }
 
 TEST_F(HttpServer, a_reader_that_goes_on_sending_behind_its_request_is_closed) {

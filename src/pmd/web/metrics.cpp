@@ -93,6 +93,8 @@ constexpr CounterRow<http::HttpCounters> kHttpCounters[] = {
      &http::HttpCounters::too_talkative},
     {"streams_lost", "Streams of events closed because there was no memory for an event.",
      &http::HttpCounters::streams_lost},
+    {"rounds", "Times that the streams of events were looked at for which lack some.", &http::HttpCounters::rounds},
+    {"gifts", "Sends of events to streams.", &http::HttpCounters::gifts},
 };
 static_assert(has_each_once(kHttpCounters), "each counter has its row");
 
