@@ -175,6 +175,9 @@ TEST_F(RegistryTest, a_node_id_that_moves_to_another_address_leaves_and_joins) {
   ASSERT_TRUE(outcome.departure);
   EXPECT_EQ(outcome.departure->node.port, 45401);
   EXPECT_EQ(outcome.departure->revision, 2u);
+  std::string text;
+  protocol::append_node(text, outcome.departure->node);
+  EXPECT_EQ(outcome.departure->text.json(), text) << "of the address that it had";
   EXPECT_EQ(registry.revision(), 3u);
   EXPECT_FALSE(registry.register_node(3, moved, kStart, kWall).departure) << "the address is the same";
 }

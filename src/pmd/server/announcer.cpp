@@ -11,32 +11,32 @@ void Announcer::forget(Session& session) {
   told_of_loss_.erase(session.id());
 }
 
-void Announcer::tell_join(const protocol::NodeInfo& node, std::uint64_t revision) {
+void Announcer::tell_join(const Registry::Entry& entry, std::uint64_t revision) {
   ++counters_.joins;
-  note_change(protocol::EventKind::join, node, revision);
+  note_change(protocol::EventKind::join, entry.text, revision);
   if (is_stopped_ || watchers_.size() == 0) return;
-  tell_or_disconnect([&] { tell(protocol::peer_event(protocol::EventKind::join, node, revision)); });
+  tell_or_disconnect([&] { tell(protocol::peer_event(protocol::EventKind::join, entry.node, revision)); });
 }
 
-void Announcer::tell_update(const protocol::NodeInfo& node, std::uint64_t revision) {
+void Announcer::tell_update(const Registry::Entry& entry, std::uint64_t revision) {
   ++counters_.regroups;
-  note_change(protocol::EventKind::update, node, revision);
+  note_change(protocol::EventKind::update, entry.text, revision);
   if (is_stopped_) return;
   tell_or_disconnect([&] {
     using protocol::EventKind;
     if (watchers_.has(WatcherKind::grouped)) {
-      tell(protocol::peer_event(EventKind::update, node, revision), only(WatcherKind::grouped));
+      tell(protocol::peer_event(EventKind::update, entry.node, revision), only(WatcherKind::grouped));
     }
     if (watchers_.has(WatcherKind::numbered)) {
-      tell(protocol::peer_event(EventKind::join, node, revision), only(WatcherKind::numbered));
+      tell(protocol::peer_event(EventKind::join, entry.node, revision), only(WatcherKind::numbered));
     }
   });
 }
 
-void Announcer::tell_leaves(const std::vector<Registry::Departure>& departures) {
+void Announcer::tell_leaves(std::span<const Registry::Departure> departures) {
   counters_.leaves += departures.size();
   for (const Registry::Departure& gone : departures) {
-    note_change(protocol::EventKind::leave, gone.node, gone.revision);
+    note_change(protocol::EventKind::leave, gone.text, gone.revision);
   }
   if (is_stopped_ || departures.empty() || watchers_.size() == 0) return;
   tell_or_disconnect([&] {

@@ -5,12 +5,12 @@
 //   1. An event is written once, whatever the number of watchers; a change of groups once for each kind of them.
 //   2. A watcher that there was no memory to tell would never know what it missed: its connection ends.
 //   3. After stop() nothing is told but the PMD's end.
-// Use: announcer.tell_join(entry.node, registry.revision()); ... announcer.tell_leaves(departures);
+// Use: announcer.tell_join(entry, registry.revision()); ... announcer.tell_leaves(departures);
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "pmd/server/options.hpp"
 #include "pmd/server/registry.hpp"
@@ -34,11 +34,11 @@ class Announcer {
   /// The session is gone.
   void forget(Session& session);
 
-  void tell_join(const protocol::NodeInfo& node, std::uint64_t revision);
+  void tell_join(const Registry::Entry& entry, std::uint64_t revision);
   /// The node's groups are others than before. A watcher that does not know this event, and counts revisions, is told
   /// that the node joined; one that does not count them is told nothing.
-  void tell_update(const protocol::NodeInfo& node, std::uint64_t revision);
-  void tell_leaves(const std::vector<Registry::Departure>& departures);
+  void tell_update(const Registry::Entry& entry, std::uint64_t revision);
+  void tell_leaves(std::span<const Registry::Departure> departures);
   /// The owner's registration is no more. Nothing happens when it has not asked for that. `holder` is who has the
   /// nodeId now, or null.
   void tell_loss(OwnerId owner, std::string_view node_id, protocol::LossReason reason,
@@ -47,13 +47,14 @@ class Announcer {
   void tell_shutdown(Session& session);
   void stop() { is_stopped_ = true; }
 
-  /// Called with each join, update and leave, and the revision that it made, until stop(). It does not throw.
-  using OnChange = base::Delegate<void(protocol::EventKind, const protocol::NodeInfo&, std::uint64_t)>;
+  /// Called with each join, update and leave, the JSON of the node as the registry has it, and the revision that the
+  /// change made, until stop(). It does not throw.
+  using OnChange = base::Delegate<void(protocol::EventKind, std::string_view, std::uint64_t)>;
   void set_on_change(OnChange on_change) { on_change_ = on_change; }
 
  private:
-  void note_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision) {
-    if (on_change_ && !is_stopped_) on_change_(kind, node, revision);
+  void note_change(protocol::EventKind kind, const protocol::NodeText& node, std::uint64_t revision) {
+    if (on_change_ && !is_stopped_) on_change_(kind, node.json(), revision);
   }
   void tell(std::string_view event, WatcherKinds kinds = kAllWatchers);
   template <class Call>

@@ -30,7 +30,7 @@ void Departures::stop() {
   go_on_.unlink();
 }
 
-void Departures::note(const std::vector<Registry::Departure>& departures) {
+void Departures::note(std::span<const Registry::Departure> departures) {
   announcer_.tell_leaves(departures);
   if (departures.empty() || is_stopped_) return;
   arm_expiry();

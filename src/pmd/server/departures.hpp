@@ -9,7 +9,7 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <span>
 
 #include "pmd/server/announcer.hpp"
 #include "pmd/server/registry_store.hpp"
@@ -30,7 +30,7 @@ class Departures {
   /// An owner may have gone.
   void take_off_gone();
   /// They have left the registry.
-  void note(const std::vector<Registry::Departure>& departures);
+  void note(std::span<const Registry::Departure> departures);
   void stop();
 
  private:

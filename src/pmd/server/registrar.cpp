@@ -196,13 +196,13 @@ void Registrar::welcome(const PendingRegistration& registration, const Registry:
   if (!entry.secret.empty()) announcer_.tell_of_losses(session);
   if (registration.has_waited) ++counters_.claims_granted;
   replies_.reply(session, protocol::success_response(registration.raw_request_id));
-  if (outcome.departure) departures_.note({*outcome.departure});
+  if (outcome.departure) departures_.note({&*outcome.departure, 1});
   const bool is_update = registration.is_regroup && outcome.status == Registry::Status::replaced;
   if (is_update) {
-    announcer_.tell_update(entry.node, registry_.revision());
+    announcer_.tell_update(entry, registry_.revision());
     session.pace(entry.bytes);
   } else {
-    announcer_.tell_join(entry.node, registry_.revision());
+    announcer_.tell_join(entry, registry_.revision());
   }
   if (outcome.loser != 0) {
     announcer_.tell_loss(outcome.loser, entry.node.node_id, protocol::LossReason::replaced, &entry.node);

@@ -25,8 +25,8 @@ bool Registrar::on_entry(const protocol::NodeInfo& node) {
     ++counters_.entries_refused;
     return false;
   }
-  if (outcome.departure) departures_.note({*outcome.departure});
-  announcer_.tell_join(outcome.entry->node, registry_.revision());
+  if (outcome.departure) departures_.note({&*outcome.departure, 1});
+  announcer_.tell_join(*outcome.entry, registry_.revision());
   announcer_.tell_loss(outcome.loser, node.node_id, protocol::LossReason::replaced, &outcome.entry->node);
   departures_.arm_expiry();
   if (outcome.status == Registry::Status::replaced) note_free_names();

@@ -88,7 +88,8 @@ Registry::Outcome Registry::apply(Change& change, base::Instant now, base::WallM
   const bool may_have_moved = loser != 0 || (entry != nullptr && change.owner == kStoreOwner);
   std::optional<Departure> departure;
   if (may_have_moved && (entry->node.host != change.node.host || entry->node.port != change.node.port)) {
-    departure = {entry->node, 0, entry->owner};
+    departure = {entry->node, {}, 0, entry->owner};
+    departure->text.write(entry->node);
   }
   by_node_id_.make_room();
   by_alias_.make_room();
@@ -337,7 +338,7 @@ Registry::Departure Registry::remove(Entry& entry) {
   pages_.erase(entry.listed);  // may throw
   unlink(entry);
   forget_without_entries(entry.owner, entry.user);
-  Departure departure{std::move(entry.node), ++revision_, entry.owner};
+  Departure departure{std::move(entry.node), std::move(entry.text), ++revision_, entry.owner};
   entries_.erase(entry.place);
   return departure;
 }

@@ -109,9 +109,10 @@ class Registry {
     const Entry* holder;
   };
 
-  /// A node that is gone, and the revision that its leaving made.
+  /// A node that is gone, its text, and the revision that its leaving made.
   struct Departure {
     protocol::NodeInfo node;
+    protocol::NodeText text;
     std::uint64_t revision;
     OwnerId owner;
   };

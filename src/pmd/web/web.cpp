@@ -5,6 +5,7 @@
 #include "pmd/web/metrics.hpp"
 #include "pmd/web/node_list.hpp"
 #include "pmd/web/page_files.hpp"
+#include "protocol/json_write.hpp"
 
 namespace distflow::pmd {
 
@@ -24,10 +25,15 @@ std::string_view name_of(protocol::EventKind kind) {
 }
 
 /// `data` has no line ends: JSON has them escaped.
+void append_event(std::string& out, std::string_view name, std::string_view data) {
+  (out += "event: ") += name;
+  (out += "\ndata: ") += data;
+  out += "\n\n";
+}
 std::string event_text(std::string_view name, std::string_view data) {
-  std::string out = "event: ";
-  (out += name) += "\ndata: ";
-  return (out += data) += "\n\n";
+  std::string out;
+  append_event(out, name, data);
+  return out;
 }
 
 }  // namespace
@@ -95,12 +101,14 @@ void Web::on_stream_closed() {
   figures_told_.clear();
 }
 
-void Web::on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision) {
+void Web::on_change(protocol::EventKind kind, std::string_view node, std::uint64_t revision) {
   if (http_.stream_count() == 0) return;
   const auto tell = [&] {
-    std::string data;
-    protocol::append_node(data, node);
-    push("id: " + std::to_string(revision) + '\n' + event_text(name_of(kind), data));
+    change_ = "id: ";
+    protocol::append_json_integer(change_, static_cast<std::int64_t>(revision));
+    change_ += '\n';
+    append_event(change_, name_of(kind), node);
+    push(change_);
   };
   if (!reactor_.has_memory_for(tell)) http_.close_streams();
 }

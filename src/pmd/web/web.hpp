@@ -56,7 +56,7 @@ class Web final : private http::Handler {
   std::optional<http::Response> on_get(const http::Request& request, const io::PeerOwner& owner) override;
   std::string on_stream() override;
   void on_stream_closed() override;
-  void on_change(protocol::EventKind kind, const protocol::NodeInfo& node, std::uint64_t revision);
+  void on_change(protocol::EventKind kind, std::string_view node, std::uint64_t revision);
   void on_inside_answer(const InsideAnswer& answer);
   void on_figure_time();
   void push(std::string_view text);
@@ -69,6 +69,7 @@ class Web final : private http::Handler {
   NodeViews node_views_;
   MeshLinks mesh_links_;
   std::string figures_told_;
+  std::string change_;  // the text of one, in memory that the next one uses again
   int quiet_intervals_ = 0;
   base::Timer figure_timer_;
 };
