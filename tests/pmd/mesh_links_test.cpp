@@ -46,6 +46,18 @@ class MeshLinksTest : public TellingNodes {
     for (std::size_t i = 0; i < count; ++i) path += "id=id" + std::to_string(i) + '&';
     return path;
   }
+  /// Nodes that have answered once, and may be read again.
+  std::vector<PeerId> add_known_nodes(std::size_t count) {
+    std::vector<PeerId> nodes = add_nodes(count);
+    web.get(path_of(count));
+    for (int i = 0; i < 2; ++i) {
+      for (const PeerId node : nodes) tell(node, stats(""));
+    }
+    EXPECT_EQ(links().counters().told, count);
+    pmd.advance(MeshLinks::kReadInterval);
+    return nodes;
+  }
+  void pause() { pmd.advance(PeersReading::kPause + base::milliseconds(1)); }
   const MeshLinks& links() { return web.web().mesh_links(); }
 };
 
@@ -188,9 +200,9 @@ TEST_F(MeshLinksTest, a_name_that_changes_hands_between_two_parts_is_read_anew) 
 
 TEST_F(MeshLinksTest, a_node_whose_name_changes_hands_while_it_waits_is_not_asked_for_who_looked_at_the_other) {
   const PeerId first = add_node("first");
-  const auto silent = add_nodes(MeshLinks::kAskedMax);
+  const auto silent = add_nodes(MeshLinks::kUnprovenMax);
   web.get("/api/links?id=first&" + path_of(silent.size()).substr(11));
-  EXPECT_EQ(tell(first, stats("", 7)), 1u) << "the next part waits: the last of the others has the place";
+  EXPECT_EQ(tell(first, stats("", 7)), 1u) << "the next part waits for the end of the pause";
   pmd.hang_up(first);
   const PeerId second = add_node("first", MemoryWeb::kOtherUser);
   pmd.advance(StatsRelay::kTimeout + base::seconds(1));
@@ -291,27 +303,29 @@ TEST_F(MeshLinksTest, links_to_all_named_nodes_have_room_unless_their_names_are_
 }
 
 TEST_F(MeshLinksTest, so_many_questions_are_under_way_and_who_has_told_a_part_waits_behind_the_others) {
-  const auto nodes = add_nodes(MeshLinks::kAskedMax + 2);
+  const auto nodes = add_known_nodes(MeshLinks::kAskedMax + 2);
+  const MeshLinkCounters before = links().counters();
   web.get(path_of(nodes.size()));
-  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedMax});
-  EXPECT_EQ(links().counters().delayed, 2u);
+  EXPECT_EQ(links().counters().asked - before.asked, std::uint64_t{MeshLinks::kAskedMax});
+  EXPECT_EQ(links().counters().delayed - before.delayed, 2u);
   const PeerId first_waiting = nodes[nodes.size() - 2];
   const PeerId last_waiting = nodes.back();
   for (int i = 0; i < 3; ++i) pmd.advance(MeshLinks::kPlaceInterval);
   EXPECT_THAT(pmd.receive(first_waiting), IsEmpty());
-  EXPECT_EQ(links().counters().delayed, 2u) << "each once";
+  EXPECT_EQ(links().counters().delayed - before.delayed, 2u) << "each once";
   EXPECT_EQ(tell(nodes[0], stats("", 7)), 1u);
+  pause();
   EXPECT_THAT(pmd.receive(first_waiting), SizeIs(1));
   EXPECT_THAT(pmd.receive(nodes[0]), IsEmpty());
   EXPECT_EQ(tell(nodes[1], stats("")), 1u);
   EXPECT_THAT(pmd.receive(last_waiting), SizeIs(1));
   EXPECT_EQ(tell(nodes[2], stats("")), 1u);
   EXPECT_THAT(pmd.receive(nodes[0]), SizeIs(1)) << "its second part";
-  EXPECT_EQ(links().counters().delayed, 3u);
+  EXPECT_EQ(links().counters().delayed - before.delayed, 3u);
 }
 
 TEST_F(MeshLinksTest, a_question_takes_its_place_until_it_is_answered_though_nobody_looks_any_more) {
-  const auto nodes = add_nodes(MeshLinks::kAskedMax);
+  const auto nodes = add_known_nodes(MeshLinks::kAskedMax);
   const PeerId other = add_node("other");
   web.get(path_of(nodes.size()));
   std::uint64_t next = 0;
@@ -326,6 +340,51 @@ TEST_F(MeshLinksTest, a_question_takes_its_place_until_it_is_answered_though_nob
   pmd.advance(StatsRelay::kTimeout);
   EXPECT_THAT(pmd.receive(other), SizeIs(1));
   EXPECT_EQ(links().size(), 1u);
+}
+
+TEST_F(MeshLinksTest, a_node_that_answers_at_once_is_asked_for_its_parts_with_a_pause_between_two) {
+  const PeerId node = add_node("id1");
+  web.get("/api/links?id=id1");
+  EXPECT_EQ(tell(node, stats("", 1)), 1u);
+  web.get("/api/links?id=id1");
+  pmd.advance(PeersReading::kPause - base::milliseconds(2));
+  EXPECT_THAT(pmd.receive(node), IsEmpty());
+  pmd.advance(base::milliseconds(3));
+  EXPECT_EQ(tell(node, stats("")), 1u);
+  EXPECT_THAT(web.get("/api/links?id=id1"), HasSubstr(R"("isCut":false)"));
+}
+
+TEST_F(MeshLinksTest, a_large_node_is_read_whole_beside_any_number_that_do_not_answer) {
+  constexpr std::size_t kSilent = 40;
+  constexpr std::uint64_t kParts = 50;
+  add_nodes(kSilent);
+  const PeerId large = add_node("large");
+  const std::string path = path_of(kSilent) + "id=large";
+  std::uint64_t parts = 0;
+  for (int i = 0; i < 600 && parts < kParts; ++i) {
+    if (i % 100 == 0) web.get(path, MemoryWeb::kUser);
+    pmd.advance(base::milliseconds(10));
+    parts += tell(large, stats("", parts + 1 < kParts ? parts + 1 : 0));
+  }
+  EXPECT_EQ(parts, kParts);
+  EXPECT_EQ(links().counters().cut, 0u);
+  EXPECT_THAT(web.get(path, MemoryWeb::kUser),
+              HasSubstr(R"({"nodeId":"large","atUs":7,"links":[],"others":0,"isCut":false})"));
+}
+
+TEST_F(MeshLinksTest, nodes_that_were_silent_are_asked_behind_one_that_was_asked_nothing_yet) {
+  constexpr std::size_t kSilent = 40;
+  const auto silent = add_nodes(kSilent);
+  const PeerId fresh = add_node("fresh");
+  for (int i = 0; i < 8; ++i) {
+    web.get(path_of(kSilent), MemoryWeb::kUser);
+    pmd.advance(base::seconds(1));
+  }
+  EXPECT_GE(links().counters().untold, kSilent);
+  web.get(path_of(kSilent), MemoryWeb::kUser);
+  web.get("/api/links?id=fresh", MemoryWeb::kUser);
+  pmd.advance(StatsRelay::kTimeout + MeshLinks::kPlaceInterval);
+  EXPECT_THAT(pmd.receive(fresh), SizeIs(1));
 }
 
 TEST_F(MeshLinksTest, a_node_whose_connection_has_no_place_is_asked_when_it_has_one) {
@@ -388,7 +447,7 @@ TEST_F(MeshLinksTest, one_user_takes_half_of_the_places) {
     for (std::size_t k = i; k < i + MeshLinks::kNamedMax; ++k) path += "id=id" + std::to_string(k) + '&';
     EXPECT_THAT(web.get(path, MemoryWeb::kUser), HasSubstr(R"({"leftOut":0,)"));
   }
-  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedPerUserMax});
+  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kUnprovenPerUserMax});
   const std::string last = "/api/links?id=id" + std::to_string(MeshLinks::kNodesPerUserMax);
   EXPECT_THAT(web.get(last, MemoryWeb::kUser), HasSubstr(R"({"leftOut":1,"nodes":[]})"));
   EXPECT_THAT(web.get("/api/links?id=theirs", MemoryWeb::kOtherUser), HasSubstr(R"({"leftOut":0,)"));
@@ -405,9 +464,9 @@ TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of
     path += "&id=id" + std::to_string(i);
   }
   web.get(path, MemoryWeb::kUser);
-  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedPerUserMax});
+  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kUnprovenPerUserMax});
   web.get("/api/links?id=theirs", MemoryWeb::kOtherUser);
-  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kAskedPerUserMax + 1});
+  EXPECT_EQ(links().counters().asked, std::uint64_t{MeshLinks::kUnprovenPerUserMax + 1});
   EXPECT_THAT(pmd.receive(theirs), SizeIs(1));
 }
 

@@ -154,23 +154,33 @@ void MeshLinks::want_part(Node& node) {
 
 void MeshLinks::ask_waiting() {
   std::vector<Nodes::value_type*> waiting;
+  const base::Instant now = reactor_.now();
   for (auto& one : nodes_) {
-    if (one.second.reading.wants_part()) waiting.push_back(&one);
+    if (one.second.reading.is_due(now)) waiting.push_back(&one);
   }
   if (waiting.empty()) return;
-  std::ranges::sort(waiting, {}, [](const auto* one) { return one->second.turn; });
-  std::uint32_t asked = 0;
-  std::map<std::uint32_t, std::uint32_t> asked_for;  // by user
+  std::ranges::sort(waiting, {},
+                    [](const auto* one) { return std::pair(one->second.manner == Manner::silent, one->second.turn); });
+  Places all;
+  std::map<std::uint32_t, Places> by_user;
   const auto count = [&](const Node& node) {
     if (!node.reading.is_asked()) return;
-    ++asked;
-    ++asked_for[node.asker];
+    for (Places* const places : {&all, &by_user[node.asker]}) {
+      ++places->asked;
+      if (node.manner != Manner::answers) ++places->unproven;
+    }
+  };
+  const auto has_place_for = [&](const Node& node) {
+    const Places& own = by_user[node.asker];
+    const bool is_root = node.asker == kRoot;
+    if (all.asked >= kAskedMax || (!is_root && own.asked >= kAskedPerUserMax)) return false;
+    if (node.manner == Manner::answers) return true;
+    return all.unproven < kUnprovenMax && (is_root || own.unproven < kUnprovenPerUserMax);
   };
   for (const auto& one : nodes_) count(one.second);
   for (Nodes::value_type* const one : waiting) {
     Node& node = one->second;
-    const bool has_place = asked < kAskedMax && (node.asker == kRoot || asked_for[node.asker] < kAskedPerUserMax);
-    if (!has_place) {
+    if (!has_place_for(node)) {
       count_once(node.is_delayed, counters_.delayed);
     } else if (!ask(one->first, node)) {
       count_once(node.is_refused, counters_.refused);
@@ -215,6 +225,7 @@ void MeshLinks::take_part(Node& node, const InsideAnswer& answer) {
   if (!answer.error.empty()) return give_up(node, answer.error);
   const std::optional<ToldFigures> told = read_figures(answer.stats);
   if (!told) return give_up(node, "What it tells cannot be read");
+  node.manner = Manner::answers;
   const bool has_room = keep_links(node.coming, told->peers);
   ++counters_.told;
   const auto outcome = node.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
@@ -250,6 +261,7 @@ bool MeshLinks::keep_links(Links& links, std::string_view peers) const {
 
 void MeshLinks::give_up(Node& node, std::string_view why) {
   ++counters_.untold;
+  node.manner = Manner::silent;
   node.reading.end();
   node.coming = {};
   node.told = {};
@@ -261,9 +273,13 @@ void MeshLinks::on_time() {
   // A node that owes an answer keeps its place among kAskedMax until that comes.
   std::erase_if(nodes_, [now](const auto& one) { return one.second.until <= now && !one.second.reading.is_asked(); });
   const bool has_memory = reactor_.has_memory_for([this] { ask_waiting(); });
-  const bool is_waiting =
-      !has_memory || std::ranges::any_of(nodes_, [](const auto& one) { return one.second.reading.wants_part(); });
-  if (!nodes_.empty()) reactor_.arm_after(timer_, is_waiting ? kPlaceInterval : base::seconds(1));
+  if (nodes_.empty()) return;
+  base::Instant next = now + (has_memory ? base::seconds(1) : kPlaceInterval);
+  for (const auto& [node_id, node] : nodes_) {
+    if (!node.reading.wants_part()) continue;
+    next = std::min(next, node.reading.due() > now ? node.reading.due() : now + kPlaceInterval);
+  }
+  reactor_.timers().arm(timer_, next);
 }
 
 }  // namespace distflow::pmd

@@ -11,7 +11,11 @@
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user. kAskedMax questions are
 //      under way at the same time, kAskedPerUserMax for one user. The other nodes wait, and a node that has told a part
 //      waits behind them. What is left out or has to wait is counted; what is left out is told.
-//   4. A viewer is told of the nodes of its own user, root of all; others are not there, but links to them are. What a
+//   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
+//      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
+//      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
+//      others.
+//   5. A viewer is told of the nodes of its own user, root of all; others are not there, but links to them are. What a
 //      node has told of itself is forgotten when its name is another user's.
 // Use: MeshLinks links(reactor, pmd); ... return links.answer(request.query, owner);
 #pragma once
@@ -55,6 +59,8 @@ class MeshLinks {
   static constexpr std::size_t kNodeBytesMax = std::size_t{64} * 1024;
   static constexpr std::uint32_t kAskedMax = 48;
   static constexpr std::uint32_t kAskedPerUserMax = 24;  // of root, kAskedMax
+  static constexpr std::uint32_t kUnprovenMax = 36;
+  static constexpr std::uint32_t kUnprovenPerUserMax = 18;  // of root, kUnprovenMax
 
   /// Both must outlive it.
   MeshLinks(io::Reactor& reactor, Server& pmd);
@@ -84,6 +90,11 @@ class MeshLinks {
     std::uint64_t all = 0;  // that were told of
     bool is_cut = false;
   };
+  enum class Manner : std::uint8_t { unknown, answers, silent };  // as its last question has shown
+  struct Places {
+    std::uint32_t asked = 0;     // questions under way
+    std::uint32_t unproven = 0;  // of those, to nodes that may not answer
+  };
   struct Node {
     UserId user;               // whose it is
     std::uint32_t viewer = 0;  // the user that named it first
@@ -94,6 +105,7 @@ class MeshLinks {
     std::uint64_t turn = 0;   // of those that want a part, the least is asked first
     bool is_delayed = false;  // this part, and counted
     bool is_refused = false;
+    Manner manner = Manner::unknown;
     Links coming;        // of the reading that is under way
     Links told;          // of the last one
     std::string untold;  // in place of that; empty: it has told them

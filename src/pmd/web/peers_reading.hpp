@@ -2,8 +2,10 @@
 //
 // A value; loop thread only. It asks nobody: its owner does, and tells it what came.
 //   1. A part is wanted, then asked for, then taken. An answer to a part that is not asked for is not awaited.
-//   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one.
-// Use: reading.begin(); ... if (reading.wants_part()) reading.on_asked(now); ... if (reading.awaits(answer.after))
+//   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one. A part is
+//   due
+//      kPause after the one before has come: a node that answers at once would be read without an end to the work.
+// Use: reading.begin(); ... if (reading.is_due(now)) reading.on_asked(now); ... if (reading.awaits(answer.after))
 //      outcome = reading.on_part({.next = told.next, .has_room = true}, now);
 #pragma once
 
@@ -17,6 +19,7 @@ namespace distflow::pmd {
 class PeersReading {
  public:
   static constexpr base::Duration kTimeMax = base::seconds(5);
+  static constexpr base::Duration kPause = base::milliseconds(10);  // for kPartsMax parts, about half of kTimeMax
   static constexpr std::size_t kPartsMax = 256;
 
   struct Part {
@@ -42,6 +45,7 @@ class PeersReading {
     step_ = has_more && !is_last ? Step::wanted : Step::none;
     if (step_ == Step::none) return !part.has_room || part.next > 0 ? Outcome::cut : Outcome::whole;
     after_ = part.next;
+    due_ = now + kPause;
     return Outcome::next_part;
   }
   /// What is still to come is not awaited any more.
@@ -49,6 +53,9 @@ class PeersReading {
 
   [[nodiscard]] bool is_under_way() const { return step_ != Step::none; }
   [[nodiscard]] bool wants_part() const { return step_ == Step::wanted; }
+  /// When the part that is wanted may be asked for; in the past for the first one.
+  [[nodiscard]] base::Instant due() const { return due_; }
+  [[nodiscard]] bool is_due(base::Instant now) const { return wants_part() && now >= due_; }
   [[nodiscard]] bool is_asked() const { return step_ == Step::asked; }
   [[nodiscard]] bool awaits(std::uint64_t after) const { return is_asked() && after == after_; }
   /// The part that is wanted or asked for.
@@ -65,6 +72,7 @@ class PeersReading {
   std::size_t parts_ = 0;  // that have come
   std::uint64_t after_ = 0;
   base::Instant until_;
+  base::Instant due_ = base::Instant::min();
 };
 
 }  // namespace distflow::pmd
