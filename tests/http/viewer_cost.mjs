@@ -4,7 +4,8 @@
 //
 // A measurement, which ctest does not run. Nodes join and leave all the time, so that every viewer has events to read.
 // Rounds with the viewers and rounds without them take turns. In each, one client looks names up, one after the other.
-// It prints the ratio of the rounds' 50th and 99th percentiles, the memory of the PMD, and how many viewers it has closed.
+// It prints the ratio of the rounds' 50th and 99th percentiles, the memory of the PMD, how many viewers it has closed, and
+// how many sends of events it has made for how many changes.
 import {readFileSync} from 'node:fs';
 import net from 'node:net';
 import {after, test} from 'node:test';
@@ -87,6 +88,9 @@ test('viewers that never read', {timeout: 600000}, async () => {
   }
   console.log(`# streams open at once: ${served}; PMD ${before.toFixed(0)} MiB before, ${most.toFixed(0)} MiB at most; ` +
               `streams closed as too slow: ${await metric('distflow_pmd_http_slow_readers_total')}`);
+  const changes = await metric('distflow_pmd_joins_total') + await metric('distflow_pmd_leaves_total');
+  console.log(`# sends of events: ${await metric('distflow_pmd_http_gifts_total')} in ${await metric('distflow_pmd_http_rounds_total')} ` +
+              `rounds, for ${changes} changes`);
   client.destroy();
 });
 
