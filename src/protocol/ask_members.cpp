@@ -24,12 +24,15 @@ std::optional<std::uint64_t> read_number(std::string_view text, std::uint64_t ma
 
 std::uint64_t read_id(std::string_view text) noexcept { return read_number(text, kAskIdMax).value_or(0); }
 
-/// The sixteen digits at `p`, which the ids of nodes have; 0 if they are none, or no id.
-[[gnu::always_inline]] inline std::uint64_t read_common_id(const char* p) noexcept {
+[[gnu::always_inline]] inline Block16 values_at(const char* p) noexcept {
   constexpr char zeros[] = "0000000000000000";
-  const Block16 values = Block16(p).minus(Block16(zeros));
-  const std::uint64_t id = values.joined_digits();
-  return values.at_most(9).all() && id <= kAskIdMax ? id : 0;
+  return Block16(p).minus(Block16(zeros));
+}
+
+/// The sixteen digits at `p`, which the ids of nodes have; 0 if they are no id.
+[[gnu::always_inline]] inline std::uint64_t read_common_id(const char* p) noexcept {
+  const std::uint64_t id = values_at(p).joined_digits();
+  return id <= kAskIdMax ? id : 0;
 }
 
 AskMembers make_request(std::uint64_t id, std::optional<std::uint64_t> ms, bool has_payload) noexcept {
@@ -50,7 +53,7 @@ AskMembers make_reply(std::uint64_t id, std::string_view error, bool has_payload
 
 constexpr std::uint64_t kMsMax = std::uint64_t{1} << 40;  // 34 years
 constexpr std::size_t kCommonIdSize = 16;
-constexpr std::size_t kMsDigitsMax = 12;  // that are surely no more than kMsMax
+constexpr std::size_t kMsDigitsMax = 8;  // a day of ms has as many
 constexpr std::string_view kAsk = R"("ask":)";
 constexpr std::string_view kMs = R"(,"ms":)";
 constexpr std::string_view kRe = R"("re":)";
@@ -61,6 +64,22 @@ constexpr std::size_t kReplySize = kRe.size() + kCommonIdSize;
 /// Whether the text is there. It need not end there.
 [[gnu::always_inline]] inline bool is_at(const char* p, std::string_view text) noexcept {
   return std::memcmp(p, text.data(), text.size()) == 0;
+}
+
+[[gnu::always_inline]] inline bool are_digits(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Of a text that nobody has looked at, as of a request that has waited.
+ExtensionForm form_of(std::string_view text) noexcept {
+  const char* const begin = text.data();
+  if (text.size() > kMsAt && is_at(begin, kAsk) && is_at(begin + kMsAt - kMs.size(), kMs) &&
+      values_at(begin + kAsk.size()).at_most(9).all() && are_digits(text.substr(kMsAt))) {
+    return ExtensionForm::request;
+  }
+  const bool is_reply =
+      text.size() == kReplySize && is_at(begin, kRe) && values_at(begin + kRe.size()).at_most(9).all();
+  return is_reply ? ExtensionForm::reply : ExtensionForm::any;
 }
 
 /// Other members, another order, or an id of fewer digits.
@@ -77,19 +96,13 @@ constexpr std::size_t kReplySize = kRe.size() + kCommonIdSize;
 /// What nodes write is taken in place, many digits at a time.
 AskMembers read_ask_members(const Extension& extension, bool has_payload) noexcept {
   const std::string_view text = extension.text();
-  const char* const begin = text.data();
-  const std::size_t ms_size = text.size() - kMsAt;  // huge where there are none
-  if (ms_size - 1 < kMsDigitsMax && has_payload && is_at(begin, kAsk) && is_at(begin + kMsAt - kMs.size(), kMs)) {
-    const std::uint64_t id = read_common_id(begin + kAsk.size());
-    std::uint64_t ms = 0;
-    for (const char c : text.substr(kMsAt)) {
-      const auto digit = static_cast<std::uint64_t>(c) - '0';
-      if (digit > 9) return read_any(extension, has_payload);
-      ms = ms * 10 + digit;
-    }
-    if (id != 0 && ms != 0) return {.kind = Kind::request, .id = id, .ms = static_cast<std::int64_t>(ms)};
-  } else if (text.size() == kReplySize && has_payload && is_at(begin, kRe)) {
-    const std::uint64_t id = read_common_id(begin + kRe.size());
+  const ExtensionForm form = extension.form() == ExtensionForm::any ? form_of(text) : extension.form();
+  if (form == ExtensionForm::request && has_payload && text.size() - kMsAt <= kMsDigitsMax) {
+    const std::uint64_t id = read_common_id(text.data() + kAsk.size());
+    const std::uint32_t ms = read_short_decimal(text.data() + text.size(), text.size() - kMsAt);
+    if (id != 0 && ms != 0) return {.kind = Kind::request, .id = id, .ms = ms};
+  } else if (form == ExtensionForm::reply && has_payload) {
+    const std::uint64_t id = read_common_id(text.data() + kRe.size());
     if (id != 0) return {.kind = Kind::reply, .id = id};
   }
   return read_any(extension, has_payload);

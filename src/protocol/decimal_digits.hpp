@@ -1,7 +1,7 @@
-// Writes numbers as decimal digits, eight at a time: the numbers that each request has.
+// Writes and reads numbers as decimal digits, eight at a time: the numbers that each request has.
 //
 // Pure functions; any thread.
-//   1. The digits are those that std::to_chars() writes: no leading zeros.
+//   1. What is written is what std::to_chars() writes: no leading zeros.
 // Use: end = write_decimal(end, id);    // with room for 20 bytes
 #pragma once
 
@@ -59,6 +59,22 @@ inline char* write_decimal(char* out, std::uint64_t number) noexcept {
     return out + 16;
   }
   return std::to_chars(out, out + kDecimalSizeMax, number).ptr;
+}
+
+/// The number that the `count` digits before `end` are, one to eight. Eight bytes before `end` must be readable.
+inline std::uint32_t read_short_decimal(const char* end, std::size_t count) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::uint64_t digits = 0;  // the first of eight lies lowest; what is before them becomes zeros
+    std::memcpy(&digits, end - 8, 8);
+    digits = (digits & 0x0F0F'0F0F'0F0F'0F0F) >> 8 * (8 - count) << 8 * (8 - count);
+    digits = (digits * 10 + (digits >> 8)) & 0x00FF'00FF'00FF'00FF;
+    digits = (digits * 100 + (digits >> 16)) & 0x0000'FFFF'0000'FFFF;
+    return static_cast<std::uint32_t>(digits * 10'000 + (digits >> 32));
+  } else {
+    std::uint32_t number = 0;
+    for (const char* p = end - count; p != end; ++p) number = number * 10 + static_cast<std::uint32_t>(*p - '0');
+    return number;
+  }
 }
 
 }  // namespace distflow::protocol

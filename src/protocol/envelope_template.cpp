@@ -174,7 +174,8 @@ class Cursor {
   const char* const close = end - 1;
   const std::uint32_t others = ~digits_at(close - kAskIdSize).bits() & 0xFFFFU;
   const char* members = nullptr;  // the comma before them
-  if (others == 0) {
+  const auto form = others == 0 ? ExtensionForm::reply : ExtensionForm::request;
+  if (form == ExtensionForm::reply) {
     members = close - kAskIdSize - length(kRe);
     if (!is_at(members, kRe)) return nullptr;
   } else {
@@ -186,7 +187,7 @@ class Cursor {
   const char* const time = members - kCommonTimeSize;
   const char* const suffix = time - length(kTimestamp);
   if (*close != '}' || *time == '0' || !is_at(suffix, kTimestamp)) return nullptr;
-  envelope.extension = Extension({members + 1, static_cast<std::size_t>(close - members - 1)});
+  envelope.extension = Extension({members + 1, static_cast<std::size_t>(close - members - 1)}, form);
   return read_common_digits(time, envelope.timestamp) ? suffix : nullptr;
 }
 

@@ -6,7 +6,7 @@ namespace distflow::protocol {
 
 std::string_view Extension::find(std::string_view key) const noexcept {
   std::string_view found;
-  const char* const end = data_ + size_;
+  const char* const end = data_ + text().size();
   for (const char* p = data_; p != end; ++p) {
     const char* const colon = scan_value(p, end);
     if (colon == nullptr || *p != '"' || colon == end || *colon != ':') return {};

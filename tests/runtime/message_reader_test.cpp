@@ -120,18 +120,5 @@ TEST_F(MessageReaderTest, what_is_copied_of_refused_messages_is_bounded) {
   EXPECT_EQ(record_messages(), kSenders);
 }
 
-// As when a run of another connection ended for want of memory, between reading a request and handing it on.
-TEST_F(MessageReaderTest, what_another_connection_has_read_and_not_handed_on_is_nothing_to_this_one) {
-  int cancels = 0;
-  auto count = [&cancels] { ++cancels; };
-  const runtime::AskHooks hooks{.on_cancel = base::Delegate<void()>::of(count)};
-  shared_.asks = &hooks;
-  shared_.ask = {.kind = protocol::AskMembers::Kind::cancel, .id = 1};
-  ASSERT_TRUE(senders_.front().peer.send(node_frame("sender", "nobody here", "1")));
-  ASSERT_TRUE(turn_until(reactor_, [&] { return runtime::read(shared_.counters.misrouted) == 1; }));
-  EXPECT_EQ(cancels, 0);
-  shared_.asks = nullptr;
-}
-
 }  // namespace
 }  // namespace distflow::test

@@ -109,8 +109,9 @@ void MessageReader::read_for_others(const framing::Frame& frame, const protocol:
   if (lies_whole || keep_whole(mail)) shared_.topics->take(mail);
 }
 
-/// Makes a message of a frame; false if it is no message for this node.
-inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
+/// Makes a message of a frame; false if it is no message for this node. Of what is handed on apart from messages it
+/// sets `ask`.
+inline bool MessageReader::read(const framing::Frame& frame, Mail& mail, protocol::AskMembers& ask) {
   protocol::Envelope envelope;
   const bool is_canonical = protocol::decode_template(frame.body, envelope);
   if (!is_canonical && !read_off_template(frame.body, envelope)) return false;
@@ -121,14 +122,14 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
   if (!envelope.has_payload() && take_control_frame(frame, envelope)) return false;
   take_message(frame, envelope, mail);
   if (!envelope.extension.empty()) [[unlikely]]
-    return read_extended(frame, envelope, mail);
+    return read_extended(frame, envelope, mail, ask);
   return is_canonical || lies_in_frame(frame.body, envelope) || keep_whole(mail);
 }
 
 /// Reads the extension. False if it makes the frame a request, a reply, a cancel or an error: those are handed on apart
 /// from messages.
 [[gnu::noinline]] bool MessageReader::read_extended(const framing::Frame& frame, const protocol::Envelope& envelope,
-                                                    Mail& mail) {
+                                                    Mail& mail, protocol::AskMembers& ask) {
   const std::string_view extension = envelope.extension.text();
   mail.extension = extension.data();
   mail.extension_size = static_cast<std::uint16_t>(extension.size());
@@ -137,19 +138,15 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail) {
     if (!keep_whole(mail)) return false;
   }
   if (shared_.asks == nullptr) return true;
-  shared_.ask = protocol::read_ask_members(envelope.extension, envelope.has_payload());
-  if (shared_.ask.kind == protocol::AskMembers::Kind::none) return true;
-  shared_.ask_mail = mail;
-  return false;
+  ask = protocol::read_ask_members(envelope.extension, envelope.has_payload());
+  return ask.kind == protocol::AskMembers::Kind::none;
 }
 
 /// Hands on a request, a reply, a cancel or an error.
-void MessageReader::tell_ask() {
+void MessageReader::tell_ask(Mail& mail, const protocol::AskMembers& members) {
   using Kind = protocol::AskMembers::Kind;
-  const protocol::AskMembers members = std::exchange(shared_.ask, {});
-  const Mail mail = shared_.ask_mail;
   // The sender counts what it says of a request as a message.
-  if (members.kind != Kind::request) add_owned(shared_.ask_mail.sender->replies, 1);
+  if (members.kind != Kind::request) add_owned(mail.sender->replies, 1);
   switch (members.kind) {
     case Kind::request: return tell_request(mail, members);
     case Kind::cancel: return shared_.asks->on_cancel();
@@ -169,7 +166,7 @@ bool MessageReader::is_connection_of(const Mail& mail) const {
   return carrier_ != nullptr && shared_.asks->is_opener(*carrier_, mail.from_text());
 }
 
-void MessageReader::tell_request(Mail mail, const protocol::AskMembers& members) {
+void MessageReader::tell_request(Mail& mail, const protocol::AskMembers& members) {
   mail.came_at = RequestOrigin::word_of(LatencyMeter::stamp_ms(shared_.reactor.now()), is_connection_of(mail));
   if (refused_.empty()) {
     if (shared_.delivery.deliver_request(mail, members)) return;
@@ -267,18 +264,21 @@ void MessageReader::on_frames() {
   std::size_t count = 0;
   framing::Frame frame;
   shared_.now_us = LatencyMeter::stamp_us(shared_.reactor.now());
-  shared_.ask = {};  // an earlier run, of any connection, may have ended without memory
+  protocol::AskMembers ask;  // of the frame at hand, which `run[count]` is then
   while (connection_.next_frame(frame)) {
-    if (read(frame, run[count])) {
+    if (read(frame, run[count], ask)) {
       if (++count < run.size()) continue;
-    } else if (notice_ == nullptr && shared_.ask.kind == protocol::AskMembers::Kind::none) [[likely]] {
+    } else if (notice_ == nullptr && ask.kind == protocol::AskMembers::Kind::none) [[likely]] {
       continue;
     }
     deliver(std::span(run).first(count));
+    if (ask.kind != protocol::AskMembers::Kind::none) {
+      tell_ask(run[std::exchange(count, 0)], ask);
+      ask.kind = protocol::AskMembers::Kind::none;
+      continue;
+    }
     count = 0;
-    if (shared_.ask.kind != protocol::AskMembers::Kind::none) {
-      tell_ask();
-    } else if (notice_ != nullptr && refused_.empty()) {
+    if (notice_ != nullptr && refused_.empty()) {
       tell_control_frame();
     }
   }

@@ -76,8 +76,6 @@ struct ReaderParts {
   std::uint32_t now_us = 0;  // Mail::came_at of its messages
   protocol::EnvelopeScratch scratch{};
   std::vector<base::ChunkRef> copies{};  // of messages whose parts did not lie together
-  protocol::AskMembers ask{};            // of a request, a reply, a cancel or an error: read, and not handed on yet
-  Mail ask_mail{};                       // its message
 
   /// Resumes the connections whose messages found no room.
   void on_room();
@@ -118,14 +116,15 @@ class MessageReader {
 
   [[nodiscard]] Carrier* carrier() const { return is_opened_here_ ? nullptr : carrier_; }
   [[nodiscard]] std::string_view opened_to() const { return is_opened_here_ ? *opened_to_ : std::string_view(); }
-  bool read(const framing::Frame& frame, Mail& mail);
+  bool read(const framing::Frame& frame, Mail& mail, protocol::AskMembers& ask);
   [[gnu::noinline]] bool read_off_template(std::string_view frame, protocol::Envelope& envelope);
-  bool read_extended(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
+  bool read_extended(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail,
+                     protocol::AskMembers& ask);
   [[gnu::noinline]] void read_for_others(const framing::Frame& frame, const protocol::Envelope& envelope);
   void take_message(const framing::Frame& frame, const protocol::Envelope& envelope, Mail& mail);
   bool keep_whole(Mail& mail);
-  void tell_ask();
-  void tell_request(Mail mail, const protocol::AskMembers& members);
+  void tell_ask(Mail& mail, const protocol::AskMembers& members);
+  void tell_request(Mail& mail, const protocol::AskMembers& members);
   [[nodiscard]] bool is_connection_of(const Mail& mail) const;
   [[nodiscard]] bool has_had_message() const { return sender_ != nullptr; }
   bool take_control_frame(const framing::Frame& frame, const protocol::Envelope& envelope);
