@@ -58,6 +58,15 @@ class IntrusiveList {
     head_.previous_ = &node;
   }
 
+  void push_front(T& element) {
+    Node& node = element;
+    DF_ASSERT(!node.is_linked());
+    node.previous_ = &head_;
+    node.next_ = head_.next_;
+    head_.next_->previous_ = &node;
+    head_.next_ = &node;
+  }
+
   /// The first element; the list must not be empty.
   T& front() {
     DF_ASSERT(!empty());

@@ -110,6 +110,25 @@ TEST_F(Asking, a_request_that_nobody_answers_ends_at_its_deadline_and_the_late_r
   EXPECT_EQ(stats(pong).received, 1U);
 }
 
+// One at a time, all in one slot, whose timer may still be armed for the one before.
+TEST_F(Asking, each_ends_at_its_own_deadline_whatever_the_one_before_had) {
+  TestNode& ping = add({.alias = "ping"});
+  TestNode& pong = add({.alias = "pong"});
+  std::vector<Responder> kept;
+  pong->set_request_handler([&](const Request& request, Responder responder) {
+    request.payload == "1" ? void(responder.reply("1")) : kept.push_back(std::move(responder));
+  });
+  EXPECT_EQ(outcome_of(ping, "pong", "1", {.deadline = 20s}).error, AskError::none);
+  KeptReply reply = outcome_of(ping, "pong", "2", {.deadline = 30ms});
+  EXPECT_EQ(reply.error, AskError::deadline);
+  EXPECT_GE(reply.took, 30ms);
+  EXPECT_LT(reply.took, 10s);
+  outcome_of(ping, "pong", "1", {.deadline = 50ms});
+  reply = outcome_of(ping, "pong", "2", {.deadline = 200ms});
+  EXPECT_EQ(reply.error, AskError::deadline);
+  EXPECT_GE(reply.took, 200ms);
+}
+
 TEST_F(Asking, a_request_that_comes_while_its_handler_is_on_its_way_waits_for_it) {
   TestNode& ping = add({.alias = "ping"});
   TestNode& pong = add({.alias = "pong"});

@@ -42,14 +42,17 @@ struct Asks::Slot : base::ListNode<Slot> {
     std::destroy_at(&question);
     std::construct_at(&question, std::move(asked_now));
   }
-  void on_timer() { owner->on_deadline(*this); }
+  void on_timer() { owner->on_timer(*this); }
   [[nodiscard]] std::uint64_t id() const { return AskId{.slot = index, .generation = generation}.number(); }
 
   Asks* owner = nullptr;
   std::uint32_t index = 0;
   std::uint64_t generation = 0;
   State state = State::free;
+  // It is left armed when what it was armed for is over: nearly all requests end before, and begin with a later one.
   base::Timer timer;
+  base::Instant armed_for{};        // while it is armed; not after `due`
+  base::Instant due = base::kNever;  // when Asks::on_deadline() is to be called
   Group* group = nullptr;
   Slot* twin = nullptr;  // the same request's other slot, while it has two
   Question question{};

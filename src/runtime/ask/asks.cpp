@@ -69,8 +69,9 @@ Asks::Slot* Asks::take_slot() {
 /// Of one that has not begun.
 void Asks::free_slot(Slot& slot) {
   leave_place(slot);
+  slot.due = base::kNever;
   slot.question.let_go();
-  free_.push_back(slot);
+  free_.push_front(slot);
 }
 
 /// The same, with its question.
@@ -154,11 +155,11 @@ SendVerdict Asks::begin(Slot& slot, std::string_view json) {
   const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
   // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
   if (!is_under_way(verdict) || slot.generation != generation) return verdict;
-  // One that rests already, as the first whom it was for is gone, has its timer armed.
+  // One that rests already, as the first whom it was for is gone, has its time set.
   if (slot.question.others == nullptr) [[likely]] {
-    parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+    set_due(slot, slot.question.deadline);
   } else if (slot.state != Slot::State::resting) {
-    arm_timer(slot);
+    set_first_due(slot);
   }
   if (slot.question.stop.stop_possible()) {
     slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
@@ -222,6 +223,21 @@ void Asks::leave_group(Slot& slot) {
   } else if (slot.state == Slot::State::resolving) {
     resolving_.erase(resolving_.find(group.name));
   }
+}
+
+/// A timer that is armed for an earlier time looks again then.
+void Asks::set_due(Slot& slot, base::Instant due) {
+  slot.due = due;
+  if (slot.timer.is_armed() && slot.armed_for <= due) return;
+  slot.armed_for = due;
+  parts_.reactor.timers().arm(slot.timer, due);
+}
+
+void Asks::on_timer(Slot& slot) {
+  if (slot.due == base::kNever) return;
+  if (parts_.reactor.now() < slot.due) return set_due(slot, slot.due);
+  slot.due = base::kNever;
+  on_deadline(slot);
 }
 
 void Asks::on_deadline(Slot& slot) {
@@ -299,7 +315,7 @@ void Asks::on_peer_left(std::string_view node_id) {
   const base::Instant until = base::saturating_add(parts_.reactor.now(), kReplyGrace);
   group->slots.for_each([&](Slot& slot) {
     if (awaits_backup(slot) && !is_closing_) send_backup(slot);  // what else would it wait for?
-    if (until < slot.question.deadline) parts_.reactor.timers().arm(slot.timer, until);
+    if (until < slot.question.deadline) set_due(slot, until);
   });
   left_.push_back(std::move(group));
 }

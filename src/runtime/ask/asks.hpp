@@ -132,6 +132,8 @@ class Asks {
   Group& group_of(const Link& link);
   void join(Slot& slot, Group& group);
   void leave_group(Slot& slot);
+  void set_due(Slot& slot, base::Instant due);
+  void on_timer(Slot& slot);
   void on_deadline(Slot& slot);
 
   struct End {
@@ -149,7 +151,7 @@ class Asks {
 
   // Backups: asks_backing.cpp.
   [[nodiscard]] static bool awaits_backup(const Slot& slot);
-  void arm_timer(Slot& slot);
+  void set_first_due(Slot& slot);
   void send_backup(Slot& slot);
   static void prepare_backup(Slot& backup, const Slot& first, const TargetPtr& target);
   [[nodiscard]] bool is_left_to_twin(Slot& slot, const End& how);
@@ -180,7 +182,7 @@ class Asks {
   std::vector<std::unique_ptr<Slot[]>> blocks_;
   std::uint32_t slot_count_ = 0;  // made so far
   AskGenerations generations_;
-  Slots free_;
+  Slots free_;                                // the first one was used last: the processor has it in its caches
   Groups resolving_;                          // by the name that was asked
   Groups asked_;                              // by nodeId
   std::array<Group*, kRecentMax> recent_{};   // some of those in asked_, or null: group_of(link)

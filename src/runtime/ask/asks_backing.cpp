@@ -36,17 +36,17 @@ bool Asks::awaits_backup(const Slot& slot) {
 }
 
 /// For its deadline, or for its backup if that is earlier.
-void Asks::arm_timer(Slot& slot) {
+void Asks::set_first_due(Slot& slot) {
   base::Instant then = slot.question.deadline;
   if (awaits_backup(slot)) [[unlikely]]
     then = std::min(then, base::saturating_add(now_of(slot), slot.question.others->backup_after));
-  parts_.reactor.timers().arm(slot.timer, then);
+  set_due(slot, then);
 }
 
 /// Whatever keeps the backup from being sent, the first one goes on.
 void Asks::send_backup(Slot& slot) {
   slot.has_backup = true;
-  parts_.reactor.timers().arm(slot.timer, slot.question.deadline);
+  set_due(slot, slot.question.deadline);
   if (!slot.has_place) return;  // there was no room to keep its text
   TargetPtr target;
   Slot* backup = nullptr;
@@ -72,7 +72,7 @@ void Asks::send_backup(Slot& slot) {
   slot.twin = backup;
   backup->twin = &slot;
   if (!slot.may_retry) leave_place(slot);  // its text is not needed any more
-  parts_.reactor.timers().arm(backup->timer, backup->question.deadline);
+  set_due(*backup, backup->question.deadline);
 }
 
 /// It counts as an attempt, so that one that goes on alone makes no more of them than are allowed.
@@ -143,12 +143,12 @@ void Asks::hand_over(Slot& from, Slot& to) {
 void Asks::forget(Slot& slot) {
   leave_group(slot);
   leave_place(slot);
-  parts_.reactor.timers().cancel(slot.timer);
+  slot.due = base::kNever;
   slot.state = Slot::State::free;
   slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
   slot.question = {};
   if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
-  free_.push_back(slot);
+  free_.push_front(slot);
 }
 
 }  // namespace distflow::runtime

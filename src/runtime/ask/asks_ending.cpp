@@ -35,7 +35,7 @@ void Asks::close_slot(Slot& slot, const End& how) {
   slot.stage = slot.was_sent ? AskStage::sent : AskStage::resolving;
   leave_group(slot);
   leave_place(slot);
-  parts_.reactor.timers().cancel(slot.timer);
+  slot.due = base::kNever;
   slot.stop.reset();
   slot.state = Slot::State::ended;
   slot.how = how;
@@ -100,7 +100,7 @@ void Asks::call_back_for(Slot& slot) {
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
   if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
-  if (is_on_loop) return free_.push_back(slot);
+  if (is_on_loop) return free_.push_front(slot);
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);
 }

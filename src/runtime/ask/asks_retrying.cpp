@@ -71,14 +71,14 @@ bool Asks::rests_after(Slot& slot, const End& how) {
   leave_group(slot);
   slot.state = Slot::State::resting;
   join(slot, *resting_);
-  parts_.reactor.timers().arm(slot.timer, then);
+  set_due(slot, then);
   return true;
 }
 
 void Asks::send_again(Slot& slot) {
   leave_group(slot);
   slot.state = Slot::State::free;
-  arm_timer(slot);
+  set_first_due(slot);
   SendVerdict verdict = SendVerdict::out_of_memory;
   static_cast<void>(parts_.reactor.has_memory_for([&] {
     if (slot.question.others != nullptr) choose_anew(slot);
