@@ -180,6 +180,13 @@ TEST_P(AskingNode, may_lose_its_last_handle_with_a_callback_that_it_does_not_tak
   int ended = 0;
   while (is_under_way(node->ask("self", "1", {}, [&ended](const Reply&) { ++ended; }))) {
   }
+  // What the callback holds is let go when the verdict is known, and not from inside of what gives it.
+  const std::uint64_t pending = node->stats().asks.pending;
+  std::uint64_t pending_then = 0;
+  std::shared_ptr<void> held(nullptr, [&](void*) { pending_then = node->stats().asks.pending; });
+  EXPECT_EQ(node->ask("self", "1", {}, [held = std::move(held)](const Reply&) { FAIL() << "it was not taken"; }),
+            SendVerdict::queue_full);
+  EXPECT_EQ(pending_then, pending);
   NodeRuntime& last = *node;
   EXPECT_EQ(last.ask("self", "1", {}, [node = std::move(node)](const Reply&) { FAIL() << "it was not taken"; }),
             SendVerdict::queue_full);

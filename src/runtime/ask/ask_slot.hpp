@@ -51,7 +51,7 @@ struct Asks::Slot : base::ListNode<Slot> {
   State state = State::free;
   // It is left armed when what it was armed for is over: nearly all requests end before, and begin with a later one.
   base::Timer timer;
-  base::Instant armed_for{};        // while it is armed; not after `due`
+  base::Instant armed_for{};         // while it is armed; not after `due`
   base::Instant due = base::kNever;  // when Asks::on_deadline() is to be called
   Group* group = nullptr;
   Slot* twin = nullptr;  // the same request's other slot, while it has two
@@ -75,5 +75,46 @@ struct Asks::Slot : base::ListNode<Slot> {
   base::ChunkRef chunk{};      // where that lies
   std::size_t kept_bytes = 0;  // of it, in Asks::kept_bytes_
 };
+
+// What each request does, once or more: without a call.
+
+/// That which has the id now, if it has not ended: also one that is just being sent.
+inline Asks::Slot* Asks::holder_of(AskId id) {
+  if (id.slot >= slot_count_) return nullptr;
+  Slot& slot = blocks_[id.slot / kSlotsPerBlock][id.slot % kSlotsPerBlock];
+  return slot.generation == id.generation ? &slot : nullptr;
+}
+
+inline Asks::Slot* Asks::find(AskId id) {
+  Slot* const slot = holder_of(id);
+  if (slot == nullptr) return nullptr;
+  using State = Slot::State;
+  const bool is_open = slot->state == State::sent || slot->state == State::resolving || slot->state == State::resting;
+  return is_open ? slot : nullptr;
+}
+
+inline void Asks::leave_group(Slot& slot) {
+  if (slot.group == nullptr) return;
+  Group& group = *std::exchange(slot.group, nullptr);
+  slot.unlink();
+  if (--group.count == 0) {
+    const bool was_resolving = slot.state == Slot::State::resolving;
+    if (group.has_node_left || was_resolving) [[unlikely]]
+      forget_group(group, was_resolving);
+  }
+}
+
+inline void Asks::leave_place(Slot& slot) {
+  if (std::exchange(slot.has_place, false)) parts_.router.leave_place(slot.question.target, slot.text.size());
+}
+
+/// A timer that is armed for an earlier time looks again then.
+inline void Asks::set_due(Slot& slot, base::Instant due) {
+  slot.due = due;
+  if (slot.timer.is_armed() && slot.armed_for <= due) [[likely]]
+    return;
+  slot.armed_for = due;
+  parts_.reactor.timers().arm(slot.timer, due);
+}
 
 }  // namespace distflow::runtime

@@ -47,27 +47,27 @@ SendVerdict AskWay::ask(const Asked& asked, std::string_view json, const AskOpti
   if (is_loops && asks_ == nullptr) return SendVerdict::shut_down;
   if (!counters.pending.take(is_loops)) return SendVerdict::queue_full;
   const base::Instant begun = now();
-  Question question{.begun = begun,
-                    .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
-                    .stop = options.stop,
-                    .callback = std::move(callback),
-                    .others = asked.others,
-                    .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
-                    .is_direct = whose == Callback::direct};
+  const QuestionPlan plan{
+      .begun = begun,
+      .deadline = begun + std::clamp(options.deadline, std::chrono::milliseconds::zero(), kDeadlineMax),
+      .stop = options.stop,
+      .callback = callback,
+      .others = asked.others,
+      .attempts_max = options.idempotent ? std::clamp(options.attempts, 1, kAttemptsMax) : 1,
+      .is_direct = whose == Callback::direct};
   SendVerdict verdict = SendVerdict::out_of_memory;
   try {
-    verdict = submit_question(question, asked, json);
+    if (is_loops) {
+      const TargetPtr& target = asked.target == nullptr ? target_of(asked.name) : *asked.target;
+      verdict = target == nullptr ? SendVerdict::invalid_target : asks_->ask(plan, target, json);
+    } else {
+      verdict = submit_question(plan, asked, json);
+    }
   } catch (...) {
     counters.pending.leave(is_loops);
-    callback = std::move(question.callback);
     throw;
   }
-  if (is_under_way(verdict)) {
-    counters.asked.add(1, is_loops);
-  } else {
-    counters.pending.leave(is_loops);
-    callback = std::move(question.callback);
-  }
+  is_under_way(verdict) ? counters.asked.add(1, is_loops) : counters.pending.leave(is_loops);
   return verdict;
 }
 
@@ -84,19 +84,16 @@ const TargetPtr& AskWay::target_of(std::string_view name) {
   return recent_;
 }
 
-/// On the loop's thread the request is begun, on others it is handed over.
-SendVerdict AskWay::submit_question(Question& question, const Asked& asked, std::string_view json) {
-  if (is_on_loop()) {
-    give_target(asked.target == nullptr ? target_of(asked.name) : *asked.target, question.target);
-    return question.target == nullptr ? SendVerdict::invalid_target : asks_->ask(question, json);
-  }
+/// On another thread than the loop's the request is handed over.
+SendVerdict AskWay::submit_question(const QuestionPlan& plan, const Asked& asked, std::string_view json) {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return SendVerdict::shut_down;  // and the table may be gone
-  question.target = asked.target == nullptr ? targets_.of(asked.name) : *asked.target;
-  if (question.target == nullptr) return SendVerdict::invalid_target;
+  TargetPtr target = asked.target == nullptr ? targets_.of(asked.name) : *asked.target;
+  if (target == nullptr) return SendVerdict::invalid_target;
   return submit(json, [&](Command& command) {
     command.kind = Command::Kind::ask;
-    command.question = std::move(question);
+    plan.move_to(command.question);
+    command.question.target = std::move(target);
   });
 }
 

@@ -59,6 +59,29 @@ struct Question {
   }
 };
 
+/// What a request is begun with on the loop's thread, where its question is made in its place: a question has eleven
+/// words, and to move it costs as much as to make it.
+struct QuestionPlan {
+  base::Instant begun;
+  base::Instant deadline;
+  const StopToken& stop;
+  ReplyCallback& callback;  ///< taken only if the request is under way
+  OtherTargets* others;
+  int attempts_max;
+  bool is_direct;
+
+  /// To a question that holds nothing. All but its target.
+  void move_to(Question& question) const {
+    question.begun = begun;
+    question.deadline = deadline;
+    if (stop.stop_possible()) question.stop = stop;
+    question.callback.swap(callback);
+    question.others = others;
+    question.attempts_max = attempts_max;
+    question.is_direct = is_direct;
+  }
+};
+
 /// Where handlers cannot run: the node has ended, or has no memory to put the callback off.
 void call_back_last(Question& question, const Reply& reply);
 
@@ -188,7 +211,7 @@ class AskWay {
   };
   SendVerdict ask(const Asked& asked, std::string_view json, const AskOptions& options, ReplyCallback&& callback,
                   Callback whose);
-  SendVerdict submit_question(Question& question, const Asked& asked, std::string_view json);
+  SendVerdict submit_question(const QuestionPlan& plan, const Asked& asked, std::string_view json);
   SendVerdict submit(std::string_view text, const auto& fill);
   void carry_out(Command& command);
   void forget(Command& command);

@@ -74,39 +74,56 @@ void Asks::free_slot(Slot& slot) {
   free_.push_front(slot);
 }
 
-/// The same, with its question.
-[[gnu::noinline]] void Asks::give_back(Slot& slot, Question& question) {
-  leave_place(slot);  // it is one of the target's
-  question = std::move(slot.question);
+/// The same, with its callback.
+[[gnu::noinline]] void Asks::give_back(Slot& slot, ReplyCallback& callback) {
+  callback.swap(slot.question.callback);
   free_slot(slot);
 }
 
-/// That which has the id now, if it has not ended: also one that is just being sent.
-Asks::Slot* Asks::holder_of(AskId id) {
-  if (id.slot >= slot_count_) return nullptr;
-  Slot& slot = blocks_[id.slot / kSlotsPerBlock][id.slot % kSlotsPerBlock];
-  return slot.generation == id.generation ? &slot : nullptr;
+/// The turn's time, which may be long before a request that a handler makes.
+base::Instant Asks::now_of(const Slot& slot) const { return std::max(parts_.reactor.now(), slot.question.begun); }
+
+/// In both of its callers: each request is begun once.
+[[gnu::always_inline]] inline SendVerdict Asks::begin(Slot& slot, std::string_view json) {
+  if (slot.question.deadline <= now_of(slot)) {
+    close_slot(slot, {.error = AskError::deadline});
+    return SendVerdict::queued;
+  }
+  slot.attempts = 0;
+  slot.was_sent = false;
+  slot.may_retry = false;
+  slot.has_backup = false;
+  slot.may_have_run_elsewhere = false;
+  retries_.note_asked(now_of(slot));
+  Link* const link = parts_.router.link_to(slot.question.target);
+  const std::uint64_t generation = slot.generation;
+  const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
+  // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
+  if (!is_under_way(verdict) || slot.generation != generation) return verdict;
+  // One that rests already, as the first whom it was for is gone, has its time set.
+  if (slot.question.others == nullptr) [[likely]] {
+    set_due(slot, slot.question.deadline);
+  } else if (slot.state != Slot::State::resting) {
+    set_first_due(slot);
+  }
+  if (slot.question.stop.stop_possible()) {
+    slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
+  }
+  return verdict;
 }
 
-Asks::Slot* Asks::find(AskId id) {
-  Slot* const slot = holder_of(id);
-  if (slot == nullptr) return nullptr;
-  using State = Slot::State;
-  const bool is_open = slot->state == State::resolving || slot->state == State::sent || slot->state == State::resting;
-  return is_open ? slot : nullptr;
-}
-
-SendVerdict Asks::ask(Question& question, std::string_view json) {
+SendVerdict Asks::ask(const QuestionPlan& plan, const TargetPtr& target, std::string_view json) {
   if (is_closing_) return SendVerdict::shut_down;
   Slot* const slot = take_slot();
   if (slot == nullptr) return SendVerdict::queue_full;
-  slot->begin_with(std::move(question));
+  plan.move_to(slot->question);
+  way_->give_target(target, slot->question.target);
   try {
     const SendVerdict verdict = begin(*slot, json);
-    if (!is_under_way(verdict)) give_back(*slot, question);
+    if (!is_under_way(verdict)) give_back(*slot, plan.callback);
     return verdict;
   } catch (const std::bad_alloc&) {
-    give_back(*slot, question);
+    give_back(*slot, plan.callback);
     throw;
   }
 }
@@ -134,37 +151,6 @@ void Asks::take(Question& question, std::string_view json) {
                     .verdict = verdict,
                     .may_have_run = false};
   call_back_last(question, reply);
-}
-
-/// The turn's time, which may be long before a request that a handler makes.
-base::Instant Asks::now_of(const Slot& slot) const { return std::max(parts_.reactor.now(), slot.question.begun); }
-
-SendVerdict Asks::begin(Slot& slot, std::string_view json) {
-  if (slot.question.deadline <= now_of(slot)) {
-    close_slot(slot, {.error = AskError::deadline});
-    return SendVerdict::queued;
-  }
-  slot.attempts = 0;
-  slot.was_sent = false;
-  slot.may_retry = false;
-  slot.has_backup = false;
-  slot.may_have_run_elsewhere = false;
-  retries_.note_asked(now_of(slot));
-  Link* const link = parts_.router.link_to(slot.question.target);
-  const std::uint64_t generation = slot.generation;
-  const SendVerdict verdict = link == nullptr ? wait_for_name(slot, json) : send(slot, *link, json);
-  // One that has ended may be called back for by now, on another thread, and be free. Its generation is the loop's.
-  if (!is_under_way(verdict) || slot.generation != generation) return verdict;
-  // One that rests already, as the first whom it was for is gone, has its time set.
-  if (slot.question.others == nullptr) [[likely]] {
-    set_due(slot, slot.question.deadline);
-  } else if (slot.state != Slot::State::resting) {
-    set_first_due(slot);
-  }
-  if (slot.question.stop.stop_possible()) {
-    slot.stop.emplace(slot.question.stop, Slot::Stop{.way = way_.get(), .id = slot.id()});
-  }
-  return verdict;
 }
 
 SendVerdict Asks::send(Slot& slot, Link& link, std::string_view json) {
@@ -212,25 +198,12 @@ void Asks::join(Slot& slot, Group& group) {
 }
 
 /// A name that nobody waits for any more is forgotten; a node's group stays until that leaves.
-void Asks::leave_group(Slot& slot) {
-  if (slot.group == nullptr) return;
-  Group& group = *std::exchange(slot.group, nullptr);
-  slot.unlink();
-  --group.count;
-  if (group.count > 0) return;
+void Asks::forget_group(Group& group, bool was_resolving) {
   if (group.has_node_left) {
     std::erase_if(left_, [&](const auto& left) { return left.get() == &group; });
-  } else if (slot.state == Slot::State::resolving) {
+  } else if (was_resolving) {
     resolving_.erase(resolving_.find(group.name));
   }
-}
-
-/// A timer that is armed for an earlier time looks again then.
-void Asks::set_due(Slot& slot, base::Instant due) {
-  slot.due = due;
-  if (slot.timer.is_armed() && slot.armed_for <= due) return;
-  slot.armed_for = due;
-  parts_.reactor.timers().arm(slot.timer, due);
 }
 
 void Asks::on_timer(Slot& slot) {

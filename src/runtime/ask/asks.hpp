@@ -14,7 +14,7 @@
 //   4. Nothing is sent to a node without the cap (protocol::kAskCap).
 //   5. In the steady state nothing allocates: slots, and the texts in them, are used again.
 //   6. ask() has taken nothing when it throws std::bad_alloc.
-// Use: SendVerdict verdict = asks.ask(question, json);   // by AskWay
+// Use: SendVerdict verdict = asks.ask(plan, target, json);   // by AskWay
 #pragma once
 
 #include <array>
@@ -67,10 +67,10 @@ class Asks {
   Asks(const Asks&) = delete;
   Asks& operator=(const Asks&) = delete;
 
-  /// Begins a request; from then on `question` is empty. Takes nothing with a verdict that is not under way, nor when
-  /// it throws: nothing of the application's runs then.
-  SendVerdict ask(Question& question, std::string_view json);
-  /// The same for one whose verdict was given on another thread.
+  /// Begins a request. Takes nothing with a verdict that is not under way, nor when it throws: nothing of the
+  /// application's runs then.
+  SendVerdict ask(const QuestionPlan& plan, const TargetPtr& target, std::string_view json);
+  /// The same for one whose verdict was given on another thread; from then on `question` is empty.
   void take(Question& question, std::string_view json);
   void cancel(std::uint64_t id);
 
@@ -117,7 +117,7 @@ class Asks {
 
   Slot* take_slot();
   void free_slot(Slot& slot);
-  void give_back(Slot& slot, Question& question);
+  void give_back(Slot& slot, ReplyCallback& callback);
   [[nodiscard]] Slot* holder_of(AskId id);
   [[nodiscard]] Slot* find(AskId id);
   [[nodiscard]] base::Instant now_of(const Slot& slot) const;
@@ -132,6 +132,7 @@ class Asks {
   Group& group_of(const Link& link);
   void join(Slot& slot, Group& group);
   void leave_group(Slot& slot);
+  void forget_group(Group& group, bool was_resolving);
   void set_due(Slot& slot, base::Instant due);
   void on_timer(Slot& slot);
   void on_deadline(Slot& slot);
@@ -182,7 +183,7 @@ class Asks {
   std::vector<std::unique_ptr<Slot[]>> blocks_;
   std::uint32_t slot_count_ = 0;  // made so far
   AskGenerations generations_;
-  Slots free_;                                // the first one was used last: the processor has it in its caches
+  Slots free_;                                // the first one was used last: the processor's caches have it
   Groups resolving_;                          // by the name that was asked
   Groups asked_;                              // by nodeId
   std::array<Group*, kRecentMax> recent_{};   // some of those in asked_, or null: group_of(link)

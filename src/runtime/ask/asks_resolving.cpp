@@ -38,10 +38,6 @@ bool Asks::take_place(Slot& slot) {
   return slot.has_place;
 }
 
-void Asks::leave_place(Slot& slot) {
-  if (std::exchange(slot.has_place, false)) parts_.router.leave_place(slot.question.target, slot.text.size());
-}
-
 /// The name of the group's requests leads somewhere, or may.
 void Asks::begin_again(Group& group) {
   const std::string name = group.name;  // the group goes with its last request

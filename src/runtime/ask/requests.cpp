@@ -35,6 +35,29 @@ const TargetPtr& Requests::asker_of(const Mail& mail) {
   return asker_ = outside;
 }
 
+inline void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {
+  const bool is_on_loop = !delivery_.has_thread();
+  Responder responder;
+  try {
+    const TargetPtr& asker = asker_of(mail);
+    is_on_loop ? way_->give(asker, responder.asker_) : void(responder.asker_ = asker);
+  } catch (const std::bad_alloc&) {
+    reactor_.note_out_of_memory();
+  }
+  if (responder.asker_ == nullptr) return say(mail, id & protocol::kAskIdMax, AskWord::failed);
+  is_on_loop ? way_->give(way_, responder.way_) : void(responder.way_ = way_);
+  responder.id_ = id;
+  responder.deadline_ = deadline;
+  way_->counters.in_handlers.add(1, is_on_loop);
+  Request request;
+  request.from = mail.from_text();
+  request.payload = mail.payload_text();
+  request.timestamp = mail.timestamp;
+  request.way_ = &way_;
+  request.deadline_ = deadline;
+  delivery_.run_handler([&] { handler_(request, std::move(responder)); });
+}
+
 void Requests::handle(const Mail& mail, const protocol::AskMembers& members) {
   way_->counters.waiting.add(-1, !delivery_.has_thread());
   std::optional<AskWay::OnLoop> on_loop;
@@ -54,28 +77,6 @@ void Requests::handle(const Mail& mail, const protocol::AskMembers& members) {
   const std::int64_t ms = std::min<std::int64_t>(members.ms, AskWay::kDeadlineMax.count());
   hand_to_handler(mail, answered_id(members.id, origin.is_proven()),
                   now + base::milliseconds(ms - std::min(waited_ms, ms)));
-}
-
-void Requests::hand_to_handler(const Mail& mail, std::uint64_t id, base::Instant deadline) {
-  Responder responder;
-  try {
-    const TargetPtr& asker = asker_of(mail);
-    delivery_.has_thread() ? void(responder.asker_ = asker) : way_->give(asker, responder.asker_);
-  } catch (const std::bad_alloc&) {
-    reactor_.note_out_of_memory();
-  }
-  if (responder.asker_ == nullptr) return say(mail, id & protocol::kAskIdMax, AskWord::failed);
-  delivery_.has_thread() ? void(responder.way_ = way_) : way_->give(way_, responder.way_);
-  responder.id_ = id;
-  responder.deadline_ = deadline;
-  way_->counters.in_handlers.add(1, !delivery_.has_thread());
-  Request request;
-  request.from = mail.from_text();
-  request.payload = mail.payload_text();
-  request.timestamp = mail.timestamp;
-  request.way_ = &way_;
-  request.deadline_ = deadline;
-  delivery_.run_handler([&] { handler_(request, std::move(responder)); });
 }
 
 /// Of a request that no handler has had.

@@ -71,7 +71,9 @@ SendVerdict Router::send_unresolved(const TargetPtr& target, const OutgoingMessa
 }
 
 SendVerdict Router::send_reply(const TargetPtr& target, const OutgoingMessage& message) {
-  const SendVerdict verdict = send_beside(target, message);
+  if (!has_way(target)) [[unlikely]]
+    return send_unresolved(target, message);
+  const SendVerdict verdict = send_along(target->way, message, suffix_.at(parts_.reactor.wall_ms()));
   if (verdict != SendVerdict::queue_full || !target->way) [[likely]]
     return verdict;
   return send_where_full(target, message, false);
