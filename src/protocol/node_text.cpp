@@ -2,10 +2,22 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "protocol/json_write.hpp"
 
 namespace distflow::protocol {
+
+NodeText::NodeText(NodeText&& other) noexcept { *this = std::move(other); }
+
+NodeText& NodeText::operator=(NodeText&& other) noexcept {
+  size_ = std::exchange(other.size_, 0);
+  heartbeat_at_ = std::exchange(other.heartbeat_at_, 0);
+  heartbeat_size_ = std::exchange(other.heartbeat_size_, 0);
+  large_ = std::move(other.large_);
+  if (!large_) std::memcpy(small_.data(), other.small_.data(), size_);
+  return *this;
+}
 
 void NodeText::write(const NodeInfo& node) {
   std::string json;

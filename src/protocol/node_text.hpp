@@ -19,6 +19,12 @@ namespace distflow::protocol {
 
 class NodeText {
  public:
+  NodeText() = default;
+  /// The text is the new one's; the other has none.
+  NodeText(NodeText&& other) noexcept;
+  NodeText& operator=(NodeText&& other) noexcept;
+  ~NodeText() = default;
+
   void write(const NodeInfo& node);
   /// Only the heartbeat has changed. False when that takes a write() of the node: there are more or fewer digits.
   [[nodiscard]] bool write_heartbeat(std::int64_t last_heartbeat_ms);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "tests/support/node_json.hpp"
 
@@ -23,6 +24,18 @@ TEST(NodeText, it_is_the_json_of_the_node_however_large) {
   }
   text.write(node());
   EXPECT_EQ(text.json(), node_json(node()));
+}
+
+TEST(NodeText, moved_it_leaves_no_text_behind) {
+  for (const Meta& meta : {Meta{}, Meta{{"key", std::string(256, 'x')}}}) {
+    NodeInfo moving = node();
+    moving.meta = meta;
+    NodeText text;
+    text.write(moving);
+    NodeText moved = std::move(text);
+    EXPECT_EQ(moved.json(), node_json(moving));
+    EXPECT_EQ(text.json(), "");  // NOLINT(bugprone-use-after-move)
+  }
 }
 
 TEST(NodeText, a_heartbeat_is_written_in_place_if_it_has_as_many_digits) {

@@ -106,7 +106,10 @@ TEST_F(Asking, a_request_that_nobody_answers_ends_at_its_deadline_and_the_late_r
   ASSERT_TRUE(cluster_.turn_until([&] { return stats(pong).in_handlers == 0; }));
   EXPECT_EQ(replies.size(), 1U);
   EXPECT_TRUE(ping.messages.empty());
-  EXPECT_EQ(outcome_of(ping, "pong", "1", {.deadline = 0ms}).error, AskError::deadline);
+  const KeptReply none = outcome_of(ping, "pong", "1", {.deadline = 0ms});
+  EXPECT_EQ(none.error, AskError::deadline);
+  EXPECT_EQ(none.stage, AskStage::resolving) << "in the slot of one that was sent";
+  EXPECT_FALSE(none.may_have_run);
   EXPECT_EQ(stats(pong).received, 1U);
 }
 

@@ -31,7 +31,7 @@ constexpr std::uint64_t kStep = 1;
 constinit std::atomic<std::uint64_t> waits_in_vain{0};
 
 constinit thread_local std::uint64_t own_steps = 0;  // of this thread, among those under way
-constinit thread_local bool is_forking = false;      // this thread: it would wait for itself
+constinit thread_local std::uint64_t own_forks = 0;  // the same; more than one where a signal handler forks meanwhile
 
 constexpr std::array<int, 2> kNone{-1, -1};
 constinit thread_local std::array<int, 2> kept = kNone;
@@ -56,21 +56,21 @@ bool try_for_some_time(Try&& attempt, bool is_vain = false) {
 /// Steps of this thread, which a signal handler has interrupted, are not under way meanwhile: neither this fork() nor
 /// one of another thread waits for them.
 void before_fork() {
-  is_forking = true;
-  under_way.fetch_add(kFork - own_steps * kStep);
+  under_way.fetch_add(kFork - (own_forks == 0 ? own_steps : 0) * kStep);
+  ++own_forks;
   try_for_some_time([] { return under_way.load() % kFork == 0; });
 }
 
 void after_fork_in_parent() {
-  under_way.fetch_sub(kFork - own_steps * kStep);
-  is_forking = false;
+  --own_forks;
+  under_way.fetch_sub(kFork - (own_forks == 0 ? own_steps : 0) * kStep);
 }
 
 void after_fork_in_child() {
   const int saved_errno = errno;
   under_way.store(0);  // whoever else was under way is not in this process
   own_steps = 0;
-  is_forking = false;
+  own_forks = 0;
   const int count = words_used.load();
   for (int i = 0; i < count; ++i) {
     std::uint64_t bits = noted[static_cast<std::size_t>(i)].exchange(0);
@@ -100,15 +100,18 @@ UnforkedStep::UnforkedStep() noexcept {
     return false;
   };
   const int saved_errno = errno;
-  if (!try_for_some_time(begin, is_forking)) under_way.fetch_add(kStep);
+  if (!try_for_some_time(begin, own_forks > 0)) under_way.fetch_add(kStep);
   ++own_steps;  // after it is counted, and less before it is not: a signal handler in between waits in vain
   errno = saved_errno;
 }
 
 UnforkedStep::~UnforkedStep() {
-  if (own_steps == 0) return;  // in a child that a signal handler made in the midst of this step
+  // In a child that a signal handler made in the midst of this step, or of its beginning or end, it is not counted.
+  if (own_steps == 0) return;
   --own_steps;
-  under_way.fetch_sub(kStep);
+  std::uint64_t seen = under_way.load();
+  while (seen % kFork != 0 && !under_way.compare_exchange_weak(seen, seen - kStep)) {
+  }
 }
 
 std::uint64_t fork_waits_in_vain() noexcept { return waits_in_vain.load(); }

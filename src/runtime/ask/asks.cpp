@@ -63,6 +63,12 @@ Asks::Slot* Asks::take_slot() {
   }
   Slot& slot = free_.pop_front();
   slot.state = Slot::State::free;
+  // Of the request that had it before: also one that ends before it begins tells of these.
+  slot.attempts = 0;
+  slot.was_sent = false;
+  slot.may_retry = false;
+  slot.has_backup = false;
+  slot.may_have_run_elsewhere = false;
   return &slot;
 }
 
@@ -89,11 +95,6 @@ base::Instant Asks::now_of(const Slot& slot) const { return std::max(parts_.reac
     close_slot(slot, {.error = AskError::deadline});
     return SendVerdict::queued;
   }
-  slot.attempts = 0;
-  slot.was_sent = false;
-  slot.may_retry = false;
-  slot.has_backup = false;
-  slot.may_have_run_elsewhere = false;
   retries_.note_asked(now_of(slot));
   Link* const link = parts_.router.link_to(slot.question.target);
   const std::uint64_t generation = slot.generation;
