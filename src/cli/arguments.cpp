@@ -75,6 +75,7 @@ class Parser {
     add_top();
     add_command(app_, Command::audit, "audit", "Compare both ends of each link: what was lost where, and why");
     add_dead_letters();
+    add_metrics();
     add_ping();
     add_listen();
     add_send();
@@ -173,6 +174,12 @@ class Parser {
     letters.add_flag("--redrive", arguments_.is_redriving, "Have the node send them again, each at most once");
   }
 
+  void add_metrics() {
+    CLI::App& metrics = add_place(app_, Command::metrics, "metrics", "Print the counters of all nodes for Prometheus");
+    metrics.add_option("NAME", arguments_.name, "Only of this node: an alias or a nodeId")
+        ->check([](const std::string& name) { return name.empty() ? std::string("the name is empty") : ""; });
+  }
+
   void add_ping() {
     CLI::App& ping =
         add_command(app_, Command::ping, "ping", "Measure the way to a node and back, without its application's code");
@@ -253,10 +260,6 @@ class Parser {
     if (!is_option && known.empty()) return "Unexpected argument '" + printable(word) + "'.";
     if (&app == &app_ && word == "web") {
       return "Unknown command 'web'. The PMD serves a page: 'distflow pmd start --web-port PORT'.";
-    }
-    if (&app == &app_ && word == "metrics") {
-      return "Unknown command 'metrics'. Counters: 'distflow top', 'distflow node NAME'; for Prometheus: "
-             "'distflow pmd start --web-port PORT', and to_prometheus() of a node.";
     }
     std::string text = std::string(is_option ? "Unknown option '" : "Unknown command '") + printable(word) + "'.";
     const std::string path = &app == &app_ ? "" : app.get_name() + " ";

@@ -22,6 +22,7 @@ enum class Command {
   top,
   audit,
   dead_letters,
+  metrics,
   ping,
   listen,
   send,
@@ -48,7 +49,7 @@ struct Arguments {
   bool is_json = false;
   bool is_forced = false;  ///< of kill: although nodes are registered
   std::string
-      name;  ///< of resolve, node, dead_letters, ping, send and ask: an alias or a nodeId; of listen: its own alias
+      name;  ///< of resolve, node, metrics, dead_letters, ping, send, ask: an alias or nodeId; of listen: its own alias
   std::string payload;      ///< of send: JSON, or "-" for lines of the standard input; of ask: JSON
   std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not said
   base::Duration timeout = base::seconds(5);   ///< of send, ask and ping

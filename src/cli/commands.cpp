@@ -9,6 +9,7 @@
 #include "cli/doctor/doctor.hpp"
 #include "cli/doctor/real_system.hpp"
 #include "cli/listen.hpp"
+#include "cli/metrics.hpp"
 #include "cli/node_page.hpp"
 #include "cli/ping.hpp"
 #include "cli/send.hpp"
@@ -137,6 +138,7 @@ Report run_command(const Arguments& arguments) {
     case Command::top: return ask_pmd(arguments, show_top);
     case Command::audit: return ask_pmd(arguments, show_audit);
     case Command::dead_letters: return ask_pmd(arguments, show_dead_letters);
+    case Command::metrics: return ask_pmd(arguments, metrics);
     case Command::ping: return ask_pmd(arguments, ping);
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);

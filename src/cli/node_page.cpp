@@ -140,6 +140,14 @@ Report report_node(const Arguments& arguments, const NodeCounts& counts, const N
           .err = {}};
 }
 
+Report report_untold(const Arguments& arguments, const NodeCounts& counts) {
+  return report_failure(
+      arguments, kExitNo, "untold",
+      fmt::format("Node '{}' does not tell its counters: {}.", printable(arguments.name), counts.why_untold),
+      "Only the node's user and root are told, by nodes of this version whose option "
+      "introspection is not off.");
+}
+
 Report node_page(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen) {
   const Result<protocol::NodeInfo> node = client.resolve(arguments.name);
   if (!node) return report_error(arguments, node.error());
@@ -150,12 +158,7 @@ Report node_page(const Arguments& arguments, pmd::BlockingClient& client, const 
   for (int look = 0; look < kLooks; ++look) {
     if (look > 0) std::this_thread::sleep_for(kBetweenLooks);
     counts = read_counts(client, {*node}, {.until = until}).front();
-    if (!counts.is_told())
-      return report_failure(
-          arguments, kExitNo, "untold",
-          fmt::format("Node '{}' does not tell its counters: {}.", printable(arguments.name), counts.why_untold),
-          "Only the node's user and root are told, by nodes of this version whose option "
-          "introspection is not off.");
+    if (!counts.is_told()) return report_untold(arguments, counts);
     if (all_hold(counts) || io::system_now() >= until) break;
   }
   return report_node(arguments, counts, names_of(*nodes), screen);
