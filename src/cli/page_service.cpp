@@ -31,7 +31,7 @@ bool may_pass(const Error& error) {
 PageService::~PageService() { reactor_.timers().cancel(retry_timer_); }
 
 Result<void> PageService::begin() {
-  const Result<void> served = attempt();
+  const Result<void> served = attempt(port_);
   if (served || !may_pass(served.error())) return served;
   const bool is_in_use = served.error().code == std::errc::address_in_use;
   log_.write(LogLevel::warn, "--web-port %u is %s: nodes are served without the page, which is tried again each second",
@@ -40,8 +40,17 @@ Result<void> PageService::begin() {
   return {};
 }
 
-Result<void> PageService::attempt() {
-  Result<std::unique_ptr<WebPage>> page = WebPage::start(reactor_, server_, port_, users_);
+Result<std::uint16_t> PageService::open(std::uint16_t port) {
+  if (page_ != nullptr) return page_->port();
+  if (const Result<void> served = attempt(port); !served) return served.error();
+  reactor_.timers().cancel(retry_timer_);
+  port_ = port;
+  if (is_announced_) say();
+  return page_->port();
+}
+
+Result<void> PageService::attempt(std::uint16_t port) {
+  Result<std::unique_ptr<WebPage>> page = WebPage::start(reactor_, server_, port, users_);
   if (!page) return page.error();
   page_ = *std::move(page);
   return {};
@@ -50,7 +59,7 @@ Result<void> PageService::attempt() {
 void PageService::on_retry_time() {
   bool is_over = false;
   const auto retry = [&] {
-    const Result<void> served = attempt();
+    const Result<void> served = attempt(port_);
     is_over = served || !may_pass(served.error());
     if (!served && is_over) log_.write(LogLevel::error, "cannot serve HTTP: %s", served.error().message().c_str());
   };

@@ -35,20 +35,23 @@ class PageService {
   /// An error when there will never be a page: Errc::unsupported without an HTTP server in the program, and the
   /// system's for a port that this process may not have.
   Result<void> begin();
+  /// Serves the page if it is not served yet, in place of begin(): at once, or not at all. While begin() is trying
+  /// another port, this one takes its place where it is to be had. Gives the port.
+  Result<std::uint16_t> open(std::uint16_t port);
   /// Says where the page is: now, or as soon as there is one.
   void announce();
   /// `on_closed` comes at once, or from inside a turn; it may be destroyed from then on, but not in it.
   void close(base::Delegate<void()> on_closed);
 
  private:
-  Result<void> attempt();
+  Result<void> attempt(std::uint16_t port);
   void on_retry_time();
   void say();
 
   io::Reactor& reactor_;
   pmd::Server& server_;
   const base::Log& log_;
-  const std::uint16_t port_;
+  std::uint16_t port_;
   const std::vector<std::uint32_t> users_;
   std::unique_ptr<WebPage> page_;
   bool is_announced_ = false;

@@ -118,6 +118,7 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   server.registry.ttl_default = duration_of(ttl_seconds);
   if (*idle_exit) server.idle_exit = duration_of(idle_exit_seconds);
   server.process_id = ::getpid();
+  server.user = ::geteuid();
   server.release = kVersion;
   arguments.log_level = *base::log_level_of(log_level);
   return std::nullopt;
@@ -201,12 +202,17 @@ int explain_failure(io::Reactor& reactor, const PmdArguments& arguments, const E
   return kExitNotStarted;
 }
 
+std::unique_ptr<PageService> make_page(io::Reactor& reactor, pmd::Server& server, const base::Log& log,
+                                       const PmdArguments& arguments, std::uint16_t port) {
+  std::vector<std::uint32_t> users = arguments.web_users;
+  users.push_back(::geteuid());
+  return std::make_unique<PageService>(reactor, server, log, port, std::move(users));
+}
+
 /// Null, and the reason is printed, when there can be no page although one was asked for.
 std::unique_ptr<PageService> begin_page(io::Reactor& reactor, pmd::Server& server, const base::Log& log,
                                         const PmdArguments& arguments) {
-  std::vector<std::uint32_t> users = arguments.web_users;
-  users.push_back(::geteuid());
-  auto page = std::make_unique<PageService>(reactor, server, log, *arguments.web_port, std::move(users));
+  auto page = make_page(reactor, server, log, arguments, *arguments.web_port);
   const Result<void> begun = page->begin();
   if (begun) return page;
   if (begun.error() == Errc::unsupported) {
@@ -285,8 +291,19 @@ int run(PmdArguments& arguments) {
   };
   reactor.set_inbox(base::Delegate<bool()>::of(heed_signal));
   const auto stop = base::Delegate<void()>::to<&io::Reactor::stop>(reactor);
-  auto close_page = [&page, stop] { page->close(stop); };
-  server.set_on_finished(page ? base::Delegate<void()>::of(close_page) : stop);
+  auto end = [&page, stop] { page != nullptr ? page->close(stop) : stop(); };
+  server.set_on_finished(base::Delegate<void()>::of(end));
+  // A daemon without a page has nothing of it until somebody asks.
+  auto open_page = [&](std::uint16_t port) -> Result<std::uint16_t> {
+    if (page != nullptr) return page->open(port);
+    auto opened = make_page(reactor, server, log, arguments, port);
+    const Result<std::uint16_t> served = opened->open(port);
+    if (!served) return served;
+    page = std::move(opened);
+    page->announce();
+    return served;
+  };
+  server.set_open_page(pmd::RequestHandler::OpenPage::of(open_page));
   g_backend = &reactor.backend();
   handle_signals(on_end_signal);
 

@@ -45,11 +45,11 @@ std::optional<std::vector<NodeInfo>> read_nodes(std::string_view json) {
 }
 
 bool read_response(std::string_view request_id, std::string_view payload, Response& response) {
-  constexpr std::array<std::string_view, 8> keys = {"success", "error",   "node",   "nodes",
-                                                    "rev",     "version", "holder", "stats"};
+  constexpr std::array<std::string_view, 9> keys = {"success", "error",  "node",  "nodes", "rev",
+                                                    "version", "holder", "stats", "port"};
   const auto found = find_members(payload, keys);
   if (!found) return false;
-  const auto& [success, error, node, nodes, rev, version, holder, stats] = *found;
+  const auto& [success, error, node, nodes, rev, version, holder, stats, port] = *found;
   response.request_id = decode_string(request_id).value_or("");
   response.success = success == "true";
   response.error = decode_string(error);
@@ -58,6 +58,8 @@ bool read_response(std::string_view request_id, std::string_view payload, Respon
   response.rev = read_rev(rev);
   response.holder = read_node(holder);
   if (stats.starts_with('{')) response.stats = stats;
+  const auto web_port = decode_integer(port);
+  if (web_port && *web_port > 0 && *web_port <= UINT16_MAX) response.web_port = static_cast<std::uint16_t>(*web_port);
   if (!version.empty()) response.hello = read_hello(payload);
   return true;
 }
@@ -169,6 +171,10 @@ std::string hello_response(std::string_view raw_request_id, const Hello& hello) 
     append_json_string(json, hello.release);
   }
   return json += "}}";
+}
+
+std::string web_response(std::string_view raw_request_id, std::uint16_t port) {
+  return response_head(raw_request_id) + R"({"success":true,"port":)" + std::to_string(port) + "}}";
 }
 
 std::string stats_response(std::string_view raw_request_id, std::string_view node_json, std::string_view stats) {

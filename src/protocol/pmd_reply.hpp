@@ -38,6 +38,11 @@ inline constexpr std::string_view kStatsBusy = "Too many questions for stats";
 inline constexpr std::string_view kStatsTooLarge = "The node's answer is too large";
 inline constexpr std::string_view kStatsUnanswered = "The node did not answer in time";
 
+// Why a page is not opened: for people to read.
+inline constexpr std::string_view kWebDenied = "The page is opened for the PMD's user and for root";
+inline constexpr std::string_view kWebUnsupported = "This PMD has no page to serve";
+inline constexpr std::string_view kWebInvalid = "port is not an integer from 1 to 65535";
+
 /// Alias 'x' already in use
 [[nodiscard]] std::string alias_in_use(std::string_view alias);
 
@@ -56,6 +61,9 @@ inline constexpr std::string_view kStatsUnanswered = "The node did not answer in
                                                const NodeInfo& holder);
 [[nodiscard]] std::string node_response(std::string_view raw_request_id, std::string_view node_json);
 [[nodiscard]] std::string hello_response(std::string_view raw_request_id, const Hello& hello);
+
+/// The page is served at this port of 127.0.0.1.
+[[nodiscard]] std::string web_response(std::string_view raw_request_id, std::uint16_t port);
 
 /// `stats` is the object that the node has told.
 [[nodiscard]] std::string stats_response(std::string_view raw_request_id, std::string_view node_json,
@@ -130,6 +138,7 @@ struct Response {
   std::optional<NodeInfo> holder;              ///< To a refused register, by our PMD: who has the name.
   std::optional<Hello> hello;                  ///< To hello, by our PMD.
   std::optional<std::string> stats;            ///< To stats, by our PMD: a JSON object.
+  std::uint16_t web_port = 0;                  ///< To web, by our PMD: where the page is; 0: not said.
 };
 
 struct Event {

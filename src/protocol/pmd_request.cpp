@@ -26,6 +26,7 @@ constexpr TypeName kTypeNames[] = {
     {RequestType::stats, "stats"},
     {RequestType::stats_answer, "stats:answer"},
     {RequestType::regroup, "regroup"},
+    {RequestType::web, "web"},
 };
 
 RequestType type_named(std::string_view name) {
@@ -82,6 +83,13 @@ Force read_force(std::string_view payload) {
   return found && (*found)[0] == "true" ? Force::yes : Force::no;
 }
 
+/// 0 when it is none.
+std::uint16_t read_web_port(std::string_view payload) {
+  const auto found = find_members(payload, std::array<std::string_view, 1>{"port"});
+  const auto port = found ? decode_integer((*found)[0]) : std::nullopt;
+  return port && *port > 0 && *port <= UINT16_MAX ? static_cast<std::uint16_t>(*port) : std::uint16_t{0};
+}
+
 std::uint64_t read_count(std::string_view json) {
   const auto count = decode_integer(json);
   return count && *count > 0 ? static_cast<std::uint64_t>(*count) : 0;
@@ -113,6 +121,7 @@ void read_payload_into(Request& request, std::string_view payload) {
     case RequestType::stats: read_stats_into(request, payload); break;
     case RequestType::stats_answer: read_stats_answer_into(request, payload); break;
     case RequestType::regroup: read_regroup_into(request, payload); break;
+    case RequestType::web: request.web_port = read_web_port(payload); break;
     case RequestType::list:
     case RequestType::watch:
     case RequestType::unknown: break;
@@ -229,6 +238,10 @@ std::string regroup_request(std::string_view request_id, std::string_view node_i
   append_groups(payload, change.leave);
   payload += '}';
   return request_json("regroup", payload, request_id);
+}
+
+std::string web_request(std::string_view request_id, std::uint16_t port) {
+  return request_json("web", R"({"port":)" + std::to_string(port) + '}', request_id);
 }
 
 std::string hello_request(std::string_view request_id, const Hello& hello) {

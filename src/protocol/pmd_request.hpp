@@ -29,6 +29,7 @@ enum class RequestType {
   stats,         ///< A client asks for the counters of a node.
   stats_answer,  ///< A node tells them, because its PMD asked.
   regroup,
+  web,      ///< Of the PMD's user or root: the PMD is to serve its page.
   unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
 };
 
@@ -94,6 +95,8 @@ struct Request {
 
   Force force = Force::no;  ///< shutdown: yes for `"force":true`, a key of ours.
 
+  std::uint16_t web_port = 0;  ///< web: where to serve the page; 0: none that could be.
+
   StatsPart part;              ///< stats: `after`, `what`. stats_answer: `id`.
   std::string_view raw_stats;  ///< stats_answer: an object, as a slice of the frame; empty: none could be made.
 };
@@ -120,6 +123,7 @@ struct Request {
 [[nodiscard]] std::string stats_answer(std::uint64_t id, std::string_view stats);
 [[nodiscard]] std::string regroup_request(std::string_view request_id, std::string_view node_id,
                                           const GroupChange& change);
+[[nodiscard]] std::string web_request(std::string_view request_id, std::uint16_t port);
 [[nodiscard]] std::string hello_request(std::string_view request_id, const Hello& hello);
 
 /// The members of Hello that are there; the defaults for others. `json` must have passed is_json().

@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <string>
 
+#include "tests/support/node_frames.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/sockets.hpp"
 
@@ -58,6 +60,39 @@ TEST(DaemonPage, the_port_of_the_pmd_is_none_for_the_page) {
   const ProcessResult result = daemon.wait();
   EXPECT_NE(result.exit_code, 0);
   EXPECT_THAT(result.err, HasSubstr("--web-port " + port + " is the port of the PMD (--port): choose another"));
+}
+
+/// The payload of the answer to a request for the page.
+std::string ask_for_page(std::uint16_t pmd_port, std::uint16_t web_port) {
+  RawSocket client = RawSocket::connected_to(pmd_port);
+  client.send(frame_of(R"({"type":"web","payload":{"port":)" + std::to_string(web_port) + "}}"));
+  const std::string answer = client.receive();
+  return answer.substr(std::min(answer.size(), answer.find(R"("payload":)")));
+}
+
+TEST(DaemonPage, one_that_runs_opens_its_page_when_its_user_asks_and_ends_with_it) {
+  const std::string before = "PMD listening on port ";
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", "0"});
+  ASSERT_TRUE(daemon.wait_for_output("\n"));
+  const auto pmd_port = static_cast<std::uint16_t>(std::stoi(daemon.out().substr(before.size())));
+  RawSocket holder = RawSocket::listening();
+  const std::uint16_t port = holder.port();
+  const std::string refused = ask_for_page(pmd_port, port);
+  if (refused.find("user and for root") != std::string::npos) GTEST_SKIP() << "the system does not say who asks";
+  EXPECT_EQ(refused, R"("payload":{"error":"Port )" + std::to_string(port) + R"( is in use"}})");
+  EXPECT_THAT(ask_for_page(pmd_port, pmd_port), HasSubstr(" is in use"));
+  holder.close();
+  const std::string opened = R"("payload":{"success":true,"port":)" + std::to_string(port) + "}}";
+  EXPECT_EQ(ask_for_page(pmd_port, port), opened);
+  EXPECT_EQ(ask_for_page(pmd_port, 1), opened) << "it has one already";
+  EXPECT_THAT(get(port, "/health"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  RawSocket viewer = RawSocket::connected_to(port);
+  viewer.send("GET /events HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n");
+  EXPECT_THAT(viewer.receive(), StartsWith("HTTP/1.1 "));
+  daemon.send_signal(SIGTERM);
+  const ProcessResult result = daemon.wait();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("HTTP at http://127.0.0.1:" + std::to_string(port) + "/\n"));
 }
 
 TEST(DaemonPage, a_daemon_without_its_port_ends_when_it_is_told_to) {

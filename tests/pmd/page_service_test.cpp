@@ -64,5 +64,35 @@ TEST_F(PageServiceTest, a_port_that_this_process_may_not_have_is_an_error_at_the
   EXPECT_EQ(pmd_.reactor().timers().next_deadline(), base::kNever);
 }
 
+TEST_F(PageServiceTest, a_page_that_is_asked_for_is_there_at_once_and_once) {
+  EXPECT_FALSE(has_page());
+  EXPECT_EQ(page_->open(kPort).value(), kPort);
+  EXPECT_TRUE(has_page());
+  EXPECT_EQ(page_->open(kPort + 1).value(), kPort) << "the one that it has";
+}
+
+TEST_F(PageServiceTest, a_page_that_is_asked_for_and_not_to_be_had_is_an_error_and_not_tried_again) {
+  refuse(EADDRINUSE);
+  const Result<std::uint16_t> opened = page_->open(kPort);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, std::errc::address_in_use);
+  EXPECT_EQ(pmd_.reactor().timers().next_deadline(), base::kNever);
+  refuse(0);
+  EXPECT_EQ(page_->open(kPort).value(), kPort);
+  EXPECT_TRUE(has_page());
+}
+
+TEST_F(PageServiceTest, a_page_that_is_asked_for_takes_the_place_of_one_that_is_waited_for) {
+  refuse(EADDRINUSE);
+  ASSERT_TRUE(page_->begin());
+  EXPECT_FALSE(page_->open(kPort));
+  EXPECT_NE(pmd_.reactor().timers().next_deadline(), base::kNever) << "it goes on trying";
+  refuse(0);
+  EXPECT_EQ(page_->open(kPort).value(), kPort);
+  EXPECT_TRUE(has_page());
+  pmd_.advance(2 * PageService::kRetryInterval);
+  EXPECT_TRUE(has_page());
+}
+
 }  // namespace
 }  // namespace distflow::cli

@@ -39,6 +39,7 @@ std::string written_again(const Request& request) {
     case RequestType::stats:
     case RequestType::stats_answer:
     case RequestType::regroup:
+    case RequestType::web:
     case RequestType::unknown: return "unknown";
   }
   return "unknown";

@@ -43,6 +43,7 @@ TEST(PmdRequest, each_type_is_told_and_any_other_is_unknown) {
       {R"("stats")", RequestType::stats},
       {R"("stats:answer")", RequestType::stats_answer},
       {R"("regroup")", RequestType::regroup},
+      {R"("web")", RequestType::web},
       {R"("\u006cist")", RequestType::list},
       {R"("LIST")", RequestType::unknown},
       {R"("")", RequestType::unknown},
@@ -54,6 +55,17 @@ TEST(PmdRequest, each_type_is_told_and_any_other_is_unknown) {
     EXPECT_EQ(parsed(std::string(R"({"type":)") + json + R"(,"payload":{}})").type, type) << json;
   }
   EXPECT_EQ(parsed("{}").type, RequestType::unknown);
+}
+
+TEST(PmdRequest, a_port_for_the_page_is_one_that_can_be_listened_at_or_none) {
+  EXPECT_EQ(parsed(web_request("r", 4370)).type, RequestType::web);
+  EXPECT_EQ(parsed(web_request("r", 4370)).web_port, 4370);
+  EXPECT_EQ(parsed(web_request("r", 65535)).web_port, 65535);
+  for (const char* port : {"0", "-1", "65536", "4370.5", "1e3", R"("4370")", "null", "99999999999999999999"}) {
+    EXPECT_EQ(parsed(std::string(R"({"type":"web","payload":{"port":)") + port + "}}").web_port, 0) << port;
+  }
+  for (const char* payload : {"{}", "[]", "4370", R"({"port":1,"port":2})"})
+    EXPECT_EQ(parsed(std::string(R"({"type":"web","payload":)") + payload + "}").web_port, 0) << payload;
 }
 
 TEST(PmdRequest, the_request_id_is_kept_as_it_came) {

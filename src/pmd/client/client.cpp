@@ -79,6 +79,11 @@ void Client::shutdown_pmd(protocol::Force force, Callback<void> on_answer) {
       [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_success(answer)); });
 }
 
+void Client::open_page(std::uint16_t port, Callback<PageAnswer> on_answer) {
+  ask([port](std::string_view id) { return protocol::web_request(id, port); }, AcrossLoss::fail,
+      [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_page(answer)); });
+}
+
 void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer,
                    protocol::StatsKind what) {
   auto tell = [on_answer = std::move(on_answer)](const Answer& answer) { on_answer(to_stats(answer)); };

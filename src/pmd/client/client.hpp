@@ -114,6 +114,8 @@ class Client final : private transport::ConnectionObserver {
   /// Ends the registration for good; Errc::node_not_found when there was none. May throw std::bad_alloc, and has
   /// changed nothing then.
   void unregister(Callback<void> on_answer);
+  /// Has the PMD serve its page, at this port of 127.0.0.1 if it does not yet. It does so for its own user and root.
+  void open_page(std::uint16_t port, Callback<PageAnswer> on_answer);
   /// Tells the PMD to end; Errc::refused when it will not, because nodes are registered and `force` is no, or because
   /// it is on another machine. A TypeScript PMD ends in any case.
   void shutdown_pmd(protocol::Force force, Callback<void> on_answer);

@@ -126,6 +126,10 @@ Result<protocol::Hello> BlockingClient::hello() {
   return loop_->wait_for<protocol::Hello>([&](auto callback) { loop_->client.hello(std::move(callback)); });
 }
 
+Result<PageAnswer> BlockingClient::open_page(std::uint16_t port) {
+  return loop_->wait_for<PageAnswer>([&](auto callback) { loop_->client.open_page(port, std::move(callback)); });
+}
+
 Result<void> BlockingClient::shutdown_pmd(protocol::Force force) {
   return loop_->wait_for<void>([&](auto callback) { loop_->client.shutdown_pmd(force, std::move(callback)); });
 }

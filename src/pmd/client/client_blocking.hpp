@@ -53,6 +53,8 @@ class BlockingClient {
   std::vector<Result<ToldStats>> stats(const std::vector<StatsQuestion>& questions);
   /// Errc::refused by a PMD that knows no hello, which is a TypeScript one.
   Result<protocol::Hello> hello();
+  /// Client::open_page().
+  Result<PageAnswer> open_page(std::uint16_t port);
   /// Tells the PMD to end; Errc::refused when it will not (Client::shutdown_pmd()).
   Result<void> shutdown_pmd(protocol::Force force);
   /// Until the PMD has ended the session; Errc::timed_out when it does not.

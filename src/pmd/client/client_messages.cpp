@@ -59,6 +59,13 @@ Result<ToldStats> to_stats(const Answer& answer) {
   return ToldStats{.refusal = {}, .node = answer->node, .json = *answer->stats};
 }
 
+Result<PageAnswer> to_page(const Answer& answer) {
+  if (!answer) return answer.error();
+  if (answer->error) return PageAnswer{.refusal = *answer->error, .port = 0};
+  if (answer->web_port == 0) return Error{Errc::malformed, kAsking};
+  return PageAnswer{.refusal = {}, .port = answer->web_port};
+}
+
 Result<void> to_success(const Answer& answer) {
   if (!answer) return answer.error();
   if (answer->error) return error_of(*answer);

@@ -25,6 +25,12 @@ struct ToldStats {
   std::string json;                        ///< an object (docs/wire-protocol.md, "Stats of a node")
 };
 
+/// What comes of asking the PMD for its page.
+struct PageAnswer {
+  std::string refusal;     ///< why not, in the PMD's words; empty: it is served
+  std::uint16_t port = 0;  ///< of 127.0.0.1
+};
+
 [[nodiscard]] std::string write_hello(std::string_view id);
 
 /// What makes the groups `before` those `after`.
@@ -42,6 +48,8 @@ struct ToldStats {
 
 /// What a PMD says to a question for stats; an error where that is not known, as Errc::node_not_found.
 [[nodiscard]] Result<ToldStats> to_stats(const Answer& answer);
+
+[[nodiscard]] Result<PageAnswer> to_page(const Answer& answer);
 
 /// The part of a response that was asked for; Errc::malformed where it is missing.
 template <class T>

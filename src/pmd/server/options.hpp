@@ -20,6 +20,8 @@ struct ServerOptions {
   /// A listening socket of this process, by its descriptor, that a service manager has opened. It is taken over, and
   /// `host` and `port` are not heeded.
   std::optional<int> listener{};
+  /// Who may have the page opened, besides root: the user that this process runs as. None: root alone.
+  std::optional<std::uint32_t> user{};
   std::int64_t process_id = 0;  ///< told in the answer to hello
   std::string release{};        ///< the same: of the program; empty: not told
   RegistryOptions registry;
@@ -73,6 +75,7 @@ struct ServerCounters {
   std::uint64_t entries_refused = 0;            ///< nodes that the store announced and that there was no room for
   std::uint64_t registrations_lost = 0;         ///< nodeIds taken over, and expiries, that a living connection had
   std::uint64_t shutdowns_refused = 0;          ///< asked for from another machine, or while nodes were registered
+  std::uint64_t webs_refused = 0;               ///< requests for the page: from another user, or it cannot be served
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;  ///< expiries are among them
   std::uint64_t expiries = 0;

@@ -13,6 +13,7 @@ using protocol::RequestType;
 namespace {
 
 constexpr std::int64_t kVersion = 1;
+constexpr std::uint32_t kRoot = 0;
 
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
 
@@ -61,6 +62,7 @@ void RequestHandler::on_request(Session& session, std::string_view frame) {
     case RequestType::stats_answer: return stats_.on_answer(session, *request);
     case RequestType::hello: return on_hello(session, *request);
     case RequestType::regroup: return on_regroup(session, *request);
+    case RequestType::web: return on_web(session, *request);
     case RequestType::unknown:
       return replies_.reply(session, protocol::error_response(request->raw_request_id, protocol::kUnknownMessageType));
   }
@@ -152,6 +154,29 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
   log_.write(base::LogLevel::info, "told to end by %s", session.peer().to_string().c_str());
   replies_.reply(session, protocol::success_response(request.raw_request_id));
   on_shutdown_();
+}
+
+/// By what the system tells of the connection; nothing that the peer says counts.
+bool RequestHandler::may_open_page(Session& session) const {
+  if (!session.peer().is_loopback()) return false;
+  const io::PeerOwner& owner = session.owner();
+  return owner.is_user(kRoot) || (options_.user && owner.is_user(*options_.user));
+}
+
+void RequestHandler::on_web(Session& session, const protocol::Request& request) {
+  const auto refuse = [&](std::string_view why) {
+    ++counters_.webs_refused;
+    replies_.reply(session, protocol::error_response(request.raw_request_id, why));
+  };
+  if (!may_open_page(session)) return refuse(protocol::kWebDenied);
+  if (request.web_port == 0) return refuse(protocol::kWebInvalid);
+  if (!open_page_) return refuse(protocol::kWebUnsupported);
+  const Result<std::uint16_t> port = open_page_(request.web_port);
+  if (port) return replies_.reply(session, protocol::web_response(request.raw_request_id, *port));
+  if (port.error() == Errc::unsupported) return refuse(protocol::kWebUnsupported);
+  const bool is_in_use = port.error().code == std::errc::address_in_use;
+  refuse("Port " + std::to_string(request.web_port) +
+         (is_in_use ? " is in use" : " is not to be had: " + port.error().message()));
 }
 
 void RequestHandler::on_hello(Session& session, const protocol::Request& request) {

@@ -24,6 +24,9 @@ namespace distflow::pmd {
 
 class RequestHandler {
  public:
+  /// Serves the page at that port of 127.0.0.1 unless it is served already; gives the port. May throw std::bad_alloc.
+  using OpenPage = base::Delegate<Result<std::uint16_t>(std::uint16_t port)>;
+
   /// All but the delegates, which are copied, must outlive the handler. `store` is null for a registry of this PMD's
   /// own. `on_shutdown` is called when a peer that may do so has asked for the PMD's end and been answered.
   /// `find_session` gives the session of that id, or null.
@@ -50,6 +53,8 @@ class RequestHandler {
   [[nodiscard]] const Registry& registry() const { return registry_; }
   /// For questions of the PMD's own.
   [[nodiscard]] StatsRelay& stats() { return stats_; }
+  /// Without it there is no page to serve.
+  void set_open_page(OpenPage open_page) { open_page_ = open_page; }
   void set_on_change(Announcer::OnChange on_change) { announcer_.set_on_change(on_change); }
 
  private:
@@ -60,6 +65,8 @@ class RequestHandler {
   void on_regroup(Session& session, const protocol::Request& request);
   void on_watch(Session& session, const protocol::Request& request);
   void on_shutdown(Session& session, const protocol::Request& request);
+  void on_web(Session& session, const protocol::Request& request);
+  [[nodiscard]] bool may_open_page(Session& session) const;
   void on_resolve(Session& session, protocol::Request& request);
   void answer_look_ups(Session& session);
   void on_list(Session& session, const protocol::Request& request);
@@ -70,6 +77,7 @@ class RequestHandler {
   const ServerOptions& options_;
   ServerCounters& counters_;
   const base::Delegate<void()> on_shutdown_;
+  OpenPage open_page_;
   const base::WallMs started_at_;
   io::Reactor& reactor_;
 

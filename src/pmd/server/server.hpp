@@ -42,6 +42,8 @@ class Server final : private SessionHost {
   [[nodiscard]] bool is_finished() const { return state_ == State::finished; }
   /// Called with each join, update and leave while it serves, from inside a turn. It does not throw.
   void set_on_change(Announcer::OnChange on_change) { handler_.set_on_change(on_change); }
+  /// What serves the page when a client that may do so asks for it, from inside a turn.
+  void set_open_page(RequestHandler::OpenPage open_page) { handler_.set_open_page(open_page); }
   void set_on_finished(base::Delegate<void()> on_finished) { on_finished_ = on_finished; }
 
   [[nodiscard]] const ServerCounters& counters() const { return counters_; }

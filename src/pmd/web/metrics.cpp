@@ -46,6 +46,7 @@ constexpr CounterRow<ServerCounters> kPmdCounters[] = {
      &ServerCounters::entries_refused},
     {"registrations_lost", "Registrations that a living connection lost.", &ServerCounters::registrations_lost},
     {"shutdowns_refused", "Requests to end that were refused.", &ServerCounters::shutdowns_refused},
+    {"webs_refused", "Requests to serve the page that were refused.", &ServerCounters::webs_refused},
     {"joins", "Nodes that joined.", &ServerCounters::joins},
     {"leaves", "Nodes that left, expired ones too.", &ServerCounters::leaves},
     {"expiries", "Nodes whose time to live was over.", &ServerCounters::expiries},
