@@ -80,6 +80,7 @@ class Parser {
     add_listen();
     add_send();
     add_ask();
+    add_web();
     add_command(app_, Command::doctor, "doctor", "Look for what may keep nodes from working, and say what to do");
     add_start();
     add_command(pmd_, Command::status, "status", "Say whether a PMD runs, and how many nodes it has");
@@ -174,6 +175,13 @@ class Parser {
     letters.add_flag("--redrive", arguments_.is_redriving, "Have the node send them again, each at most once");
   }
 
+  void add_web() {
+    CLI::App& web = add_place(app_, Command::web, "web", "Give the address of the PMD's page, and open it if need be");
+    web.add_option("--web-port", arguments_.web_port,
+                   "Port of 127.0.0.1 for the page, where there is none yet; 4370 if not given")
+        ->check(CLI::Range(1, 65535));
+  }
+
   void add_metrics() {
     CLI::App& metrics = add_place(app_, Command::metrics, "metrics", "Print the counters of all nodes for Prometheus");
     metrics.add_option("NAME", arguments_.name, "Only of this node: an alias or a nodeId")
@@ -258,9 +266,6 @@ class Parser {
     const bool is_option = word.starts_with('-');
     std::vector<std::string> known = is_option ? options_of(app) : commands_of(app);
     if (!is_option && known.empty()) return "Unexpected argument '" + printable(word) + "'.";
-    if (&app == &app_ && word == "web") {
-      return "Unknown command 'web'. The PMD serves a page: 'distflow pmd start --web-port PORT'.";
-    }
     std::string text = std::string(is_option ? "Unknown option '" : "Unknown command '") + printable(word) + "'.";
     const std::string path = &app == &app_ ? "" : app.get_name() + " ";
     std::optional<std::string> meant = nearest_word(word, known);

@@ -27,6 +27,7 @@ enum class Command {
   listen,
   send,
   ask,
+  web,
   doctor,
   start,
   status,
@@ -58,7 +59,7 @@ struct Arguments {
   bool is_redriving = false;                   ///< of dead_letters
   bool is_watching = false;                    ///< of nodes
   NodesQuery nodes;                            ///< of nodes
-  std::optional<base::Duration> ttl;           ///< of start, as the next three
+  std::optional<base::Duration> ttl;           ///< of start, as the next three; web_port of web, too
   std::optional<base::Duration> idle_exit;
   std::string log_level;
   std::optional<std::uint16_t> web_port;

@@ -15,6 +15,7 @@
 #include "cli/send.hpp"
 #include "cli/top.hpp"
 #include "cli/watch.hpp"
+#include "cli/web.hpp"
 #include "io/clock.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/launch/launcher.hpp"
@@ -143,6 +144,7 @@ Report run_command(const Arguments& arguments) {
     case Command::listen: return listen(arguments);
     case Command::send: return send(arguments);
     case Command::ask: return ask(arguments);
+    case Command::web: return web(arguments);
     case Command::doctor: return run_doctor(arguments);
     case Command::start: return start(arguments);
     case Command::status: return ask_pmd(arguments, show_status);

@@ -35,7 +35,6 @@ TEST(CliWords, what_is_unknown_is_named_and_what_may_have_been_meant_is_said) {
       {{"--versoin"}, "Unknown option '--versoin'. Did you mean '--version'?"},
       {{"pmd", "list", "all"}, "Unexpected argument 'all'.\n"},
       {{"pmd", "\x1b[2J\xff"}, "Unknown command '\\u{1b}[2J\\xff'.\n"},
-      {{"web"}, "Unknown command 'web'. The PMD serves a page: 'distflow pmd start --web-port PORT'."},
       {{"listen", "--as", ""}, "--as: the alias is empty"},
       {{"pmd"}, "A command is missing: one of start, status, list, resolve, kill."},
   };

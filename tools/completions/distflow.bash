@@ -6,7 +6,7 @@ _distflow() {
   local word=${COMP_WORDS[COMP_CWORD]} command='' choices='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      pmd | version | nodes | node | top | audit | dead-letters | metrics | ping | listen | send | ask | doctor) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
+      pmd | version | nodes | node | top | audit | dead-letters | metrics | ping | listen | send | ask | web | doctor) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
       start | status | list | resolve | kill) [ "$command" != pmd ] || command="pmd ${COMP_WORDS[i]}" ;;
     esac
   done
@@ -25,12 +25,13 @@ _distflow() {
       ;;
   esac
   case $command in
-    '') choices='pmd version nodes node top audit dead-letters metrics ping listen send ask doctor --help --version' ;;
+    '') choices='pmd version nodes node top audit dead-letters metrics ping listen send ask web doctor --help --version' ;;
     pmd) choices='start status list resolve kill --help' ;;
     version) choices='--help' ;;
     nodes) choices='--help --host --port --json --limit --after --watch' ;;
     dead-letters) choices='--help --host --port --json --redrive' ;;
     metrics) choices='--help --host --port' ;;
+    web) choices='--help --host --port --web-port' ;;
     listen) choices='--help --host --port --as --count' ;;
     top) choices='--help --host --port --json --sort --interval --count' ;;
     ping) choices='--help --host --port --json --count --interval --timeout' ;;
