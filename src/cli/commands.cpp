@@ -1,7 +1,11 @@
 #include "cli/commands.hpp"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <utility>
+
+#include <distflow/printable.hpp>
 
 #include "cli/ask.hpp"
 #include "cli/audit.hpp"
@@ -115,6 +119,17 @@ Report describe_holder(const Arguments& arguments, BlockingClient& client) {
   return nodes ? report_running_already(arguments) : report_error(arguments, nodes.error());
 }
 
+/// Of a PMD that has just been started with a page. One whose port another program holds serves nodes all the same.
+void add_page(const Arguments& arguments, Report& started) {
+  const Result<pmd::PageAnswer> page = ask_for_page(arguments);
+  if (page && page->refusal.empty()) {
+    started.out += fmt::format("Its page: http://127.0.0.1:{}/\n", page->port);
+    return;
+  }
+  started.err = fmt::format("It does not serve its page yet, and tries again each second: {}\n",
+                            page ? printable(page->refusal) : page.error().message());
+}
+
 Report start(const Arguments& arguments) {
   const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd({.host = arguments.host,
                                                               .port = arguments.port,
@@ -123,8 +138,10 @@ Report start(const Arguments& arguments) {
                                                               .log_level = arguments.log_level,
                                                               .web_port = arguments.web_port});
   if (!outcome) return report_launch_error(arguments, outcome.error(), pmd::places_of_pmd_program());
-  if (outcome->kind == pmd::LaunchOutcome::Kind::started) return report_started(arguments, outcome->port, outcome->pid);
-  return ask_pmd(arguments, describe_holder);
+  if (outcome->kind != pmd::LaunchOutcome::Kind::started) return ask_pmd(arguments, describe_holder);
+  Report started = report_started(outcome->port, outcome->pid);
+  if (arguments.web_port) add_page(arguments, started);
+  return started;
 }
 
 }  // namespace

@@ -136,7 +136,7 @@ std::string why(const Result<pmd::ToldStats>& told) {
 /// What has been told of each node, and what is still to be asked.
 class Reading {
  public:
-  explicit Reading(const Nodes& nodes) : counts_(nodes.size()) {
+  Reading(const Nodes& nodes, bool are_peers_read) : are_peers_read_(are_peers_read), counts_(nodes.size()) {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       counts_[i].node = nodes[i];
       open_.push_back({.place = i, .after = 0});
@@ -177,6 +177,7 @@ class Reading {
     const std::size_t before = counts.peers.size();
     std::uint64_t next = 0;
     if (!take_part(answer->json, counts, next)) return give_up(counts, "what it tells cannot be read");
+    if (!are_peers_read_) return counts.peers.clear();
     peer_count_ += counts.peers.size() - before;
     if (counts.peers.size() > kPeersMax) return give_up(counts, "it tells of more peers than a node counts");
     if (peer_count_ > kPeersOfAllMax) return give_up(counts, "all nodes together tell of too many peers");
@@ -193,6 +194,7 @@ class Reading {
     counts.why_untold = std::move(reason);
   }
 
+  const bool are_peers_read_;
   std::vector<NodeCounts> counts_;
   std::deque<Open> open_;
   std::size_t peer_count_ = 0;
@@ -216,7 +218,7 @@ bool take_part(std::string_view json, NodeCounts& counts, std::uint64_t& next) {
 }
 
 std::vector<NodeCounts> read_counts(const AskForStats& ask, const Nodes& nodes, const ReadingBounds& bounds) {
-  Reading reading(nodes);
+  Reading reading(nodes, bounds.are_peers_read);
   while (!reading.is_complete()) {
     reading.take(ask);
     const bool is_over = bounds.is_over != nullptr && bounds.is_over->load(std::memory_order_relaxed);

@@ -60,6 +60,7 @@ inline constexpr std::size_t kPeersOfAllMax = 256 * kPeersMax;
 struct ReadingBounds {
   base::Instant until;                         ///< nothing further is asked after that
   const std::atomic<bool>* is_over = nullptr;  ///< nor once it is true
+  bool are_peers_read = true;                  ///< else a node is asked once, and its peers are left out
 };
 /// BlockingClient::stats(), or what stands for it.
 using AskForStats = std::function<std::vector<Result<pmd::ToldStats>>(const std::vector<pmd::StatsQuestion>&)>;

@@ -59,6 +59,8 @@ std::string_view member_of(std::string_view json, std::string_view name) {
 struct Told {
   explicit Told(const NodeCounts& node_counts)
       : counts(node_counts),
+        of_sent(read_values(member_of(counts.json, "sent"), runtime::kSendCounters)),
+        of_received(read_values(member_of(counts.json, "received"), runtime::kReceiveCounters)),
         of_node(read_values(counts.json, runtime::kNodeCounters)),
         of_asks(read_values(member_of(counts.json, "asks"), runtime::kAskCounters)) {
     runtime::append_label(labels, "node", counts.node.node_id);
@@ -66,30 +68,29 @@ struct Told {
   }
 
   const NodeCounts& counts;
+  ValuesOf<decltype(runtime::kSendCounters)> of_sent;  // the messages of all its peers together
+  ValuesOf<decltype(runtime::kReceiveCounters)> of_received;
   ValuesOf<decltype(runtime::kNodeCounters)> of_node;
   ValuesOf<decltype(runtime::kAskCounters)> of_asks;
   std::string labels;
 };
 
-/// The messages of all its peers together.
-template <class Rows, class Stats>
-void append_traffic(std::string& out, std::string_view prefix, const Rows& rows, Stats NodeCounts::*part,
-                    const std::vector<Told>& nodes) {
-  for (const auto& row : rows) {
-    const std::string name = runtime::metric_name(prefix, row.name, CounterKind::counter);
-    runtime::append_metric_head(out, name, row.help, CounterKind::counter);
-    for (const Told& told : nodes) {
-      runtime::append_sample(out, name, told.labels, (told.counts.*part).*row.member);
-    }
+template <class Row>
+CounterKind kind_of(const Row& row) {
+  if constexpr (requires { row.kind; }) {
+    return row.kind;
+  } else {
+    return CounterKind::counter;  // of messages
   }
 }
 
+/// What a node does not tell has no sample: a zero would be a lie.
 template <class Rows>
 void append_values(std::string& out, std::string_view prefix, const Rows& rows, ValuesOf<Rows> Told::*part,
                    const std::vector<Told>& nodes) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string name = runtime::metric_name(prefix, rows[i].name, rows[i].kind);
-    runtime::append_metric_head(out, name, rows[i].help, rows[i].kind);
+    const std::string name = runtime::metric_name(prefix, rows[i].name, kind_of(rows[i]));
+    runtime::append_metric_head(out, name, rows[i].help, kind_of(rows[i]));
     for (const Told& told : nodes) {
       const std::optional<std::uint64_t>& value = (told.*part)[i];
       if (value) runtime::append_sample(out, name, told.labels, *value);
@@ -130,14 +131,14 @@ std::string left_out_text(const std::vector<NodeCounts>& nodes) {
   return text;
 }
 
-base::Instant time_of_end(const Arguments& arguments) {
-  return base::saturating_add(io::system_now(), arguments.timeout);
+ReadingBounds bounds_of(const Arguments& arguments) {
+  return {.until = base::saturating_add(io::system_now(), arguments.timeout), .are_peers_read = false};
 }
 
 Report metrics_of_one(const Arguments& arguments, pmd::BlockingClient& client) {
   const Result<protocol::NodeInfo> node = client.resolve(arguments.name);
   if (!node) return report_error(arguments, node.error());
-  const std::vector<NodeCounts> counts = read_counts(client, {*node}, {.until = time_of_end(arguments)});
+  const std::vector<NodeCounts> counts = read_counts(client, {*node}, bounds_of(arguments));
   if (!counts.front().is_told()) return report_untold(arguments, counts.front());
   return {.exit_code = kExitSuccess, .out = metrics_text(std::nullopt, counts), .err = {}};
 }
@@ -151,8 +152,8 @@ std::string metrics_text(const std::optional<PmdFigures>& pmd, const std::vector
   }
   std::string out;
   if (pmd) append_pmd(out, *pmd);
-  append_traffic(out, runtime::kSentMetrics, runtime::kSendCounters, &NodeCounts::sent, told);
-  append_traffic(out, runtime::kReceivedMetrics, runtime::kReceiveCounters, &NodeCounts::received, told);
+  append_values(out, runtime::kSentMetrics, runtime::kSendCounters, &Told::of_sent, told);
+  append_values(out, runtime::kReceivedMetrics, runtime::kReceiveCounters, &Told::of_received, told);
   append_values(out, runtime::kAskMetrics, runtime::kAskCounters, &Told::of_asks, told);
   append_values(out, runtime::kNodeMetrics, runtime::kNodeCounters, &Told::of_node, told);
   append_latencies(out, told);
@@ -166,8 +167,11 @@ Report metrics(const Arguments& arguments, pmd::BlockingClient& client) {
   PmdFigures pmd{.node_count = nodes->size(), .start_time_ms = {}};
   if (const Result<protocol::Hello> hello = client.hello(); hello) pmd.start_time_ms = hello->start_time_ms;
   const std::vector<NodeCounts> counts =
-      read_counts(client, select_nodes(*std::move(nodes), {}).nodes, {.until = time_of_end(arguments)});
-  return {.exit_code = kExitSuccess, .out = metrics_text(pmd, counts), .err = left_out_text(counts)};
+      read_counts(client, select_nodes(*std::move(nodes), {}).nodes, bounds_of(arguments));
+  const bool does_any_tell = counts.empty() || std::ranges::any_of(counts, &NodeCounts::is_told);
+  return {.exit_code = does_any_tell ? kExitSuccess : kExitNo,
+          .out = metrics_text(pmd, counts),
+          .err = left_out_text(counts)};
 }
 
 }  // namespace distflow::cli

@@ -200,10 +200,8 @@ Report report_kill_refused(const Arguments& arguments, const Nodes& nodes) {
                  "End the nodes first, or end the PMD all the same with --force.", R"(,"nodes":)" + nodes_json(nodes));
 }
 
-Report report_started(const Arguments& arguments, std::uint16_t port, int pid) {
-  std::string text = "PMD started on port " + std::to_string(port) + " (process " + std::to_string(pid) + ")\n";
-  if (arguments.web_port) text += "Its page: http://127.0.0.1:" + std::to_string(*arguments.web_port) + "/\n";
-  return {.exit_code = kExitSuccess, .out = text, .err = {}};
+Report report_started(std::uint16_t port, int pid) {
+  return {.exit_code = kExitSuccess, .out = fmt::format("PMD started on port {} (process {})\n", port, pid), .err = {}};
 }
 
 Report report_running_already(const Arguments& arguments) {

@@ -34,7 +34,7 @@ Report report_running(const Arguments& arguments, const Nodes& nodes, const std:
 Report report_overview(const Arguments& arguments, const Report& running);
 Report report_killed(const Arguments& arguments);
 Report report_kill_refused(const Arguments& arguments, const Nodes& nodes);
-Report report_started(const Arguments& arguments, std::uint16_t port, int pid);
+Report report_started(std::uint16_t port, int pid);
 Report report_running_already(const Arguments& arguments);
 /// Why a PMD could not be started.
 /// `places`: where the program was looked for.

@@ -17,13 +17,6 @@ namespace {
 
 std::uint16_t wanted_port(const Arguments& arguments) { return arguments.web_port.value_or(kDefaultWebPort); }
 
-Result<pmd::PageAnswer> ask_for_page(const Arguments& arguments) {
-  const Result<std::unique_ptr<pmd::BlockingClient>> client =
-      pmd::BlockingClient::create({.host = arguments.host, .port = arguments.port});
-  if (!client) return client.error();
-  return (*client)->open_page(wanted_port(arguments));
-}
-
 /// Whether a PMD of that host would be started on this machine.
 bool is_this_machine(const std::string& host) {
   if (host == "localhost") return true;
@@ -34,9 +27,10 @@ bool is_this_machine(const std::string& host) {
 /// A PMD that is told to end by hand gives its nodes to the one that is started next.
 std::string restart_text(const Arguments& arguments) {
   return fmt::format(
-      "'distflow pmd kill --force{}' ends it, and 'distflow web{}' then starts another with the page: "
+      "'distflow pmd kill --force{}' ends it, and 'distflow web{}{}' then starts another with the page: "
       "its nodes go on, and register with that one.",
-      same_place(arguments), same_place(arguments));
+      same_place(arguments), same_place(arguments),
+      arguments.web_port ? fmt::format(" --web-port {}", *arguments.web_port) : "");
 }
 
 Report report_refusal(const Arguments& arguments, const std::string& refusal) {
@@ -52,9 +46,10 @@ Report report_refusal(const Arguments& arguments, const std::string& refusal) {
   if (refusal == protocol::kWebDenied)
     return report_failure(arguments, kExitNo, "web_denied",
                           "The PMD at " + place + " opens its page for its own user and for root only.",
-                          "Ask on its machine as that user or as root, or start it with --web-port and --web-user.");
+                          "Ask on its machine, at 127.0.0.1, as that user or as root; or start it with --web-port, as "
+                          "where the system does not say who asks.");
   return report_failure(arguments, kExitNo, "web_refused", "The PMD serves no page: " + printable(refusal) + ".",
-                        "Give another port with --web-port.");
+                        "It goes on without one. Give another port with --web-port, or ask again later.");
 }
 
 Report report_page(const Arguments& arguments, const Result<pmd::PageAnswer>& answer) {
@@ -65,16 +60,20 @@ Report report_page(const Arguments& arguments, const Result<pmd::PageAnswer>& an
 
 }  // namespace
 
+Result<pmd::PageAnswer> ask_for_page(const Arguments& arguments) {
+  const Result<std::unique_ptr<pmd::BlockingClient>> client =
+      pmd::BlockingClient::create({.host = arguments.host, .port = arguments.port});
+  if (!client) return client.error();
+  return (*client)->open_page(wanted_port(arguments));
+}
+
 Report web(const Arguments& arguments) {
   const Result<pmd::PageAnswer> answer = ask_for_page(arguments);
   const bool is_nobody_there = !answer && answer.error().code == std::errc::connection_refused;
   if (!is_nobody_there || !is_this_machine(arguments.host)) return report_page(arguments, answer);
-  Arguments start = arguments;
-  start.web_port = wanted_port(arguments);
-  const Result<pmd::LaunchOutcome> outcome =
-      pmd::launch_pmd({.host = start.host, .port = start.port, .web_port = start.web_port});
-  if (!outcome) return report_launch_error(start, outcome.error(), pmd::places_of_pmd_program());
-  // Another may have started one meanwhile, and one whose page has no port serves nodes all the same.
+  // Without the page: one that is told of it at its start waits for a port that another holds, and takes it later.
+  const Result<pmd::LaunchOutcome> outcome = pmd::launch_pmd({.host = arguments.host, .port = arguments.port});
+  if (!outcome) return report_launch_error(arguments, outcome.error(), pmd::places_of_pmd_program());
   return report_page(arguments, ask_for_page(arguments));
 }
 

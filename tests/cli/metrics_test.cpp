@@ -148,6 +148,16 @@ TEST(CliMetrics, with_a_name_it_is_that_node_alone) {
   EXPECT_THAT(absent.err, StartsWith("Alias 'nobody' not found"));
 }
 
+TEST(CliMetrics, where_nodes_are_and_none_tells_the_answer_is_no) {
+  Daemon daemon;
+  EXPECT_EQ(run({}, daemon.port()).exit_code, 0) << "there is no node";
+  const RegisteredNode plain(daemon.port(), "id-1", "plain");
+  const ProcessResult result = run({}, daemon.port());
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("distflow_pmd_nodes 1\n"));
+  EXPECT_THAT(result.err, StartsWith("Node 'plain' is left out: "));
+}
+
 TEST(CliMetrics, without_a_pmd_or_with_words_that_are_none_nothing_is_printed) {
   const SilentPort silent;
   const ProcessResult unreachable = run({}, silent.port());
@@ -162,22 +172,26 @@ TEST(CliMetrics, without_a_pmd_or_with_words_that_are_none_nothing_is_printed) {
 }
 
 TEST(CliMetrics, names_of_others_are_no_labels_of_their_own_and_what_is_not_told_has_no_sample) {
-  std::vector<cli::NodeCounts> nodes(3);
+  std::vector<cli::NodeCounts> nodes(5);
   nodes[0].node = {.node_id = "id-0", .alias = "a\"} 1\nevil_total 2\\", .host = "h", .port = 1};
-  nodes[0].json = R"({"wakes":7,"is_registered":false,"asks":{"asked":3,"late":-1},"malformed":"x"})";
-  nodes[0].sent.accepted = UINT64_MAX;
+  nodes[0].json =
+      R"({"wakes":7,"sent":{"accepted":9,"written":-1},"is_registered":false,"asks":{"asked":3,"late":-1},"malformed":"x"})";
   nodes[1].node = {.node_id = "id-1", .host = "h", .port = 1};
   nodes[1].json = "{}";
   nodes[1].latency.emplace().handler.add_to(0, 2, 30);
   nodes[2].node = {.node_id = "id-2", .host = "h", .port = 1};
   nodes[2].why_untold = "it has left";
+  nodes[3].node = {.node_id = "\x01", .host = "h", .port = 1};
+  nodes[4].node = {.node_id = R"(\u{1})", .host = "h", .port = 1};
+  nodes[3].json = nodes[4].json = R"({"cpu_us":5})";
   const Metrics metrics = read_metrics(cli::metrics_text(std::nullopt, nodes));
   EXPECT_EQ(metrics.wrong, "");
   EXPECT_FALSE(metrics.values.contains("evil_total"));
-  const std::string hostile = R"(node="id-0",alias="a\"} 1\\u{a}evil_total 2\\")";
+  const std::string hostile = R"(node="id-0",alias="a\"} 1\\u{a}evil_total 2\\\\")";
   const std::string plain = R"(node="id-1",alias="")";
-  EXPECT_EQ(metrics.values.at("distflow_sent_accepted_total"),
-            (std::map<std::string, std::string>{{hostile, std::to_string(UINT64_MAX)}, {plain, "0"}}));
+  EXPECT_EQ(metrics.values.at("distflow_sent_accepted_total"), (std::map<std::string, std::string>{{hostile, "9"}}));
+  EXPECT_FALSE(metrics.values.contains("distflow_sent_written_total"));
+  EXPECT_EQ(metrics.values.at("distflow_cpu_us_total").size(), 2U) << "two names that look alike are told apart";
   EXPECT_EQ(metrics.values.at("distflow_wakes_total"), (std::map<std::string, std::string>{{hostile, "7"}}));
   EXPECT_EQ(metrics.value("distflow_is_registered", hostile), "0");
   EXPECT_EQ(metrics.value("distflow_asks_asked_total", hostile), "3");

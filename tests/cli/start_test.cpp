@@ -90,6 +90,17 @@ TEST(CliStart, starts_a_pmd_with_its_page_and_says_where_it_is) {
   EXPECT_TRUE(ends_with_a_kill(port));
 }
 
+TEST(CliStart, names_no_page_at_a_port_that_another_program_holds) {
+  if (!DISTFLOW_TEST_HAS_WEB) GTEST_SKIP() << "this build has no HTTP server";
+  const ReservedPort reserved;
+  const RawSocket holder = RawSocket::listening();
+  const ProcessResult started = run_cli({"start", "--web-port", std::to_string(holder.port())}, reserved.number());
+  EXPECT_EQ(started.exit_code, 0);
+  EXPECT_EQ(started.out.find("page"), std::string::npos) << started.out;
+  EXPECT_THAT(started.err, StartsWith("It does not serve its page yet, and tries again each second: "));
+  EXPECT_TRUE(ends_with_a_kill(reserved.number()));
+}
+
 TEST(CliStart, says_what_to_do_when_there_is_no_daemon_to_start) {
   const ReservedPort reserved;
   const std::uint16_t port = reserved.number();

@@ -83,6 +83,7 @@ TEST_F(CliWeb, a_port_that_another_has_is_no_address) {
   const ProcessResult started = run({"--web-port", port}, pmd.number());
   EXPECT_EQ(started.exit_code, 1);
   EXPECT_EQ(started.out, "");
+  EXPECT_THAT(started.err, HasSubstr("It goes on without one."));
   EXPECT_EQ(run_cli({"kill"}, pmd.number()).exit_code, 0);
 }
 

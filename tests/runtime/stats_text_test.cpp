@@ -176,7 +176,7 @@ TEST(StatsText, prometheus_reads_each_line_as_a_comment_or_as_one_sample_whateve
   EXPECT_EQ(samples.at("distflow_mailbox_bytes").at(""), "4711");
   EXPECT_EQ(samples.at("distflow_is_registered").at(""), "1");
   EXPECT_EQ(samples.at("distflow_sent_accepted_total").size(), kHostileNames.size());
-  EXPECT_EQ(samples.at("distflow_sent_accepted_total").at("back\\slash\\"),
+  EXPECT_EQ(samples.at("distflow_sent_accepted_total").at("back\\\\slash\\\\"),
             std::to_string(stats.peers[1].sent.accepted));
   EXPECT_EQ(samples.at("distflow_received_conflated_total").at("\\u{1b}[2J"),
             std::to_string(stats.peers[3].received.conflated));

@@ -63,7 +63,10 @@ std::string metric_name(std::string_view prefix, std::string_view name, CounterK
 void append_label(std::string& labels, std::string_view name, std::string_view value) {
   if (!labels.empty()) labels += ',';
   labels.append(name).append("=\"");
-  append_escaped(labels, printable(value));
+  // A backslash of its own is doubled first, so that no two values are written alike.
+  std::string told_apart;
+  for (const char c : value) told_apart.append(c == '\\' ? 2 : 1, c);
+  append_escaped(labels, printable(told_apart));
   labels += '"';
 }
 

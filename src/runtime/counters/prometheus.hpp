@@ -39,7 +39,8 @@ inline constexpr std::array kLatencies = {
 /// "distflow_sent_accepted_total".
 [[nodiscard]] std::string metric_name(std::string_view prefix, std::string_view name, CounterKind kind);
 
-/// Adds `name="value"`, behind a comma where it is not the first. `value` is made printable and escaped.
+/// Adds `name="value"`, behind a comma where it is not the first. `value` is made printable and escaped;
+/// two values that differ are written differently.
 void append_label(std::string& labels, std::string_view name, std::string_view value);
 
 /// The lines HELP and TYPE.
