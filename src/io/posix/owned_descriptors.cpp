@@ -53,8 +53,8 @@ bool try_for_some_time(Try&& attempt, bool is_vain = false) {
   return false;
 }
 
-/// Steps of this thread, which a signal handler has interrupted, are not under way meanwhile: neither this fork() nor
-/// one of another thread waits for them.
+/// Steps of this thread, which a signal handler has interrupted, are not under way meanwhile. A fork() of another
+/// thread does not wait for them either, where handlers of two forks run at once: musl runs those of one at a time.
 void before_fork() {
   under_way.fetch_add(kFork - (own_forks == 0 ? own_steps : 0) * kStep);
   ++own_forks;

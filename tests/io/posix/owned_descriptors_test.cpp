@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <barrier>
 #include <cstdint>
 #include <mutex>
 #include <thread>
@@ -83,23 +82,6 @@ TEST(OwnedDescriptors, a_fork_in_the_midst_of_a_step_of_the_same_thread_comes_to
   EXPECT_EQ(posix::fork_waits_in_vain(), vain) << "it does not wait for itself";
   const posix::Descriptor later = owned_null();
   EXPECT_TRUE(holds_in_child([&] { return !is_open(later.get()); }));
-}
-
-TEST(OwnedDescriptors, threads_that_fork_in_the_midst_of_their_steps_do_not_wait_for_each_other) {
-  const std::uint64_t vain = posix::fork_waits_in_vain();
-  std::barrier both(2);
-  const auto fork_in_a_step = [&] {
-    posix::open_owned([&] {
-      both.arrive_and_wait();
-      EXPECT_TRUE(holds_in_child([] { return true; }));
-      return -1;
-    });
-    both.arrive_and_wait();  // tsan takes a thread that has ended, and is not joined, for a leak of the child
-  };
-  std::thread other(fork_in_a_step);
-  fork_in_a_step();
-  other.join();
-  EXPECT_EQ(posix::fork_waits_in_vain(), vain);
 }
 
 /// A thread that opens and closes, until it is told to end.
