@@ -202,7 +202,8 @@ class DISTFLOW_API NodeRuntime {
   /// Called for each node that joins after the call. Runs where message handlers run. Who joins while no handler is
   /// set is told to nobody; discover() has it.
   void on_peer_join(std::function<void(const PeerInfo&)> handler);
-  /// Called for each node that leaves after the call.
+  /// Called for each node that leaves after the call. What happens while no handler is set is told to nobody, here as
+  /// in on_registration().
   void on_peer_leave(std::function<void(const PeerInfo&)> handler);
   /// Called when this node loses its registration, and when it has it again. NodeStats::is_registered says how it is.
   void on_registration(std::function<void(const RegistrationChange&)> handler);

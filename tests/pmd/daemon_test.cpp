@@ -12,6 +12,7 @@
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/pmd_requests.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/reserved_port.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace distflow::pmd {
@@ -69,8 +70,9 @@ TEST(Daemon, it_says_where_it_listens_and_is_ready_when_it_says_so) {
 }
 
 TEST(Daemon, a_port_that_is_taken_and_answered_by_nobody_is_tried_again) {
-  RawSocket holder = RawSocket::listening();
-  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", std::to_string(holder.port())});
+  const ReservedPort port;
+  RawSocket holder = RawSocket::listening_at(port.number());
+  ChildProcess daemon(DISTFLOW_PMD_PROGRAM, {"--port", port.text()});
   RawSocket question = holder.accept();  // the daemon has found the port taken, and asks who has it
   holder.close();
   question.close();

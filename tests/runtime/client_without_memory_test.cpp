@@ -72,17 +72,7 @@ class ClientWithoutMemory : public ::testing::Test, protected pmd::ClientObserve
     for (std::size_t n = 0;; ++n) {
       start();
       if (HasFailure()) return n;
-      bool has_thrown = false;
-      bool has_failed = false;
-      {
-        const FailingAllocation nth(n);
-        try {
-          call();
-        } catch (const std::bad_alloc&) {
-          has_thrown = true;
-        }
-        has_failed = nth.has_failed();
-      }
+      const auto [has_thrown, has_failed] = call_with_failing_allocation(n, call);
       check(has_thrown);
       if (HasFailure()) std::printf("at allocation %zu\n", n);
       if (!has_failed || HasFailure()) return n;

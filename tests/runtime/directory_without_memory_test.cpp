@@ -32,17 +32,7 @@ class DirectoryWithoutMemory : public ::testing::Test {
   static void sweep(const std::function<void()>& call, const std::function<void(bool)>& check) {
     for (std::size_t n = 0;; ++n) {
       SCOPED_TRACE("allocation " + std::to_string(n));
-      bool has_thrown = false;
-      bool has_failed = false;
-      {
-        const FailingAllocation nth(n);
-        try {
-          call();
-        } catch (const std::bad_alloc&) {
-          has_thrown = true;
-        }
-        has_failed = nth.has_failed();
-      }
+      const auto [has_thrown, has_failed] = call_with_failing_allocation(n, call);
       check(has_thrown);
       if (!has_failed || HasFailure()) break;
       EXPECT_TRUE(has_thrown);

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
+#include <utility>
 
 namespace distflow::test {
 
@@ -19,6 +21,24 @@ class FailingAllocation {
 
   [[nodiscard]] bool has_failed() const;
 };
+
+/// How a call went, one of whose allocations was to fail.
+struct FailedCall {
+  bool has_thrown;
+  bool has_failed;  ///< it came to that allocation
+};
+
+/// Calls it, and the allocation after `count` more fails. What it throws beside std::bad_alloc is passed on.
+template <class Call>
+FailedCall call_with_failing_allocation(std::size_t count, Call&& call) {
+  const FailingAllocation nth(count);
+  try {
+    std::forward<Call>(call)();
+  } catch (const std::bad_alloc&) {
+    return {.has_thrown = true, .has_failed = nth.has_failed()};
+  }
+  return {.has_thrown = false, .has_failed = nth.has_failed()};
+}
 
 /// Of all threads together that are not spared. One at a time; any thread.
 class FailingAnywhere {

@@ -38,10 +38,10 @@ class RawSocket {
     DF_ASSERT(socket.connect(port));
     return socket;
   }
-  static RawSocket listening(int backlog = 16) {
+  static RawSocket listening(int backlog = 16) { return listening_at(0, backlog); }
+  static RawSocket listening_at(std::uint16_t port, int backlog = 16) {
     RawSocket socket;
-    socket.bind();
-    DF_ASSERT(::listen(socket.fd_, backlog) == 0);
+    DF_ASSERT(socket.bind_to(port) && ::listen(socket.fd_, backlog) == 0);
     return socket;
   }
 
