@@ -215,9 +215,13 @@ bool Server::is_round_due() const {
   return news >= kRoundBytesMax || (news > 0 && !round_timer_.is_armed());
 }
 
+base::Duration Server::round_interval() const {
+  return std::max(kRoundInterval, kRoundIntervalPerStream * static_cast<int>(streams_.size()));
+}
+
 void Server::begin_round() {
   ++counters_.rounds;
-  reactor_.arm_after(round_timer_, kRoundInterval);
+  reactor_.arm_after(round_timer_, round_interval());
   round_end_ = feed_.end();
   EventFeed::Cursor least = round_end_;
   for (const auto& [id, stream] : streams_) {

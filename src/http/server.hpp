@@ -11,8 +11,9 @@
 //      kGiftsPerTurn streams. Answers that are not taken have at most answer_backlog_max bytes, and one answer more.
 //      The other requests and streams wait, in the order that they came.
 //   5. Streams are given events in rounds: each takes all that has come by then in one send. The first event after a
-//      quiet time begins a round in its turn. The next round begins kRoundInterval later, or when kRoundBytesMax bytes
-//      of events wait for it. A stream costs few sends a second, however many turns bring events.
+//      quiet time begins a round in its turn. The next round begins round_interval() later, or when kRoundBytesMax
+//      bytes of events wait for it. A stream costs few sends a second, however many turns bring events. All streams
+//      together cost one each kRoundIntervalPerStream.
 //   6. Events are kept once for all streams, in at most event_backlog_max bytes. A stream that has left so many unread
 //      that some are no longer kept is closed.
 //   7. Each connection accepted is counted once as one of `requests`, `malformed`, `not_allowed`, `busy`,
@@ -88,6 +89,8 @@ class Server final : private ExchangeHost {
   static constexpr std::size_t kGiftsPerTurn = 8;
   static constexpr std::size_t kGiftBytesPerTurn = std::size_t{512} * 1024;
   static constexpr base::Duration kRoundInterval = base::milliseconds(100);
+  /// Between two rounds at least, for each stream: the more there are, the fewer rounds they get a second.
+  static constexpr base::Duration kRoundIntervalPerStream = base::milliseconds(3);
   /// As many as one stream takes at once: a burst is handed on while it comes, before the feed has no more room.
   static constexpr std::size_t kRoundBytesMax = std::size_t{256} * 1024;
   static constexpr std::uint32_t kStrangersMax = 16;
@@ -157,6 +160,7 @@ class Server final : private ExchangeHost {
   void answer(Exchange& exchange);
   void begin_stream(Exchange& exchange);
   [[nodiscard]] bool is_round_due() const;
+  [[nodiscard]] base::Duration round_interval() const;
   void begin_round();
   void on_round_time();
   [[nodiscard]] bool is_closed_as_lost(Exchange& stream);

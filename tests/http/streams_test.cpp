@@ -113,8 +113,8 @@ TEST_F(HttpServer, the_first_event_after_a_quiet_time_leaves_at_once_and_what_co
   EXPECT_EQ(server->counters().gifts, 3u);
 }
 
-TEST_F(HttpServer, changes_in_many_turns_cost_a_stream_ten_sends_a_second) {
-  constexpr std::uint64_t kStreams = 100;
+TEST_F(HttpServer, changes_in_many_turns_cost_each_of_few_streams_ten_sends_a_second) {
+  constexpr std::uint64_t kStreams = 30;
   for (std::uint64_t i = 0; i < kStreams; ++i) stream();
   for (int i = 0; i < 1000; ++i) {
     server->push_to_streams("data: 1\n\n");
@@ -125,6 +125,20 @@ TEST_F(HttpServer, changes_in_many_turns_cost_a_stream_ten_sends_a_second) {
   EXPECT_GE(server->counters().gifts, 9 * kStreams);
   EXPECT_LE(server->counters().gifts, 11 * kStreams);
   EXPECT_LE(server->counters().rounds, 11u);
+}
+
+TEST_F(HttpServer, changes_in_many_turns_cost_many_streams_together_no_more_sends_a_second_than_few) {
+  constexpr std::uint64_t kStreams = 100;
+  for (std::uint64_t i = 0; i < kStreams; ++i) stream();
+  for (int i = 0; i < 3000; ++i) {
+    server->push_to_streams("data: 1\n\n");
+    one_turn();
+    network->advance(base::milliseconds(1));
+  }
+  const auto rounds = static_cast<std::uint64_t>(base::seconds(3) / (Server::kRoundIntervalPerStream * int{kStreams}));
+  EXPECT_GE(server->counters().rounds, rounds);
+  EXPECT_LE(server->counters().rounds, rounds + 1);
+  EXPECT_LE(server->counters().gifts, (rounds + 1) * kStreams);
 }
 
 TEST_F(HttpServer, a_burst_larger_than_the_feed_is_handed_on_while_it_comes) {

@@ -13,7 +13,7 @@ import {browser, daemon, join, metric, port, webPort} from './stage.mjs';
 
 const kViewers = Number(process.argv[2] ?? 1000);
 const kRounds = Number(process.argv[3] ?? 20);
-const kLookUps = 3000;
+const kLookUps = 30000;
 const kChurn = 20;  // nodes that come and go, each 20 ms
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
