@@ -455,6 +455,22 @@ TEST_F(MeshLinksTest, one_user_takes_half_of_the_places) {
   EXPECT_THAT(pmd.receive(other), SizeIs(1));
 }
 
+TEST_F(MeshLinksTest, other_users_together_leave_places_to_root) {
+  const auto name_all_of = [this](std::uint32_t user, const std::string& prefix) {
+    const PeerId node = web.connect_as(user);
+    std::size_t left_out = 0;
+    for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; ++i) {
+      pmd.ask(node, register_text(prefix + std::to_string(i), "", kTells));
+      const std::string answer = web.get("/api/links?id=" + prefix + std::to_string(i), user);
+      if (answer.find(R"({"leftOut":0,)") == std::string::npos) ++left_out;
+    }
+    return left_out;
+  };
+  EXPECT_EQ(name_all_of(MemoryWeb::kUser, "one"), 0u);
+  EXPECT_EQ(name_all_of(MemoryWeb::kOtherUser, "other"), 2 * MeshLinks::kNodesPerUserMax - MeshLinks::kNodesOfUsersMax);
+  EXPECT_THAT(web.get("/api/links?id=other127"), HasSubstr(R"({"leftOut":0,)")) << "root";
+}
+
 TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {
   const PeerId theirs = add_node("theirs", MemoryWeb::kOtherUser);
   const PeerId node = web.connect_as(MemoryWeb::kUser);

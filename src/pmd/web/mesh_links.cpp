@@ -109,27 +109,29 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
 
 bool MeshLinks::has_place_for(const io::PeerOwner& viewer) const {
   if (nodes_.size() >= kNodesMax) return false;
-  const auto are_of_viewer =
-      std::ranges::count_if(nodes_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
-  return viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kNodesPerUserMax;
+  if (viewer.is_user(kRoot)) return true;
+  std::size_t of_users = 0;
+  std::size_t of_viewer = 0;
+  for (const auto& [id, node] : nodes_) {
+    if (node.viewer != kRoot) ++of_users;
+    if (viewer.is_user(node.viewer)) ++of_viewer;
+  }
+  return of_users < kNodesOfUsersMax && of_viewer < kNodesPerUserMax;
 }
 
 MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::PeerOwner& viewer) {
   auto found = nodes_.find(entry.node.node_id);
   const bool is_new = found == nodes_.end();
-  if (is_new) {
-    if (!has_place_for(viewer)) return nullptr;
-    found = nodes_.emplace(entry.node.node_id, Node()).first;
-  }
-  Node& node = found->second;
-  if (is_new || node.user != entry.node.uid) {
-    node = Node();
+  if (is_new && !has_place_for(viewer)) return nullptr;
+  if (is_new || found->second.user != entry.node.uid) {
+    Node node;
     node.untold = kUnread;
     node.user = entry.node.uid;
     node.viewer = viewer.uid();
+    found = nodes_.insert_or_assign(entry.node.node_id, std::move(node)).first;
   }
-  node.until = reactor_.now() + kLookTime;
-  return &node;
+  found->second.until = reactor_.now() + kLookTime;
+  return &found->second;
 }
 
 void MeshLinks::begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node) {
@@ -199,7 +201,7 @@ void MeshLinks::count_once(bool& is_counted, std::uint64_t& counter) {
 bool MeshLinks::ask(const std::string& node_id, Node& node) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
   if (entry == nullptr || entry->node.uid != node.user || !pmd_.stats_relay().can_tell(*entry)) {
-    give_up(node, kTellsNothing);  // between two parts
+    forget(node, kTellsNothing);  // between two parts; it has not been silent
     return true;
   }
   if (!pmd_.stats_relay().ask_inside(*entry, node.reading.after())) return false;
@@ -260,8 +262,12 @@ bool MeshLinks::keep_links(Links& links, std::string_view peers) const {
 }
 
 void MeshLinks::give_up(Node& node, std::string_view why) {
-  ++counters_.untold;
   node.manner = Manner::silent;
+  forget(node, why);
+}
+
+void MeshLinks::forget(Node& node, std::string_view why) {
+  ++counters_.untold;
   node.reading.end();
   node.coming = {};
   node.told = {};

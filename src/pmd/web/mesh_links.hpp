@@ -8,9 +8,10 @@
 //      viewers share the readings. A node that nobody has named within kLookTime is forgotten, and asked nothing.
 //   2. Links to nodes that somebody has named are kept, kNodeBytesMax of one node; its other links are counted. An
 //      answer has the links between the nodes that its request names.
-//   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user. kAskedMax questions are
-//      under way at the same time, kAskedPerUserMax for one user. The other nodes wait, and a node that has told a part
-//      waits behind them. What is left out or has to wait is counted; what is left out is told.
+//   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
+//      all but root. kAskedMax questions are under way at the same time, kAskedPerUserMax for one user. The other nodes
+//      wait, and a node that has told a part waits behind them. What is left out or has to wait is counted; what is
+//      left out is told.
 //   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
@@ -56,6 +57,7 @@ class MeshLinks {
   static constexpr std::size_t kNamedMax = 64;
   static constexpr std::size_t kNodesMax = 256;
   static constexpr std::size_t kNodesPerUserMax = 128;  // of root, kNodesMax
+  static constexpr std::size_t kNodesOfUsersMax = 192;  // of all but root together
   static constexpr std::size_t kNodeBytesMax = std::size_t{64} * 1024;
   static constexpr std::uint32_t kAskedMax = 48;
   static constexpr std::uint32_t kAskedPerUserMax = 24;  // of root, kAskedMax
@@ -124,6 +126,7 @@ class MeshLinks {
   void take_part(Node& node, const InsideAnswer& answer);
   [[nodiscard]] bool keep_links(Links& links, std::string_view peers) const;
   void give_up(Node& node, std::string_view why);
+  void forget(Node& node, std::string_view why);
   void on_time();
 
   io::Reactor& reactor_;
