@@ -22,7 +22,7 @@ namespace {
 std::string remedy_of(AskError error, const Arguments& arguments) {
   const std::string place = same_place(arguments);
   switch (error) {
-    case AskError::unresolved: return "Run 'distflow nodes" + place + "' to see the nodes that are registered.";
+    case AskError::unresolved: return where_names_are(arguments);
     case AskError::unsupported:
       return "It is a node of another implementation or of an older version: use 'distflow send'.";
     case AskError::not_sent:

@@ -13,13 +13,16 @@
 #include <string>
 #include <vector>
 
+#include <distflow/printable.hpp>
 #include <distflow/version.hpp>
 
 #include "base/log.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/option_names.hpp"
 #include "cli/page_service.hpp"
 #include "cli/socket_activation.hpp"
+#include "cli/suggestion.hpp"
 #include "io/backend_choice.hpp"
 #include "io/resolver.hpp"
 #include "io/scheduling.hpp"
@@ -68,6 +71,17 @@ base::Duration duration_of(double in_seconds) {
   return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(in_seconds));
 }
 
+std::string explain(const CLI::ParseError& error, const CLI::App& app) {
+  std::string text = error.what();
+  // A word that is unknown is what is wrong, whatever else is missing because of it.
+  if (const std::vector<std::string> unknown = app.remaining(); !unknown.empty()) {
+    const std::string& word = unknown.front();
+    text = (word.starts_with('-') ? "Unknown option '" : "Unexpected argument '") + word + "'.";
+    if (const auto meant = nearest_word(word, options_of(app))) text += " Did you mean '" + *meant + "'?";
+  }
+  return printable(text) + "\nRun 'distflow-pmd --help' to see what there is.\n";
+}
+
 /// An exit code when there is nothing to run.
 std::optional<int> parse(int argc, const char* const* argv, PmdArguments& arguments) {
   pmd::ServerOptions& server = arguments.server;
@@ -112,8 +126,10 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;
-    const int exit_code = app.exit(error, out, err) == 0 ? kExitSuccess : kExitUsage;
-    return say("distflow-pmd", {.exit_code = exit_code, .out = out.str(), .err = err.str()});
+    if (app.exit(error, out, err) == 0) {
+      return say("distflow-pmd", {.exit_code = kExitSuccess, .out = out.str(), .err = err.str()});
+    }
+    return say("distflow-pmd", {.exit_code = kExitUsage, .out = {}, .err = explain(error, app)});
   }
   server.registry.ttl_default = duration_of(ttl_seconds);
   if (*idle_exit) server.idle_exit = duration_of(idle_exit_seconds);

@@ -225,12 +225,17 @@ Report report_launch_error(const Arguments& arguments, const Error& error, const
                      by_hand);
 }
 
+std::string where_names_are(const Arguments& arguments) {
+  return "Run 'distflow nodes" + same_place(arguments) +
+         "' to see the nodes that are registered. A group is none: name one of its nodes.";
+}
+
 Report report_error(const Arguments& arguments, const Error& error) {
   const std::string place = to_place(arguments);
   const std::string elsewhere = "Use another port for distflow (option --port), or stop what is there.";
   if (error == Errc::node_not_found)
     return failure(arguments, kExitNo, "node_not_found", "Alias '" + printable(arguments.name) + "' not found",
-                   "Run 'distflow nodes" + same_place(arguments) + "' to see the nodes that are registered.");
+                   where_names_are(arguments));
   if (error == Errc::refused)
     return failure(arguments, kExitNo, "refused", "The PMD at " + place + " refused.",
                    "It takes this order over loopback only: give it on the PMD's own machine.");

@@ -55,6 +55,9 @@ Report report_usage(const Arguments& arguments, const std::string& message);
 /// What is wrong with the command line, as one JSON object.
 std::string usage_error_json(std::string_view message);
 
+/// What to do about a name that no node has.
+std::string where_names_are(const Arguments& arguments);
+
 /// The options that lead another command to the same PMD: " --port 7000"; empty for the default place.
 std::string same_place(const Arguments& arguments);
 

@@ -32,6 +32,26 @@ scenario('a node that was there before the page is shown, and figures are', asyn
   await untilShown(page);
 });
 
+test('a page that has not read the nodes yet says so, in each view, and not that there are none', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    const ask = fetch;
+    window.fetch = (path, options) => (path === '/api/nodes'
+      ? new Promise((resolve) => { window.answer = () => resolve(ask(path, options)); }) : ask(path, options));
+  });
+  await until(page, () => window.answer !== undefined);
+  for (const view of ['#graph', '#node=id1', '#mesh']) {
+    await page.evaluate((wanted) => { location.hash = wanted; }, view);
+    await page.settle();
+    const said = await page.evaluate(() => document.querySelector('main').textContent);
+    assert.doesNotMatch(said, /\d of \d nodes|there is no node/, view);
+  }
+  assert.equal(await page.evaluate(() => document.getElementById('more').textContent), 'The nodes have not been read yet');
+  await page.evaluate(() => window.answer());
+  await untilShown(page);
+  await until(page, () => document.getElementById('more').textContent === '0 of 0 nodes shown');
+  await page.close();
+});
+
 scenario('the names of strangers are text', async (page) => {
   const node = join({nodeId: 'id3', alias: kStrange, groups: ['<script>document.title=2</script>']});
   await untilShown(page, kStrange.replace('\u202e\n\n', '\\u{202e}\\u{a}\\u{a}'), '<script>document.title=2</script>');

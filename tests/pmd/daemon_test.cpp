@@ -149,6 +149,12 @@ TEST(Daemon, wrong_usage_is_told_from_other_failures) {
   EXPECT_EQ(run_daemon({"--help"}).exit_code, 0);
 }
 
+TEST(Daemon, an_option_that_there_is_none_of_is_named_with_the_one_that_may_be_meant) {
+  EXPECT_EQ(run_daemon({"--prot", "0"}).err,
+            "Unknown option '--prot'. Did you mean '--port'?\nRun 'distflow-pmd --help' to see what there is.\n");
+  EXPECT_THAT(run_daemon({"start"}).err, HasSubstr("Unexpected argument 'start'."));
+}
+
 TEST(Daemon, a_backend_that_there_is_none_of_is_wrong_usage_and_the_names_of_all_are_given) {
   const ProcessResult result = run_daemon({"--port", "0", "--backend", "fastest"});
   EXPECT_EQ(result.exit_code, 2);

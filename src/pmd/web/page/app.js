@@ -43,6 +43,7 @@ const kColumns = [
 const kTexts = kColumns.filter(({isNumber}) => !isNumber);
 
 let nodes = new Map();  // by nodeId: {node, asked, figures, samples, lostAt}
+let areNodesRead = false;  // until then the page says nothing of them
 let events = [];        // the newest first, not shown yet
 let sortedBy = 0;
 let isDescending = false;
@@ -138,6 +139,7 @@ function drawEvents() {
 function draw() {
   clearTimeout(drawTimer);
   drawTimer = 0;
+  if (!areNodesRead) return put(element('more'), 'The nodes have not been read yet');
   const began = performance.now();
   drawLosing();
   kViews[route.name].draw();
@@ -207,6 +209,7 @@ const view = {
   begin: (found) => {
     // Figures of before say nothing of now: what was lost meanwhile is no news.
     nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {})]));
+    areNodesRead = true;
     nudge();
     drawSoon();
   },
