@@ -33,26 +33,39 @@ constexpr Name kNames[] = {
 
 struct Candidate {
   BackendKind kind;
-  Result<std::unique_ptr<Backend>> (*create)(base::ChunkPool& chunks);
+  Result<std::unique_ptr<Backend>> (*create)(base::ChunkPool& chunks, LoopThread thread);
 };
+
+/// Any thread may wait for descriptors.
+template <class Poller>
+Result<std::unique_ptr<Backend>> create_with(base::ChunkPool& chunks, LoopThread) {
+  return ReadinessBackend<Poller>::create(chunks);
+}
+
+#ifdef DISTFLOW_HAS_URING
+/// A ring whose work is deferred is for one thread: the kernel refuses all others (io_uring_setup(2), SINGLE_ISSUER).
+Result<std::unique_ptr<Backend>> create_uring(base::ChunkPool& chunks, LoopThread thread) {
+  return make_uring(chunks, thread == LoopThread::first_only ? UringMode::best : UringMode::cooperative);
+}
+#endif
 
 /// What is built for this system. The first is the automatic choice, and what the others fall back to: it needs nothing
 /// that a system may forbid.
 constexpr Candidate kCandidates[] = {
 #if defined(__linux__)
-    {BackendKind::epoll, &ReadinessBackend<EpollPoller>::create},
+    {BackendKind::epoll, &create_with<EpollPoller>},
 #endif
 #ifdef DISTFLOW_HAS_KQUEUE
-    {BackendKind::kqueue, &ReadinessBackend<KqueuePoller>::create},
+    {BackendKind::kqueue, &create_with<KqueuePoller>},
 #endif
 #ifdef DISTFLOW_HAS_URING
-    {BackendKind::uring, &make_uring},
+    {BackendKind::uring, &create_uring},
 #endif
 };
 
-Result<std::unique_ptr<Backend>> create(BackendKind kind, base::ChunkPool& chunks) {
+Result<std::unique_ptr<Backend>> create(BackendKind kind, base::ChunkPool& chunks, LoopThread thread) {
   const auto* candidate = std::ranges::find(kCandidates, kind, &Candidate::kind);
-  if (candidate != std::end(kCandidates)) return candidate->create(chunks);
+  if (candidate != std::end(kCandidates)) return candidate->create(chunks, thread);
   return Error{std::make_error_code(std::errc::not_supported), "looking for it in this build"};
 }
 
@@ -69,14 +82,14 @@ Result<BackendKind> backend_kind_from_environment() {
   return text == nullptr || *text == '\0' ? BackendKind::automatic : parse_backend_kind(text);
 }
 
-Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks) {
+Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks, LoopThread thread) {
   SelectedBackend selected;
   if (kind != BackendKind::automatic && kind != kCandidates[0].kind) {
-    Result<std::unique_ptr<Backend>> asked_for = create(kind, chunks);
+    Result<std::unique_ptr<Backend>> asked_for = create(kind, chunks, thread);
     if (asked_for) return SelectedBackend{.backend = std::move(*asked_for), .fallback_reason = {}};
     selected.fallback_reason = asked_for.error().message();
   }
-  Result<std::unique_ptr<Backend>> backend = kCandidates[0].create(chunks);
+  Result<std::unique_ptr<Backend>> backend = kCandidates[0].create(chunks, thread);
   if (!backend) return backend.error();
   selected.backend = std::move(*backend);
   if (!selected.fallback_reason.empty()) {

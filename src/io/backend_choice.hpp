@@ -16,6 +16,9 @@ namespace distflow::io {
 
 enum class BackendKind { automatic, epoll, kqueue, uring };
 
+/// Which threads turn the loop: the first one alone, or others after it, one at a time.
+enum class LoopThread { first_only, changes };
+
 /// From "auto", "epoll", "kqueue", "uring"; Errc::invalid_option for any other text.
 Result<BackendKind> parse_backend_kind(std::string_view text);
 
@@ -28,6 +31,7 @@ struct SelectedBackend {
 };
 
 /// `chunks` must outlive the backend. A kind that this system lacks falls back to one that it has, and says why.
-Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks);
+Result<SelectedBackend> select_backend(BackendKind kind, base::ChunkPool& chunks,
+                                       LoopThread thread = LoopThread::first_only);
 
 }  // namespace distflow::io

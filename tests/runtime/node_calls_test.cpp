@@ -25,13 +25,14 @@ constexpr std::array kModes = {Threading::inlined, Threading::dispatcher, Thread
 
 class NodeCalls : public ::testing::Test {
  protected:
-  NodeRuntime start(Threading threading, std::uint32_t targets_max = NodeOptions{}.targets_max) {
+  NodeRuntime start(Threading threading, std::uint32_t targets_max = NodeOptions{}.targets_max,
+                    std::string_view backend = chosen_socket_backend().name) {
     Result<NodeRuntime> node = NodeRuntime::start({.alias = "self",
                                                    .pmd_port = pmd_.port(),
                                                    .start_pmd = false,
                                                    .threading = threading,
                                                    .targets_max = targets_max,
-                                                   .backend = std::string(chosen_socket_backend().name)});
+                                                   .backend = std::string(backend)});
     EXPECT_TRUE(node) << node.error().message();
     return *std::move(node);
   }
@@ -105,6 +106,28 @@ TEST_F(NodeCalls, the_last_handle_of_a_polled_node_may_go_on_another_thread_whic
   std::optional<NodeRuntime> node = start(Threading::caller);
   const std::string id = node->node_id();
   std::thread([&] { node.reset(); }).join();
+  NodeRuntime next = start(Threading::inlined);
+  EXPECT_NE(next.node_id(), id);
+  EXPECT_EQ(next.resolve(id).error(), Errc::node_not_found) << "unregistered";
+}
+
+// The kernel has rings for one thread alone, and refuses all others.
+TEST_F(NodeCalls, the_last_handle_of_a_polled_node_on_io_uring_may_go_on_another_thread_too) {
+  std::optional<NodeRuntime> node = start(Threading::caller, NodeOptions{}.targets_max, "uring");
+  const NodeStats stats = node->stats();
+  if (stats.backend != "uring") GTEST_SKIP() << stats.backend_fallback_reason;
+  const std::string id = node->node_id();
+  std::thread([&] { node.reset(); }).join();
+  NodeRuntime next = start(Threading::inlined);
+  EXPECT_NE(next.node_id(), id);
+  EXPECT_EQ(next.resolve(id).error(), Errc::node_not_found) << "unregistered";
+}
+
+TEST_F(NodeCalls, the_thread_that_started_a_polled_node_may_have_ended_before_the_last_handle_goes) {
+  std::optional<NodeRuntime> node;
+  std::thread([&] { node = start(Threading::caller); }).join();
+  const std::string id = node->node_id();
+  node.reset();
   NodeRuntime next = start(Threading::inlined);
   EXPECT_NE(next.node_id(), id);
   EXPECT_EQ(next.resolve(id).error(), Errc::node_not_found) << "unregistered";

@@ -17,6 +17,7 @@
 //     work deferred until we wait (not required)        6.1     setting it up; without it, at every entry
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include <distflow/result.hpp>
@@ -33,6 +34,8 @@ enum class UringMode {
   cooperative,  ///< whenever we enter the kernel (Linux 5.19)
 };
 
+inline constexpr std::size_t kUringModeCount = 3;
+
 struct UringOptions {
   UringMode mode = UringMode::best;
   /// How much can be said to the kernel at once; what is more is said in parts.
@@ -40,7 +43,9 @@ struct UringOptions {
 };
 
 /// A backend on io_uring; the error says what this system lacks, and since when Linux has it. The first one of a
-/// process tests the system. `chunks` is what streams receive into; it must outlive the backend.
+/// process and a mode tests the system. `chunks` is what streams receive into; it must outlive the backend. With
+/// `cooperative` the loop's thread may change; without a mode it is `best`.
+Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks, UringMode mode);
 Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks);
 Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringOptions options);
 

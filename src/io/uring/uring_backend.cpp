@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <new>
@@ -25,14 +26,17 @@ UringBackend::Tag UringBackend::Tag::of(std::uint64_t number) {
           .kind = static_cast<Kind>(low & ((1U << kKindBits) - 1))};
 }
 
-Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks) {
-  static std::atomic<bool> has_passed{false};  // what has failed is tried again
-  if (!has_passed.load(std::memory_order_relaxed)) {
-    if (Result<void> tested = test_uring(UringMode::best); !tested) return tested.error();
-    has_passed.store(true, std::memory_order_relaxed);
+Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks, UringMode mode) {
+  static std::array<std::atomic<bool>, kUringModeCount> has_passed{};  // what has failed is tried again
+  std::atomic<bool>& passed = has_passed[static_cast<std::size_t>(mode)];
+  if (!passed.load(std::memory_order_relaxed)) {
+    if (Result<void> tested = test_uring(mode); !tested) return tested.error();
+    passed.store(true, std::memory_order_relaxed);
   }
-  return make_uring_untested(chunks, {});
+  return make_uring_untested(chunks, {.mode = mode});
 }
+
+Result<std::unique_ptr<Backend>> make_uring(base::ChunkPool& chunks) { return make_uring(chunks, UringMode::best); }
 
 Result<std::unique_ptr<Backend>> make_uring_untested(base::ChunkPool& chunks, UringOptions options) {
   return UringBackend::create(chunks, options);

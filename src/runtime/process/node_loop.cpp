@@ -43,7 +43,9 @@ Result<void, StartError> NodeLoop::open(const NodeOptions& options, const base::
   const Result<io::BackendKind> kind =
       options.backend.empty() ? io::backend_kind_from_environment() : io::parse_backend_kind(options.backend);
   if (!kind) return kind.error();
-  Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_);
+  // The last handle of a node that is polled may go on a thread that has not polled it, and which ends it then.
+  const auto thread = options.threading == Threading::caller ? io::LoopThread::changes : io::LoopThread::first_only;
+  Result<io::SelectedBackend> selected = io::select_backend(*kind, receive_chunks_, thread);
   if (!selected) return own_failure(selected.error());
   fallback_reason_ = selected->fallback_reason;
   backend_name_ = selected->backend->name();
