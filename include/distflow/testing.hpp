@@ -46,7 +46,9 @@ class Mesh {
   /// The PMD runs. The seed decides the latencies (20 to 500 µs one way, for each connection), in which parts bytes
   /// arrive, in which order nodes that have work are turned, and nodeIds.
   explicit Mesh(std::uint64_t seed = 1);
-  /// Kills what still runs. Handles and handlers may outlive it: their nodes have ended.
+  /// Kills what still runs. Handles and handlers may outlive it: their nodes have ended. On the thread that made it,
+  /// and outside of all that it calls (handlers, after(), what run_until() asks): anywhere else the process stops, with
+  /// a message.
   ~Mesh();
   Mesh(const Mesh&) = delete;
   Mesh& operator=(const Mesh&) = delete;

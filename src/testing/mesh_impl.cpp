@@ -1,6 +1,8 @@
 #include "testing/mesh_impl.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "base/assert.hpp"
@@ -37,6 +39,18 @@ NodeOptions options_in_mesh(NodeOptions options) {
   return options;
 }
 
+/// Counts a call while it runs, also if it throws.
+class Counted {
+ public:
+  explicit Counted(int& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  int& count_;
+};
+
 }  // namespace
 
 Mesh::Impl::Impl(std::uint64_t the_seed)
@@ -54,7 +68,11 @@ void Mesh::Impl::enter() {
 }
 
 void Mesh::Impl::leave() {
-  DF_ASSERT(can_turn());  // destroyed by another thread, or in a handler
+  if (!can_turn() || turns_ > 0) {
+    // A destructor has no other way to say so: there is no going on in what it has destroyed.
+    std::fputs("distflow: a Mesh was destroyed on another thread than its own, or inside what it calls\n", stderr);
+    std::abort();
+  }
   agenda_.clear();
   while (!seats_.empty()) take_down(seats_.back()->name(), Severance::killed);
   runtime::NodeWorld::set_of_this_thread(nullptr);
@@ -123,6 +141,7 @@ void Mesh::Impl::check_may_turn() const {
 }
 
 void Mesh::Impl::turn_until(base::Delegate<bool()> done, base::Instant until) {
+  const Counted turn(turns_);
   while (!done()) {
     DF_ASSERT(can_turn());
     run_agenda();

@@ -27,7 +27,7 @@ class Mesh::Impl final : public Table, public runtime::NodeWorld, public std::en
 
   /// From now on nodes that this thread starts are here.
   void enter();
-  /// Takes all down.
+  /// Takes all down. Stops the process, with a message, on another thread and inside what the mesh calls.
   void leave();
 
   Result<std::shared_ptr<runtime::NodeHost>, StartError> start(const NodeOptions& options) override;
@@ -80,6 +80,7 @@ class Mesh::Impl final : public Table, public runtime::NodeWorld, public std::en
   std::map<Pair, base::Duration> delays_;
   std::function<void(std::string_view)> trace_;
   bool is_turning_ = false;
+  int turns_ = 0;  // calls of turn_until() on the stack
 };
 
 }  // namespace distflow::testing

@@ -189,6 +189,32 @@ TEST(Mesh, a_handler_may_end_its_node_and_let_go_of_it) {
   EXPECT_FALSE(ending.is_running());
 }
 
+TEST(MeshDeathTest, one_that_is_destroyed_inside_what_it_calls_or_on_another_thread_says_so) {
+  constexpr const char* said = "a Mesh was destroyed on another thread than its own, or inside what it calls";
+  EXPECT_DEATH(
+      {
+        auto mesh = std::make_unique<Mesh>();
+        auto orders = mesh->node("orders");
+        orders.on_message([&](const Message&) { mesh.reset(); });
+        orders.send("orders", "1");
+        mesh->run_for(1s);
+      },
+      said);
+  EXPECT_DEATH(
+      {
+        auto mesh = std::make_unique<Mesh>();
+        mesh->after(1s, [&] { mesh.reset(); });
+        mesh->run_for(2s);
+      },
+      said);
+  EXPECT_DEATH(
+      {
+        auto mesh = std::make_unique<Mesh>();
+        std::thread([&] { mesh.reset(); }).join();
+      },
+      said);
+}
+
 TEST(Mesh, misuse_says_what_was_wrong) {
   Mesh mesh;
   auto orders = mesh.node("orders");
