@@ -94,8 +94,8 @@ class Turnstile {
   /// The caller is done with `passage`. The opposite side sees it once all runs that entered before are done, too.
   void leave(Passage passage) {
     if (sharing_ == Sharing::one) return leave_alone(passage);
-    // acquire: whoever counted itself here before has its entry seen by the look at `entered` below, and has its copy
-    // passed on by the exchange.
+    // acquire: the look at `entered` below sees the entry of each run that counted itself here before, and the exchange
+    // passes on the run's copy.
     std::uint64_t left = left_.load(std::memory_order_acquire);
     for (;;) {
       // relaxed: it is of use only if all runs that it counts have counted themselves in `left`.

@@ -31,7 +31,7 @@ class Chunk {
   [[nodiscard]] const char* data() const { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
-  /// `count` more leases, for whoever holds one already.
+  /// `count` more leases. The caller must hold one already.
   void retain(std::uint32_t count = 1) { leases_.fetch_add(count, std::memory_order_relaxed); }
 
   /// Gives `count` leases back. The last one returns the chunk to its pool or, without one, frees it.
@@ -139,7 +139,7 @@ class ChunkPool {
   std::mutex on_available_mutex_;  // taken only when a lease returns to a pool that was found empty
   Delegate<void()> on_available_;
   SlotStack<> free_;
-  const std::unique_ptr<Chunk*[]> chunks_;  // by slot; null until one is wanted there. Of whoever has the slot
+  const std::unique_ptr<Chunk*[]> chunks_;  // by slot; null until one is wanted there. Only a slot's holder uses it
   std::atomic<std::uint32_t> leased_{0};    // raised after a slot is taken, lowered before it is put back
   std::atomic<std::uint64_t> exhausted_{0};
   LargeChunks large_;

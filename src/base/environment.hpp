@@ -1,6 +1,6 @@
 // The environment of this process, as far as it may be heeded.
 //
-// Whoever starts a program chooses its environment. Where the program runs with more rights than its starter has (a
+// The starter of a program chooses its environment. Where the program runs with more rights than its starter has (a
 // set-user-ID or set-group-ID file, or one with capabilities), heeding the environment would lend the starter these
 // rights: then every variable counts as unset.
 //

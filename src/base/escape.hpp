@@ -46,7 +46,7 @@ class Escaper {
 };
 
 /// JSON text of the same value, valid UTF-8 whatever it was made from, in which nothing invisible stands unescaped.
-/// `json` must be JSON but for bytes in its strings that are no UTF-8; each of these becomes U+FFFD.
+/// `json` must be JSON, but its strings may have bytes that are no UTF-8; each of these becomes U+FFFD.
 [[nodiscard]] std::string printable_json(std::string_view json);
 
 }  // namespace distflow::base

@@ -1,4 +1,4 @@
-// SipHash (Aumasson and Bernstein, 2012): a hash of text under a key. Whoever does not know the key cannot choose texts
+// SipHash (Aumasson and Bernstein, 2012): a hash of text under a key. Without the key an attacker cannot choose texts
 // that collide, so that a table of names from outside stays as fast as it is.
 //
 // A value; any thread.

@@ -2,10 +2,10 @@
 //
 // All calls: any thread.
 //   1. A slot is free or taken, never both; each take() has a slot of its own.
-//   2. take() finds nothing only if no slot was free at a moment of the call. Whoever gives one back next is told, in
-//      the very operation that gives it back.
+//   2. take() finds nothing only if no slot was free at a moment of the call. The next put() then returns true, by the
+//      same atomic operation that gives its slot back.
 //   3. What a thread did before it gave a slot back is seen by the one that takes it.
-//   4. Whoever is told that one is wanted has what was done before the take() that found nothing.
+//   4. A put() that returns true sees what was done before the take() that found nothing.
 //   5. The slot given back last is taken first: what belongs to it is still in a cache.
 //
 // All of it is one word, so that "none is free" and "somebody wants one" change together: the top of the stack, whether
@@ -47,7 +47,7 @@ class SlotStack {
       const std::uint64_t next = top == 0
                                      ? changed(head, 0) | kWanted
                                      : changed(head, below(top).load(std::memory_order_relaxed)) | (head & kWanted);
-      // release: whoever puts a slot back and is told has what was done before this call. No acquire: no word comes
+      // release: a put() that returns true sees what was done before this call. No acquire: no word comes
       // twice, so that what is replaced is what was loaded, and acquired there.
       if (head_.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_acquire)) return top;
     }
@@ -78,7 +78,7 @@ class SlotStack {
     std::uint64_t head = head_.load(std::memory_order_relaxed);
     do {
       below(slot).store(top_of(head), std::memory_order_relaxed);
-      // release: what was done with the slot. acquire: what was done by whoever wants one.
+      // release: what was done with the slot. acquire: what was done before a take() that found nothing.
     } while (!head_.compare_exchange_weak(head, changed(head, slot) | flag, std::memory_order_acq_rel,
                                           std::memory_order_relaxed));
     return head;

@@ -5,8 +5,8 @@
 //   2. After a time spent in vain it advises to sleep, until enough sleeps in a row were so short that spinning might
 //      have done instead. How many are enough doubles each time in vain, up to kSleepsMax, and halves after kFoundRow
 //      successes in a row: where spinning pays by chance only, it is seldom tried.
-//   3. Who finds work only because the processor was left to whoever brought it had better sleep: it is tried again
-//      after kSharedSleeps, as the two may have been moved apart. So had who finds next to nothing each time.
+//   3. If the thread that brings the work shares this processor, or each spin finds next to nothing, it advises to
+//      sleep. It advises to spin again after kSharedSleeps, as the two threads may have been moved apart.
 // So a thread that is seldom needed sleeps, and one whose work always comes soon is never woken.
 //
 // Use: const Duration spin = advice.spin();   // zero: sleep
@@ -44,7 +44,7 @@ class SpinAdvice {
     short_sleeps_ = 0;
     found_ = 0;
   }
-  /// Work came while spinning, and whoever brought it has this processor, too.
+  /// Work came while spinning, and the thread that brought it shares this processor.
   void note_shared() {
     sleeps_needed_ = kSharedSleeps;
     short_sleeps_ = 0;

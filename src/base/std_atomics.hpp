@@ -2,7 +2,7 @@
 //
 // Each lock-free class takes its atomics as a parameter. With these it is what is shipped. A test gives others in their
 // place, which stall a thread at an operation, or choose what a load returns (tests/schedules).
-//   1. Whoever gives atomics gives all that is here, with the same meaning.
+//   1. Other atomics have all members that are here, with the same meaning.
 // Use: template <class Atomics = StdAtomics> class Queue { typename Atomics::template Atomic<int> size_{0}; };
 #pragma once
 

@@ -1,6 +1,6 @@
 // A hierarchical timer wheel: 1 ms ticks, O(1) arm and cancel, cheap over any jump of the clock.
 //
-// One thread, the loop's. It reads no clock: whoever turns it says what time it is.
+// One thread, the loop's. It reads no clock: its caller gives it the time.
 //   1. A timer never fires before its deadline, and fires in the first advance() at or after the tick that follows it.
 //   2. Callbacks run inside advance() only, in the order of their deadlines' ticks; the timer is idle by then, and the
 //      callback may arm, cancel or destroy any timer, its own too.

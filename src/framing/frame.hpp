@@ -36,7 +36,7 @@ inline std::uint32_t read_header(const char* header) {
   return detail::big_endian(wire);
 }
 
-/// A frame that came. `body` lies in `chunk`; whoever keeps it beyond the decoder's run takes a lease of `chunk`.
+/// A frame that came. `body` lies in `chunk`; to keep it beyond the decoder's run, take a lease of `chunk`.
 struct Frame {
   std::string_view body;
   base::Chunk* chunk = nullptr;

@@ -1,6 +1,6 @@
 // The seam between distflow and a kernel: operations in, completions out, shaped as streams.
 //
-// Loop thread only, but for wake(). One virtual call an operation, none a message. The contract, each line of which is
+// Loop thread only, except wake(). One virtual call an operation, none a message. The contract, each line of which is
 // a test that runs on every backend (docs/reactor.md):
 //   1. Starting an operation only enqueues it. Callbacks run inside poll(), on the loop's thread, and nowhere else.
 //   2. Every started operation gets exactly one terminal event, and is idle before that callback runs.

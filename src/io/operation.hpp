@@ -22,7 +22,7 @@
 namespace distflow::io {
 
 /// Names a listener or a stream of one backend. Never a file descriptor: after a close the generation moves on, so that
-/// nothing late can reach whoever has the slot next.
+/// no late event can reach the next user of the slot.
 struct Handle {
   std::uint32_t slot = UINT32_MAX;
   std::uint32_t generation = 0;
@@ -78,7 +78,7 @@ struct RecvOp : Operation {
   /// received elsewhere than in a place made for it.
   std::uint32_t size_expected = 0;
   /// Set before it is started: on_recv keeps no lease of any chunk. Such a receive has memory of its own and does not
-  /// wait for chunks, whoever holds them.
+  /// wait for chunks, even if others hold all of them.
   bool keeps_nothing = false;
   /// Where the next bytes are wanted, in `place_chunk`, of which the caller has a lease. Changed while idle, or in
   /// on_recv. A stream may receive them there, and gives them there then; one that does not gives them where it has

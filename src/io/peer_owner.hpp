@@ -7,7 +7,7 @@
 //   3. A look-up blocks its thread for at most kOwnerLookupMax, and usually for some microseconds.
 // What a known owner means: the user as whom the process opened or accepted that socket. A process that gives up root
 // afterwards keeps the socket of root, and one that is handed the descriptor uses the name of the user who opened it.
-// Behind a proxy on this machine the owner is the user of the proxy, whoever is served by it.
+// Behind a proxy on this machine the owner is the user of the proxy, not the user of its client.
 //
 // Who asks, and when:
 //   - The accepting side may ask at once: the dialer's socket exists before it connects.

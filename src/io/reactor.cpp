@@ -45,7 +45,7 @@ void Reactor::turn(base::Instant deadline) {
   has_looked_in_vain_ &= !take_work() && put_off_.empty();
   run_put_off();
   end_turn();
-  if (has_looked_in_vain_) std::this_thread::yield();  // to whoever is to bring work, and may share this processor
+  if (has_looked_in_vain_) std::this_thread::yield();  // to the thread that brings work, if it shares this processor
 }
 
 void Reactor::end_turn() {
@@ -216,7 +216,7 @@ bool Reactor::take_work() {
   return any;
 }
 
-/// Each looks once. Whoever looks may end itself, or another.
+/// Each hook looks once. A hook may end itself, or another one.
 bool Reactor::look_out() {
   if (poll_hooks_.empty()) return false;
   std::size_t bytes = 0;

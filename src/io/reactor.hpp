@@ -1,7 +1,7 @@
 // The reactor: one thread's loop over a backend. Turns, timers, work posted by other threads, work put off to a turn's
 // end.
 //
-// Loop thread only, but for post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
+// Loop thread only, except post(), notify() and stop(). The thread that calls run() or turn() is the loop's thread.
 //   1. A turn is: poll, expired timers, submissions, deferred tasks (DeferredTask), in this order. Submissions and
 //      memory are looked at before the poll, too. If they bring something, what it defers runs before the poll: an
 //      answer does not wait for the kernel. Such a turn may then end without a poll, while polls have lately found
@@ -160,8 +160,8 @@ class Reactor {
   static constexpr int kLooksPerQuestion = 100;
   // So many of those are at memory alone, before one at what other threads have submitted.
   static constexpr int kLooksAtMemory = 8;
-  // Whether the processor is shared with whoever brings work is judged by so many times that work was found: soon, as
-  // long as nothing is known of it, and seldom later, as it costs a system call.
+  // After so many finds of work the loop checks whether the thread that brings it shares this processor: soon at first,
+  // and seldom once it knows, as a check costs a system call.
   static constexpr std::uint32_t kFindsAtFirst = 16;
   static constexpr std::uint32_t kFindsLater = 256;
   // So many bytes pay for one spin: fewer than any message has. What is done for this process alone pays for all.
@@ -169,7 +169,7 @@ class Reactor {
   // So many spins are paid for in advance, and no more than these are saved.
   static constexpr int kSpinsInAdvance = 16;
   static constexpr base::Duration kSpinReckonedMax = base::seconds(1);  // who wishes for more spins for ever
-  // Where a find brings so many bytes, whoever brings them has a processor of its own: it has not waited for this one.
+  // A find of so many bytes comes from a thread on a processor of its own: that thread has not waited for this one.
   static constexpr std::uint64_t kBytesOfStream = std::uint64_t{4} * 1024;
 
   bool take_work();

@@ -1,7 +1,7 @@
 // ReadinessBackend<Poller, System>: completions over a kernel that tells readiness. Try; park on EAGAIN; try again when
 // told.
 //
-// Loop thread only, but for wake(). The contract is that of backend.hpp. Besides:
+// Loop thread only, except wake(). The contract is that of backend.hpp. Besides:
 //   1. `can_read` and `can_write` are false only when the kernel has said "would block" (or moved less than asked for,
 //      which for a stream means the same: epoll(7), question 9) since the last edge.
 //   2. The receive chunk is shared by all streams: an idle stream owns no buffer.

@@ -1,7 +1,7 @@
 // SlotBackend<Derived, Slot>: what backends do alike, whatever is below them. An operation enters its place in the slot
 // of its handle, waits in a list to be run, and leaves the place when it ends.
 //
-// Loop thread only, but for the wake-up that a returning lease calls.
+// Loop thread only, except the wake-up that a returning lease calls.
 //   1. A slot is on the runnable list at most once; it is there whenever an operation of it might make progress.
 //   2. A slot is freed in free_closed() alone, which no callback can reach: what runs a slot may go on using it.
 //   3. A slot is on the starved list at most once, and there only while receiving waits for a chunk.

@@ -2,7 +2,7 @@
 //
 // A resource; one thread at a time.
 //   1. json() is what append_node() writes of the node that was written last.
-//   2. The text of most nodes lies in the object itself: whoever finds the object has the text, too.
+//   2. The text of most nodes lies in the object itself: to read it costs no second look-up in memory.
 //   3. What stands before the heartbeat is not written again by write_heartbeat() of as many digits.
 // Use: NodeText text; text.write(node); ... reply += text.json();
 #pragma once

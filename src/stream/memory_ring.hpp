@@ -5,8 +5,8 @@
 //   1. What lies there may be changed by the other process at any time, to anything. Each side keeps its own position
 //      to itself, and believes of the other's only what can be: else the ring is broken, for good.
 //   2. Bytes are copied out before they are looked at: what has been checked cannot change.
-//   3. Whoever is about to sleep says so, then looks once more; whoever has moved, asks whether the other sleeps
-//      (base/sleep_flag.hpp). Of those two whichever comes second sees what the other did before.
+//   3. A side that is about to sleep sets its flag, then looks once more. A side that has moved its position takes the
+//      other's flag (base/sleep_flag.hpp). The second of these two steps sees what the other side did before.
 // Use: RingWriter writer(memory); writer.write(bytes); if (writer.is_reader_to_be_woken()) ...
 #pragma once
 

@@ -76,7 +76,7 @@ std::size_t BasicRingReader<Atomics>::read(std::span<char> out) {
 template <class Atomics>
 bool BasicRingReader<Atomics>::is_writer_to_be_woken() {
   const std::uint64_t left = memory_.control.written.load(std::memory_order_relaxed) - taken_;
-  if (left > this->capacity() / 2) return false;  // whoever goes on reading comes to this again
+  if (left > this->capacity() / 2) return false;  // the reader checks again as it reads on
   return memory_.control.writer_waits.take();
 }
 

@@ -1,6 +1,6 @@
 // The poller of Linux: epoll, edge-triggered, woken through an eventfd.
 //
-// Loop thread only, but for wake().
+// Loop thread only, except wake().
 // Every descriptor is armed once for reading and writing; no system call re-arms it.
 #pragma once
 

@@ -1,6 +1,6 @@
 // The poller of macOS and the BSDs: kqueue, edge-triggered, woken through an event of the program's own.
 //
-// Loop thread only, but for wake().
+// Loop thread only, except wake().
 //   1. Every descriptor has two filters, for reading and for writing, each armed once with EV_CLEAR. What both have to
 //      tell comes as two events with one token.
 //   2. EV_EOF of either filter is told as an end in both directions: bytes may still lie before it (kqueue(2)).

@@ -1,5 +1,5 @@
 // Linux's shared memory: a memfd, which no file system knows. The other process opens it through /proc, which allows
-// that to whoever may trace this one (proc(5), /proc/pid/fd); seals keep both from changing its size.
+// that to processes that may trace this one (proc(5), /proc/pid/fd); seals keep both from changing its size.
 #include "io/posix/shared_memory.hpp"
 
 #include <fcntl.h>

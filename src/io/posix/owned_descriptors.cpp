@@ -68,7 +68,7 @@ void after_fork_in_parent() {
 
 void after_fork_in_child() {
   const int saved_errno = errno;
-  under_way.store(0);  // whoever else was under way is not in this process
+  under_way.store(0);  // other threads that were under way are not in this process
   own_steps = 0;
   own_forks = 0;
   const int count = words_used.load();

@@ -14,8 +14,8 @@
 //      it may where a signal handler that calls fork() has interrupted a step of its own thread, which it does not wait
 //      for. It closes none of the application's even then.
 //   3. The child only closes: no lock, no allocation, nothing but async-signal-safe calls (signal-safety(7)).
-//   4. In the child nothing is noted any more: what the library still believes to have open there is closed no second
-//      time, whoever has its number by then.
+//   4. In the child nothing is noted any more. What the library still believes to have open there is not closed a
+//      second time: another descriptor may have its number by then.
 //   5. Descriptors from kOwnedDescriptorMax on are not noted; the child keeps them.
 // What exec() starts has none of them, for all are opened close-on-exec. This holds for posix_spawn() and vfork(), too,
 // which run none of these handlers. What the parent has mapped stays mapped in the child: it keeps memory, but nobody

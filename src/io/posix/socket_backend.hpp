@@ -1,7 +1,7 @@
 // SocketBackend<Derived, Slot, System>: a SlotBackend whose handles are sockets of a system, and whose time is its
 // time.
 //
-// Loop thread only, but for wake(). Derived gives watch(Handle, Slot&), which makes a new socket known to its kernel,
+// Loop thread only, except wake(). Derived gives watch(Handle, Slot&), which makes a new socket known to its kernel,
 // and unwatch(Slot&), after which its kernel may forget it.
 #pragma once
 
@@ -96,9 +96,9 @@ class SocketBackend : public SlotBackend<Derived, Slot> {
     slot.heard_at_ms = now_in_ms() - 2 * kSilenceMs;
   }
 
-  /// Between nodes each direction has a stream of its own, so that no answer takes an acknowledgement along: one of its
-  /// own for every message costs a round trip several microseconds. The first receive is let be: whoever asks one thing
-  /// and goes has sent it by then.
+  /// Between nodes each direction has a stream of its own, so that no answer takes an acknowledgement along. A separate
+  /// one for every message costs a round trip several microseconds. The first receive changes nothing: a peer that asks
+  /// one thing and goes has sent it by then.
   void note_received(Slot& slot) {
     if (!slot.is_from_near || !std::exchange(slot.has_been_heard, true)) return;
     const std::uint32_t now_ms = now_in_ms();

@@ -1,7 +1,7 @@
 // The backend of a simulated process: ReadinessBackend over a system in memory. What runs in a simulation is the code
 // that runs on epoll and kqueue.
 //
-// The network's thread, but for wake().
+// The network's thread, except wake().
 // Use: auto backend = sim::make_backend(process, chunks);    in a simulation of several processes
 //      auto backend = sim::make_lone_backend(chunks);        a network of its own; time jumps while it waits
 #pragma once

@@ -30,7 +30,7 @@ enum class Fault : std::uint8_t {
   no_memory,           ///< memory to share cannot be created, or not be opened
   late_event,          ///< an event comes for a descriptor that has been closed
 
-  // Done to a process or a link by whoever drives the simulation.
+  // Done to a process or a link by the driver of the simulation.
   no_descriptors,  ///< the process may open no more descriptors, for a while
   no_chunks,       ///< there is no chunk to receive into, for a while
   pause,           ///< the process stands still
@@ -46,7 +46,7 @@ enum class Fault : std::uint8_t {
   pmd_restart,     ///< a PMD starts where one was
   reading_pause,   ///< a node's application takes no messages for a while
 
-  // Said by whoever keeps the form of the protocol and none of its rules, or done by an application in its handlers.
+  // Done by a liar, which keeps the form of the protocol and none of its rules, or by an application in its handlers.
   lying_node,      ///< frames of any kind, in any order, in anybody's name, on connections between nodes
   false_answer,    ///< a question of a node's is answered wrongly, twice, late, or on another connection
   broken_ring,     ///< what shared memory says of a ring cannot be

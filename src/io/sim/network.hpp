@@ -1,6 +1,6 @@
 // A network in memory: virtual time, simulated processes, the streams between them, and faults. One seed decides all.
 //
-// One thread, but for Process::wake() (process.hpp).
+// One thread, except Process::wake() (process.hpp).
 //   1. Equal seeds and equal calls give equal runs: nothing depends on addresses, hashes, real time or threads.
 //   2. Time passes in run_until() only, which delivers what is due, in order.
 //   3. Without faults nothing is lost, and what is on its way to a process that is cut off waits until it no longer is.

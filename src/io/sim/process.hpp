@@ -1,10 +1,10 @@
 // A simulated process, as its operating system sees it: descriptors, what they are ready for, two clocks, randomness.
 // It is the Poller's and the System's other side (sim/backend.hpp).
 //
-// The network's thread, but for wake().
+// The network's thread, except wake().
 //   1. Descriptors are given out lowest first, and given out again as soon as they are closed, as systems do.
 //   2. Readiness is edge-triggered: each edge is told once, in the order of the edges.
-//   3. Alone, a wait lets time jump to the next event or its end. Driven, it never lets time pass: whoever drives the
+//   3. Alone, a wait lets time jump to the next event or its end. Driven, it never lets time pass: the driver of the
 //      simulation turns the process again when has_work() or sleeps_until() says so.
 //   4. Once severed, the process reaches nobody and nobody it: its streams have failed, and its own time jumps, so that
 //      its parts can be taken down without a trace in the simulation.
@@ -44,7 +44,7 @@ class Process {
 
   [[nodiscard]] std::uint32_t id() const { return id_; }
 
-  // For whoever drives the simulation.
+  // For the driver of the simulation.
 
   /// To be called before each turn, which may end without a wait.
   void begin_turn() { is_asleep_ = false; }

@@ -1,12 +1,12 @@
 // BufferRing: the memory that the kernel receives into, as it finds data: slices of chunks from the pool, in a ring
 // that the kernel takes them from (io_uring_register_buf_ring(3)).
 //
-// Loop thread only, but for open().
+// Loop thread only, except open().
 //   1. A slice is with the kernel (in the ring, or in a completion not seen yet), or used, or fresh.
 //   2. A used slice is given to the kernel again only when nobody but this object leases its chunk.
 //   3. At most kSliceCountMax slices are with the kernel: no poll receives more than these.
 //   4. Memory is owned only here, never by a stream. When no slice is with the kernel, no chunk is owned either: the
-//      last lease of a chunk returns it to the pool, which tells whoever waits.
+//      last lease of a chunk returns it to the pool, which notifies those that wait.
 //
 //     chunk   | used | used | with the kernel | with the kernel | fresh | fresh |
 //

@@ -130,7 +130,7 @@ void Ring::submit_and_wait(base::Duration timeout) {
     outcome = io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
   }
   note_outcome(outcome);
-  // Without memory it has not waited. Whoever has some needs the processor to give it back.
+  // Without memory it has not waited. The holders of memory need the processor to give it back.
   if (outcome == -ENOMEM) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 

@@ -1,7 +1,7 @@
 // UringBackend: the contract of backend.hpp over io_uring. The kernel carries the operations out and picks the memory
 // that it receives into; this class says what to do, and takes what is done, in one system call a poll.
 //
-// Loop thread only, but for wake(). The loop's thread is the one that first calls poll() or pollable_fd(); the backend
+// Loop thread only, except wake(). The loop's thread is the one that first calls poll() or pollable_fd(); the backend
 // may be made, and operations started, on another one before.
 //   1. What is armed in a slot is with the kernel, which ends it with exactly one completion without "more". A slot is
 //      freed when nothing of it is armed, so that the kernel has no word of it left to say.
