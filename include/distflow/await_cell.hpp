@@ -9,8 +9,8 @@
 //   2. Given back, a cell is used again. In the steady state none is allocated; at most kCellsKept are kept.
 //   3. With an executor it is not the coroutine's handle that waits there, but that of a hop of the cell's own. It
 //      looks at state_ when it runs. A coroutine may thus be destroyed while its resumption is queued.
-//   4. With an executor the callback has the cell until the executor has returned or thrown, whoever runs the hop
-//      meanwhile. The last to be done with it puts it back: each gives it back once.
+//   4. With an executor the callback has the cell until the executor has returned or thrown, even if another thread
+//      runs the hop meanwhile. The last to be done with it puts it back: each gives it back once.
 // Use: AwaitCell<KeptReply>* cell = AwaitCell<KeptReply>::take(); ...; cell->finish();
 #pragma once
 
@@ -97,7 +97,7 @@ class AwaitCell {
     give_back();
   }
 
-  /// Not suspended any more, or not to be: the last use of the cell by the coroutine, or by whoever acts for it; with
+  /// Not suspended any more, or not to be: the last use of the cell by the coroutine, or on its behalf; with
   /// an executor also the callback's.
   void give_back() noexcept {
     // Of two the first only says that it is done.

@@ -92,7 +92,7 @@ struct NodeOptions {
 
   MailboxLimits mailbox{};  ///< bounds of what waits for a handler
 
-  /// Of the messages that wait in the mailbox keep only the newest of each key, whoever sent them; what is replaced is
+  /// Of the messages that wait in the mailbox keep only the newest of each key, from any sender; what is replaced is
   /// counted as conflated. The order is that in which the keys came first. A message without a key is kept as any
   /// other, and the bounds of the mailbox hold for all. Messages wait with Threading::dispatcher; otherwise they are
   /// handled as they come, and only what comes before a handler is set waits. Example: options.conflate_by = "symbol";
@@ -154,7 +154,7 @@ struct NodeOptions {
   LogSink log_sink{};
 
   /// Whether the node tells its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Its own
-  /// user, root, and whoever runs the PMD can see them. While nobody asks, it costs nothing.
+  /// user, root, and the user who runs the PMD can see them. While nobody asks, it costs nothing.
   bool introspection = true;
 
   /// How many messages that were accepted and then dropped are kept, the newest, for `distflow dead-letters`; requests,

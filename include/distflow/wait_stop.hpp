@@ -21,7 +21,7 @@ class WaitStop {
   }
   [[nodiscard]] StopToken token() const { return source_.get_token(); }
   void request() { source_.request_stop(); }
-  /// Whoever has a copy may yet request it: the next wait gets another.
+  /// A holder of a copy may yet request it: the next wait gets another.
   void drop() { source_ = std::stop_source(std::nostopstate); }
   [[nodiscard]] bool is_requested() const { return source_.stop_requested(); }
 

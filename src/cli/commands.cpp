@@ -90,7 +90,7 @@ std::optional<Report> refuse_for_nodes(const Arguments& arguments, BlockingClien
 }
 
 Report kill(const Arguments& arguments, BlockingClient& client) {
-  // Our PMD refuses by itself. A TypeScript one ends whoever is registered: the nodes are looked at before, too.
+  // Our PMD refuses by itself. A TypeScript one ends though nodes are registered: the nodes are looked at before, too.
   const auto force = arguments.is_forced ? protocol::Force::yes : protocol::Force::no;
   if (force == protocol::Force::no) {
     if (const std::optional<Report> refused = refuse_for_nodes(arguments, client)) return *refused;

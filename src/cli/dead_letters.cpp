@@ -40,7 +40,7 @@ std::string why(const Result<pmd::ToldStats>& told) {
   return printable(told->refusal);
 }
 
-/// What a node says instead of letters, for whoever reads it.
+/// What a node answers instead of letters, for a person to read.
 std::string said_refusal(std::string_view json) {
   const std::string reason = printable(decode_string(json).value_or(""));
   return reason.empty() ? kUnreadable : reason;

@@ -69,7 +69,7 @@ Report listen(const Arguments& arguments) {
   const EndSignals signals([printer] { printer->end(); });
   NodeOptions options = node_options(arguments);
   options.alias = arguments.name;
-  options.threading = Threading::dispatcher;  // the handler waits for whoever reads the output
+  options.threading = Threading::dispatcher;  // the handler waits for the reader of the output
   options.mailbox.overflow = Overflow::block;
   auto node = NodeRuntime::start(options);
   if (!node) return report_start_error(arguments, node.error());

@@ -1,6 +1,6 @@
 // The nodes of a registry for people: one line a node, and what a pattern and a page leave of them.
 //
-// Pure functions but for to_user(), which asks the system; one thread. What others have named is escaped.
+// Pure functions except to_user(), which asks the system; one thread. What others have named is escaped.
 // Use: const NodeSelection selection = select_nodes(nodes, arguments.nodes);
 //      out += node_table(selection.nodes, now_ms).text(screen);
 #pragma once

@@ -140,7 +140,7 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
   return std::nullopt;
 }
 
-/// Tells whoever started this process, and is done with it.
+/// Reports to the starter of this process, and closes `fd`.
 void report(int fd, const char* what, std::uint16_t port) {
   if (fd < 0) return;
   const std::string line = std::string(what) + ' ' + std::to_string(port) + '\n';
@@ -246,7 +246,7 @@ void end_early(io::Reactor& reactor, pmd::Server& server) {
   while (!server.is_finished()) reactor.turn(base::kNever);
 }
 
-/// Whoever looks a name up connects, asks and waits: most of the time of that would be two wake-ups of this process. A
+/// A look-up of a name connects, asks and waits: two wake-ups of this process would take most of its time. A
 /// daemon that is seldom asked does not spin (base/spin_advice.hpp).
 constexpr io::ReactorOptions kSpinsWhileItPays{
     .wake_cost = &io::wake_cost, .preemptions = &io::preemptions, .sleeps_if_shared = true};
@@ -267,7 +267,7 @@ int run(PmdArguments& arguments) {
     return kExitNotStarted;
   }
   if (activation.descriptor && arguments.ready_fd == *activation.descriptor) {
-    // The report would go to whoever connects, and closing it would close the listener behind the backend.
+    // The report would go to a client that connects, and closing it would close the listener behind the backend.
     std::fprintf(stderr, "distflow-pmd: --ready-fd %d is the listening socket of LISTEN_FDS: report on another\n",
                  arguments.ready_fd);
     return kExitNotStarted;

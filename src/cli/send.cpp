@@ -58,7 +58,7 @@ class Sender {
   void send(std::string_view json) {
     const Clock::time_point give_up = Clock::now() + arguments_.timeout;
     SendVerdict verdict = node_.send(target_, json);
-    // Whoever feeds the standard input waits, as for any program that writes slowly.
+    // The program that feeds the standard input waits, as for any program that writes slowly.
     while (verdict == SendVerdict::queue_full && Clock::now() < give_up) {
       std::this_thread::sleep_for(kLook);
       verdict = node_.send(target_, json);

@@ -5,7 +5,7 @@
 //   2. Only GET is known, and no request changes anything.
 //   3. Host names this machine's loopback and this port: a name of somebody else's that resolves to it is refused.
 //      `localhost` counts only where this server has ::1, too, or nobody can have it: browsers connect there first, and
-//      a page of whoever listens there would have the same origin as this server's.
+//      a page of another program that listens there would have the same origin as this server's.
 //   4. An Origin, which browsers send along with what a page reads or sends, has to be that of this server's own page.
 //      Sec-Fetch-Site, which they send with everything, has to say that the page is this server's, or that a person has
 //      typed the address. Programs send neither.
@@ -25,7 +25,7 @@ struct AccessFacts {
   std::uint16_t port;                    ///< that the server listens at
   bool is_localhost;                     ///< whether `localhost` is a name of the server
   std::span<const std::uint32_t> users;  ///< that may ask, besides root
-  io::PeerOwner owner;                   ///< whoever asks
+  io::PeerOwner owner;                   ///< the user who asks
 };
 
 /// Whether a request of this user's may be answered: root's, and those of `users`.

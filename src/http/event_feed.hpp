@@ -1,8 +1,8 @@
 // The events of all streams: each is kept once, until every stream has taken it or the feed has no more room.
 //
 // Loop thread only.
-//   1. Bytes of the feed never move and never change: whoever has taken a slice may send from it, as long as it holds
-//      the slice.
+//   1. Bytes of the feed never move and never change. A stream may send from a slice that it has taken, as long as it
+//      holds that slice.
 //   2. The feed keeps at most `bytes_max` bytes of memory, or the last event. The oldest go first: a cursor before them
 //      is lost.
 //   3. take() and forget_until() need no memory.

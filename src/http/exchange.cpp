@@ -107,7 +107,7 @@ void Exchange::on_recv_end(Error why) {
   if (state_ == State::closing) return;
   has_ended_ = true;
   const bool awaits_answer = state_ == State::waiting || state_ == State::answering;
-  // Whoever has ended its own direction may still want the answer. Of a stream, nothing else says that its reader went.
+  // A client that has ended its own direction may still want the answer. Of a stream, only that end shows it has gone.
   if (awaits_answer && why == Errc::end_of_stream) return;
   if (state_ == State::reading || state_ == State::waiting) host_.on_gone(*this);
   close();

@@ -42,7 +42,7 @@ struct ExchangeLimits {
   base::Duration linger_time = base::seconds(1);
 };
 
-/// Whoever exchanges are for. Calls come from inside Reactor::turn().
+/// Serves the requests of exchanges. Calls come from inside Reactor::turn().
 class ExchangeHost {
  public:
   /// A whole request, or one that is refused, has come: respond(), wait() or close() it now. May throw std::bad_alloc:

@@ -1,6 +1,6 @@
 // What a client says, and what it is to make of an answer.
 //
-// Pure functions, but for the backend's randomness; any thread.
+// Pure functions, except for the backend's randomness; any thread.
 // Use: ask(write_hello, ...); ... on_answer(to_part(answer, &protocol::Response::node));
 #pragma once
 

@@ -21,7 +21,7 @@ enum class AfterRefusal {
   give_up,  ///< Stay in session without a registration, until set_registration().
 };
 
-/// Whoever a client is for. Calls come from inside Reactor::turn(); any member of the client may be called from them.
+/// The owner of a client. Calls come from inside Reactor::turn(); any member of the client may be called from them.
 /// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part; so may
 /// on_stats_asked(). No other may.
 class ClientObserver {
@@ -48,7 +48,7 @@ class ClientObserver {
   /// The PMD has refused a change of the groups, saying `text`. It is asked again with the next heartbeat.
   virtual void on_groups_refused(std::string_view text) { static_cast<void>(text); }
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
-  // NOLINTNEXTLINE(performance-unnecessary-value-param): whoever overrides it keeps them
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): an override keeps them
   virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
   /// A node joined, or changed its registration or its groups. The node itself is told of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }

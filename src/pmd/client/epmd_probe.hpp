@@ -1,4 +1,4 @@
-// Asks whoever listens at a port whether it is Erlang's epmd, on a connection of its own.
+// Asks the program that listens at a port whether it is Erlang's epmd, on a connection of its own.
 //
 // Loop thread only. epmd answers its request NAMES_REQ (00 01 'n') with its port number, 4 bytes big-endian, then a
 // line "name X at port Y" for each Erlang node, then the end of the stream.

@@ -68,7 +68,7 @@ void tell(int fd, Note note) { static_cast<void>(!::write(fd, &note, sizeof note
 
 // From here to start_detached(): between fork and exec, hence async-signal-safe calls only (signal-safety(7)).
 
-/// All descriptors above kReportFd go with the exec, whoever opened them.
+/// The exec closes all descriptors above kReportFd, also those that others opened.
 void close_others_on_exec() {
 #ifdef CLOSE_RANGE_CLOEXEC
   if (::close_range(kReportFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;

@@ -1,4 +1,4 @@
-// What a process has from whoever started it, beside its descriptors, put back to what it is at a log-in.
+// What a process has from its starter, beside its descriptors, put back to what it is at a log-in.
 //
 // A daemon serves everybody on the machine, and outlives its starter. A limit, a priority or a set of processors that
 // was meant for the starter is not meant for it.

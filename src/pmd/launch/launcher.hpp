@@ -1,7 +1,7 @@
 // Starts distflow-pmd in the background, and waits until it says that it is ready or that its port is taken.
 //
 // Blocking; any thread, but not a reactor's: the wait may take as long as the timeout.
-//   1. The daemon outlives whoever started it: a session of its own, no terminal, none of the starter's descriptors,
+//   1. The daemon outlives its starter: a session of its own, no terminal, none of the starter's descriptors,
 //      limits, priorities and signals (detached_process.hpp). It is no child of the starter's; where it becomes one
 //      by the starter's being process 1, its end is waited for when the next daemon is started, or before.
 //   2. Readiness is signalled through a pipe, never waited for by time. Of any number of starters at once, one gets

@@ -1,6 +1,6 @@
 // The events that watchers are told, each encoded once, and how far each watcher has come in them.
 //
-// One thread; pure but for the chunks that it leases.
+// One thread; pure except for the chunks that it leases.
 //   1. Events are in the order they were appended. Those that lie together in a chunk are one segment.
 //   2. A segment is kept until every watcher has taken it, or until bytes() would pass bytes_max: then the oldest go,
 //      and a watcher that had not taken them is lost.

@@ -43,7 +43,7 @@ struct NodeSnapshot {
 class NodePages {
  public:
   class Page;
-  /// Where a node's text stands; kept by whoever keeps the node, at one address.
+  /// Where a node's text stands. The owner of the node keeps it, at one address.
   struct Place {
     Page* page = nullptr;
     std::uint32_t slot = 0;

@@ -58,7 +58,7 @@ struct ServerOptions {
   base::Duration stall_grace = base::seconds(5);
 };
 
-/// Monotonic, but for those marked as of now. Loop thread only.
+/// Monotonic, except those marked as of now. Loop thread only.
 struct ServerCounters {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< closed at once, at the bound

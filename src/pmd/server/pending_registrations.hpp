@@ -1,6 +1,6 @@
 // Registrations that are not answered yet: proposed to the store and undecided, or waiting for a name to become free.
 //
-// Loop thread only. Pure but for the sessions it names.
+// Loop thread only. Pure except for the sessions it names.
 //   1. A session has at most one here: it is held, so that none of its later requests overtakes it.
 //   2. Those that wait are in the order in which they came, and so are their deadlines; however long the store took to
 //      refuse them.

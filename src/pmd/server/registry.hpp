@@ -57,8 +57,8 @@ struct RegistryOptions {
   base::Duration ttl_default = base::seconds(60);  ///< of an entry that sends heartbeats and declared none
 };
 
-/// Whatever changes it may throw std::bad_alloc, and has changed nothing then; but for expire() and drop_gone(), which
-/// give what they have done, if anything.
+/// A call that changes it may throw std::bad_alloc, and has changed nothing then. expire() and drop_gone() return what
+/// they have done before memory ran out, if anything.
 class Registry {
  public:
   struct Entry;
@@ -151,7 +151,7 @@ class Registry {
   Outcome register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
                         base::WallMs wall);
 
-  /// Whoever's it is. Nothing when there is no such node.
+  /// Of any owner. Nothing when there is no such node.
   std::optional<Departure> remove_node(std::string_view node_id);
   /// Nothing when there is no such entry of this owner's: to anybody but its owner, an entry is not there.
   std::optional<Departure> unregister(OwnerId owner, std::string_view node_id);

@@ -6,7 +6,7 @@
 //   1. A ticket is decided once: from inside propose(), or later, from inside Reactor::turn(). A store that cannot find
 //      out decides `unavailable`, within a time of its own.
 //   2. on_decided(), on_entry() and on_gone() come in the order in which what they tell took effect in the store. That
-//      need not be the order of the proposals. But for a ticket inside its propose(), none comes from inside a call.
+//      need not be the order of the proposals. Only a ticket's decision may come from inside a call: its propose().
 //   3. A release takes effect before what is proposed after it. It cannot be refused: the store repeats it until it
 //      has taken effect. Of another owner's claim it takes nothing.
 //   4. on_entry() and on_gone() report what others did. A claim of this server's that was accepted is not reported.

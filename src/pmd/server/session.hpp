@@ -35,7 +35,7 @@ namespace distflow::pmd {
 
 class Session;
 
-/// Whoever sessions are for. Calls come from inside Reactor::turn().
+/// Serves the requests of sessions. Calls come from inside Reactor::turn().
 class SessionHost {
  public:
   /// `frame` is valid until on_run_end().

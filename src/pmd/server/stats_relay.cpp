@@ -39,7 +39,7 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
   if (id.size() > kRequestIdSizeMax) return refuse(client, {}, "requestId is longer than 256 bytes");
   const bool is_asked = put_question({.client = client.id(),
                                       .node = node->id(),
-                                      .user = client.owner().uid(),  // known: whoever may see a node is
+                                      .user = client.owner().uid(),  // known, as the client may see the node
                                       .node_id = entry->node.node_id,
                                       .raw_request_id = std::string(id),
                                       .after = request.part.after,
@@ -154,7 +154,7 @@ void StatsRelay::fail_inside(const Pending& pending, std::string_view error) con
     on_inside_answer_({.node_id = pending.node_id, .user = {}, .after = pending.after, .stats = {}, .error = error});
 }
 
-/// Whoever has asked is not the one that this is done for: it alone is closed if there is no memory.
+/// This runs on behalf of another session than the client: the client alone is closed if there is no memory.
 void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
   if (pending.client == kInside) return fail_inside(pending, error);
   Session* const client = parts_.find_session(pending.client);

@@ -13,8 +13,8 @@
 //   5. Nothing is sent to a node of which nobody asks.
 //   6. An answer of more than kAnswerSizeMax bytes is refused.
 //   7. The PMD's own questions (ask_inside()) have kInsideMax of the places, of which those that ask all nodes round by
-//      round take kInsideRoundMax: the others are for who looks at single nodes. Whether their answers may be shown to
-//      somebody, is for whoever asks to judge.
+//      round take kInsideRoundMax: the others are for questions about single nodes. The caller decides whether their
+//      answers may be shown to somebody.
 // Use: relay.ask(session, request); ... relay.on_answer(session, request); ... relay.on_session_closed(session);
 #pragma once
 
@@ -68,7 +68,7 @@ class StatsRelay {
   StatsRelay(const StatsRelay&) = delete;
   StatsRelay& operator=(const StatsRelay&) = delete;
 
-  /// May throw std::bad_alloc; whoever asks is closed then.
+  /// May throw std::bad_alloc; the client is closed then.
   void ask(Session& client, const protocol::Request& request);
   /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
   /// when the node tells nothing, or there is no place or memory for the question. May throw std::bad_alloc.

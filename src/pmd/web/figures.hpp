@@ -3,7 +3,7 @@
 //     viewer ── GET /api/figures ──▶ Figures ── StatsRelay::ask_inside() ──▶ node
 //
 // Loop thread only.
-//   1. Whoever asks for figures looks for kLookTime from then on. While nobody looks no node is asked, no timer runs,
+//   1. A question for figures counts as a look for kLookTime. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
 //   2. A viewer is told of the nodes of its own user, root of all nodes. What is kept of a nodeId goes when its node is
 //      another user's. Nodes that nobody who looks may see are not

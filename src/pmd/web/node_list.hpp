@@ -2,7 +2,7 @@
 //
 // A pure function; the loop's thread.
 //   1. A part has at most kNodesPerPart nodes, and ends behind kPartSizeMax bytes; one node always fits.
-//   2. Nodes come in the order of registration. A part says where the next one begins. Whoever reads on from there
+//   2. Nodes come in the order of registration. A part says where the next one begins. A viewer that reads on there
 //      misses no node that was registered all the time.
 // Use: http::Response response = node_list(registry, request.query);
 #pragma once

@@ -14,8 +14,8 @@
 // Loop thread only.
 //   1. No request changes anything.
 //   2. Without a stream nothing is written; without one, and a viewer of figures, no timer runs.
-//   3. Whoever has lost events, because memory ran out or too much was unread, is disconnected: it reads the nodes
-//   anew.
+//   3. A stream that has lost events, because memory ran out or too much was unread, is disconnected: its viewer reads
+//      the nodes again.
 // Use: Web web(reactor, pmd, options); web.start(); ... web.close(on_closed);
 #pragma once
 

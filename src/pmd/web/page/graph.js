@@ -93,9 +93,9 @@ export class Graph {
     return isAsking ? path.slice(0, -1) : null;
   }
 
-  // Those that tell this viewer their figures first, then who tells others, then who tells nothing: the links to it are
-  // told. Of each the shortest first: whoever gives a node a long nodeId, which fills a request, stands behind the
-  // others by that.
+  // First the nodes that show this viewer their figures, then those that show them to others, then those that show
+  // none: other nodes report the links to these. Of each kind the shortest nodeId comes first. A long one fills a
+  // request, so its node has to stand behind the others.
   #nameable() {
     const all = this.#chosen.map(({node, figures}) =>
       ({nodeId: node.nodeId, id: `id=${encodeURIComponent(node.nodeId)}&`, rank: figures ? 0 : tells(node) ? 1 : kTellsNothing}));
