@@ -29,7 +29,7 @@ struct Asks::Group {
 struct Asks::Slot : base::ListNode<Slot> {
   enum class State : std::uint8_t { free, resolving, sent, resting, ended };
   static constexpr std::size_t kTextKept = 4096;  // bytes of its memory that is used again
-  /// On the thread of whoever asks to stop.
+  /// Runs on the thread that requests the stop.
   struct Stop {
     AskWay* way;
     std::uint64_t id;

@@ -267,7 +267,7 @@ void AskWay::close() {
   recent_.reset();
   spare_asker_.reset();
   spare_target_.reset();
-  spare_way_.reset();  // whoever calls this has another
+  spare_way_.reset();  // the caller has another
   begin_shutdown();
 }
 

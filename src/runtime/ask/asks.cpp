@@ -138,7 +138,7 @@ void Asks::take(Question& question, std::string_view json) {
     slot->begin_with(std::move(question));
     if (!is_closing_) verdict = begin(*slot, json);
   };
-  // Whoever asked has been told that it is under way.
+  // The caller's verdict was that it is under way.
   static_cast<void>(parts_.reactor.has_memory_for(begin_it));
   if (is_under_way(verdict)) return;
   const End how{.error = is_closing_ ? AskError::shut_down : AskError::not_sent, .verdict = verdict};

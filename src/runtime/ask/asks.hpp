@@ -3,7 +3,7 @@
 //     free ─▶ resolving ─▶ sent ─▶ ended: a reply, an error word, peer_left, deadline, ... ─▶ called back ─▶ free
 //                  └──────────────────▲
 //
-// Loop thread only, but for call_back() and has_ended(), which the thread has that handlers run on.
+// Loop thread only, except call_back() and has_ended(), which the thread has that handlers run on.
 //   1. A request ends once, by its deadline at the latest, and its callback is called once, where handlers run; never
 //      from inside ask(). A direct one is called back at once, on the loop's thread.
 //   2. A reply ends a request only if it has its id, is of the node that was asked, and came on a connection that is

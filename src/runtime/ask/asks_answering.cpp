@@ -17,7 +17,7 @@ SendVerdict Asks::reply(const Addressee& asker, std::string_view json) {
   return parts_.router.send_reply(*target, OutgoingMessage(json).with(text.extension()));
 }
 
-/// It cannot be tried again, as a reply can: whoever refuses is done with the request, and the asker would wait for its
+/// It cannot be tried again, as a reply can: the caller is done with the request, and the asker would wait for its
 /// whole deadline. So it is sent even where the asker's queue is full, for so many in a second.
 SendVerdict Asks::refuse(const Addressee& asker, protocol::AskWord word) {
   if (has_ended_answers_) return SendVerdict::shut_down;
@@ -45,7 +45,7 @@ void Asks::tell_of_loss(const Addressee& asker) {
                                       .timestamp = parts_.reactor.wall_ms()});
 }
 
-/// Whoever connects may ask in the name of another node, and have it sent the answers. Those to a node that has not
+/// Any peer may ask in the name of another node, and have it sent the answers. Those to a node that has not
 /// proved, on that connection, to be the asker leave a part of its queue to others. Words in place of answers have a
 /// quarter more of it than answers: who waits needs them most where there is much to do.
 bool Asks::may_be_sent_to(const Addressee& asker, const TargetPtr& target, Answer answer) {
@@ -55,8 +55,8 @@ bool Asks::may_be_sent_to(const Addressee& asker, const TargetPtr& target, Answe
   return link == nullptr || !link->credit()->is_used_beyond(answer == Answer::reply ? 2 : 3);
 }
 
-/// The asker as a name of the table, which may be `held`; null: it is not answered. Whom a request is from is said by
-/// whoever sends it. A node that joined a moment ago may not be known yet: what its handler says waits for it, for so
+/// The asker as a name of the table, which may be `held`; null: it is not answered. The sender of a request may write
+/// any name. A node that joined a moment ago may not be known yet: what its handler says waits for it, for so
 /// many in a second, and only then its name takes a place in the table. An alias is nobody's sender.
 const TargetPtr* Asks::whom_to_answer(const Addressee& asker, TargetPtr& held) {
   const TargetPtr* target = &asker.target;

@@ -3,8 +3,8 @@
 // The thread that handlers run on, but where it says otherwise.
 //   1. A request whose time is over does not reach the handler.
 //   2. Each request is answered once: by the handler's Responder, or here, in a word.
-//   3. Words go to nodes that the directory knows, and so many in a second: whoever connects can say whom a request is
-//      from, and would have this node ask the registry for any name, or write to any node.
+//   3. Words go to nodes that the directory knows, and so many in a second. Any peer can write any `from` in a request,
+//      and would have this node ask the registry for any name, or write to any node.
 //   4. The name of an asker that is not known takes no place in the table of names, however long a handler keeps the
 //      request.
 // Use: requests.set_handler(handler); delivery calls handle(mail, members) by way of AskHooks.

@@ -1,8 +1,8 @@
 // Messages that were accepted and then dropped: the newest of them, to look at and to send again.
 //
-// Loop thread only, but for count_into().
+// Loop thread only, except count_into().
 //   1. Messages to one node are kept. Requests and replies are not: who asked is told. Published messages are not: they
-//      are for whoever subscribes at the time. Nor is what a shutdown drops: nobody can look at it.
+//      are for those that subscribe at the time. Nor is what a shutdown drops: nobody can look at it.
 //   2. At most `letters_max` letters with at most `bytes_max` bytes of text and names. The oldest make room.
 //   3. Nothing is done for a message that is not dropped. Of a run, those that would not stay are not looked at.
 //   4. Nothing throws. A letter for which there is no memory is counted as not kept.

@@ -135,8 +135,8 @@ class GroupTable {
   const std::size_t groups_max_;
   const std::string host_;
   const OnChange on_change_;
-  // Most nodes send to no group, and take no lock for any. Whoever asks for the first one sets this before it reads the
-  // directory, and the loop reads it after it has changed the directory: by the directory's mutex one sees the other.
+  // Most nodes send to no group, and take no lock for any. The thread that asks for the first sets this before it reads
+  // the directory. The loop reads it after it has changed the directory. By the directory's mutex one sees the other.
   std::atomic<bool> is_used_{false};
   mutable std::mutex mutex_;
   base::StringMap<GroupStatePtr> by_name_;

@@ -1,6 +1,6 @@
 // The groups that this node has joined, on their way to the registry.
 //
-// Any thread, but for what is marked as the loop's.
+// Any thread, except what is marked as the loop's.
 //   1. At most protocol::kGroupCountMax names of at most kGroupSizeMax bytes.
 //   2. What has changed is told to the registry in the loop's next turn. A group that was left and joined again in
 //      between is told twice, first as left: others are to see a member that comes.

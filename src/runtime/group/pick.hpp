@@ -69,7 +69,7 @@ class GroupPicker {
   }
 
  private:
-  /// Fair but for one part in 2^32 a member, and without a division.
+  /// Fair except for one part in 2^32 a member, and without a division.
   static std::size_t below(std::uint32_t drawn, std::size_t count) {
     return static_cast<std::size_t>((std::uint64_t{drawn} * count) >> 32);
   }

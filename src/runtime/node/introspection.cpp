@@ -53,7 +53,7 @@ std::string peer_row(const PeerStats& peer, const PeerWay& way) {
   return base::printable_json(out);
 }
 
-/// Whoever asks is shown the reasons.
+/// The client that asks is shown the reasons.
 constexpr const char* kUnknownKind = R"({"refused":"it knows no stats of that kind"})";
 constexpr const char* kNotForThisPmd = R"({"refused":"its PMD is not known to run as its user or as root"})";
 

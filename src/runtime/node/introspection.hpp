@@ -5,7 +5,7 @@
 //   1. A part is at most StatsPart::size_max bytes as a frame, or nothing.
 //   2. Parts are answered kPartsPerSecondMax times a second; more are refused. Nothing is done when nobody asks.
 //   3. Texts of messages are told only where `may_show_messages` says yes, and messages are sent again only then. It is
-//      asked for each part: whoever asks may be another one by then.
+//      asked for each part: another PMD may ask by then.
 //   4. Peers keep their places from one part to the next; a peer that comes meanwhile is behind all others.
 // Its form: docs/wire-protocol.md, "Stats of a node".
 // Use: std::string text = introspection.tell(part, stats);

@@ -125,8 +125,8 @@ void Node::on_memory_frame(std::string_view from, const protocol::ControlFrame& 
   if (notice.kind == Kind::unmapped) link->on_unmapped(connection);
 }
 
-/// Answers an offer on the connection that it came on, which is open to the node that offers. Whoever else it claims to
-/// be from, it is that node's.
+/// Answers an offer on the connection that it came on, which is open to the node that offers. The offer is that node's,
+/// even if it names another sender.
 void Node::accept_memory(const protocol::ControlFrame& notice, Carrier& carrier) {
   Connection& connection = carrier.connection();
   const std::string from(carrier.opener());

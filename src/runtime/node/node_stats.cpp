@@ -31,8 +31,8 @@ std::string Node::tell(const protocol::StatsPart& part) {
   return introspection_.tell(part, stats);
 }
 
-/// What is told goes through the memory of the PMD. It is for whoever could read the node's memory as well: its user,
-/// and root.
+/// What is told goes through the memory of the PMD. It is for users who could read the node's memory as well: its own
+/// user, and root.
 bool Node::may_show_messages() {
   const io::PeerOwner owner = parts_.registry.owner_of_registry();
   return owner.is_user(kRoot) || owner.is_same_user(own_user_);

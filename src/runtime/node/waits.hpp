@@ -6,7 +6,7 @@
 // A wait for a message is not opened by the loop: it is on a list at once, from which the thread that handlers run on
 // takes it with its message.
 //
-// Loop thread only, but for wait_for(), next_turn(), next_message() and what a StopToken leads to, which any thread may
+// Loop thread only, except wait_for(), next_turn(), next_message() and what a StopToken leads to, which any thread may
 // call, and for the functions of the thread that handlers run on.
 //   1. A wait that has begun is called back for once: never inside the call that begins it, and by finish() at the
 //      latest.

@@ -7,7 +7,7 @@
 //   3. What has left gives its credit back, whether the link sends here or not.
 //   4. A link is told once that its carrier is gone, and holds it no longer than until then. It is told of what it has
 //      sent here that is dropped, before and after (LeftWays).
-// Use: Carrier carrier(connection);   // by whoever has the connection
+// Use: Carrier carrier(connection);   // by the owner of the connection
 //      carrier.open_to(carriers, node_id);
 //      carrier.bear(credit); carrier.lend(link, traffic); carrier.connection().send(run); ...
 //      carrier.give_back(reason);   // by a link

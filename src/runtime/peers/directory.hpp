@@ -117,7 +117,7 @@ class Directory final : public NodeNames {
   [[nodiscard]] bool knows(std::string_view name) const;
   /// Whether a node has that nodeId. Any thread.
   [[nodiscard]] bool knows_id(std::string_view node_id) const;
-  /// Of the node of that nodeId, whoever has it for an alias; empty when there is none. Any thread.
+  /// Of the node of that nodeId, even if another node has that text as its alias; empty when there is none. Any thread.
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
 
   /// Calls `visit(info)` for each node that its nodeId leads to, this one included, in the order of their joining. Any

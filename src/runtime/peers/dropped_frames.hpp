@@ -14,7 +14,7 @@
 namespace distflow::runtime {
 
 /// Keeps the newest messages to one node of the frames that do not lie as a whole in the first `bytes_sent` bytes of
-/// the pieces, which have whole frames. Those before are not read, nor are frames of another kind, but for their ends.
+/// the pieces, which have whole frames. Those before are not read. Of frames of another kind only the ends are read.
 /// `name`: that they were sent to, where it is known. Never throws.
 void keep_dropped(const Traffic& traffic, Counter SendCounters::*reason, std::span<const io::Piece> pieces,
                   std::size_t bytes_sent, std::string_view name = {}) noexcept;

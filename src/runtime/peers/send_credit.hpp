@@ -3,12 +3,12 @@
 //     send() ── take() ──▶ a lane, the queue, the kernel or the ring ── it has left, or never will ──▶ give_back()
 //
 // SendCredit: any thread. LoopCredit: the loop's thread.
-//   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes. take_reserved() goes
-//   past
-//      that by an eighth, take_last() by kLastMessages and kLastBytes more, and take_anyway() by any amount: for what
-//      has been accepted against another bound.
-//   2. Whoever has the message has its credit, and gives it back once.
-//   3. A thread is told whether there is room before its message is accepted, so that none is dropped for want of it.
+//   1. What take() and advance() gave is at most `messages_max` messages and `bytes_max` bytes.
+//      take_reserved() goes past that by an eighth.
+//      take_last() goes past it by kLastMessages and kLastBytes more.
+//      take_anyway() goes past it by any amount: for what has been accepted against another bound.
+//   2. The holder of a message has its credit, and gives it back once.
+//   3. A thread learns whether there is room before its message is accepted, so that none is dropped for want of it.
 //   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them. take_reserved() does not.
 // Use: if (!credit.take({frame.bytes.size(), 1})) return SendVerdict::queue_full; ... credit.give_back(amount);
 #pragma once
@@ -87,7 +87,7 @@ class SendCredit {
   void take_anyway(Amount amount) { used_.fetch_add(word_of(amount), std::memory_order_relaxed); }
 
   void give_back(Amount amount) {
-    // seq_cst, as the look of is_eased(): whoever waits has signed up before this, or finds it.
+    // seq_cst, as the look of is_eased(): a thread that waits has signed up before this, or finds it.
     const std::uint64_t before = used_.fetch_sub(word_of(amount), std::memory_order_seq_cst);
     DF_ASSERT(bytes_of(before) >= amount.bytes && messages_of(before) >= amount.messages);
   }

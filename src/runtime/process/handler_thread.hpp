@@ -6,7 +6,7 @@
 //
 // Any thread may call wake() and ask; the owner's threads start and stop it, one at a time.
 //   1. Work that is handed over before wake() is not slept over (base::SleepFlag).
-//   2. It runs no handler once Delivery::request_stop() has been called, but for the rest of the batch in hand.
+//   2. It runs no handler once Delivery::request_stop() has been called, except the rest of the batch in hand.
 //   3. It is stopped before the delivery is destroyed, and outlives it: the delivery wakes it until its end.
 // Use: HandlerThread handlers(options.spin); Delivery delivery(..., handlers.waker(), ...);
 //      handlers.start(delivery); ... handlers.stop();

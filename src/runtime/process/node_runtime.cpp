@@ -102,7 +102,7 @@ Result<NodeRuntime, StartError> NodeRuntime::start(const NodeOptions& options) t
   }
   Singleton& one = singleton();
   std::unique_lock lock(one.mutex, std::defer_lock);
-  // Whoever has the lock may wait for the node that this call comes from.
+  // The holder of the lock may wait for the node that this call comes from.
   if (!NodeHost::is_inside_any()) {
     lock.lock();
   } else if (!lock.try_lock()) {

@@ -2,7 +2,7 @@
 //
 // Threads and promises are those of mailbox.hpp. A mutex, locked once a batch, replaces the ring: it guards a list and
 // a table, which cannot be changed by one atomic operation. Further:
-//   1. Of the messages that wait, no two have the same key, whoever sent them. A message replaces the one of its key,
+//   1. No two messages that wait have the same key, even from two senders. A message replaces the one of its key,
 //      which is counted as conflated, for the sender of the old one. A message that is being handled is not replaced.
 //   2. Order: by the first arrival of a key that is not delivered yet. The new message has the place of the old one. It
 //      may therefore be handled before messages that the same sender sent in between.

@@ -39,8 +39,8 @@ ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, st
                                   HeldCredit* held) {
   const std::size_t size = frame.bytes.size();
   if (!has_room(size)) return Added::full;
-  // Who has waited for its credit begins a run with it. Given to one that the loop lets go of, it would go back with
-  // that, to whoever waits next.
+  // A thread that has waited for its credit begins a run with it. In a run that the loop lets go of, the credit would
+  // go back with the run, to the thread that waits next.
   const bool has_waited = held != nullptr && *held;
   if (!has_waited && goes_on(target, version, frame)) {
     if (size > unspent_.bytes || unspent_.messages == 0) {

@@ -112,8 +112,8 @@ SendVerdict Router::send_along(Route route, const OutgoingMessage& message, std:
 
 SendVerdict Router::send_through(transport::OutBuffer& out, Link& link, const OutgoingMessage& message,
                                  std::string_view suffix) {
-  // A large payload that there is no room for is not copied in vain: whoever tries again and again would do little
-  // else.
+  // A large payload that there is no room for is not copied in vain: a caller that tries again and again would do
+  // little else.
   const std::size_t size = message.text().size();
   if (size >= kAskFirst && size <= parts_.options.frame_size_max && !link.may_have_room(size)) [[unlikely]]
     return link.refusal();
@@ -148,7 +148,7 @@ Traffic& Router::traffic_of(const TargetState& target) {
 
 void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const std::shared_ptr<SendCredit>& credit,
                           const transport::EncodedRun& run) {
-  // Addressed to who had the name then: to whoever has it now it would be misrouted.
+  // Addressed to the holder of the name then: sent to its holder now it would be misrouted.
   const bool is_current = target->route && target->version.load(std::memory_order_relaxed) == version;
   SendVerdict verdict = SendVerdict::out_of_memory;
   const auto send = [&] { verdict = target->route.link().send_accepted(run); };

@@ -98,7 +98,7 @@ class Router {
   enum class Answer { found, not_found, failed };
   /// What the PMD said; when found, the directory knows the peer already.
   void on_answer(const std::string& name, Answer answer);
-  /// The registry was read anew: whoever still waits is asked for again.
+  /// The registry was read again: names that still wait are asked for again.
   void on_snapshot();
 
   /// Drops what is parked, counted as shutdown; returns how many. From now on nothing is parked.

@@ -48,7 +48,7 @@ void Router::keep_parked(const TargetState& target, Counter SendCounters::*reaso
                            .sent_at = message.timestamp});
 }
 
-/// Whoever gave it was told that it was queued.
+/// The verdict on it was that it was queued.
 void Router::note_if_answer(const ParkedMessage& dropped) {
   if (answers_lost_ != nullptr && dropped.is_answer()) add(*answers_lost_, 1);
 }

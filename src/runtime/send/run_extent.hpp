@@ -47,8 +47,8 @@ class RunExtent {
   /// Adds a frame; false when the loop has let go: the run is the lane's, and the frame in none.
   bool extend(std::size_t bytes) {
     // release: with it the loop sees the frame's bytes. acquire: what the loop let go of is this thread's to write.
-    // seq_cst: what is added after the loop's last look is found by whoever looks whether the loop has ended
-    // (NodeHost).
+    // seq_cst: the thread that looks whether the loop has ended (NodeHost) finds what is added after the loop's last
+    // look.
     const std::uint64_t before = word_.fetch_add(kOneFrame + bytes, std::memory_order_seq_cst);
     DF_ASSERT(frames_of(before) < kFramesMax);
     return (before & kReleased) == 0;

@@ -32,7 +32,7 @@ Publications::Topic::Topic(Publications& owner, GroupStatePtr members_of)
 
 Publications::Topic::~Topic() { publications.parts_.groups.tell_changes(*group, {}, {}); }
 
-/// Whoever comes gets what is retained at the turn's end: the table of groups is not to be called from here.
+/// A newcomer gets what is retained at the turn's end: the table of groups is not to be called from here.
 void Publications::Topic::on_joined() noexcept {
   if (retained.is_empty()) return;
   has_newcomers = true;
@@ -113,7 +113,7 @@ void Publications::forget_those_who_left(Topic& topic) {
   topic.put_off = 0;
 }
 
-/// Members stay at their places but for those that leave: who was at a place before is still looked up. Newcomers have
+/// Members stay at their places except those that leave: who was at a place before is still looked up. Newcomers have
 /// no target before they are welcomed, if there is anything to welcome them with.
 void Publications::refresh(Topic& topic) {
   GroupMembers members;

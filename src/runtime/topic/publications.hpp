@@ -13,7 +13,7 @@
 //      kLookInterval.
 //   4. All copies share the frame's chunk: none is copied, and nothing is allocated for one.
 //   5. At most `topics_max` topics are kept. Those that nobody uses are forgotten where one more topic or group needs
-//      their place, but for those that retain messages. A topic that nobody publishes to holds no name of a node that
+//      their place, except those that retain messages. A topic that nobody publishes to holds no name of a node that
 //      has left it.
 //   6. What a topic retains is sent to each subscriber that comes later, once, before any newer message. Where its
 //      queue has no room for all of it, the newest of it are.

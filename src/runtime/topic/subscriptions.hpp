@@ -3,7 +3,7 @@
 //     inlined, caller:  loop thread ──▶ handler        with conflate_by: ──▶ mailbox ── at the turn's end ──▶ handler
 //     dispatcher:       loop thread ──▶ mailbox of the topic ──▶ second thread: handle_some() ──▶ handler
 //
-// Any thread, but for what is marked.
+// Any thread, except what is marked.
 //   1. A topic has one subscription at most; a later one replaces it, and what waited for the old one is dropped. Its
 //      handler is not called any more: on the thread that handlers run on, from then on.
 //   2. A mailbox of a topic never blocks the connection that fills it.
