@@ -85,7 +85,7 @@ struct AskOptions {
   /// it ends as it failed (AskStats::retries_refused).
   int attempts = 1;
   /// For Group::ask() with a pick that is none of sticky and first: after that time without an end, the request is sent
-  /// to another member as well, once. The first answer ends it, and the other member is told that it is cancelled; a
+  /// to another member as well, once. The first answer ends it, and the other member gets a cancellation; a
   /// member that fails leaves it to the other. A backup counts among `attempts`, and is sent even if none is left. What
   /// is sent again has one bound with it. Zero: no backup. NodeRuntime::ask(), which is for one node, ignores it.
   std::chrono::milliseconds backup_after{0};

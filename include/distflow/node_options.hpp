@@ -153,12 +153,12 @@ struct NodeOptions {
   /// Takes the log of this node until its last handle is gone. Empty: lines "distflow: warn: ..." on standard error.
   LogSink log_sink{};
 
-  /// Whether the node tells its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Its own
+  /// Whether the node reports its counters when its PMD asks for them: for `distflow node`, `top` and `audit`. Its own
   /// user, root, and the user who runs the PMD can see them. While nobody asks, it costs nothing.
   bool introspection = true;
 
   /// How many messages that were accepted and then dropped are kept, the newest, for `distflow dead-letters`; requests,
-  /// replies, what is published are not. Only a PMD of this user or of root is told. Zero, no introspection: none.
+  /// replies, what is published are not. Only a PMD of this user or of root gets them. Zero, no introspection: none.
   std::uint32_t dead_letters_max = 128;
   /// Bytes of their texts and names together. A message of more is not kept. Zero: none is.
   std::size_t dead_letter_bytes_max = std::size_t{256} << 10;

@@ -153,7 +153,7 @@ class DISTFLOW_API NodeRuntime {
   Result<void> next_message(std::function<void(const Result<Message>&)> callback, StopToken stop = {});
 
   /// Makes this node a member of that group, of at most 64; include <distflow/group.hpp>. `group` is 1 to 256 bytes of
-  /// UTF-8 without control characters. Others know of it once the PMD has told them, and after each restart of the PMD.
+  /// UTF-8 without control characters. Others know it once the PMD notified them, and after each restart of the PMD.
   /// Errors: invalid_option, shut_down, forked, out_of_memory; unsupported if the PMD knows no groups: the node joins
   /// then as soon as there is one that does, and says so once in the log.
   Result<void> join(std::string_view group);
@@ -186,7 +186,7 @@ class DISTFLOW_API NodeRuntime {
   /// Has the messages of that topic, named as in publish(), handled where message handlers run; on_message() does not
   /// get them. Message::to is `topic:` and the name. A later call for the same topic replaces handler and options; what
   /// waits for the old handler is dropped, counted as dropped_unsubscribed. A node has at most 64 topics and groups.
-  /// Publishers know of it once the PMD has told them, and after each restart of the PMD. Errors as of join().
+  /// Publishers know of it once the PMD has notified them, and after each restart of the PMD. Errors as of join().
   Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler);
   /// The same with bounds of its own, or conflated.
   Result<void> subscribe(std::string_view topic, std::function<void(const Message&)> handler,
@@ -200,9 +200,9 @@ class DISTFLOW_API NodeRuntime {
   /// again.
   void on_message(std::function<void(const Message&)> handler);
   /// Called for each node that joins after the call. Runs where message handlers run. Who joins while no handler is
-  /// set is told to nobody; discover() has it.
+  /// set is not reported; discover() has it.
   void on_peer_join(std::function<void(const PeerInfo&)> handler);
-  /// Called for each node that leaves after the call. What happens while no handler is set is told to nobody, here as
+  /// Called for each node that leaves after the call. What happens while no handler is set is not reported, here as
   /// in on_registration().
   void on_peer_leave(std::function<void(const PeerInfo&)> handler);
   /// Called when this node loses its registration, and when it has it again. NodeStats::is_registered says how it is.
@@ -210,7 +210,7 @@ class DISTFLOW_API NodeRuntime {
 
   /// Called when there is room again for messages to a name for which a send was refused as queue_full: once for all
   /// refusals until then, when an eighth of the peer's room is free. Another thread may have taken the room by then.
-  /// Runs where message handlers run. Refusals before the first handler is set are not told of.
+  /// Runs where message handlers run. Refusals before the first handler is set are not reported.
   void on_writable(std::function<void(const Writable&)> handler);
 
   /// The other nodes of the registry, in order of their registration.

@@ -21,7 +21,7 @@ namespace distflow {
 /// or process, or when memory runs out. One that waits for its name may prove too large for a frame once its nodeId is
 /// known. Each loss has its counter in SendStats. What the receiver does with a message is the receiver's: a full
 /// mailbox there drops by its own policy. After `queue_full` a message may be sent when others have left:
-/// NodeRuntime::send_wait() waits for that, NodeRuntime::on_writable() tells of it.
+/// NodeRuntime::send_wait() waits for that, NodeRuntime::on_writable() reports it.
 enum class SendVerdict : std::uint8_t {
   written,         ///< handed to the operating system (see NodeOptions::write_at_once)
   queued,          ///< leaves at the end of this turn, or when the peer is connected, or when the PMD has answered

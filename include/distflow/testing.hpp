@@ -91,7 +91,7 @@ class Mesh {
   /// The process is killed: its handlers run no more, and the system closes its connections. What it has asked, and
   /// waits for, ends as if it had shut down. Another node may be started with its alias.
   void kill(std::string_view name);
-  /// The machine is gone: as kill(), and nobody is told. Others find out by timeouts.
+  /// The machine is gone: as kill(), and nobody is notified. Others find out by timeouts.
   void vanish(std::string_view name);
   /// Starts a PMD where there is none.
   void start_pmd();

@@ -6,7 +6,7 @@
 // All calls: any thread; one of them sleeps.
 //   1. Work handed over before take() is seen by the look after announce(), or take() says that the sleeper announced
 //      itself and is to be woken.
-//   2. Of several wakers one is told to wake it.
+//   2. take() returns true for one of several wakers.
 //   3. The calls have one order, seems_announced() aside. Each has what was done before all earlier ones.
 //
 // The proof of 3: each of these calls is an exchange, which acquires and releases. Exchanges of one flag have an order,

@@ -1,4 +1,4 @@
-// The two clocks as types. Nobody but a backend (src/io) reads a clock; everybody else is told.
+// The two clocks as types. Only a backend (src/io) reads a clock; all others are given the time.
 //
 // Values; any thread.
 #pragma once

@@ -40,7 +40,7 @@ class Timer : public ListNode<TimerTag> {
 
 class TimerWheel {
  public:
-  /// `start` is the earliest time the wheel will be told of; not before the clock's epoch.
+  /// `start` is the earliest time the wheel will be given; not before the clock's epoch.
   explicit TimerWheel(Instant start);
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;

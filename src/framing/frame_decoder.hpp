@@ -13,7 +13,7 @@
 //      costs nothing.
 //   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() says so from then on.
 //   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
-//      copied into a block, larger ones lease their chunk. charged_size() tells the memory so kept.
+//      copied into a block, larger ones lease their chunk. charged_size() reports the memory so kept.
 //   8. The rest of a large frame may be received straight into place(): feed() knows it there, and copies nothing.
 // Use: decoder.feed(chunk, bytes);
 //      while (wants_more && (next = decoder.next(frame)) == FrameDecoder::Next::frame) take(frame);

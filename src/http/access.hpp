@@ -9,7 +9,7 @@
 //   4. An Origin, which browsers send along with what a page reads or sends, has to be that of this server's own page.
 //      Sec-Fetch-Site, which they send with everything, has to say that the page is this server's, or that a person has
 //      typed the address. Programs send neither.
-//   5. The user at the other end, as the system tells, is one of those allowed. Nobody else is, nor one not known.
+//   5. The user at the other end, as the system reports, is one of those allowed. Nobody else is, nor one not known.
 // Use: const int status = access_status(request, {.port = port, .users = users, .owner = owner});
 #pragma once
 

@@ -82,9 +82,9 @@ class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<
 
   void open(io::Handle socket);
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  /// The user at the other end, as the system tells. A question that failed when the connection came is asked again.
+  /// The user at the other end, as the system reports. A question that failed when the connection came is asked again.
   [[nodiscard]] const io::PeerOwner& owner();
-  /// What the system has told when the connection came.
+  /// What the system reported when the connection came.
   [[nodiscard]] const io::PeerOwner& first_owner() const { return owner_; }
   /// Whether the peer has ended its own direction.
   [[nodiscard]] bool has_ended() const { return has_ended_; }

@@ -77,7 +77,7 @@ void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
   }
   Exchange& exchange = add(entrance);  // the stream is the listener's until it is opened
   exchange.open(stream.socket);
-  // An owner that the system could not tell just now is asked for again when the request is there.
+  // An owner that the system could not report just now is asked for again when the request is there.
   const io::PeerOwner& owner = exchange.first_owner();
   const bool is_to_be_asked_again = owner.status() == io::OwnerStatus::no_answer;
   if (!is_to_be_asked_again && !is_user_allowed(owner, options_.users)) turn_away(exchange);

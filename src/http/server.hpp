@@ -109,9 +109,9 @@ class Server final : private ExchangeHost {
   /// Whether `localhost` is a name of this server, too.
   [[nodiscard]] bool is_localhost() const { return is_localhost_; }
 
-  /// An event for all streams. May throw std::bad_alloc, and has told none of them then.
+  /// An event for all streams. May throw std::bad_alloc, and has notified none of them then.
   void push_to_streams(std::string_view text);
-  /// For want of memory to tell them something.
+  /// When memory is short for an event.
   void close_streams();
 
   void close(base::Delegate<void()> on_closed);

@@ -7,7 +7,7 @@
 //   3. The caller keeps the operation and the pieces alive until the terminal event.
 //   4. recv gives chunks in byte order. The end of the stream is a terminal event, never an empty chunk.
 //   5. Out of chunks: receiving pauses, a counter moves, and receiving resumes by itself when leases return. What keeps
-//      no chunk goes on receiving. While no receive is under way nothing is told of a stream, not even its end.
+//      no chunk goes on receiving. While no receive is under way nothing is reported of a stream, not even its end.
 //   6. At most one recv and one send in flight per handle. Short writes are the backend's business.
 //   7. close() ends the handle's other operations first, each with its own terminal event; its own callback comes last.
 //      Then the generation changes, and late kernel events for the handle are dropped and counted.
@@ -99,7 +99,7 @@ class Backend {
   /// taken, it still delivers, unless the peer goes on sending: TCP answers that with a reset.
   virtual void close(Handle handle, CloseOp& op) = 0;
 
-  /// The same with nobody to tell, without memory of the caller's: for a stream that nobody wants, or that there is no
+  /// The same without a callback or memory of the caller's: for a stream that nobody wants, or that there is no
   /// memory to do anything with.
   virtual void discard(Handle handle) = 0;
 

@@ -13,7 +13,7 @@ base::Instant system_now_coarse() noexcept;
 base::WallMs system_wall_ms() noexcept;
 /// Processor time that this process has used, in all its threads.
 base::Duration process_cpu_time() noexcept;
-/// As of the kernel's last tick, a few milliseconds ago at most, where it tells that for less (Linux, a seventh).
+/// As of the kernel's last tick, a few milliseconds ago at most, where it gives that for less (Linux, a seventh).
 base::WallMs system_wall_ms_coarse() noexcept;
 
 }  // namespace distflow::io

@@ -1,6 +1,6 @@
 // The Poller concept: the five verbs in which kernels with readiness events differ. ReadinessBackend does the rest.
 //
-// Readiness is edge-triggered and armed once, at add(): an edge is told at least once, and nothing is re-armed.
+// Readiness is edge-triggered and armed once, at add(): an edge is reported at least once, and nothing is re-armed.
 #pragma once
 
 #include <concepts>
@@ -13,7 +13,7 @@
 
 namespace distflow::io {
 
-/// What a descriptor has become ready for since it was told last. `token` is what add() was given.
+/// What a descriptor has become ready for since the last report. `token` is what add() was given.
 struct Readiness {
   std::uint64_t token = 0;
   bool can_read = false;
@@ -28,7 +28,7 @@ concept Poller = requires(P poller, int fd, std::uint64_t token, base::Duration 
   { poller.remove(fd) }
   noexcept;
   /// Waits at most `timeout` (Duration::max(): for ever), fills `out` from its front, returns how many.
-  /// A wake-up ends the wait; it is told in `was_woken`.
+  /// A wake-up ends the wait; `was_woken` reports it.
   { poller.wait(timeout, out) } -> std::same_as<std::size_t>;
   { poller.was_woken() } -> std::same_as<bool>;
   { poller.wake() }

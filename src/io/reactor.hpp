@@ -138,10 +138,10 @@ class Reactor {
 
   /// A descriptor that polls readable when a turn has something to do, for a program that turns the loop itself; -1
   /// where the backend has none. From this call on, post(), notify() and defer() reach it between turns, too. It does
-  /// not tell of timers: the program wakes for timers().next_deadline() by itself.
+  /// not report timers: the program wakes for timers().next_deadline() by itself.
   [[nodiscard]] int pollable_fd();
 
-  /// Called each turn, and once more before the loop sleeps: takes what other threads have submitted and tells whether
+  /// Called each turn, and once more before the loop sleeps: takes what other threads have submitted. Returns whether
   /// there was anything. Set before the first turn.
   void set_inbox(base::Delegate<bool()> drain) { drain_inbox_ = drain; }
 

@@ -1,5 +1,5 @@
-// ReadinessBackend<Poller, System>: completions over a kernel that tells readiness. Try; park on EAGAIN; try again when
-// told.
+// ReadinessBackend<Poller, System>: completions over a kernel of readiness events. Try; park on EAGAIN; try again when
+// such an event comes.
 //
 // Loop thread only, except wake(). The contract is that of backend.hpp. Besides:
 //   1. `can_read` and `can_write` are false only when the kernel has said "would block" (or moved less than asked for,
@@ -21,7 +21,7 @@ namespace distflow::io {
 struct ReadinessSlot : SocketSlot {
   bool can_read = true;
   bool can_write = true;
-  bool has_ended = false;    // the end of the stream is queued behind the data: a short read tells nothing
+  bool has_ended = false;    // the end of the stream is queued behind the data: a short read shows nothing
   bool is_all_read = false;  // the stream's end, or its failure, was received: nothing lies unread
 };
 
@@ -55,7 +55,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   bool push(Handle stream) override {
     Slot& slot = slots_.at(stream);
     DF_ASSERT(slot.send != nullptr);
-    // An error is met again, and told, when the slot is run.
+    // An error is met again, and reported, when the slot is run.
     return advance_send(slot) == Advance::done;
   }
 
@@ -236,7 +236,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
     if (slot.recv_is_canceled) finish(slot.recv).on_end({Errc::canceled, "receiving"});
   }
 
-  /// What keeps nothing is heard seldom: bells of a stream through memory, and the PMD's events.
+  /// What keeps nothing receives seldom: bells of a stream through memory, and the PMD's events.
   void note_latest(const Slot& slot) {
     latest_ = slot.recv->keeps_nothing ? Handle{} : slots_.handle_of(slot);
     latest_misses_ = 0;

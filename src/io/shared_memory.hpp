@@ -3,7 +3,7 @@
 // A value: the memory is unmapped with its last owner, whatever the other process does meanwhile. Any thread.
 //   1. Its size never changes, so that no access to it can fail: the system holds the other process to that, too.
 //   2. A process of the same user that may read this one can open it by its name, for as long as `nameable` is held.
-// Use: backend.create_memory(size) here; backend.open_memory(name, size) there, with the name that it was told.
+// Use: backend.create_memory(size) here; backend.open_memory(name, size) there, with the name that it was given.
 #pragma once
 
 #include <cstddef>

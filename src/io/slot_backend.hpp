@@ -212,7 +212,7 @@ class SlotBackend : public Backend {
   SlotTable<Slot> slots_;
   std::vector<Handle> runnable_;
   bool is_out_of_chunks_ = false;
-  bool is_watched_ = false;  // somebody sleeps on pollable_fd(): it must tell of what is enqueued, too
+  bool is_watched_ = false;  // somebody sleeps on pollable_fd(): it must report what is enqueued, too
 
  private:
   std::vector<Handle> running_;  // the runnable list while it is walked; kept for its memory

@@ -20,11 +20,11 @@ namespace distflow::protocol {
 inline constexpr std::size_t kHostSizeMax = 255;
 inline constexpr std::size_t kCapCountMax = 32;
 inline constexpr std::size_t kCapSizeMax = 64;
-/// The capability that asks to be told when the PMD was told to end.
+/// The capability that asks for a notice when the PMD was told to end.
 inline constexpr std::string_view kShutdownCap = "pmd-shutdown";
 /// The capability of a PMD that says as which user each node was registered.
 inline constexpr std::string_view kPrincipalsCap = "principals";
-/// The capability of a node to tell its counters when its PMD asks; of a PMD, to forward the question and the answer.
+/// The capability of a node to report its counters when its PMD asks; of a PMD, to forward the question and the answer.
 inline constexpr std::string_view kStatsCap = "stats";
 /// The capability of a PMD that keeps the groups of nodes, and of a client that knows the event of a changed group.
 inline constexpr std::string_view kGroupsCap = "groups";
@@ -51,7 +51,7 @@ struct NodeInfo {
   std::optional<Caps> caps = {};          ///< Absent for a TypeScript node: nothing beyond its protocol is sent to it.
   Groups groups = {};  ///< That it is a member of: at most kGroupCountMax, each once, in the order of joining.
   Meta meta = {};      ///< In the order registered.
-  /// The user who registered the node, as the PMD's system told the PMD. Absent where it did not, and in a
+  /// The user who registered the node, as the PMD's system reported it. Absent where it did not, and in a
   /// registration: nobody says it of himself.
   std::optional<std::uint32_t> uid = {};
 

@@ -30,7 +30,7 @@ inline constexpr std::string_view kUnknownMessageType = "Unknown message type";
 
 inline constexpr std::string_view kInvalidJson = "Invalid JSON";
 
-// Why a node's counters are not told: for people to read.
+// Why a node's counters are not reported: for people to read.
 inline constexpr std::string_view kStatsDenied = "Stats are for the node's user and for root";
 inline constexpr std::string_view kStatsUntold = "The node does not tell its stats";
 inline constexpr std::string_view kStatsUnknown = "Unknown kind of stats";
@@ -65,7 +65,7 @@ inline constexpr std::string_view kWebInvalid = "port is not an integer from 1 t
 /// The page is served at this port of 127.0.0.1.
 [[nodiscard]] std::string web_response(std::string_view raw_request_id, std::uint16_t port);
 
-/// `stats` is the object that the node has told.
+/// `stats` is the object that the node has sent.
 [[nodiscard]] std::string stats_response(std::string_view raw_request_id, std::string_view node_json,
                                          std::string_view stats);
 
@@ -103,7 +103,7 @@ enum class EventKind {
   leave,
   update,             ///< The groups of a node have changed. Only to watchers with kGroupsCap.
   registration_lost,  ///< A registration that came over this connection is no more, although nobody took it off.
-  stats_ask,          ///< The node is to tell of itself.
+  stats_ask,          ///< The node is to report on itself.
   pmd_shutdown,       ///< The PMD was told to end, and is not to be started again.
   unknown,            ///< An event of a later version, or without a usable node: to be passed over.
 };

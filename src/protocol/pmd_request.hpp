@@ -27,7 +27,7 @@ enum class RequestType {
   shutdown,
   hello,
   stats,         ///< A client asks for the counters of a node.
-  stats_answer,  ///< A node tells them, because its PMD asked.
+  stats_answer,  ///< A node reports them, because its PMD asked.
   regroup,
   web,      ///< Of the PMD's user or root: the PMD is to serve its page.
   unknown,  ///< Anything else, also no type at all: answered with kUnknownMessageType.
@@ -36,15 +36,15 @@ enum class RequestType {
 /// Whether a shutdown is meant although nodes are registered.
 enum class Force : bool { no, yes };
 
-/// What a node is to tell, or to do.
+/// What a node is to report, or to do.
 enum class StatsKind : std::uint8_t {
   counters,
   dead_letters,  ///< those that are kept
-  redrive,       ///< send its dead letters again, and tell how many those are
+  redrive,       ///< send its dead letters again, and report how many those are
   unknown,       ///< of a later release
 };
 
-/// Of what a node tells: by what the answer is told apart, and which part is meant.
+/// Of what a node reports: by what the answer is told apart, and which part is meant.
 struct StatsPart {
   std::string node_id;         ///< whose
   std::uint64_t id = 0;        ///< that the PMD has given the question
@@ -112,7 +112,7 @@ struct Request {
 [[nodiscard]] std::string heartbeat_request(std::string_view request_id, std::string_view node_id);
 [[nodiscard]] std::string watch_request(std::string_view request_id);
 [[nodiscard]] std::string shutdown_request(std::string_view request_id, Force force = Force::no);
-/// For what a node tells; `after` and `what` as in StatsPart.
+/// For what a node reports; `after` and `what` as in StatsPart.
 [[nodiscard]] std::string stats_request(std::string_view request_id, std::string_view alias_or_node_id,
                                         std::uint64_t after, StatsKind what = StatsKind::counters);
 /// The value of "what" in a question; empty for counters, which are asked for without it.

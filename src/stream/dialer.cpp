@@ -40,7 +40,7 @@ struct Dialer::Attempt {
     reactor.backend().close(handle, close_op);
   }
 
-  Dialer* owner;  // null once the outcome is told or no longer wanted
+  Dialer* owner;  // null once the outcome is reported or no longer wanted
   io::Reactor& reactor;
   io::Handle handle;
   io::ConnectOp connect_op;
@@ -85,7 +85,7 @@ void Dialer::cancel() {
   abandon_attempt();
 }
 
-/// A stream that has connected, and whose outcome will not be told.
+/// A stream that has connected, and whose outcome will not be reported.
 void Dialer::close_unclaimed() {
   deliver_.unlink();
   if (outcome_) discard(reactor_, *std::move(outcome_));

@@ -2,7 +2,7 @@
 // there is a layer.
 //
 // Loop thread only.
-//   1. A dial has exactly one outcome, told by on_outcome, never from inside dial().
+//   1. A dial has exactly one outcome, reported by on_outcome, never from inside dial().
 //   2. cancel() ends a dial without an outcome, and so does the destructor. What the dial had open closes by itself in
 //      the turns that follow.
 // Use: dialer.dial("localhost", 4369); ... on_outcome(Result<OpenStream>)

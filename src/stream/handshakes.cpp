@@ -51,7 +51,7 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   void on_closed() { end(); }
   void end() { reactor.destroy_later(std::unique_ptr<UnderWay>(this), turn_end); }
 
-  Handshakes* owner;  // null once the outcome is told or no longer wanted
+  Handshakes* owner;  // null once the outcome is reported or no longer wanted
   io::Reactor& reactor;
   std::unique_ptr<LayeredStream> stream;
   Outcome on_outcome;

@@ -1,7 +1,7 @@
 // The handshakes that are under way: bounded in number and in time.
 //
 // Loop thread only.
-//   1. Each begin() has exactly one outcome, told from inside a later turn; none once cancel() has been called or the
+//   1. Each begin() reports exactly one outcome, from inside a later turn; none once cancel() has been called or the
 //      object is destroyed.
 //   2. A stream whose handshake fails, lasts too long or is given up is closed; what it takes to close it ends by
 //      itself.

@@ -45,7 +45,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// Begins to listen. With port 0 the system chooses: address() tells.
+  /// Begins to listen. With port 0 the system chooses: address() returns it.
   Result<void> open(const io::Address& address);
   /// Begins to accept from a socket that somebody else has opened (io::Backend::take_over_listener).
   Result<void> take_over(int descriptor);

@@ -1,5 +1,5 @@
 // A ring of bytes in memory that two processes share: one writes, the other reads. Each sees the other's position
-// there, and tells there when it is about to sleep.
+// there, and when it is about to sleep.
 //
 // Loop thread only, one on each side.
 //   1. What lies there may be changed by the other process at any time, to anything. Each side keeps its own position
@@ -21,7 +21,7 @@
 
 namespace distflow::stream {
 
-/// What the two sides of a ring tell each other, in shared memory.
+/// What the two sides of a ring report to each other, in shared memory.
 template <class Atomics>
 struct BasicRingControl {
   alignas(128) typename Atomics::template Atomic<std::uint64_t> written;  ///< bytes, ever; the writer's
@@ -74,7 +74,7 @@ class BasicRingWriter : public RingEnd<Atomics> {
  public:
   explicit BasicRingWriter(BasicRingMemory<Atomics> memory) : RingEnd<Atomics>(memory) {}
 
-  /// Copies as much as there is room for, and tells how much that was; 0 as well when the ring is broken.
+  /// Copies as much as there is room for, and returns how much that was; 0 as well when the ring is broken.
   std::size_t write(std::string_view bytes);
 
   /// Whether the reader sleeps and is to be woken, for what has been written; says so once.
@@ -96,7 +96,7 @@ class BasicRingReader : public RingEnd<Atomics> {
  public:
   explicit BasicRingReader(BasicRingMemory<Atomics> memory) : RingEnd<Atomics>(memory) {}
 
-  /// Copies what there is, up to the size of `out`, and tells how much that was; 0 as well when the ring is broken.
+  /// Copies what there is, up to the size of `out`, and returns how much that was; 0 as well when the ring is broken.
   std::size_t read(std::span<char> out);
   [[nodiscard]] bool has_unread() { return unread() > 0; }
 

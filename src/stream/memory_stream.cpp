@@ -17,7 +17,7 @@ constexpr std::size_t kBytesPerLook = std::size_t{128} * 1024;
 constexpr std::uint32_t kLargeMessage = 32 * 1024;
 /// How soon to look again for a chunk to receive into.
 constexpr base::Duration kChunkPatience = base::milliseconds(100);
-/// How soon to look again for room in the ring where no bell would be heard.
+/// How soon to look again for room in the ring where no bell would come.
 constexpr base::Duration kDeafPatience = base::milliseconds(10);
 
 std::size_t memory_size(std::size_t ring_size) { return MemoryHeader::kSize + 2 * ring_size; }
@@ -300,7 +300,7 @@ void MemoryStream::ring_bell() {
   lower_.push();
 }
 
-/// A failure is the lower stream's: its end is told behind what is in the ring.
+/// A failure is the lower stream's: its end is reported behind what is in the ring.
 void MemoryStream::on_bell_sent(Result<void> result) {
   if (result && is_bell_due_) ring_bell();
 }

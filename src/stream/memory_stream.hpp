@@ -4,8 +4,8 @@
 // Loop thread only.
 //   1. A direction of the lower stream is the memory's from the first recv(), or from begin_sending(), on. Until then
 //      its owner may use it.
-//   2. The end of the lower stream is told behind all that lies in the ring.
-//   3. Bells are heard, and so is the end, though no receive is under way: what is sent needs the bell that says that
+//   2. The end of the lower stream is reported behind all that lies in the ring.
+//   3. Bells are received, as is the end, though no receive is under way: what is sent needs the bell that says that
 //      there is room.
 // Use: auto memory = MemoryStream::create(pool, reactor, lower, nonce); ... memory->recv(op);
 #pragma once

@@ -1,4 +1,4 @@
-// macOS and the BSDs tell the owner of a Unix socket's other end (getpeereid(3)), and of a TCP connection's none.
+// macOS and the BSDs report the owner of a Unix socket's other end (getpeereid(3)), and of a TCP connection's none.
 #include "io/posix/peer_owner.hpp"
 
 namespace distflow::io::platform {

@@ -2,8 +2,8 @@
 //
 // Loop thread only, except wake().
 //   1. Every descriptor has two filters, for reading and for writing, each armed once with EV_CLEAR. What both have to
-//      tell comes as two events with one token.
-//   2. EV_EOF of either filter is told as an end in both directions: bytes may still lie before it (kqueue(2)).
+//      report comes as two events with one token.
+//   2. EV_EOF of either filter is reported as an end in both directions: bytes may still lie before it (kqueue(2)).
 //   3. A token travels in the pointer that the kernel carries: systems of 64 bits only.
 #pragma once
 

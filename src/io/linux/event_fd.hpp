@@ -1,4 +1,4 @@
-// The wake-up of Linux's backends: an eventfd that is never read. To who is told of edges, each write to it is an event
+// The wake-up of Linux's backends: an eventfd that is never read. For a poller of edges each write to it is an event
 // of its own (epoll(7)); the counter would take centuries to fill.
 //
 // signal(): any thread, any signal handler.

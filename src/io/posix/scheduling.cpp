@@ -32,7 +32,7 @@ class ExactTimers {
   const int before_ = posix::set_timer_slack(1);
 };
 
-/// How much longer than asked for a short sleep takes; cut short by a signal, it tells nothing.
+/// How much longer than asked for a short sleep takes; cut short by a signal, it shows nothing.
 base::Duration lateness_of_sleep() {
   const timespec asked{.tv_sec = 0, .tv_nsec = kSleepNs};
   const base::Instant begin = system_now();

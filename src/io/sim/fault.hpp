@@ -25,7 +25,7 @@ enum class Fault : std::uint8_t {
   aborted_accept,      ///< a connection breaks before it is accepted
   short_send,          ///< a send takes a part, though there is room
   interrupted,         ///< a call ends with EINTR
-  spurious_readiness,  ///< readiness is told of, and there is none
+  spurious_readiness,  ///< readiness is reported, and there is none
   spurious_wake,       ///< a wait ends as if woken
   no_memory,           ///< memory to share cannot be created, or not be opened
   late_event,          ///< an event comes for a descriptor that has been closed
@@ -39,7 +39,7 @@ enum class Fault : std::uint8_t {
   partition,       ///< two processes cannot reach each other, for a while
   heal,            ///< what a partition held back may pass
   crash,           ///< a node is killed: the system ends its streams
-  vanish,          ///< a node's machine is gone: nobody is told
+  vanish,          ///< a node's machine is gone: nobody is notified
   restart,         ///< a node with the alias of one that was killed starts
   pmd_crash,       ///< the PMD is killed or gone
   pmd_end,         ///< the PMD is told to end
@@ -52,7 +52,7 @@ enum class Fault : std::uint8_t {
   broken_ring,     ///< what shared memory says of a ring cannot be
   lying_client,    ///< requests to the PMD that an honest client would not make
   takeover,        ///< somebody registers the nodeId of a node that lives
-  lying_pmd,       ///< a PMD answers wrongly, or what was not asked, and tells of what did not happen
+  lying_pmd,       ///< a PMD answers wrongly, or what was not asked, and reports what did not happen
   busy_handler,    ///< a handler calls the node that it is called by
   end_in_handler,  ///< a handler begins the shutdown of its own node
   namesake,        ///< another node has a node's alias for a while, with a new PMD that the node is late for

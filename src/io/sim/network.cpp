@@ -238,7 +238,7 @@ bool Network::has_unread() const {
 
 void Network::discard(EndId end) { consume(end, stream(end.stream).pipes[end.other().side].readable()); }
 
-/// The reader has taken bytes. As systems do, the writer is told when there is room that is worth it.
+/// The reader has taken bytes. As systems do, the writer is notified when there is room that is worth it.
 void Network::consume(EndId reader, std::size_t size) {
   Pipe& pipe = stream(reader.stream).pipes[reader.other().side];
   pipe.consume(size);

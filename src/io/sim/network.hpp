@@ -116,7 +116,7 @@ class Network {
   EndId connect(Process& process, int fd, const Address& destination);
   [[nodiscard]] Stream& stream(StreamId id) { return *streams_[id]; }
   void accept(EndId end, Process& process, int fd);
-  /// The user who opened or accepted that end, as the other one is told.
+  /// The user who opened or accepted that end, as the system reports it to the other one.
   [[nodiscard]] PeerOwner owner_of(EndId id);
   /// Takes bytes, as many as there is room for; -1 with errno.
   std::ptrdiff_t send(EndId end, std::span<const Piece> pieces, std::size_t offset);
@@ -128,7 +128,7 @@ class Network {
   void end_sending(EndId end);
   /// Ends an end as a system does: with a reset if there is something unread.
   void close(EndId end);
-  /// Ends an end whose machine is gone: nobody hears of it.
+  /// Ends an end whose machine is gone: nobody is notified.
   void silence(EndId end);
 
  private:

@@ -112,7 +112,7 @@ void Process::draw_faults() {
   if (sockets_.empty() || is_severed_ || !network_.strikes(Fault::spurious_readiness)) return;
   const auto fd = static_cast<int>(random_.uniform(sockets_.size()));
   const Socket& socket = sockets_[static_cast<std::size_t>(fd)];
-  // A stream that has not connected is never told to be ready: that would be its outcome.
+  // A stream that has not connected is never reported as ready: that would be its outcome.
   const bool is_pending =
       socket.kind == Socket::Kind::stream && network_.stream(socket.end.stream).outcome == Outcome::pending;
   if (!is_pending) notify(fd, {.can_read = true, .can_write = true});

@@ -3,7 +3,7 @@
 //
 // The network's thread, except wake().
 //   1. Descriptors are given out lowest first, and given out again as soon as they are closed, as systems do.
-//   2. Readiness is edge-triggered: each edge is told once, in the order of the edges.
+//   2. Readiness is edge-triggered: each edge is reported once, in the order of the edges.
 //   3. Alone, a wait lets time jump to the next event or its end. Driven, it never lets time pass: the driver of the
 //      simulation turns the process again when has_work() or sleeps_until() says so.
 //   4. Once severed, the process reaches nobody and nobody it: its streams have failed, and its own time jumps, so that
@@ -33,7 +33,7 @@ class Process {
   /// The user of a process that is given none.
   static constexpr std::uint32_t kUserAtFirst = 1000;
   enum class Pace { alone, driven };
-  /// How a process goes: killed, when the system ends its streams, or gone with its machine, of which nobody is told.
+  /// How a process goes: killed, when the system ends its streams, or gone with its machine: nobody is notified.
   enum class Severance { killed, vanished };
 
   /// `network` must outlive the process.
@@ -58,7 +58,7 @@ class Process {
   [[nodiscard]] bool is_severed() const { return is_severed_; }
   void set_descriptors_max(std::size_t count) { descriptors_max_ = count; }
   void jump_clocks(base::Duration monotonic, base::WallMs wall);
-  /// As whom the process opens and accepts streams from now on. Unknown: its system tells nobody, nor it.
+  /// As whom the process opens and accepts streams from now on. Unknown: its system reports it to no process.
   void set_user(PeerOwner user) { user_ = user; }
   [[nodiscard]] PeerOwner user() const { return user_; }
 
@@ -104,7 +104,7 @@ class Process {
     Kind kind = Kind::free;
     bool is_watched = false;
     bool is_ready = false;  // on the ready list
-    Readiness edge;         // not told yet
+    Readiness edge;         // not reported yet
     EndId end;              // a stream's
     Address address;        // a listener's
     std::size_t backlog_max = 0;

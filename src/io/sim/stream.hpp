@@ -6,7 +6,7 @@
 //
 // One thread: the network's.
 //   1. read <= arrived <= written <= read + capacity.
-//   2. Bytes arrive in order: an arrival tells how far the bytes have come, never which.
+//   2. Bytes arrive in order: an arrival reports how far the bytes have come, never which.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ struct Pipe {
   std::uint64_t written = 0;
   base::Instant last_arrival{};  // of what is under way: nothing overtakes it
   std::size_t capacity = 0;
-  bool writer_waits = false;  // found no room, and is to be told of some
+  bool writer_waits = false;  // found no room, and is to be notified of some
   bool is_ended = false;      // the writer has closed: an end is under way, or has come
   bool has_end = false;       // the end has come; it counts behind the last byte
   bool is_cut = false;        // what is written from now on gets lost

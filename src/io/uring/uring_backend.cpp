@@ -71,7 +71,7 @@ bool UringBackend::push(Handle stream) {
   const SendOp& op = *slot.send;
   for (int i = 0; i < kPushesMax && !op.pieces.empty(); ++i) {
     const std::ptrdiff_t sent = posix::send_gathered(slot.fd, op.pieces, slot.piece_offset);
-    // An error is met again, and told, when the slot is run.
+    // An error is met again, and reported, when the slot is run.
     if (sent < 0 || !take_sent(slot, static_cast<std::size_t>(sent))) break;
   }
   return op.pieces.empty();
