@@ -253,7 +253,7 @@ void AskWay::forget(Command& command) {
   call_back_last(question, reply);
 }
 
-/// The inbox is closed first: an answer that comes later is told that it is not sent.
+/// The inbox is closed first: an answer that comes later is refused as not sent.
 void AskWay::begin_shutdown() {
   {
     const std::scoped_lock lock(mutex_);

@@ -63,7 +63,7 @@ Asks::Slot* Asks::take_slot() {
   }
   Slot& slot = free_.pop_front();
   slot.state = Slot::State::free;
-  // Of the request that had it before: also one that ends before it begins tells of these.
+  // Of the request that had it before: also one that ends before it begins reports these.
   slot.attempts = 0;
   slot.was_sent = false;
   slot.may_retry = false;
@@ -231,8 +231,8 @@ void Asks::cancel(std::uint64_t id) {
   if (is_told) say_cancelled(target, id);
 }
 
-/// Whether the node that has the request can be told of its end. The name may lead to another node by now than to the
-/// one that was asked: that is told nothing.
+/// Whether the node that has the request can learn of its end. The name may lead to another node by now than to the
+/// one that was asked: that one is not notified.
 bool Asks::leads_to_asked(const Slot& slot) {
   if (slot.state != Slot::State::sent) return false;
   bool leads_there = false;
@@ -275,7 +275,7 @@ void Asks::end_all(Group& group, const End& how) {
   }
 }
 
-/// The registry may tell of it before its last replies have been read: they lie in its connection, or on their way.
+/// The registry may report it before its last replies have been read: they lie in its connection, or on their way.
 void Asks::on_peer_left(std::string_view node_id) {
   const auto found = asked_.find(node_id);
   if (found == asked_.end()) return;

@@ -111,7 +111,7 @@ bool Asks::is_left_to_twin(Slot& slot, const End& how) {
   return true;
 }
 
-/// This one ends the request. The node that has the other one is told so, for what may save it work.
+/// This one ends the request. The node that has the other one is notified, for what may save it work.
 void Asks::drop_twin(Slot& slot, AskError why) {
   Slot& other = separate(slot);
   slot.may_have_run_elsewhere |= other.state == Slot::State::sent || other.may_have_run_elsewhere;

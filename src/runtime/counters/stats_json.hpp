@@ -1,4 +1,4 @@
-// Counters as members of a JSON object, under the names of the counter table: for to_json() and for what a node tells
+// Counters as members of a JSON object, under the names of the counter table: for to_json() and for what a node reports
 // its PMD.
 //
 // Pure functions; any thread. They throw std::bad_alloc without memory.

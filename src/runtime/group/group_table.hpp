@@ -1,4 +1,4 @@
-// The groups that this node sends to, and who is in them, kept by what the registry tells.
+// The groups that this node sends to, and who is in them, kept by what the registry reports.
 //
 //     Directory ── on_groups(), on_gone() ──▶ GroupTable ──▶ GroupState: members, version ──▶ a Group's own copy
 //
@@ -108,7 +108,7 @@ class GroupTable {
 
   /// From now on a member of that group joins with a call of `on_joined`, and leaves with one of `on_left`: its place
   /// among copy_members() is that of the last one from then on. Called under the table's mutex, on the loop's thread:
-  /// they must not call the table. Empty: nobody is told. One pair for each group; the caller holds the group.
+  /// they must not call the table. Empty: nobody is notified. One pair for each group; the caller holds the group.
   void tell_changes(GroupState& state, base::Delegate<void()> on_joined,
                     base::Delegate<void(std::size_t place, std::size_t last)> on_left);
 

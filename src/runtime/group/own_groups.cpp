@@ -42,7 +42,7 @@ void OwnGroups::leave(std::string_view name) noexcept {
   if (found == all_.end() || !found->is_in) return;
   found->is_in = false;
   if (found->is_told) found->has_left = true;
-  if (!found->has_left) all_.erase(found);  // nobody has heard of it
+  if (!found->has_left) all_.erase(found);  // nobody knows of it
   note_changed();
 }
 

@@ -2,8 +2,8 @@
 //
 // Any thread, except what is marked as the loop's.
 //   1. At most protocol::kGroupCountMax names of at most kGroupSizeMax bytes.
-//   2. What has changed is told to the registry in the loop's next turn. A group that was left and joined again in
-//      between is told twice, first as left: others are to see a member that comes.
+//   2. What has changed is reported to the registry in the loop's next turn. A group that was left and joined again in
+//      between is reported twice, first as left: others are to see a member that comes.
 //   3. leave() needs no memory.
 // Use: if (groups.join("workers") == OwnGroups::Outcome::done) wake the loop; ...
 //      while (groups.has_changed()) { registry.set_groups(groups.take_changed()); groups.note_told(); }
@@ -32,9 +32,9 @@ class OwnGroups {
   void leave(std::string_view name) noexcept;
   [[nodiscard]] protocol::Groups list() const;
 
-  /// Whether there is something to tell the registry.
+  /// Whether there is something to report to the registry.
   [[nodiscard]] bool has_changed() const { return has_changed_.load(std::memory_order_relaxed); }
-  /// To be told; note_told() says that it was. If it was not, note_changed() has it told again. May throw
+  /// To be reported; note_told() confirms that. If it was not, note_changed() has it reported again. May throw
   /// std::bad_alloc. Loop thread.
   [[nodiscard]] protocol::Groups take_changed();
   /// After that has_changed() may hold once more, for groups that were joined again. Loop thread.
@@ -48,9 +48,9 @@ class OwnGroups {
  private:
   struct Joined {
     std::string name;
-    bool is_in = true;      // false: it was left, and the registry is yet to be told
+    bool is_in = true;      // false: it was left, and not reported to the registry yet
     bool is_told = false;   // the registry has it, or may have
-    bool has_left = false;  // since it was told: the registry is to hear of that, though it may be in again
+    bool has_left = false;  // since it was reported: the registry is to learn that, though it may be in again
   };
 
   [[nodiscard]] std::vector<Joined>::iterator find(std::string_view name);

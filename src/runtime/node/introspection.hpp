@@ -1,10 +1,10 @@
-// What a node tells of itself when its PMD asks: its counters, those of its peers, and its dead letters, in parts that
+// What a node answers when its PMD asks: its counters, those of its peers, and its dead letters, in parts that
 // fit into a frame.
 //
 // Loop thread only: how a peer is sent to is read from its link.
 //   1. A part is at most StatsPart::size_max bytes as a frame, or nothing.
 //   2. Parts are answered kPartsPerSecondMax times a second; more are refused. Nothing is done when nobody asks.
-//   3. Texts of messages are told only where `may_show_messages` says yes, and messages are sent again only then. It is
+//   3. Texts of messages are sent only if `may_show_messages` says yes, and messages are sent again only then. It is
 //      asked for each part: another PMD may ask by then.
 //   4. Peers keep their places from one part to the next; a peer that comes meanwhile is behind all others.
 // Its form: docs/wire-protocol.md, "Stats of a node".
@@ -28,7 +28,7 @@ class Introspection {
  public:
   static constexpr std::uint32_t kPartsPerSecondMax = 200;
 
-  /// All must outlive it. Without `may_show_messages` none is told.
+  /// All must outlive it. Without `may_show_messages` none is reported.
   Introspection(io::Reactor& reactor, const TrafficTable& traffic, const Directory& directory, const Carriers& carriers,
                 const DeadLetters& dead_letters, base::Delegate<bool()> may_show_messages = {})
       : reactor_(reactor),
@@ -44,7 +44,7 @@ class Introspection {
 
   /// The same of the dead letters with a number above `part.after`; or {"refused":"why"}, as from the next one.
   [[nodiscard]] std::string tell_dead_letters(const protocol::StatsPart& part);
-  /// Has them sent again, and tells what came of it.
+  /// Has them sent again, and reports what came of it.
   [[nodiscard]] std::string tell_redriven(base::Delegate<DeadLetters::Redriven()> redrive);
 
   /// The answer to a question of a later version.

@@ -73,7 +73,7 @@ struct NodeParts {
   base::Delegate<void()> wake_handlers{};
   base::Instant (*clock)() = nullptr;  ///< any thread: for deadlines of requests, and to time handlers. Null: the
                                        ///< reactor's time for the first, and handlers are not timed
-  /// Adds the counters that only the process knows, for what the node tells of itself. Any thread.
+  /// Adds the counters that only the process knows, for what the node reports on itself. Any thread.
   base::Delegate<void(NodeStats&)> add_process_counters{};
 };
 
@@ -132,7 +132,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   void ask_registry(const std::string& name, std::function<void(Result<PeerInfo>)> on_answer);
 
   // Groups: node_groups.cpp.
-  /// What is joined and left here is told to the registry by update_groups(). Any thread.
+  /// update_groups() reports to the registry what is joined and left here. Any thread.
   [[nodiscard]] OwnGroups& own_groups() { return own_groups_; }
   [[nodiscard]] GroupTable& groups() { return groups_; }
   /// The group of that name; null beyond targets_max. May throw std::bad_alloc. Any thread.
@@ -147,7 +147,7 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   SendVerdict publish(const TargetState& topic, const OutgoingMessage& message) {
     return is_closing() ? SendVerdict::shut_down : router_.publish(topic, message);
   }
-  /// Errors: invalid_option. May throw std::bad_alloc, and has changed nothing then. The registry is told by
+  /// Errors: invalid_option. May throw std::bad_alloc, and has changed nothing then. The registry gets them by
   /// update_groups(). `replaced` is for end_later(). Any thread.
   Result<void> subscribe(std::string_view topic, MessageHandler handler, const SubscribeOptions& options,
                          SubscriptionPtr& replaced);

@@ -5,7 +5,7 @@
 
 namespace distflow::runtime {
 
-/// Twice where a group was left and joined again; what other threads change meanwhile is told in the next turn.
+/// Twice where a group was left and joined again; what other threads change meanwhile is reported in the next turn.
 void Node::update_groups() {
   if (!own_groups_.has_changed() || !is_registry_started_ || is_closing()) return;
   for (int times = 0; times < 2 && own_groups_.has_changed(); ++times) {

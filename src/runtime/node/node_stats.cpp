@@ -1,4 +1,4 @@
-// What a node counts, and what it tells of itself and does when its PMD asks (introspection.hpp).
+// What a node counts, and what it reports on itself and does when its PMD asks (introspection.hpp).
 #include <cinttypes>
 #include <utility>
 
@@ -31,7 +31,7 @@ std::string Node::tell(const protocol::StatsPart& part) {
   return introspection_.tell(part, stats);
 }
 
-/// What is told goes through the memory of the PMD. It is for users who could read the node's memory as well: its own
+/// The report goes through the memory of the PMD. It is for users who could read the node's memory as well: its own
 /// user, and root.
 bool Node::may_show_messages() {
   const io::PeerOwner owner = parts_.registry.owner_of_registry();
@@ -47,7 +47,7 @@ bool Node::leads_to_addressee(const DeadLetter& letter) {
 }
 
 /// A letter that is not taken, because its name is still unknown or there is no room, stays. A name that the directory
-/// does not have is unknown. The letter is not parked for it: it would be told as sent, and be dropped a moment later.
+/// does not have is unknown. The letter is not parked for it: it would count as sent, and be dropped a moment later.
 DeadLetters::Redriven Node::redrive() {
   return dead_letters_.redrive([this](const DeadLetter& letter) {
     if (!leads_to_addressee(letter)) return false;

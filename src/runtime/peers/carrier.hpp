@@ -5,7 +5,7 @@
 //   1. A carrier is open to one node, or to nobody: to the node that its opener is believed to be, until it ends.
 //   2. At most one link sends on a carrier at a time. What it has sent is counted, whether it still does so or not.
 //   3. What has left gives its credit back, whether the link sends here or not.
-//   4. A link is told once that its carrier is gone, and holds it no longer than until then. It is told of what it has
+//   4. A link is notified once that its carrier is gone, and holds it no longer than until then. It learns what it has
 //      sent here that is dropped, before and after (LeftWays).
 // Use: Carrier carrier(connection);   // by the owner of the connection
 //      carrier.open_to(carriers, node_id);

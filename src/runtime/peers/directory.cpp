@@ -136,7 +136,7 @@ void Directory::leave(Peer& peer, Counter SendCounters::*reason) {
   observer_.on_binding(peer.info.node_id(), by_alias_.find(peer.info.node_id()));
   if (peer.link != nullptr) {  // else nothing refers to it any more
     departed_.push_back(*leaving.release());
-    peer.link->retire(reason);  // first: who is told of the leave knows by then what the link has dropped
+    peer.link->retire(reason);  // first: who is notified of the leave knows by then what the link has dropped
   }
   if (!peer.is_self) observer_.on_peer_leave(peer.info);
 }

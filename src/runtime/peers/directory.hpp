@@ -65,7 +65,7 @@ class DirectoryObserver {
   /// `name` (an alias or a nodeId) means that peer from now on; null: nobody. Also when the peer has moved, for its
   /// link is another one then.
   virtual void on_binding(std::string_view name, Peer* peer) = 0;
-  /// The registry has told of the node, this one or another: its groups may be others than before. May throw
+  /// The registry has reported the node, this one or another: its groups may be others than before. May throw
   /// std::bad_alloc, and is called again then, after a snapshot.
   virtual void on_groups(const base::PackedInfo& node) { static_cast<void>(node); }
   /// The node is in the directory no more, and in no group.

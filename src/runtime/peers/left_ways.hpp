@@ -1,5 +1,5 @@
 // Connections that links have left while messages of theirs were queued there: what such a connection drops later is
-// told of by its place, as what is dropped on the present way is.
+// reported by its place, as what is dropped on the present way is.
 //
 // Loop thread only.
 //   1. A connection is here from the moment that its link leaves it until it has closed, or that link is retired. At

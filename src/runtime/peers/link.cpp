@@ -198,7 +198,7 @@ void Link::tell_dropped(const Connection& way, std::uint32_t count, Counter Send
   parts_.on_dropped(*this, {.first = last - count + 1, .last = last}, reason);
 }
 
-/// Before the link sends elsewhere. Without memory nobody is told of what is dropped there.
+/// Before the link sends elsewhere. Without memory nobody is notified of what is dropped there.
 void Link::note_left(const Connection& way) {
   if (is_retired_ || way.queue().is_empty()) return;
   static_cast<void>(parts_.reactor.has_memory_for([&] { parts_.carriers.left.add(way, *this, taken_); }));

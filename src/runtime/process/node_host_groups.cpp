@@ -1,4 +1,4 @@
-// NodeHost's groups: joined on any thread, told to the registry by the loop.
+// NodeHost's groups: joined on any thread, reported to the registry by the loop.
 #include <utility>
 
 #include "runtime/process/node_host.hpp"

@@ -28,8 +28,8 @@ SendVerdict NodeHost::count_refused(SendVerdict verdict, const std::shared_ptr<T
   return count(verdict);
 }
 
-/// A look of the loop tells when there is room for that name again. Who was refused for more than an eighth of the room
-/// is told when that fits: told before, it would be refused again at once, turn after turn.
+/// A look of the loop reports room for that name. A sender that was refused for more than an eighth of the room
+/// is notified when that fits. If notified before, it would be refused again at once, turn after turn.
 void NodeHost::watch_for_room(const std::shared_ptr<TargetState>& target, SendCredit::Amount missing) {
   if (!tells_writable_.load(std::memory_order_relaxed)) return;
   if (room_watch_.note_refused(target, missing)) loop_.reactor().notify();
@@ -226,7 +226,7 @@ void NodeHost::keep_pace() {
   }
 }
 
-/// What the turn before has sent may have left room. Says whether there is more to tell.
+/// What the turn before has sent may have left room. Returns whether there is more to report.
 bool NodeHost::tell_room() {
   return room_watch_.look([this](const TargetPtr& target) { node_->delivery().tell_writable(target->name); });
 }

@@ -37,7 +37,7 @@ Singleton& singleton() {
   return instance;
 }
 
-/// What handles share: its last copy tells the host that nobody holds it any more.
+/// What handles share: its last copy notifies the host that nobody holds it any more.
 std::shared_ptr<NodeHost> make_handle(std::shared_ptr<NodeHost> host) {
   NodeHost* const raw = host.get();
   return {raw, [owner = std::move(host)](NodeHost* last) mutable {

@@ -99,7 +99,7 @@ class Delivery {
   [[nodiscard]] std::function<void()> setting(WritableHandler handler);
   /// Runs the task on the thread that handlers run on, now or later.
   void run_where_handlers_run(std::function<void()> task);
-  /// The same, but never from inside this call: behind the handlers set and the peer events told so far. Loop thread
+  /// The same, but never from inside this call: behind the handlers set and the peer events so far. Loop thread
   /// only; may throw std::bad_alloc.
   void run_later_where_handlers_run(std::function<void()> task);
   void tell_join(const PeerInfo& peer);
@@ -236,7 +236,7 @@ class Delivery {
   bool has_requests_in_hand_ = false;  // taken out of their mailbox, on the second thread
   bool awaits_handler_ = false;        // of requests that wait: the loop is about to bring it
 
-  // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has told of, and
+  // Without a second thread: what the turn's end has to do. Peer events, as many as the registry has reported, and
   // handlers set by a handler: the one that runs must not be destroyed.
   bool is_in_handler_ = false;
   std::vector<std::function<void()>> put_off_;

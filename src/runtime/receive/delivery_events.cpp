@@ -1,4 +1,4 @@
-// Delivery's part in events that are no messages: their handlers, and when those are told.
+// Delivery's part in events that are no messages: their handlers, and when those are called.
 #include <utility>
 
 #include "runtime/receive/delivery.hpp"
@@ -62,7 +62,7 @@ void Delivery::begin_telling(std::function<void(const Event&)> Delivery::*handle
 }
 
 /// A handler that another thread has set before the event came may still be a task of this turn, or one that is put
-/// off: the event is told after it.
+/// off: the event is reported after it.
 void Delivery::run_later_where_handlers_run(std::function<void()> task) {
   if (has_thread_ && !may_be_setting()) return run_where_handlers_run(std::move(task));
   put_off([this, task = std::move(task)] { tell_put_off(task); });

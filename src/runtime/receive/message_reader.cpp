@@ -321,7 +321,7 @@ void MessageReader::note_misrouted(const protocol::Envelope& envelope) {
                     size(envelope.from), envelope.from.data(), size(envelope.to), envelope.to.data());
 }
 
-/// Its publisher has not heard yet that this node has unsubscribed, or a registry has told it wrong.
+/// Its publisher does not know yet that this node has unsubscribed, or a registry has misinformed it.
 void MessageReader::note_unsubscribed(const protocol::Envelope& envelope) {
   PeerCounters& from = sender(envelope.from).in;
   add_owned(from.received, 1);

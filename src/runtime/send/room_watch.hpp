@@ -1,9 +1,9 @@
-// Who is to be told that there is room to send again: threads of the application that wait for it, and names whose
+// Who is to be notified that there is room to send again: threads of the application that wait for it, and names whose
 // messages were refused.
 //
 //     a thread: refused ─▶ wait() ─────────────────────────┐      the loop, each turn: look()
 //               refused ─▶ note_refused(target) ───────────┴─▶       ├─▶ takes the credit for who waits, and wakes it
-//                                                                    └─▶ tells of the targets that have room
+//                                                                    └─▶ reports the targets that have room
 //
 // look(): the loop's thread. wait(): not the loop's thread, which makes the room. All else: any thread.
 //   1. No wake is lost: who signs up looks once itself, or has the loop look. So either this look finds the room that
@@ -60,7 +60,7 @@ class RoomWatch {
   /// Waits until `until` at the latest. `wake_loop` has the loop look, for room that only its turn can make.
   Waited wait(const Wanted& wanted, base::Instant until, base::Delegate<void()> wake_loop = {});
 
-  /// look() tells when there is room for messages to that name, and for one that needs what is `missing`; once, however
+  /// look() reports room for messages to that name, and for one that needs what is `missing`; once, however
   /// often this is called until then, for the least of what was missing. True when there may be room already, so that
   /// the loop has to look.
   bool note_refused(const TargetPtr& target, SendCredit::Amount missing = {});
@@ -80,7 +80,7 @@ class RoomWatch {
   /// Ends all waiting, now and from now on: the node has ended.
   void close();
 
-  /// Names that one look tells of, in one walk over those that were refused.
+  /// Names that one look reports, in one walk over those that were refused.
   static constexpr std::size_t kToldAtOnce = 64;
 
  private:

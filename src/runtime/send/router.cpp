@@ -197,7 +197,7 @@ void Router::send_parked(const TargetPtr& target, ParkedMessage message) {
   add_owned(traffic.out.accepted, 1);
   const bool is_unknown = verdict == SendVerdict::unresolved;
   keep_parked(*target, is_unknown ? &SendCounters::dropped_unresolved : &SendCounters::dropped_queue_full, message);
-  if (is_unknown) return add_owned(traffic.out.dropped_unresolved, 1);  // told by park()
+  if (is_unknown) return add_owned(traffic.out.dropped_unresolved, 1);  // reported by park()
   traffic.note_dropped(&SendCounters::dropped_queue_full, 1);
 }
 

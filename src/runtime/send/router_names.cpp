@@ -1,4 +1,4 @@
-// Where the names lead that the router sends to: what it is told of them, and what it has asked for.
+// Where the names lead that the router sends to: what is reported of them, and what it has asked for.
 #include <new>
 
 #include "runtime/send/router.hpp"

@@ -4,9 +4,9 @@
 //     the lane: open() ─▶ extend() ... ─▶ seal()          the loop: look() ─▶ takes what is new ─▶ let_go()
 //
 //   1. Of the lane's next call and the loop's letting go, whichever comes first is seen by the other: a frame is either
-//      in a run that the loop holds, or the lane is told that the loop has let go, and announces it again.
+//      in a run that the loop holds, or the lane learns that the loop has let go, and announces it again.
 //   2. The loop sees the bytes of all frames that are counted.
-//   3. When the lane is told that the run was let go, it has all that the loop did with it.
+//   3. When the lane learns that the run was let go, it has all that the loop did with it.
 //   4. Credit is given to the run before the frame that needs it, and taken from it once, by the side that ends the
 //   run:
 //      by the loop as it lets go, also of what the lane had sealed; what comes after that, by the lane.
@@ -26,7 +26,7 @@ namespace distflow::runtime {
 /// What became of a run that the loop wanted to let go of.
 enum class LetGo : std::uint8_t {
   kept,      ///< something was added meanwhile
-  released,  ///< the lane hears of it with its next call, and has the run
+  released,  ///< the lane learns of it with its next call, and has the run
   sealed,    ///< the lane has left it already: the loop gives it back
 };
 

@@ -3,7 +3,7 @@
 //     a thread: credit or a place among the parked ──▶ encode ──▶ its lane        the loop: drain() ──▶ router
 //
 // submit(), leave(): any thread. All else: the loop's.
-//   1. Who is told `queued` has the room that the message needs on all of its way: the peer's credit, or a place among
+//   1. A `queued` message has the room that the message needs on all of its way: the peer's credit, or a place among
 //      those that are parked. Until the loop has looked at a name for the first time, one that is known has the lane's
 //      room.
 //   2. What is drained is sent, parked or, while the node closes, discarded; its room goes back once, in each case.
