@@ -116,7 +116,7 @@ std::vector<LinkCounts> links_of(const std::vector<NodeCounts>& nodes) {
         link_between(links, peer.node_id, counts.node.node_id).received = peer.received;
     }
   }
-  // Who tells, and has nothing to tell of a link, has received nothing there, or sent nothing.
+  // A node that reports, and has nothing to report of a link, has received nothing there, or sent nothing.
   std::set<std::string> told;
   for (const NodeCounts& counts : nodes) {
     if (counts.is_told()) told.insert(counts.node.node_id);
@@ -142,7 +142,7 @@ Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& n
   }
   const bool is_any_told =
       std::any_of(nodes.begin(), nodes.end(), [](const NodeCounts& counts) { return counts.is_told(); });
-  // Where nobody has told anything, nothing was compared.
+  // Where no node has reported anything, nothing was compared.
   const int exit_code = lost > 0 || (!nodes.empty() && !is_any_told) ? kExitNo : kExitSuccess;
   if (arguments.is_json) {
     std::string rows;

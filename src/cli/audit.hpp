@@ -20,20 +20,20 @@ namespace distflow::cli {
 struct LinkCounts {
   std::string from;                      ///< a nodeId
   std::string to;                        ///< a nodeId, or "(unresolved)" or "(others)"
-  std::optional<SendStats> sent;         ///< absent where the sender does not tell
-  std::optional<ReceiveStats> received;  ///< absent where the receiver does not tell
+  std::optional<SendStats> sent;         ///< absent where the sender does not report
+  std::optional<ReceiveStats> received;  ///< absent where the receiver does not report
   std::uint64_t queued = 0;
 
   /// Dropped at either end.
   [[nodiscard]] std::uint64_t lost() const;
-  /// Written and not received: under way, or lost with a connection that broke. Absent unless both ends tell.
+  /// Written and not received: under way, or lost with a connection that broke. Absent unless both ends report.
   [[nodiscard]] std::optional<std::uint64_t> between() const;
 };
 
-/// The links of the nodes that tell, those with most losses first.
+/// The links of the nodes that report, those with most losses first.
 [[nodiscard]] std::vector<LinkCounts> links_of(const std::vector<NodeCounts>& nodes);
 
-/// kExitNo when a message was lost, or when there are nodes and none tells.
+/// kExitNo when a message was lost, or when there are nodes and none reports.
 Report report_audit(const Arguments& arguments, const std::vector<NodeCounts>& nodes, const Screen& screen);
 
 Report audit(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen);

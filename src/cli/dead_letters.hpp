@@ -1,7 +1,7 @@
 // `distflow dead-letters NAME`: what a node accepted and could not deliver, with the reasons; with --redrive the node
 // sends it again.
 //
-// Blocking, for a minute at most and a question; one thread. What nodes tell is not trusted:
+// Blocking, for a minute at most and a question; one thread. What nodes report is not trusted:
 //   1. At most kLettersMax letters are kept.
 //   2. A part that says that there are more has some itself: so there is an end of asking.
 // Use: return dead_letters(arguments, client, screen);
@@ -22,10 +22,10 @@
 
 namespace distflow::cli {
 
-/// kExitNo when there is no such node, when it does not tell, and when it did not send all of them again.
+/// kExitNo when there is no such node, when it does not report, and when it did not send all of them again.
 Report dead_letters(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen);
 
-/// A letter, as a node tells of it.
+/// A letter, as a node reports it.
 struct ToldLetter {
   std::uint64_t number = 0;
   std::int64_t at_ms = 0;       ///< when it was dropped; since the Unix epoch, as the next one

@@ -124,7 +124,7 @@ std::string drops_as_json(const Rows& rows, const Stats& stats) {
 
 /// Modulo 2^64.
 std::int64_t difference(std::uint64_t left, std::uint64_t right) {
-  return static_cast<std::int64_t>(left - right);  // numbers that a node tells: no sum of theirs is undefined
+  return static_cast<std::int64_t>(left - right);  // numbers that a node reports: no sum of theirs is undefined
 }
 
 std::string why(const Result<pmd::ToldStats>& told) {
@@ -133,7 +133,7 @@ std::string why(const Result<pmd::ToldStats>& told) {
   return printable(told->refusal);
 }
 
-/// What has been told of each node, and what is still to be asked.
+/// What has been reported of each node, and what is still to be asked.
 class Reading {
  public:
   Reading(const Nodes& nodes, bool are_peers_read) : are_peers_read_(are_peers_read), counts_(nodes.size()) {
@@ -159,7 +159,7 @@ class Reading {
     }
   }
 
-  /// What is open has not been told in time.
+  /// What is open has not been reported in time.
   std::vector<NodeCounts> take_counts() && {
     for (const Open& open : open_) give_up(counts_[open.place], "it has not told all of them in time");
     return std::move(counts_);

@@ -1,9 +1,9 @@
-// The counters of nodes, as they tell them through their PMD, for `distflow node`, `top` and `audit`.
+// The counters of nodes, as they report them through their PMD, for `distflow node`, `top` and `audit`.
 //
-// Values, and one call that asks; one thread. What nodes tell is not trusted:
+// Values, and one call that asks; one thread. What nodes report is not trusted:
 //   1. What is missing is zero.
 //   2. Reading ends at its time, by an answer at the latest, and when it is told to.
-//   3. At most kPeersMax peers of a node are kept, and kPeersOfAllMax in all: who tells of more is shown as untold.
+//   3. At most kPeersMax peers of a node are kept, and kPeersOfAllMax in all: who reports more is shown as untold.
 // Use: const std::vector<NodeCounts> all = read_counts(client, nodes, {.until = io::system_now() + timeout});
 #pragma once
 
@@ -25,7 +25,7 @@
 
 namespace distflow::cli {
 
-/// What one node tells of another.
+/// What one node reports on another.
 struct PeerCounts {
   std::string node_id;
   std::string via;           ///< "memory", "tcp" or "none": how it is sent to now
@@ -36,7 +36,7 @@ struct PeerCounts {
 
 struct NodeCounts {
   protocol::NodeInfo node;
-  std::string why_untold;   ///< empty: it has told them
+  std::string why_untold;   ///< empty: it has reported them
   std::uint64_t at_us = 0;  ///< by a clock of the node's machine that only goes forward
   std::uint64_t queued = 0;
   SendStats sent;
@@ -45,7 +45,7 @@ struct NodeCounts {
   std::uint64_t mailbox_high_water = 0;
   std::uint64_t parked = 0;
   std::uint64_t cpu_us = 0;
-  std::optional<LatencyStats> latency;  ///< none: of a release that does not tell them, or there was no room
+  std::optional<LatencyStats> latency;  ///< none: of a release that does not report them, or there was no room
   std::string json;                     ///< of the node alone, as it came
   std::vector<PeerCounts> peers;
 
@@ -56,7 +56,7 @@ struct NodeCounts {
 inline constexpr std::size_t kPeersMax = runtime::TrafficTable::kPeersMax + 2;
 inline constexpr std::size_t kPeersOfAllMax = 256 * kPeersMax;
 
-/// How far read_counts() goes. What is not told by then is untold.
+/// How far read_counts() goes. What is not reported by then is untold.
 struct ReadingBounds {
   base::Instant until;                         ///< nothing further is asked after that
   const std::atomic<bool>* is_over = nullptr;  ///< nor once it is true
@@ -71,7 +71,7 @@ using AskForStats = std::function<std::vector<Result<pmd::ToldStats>>(const std:
 [[nodiscard]] std::vector<NodeCounts> read_counts(pmd::BlockingClient& client, const Nodes& nodes,
                                                   const ReadingBounds& bounds);
 
-/// A part of what a node tells, added to what is there; whether it can be read. A peer without a name is passed over.
+/// A part of what a node reports, added to what is there; whether it can be read. A peer without a name is passed over.
 /// `next` is the part to ask for then, or 0.
 [[nodiscard]] bool take_part(std::string_view json, NodeCounts& counts, std::uint64_t& next);
 

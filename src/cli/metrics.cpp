@@ -55,7 +55,7 @@ std::string_view member_of(std::string_view json, std::string_view name) {
   return found ? found->front() : std::string_view();
 }
 
-/// One node that tells, with what its series are told apart by.
+/// One node that reports, with what its series are told apart by.
 struct Told {
   explicit Told(const NodeCounts& node_counts)
       : counts(node_counts),
@@ -84,7 +84,7 @@ CounterKind kind_of(const Row& row) {
   }
 }
 
-/// What a node does not tell has no sample: a zero would be a lie.
+/// What a node does not report has no sample: a zero would be a lie.
 template <class Rows>
 void append_values(std::string& out, std::string_view prefix, const Rows& rows, ValuesOf<Rows> Told::*part,
                    const std::vector<Told>& nodes) {
@@ -119,7 +119,7 @@ void append_pmd(std::string& out, const PmdFigures& pmd) {
   out += fmt::format("{} {:.3f}\n", start, static_cast<double>(*pmd.start_time_ms) / 1e3);
 }
 
-/// A line for each of the first nodes that do not tell.
+/// A line for each of the first nodes that do not report.
 std::string left_out_text(const std::vector<NodeCounts>& nodes) {
   std::string text;
   std::size_t count = 0;

@@ -14,10 +14,10 @@
 
 namespace distflow::cli {
 
-/// kExitNo when there is no such node, when it does not tell its counters, and when a sum does not hold.
+/// kExitNo when there is no such node, when it does not report its counters, and when a sum does not hold.
 Report node_page(const Arguments& arguments, pmd::BlockingClient& client, const Screen& screen);
 
-/// Of a node that is asked for by name and does not tell its counters.
+/// Of a node that is asked for by name and does not report its counters.
 Report report_untold(const Arguments& arguments, const NodeCounts& counts);
 
 /// By nodeId, what people call a node.

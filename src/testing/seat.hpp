@@ -51,7 +51,7 @@ class Seat {
     process_.begin_turn();
     turn_reactor();
   }
-  /// Severs it, and ends it where nobody hears it. False if it does not end.
+  /// Severs it, and ends it where nobody receives from it. False if it does not end.
   [[nodiscard]] bool take_down(Severance how) {
     constexpr int turns_max = 10'000;
     process_.sever(how);

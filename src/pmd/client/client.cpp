@@ -19,7 +19,7 @@ constexpr base::Duration kReadAgainAfter = base::milliseconds(100);
 transport::ConnectionLimits limits_of(const ClientOptions& options) {
   transport::ConnectionLimits limits;
   limits.frame_size_max = options.reply_size_max;
-  limits.keeps_nothing = true;  // the PMD is heard though messages keep all chunks
+  limits.keeps_nothing = true;  // the PMD's bytes are received though messages keep all chunks
   return limits;
 }
 

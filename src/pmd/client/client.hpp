@@ -11,7 +11,7 @@
 //   2. After a loss the client dials again by itself, with backoff and jitter, and registers and watches again.
 //   3. Every request has exactly one answer, within its timeout, from inside a later turn. One made while there is no
 //      session waits for one.
-//   4. Each on_snapshot holds everything up to it: joins and leaves told before are contained in it, those told after
+//   4. Each on_snapshot holds everything up to it: joins and leaves reported before are contained in it, those after
 //      come on top. An event missed, as its `rev` tells, leads to a new snapshot; so does one, or a snapshot, that the
 //      observer had no memory for, a little later.
 //   5. on_closed is the last call, comes within the close timeout, and never from inside close(). Only then may the
@@ -90,7 +90,7 @@ class Client final : private transport::ConnectionObserver {
   /// Registers `registration` from now on, in place of any other. May throw std::bad_alloc, and has changed nothing
   /// then.
   void set_registration(protocol::Registration registration);
-  /// The groups of the registration from now on. The PMD is told, unless it keeps none; so is each one after it. May
+  /// The groups of the registration from now on. The PMD is notified, if it keeps any; so is each one after it. May
   /// throw std::bad_alloc, and has changed nothing then. Nothing happens without a registration.
   void set_groups(protocol::Groups groups);
 
@@ -99,11 +99,11 @@ class Client final : private transport::ConnectionObserver {
   void list(Callback<std::vector<protocol::NodeInfo>> on_answer);
   /// Who the PMD is; Errc::refused when it is one that knows no hello.
   void hello(Callback<protocol::Hello> on_answer);
-  /// A part of what that node tells of itself. StatsKind::redrive has it do something: lost with the session it is not
+  /// A part of that node's report on itself. StatsKind::redrive has it do something: lost with the session it is not
   /// asked again, and whether it was done is not known.
   void stats(std::string_view name, std::uint64_t after, Callback<ToldStats> on_answer,
              protocol::StatsKind what = protocol::StatsKind::counters);
-  /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be told now. Without a
+  /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be sent now. Without a
   /// session it is dropped.
   void answer_stats(std::uint64_t id, std::string_view stats);
   /// As which user the PMD of this session runs, as the system has it; unknown where it cannot say, and without a
@@ -126,7 +126,7 @@ class Client final : private transport::ConnectionObserver {
   [[nodiscard]] bool is_in_session() const { return state_ == State::in_session; }
   /// Errc::pmd_silent while there is a connection on which nothing has been answered yet.
   [[nodiscard]] std::optional<Error> silence() const;
-  /// After close(Unregister::yes) it tells whether the PMD has confirmed: false then.
+  /// After close(Unregister::yes) it returns whether the PMD has confirmed: false then.
   [[nodiscard]] bool is_registered() const { return is_registered_; }
   [[nodiscard]] std::uint16_t port() const { return options_.port; }
   /// What is wrong between two turns; null when nothing is. For the simulator and tests (client_invariants.cpp).
@@ -144,7 +144,7 @@ class Client final : private transport::ConnectionObserver {
     closed,
   };
 
-  // What the connection tells.
+  // What the connection reports.
   void on_frames(transport::Connection& connection) override;
   void on_closed(transport::Connection& connection, Error why) override;
   void on_frame(std::string_view body);
@@ -216,7 +216,7 @@ class Client final : private transport::ConnectionObserver {
 
   const std::string secret_;  // that the node is registered with, for its life
   bool is_registered_ = false;
-  bool knows_registered_ = false;           // the owner was told on_registered, and of no loss since
+  bool knows_registered_ = false;           // on_registered was called on the owner, and of no loss since
   bool keeps_groups_ = false;               // the PMD of this session
   ToldGroups told_groups_;                  // to the PMD of this session, with the registration and after it
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way

@@ -22,7 +22,7 @@ ClientOptions to_client_options(const BlockingOptions& options) {
 
 }  // namespace
 
-/// A client with all that it works with, and what it was told last.
+/// A client with all that it works with, and what was reported to it last.
 struct BlockingClient::Loop final : ClientObserver {
   Loop(std::unique_ptr<io::Backend> backend, base::ChunkPool& pool, const BlockingOptions& options)
       : timeout(options.timeout),
@@ -96,7 +96,7 @@ Result<std::vector<protocol::NodeInfo>> BlockingClient::list() {
 
 std::vector<Result<ToldStats>> BlockingClient::stats(const std::vector<StatsQuestion>& questions) {
   std::vector<Result<ToldStats>> answers;
-  // So many at once as a PMD takes of one client; all of a round are told before the next begins.
+  // So many at once as a PMD takes of one client; all of a round are reported before the next begins.
   constexpr std::size_t at_once = 128;
   for (std::size_t begin = 0; begin < questions.size(); begin += at_once) {
     const std::size_t end = std::min(begin + at_once, questions.size());

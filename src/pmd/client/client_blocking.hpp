@@ -23,7 +23,7 @@
 
 namespace distflow::pmd {
 
-/// For a part of what a node tells (protocol::StatsPart).
+/// For a part of what a node reports (protocol::StatsPart).
 struct StatsQuestion {
   std::string node_id;
   std::uint64_t after = 0;

@@ -20,7 +20,7 @@ inline constexpr const char* kAsking = "asking the PMD";
 
 /// What comes of a question for a node's counters.
 struct ToldStats {
-  std::string refusal;                     ///< why not, in the PMD's words; empty: it was told
+  std::string refusal;                     ///< why not, in the PMD's words; empty: it was reported
   std::optional<protocol::NodeInfo> node;  ///< as the PMD has it
   std::string json;                        ///< an object (docs/wire-protocol.md, "Stats of a node")
 };

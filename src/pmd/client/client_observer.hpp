@@ -1,4 +1,4 @@
-// What a client of a registry tells its owner.
+// What a client of a registry reports to its owner.
 //
 // Loop thread only; calls come from inside Reactor::turn().
 // Use: class Witness final : public ClientObserver { void on_join(const protocol::NodeInfo& node) override; };
@@ -22,7 +22,7 @@ enum class AfterRefusal {
 };
 
 /// The owner of a client. Calls come from inside Reactor::turn(); any member of the client may be called from them.
-/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they told of done in part; so may
+/// on_snapshot(), on_join() and on_leave() may throw std::bad_alloc, with what they reported done in part; so may
 /// on_stats_asked(). No other may.
 class ClientObserver {
  public:
@@ -35,9 +35,9 @@ class ClientObserver {
     static_cast<void>(error), static_cast<void>(text), static_cast<void>(holder);
     return AfterRefusal::give_up;
   }
-  /// A registration that on_registered told of is no more, although the client has not ended it. It registers again by
-  /// itself, with backoff; on_registered tells when that has worked. Once a loss. The code of `why` is Errc::timed_out
-  /// when the PMD heard nothing of the node within its TTL, Errc::alias_in_use when another node has the alias since,
+  /// A registration that on_registered reported is no more, although the client has not ended it. It registers again by
+  /// itself, with backoff; on_registered comes when it has worked. Once a loss. The code of `why` is Errc::timed_out
+  /// when the PMD received nothing within its TTL, Errc::alias_in_use when another node has the alias since,
   /// Errc::registration_refused otherwise. `holder` is who has the nodeId or the alias now, where the PMD says so; else
   /// null.
   virtual void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {
@@ -50,7 +50,7 @@ class ClientObserver {
   /// All nodes of the registry: once a session, and again when an event was missed. The node itself is among them.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): an override keeps them
   virtual void on_snapshot(std::vector<protocol::NodeInfo> nodes) { static_cast<void>(nodes); }
-  /// A node joined, or changed its registration or its groups. The node itself is told of its own join, too.
+  /// A node joined, or changed its registration or its groups. The node itself is notified of its own join, too.
   virtual void on_join(const protocol::NodeInfo& node) { static_cast<void>(node); }
   virtual void on_leave(const protocol::NodeInfo& node) { static_cast<void>(node); }
   /// The PMD asks for that part of the counters of the registered node: Client::answer_stats(). May throw

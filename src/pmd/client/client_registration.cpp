@@ -28,7 +28,7 @@ void Client::set_groups(protocol::Groups groups) {
   if (connection_) in_session_or_end_it([this] { regroup(); });
 }
 
-/// Tells the PMD how the groups differ from those that it was told last.
+/// Reports to the PMD how the groups differ from those reported last.
 void Client::regroup() {
   if (is_closed() || !options_.registration || !told_groups_.is_begun() || !keeps_groups_) return;
   const protocol::NodeInfo& node = options_.registration->node;

@@ -1,9 +1,9 @@
-// What the snapshots and events of a watch mean: which events to tell, which a snapshot contains, which one was missed.
+// What the snapshots and events of a watch mean: which to report, which a snapshot contains, which one was missed.
 //
 // Pure; one thread. Our PMD numbers events (`rev`) and answers watch with all nodes as of such a number. A TypeScript
-// PMD does neither: it is asked for a list after the watch, and what it told in between is merged into that.
+// PMD does neither: it is asked for a list after the watch, and what it reported in between is merged into that.
 //   1. Between begin() and complete() events are held, at most kHeldMax of them.
-//   2. After complete(), an event is told once, in order; one that the snapshot contains already is not told.
+//   2. After complete(), an event is reported once, in order; one that the snapshot contains already is not reported.
 // Use: watch.begin(); ... watch.take(event) == Verdict::tell ... nodes = watch.complete(std::move(nodes), rev);
 #pragma once
 
@@ -39,7 +39,7 @@ class ClientWatch {
  private:
   enum class State { off, awaiting, live };
   State state_ = State::off;
-  std::optional<std::uint64_t> revision_;  // as of what was told last; none with a PMD that does not number
+  std::optional<std::uint64_t> revision_;  // as of what was reported last; none with a PMD that does not number
   std::vector<protocol::Event> held_;
 };
 

@@ -1,8 +1,8 @@
 // The groups of a node as its PMD has them, as far as is known from what it was told and has answered.
 //
-//   1. A registration tells all groups; what was told before it does not count any more, nor do the answers to that.
+//   1. A registration has all groups; what was reported before it counts no more, nor do the answers to that.
 //   2. After it each change has a number. It counts as taken until the PMD refuses it.
-//   3. Changes are answered in any order. A refused one is undone beneath those that were told after it.
+//   3. Changes are answered in any order. A refused one is undone beneath those that were reported after it.
 // One thread.
 // Use: told.begin(groups); ... const auto number = told.note(change); ... told.on_answer(number, is_taken);
 #pragma once

@@ -57,7 +57,7 @@ Result<Pipe> make_pipe() {
   return pipe;
 }
 
-/// What the processes between fork and exec tell the starter. Smaller than PIPE_BUF: written whole or not at all.
+/// What the processes between fork and exec report to the starter. Smaller than PIPE_BUF: written whole or not at all.
 struct Note {
   enum class Kind { pid, failure, kept_state };
   Kind kind;

@@ -1,4 +1,4 @@
-// Starts a program that lives on by itself, with one descriptor to tell its starter something through.
+// Starts a program that lives on by itself, with one descriptor to report to its starter.
 //
 // Blocking, for as long as two children and an exec take; any thread.
 //   1. The program has a session of its own, is no child of the starter's, and works in "/".

@@ -35,7 +35,7 @@ struct LaunchOptions {
 struct LaunchOutcome {
   enum class Kind {
     started,
-    already_running,  ///< Something holds the port; whether it is a PMD, connecting tells.
+    already_running,  ///< Something holds the port; whether it is a PMD, connecting shows.
   };
   Kind kind = Kind::started;
   std::uint16_t port = 0;

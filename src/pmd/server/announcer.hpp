@@ -3,8 +3,8 @@
 //
 // Loop thread only.
 //   1. An event is written once, whatever the number of watchers; a change of groups once for each kind of them.
-//   2. A watcher that there was no memory to tell would never know what it missed: its connection ends.
-//   3. After stop() nothing is told but the PMD's end.
+//   2. A watcher that there was no memory to notify would never know what it missed: its connection ends.
+//   3. After stop() only the PMD's end is announced.
 // Use: announcer.tell_join(entry, registry.revision()); ... announcer.tell_leaves(departures);
 #pragma once
 
@@ -35,8 +35,8 @@ class Announcer {
   void forget(Session& session);
 
   void tell_join(const Registry::Entry& entry, std::uint64_t revision);
-  /// The node's groups are others than before. A watcher that does not know this event, and counts revisions, is told
-  /// that the node joined; one that does not count them is told nothing.
+  /// The node's groups are others than before. A watcher that counts revisions, and does not know this event, learns
+  /// that the node joined; one that does not count them is not notified.
   void tell_update(const Registry::Entry& entry, std::uint64_t revision);
   void tell_leaves(std::span<const Registry::Departure> departures);
   /// The owner's registration is no more. Nothing happens when it has not asked for that. `holder` is who has the

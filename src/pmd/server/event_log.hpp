@@ -1,4 +1,4 @@
-// The events that watchers are told, each encoded once, and how far each watcher has come in them.
+// The events for the watchers, each encoded once, and how far each watcher has come in them.
 //
 // One thread; pure except for the chunks that it leases.
 //   1. Events are in the order they were appended. Those that lie together in a chunk are one segment.
@@ -47,7 +47,7 @@ class EventLog {
     segments_.emplace_back();
   }
 
-  /// A watcher that is to be told what is appended from now on.
+  /// A watcher that is to be notified of what is appended from now on.
   [[nodiscard]] Cursor join() {
     Segment& newest = segments_.back();
     ++newest.readers;

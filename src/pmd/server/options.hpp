@@ -1,4 +1,4 @@
-// What a PMD's server can be told, and what it counts.
+// The options of a PMD's server, and what it counts.
 //
 // Values; any thread.
 #pragma once
@@ -22,8 +22,8 @@ struct ServerOptions {
   std::optional<int> listener{};
   /// Who may have the page opened, besides root: the user that this process runs as. None: root alone.
   std::optional<std::uint32_t> user{};
-  std::int64_t process_id = 0;  ///< told in the answer to hello
-  std::string release{};        ///< the same: of the program; empty: not told
+  std::int64_t process_id = 0;  ///< sent in the answer to hello
+  std::string release{};        ///< the same: of the program; empty: not sent
   RegistryOptions registry;
 
   std::uint32_t frame_size_max = 64 * 1024;  ///< bytes of a request
@@ -91,7 +91,7 @@ struct ServerCounters {
   std::uint64_t slow_readers = 0;      ///< connections closed for leaving too many replies unread
   std::uint64_t reads_paused = 0;      ///< times that a connection was not read from, for its replies or changes
   std::uint64_t stats_asked = 0;       ///< questions for stats that were brought to a node
-  std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that tells none, too many
+  std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that reports none, too many
   std::uint64_t stats_unanswered = 0;  ///< of those asked, to which no answer came in time
   std::uint64_t stats_unasked = 0;     ///< answers that were not awaited on the connection that they came on
   std::uint64_t out_of_memory = 0;     ///< connections closed because there was no memory for a reply

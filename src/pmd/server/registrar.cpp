@@ -331,7 +331,7 @@ void Registrar::on_waiting_timer() {
 // ---- Ends.
 
 void Registrar::unregister(Session& session, std::string_view node_id, std::string_view raw_request_id) {
-  // Once the node is gone others have to be told, whatever becomes of the answer.
+  // Once the node is gone others have to be notified, whatever becomes of the answer.
   const std::string success = protocol::success_response(raw_request_id);
   std::vector<Registry::Departure> departures;
   departures.reserve(1);

@@ -1,6 +1,6 @@
 // The registry: which nodes there are, under which names, and whose connection each belongs to.
 //
-// Pure: no I/O and no clock, it is told the time. One thread. It is the view that look-ups, lists and watchers read;
+// Pure: no I/O and no clock, it is given the time. One thread. It is the view that look-ups, lists and watchers read;
 // who gets a name is decided by a RegistryStore (registry_store.hpp), to which an entry of kStoreOwner belongs.
 //   1. An entry belongs to the owner that registered it last; the end of any other owner changes nothing. It is given
 //      up to another owner only when its own is gone, or for the secret that it was registered with.
@@ -167,7 +167,7 @@ class Registry {
 
   /// The owner is gone. Its entries are removed by drop_gone().
   void drop_owner(OwnerId owner);
-  /// Removes entries of owners that are gone, `count_max` at most; has_gone() tells whether there are more.
+  /// Removes entries of owners that are gone, `count_max` at most; has_gone() returns whether there are more.
   std::vector<Departure> drop_gone(std::size_t count_max);
   [[nodiscard]] bool has_gone() const { return !gone_.empty(); }
   [[nodiscard]] bool is_gone(OwnerId owner) const {

@@ -5,12 +5,12 @@
 // The store keeps to this:
 //   1. A ticket is decided once: from inside propose(), or later, from inside Reactor::turn(). A store that cannot find
 //      out decides `unavailable`, within a time of its own.
-//   2. on_decided(), on_entry() and on_gone() come in the order in which what they tell took effect in the store. That
+//   2. on_decided(), on_entry() and on_gone() come in the order in which their causes took effect in the store. That
 //      need not be the order of the proposals. Only a ticket's decision may come from inside a call: its propose().
 //   3. A release takes effect before what is proposed after it. It cannot be refused: the store repeats it until it
 //      has taken effect. Of another owner's claim it takes nothing.
 //   4. on_entry() and on_gone() report what others did. A claim of this server's that was accepted is not reported.
-//   5. After stop() nothing is told. What this server has in the store ends, as after release_owner() for all of them.
+//   5. After stop() no call comes. What this server has in the store ends, as after release_owner() for all of them.
 // The server keeps to this:
 //   6. No two tickets that are undecided share an alias or a nodeId. A further claim to such a name waits for the
 //      decision, in the order of arrival, and is refused, or proposed, after it.
@@ -58,7 +58,7 @@ class StoreObserver {
  public:
   virtual void on_decided(Ticket ticket, const Decision& decision) = 0;
   /// A node that was registered elsewhere is there, or has changed. False when there is no memory or no room for it,
-  /// and nothing has changed: the store tells it again later.
+  /// and nothing has changed: the store reports it again later.
   [[nodiscard]] virtual bool on_entry(const protocol::NodeInfo& node) = 0;
   /// The node is no more: one that was registered elsewhere, or one of this server's that the store has lost. False
   /// when there is no memory to say so.

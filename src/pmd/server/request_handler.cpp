@@ -156,7 +156,7 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
   on_shutdown_();
 }
 
-/// By what the system tells of the connection; nothing that the peer says counts.
+/// By what the system reports of the connection; nothing that the peer says counts.
 bool RequestHandler::may_open_page(Session& session) const {
   if (!session.peer().is_loopback()) return false;
   const io::PeerOwner& owner = session.owner();

@@ -45,7 +45,7 @@ class RequestHandler {
   /// The session is gone: so are its nodes, its watch, its claim.
   void on_session_closed(Session& session);
 
-  /// Tells the session, if it asked for that, that the PMD is about to end because it was told to.
+  /// Notifies the session, if it asked for that, that the PMD is about to end because it was told to.
   void announce_shutdown(Session& session) { announcer_.tell_shutdown(session); }
   /// No more events: what leaves from now on leaves because the PMD ends.
   void stop();

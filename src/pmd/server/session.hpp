@@ -40,7 +40,7 @@ class SessionHost {
  public:
   /// `frame` is valid until on_run_end().
   virtual void on_request(Session& session, std::string_view frame) = 0;
-  /// All requests that have come have been told of.
+  /// All requests that have come have been reported.
   virtual void on_run_end(Session& session) = 0;
   /// The same after one that ran out of memory: what it asked and was not answered is not to be answered any more.
   virtual void on_run_lost(Session& session) = 0;
@@ -81,7 +81,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   [[nodiscard]] const io::Address& peer() const { return peer_; }
   [[nodiscard]] stream::Listener& listener() const { return listener_; }
   [[nodiscard]] bool is_open() const { return connection_.is_open(); }
-  /// The user at the other end, as the system told at the first call; it is asked once.
+  /// The user at the other end, as the system reported it at the first call; it is asked once.
   [[nodiscard]] const io::PeerOwner& owner();
   /// Bytes of replies that its peer has not read, or fewer: what the session is charged for.
   [[nodiscard]] std::size_t reply_backlog() const { return reply_backlog_; }

@@ -3,7 +3,7 @@
 //     client ── stats ──▶ PMD ── stats:ask ──▶ node ── stats:answer ──▶ PMD ── response ──▶ client
 //
 // Loop thread only.
-//   1. Only the user of the node, as the system told when it was registered, and root are answered.
+//   1. Only the user of the node, as the system reported it when it was registered, and root are answered.
 //   2. An answer is believed on the connection that the node's registration belongs to, and only while it is awaited.
 //   3. Each question has one answer: the node's, or an error within kTimeout. It may come behind those to later
 //      requests.
@@ -46,9 +46,9 @@ struct StatsRelayParts {
 /// The answer to a question of the PMD's own. Valid for the call.
 struct InsideAnswer {
   std::string_view node_id;
-  UserId user;             ///< whose node has told it; nothing with an error
+  UserId user;             ///< whose node has reported it; nothing with an error
   std::uint64_t after;     ///< of the question
-  std::string_view stats;  ///< an object; empty: it was not told
+  std::string_view stats;  ///< an object; empty: it was not reported
   std::string_view error;  ///< why it was not
 };
 
@@ -71,9 +71,9 @@ class StatsRelay {
   /// May throw std::bad_alloc; the client is closed then.
   void ask(Session& client, const protocol::Request& request);
   /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
-  /// when the node tells nothing, or there is no place or memory for the question. May throw std::bad_alloc.
+  /// when the node reports nothing, or there is no place or memory for the question. May throw std::bad_alloc.
   bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
-  /// Whether the node has a connection that it tells its stats on.
+  /// Whether the node has a connection that it reports its stats on.
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
   void set_on_inside_answer(base::Delegate<void(const InsideAnswer&)> on_answer) { on_inside_answer_ = on_answer; }

@@ -1,4 +1,4 @@
-// The sessions that asked to be told of joins and leaves, and their way through the log of events.
+// The sessions that asked to be notified of joins and leaves, and their way through the log of events.
 //
 // Loop thread only.
 //   1. A session is in it at most once, and leaves before it is destroyed.

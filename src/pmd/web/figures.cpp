@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t kRoot = 0;
 
-/// A node tells of its peers from a place on. No peer has this one: the counters of the node itself come alone.
+/// A node reports its peers from a place on. No peer has this one: the counters of the node itself come alone.
 constexpr std::uint64_t kNoPeers = 9'007'199'254'740'991;  // the greatest that every reader of JSON takes exactly
 
 /// Events a second, to one decimal: numbers of nodes are not trusted to be small.

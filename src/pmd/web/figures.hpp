@@ -5,14 +5,14 @@
 // Loop thread only.
 //   1. A question for figures counts as a look for kLookTime. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
-//   2. A viewer is told of the nodes of its own user, root of all nodes. What is kept of a nodeId goes when its node is
+//   2. A viewer is shown the nodes of its own user, root of all nodes. What is kept of a nodeId goes when its node is
 //      another user's. Nodes that nobody who looks may see are not
 //      asked.
 //   3. A round asks each node once, kRoundInterval after the last round at the earliest, and a node that owes an
 //      answer not again. It looks at kLookedAtMax nodes in the order of registration and asks kNodesMax of them,
 //      kAskedPerTurnMax in one turn.
 //   4. kBytesMax are kept. An answer beyond is dropped.
-//   5. Figures that have not changed are not told again: a viewer says up to which number it has been told.
+//   5. Figures that have not changed are not sent again: a viewer says up to which number it has got them.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
 #pragma once
 
@@ -79,7 +79,7 @@ class Figures {
     std::uint64_t round = 0;  // that it was last asked in
     bool owes_answer = false;
     std::uint64_t number = 0;  // in order_; 0: not there
-    std::string text;          // what is told
+    std::string text;          // what is sent
     std::uint64_t at_us = 0;
     std::uint64_t in = 0;
     std::uint64_t out = 0;
@@ -106,7 +106,7 @@ class Figures {
   FiguresCounters counters_;
   std::vector<Viewer> viewers_;
   base::StringMap<Node> nodes_;
-  std::map<std::uint64_t, Node*> order_;  // by when it was last told something new
+  std::map<std::uint64_t, Node*> order_;  // by when it last reported something new
   std::size_t bytes_ = 0;
   std::uint64_t last_number_ = 0;
   std::uint64_t round_ = 0;

@@ -4,20 +4,20 @@
 //
 // Loop thread only.
 //   1. A request begins to read the peers of the nodes that it names, each kReadInterval after its last reading began
-//      at the earliest and never while one is under way. It is answered with what the last whole reading has told. All
+//      at the earliest and never while one is under way. It is answered with the links of the last whole reading. All
 //      viewers share the readings. A node that nobody has named within kLookTime is forgotten, and asked nothing.
 //   2. Links to nodes that somebody has named are kept, kNodeBytesMax of one node; its other links are counted. An
 //      answer has the links between the nodes that its request names.
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
 //      all but root. kAskedMax questions are under way at the same time, kAskedPerUserMax for one user. The other nodes
-//      wait, and a node that has told a part waits behind them. What is left out or has to wait is counted; what is
-//      left out is told.
+//      wait, and a node that has reported a part waits behind them. What is left out or has to wait is counted; what is
+//      left out is reported.
 //   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
 //      others.
-//   5. A viewer is told of the nodes of its own user, root of all; others are not there, but links to them are. What a
-//      node has told of itself is forgotten when its name is another user's.
+//   5. A viewer is shown the nodes of its own user, root of all; others are not there, but links to them are. What a
+//      node has reported on itself is forgotten when its name is another user's.
 // Use: MeshLinks links(reactor, pmd); ... return links.answer(request.query, owner);
 #pragma once
 
@@ -89,7 +89,7 @@ class MeshLinks {
     std::uint64_t at_us = 0;
     std::vector<Link> kept;
     std::size_t bytes = 0;  // of these
-    std::uint64_t all = 0;  // that were told of
+    std::uint64_t all = 0;  // that were reported
     bool is_cut = false;
   };
   enum class Manner : std::uint8_t { unknown, answers, silent };  // as its last question has shown
@@ -110,7 +110,7 @@ class MeshLinks {
     Manner manner = Manner::unknown;
     Links coming;        // of the reading that is under way
     Links told;          // of the last one
-    std::string untold;  // in place of that; empty: it has told them
+    std::string untold;  // in place of that; empty: it has reported them
   };
   using Nodes = base::StringMap<Node>;
 

@@ -21,7 +21,7 @@ void append_count(std::string& out, std::string_view name, std::uint64_t count) 
   (out += std::to_string(count)) += ',';
 }
 
-/// Modulo 2^64: numbers that a node tells. 0 where the law of the counters holds.
+/// Modulo 2^64: numbers that a node reports. 0 where the law of the counters holds.
 std::int64_t difference(std::uint64_t left, std::uint64_t right) { return static_cast<std::int64_t>(left - right); }
 
 /// accepted = written + queued + dropped; received = handled + waiting + unfinished + conflated + dropped. A node

@@ -4,11 +4,11 @@
 //
 // Loop thread only.
 //   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
-//      answered with what the last whole reading has told. A node that nobody has asked for within kLookTime is
+//      answered with what the last whole reading has reported. A node that nobody has asked for within kLookTime is
 //      forgotten.
 //   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Of one, kBytesMax of peers are
 //      kept, from as many parts as a PeersReading has; the others are left out.
-//   3. A viewer is told of the nodes of its own user, root of all. What a node has told of itself is forgotten when its
+//   3. A viewer is shown the nodes of its own user, root all. What a node has reported on itself is forgotten when its
 //      name is another user's.
 // Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
 #pragma once

@@ -1,6 +1,6 @@
-// One reading of a node's peers, which the node tells part after part: which part is next, and when there is no more.
+// One reading of a node's peers, which the node reports part after part: which part is next, and when there is no more.
 //
-// A value; loop thread only. It asks nobody: its owner does, and tells it what came.
+// A value; loop thread only. It asks nobody: its owner does, and gives it what came.
 //   1. A part is wanted, then asked for, then taken. An answer to a part that is not asked for is not awaited.
 //   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one. A part is
 //   due
@@ -41,7 +41,7 @@ class PeersReading {
   Outcome on_part(const Part& part, base::Instant now) {
     ++parts_;
     const bool is_last = !part.has_room || parts_ == kPartsMax || now >= until_;
-    const bool has_more = part.next > after_;  // and not one that was told already, or a node would be asked for ever
+    const bool has_more = part.next > after_;  // and not one that it sent already, or a node would be asked for ever
     step_ = has_more && !is_last ? Step::wanted : Step::none;
     if (step_ == Step::none) return !part.has_room || part.next > 0 ? Outcome::cut : Outcome::whole;
     after_ = part.next;

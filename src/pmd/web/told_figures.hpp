@@ -1,4 +1,4 @@
-// Reads what a node tells of itself (docs/wire-protocol.md, "Stats of a node"), for the page.
+// Reads what a node reports on itself (docs/wire-protocol.md, "Stats of a node"), for the page.
 //
 // Pure functions; any thread. Nodes are not trusted:
 //   1. What is missing, or no whole number of 0 or more, is zero.
@@ -17,7 +17,7 @@ namespace distflow::pmd {
 inline constexpr std::size_t kReasonsMax = 32;
 inline constexpr std::size_t kReasonSizeMax = 48;
 
-/// Messages to others and from others, by what became of them. Sums of what nodes tell are modulo 2^64.
+/// Messages to others and from others, by what became of them. Sums of what nodes report are modulo 2^64.
 struct ToldTraffic {
   std::uint64_t accepted = 0;
   std::uint64_t written = 0;
@@ -35,12 +35,12 @@ struct ToldFigures {
   std::uint64_t queued = 0;
   std::uint64_t mailbox = 0;
   ToldTraffic traffic;
-  std::string_view latency;  ///< raw JSON; empty: not told
+  std::string_view latency;  ///< raw JSON; empty: not reported
   std::string_view peers;    ///< the same, an array
   std::uint64_t next = 0;    ///< the `after` of the next part; 0: there is none
 };
 
-/// `stats` is JSON. Nothing when it is not what nodes tell. Slices point into it.
+/// `stats` is JSON. Nothing when it is not what nodes report. Slices point into it.
 [[nodiscard]] std::optional<ToldFigures> read_figures(std::string_view stats);
 
 /// The objects of these names.

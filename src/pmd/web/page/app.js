@@ -11,7 +11,7 @@ const kEventsMax = 100;
 const kSamples = 60;        // of a sparkline, one a second
 const kLosingMs = 10000;    // how long a loss is news
 const kLosingNamed = 5;
-const kDrawPauseMs = 100;   // between what the PMD tells, and kDrawShare times what drawing took
+const kDrawPauseMs = 100;   // between what the PMD reports, and kDrawShare times what drawing took
 const kDrawShare = 10;
 const kCollator = new Intl.Collator(undefined, {numeric: true});
 
@@ -196,7 +196,7 @@ function go({isFirst = false} = {}) {
   else if (before.name === 'node') kViews[route.name].focus(before.nodeId);
 }
 
-// Soon for who uses the page; for what the PMD tells, with a pause that leaves the processor to others.
+// Soon for who uses the page; for what the PMD reports, with a pause that leaves the processor to others.
 const drawNow = () => requestAnimationFrame(draw);
 function drawSoon() {
   if (drawTimer !== 0) return;

@@ -124,7 +124,7 @@ export class Graph {
     }, kAwaitedMs);
   }
 
-  // What one node tells, with the rates since its last reading.
+  // What one node reports, with the rates since its last reading.
   #read({nodeId, atUs, links, others, isCut, isAwaited, untold}) {
     if (!links) return {untold, isAwaited, links: new Map(), others: 0, rates: new Map()};
     const before = this.#told.get(nodeId);
@@ -164,7 +164,7 @@ export class Graph {
       kCollator.compare(nameOf(a.node), nameOf(b.node)) || kCollator.compare(a.node.nodeId, b.node.nodeId));
   }
 
-  // Each direction that messages have taken between two nodes that are shown, by what both ends tell of it.
+  // Each direction that messages have taken between two nodes that are shown, by what both ends report of it.
   #links() {
     const all = new Map();
     const isShown = new Set(this.#chosen.map(({node}) => node.nodeId));

@@ -1,4 +1,4 @@
-// The view of one node: what it tells of itself and of its peers, and whether its counters agree. It is asked each
+// The view of one node: what it reports on itself and of its peers, and whether its counters agree. It is asked each
 // second while it is shown, and not else.
 import {hrefOf} from '/route.js';
 import {Rows, drawSparkline} from '/rows.js';
@@ -15,7 +15,7 @@ const kPeerColumns = [
   ['Accepted', true], ['Written', true], ['Received', true], ['Handled', true], ['Waiting', true], ['Conflated', true],
 ].map(([name, isNumber = false]) => ({name, isNumber}));
 const kItself = '';          // no peer's nodeId
-const kOthers = '(others)';  // peers beyond those that are counted one by one: what is queued to them is not told
+const kOthers = '(others)';  // peers beyond those that are counted one by one: what is queued to them is not reported
 const kTimes = [['wait', 'Wait for the handler'], ['handler', 'Handler']];
 const kQuantiles = [['p50Ns', 'p50'], ['p90Ns', 'p90'], ['p99Ns', 'p99'], ['p999Ns', 'p999']];
 const kCollator = new Intl.Collator(undefined, {numeric: true});
@@ -38,11 +38,11 @@ export class NodeView {
   #again;        // looks at what is wanted before its time
   #nodeId = '';
   #name = '';
-  #told = null;     // what the last reading has told
+  #told = null;     // what the last reading has reported
   #rates = new Map();  // by the nodeId of a peer: {in, out}
   #doubts = new Map();  // by nodeId: readings in a row after which its law did not hold
-  #why = '';        // nothing is told
-  #refused = null;  // the entry of a node that is not told of
+  #why = '';        // nothing is reported
+  #refused = null;  // the entry of a node that is not reported on
   #notBefore = 0;
   #timer = 0;       // until it is looked again for the first answer
   #toldAt = 0;

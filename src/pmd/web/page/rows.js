@@ -5,7 +5,7 @@ export function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-const kPressMs = 3000;  // a release that nobody is told of, such as a scroll bar's, holds the rows no longer
+const kPressMs = 3000;  // a release that nobody is notified of, such as a scroll bar's, holds the rows no longer
 let pressedAt = -Infinity;
 let isHeld = false;      // something was to be arranged meanwhile
 let onRelease = () => {};
