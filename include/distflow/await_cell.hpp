@@ -100,7 +100,7 @@ class AwaitCell {
   /// Not suspended any more, or not to be: the last use of the cell by the coroutine, or on its behalf; with
   /// an executor also the callback's.
   void give_back() noexcept {
-    // Of two the first only says that it is done.
+    // Of two the first only reports that it is done.
     if (has_two_users_.load(std::memory_order_acquire) && has_two_users_.exchange(false, std::memory_order_acq_rel)) {
       return;
     }

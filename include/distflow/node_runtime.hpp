@@ -103,7 +103,7 @@ class DISTFLOW_API NodeRuntime {
     return send_written(std::forward<Name>(target), call, const_cast<void*>(static_cast<const void*>(&write)));
   }
 
-  /// As send(), and where that would say queue_full, waits until there is room: for at most `deadline`, and no time at
+  /// As send(), but in place of `queue_full` waits until there is room: for at most `deadline`, and no time at
   /// all if that is not positive. Who waits is served before any send() to the same peer, in the order of coming, once
   /// an eighth of the peer's room is free. Verdicts beside those of send(): queue_full when the time is over;
   /// shut_down, at once, when the node is shut down meanwhile; would_block on the I/O thread, which makes the room: in

@@ -33,7 +33,7 @@ class [[nodiscard]] Result {
   /// A failure, from an error that says more than E does.
   template <OtherError<E> F>
   Result(F error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
-  /// The same outcome, with less said of an error.
+  /// The same outcome, with less detail of an error.
   template <OtherError<E> F>
   Result(Result<T, F> other)  // NOLINT(google-explicit-constructor)
       : state_(other ? State(std::in_place_index<0>, *std::move(other))
@@ -98,7 +98,7 @@ class [[nodiscard]] Result<void, E> {
   /// A failure, from an error that says more than E does.
   template <OtherError<E> F>
   Result(F error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
-  /// The same outcome, with less said of an error.
+  /// The same outcome, with less detail of an error.
   template <OtherError<E> F>
   Result(const Result<void, F>& other) {  // NOLINT(google-explicit-constructor)
     if (!other) *this = Result(other.error());

@@ -4,8 +4,8 @@
 //     a waker: hands over work; if (take()) wake the sleeper.
 //
 // All calls: any thread; one of them sleeps.
-//   1. Work handed over before take() is seen by the look after announce(), or take() says that the sleeper announced
-//      itself and is to be woken.
+//   1. Work handed over before take() is seen by the look after announce(), or take() returns true: the sleeper
+//      announced itself and is to be woken.
 //   2. take() returns true for one of several wakers.
 //   3. The calls have one order, seems_announced() aside. Each has what was done before all earlier ones.
 //

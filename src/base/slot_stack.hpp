@@ -37,7 +37,7 @@ class SlotStack {
     }
   }
 
-  /// A free slot; 0 when there is none, and then the next put() says so.
+  /// A free slot; 0 when there is none, and then the next put() returns true.
   std::uint32_t take() {
     // acquire: of the slot that is on top, what lies below it and what its last holder did.
     std::uint64_t head = head_.load(std::memory_order_acquire);
@@ -56,7 +56,7 @@ class SlotStack {
   /// Gives a slot back; whether take() has found nothing since the last put().
   bool put(std::uint32_t slot) { return (push(slot, 0) & kWanted) != 0; }
 
-  /// Gives a slot back that was of no use, since something else lacked: the next put() says that one is wanted.
+  /// Gives a slot back that was of no use, since something else lacked: the next put() returns true.
   void put_unused(std::uint32_t slot) { push(slot, kWanted); }
 
  private:

@@ -52,7 +52,7 @@ struct Arguments {
   std::string
       name;  ///< of resolve, node, metrics, dead_letters, ping, send, ask: an alias or nodeId; of listen: its own alias
   std::string payload;      ///< of send: JSON, or "-" for lines of the standard input; of ask: JSON
-  std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not said
+  std::uint64_t count = 0;  ///< of listen: how many messages, of top: rounds, of ping: pings; 0: not given
   base::Duration timeout = base::seconds(5);   ///< of send, ask and ping
   base::Duration interval = base::seconds(1);  ///< of top and ping
   std::string sort = "dropped";                ///< of top: a column

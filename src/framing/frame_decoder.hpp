@@ -11,7 +11,7 @@
 //      one of the pool's large chunks that is kept already and of the frame's size; else new memory, of at most 1 KiB
 //      or kReserve times the bytes of the frame that came, of which no more is touched than came. What is announced
 //      costs nothing.
-//   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() says so from then on.
+//   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() reports it from then on.
 //   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
 //      copied into a block, larger ones lease their chunk. charged_size() reports the memory so kept.
 //   8. The rest of a large frame may be received straight into place(): feed() knows it there, and copies nothing.

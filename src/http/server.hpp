@@ -111,7 +111,7 @@ class Server final : private ExchangeHost {
 
   /// An event for all streams. May throw std::bad_alloc, and has notified none of them then.
   void push_to_streams(std::string_view text);
-  /// When memory is short for an event.
+  /// To be called when there is no memory for an event.
   void close_streams();
 
   void close(base::Delegate<void()> on_closed);

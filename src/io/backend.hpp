@@ -88,7 +88,7 @@ class Backend {
   virtual void recv(Handle stream, RecvOp& op) = 0;
   virtual void send(Handle stream, SendOp& op) = 0;
   /// Tries at once what send() enqueued, without a callback; true when the system has taken all of it. The terminal
-  /// event comes from poll() all the same. A backend that cannot try at once says false.
+  /// event comes from poll() all the same. A backend that cannot try at once returns false.
   virtual bool push(Handle stream) {
     static_cast<void>(stream);
     return false;

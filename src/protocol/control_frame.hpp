@@ -1,4 +1,4 @@
-// What nodes say to each other of their connections, beside messages:
+// What nodes report to each other of their connections, beside messages:
 //
 //     {"from":A,"to":B,"timestamp":MS,"connection":"both"}
 //

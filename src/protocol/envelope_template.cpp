@@ -62,7 +62,7 @@ bool is_at(const char* p, const char (&literal)[kSize]) noexcept {
   return std::memcmp(p, literal, kSize - 1) == 0;
 }
 
-/// A cursor that moves past what it is asked for, or says no.
+/// A cursor that moves past what it is asked for, or fails.
 class Cursor {
  public:
   Cursor(const char* p, const char* end) noexcept : p_(p), end_(end) {}

@@ -38,7 +38,7 @@ const char* skip_plain(const char* begin, const char* p, const char* end) noexce
   return p;
 }
 
-/// Reads a text from its beginning to its end. Each member function moves past what it is named after, or says no.
+/// Reads a text from its beginning to its end. Each member function moves past what it is named after, or fails.
 class Reader {
  public:
   Reader(std::string_view text, LoneSurrogates lone_surrogates) noexcept

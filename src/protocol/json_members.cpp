@@ -67,7 +67,7 @@ bool unescape(std::string_view slice, std::string& text) {
   return parsed && is_utf8(text);
 }
 
-/// Reads one object from its beginning to its end. Each member function moves past what it is named after, or says no.
+/// Reads one object from its beginning to its end. Each member function moves past what it is named after, or fails.
 class MemberReader {
  public:
   MemberReader(std::string_view text, const OnMember& on_member) noexcept

@@ -29,10 +29,10 @@ using OnMember = std::function<bool(std::string_view key, std::string_view value
 using OnElement = std::function<bool(std::string_view element)>;
 
 /// False when `object` is anything but one object, with white space around it at most, has a key whose text would not
-/// be valid UTF-8, or the callback said false.
+/// be valid UTF-8, or the callback returned false.
 [[nodiscard]] bool for_each_member(std::string_view object, const OnMember& on_member);
 
-/// False when `array` is no array, or the callback said false. `array` must have passed is_json().
+/// False when `array` is no array, or the callback returned false. `array` must have passed is_json().
 [[nodiscard]] bool for_each_element(std::string_view array, const OnElement& on_element);
 
 /// Fills `values[i]` with the slice of member `keys[i]`, or an empty view where there is none. False when `object` is

@@ -1,4 +1,4 @@
-// What the PMD says: responses to requests, and events to watchers; written by the PMD and read by a client.
+// What the PMD sends: responses to requests, and events to watchers; written by the PMD and read by a client.
 //
 //   {"type":"response","requestId":ID,"payload":{...}}
 //   {"type":"event","payload":{"event":"peer:join","peer":NODE,"rev":N}}
@@ -138,7 +138,7 @@ struct Response {
   std::optional<NodeInfo> holder;              ///< To a refused register, by our PMD: who has the name.
   std::optional<Hello> hello;                  ///< To hello, by our PMD.
   std::optional<std::string> stats;            ///< To stats, by our PMD: a JSON object.
-  std::uint16_t web_port = 0;                  ///< To web, by our PMD: where the page is; 0: not said.
+  std::uint16_t web_port = 0;                  ///< To web, by our PMD: where the page is; 0: not given.
 };
 
 struct Event {

@@ -55,13 +55,13 @@ struct StatsPart {
   friend bool operator==(const StatsPart&, const StatsPart&) = default;
 };
 
-/// What each side of a connection says of itself. In a request only version and caps mean something.
+/// What each side of a connection reports on itself. In a request only version and caps mean something.
 struct Hello {
   std::int64_t version = 1;
   Caps caps = {};
   std::int64_t pid = 0;
   std::int64_t start_time_ms = 0;  ///< Since the Unix epoch.
-  std::string release = {};        ///< Of the program, as "0.1.0"; empty: not said.
+  std::string release = {};        ///< Of the program, as "0.1.0"; empty: not given.
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };

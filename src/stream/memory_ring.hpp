@@ -77,7 +77,7 @@ class BasicRingWriter : public RingEnd<Atomics> {
   /// Copies as much as there is room for, and returns how much that was; 0 as well when the ring is broken.
   std::size_t write(std::string_view bytes);
 
-  /// Whether the reader sleeps and is to be woken, for what has been written; says so once.
+  /// Whether the reader sleeps and is to be woken, for what has been written; true once.
   bool is_reader_to_be_woken();
 
   /// Asks to be woken when there is room, or no longer; there may be some already.
@@ -100,7 +100,7 @@ class BasicRingReader : public RingEnd<Atomics> {
   std::size_t read(std::span<char> out);
   [[nodiscard]] bool has_unread() { return unread() > 0; }
 
-  /// Whether the writer waits for room, has half of the ring, and is to be woken; says so once.
+  /// Whether the writer waits for room, has half of the ring, and is to be woken; true once.
   bool is_writer_to_be_woken();
   /// Whether that has not been asked since there was half of the ring. Changes nothing.
   [[nodiscard]] bool is_writer_forgotten() const {

@@ -1,4 +1,4 @@
-// Ring: one io_uring of a backend, and what of the kernel it must have. What it lacks is said by open().
+// Ring: one io_uring of a backend, and what of the kernel it must have. open() reports what it lacks.
 //
 // Opened on any thread; from enable() on it belongs to the thread that called it (io_uring_setup(2), SINGLE_ISSUER).
 //   1. next() submits when the submission queue is full. It never takes completions: no callback can run below it.

@@ -38,7 +38,7 @@ inline constexpr std::size_t kUringModeCount = 3;
 
 struct UringOptions {
   UringMode mode = UringMode::best;
-  /// How much can be said to the kernel at once; what is more is said in parts.
+  /// How much can be submitted to the kernel at once; more is submitted in parts.
   unsigned submission_count = 256;
 };
 

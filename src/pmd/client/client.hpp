@@ -216,7 +216,7 @@ class Client final : private transport::ConnectionObserver {
 
   const std::string secret_;  // that the node is registered with, for its life
   bool is_registered_ = false;
-  bool knows_registered_ = false;           // on_registered was called on the owner, and of no loss since
+  bool knows_registered_ = false;           // on_registered was called, and no loss was reported since
   bool keeps_groups_ = false;               // the PMD of this session
   ToldGroups told_groups_;                  // to the PMD of this session, with the registration and after it
   std::uint32_t registers_unanswered_ = 0;  // an answer counts only when no later request is under way

@@ -1,4 +1,4 @@
-// What a client says, and what it is to make of an answer.
+// What a client sends, and what it is to make of an answer.
 //
 // Pure functions, except for the backend's randomness; any thread.
 // Use: ask(write_hello, ...); ... on_answer(to_part(answer, &protocol::Response::node));
@@ -46,7 +46,7 @@ struct PageAnswer {
 [[nodiscard]] Error error_of(const protocol::Response& response);
 [[nodiscard]] Result<void> to_success(const Answer& answer);
 
-/// What a PMD says to a question for stats; an error where that is not known, as Errc::node_not_found.
+/// What a PMD answers to a question for stats; an error where that is not known, as Errc::node_not_found.
 [[nodiscard]] Result<ToldStats> to_stats(const Answer& answer);
 
 [[nodiscard]] Result<PageAnswer> to_page(const Answer& answer);

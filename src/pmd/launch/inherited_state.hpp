@@ -6,7 +6,7 @@
 // Stateless. Async-signal-safe (signal-safety(7)): for the time between fork() and exec().
 //   1. Reset: the soft limits below, up to the hard ones; scheduling policy, niceness, processors, priority of disk
 //      accesses, timer slack, OOM score; umask; dispositions of signals, and their mask.
-//   2. What the system does not allow to be reset is said. Lowering the niceness or the OOM score takes a right.
+//   2. What the system does not allow to be reset is reported. Lowering the niceness or the OOM score takes a right.
 //   3. Left, for nobody may undo it: hard limits, control groups, namespaces, filters of system calls.
 //   4. Left, for they harm no daemon: the soft limits of the stack and of core files.
 // Use: const KeptState kept = reset_inherited_state(); execve(...);

@@ -7,7 +7,7 @@
 
 namespace distflow::pmd {
 
-/// The path of distflow-pmd; empty where none was said when the library was built. Never null; lives as long as the
+/// The path of distflow-pmd; empty where none was set when the library was built. Never null; lives as long as the
 /// library does.
 const char* installed_pmd();
 

@@ -94,7 +94,7 @@ class PendingRegistrations {
     return found == by_alias_.end() ? nullptr : found->second;
   }
 
-  /// Has each that waits looked at, in order: `look(registration)` says whether to take it out, and `settle(taken)`
+  /// Has each that waits looked at, in order: `look(registration)` returns whether to take it out, and `settle(taken)`
   /// does with it what is to be done, which may put it back. `count_max` are taken at most. Whether all were looked at.
   template <class Look, class Settle>
   bool settle_waiting(std::size_t count_max, Look look, Settle settle) {

@@ -154,7 +154,7 @@ void StatsRelay::fail_inside(const Pending& pending, std::string_view error) con
     on_inside_answer_({.node_id = pending.node_id, .user = {}, .after = pending.after, .stats = {}, .error = error});
 }
 
-/// This runs on behalf of another session than the client: the client alone is closed if there is no memory.
+/// This may run on behalf of another session than the client: the client alone is closed if there is no memory.
 void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
   if (pending.client == kInside) return fail_inside(pending, error);
   Session* const client = parts_.find_session(pending.client);

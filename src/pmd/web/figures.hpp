@@ -5,7 +5,7 @@
 // Loop thread only.
 //   1. A question for figures counts as a look for kLookTime. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
-//   2. A viewer is shown the nodes of its own user, root of all nodes. What is kept of a nodeId goes when its node is
+//   2. A viewer is shown the nodes of its own user, root all nodes. What is kept of a nodeId goes when its node is
 //      another user's. Nodes that nobody who looks may see are not
 //      asked.
 //   3. A round asks each node once, kRoundInterval after the last round at the earliest, and a node that owes an

@@ -16,7 +16,7 @@
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
 //      others.
-//   5. A viewer is shown the nodes of its own user, root of all; others are not there, but links to them are. What a
+//   5. A viewer is shown the nodes of its own user, root all; others are not there, but links to them are. What a
 //      node has reported on itself is forgotten when its name is another user's.
 // Use: MeshLinks links(reactor, pmd); ... return links.answer(request.query, owner);
 #pragma once

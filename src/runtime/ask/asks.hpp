@@ -77,7 +77,7 @@ class Asks {
   /// Sends an answer of this node's.
   SendVerdict reply(const Addressee& asker, std::string_view json);
   SendVerdict refuse(const Addressee& asker, protocol::AskWord word);
-  /// An answer that was accepted cannot be sent: says `failed`, past the asker's credit, as it was accepted against the
+  /// An accepted answer cannot be sent: sends `failed`, past the asker's credit, as it was accepted against the
   /// bound of the inbox.
   void tell_of_loss(const Addressee& asker);
 

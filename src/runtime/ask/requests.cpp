@@ -92,7 +92,7 @@ void Requests::say(const Mail& mail, std::uint64_t id, AskWord word) {
   way_->refuse({.target = asker, .id = answered_id(id, RequestOrigin(mail).is_proven()), .deadline = {}}, word);
 }
 
-/// What would have been said, is counted.
+/// Counts the word that would have been sent.
 void Requests::say_nothing(AskWord word) {
   add(way_->counters.words[static_cast<std::size_t>(word)], 1);
   add(way_->counters.answers_lost, 1);

@@ -73,7 +73,7 @@ class Requests {
   const std::shared_ptr<const char> setting_ =
       std::make_shared<const char>('\0');                    // each task that sets it shares this
   TargetPtr asker_;                                          // of the last request
-  base::RateLimit word_limit_{kWordsMax, base::seconds(1)};  // of what handle() says
+  base::RateLimit word_limit_{kWordsMax, base::seconds(1)};  // of what handle() sends
   base::RateLimit busy_limit_{kWordsMax, base::seconds(1)};  // loop thread
 };
 

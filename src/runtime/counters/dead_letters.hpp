@@ -88,7 +88,7 @@ class DeadLetters {
     std::uint64_t sent = 0;
     std::uint64_t kept = 0;
   };
-  /// Calls `send(letter)` at most once for each letter that is there now, the oldest first. One for which it says true
+  /// Calls `send(letter)` at most once for each letter there is now, the oldest first. One for which it returns true
   /// is taken off. One for which it does not, or throws std::bad_alloc, stays, and with it all behind it to the same
   /// name: they are to come in their order. What is dropped meanwhile stays.
   template <class Send>

@@ -74,7 +74,7 @@ class TrafficTable {
 
   /// All peers' counters, and their sums. Any thread.
   void snapshot(NodeStats& stats) const;
-  /// Calls `visit(PeerStats)` for each peer with messages, from place `after` on, until it says false: then the place
+  /// Calls `visit(PeerStats)` for each peer with messages from place `after` on, until it returns false: then the place
   /// of that one; 0 when all were visited. A peer keeps its place. Any thread.
   template <class Visit>
   std::uint64_t visit(std::uint64_t after, Visit&& visit) const;

@@ -111,7 +111,7 @@ class Link final : private transport::ConnectionObserver {
   /// The same for frames that have taken their credit from credit(). A link that takes the run gives the credit back
   /// later. Never queue_full.
   SendVerdict send_accepted(const transport::EncodedRun& run);
-  /// Whether send() may take a frame of at least so many bytes; refusal() is what it says if not.
+  /// Whether send() may take a frame of at least so many bytes; refusal() is its verdict if not.
   [[nodiscard]] bool may_have_room(std::size_t bytes) const { return credit_.seems_to_have(bytes); }
   [[nodiscard]] SendVerdict refusal() const { return is_retired_ ? SendVerdict::shut_down : SendVerdict::queue_full; }
   /// From the carrier, as from the own connections: credit of frames that have left.

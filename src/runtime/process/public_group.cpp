@@ -108,7 +108,7 @@ struct Group::Impl {
     return chosen;
   }
 
-  /// Calls `send(member)` for the one chosen, and for others while that says that there is no room.
+  /// Calls `send(member)` for the one chosen, and for others while that returns that there is no room.
   template <class Send>
   SendVerdict send_to_one(const Pick& pick, Send&& send) try {
     refresh();

@@ -46,7 +46,7 @@ struct AskHooks {
   base::Delegate<bool()> awaits_handler{};
   /// Messages wait, and there is no handler: hands out those that somebody waits for. Without a second thread only.
   base::Delegate<void()> hand_out{};
-  /// Calls back for what has ended; says whether there was anything. With a second thread only.
+  /// Calls back for what has ended; returns whether there was anything. With a second thread only.
   base::Delegate<bool()> call_back{};
   /// Whether call_back() would find any. With a second thread only; any thread.
   base::Delegate<bool()> has_ended{};

@@ -8,7 +8,7 @@
 //
 // ThreadLane: the thread that has it. drain(): the loop's thread. All else: any thread.
 //   1. What one thread adds is taken in the order in which it was added.
-//   2. drain() says false only when it holds no run: whatever is added from then on is announced.
+//   2. drain() returns false only when it holds no run: whatever is added from then on is announced.
 //   3. What is added has credit: of its run, which passes it on to the loop; or, if it is parked, its place there. A
 //   run
 //      has some in advance, so that few messages need what all threads change; it goes back when the loop lets go.

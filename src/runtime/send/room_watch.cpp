@@ -109,7 +109,7 @@ bool RoomWatch::serve(Waiter& waiter) {
   return true;
 }
 
-/// As many as there is a place for; says how many.
+/// As many as there is a place for; returns how many.
 std::size_t RoomWatch::take_eased(std::span<TargetPtr> eased) {
   std::size_t count = 0;
   TargetPtr* link = &refused_;

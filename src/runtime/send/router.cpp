@@ -234,7 +234,7 @@ SendVerdict Router::send_with_credit(Link& link, const transport::EncodedFrame& 
 }
 
 /// Takes a place among the parked for a message that has none; if it is not to be kept, it leaves its place here. The
-/// message is taken only when this says `queued`.
+/// message is taken only when this returns `queued`.
 SendVerdict Router::park(const TargetPtr& target, ParkedMessage& message) {
   const std::size_t size = message.size();
   const bool had_place = std::exchange(message.has_place, true);

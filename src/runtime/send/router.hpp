@@ -96,7 +96,7 @@ class Router {
   /// `name` means that peer from now on; null: nobody.
   void on_binding(std::string_view name, Peer* peer);
   enum class Answer { found, not_found, failed };
-  /// What the PMD said; when found, the directory knows the peer already.
+  /// The PMD's answer; when found, the directory knows the peer already.
   void on_answer(const std::string& name, Answer answer);
   /// The registry was read again: names that still wait are asked for again.
   void on_snapshot();

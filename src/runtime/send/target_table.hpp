@@ -58,7 +58,7 @@ struct TargetState {
   SendCredit::Amount refused;  // the least that it needs
   TargetPtr next_refused;
 
-  /// Of a topic: takes the frames to it, on the loop's thread, and says how many it is handed out to; set before
+  /// Of a topic: takes the frames to it, on the loop's thread, and returns how many it is handed out to; set before
   /// anybody else has the target. It has no route then, and is in no table of names.
   base::Delegate<std::size_t(const transport::EncodedRun& run)> hand_out{};
 

@@ -266,7 +266,7 @@ void Publications::welcome_all() {
   parts_.reactor.defer(welcome_);
 }
 
-/// Hands it to each subscriber from the first one on; says how many had it when memory ran out, or all.
+/// Hands it to each subscriber from the first one on; returns how many had it when memory ran out, or all.
 std::size_t Publications::send_copies(Topic& topic, std::size_t first, const transport::EncodedRun& run) {
   std::size_t i = first;
   static_cast<void>(parts_.reactor.has_memory_for([&] {

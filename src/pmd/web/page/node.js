@@ -1,4 +1,4 @@
-// The view of one node: what it reports on itself and of its peers, and whether its counters agree. It is asked each
+// The view of one node: what it reports on itself and its peers, and whether its counters agree. It is asked each
 // second while it is shown, and not else.
 import {hrefOf} from '/route.js';
 import {Rows, drawSparkline} from '/rows.js';
