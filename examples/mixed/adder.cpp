@@ -1,4 +1,4 @@
-// adder: answers {"add":[1,2]} with {"sum":3}, whoever sends it: a node in C++, or one of the TypeScript original.
+// adder: answers {"add":[1,2]} with {"sum":3}, for any sender: a node in C++, or one of the TypeScript original.
 //
 //     adder        until SIGINT or SIGTERM
 #include <csignal>

@@ -1,4 +1,4 @@
-// pong: answers every {"type":"PING",...} with {"type":"PONG",...}, to whoever sent it, until it is told to end.
+// pong: answers every {"type":"PING",...} with {"type":"PONG",...}, to its sender, until it is told to end.
 //
 //     pong [--pmd-port PORT] [--backend NAME] [--alias NAME]
 #include <csignal>
