@@ -18,8 +18,7 @@ namespace {
 std::optional<long> to_number(std::string_view text) {
   long number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
 }
 
 void answer(const distflow::Request& request, distflow::Responder responder) {
@@ -57,24 +56,22 @@ int main(int argc, char** argv) {
     });
     std::puts("answering as squares");
     std::fflush(stdout);
+    words.clear();
   }
-  std::size_t left = answers ? 0 : words.size();
-  int failures = 0;
+  std::size_t left = words.size();
+  std::size_t failures = left;
   for (const std::string& word : words) {
-    if (answers) break;
     const auto on_end = [&, word](const distflow::Reply& reply) {
+      const char* const run = reply.may_have_run ? "may have" : "has not";
       if (reply) std::printf("%s: %.*s\n", word.c_str(), static_cast<int>(reply.payload.size()), reply.payload.data());
-      if (!reply)
-        std::printf("%s: %s, %s run\n", word.c_str(), to_string(reply.error),
-                    reply.may_have_run ? "may have" : "has not");
-      failures += reply ? 0 : 1;
+      if (!reply) std::printf("%s: %s, %s run\n", word.c_str(), to_string(reply.error), run);
+      failures -= reply ? 1 : 0;
       --left;
     };
     const auto verdict =
         node->ask("squares", word == "stop" ? "\"stop\"" : word, {.deadline = std::chrono::seconds(5)}, on_end);
     if (is_under_way(verdict)) continue;
     std::printf("%s: not sent, %s\n", word.c_str(), to_string(verdict));
-    ++failures;
     --left;
   }
   while (answers ? !is_over : left > 0) static_cast<void>(node->poll(std::chrono::milliseconds(100)));
