@@ -190,6 +190,23 @@ is_run 0 'a block of sh with a reason is not run' <<'PAGE'
 |```
 PAGE
 
+printf '#!/bin/sh\necho built\n' >"$folder/build/bin/is_built"
+chmod +x "$folder/build/bin/is_built"
+is_run 0 'a document that needs a program of the build is run' <<'PAGE'
+|<!-- run: needs is_built -->
+|```console
+|$ build/release/bin/is_built
+|built
+|```
+PAGE
+is_run 77 'a document that needs a program that is neither installed nor built is skipped' <<'PAGE'
+|<!-- run: needs is_not_built -->
+|```console
+|$ build/release/bin/is_not_built
+|```
+PAGE
+says 'is_not_built is neither installed nor built'
+
 DISTFLOW_PATIENCE=1
 export DISTFLOW_PATIENCE
 is_run 1 'a command that does not end is cut' <<'PAGE'
