@@ -83,7 +83,7 @@ RowPlan small_one_way(const Catalogue& catalogue) {
   }
   row.seats.push_back(catalogue.ready_frames(kSmall));
   append(row.seats, catalogue.peers(Work::one_way, kSmall));
-  // Limits are of TCP, and what is compared with them goes over TCP, too; against others each is as it is by default.
+  // Limits are of TCP, and what is held against them goes over TCP, too; against others each is as it is by default.
   row.ratios = {{Catalogue::name_of(tcp), Catalogue::kReadyFrames, at_least(0.5), {}},
                 {Catalogue::name_of(tcp), Catalogue::kZmq, {}, {}},
                 {Catalogue::name_of(dispatcher_tcp), Catalogue::kZmq, {}, {}},
@@ -104,10 +104,12 @@ RowPlan large_one_way(const Catalogue& catalogue, std::uint64_t payload, Seat li
   return row;
 }
 
-/// Against a stream whose payloads are copied once, and against libzmq; two messages make a trial.
+/// Against a stream whose payloads are copied once, and against libzmq; two messages make a trial. What goes
+/// through memory has the same targets as over TCP.
 RowPlan huge_one_way(const Catalogue& catalogue, const LargePayload& payload) {
   RowPlan row = large_one_way(catalogue, payload.size, catalogue.copied_stream(payload.size), payload.target);
   row.seats.push_back(catalogue.peer(Catalogue::kZmq, Work::one_way, payload.size));
+  row.ratios.push_back({Catalogue::name_of(NodeMode{}), Catalogue::kCopiedStream, at_least(payload.target), {}});
   row.ratios.push_back({Catalogue::name_of(NodeMode{}), Catalogue::kZmq, at_least(2), {}});
   row.ratios.push_back({Catalogue::name_of({.is_over_tcp = true}), Catalogue::kZmq, at_least(2), {}});
   row.block.first_count = 2;
@@ -128,7 +130,8 @@ RowPlan several_one_way(const Catalogue& catalogue, std::size_t sources, std::si
 }
 
 /// From threads of an application, on a node with all of its defaults but `checked`, beside libzmq from as many
-/// threads, each of which has a socket there. All are placed by the system: there are more threads than processors.
+/// threads, each of which has a socket there, and beside the loop's own thread. All are placed by the system: there are
+/// more threads than processors.
 RowPlan threads_one_way(const Catalogue& catalogue, std::uint64_t threads) {
   RowPlan row = one_way(kSmall);
   row.name += ", from " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") + " of the application";
@@ -150,13 +153,11 @@ RowPlan threads_one_way(const Catalogue& catalogue, std::uint64_t threads) {
     part->options.insert(part->options.end(), as_many.begin(), as_many.end());
   }
   take_seat(std::move(zmq));
-  if (threads == 1) {
-    Seat own = catalogue.node({}, Work::one_way, kSmall);
-    own.contestant.name = kOwnThread;
-    own.contestant.driver.options.emplace_back("--checked");
-    take_seat(std::move(own));
-    row.ratios.push_back({Catalogue::name_of(NodeMode{}), kOwnThread, at_least(0.5), {}});
-  }
+  Seat own = catalogue.node({}, Work::one_way, kSmall);
+  own.contestant.name = kOwnThread;
+  own.contestant.driver.options.emplace_back("--checked");
+  take_seat(std::move(own));
+  row.ratios.push_back({Catalogue::name_of(NodeMode{}), kOwnThread, at_least(0.5), {}});
   return row;
 }
 
