@@ -240,9 +240,10 @@ TEST_F(PolledBackPressure, more_than_may_wait_for_a_name_is_refused_on_the_threa
   for (std::uint64_t round = 1; round <= 3; ++round) {
     int queued = 0;
     int unresolved = 0;
+    const std::string name = "nobody" + std::to_string(round);
     on_another_thread([&] {
       for (int i = 0; i < 100; ++i) {
-        const SendVerdict verdict = node_->send("nobody", "1");
+        const SendVerdict verdict = node_->send(name, "1");
         queued += verdict == SendVerdict::queued ? 1 : 0;
         unresolved += verdict == SendVerdict::unresolved ? 1 : 0;
       }
@@ -251,6 +252,24 @@ TEST_F(PolledBackPressure, more_than_may_wait_for_a_name_is_refused_on_the_threa
     EXPECT_EQ(unresolved, 90);
     EXPECT_TRUE(poll_until([&] { return node_->stats().sent.dropped_unresolved == round * 10; }));
   }
+}
+
+TEST_F(PolledBackPressure, a_name_that_nobody_has_is_refused_on_other_threads_too_once_the_pmd_has_said_so) {
+  start();
+  std::uint64_t queued = 0;
+  // The PMD is asked again when a while has passed, as between these calls.
+  EXPECT_TRUE(turn_until([] {},
+                         [&] {
+                           SendVerdict verdict = SendVerdict::queued;
+                           on_another_thread([&] { verdict = node_->send("nobody", "1"); });
+                           if (verdict == SendVerdict::unresolved) return true;
+                           EXPECT_EQ(verdict, SendVerdict::queued);
+                           ++queued;
+                           EXPECT_TRUE(poll_until([&] { return node_->stats().sent.dropped_unresolved == queued; }));
+                           return false;
+                         }));
+  EXPECT_GT(queued, 0U) << "nobody had asked the PMD before";
+  EXPECT_EQ(node_->stats().refused_unresolved, 1U);
 }
 
 TEST_F(PolledBackPressure, more_than_may_wait_for_a_name_may_be_sent_at_once_to_a_node_that_is_there) {

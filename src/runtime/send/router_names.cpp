@@ -4,12 +4,6 @@
 #include "runtime/send/router.hpp"
 
 namespace distflow::runtime {
-namespace {
-
-/// For so long after the PMD said that there is no such node, it is not asked again.
-constexpr base::Duration kUnknownFor = base::milliseconds(100);
-
-}  // namespace
 
 /// For the application's first message to the name, and where it is not known that it leads anywhere.
 bool Router::finds_route(const TargetPtr& target) {
@@ -39,7 +33,8 @@ void Router::on_answer(const std::string& name, Answer answer) {
   if (target == nullptr) return;
   target->is_asking = false;
   if (answer == Answer::not_found && !target->way) {
-    target->unknown_until = parts_.reactor.now() + kUnknownFor;
+    target->unknown_until = parts_.reactor.now() + TargetState::kUnknownFor;
+    target->unknown_at.store(parts_.reactor.wall_ms(), std::memory_order_relaxed);
     parts_.drops.tell_unresolved(target->name, target->told, NoPeer::unknown, target->parked.size());
     drop_parked(target, &SendCounters::dropped_unresolved);
   }

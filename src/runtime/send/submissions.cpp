@@ -62,6 +62,8 @@ Submissions::Outcome Submissions::submit_parked(ThreadLane& lane, const TargetPt
   ParkedMessage parked{.payload = {}, .extension = {}, .timestamp = now};
   const SendVerdict copied = copy_message(message, frame_size_max_, parked);
   if (copied != SendVerdict::queued) return {copied};
+  // The loop would drop it: who sends on and on to a name that nobody has any more would be told `queued` each time.
+  if (target->is_unknown_at(now) && !knows_(target->name)) return {SendVerdict::unresolved};
   const std::size_t size = parked.size();
   const bool has_place = parked.has_place = targets_.parking().take(*target, size);
   // What goes to a node that is there does not wait: the loop has not seen yet that it is sent to.

@@ -48,6 +48,16 @@ struct TargetState {
   std::string prefix;                           // empty: the loop writes the envelope, once the name leads somewhere
   std::shared_ptr<SendCredit> credit;           // of the peer, when the name leads to one
   std::atomic<std::uint32_t> parking_taken{0};  // of ParkingRoom: messages
+  std::atomic<base::WallMs> unknown_at{0};      // when the PMD has said that there is no such node
+
+  /// For so long after the PMD said that there is no such node, it is not asked again.
+  static constexpr base::Duration kUnknownFor = base::milliseconds(100);
+  /// Whether the PMD said so less than that ago. Messages have the wall clock's time, so this costs no look at another
+  /// clock. When it is set back, the name counts as not known to be unknown.
+  [[nodiscard]] bool is_unknown_at(base::WallMs now) const {
+    const base::WallMs since = now - unknown_at.load(std::memory_order_relaxed);
+    return since >= 0 && base::milliseconds(since) < kUnknownFor;
+  }
 
   /// Of somebody whom nobody knew when this was made, and in no table: nothing is sent to it, for nobody would tell it
   /// of changes. Set before anybody else has it.
