@@ -145,6 +145,23 @@ TEST(DropLog, what_another_thread_wrote_for_a_node_that_has_left_since_is_told) 
       << cluster.log_text();
 }
 
+TEST(DropLog, what_another_thread_wrote_for_a_node_that_has_left_is_not_counted_for_who_has_its_name_now) {
+  LoggedCluster cluster;
+  TestNode& node = cluster.add_node({.alias = "ping"});
+  cluster.add_node({.alias = "pong"});
+  node.send("pong", "1");
+  ASSERT_TRUE(cluster.turn_until([&] { return node.stats().sent.written == 1; }));
+  const runtime::TargetPtr pong = node.target("pong");
+  const auto credit = std::make_shared<runtime::SendCredit>(1024, 3);
+  ASSERT_TRUE(credit->take({0, 3}));
+  node->router().send_encoded(pong, pong->version - 1, credit, {.chunk = nullptr, .bytes = {}, .count = 3});
+  const NodeStats stats = node.stats();
+  EXPECT_EQ(stats.sent.dropped_peer_left, 3U);
+  for (const PeerStats& peer : stats.peers) {
+    EXPECT_EQ(peer.sent.dropped_peer_left, peer.node_id == "(unresolved)" ? 3U : 0U) << peer.node_id;
+  }
+}
+
 TEST(DropLog, a_connection_that_breaks_with_messages_in_it_is_told) {
   SocketCluster cluster(LogLevel::warn);
   TestNode& node = cluster.add_node({.alias = "ping", .frame_size_max = 1 << 20, .send_bytes_max = 4 << 20});

@@ -157,7 +157,8 @@ void Router::send_encoded(const TargetPtr& target, std::uint64_t version, const 
   if (is_current && run.count > 1) return send_one_by_one(target, version, credit, run);
   if (target->hand_out) return hand_out_encoded(*target, *credit, run);
   credit->give_back({run.bytes.size(), run.count});
-  Traffic& traffic = traffic_of(*target);
+  // The node that has the name by now has lost nothing.
+  Traffic& traffic = is_current ? traffic_of(*target) : parts_.traffic.unresolved();
   add_owned(traffic.out.accepted, run.count);
   const auto reason = is_current ? &SendCounters::dropped_queue_full : &SendCounters::dropped_peer_left;
   const io::Piece piece = run.bytes;
