@@ -1,4 +1,5 @@
-// Every public call of NodeRuntime, for the matrix of calls from inside the node.
+// The public calls of NodeRuntime for the matrix of calls from inside the node: messages, handlers, lives. Those of
+// requests, groups and topics: reentrancy_more_actions.hpp.
 #pragma once
 
 #include <string>
@@ -17,6 +18,28 @@ void write_message(App& app, Write write) {
   }));
 }
 
+inline bool is_inert_with_requests_groups_and_topics(NodeRuntime& node) {
+  constexpr SendVerdict forked = SendVerdict::forked;
+  Target target = node.target("peer");
+  bool is_inert = node.send_wait("peer", "1", std::chrono::hours(1)) == forked &&
+                  node.send_wait(target, "1", std::chrono::hours(1)) == forked &&
+                  node.ask("peer", "1", {}, [](const Reply&) {}) == forked &&
+                  node.ask(target, "1", {}, [](const Reply&) {}) == forked && node.publish("news", "1") == forked &&
+                  node.retain("news").error() == Errc::forked && node.join("group").error() == Errc::forked &&
+                  node.leave("group").error() == Errc::forked && node.unsubscribe("news").error() == Errc::forked &&
+                  node.subscribe("news", [](const Message&) {}).error() == Errc::forked &&
+                  node.alias_of(node.node_id()).empty();
+  Group group = node.group(kPeersGroup);
+  is_inert = is_inert && group.send("1") == forked && group.send_all("1").under_way == 0 && group.members().empty() &&
+             group.ask("1", {}, [](const Reply&) {}) == forked;
+  group.on_change([](const GroupChange&) {});
+  node.on_request([](const Request&, Responder) {});
+  node.on_registration([](const RegistrationChange&) {});
+  node.on_writable([](const Writable&) {});
+  node.set_log_level(LogVerbosity::error);
+  return is_inert;
+}
+
 /// In a child all that is left of the node is to say so. The child ends here.
 inline void fork_and_call(App& app) {
   const pid_t child = ::fork();
@@ -30,6 +53,7 @@ inline void fork_and_call(App& app) {
                     node.next_turn(nullptr).error() == Errc::forked &&
                     node.next_message(nullptr).error() == Errc::forked && node.shutdown().error() == Errc::forked &&
                     node.poll({}).error() == Errc::forked && node.stats().sent.accepted == 0 && node.fd() == -1;
+    is_inert = is_inert && is_inert_with_requests_groups_and_topics(node);
     node.on_message([](const Message&) {});
     node.on_peer_join([](const PeerInfo&) {});
     is_inert = is_inert && !node.node_id().empty() && NodeRuntime::start().error() == Errc::forked;
@@ -164,12 +188,27 @@ inline constexpr Action kActions[] = {
     {"set the message handler", [](App& app) { app.node->on_message(app.message_handler()); }},
     {"set the join handler", [](App& app) { app.node->on_peer_join(app.peer_handler(Event::join)); }},
     {"set the leave handler", [](App& app) { app.node->on_peer_leave(app.peer_handler(Event::leave)); }},
+    {"set the request handler", [](App& app) { app.node->on_request(app.request_handler()); }},
+    {"set the handlers of registration and room",
+     [](App& app) {
+       app.node->on_registration([self = app.shared_from_this()](const RegistrationChange&) {});
+       app.node->on_writable([self = app.shared_from_this()](const Writable&) {});
+     }},
+    {"clear the handlers of registration and room",
+     [](App& app) {
+       app.node->on_registration([self = app.shared_from_this()](const RegistrationChange&) {});
+       app.node->on_writable([self = app.shared_from_this()](const Writable&) {});
+       app.node->on_registration(nullptr);
+       app.node->on_writable(nullptr);
+     }},
+    {"clear the request handler", [](App& app) { app.node->on_request(nullptr); }, kMayStop},
     {"clear the message handler", [](App& app) { app.node->on_message(nullptr); }, kMayStop},
     {"clear the join handler", [](App& app) { app.node->on_peer_join(nullptr); }, kMayStop},
     {"clear the leave handler", [](App& app) { app.node->on_peer_leave(nullptr); }, kMayStop},
     {"clear and set all handlers",
      [](App& app) {
        app.node->on_message(nullptr);
+       app.node->on_request(nullptr);
        app.node->on_peer_join(nullptr);
        app.node->on_peer_leave(nullptr);
        app.set_handlers();

@@ -18,7 +18,10 @@
 #include <thread>
 #include <utility>
 
+#include <distflow/ask.hpp>
+#include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
+#include <distflow/topic.hpp>
 
 #include "tests/support/loop.hpp"
 
@@ -27,9 +30,15 @@ namespace distflow::test {
 inline constexpr const char* kEventPayload = "\"event\"";
 inline constexpr const char* kOtherPayload = "\"other\"";
 
-enum class Event : std::uint8_t { message, join, leave };
+// What the peer is a member of, and subscribes to.
+inline constexpr const char* kPeersGroup = "peers";
+inline constexpr const char* kPeersTopic = "news";
+
+enum class Event : std::uint8_t { message, request, published, join, leave };
+inline constexpr Event kEvents[] = {Event::message, Event::request, Event::published, Event::join, Event::leave};
 inline const char* to_string(Event event) {
-  return event == Event::message ? "message" : event == Event::join ? "join" : "leave";
+  constexpr const char* names[] = {"message", "request", "published", "join", "leave"};
+  return names[static_cast<int>(event)];
 }
 
 class App;
@@ -38,7 +47,7 @@ class App;
 struct Action {
   enum class Outcome : std::uint8_t {
     goes_on,     ///< each event acts
-    may_miss,    ///< the same, but for peers that the loop hears of between the clearing and the setting of a handler
+    may_miss,    ///< the same, but for what the loop hears of between the clearing and the setting of a handler
     may_stop,    ///< the node or the handler may be gone after the first
     drops,       ///< and so is the last handle
     throws_too,  ///< goes on, but is nothing for a destructor
@@ -70,11 +79,24 @@ class App : public std::enable_shared_from_this<App> {
       ++self->others;
     };
   }
+  [[nodiscard]] std::function<void(const Request&, Responder)> request_handler() {
+    return [self = shared_from_this()](const Request& request, Responder responder) {
+      if (request.payload == kEventPayload) self->on_event(Event::request);
+      static_cast<void>(responder.reply(kOtherPayload));
+    };
+  }
+  [[nodiscard]] std::function<void(const Message&)> topic_handler() {
+    return [self = shared_from_this()](const Message& message) {
+      if (message.payload == kEventPayload) return self->on_event(Event::published);
+      ++self->others;
+    };
+  }
   [[nodiscard]] std::function<void(const PeerInfo&)> peer_handler(Event event) {
     return [self = shared_from_this(), event](const PeerInfo&) { self->on_event(event); };
   }
   void set_handlers() {
     node->on_message(message_handler());
+    node->on_request(request_handler());
     node->on_peer_join(peer_handler(Event::join));
     node->on_peer_leave(peer_handler(Event::leave));
   }
@@ -97,6 +119,21 @@ class App : public std::enable_shared_from_this<App> {
     if (is_under_way(verdict)) ++accepted;
     return verdict;
   }
+  /// The callback of a request, and what counts it.
+  [[nodiscard]] ReplyCallback end_of_ask() {
+    return [self = shared_from_this()](const Reply&) { ++self->asks_ended; };
+  }
+  SendVerdict asked_with(SendVerdict verdict) {
+    if (is_under_way(verdict)) ++asked;
+    return verdict;
+  }
+  /// Of a call that may wait, but on the loop's thread. What a handler holds may go on any thread.
+  void expect_blocks_on_loop(bool would_block, bool has_worked) {
+    ++(would_block ? blocked : went_on);
+    if (!is_in_handler_) return;
+    EXPECT_EQ(would_block, !has_thread_);
+    EXPECT_TRUE(!has_thread_ || has_worked || !node->is_running());
+  }
   void perform() { action_.perform(*this); }
   [[nodiscard]] std::string unknown_name() { return "nobody" + std::to_string(++unknown_names_); }
   [[nodiscard]] bool has_acted() const {
@@ -109,6 +146,10 @@ class App : public std::enable_shared_from_this<App> {
   std::optional<NodeRuntime> node;
   std::string alias;
   std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> asked{0};
+  std::atomic<std::uint64_t> asks_ended{0};
+  std::atomic<int> blocked{0};           // calls that were refused on the loop's thread
+  std::atomic<int> went_on{0};           // the same calls elsewhere
   std::atomic<bool> is_released{false};  // the test's thread no longer uses `node`
   std::atomic<int> acted{0};             // events
   std::atomic<int> others{0};            // messages
@@ -121,6 +162,12 @@ class App : public std::enable_shared_from_this<App> {
       ~Acted() { ++app.acted; }
     };
     const Acted acted_at_the_end{*this};
+    is_in_handler_ = true;
+    struct Left {
+      bool& is_in_handler;
+      ~Left() { is_in_handler = false; }
+    };
+    const Left left{is_in_handler_};
     if (node) perform();
   }
 
@@ -129,6 +176,7 @@ class App : public std::enable_shared_from_this<App> {
   const int count_;
   bool is_polled_ = false;
   bool has_thread_ = false;
+  bool is_in_handler_ = false;  // the thread that handlers run on
   std::atomic<int> unknown_names_{0};
 };
 

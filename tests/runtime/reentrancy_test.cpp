@@ -1,12 +1,16 @@
-// The matrix of calls from inside a node: every public call, from every handler and from what handlers hold, in every
+// The matrix of calls from inside a node: every public call, from each handler and from what handlers hold, in every
 // threading mode, over TCP and shared memory, with one and with several events at once. Whatever the combination, the
 // node goes on or ends, counts what it accepted and received, lets go of all it had, and another one may start.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <cstdio>
 #include <iterator>
 
 #include "tests/runtime/reentrancy_actions.hpp"
+#include "tests/runtime/reentrancy_more_actions.hpp"
+#include "tests/runtime/topics.hpp"
 #include "tests/support/cluster_thread.hpp"
 #include "tests/support/node_frames.hpp"
 #include "tests/support/pmd_requests.hpp"
@@ -17,6 +21,7 @@ namespace distflow::test {
 namespace {
 
 constexpr int kSeveral = 3;
+constexpr int kHandlerKinds = 8;
 constexpr int kEnoughForMemory = 100;  // messages
 
 struct Setting {
@@ -35,6 +40,11 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
   Reentrancy() {
     guests_ = PmdTestClient(others_.pmd_port());
     EXPECT_TRUE(guests_.is_connected());
+    others_.at_peer([](TestNode& peer) {
+      EXPECT_EQ(peer->own_groups().join(kPeersGroup), runtime::OwnGroups::Outcome::done);
+      subscribe(peer, kPeersTopic, [](const Message&) {});
+    });
+    EXPECT_TRUE(is_so_at_peer([](TestNode& peer) { return has_member(peer, kPeersGroup); }));
     add_guests(1);  // an answer means that the PMD has the connection
     remove_guests(1);
     resources_ = ProcessResources::now();
@@ -55,6 +65,40 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
     return options;
   }
 
+  static bool has_member(TestNode& peer, const std::string& name) {
+    bool has_any = false;
+    peer->groups().look_at_members(*peer->group(name), [&](const auto& members) { has_any = !members.empty(); });
+    return has_any;
+  }
+  /// Waits until the peer finds it so, on its thread.
+  bool is_so_at_peer(bool (*is_so)(TestNode& peer)) {
+    enum class Answer { open, no, yes };
+    std::atomic<Answer> answer = Answer::no;
+    const auto look = [&] {
+      if (answer == Answer::no) {
+        answer = Answer::open;
+        others_.at_peer([&](TestNode& peer) { answer = is_so(peer) ? Answer::yes : Answer::no; });
+      }
+      std::this_thread::yield();
+    };
+    return turn_until(look, [&] { return answer == Answer::yes; });
+  }
+  void publish_at_peer(const std::string& topic, const std::string& json, int count) {
+    others_.at_peer([=](TestNode& peer) {
+      for (int i = 0; i < count; ++i) EXPECT_EQ(publish(peer, topic, json), SendVerdict::queued);
+    });
+  }
+  void ask_at_peer(const std::string& name, const std::string& json, int count) {
+    others_.at_peer([=](TestNode& peer) {
+      const runtime::AskWay::OnLoop on_loop(peer->ask_way());
+      for (int i = 0; i < count; ++i) {
+        EXPECT_EQ(peer->ask_way().ask(
+                      name, json, {}, [](const Reply&) {}, runtime::AskWay::Callback::of_application),
+                  SendVerdict::queued);
+      }
+    });
+  }
+
   /// A started node that has handlers, and exchanges messages with the peer.
   std::shared_ptr<App> connected_app(const Action& action, Event event, int count) {
     auto app = std::make_shared<App>(action, event, count);
@@ -71,6 +115,18 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
         others_.send(app->alias, kOtherPayload, 1);
         ++more;
         if (!app->wait_for([&] { return app->others >= more; })) break;
+      }
+    }
+    if (event == Event::published) {
+      EXPECT_TRUE(app->node->subscribe(app->alias, app->topic_handler()));
+      // Nothing tells of it either: another message each time, until the peer knows that this node subscribes.
+      for (const int before = app->others; app->others == before;) {
+        std::atomic<bool> has_published = false;
+        others_.at_peer([&](TestNode& peer) {
+          EXPECT_EQ(publish(peer, app->alias, kOtherPayload), SendVerdict::queued);
+          has_published = true;
+        });
+        if (!app->wait_for([&] { return has_published.load(); })) break;
       }
     }
     return app;
@@ -98,8 +154,21 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
 
   void bring_about(Event event, App& app, int count) {
     if (event == Event::message) others_.send(app.alias, kEventPayload, count);
+    if (event == Event::request) ask_at_peer(app.alias, kEventPayload, count);
+    if (event == Event::published) publish_at_peer(app.alias, kEventPayload, count);
     if (event == Event::join) add_guests(count);
     if (event == Event::leave) remove_guests(count);
+  }
+
+  /// Until one has failed.
+  template <class Run>
+  static void for_each_action(Run&& run) {
+    for (const Action& action : kActions) {
+      if (!HasFailure()) run(action);
+    }
+    for (const Action& action : kMoreActions) {
+      if (!HasFailure()) run(action);
+    }
   }
 
   void run(const Action& action, Event event, int count) {
@@ -115,6 +184,8 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
       }
       bring_about(event, *app, count);
       ASSERT_TRUE(app->wait_for([&] { return app->has_acted(); }));
+      blocked_ += app->blocked;
+      went_on_ += app->went_on;
       if (event == Event::join) remove_guests(count);
       if (action.outcome != Action::Outcome::drops) end(*app);
     }
@@ -135,7 +206,7 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
       }
       set_guards(app, kinds, release != Release::with_last_handle);
       if (release == Release::replaced) {
-        for (int kind = 0; kind < kinds && app->node; ++kind) set_handler(*app, kind, nullptr);
+        for (int kind = 0; kind < kinds && app->node; ++kind) clear_handler(*app, kind);
         app->is_released = true;
         ASSERT_TRUE(app->wait_for([&] { return app->acted == kinds; }));
       } else if (release == Release::in_shutdown) {
@@ -154,13 +225,26 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
     // What has been shut down lets go of a handler inside the call that sets it, which may drop the last handle.
     if (kinds > 0)
       app->node->on_message([guard = guard(), rest = app->message_handler()](const Message& m) { rest(m); });
-    if (kinds > 1 && app->node) app->node->on_peer_join([guard = guard()](const PeerInfo&) {});
-    if (kinds > 2 && app->node) app->node->on_peer_leave([guard = guard()](const PeerInfo&) {});
+    if (kinds == 1) return;
+    if (app->node) app->node->on_peer_join([guard = guard()](const PeerInfo&) {});
+    if (app->node) app->node->on_peer_leave([guard = guard()](const PeerInfo&) {});
+    if (app->node) app->node->on_registration([guard = guard()](const RegistrationChange&) {});
+    if (app->node) app->node->on_writable([guard = guard()](const Writable&) {});
+    if (app->node) app->node->on_request([guard = guard()](const Request&, Responder) {});
+    if (app->node) static_cast<void>(app->node->subscribe(app->alias, [guard = guard()](const Message&) {}));
+    if (app->node) app->node->group(app->alias).on_change([guard = guard()](const GroupChange&) {});
   }
-  void set_handler(App& app, int kind, std::nullptr_t) {
-    if (kind == 0) app.node->on_message(nullptr);
-    if (kind == 1) app.node->on_peer_join(nullptr);
-    if (kind == 2) app.node->on_peer_leave(nullptr);
+  static void clear_handler(App& app, int kind) {
+    constexpr std::array<void (*)(NodeRuntime&, const App&), kHandlerKinds> clear{
+        [](NodeRuntime& node, const App&) { node.on_message(nullptr); },
+        [](NodeRuntime& node, const App&) { node.on_peer_join(nullptr); },
+        [](NodeRuntime& node, const App&) { node.on_peer_leave(nullptr); },
+        [](NodeRuntime& node, const App&) { node.on_registration(nullptr); },
+        [](NodeRuntime& node, const App&) { node.on_writable(nullptr); },
+        [](NodeRuntime& node, const App&) { node.on_request(nullptr); },
+        [](NodeRuntime& node, const App& of) { static_cast<void>(node.unsubscribe(of.alias)); },
+        [](NodeRuntime& node, const App& of) { node.group(of.alias).on_change(nullptr); }};
+    clear.at(static_cast<std::size_t>(kind))(*app.node, app);
   }
 
   void end(App& app) {
@@ -170,7 +254,14 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
     EXPECT_FALSE(app.node->is_running());
     EXPECT_EQ(app.node->send("peer", kOtherPayload), SendVerdict::shut_down);
     const NodeStats stats = app.node->stats();
-    EXPECT_EQ(stats.sent.accepted, app.accepted);
+    // Copies of what is published, requests and replies are messages, too; requests may be cancelled, with a message.
+    const std::uint64_t least = app.accepted + stats.published_copies;
+    EXPECT_GE(stats.sent.accepted, least);
+    EXPECT_LE(stats.sent.accepted, least + 2 * app.asked + stats.asks.received);
+    EXPECT_EQ(stats.asks.asked, app.asked);
+    EXPECT_EQ(app.asks_ended, app.asked);
+    EXPECT_EQ(stats.asks.pending + stats.asks.waiting + stats.asks.in_handlers, 0U);
+    EXPECT_EQ(stats.asks.received, stats.asks.answered + stats.asks.said());
     EXPECT_EQ(stats.sent.accepted, stats.sent.written + stats.sent.dropped());
     EXPECT_EQ(stats.received.received, stats.received.handled + stats.received.dropped());
     EXPECT_EQ(stats.tasks_lost, 0U);
@@ -189,30 +280,36 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
   PmdTestClient guests_;
   ProcessResources resources_;
   int combinations_ = 0;
+  // Of calls that wait where they may: on the loop's thread they are refused.
+  int blocked_ = 0;
+  int went_on_ = 0;
 };
 
 TEST_P(Reentrancy, every_call_from_every_handler) {
-  for (const Action& action : kActions) {
-    for (const Event event : {Event::message, Event::join, Event::leave}) {
+  for_each_action([this](const Action& action) {
+    for (const Event event : kEvents) {
       for (const int count : {1, kSeveral}) {
         run(action, event, count);
         if (HasFailure()) return;
       }
     }
-  }
+  });
+  const bool has_thread = GetParam().threading == Threading::dispatcher;
+  EXPECT_GT(has_thread ? went_on_ : blocked_, 0);
+  EXPECT_EQ(has_thread ? blocked_ : went_on_, 0);
 }
 
 TEST_P(Reentrancy, every_call_from_what_handlers_hold) {
-  for (const Action& action : kActions) {
-    if (action.outcome == Action::Outcome::throws_too) continue;
+  for_each_action([this](const Action& action) {
+    if (action.outcome == Action::Outcome::throws_too) return;
     for (const Release release : {Release::replaced, Release::in_shutdown, Release::after_shutdown}) {
-      for (const int kinds : {1, 3}) {
+      for (const int kinds : {1, kHandlerKinds}) {
         run_release(action, release, kinds);
         if (HasFailure()) return;
       }
     }
-  }
-  run_release(kActions[0], Release::with_last_handle, 3);
+  });
+  run_release(kActions[0], Release::with_last_handle, kHandlerKinds);
 }
 
 constexpr Setting kSettings[] = {

@@ -40,6 +40,10 @@ class ClusterThread {
       for (int i = 0; i < count; ++i) EXPECT_EQ(peer_->send(to, json), SendVerdict::queued);
     });
   }
+  /// Calls that with the peer, on its thread, later.
+  void at_peer(std::function<void(TestNode& peer)> call) {
+    post([this, call = std::move(call)] { call(*peer_); });
+  }
   /// The peer leaves.
   void end_peer() {
     post([this] { (*peer_)->begin_shutdown(base::Duration::zero()); });
