@@ -6,79 +6,17 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdio>
-#include <functional>
 #include <new>
 #include <optional>
 
-#include "tests/support/backends.hpp"
-#include "tests/support/failing_allocations.hpp"
-#include "tests/support/loop.hpp"
-#include "tests/support/pmd_thread.hpp"
+#include "tests/runtime/failing_calls.hpp"
 
 namespace distflow::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view kLongName = "a name that is too long to be kept in a string itself";
-
-class OutOfMemory : public ::testing::TestWithParam<Threading> {
- protected:
-  OutOfMemory() : node_(start()) {}
-  ~OutOfMemory() override {
-    std::printf("%d points\n", points_);
-    RecordProperty("points", points_);
-    EXPECT_TRUE(node_->shutdown()->is_complete);
-    const SendStats sent = node_->stats().sent;
-    EXPECT_EQ(sent.accepted, accepted_);
-    EXPECT_EQ(sent.accepted, sent.written + sent.dropped());
-    node_.reset();
-    EXPECT_TRUE(start().shutdown()->is_complete) << "a healthy node after it";
-  }
-
-  NodeOptions options() {
-    return {.alias = "self",
-            .pmd_port = pmd_.port(),
-            .start_pmd = false,
-            .threading = GetParam(),
-            .backend = std::string(chosen_socket_backend().name)};
-  }
-  NodeRuntime start() {
-    Result<NodeRuntime> node = NodeRuntime::start(options());
-    EXPECT_TRUE(node) << node.error().message();
-    return *std::move(node);
-  }
-
-  /// Fails one allocation after the other, until there is none left to fail. `call` says whether it has succeeded.
-  void sweep(const char* name, const std::function<bool()>& call) {
-    SCOPED_TRACE(name);
-    for (std::size_t n = 0;; ++n) {
-      bool is_done = false;
-      bool has_failed = false;
-      {
-        const FailingAllocation nth(n);
-        EXPECT_NO_THROW(is_done = call()) << "allocation " << n;
-        has_failed = nth.has_failed();
-      }
-      ++points_;
-      if (has_failed) continue;
-      EXPECT_TRUE(is_done);
-      return;
-    }
-  }
-  bool is_sent(SendVerdict verdict) {
-    if (is_under_way(verdict)) ++accepted_;
-    return is_under_way(verdict);
-  }
-  [[nodiscard]] std::string fresh_name() { return std::string(kLongName) + std::to_string(++names_); }
-
-  PmdThread pmd_;
-  std::optional<NodeRuntime> node_;
-  std::uint64_t accepted_ = 0;
-  int points_ = 0;
-  int names_ = 0;
-};
+using OutOfMemory = FailingCalls;
 
 TEST_P(OutOfMemory, sending_gives_a_verdict) {
   const std::string payload = '"' + std::string(1000, 'x') + '"';
@@ -126,7 +64,7 @@ TEST_P(OutOfMemory, a_request_has_a_verdict_and_if_it_is_under_way_an_end) {
   EXPECT_TRUE(turn_until(turn, [&] { return ended == asked; }));
   EXPECT_EQ(node_->stats().asks.asked, asked);
   EXPECT_EQ(node_->stats().asks.pending, 0U);
-  accepted_ = node_->stats().sent.accepted;  // requests and replies are messages, too
+  count_requests();
 }
 
 TEST_P(OutOfMemory, a_handler_is_set_or_it_is_counted) {
@@ -163,11 +101,7 @@ TEST_P(OutOfMemory, starting_gives_an_error) {
 }
 
 constexpr Threading kModes[] = {Threading::inlined, Threading::dispatcher, Threading::caller};
-INSTANTIATE_TEST_SUITE_P(modes, OutOfMemory, ::testing::ValuesIn(kModes), [](const auto& mode) {
-  return std::string(mode.param == Threading::inlined      ? "inlined"
-                     : mode.param == Threading::dispatcher ? "dispatcher"
-                                                           : "caller");
-});
+INSTANTIATE_TEST_SUITE_P(modes, OutOfMemory, ::testing::ValuesIn(kModes), name_of_mode);
 
 }  // namespace
 }  // namespace distflow::test
