@@ -131,11 +131,20 @@ void GroupTable::clear() noexcept {
   }
 }
 
+/// Needs no memory. What the handlers hold may call anything as it goes: no lock is held.
 void GroupTable::forget_handlers() {
-  std::vector<std::function<void(const GroupChange&)>> handlers;  // what they hold may call anything as it goes
-  const std::scoped_lock lock(mutex_);
-  for (const auto& [name, state] : by_name_) {
-    if (state->handler) handlers.push_back(std::exchange(state->handler, nullptr));
+  GroupStatePtr next;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [name, state] : by_name_) {
+      if (!state->handler) continue;
+      state->next_to_forget_ = std::exchange(next, state);
+    }
+  }
+  while (next != nullptr) {
+    const GroupStatePtr state = std::exchange(next, nullptr);
+    next = std::move(state->next_to_forget_);
+    const std::function<void(const GroupChange&)> handler = std::exchange(state->handler, nullptr);
   }
 }
 

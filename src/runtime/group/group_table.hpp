@@ -65,6 +65,7 @@ struct GroupState {
   base::Delegate<void()> on_joined_{};                                   // as on_left_
   base::Delegate<void(std::size_t place, std::size_t last)> on_left_{};  // under it, too
   base::StringMap<std::size_t> places_;                                  // of each nodeId, in members_
+  std::shared_ptr<GroupState> next_to_forget_;                           // of those whose handlers are let go of
 };
 using GroupStatePtr = std::shared_ptr<GroupState>;
 

@@ -7,6 +7,7 @@
 #include "io/clock.hpp"
 #include "protocol/json_grammar.hpp"
 #include "runtime/process/node_host.hpp"
+#include "runtime/process/unless_out_of_memory.hpp"
 
 namespace distflow::runtime {
 
@@ -80,19 +81,19 @@ Result<void> NodeRuntime::subscribe(std::string_view topic, std::function<void(c
   return subscribe(topic, std::move(handler), SubscribeOptions{});
 }
 
+// A handler that is not taken, or that ends on another thread meanwhile, may hold the application's last handle.
+
 Result<void> NodeRuntime::subscribe(std::string_view topic, std::function<void(const Message&)> handler,
-                                    const SubscribeOptions& options) try {
-  return host_->subscribe(topic, std::move(handler), options);
-} catch (const std::bad_alloc&) {
-  host_->note_out_of_memory();
-  return Error{Errc::out_of_memory, "subscribing to a topic"};
+                                    const SubscribeOptions& options) {
+  const std::shared_ptr<runtime::NodeHost> handle = host_;
+  return runtime::unless_out_of_memory(*handle, Result<void>(Error{Errc::out_of_memory, "subscribing to a topic"}),
+                                       [&] { return handle->subscribe(topic, std::move(handler), options); });
 }
 
-Result<void> NodeRuntime::unsubscribe(std::string_view topic) try {
-  return host_->unsubscribe(topic);
-} catch (const std::bad_alloc&) {
-  host_->note_out_of_memory();
-  return Error{Errc::out_of_memory, "unsubscribing from a topic"};
+Result<void> NodeRuntime::unsubscribe(std::string_view topic) {
+  const std::shared_ptr<runtime::NodeHost> handle = host_;
+  return runtime::unless_out_of_memory(*handle, Result<void>(Error{Errc::out_of_memory, "unsubscribing from a topic"}),
+                                       [&] { return handle->unsubscribe(topic); });
 }
 
 }  // namespace distflow

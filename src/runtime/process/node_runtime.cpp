@@ -17,6 +17,8 @@ namespace {
 
 using runtime::NodeHost;
 using runtime::OutgoingMessage;
+using runtime::SendCredit;
+using runtime::TargetState;
 using runtime::unless_out_of_memory;
 
 /// As long as a time to wait gets: longer ones would not fit into the clock's. Negative ones are over.
@@ -164,13 +166,18 @@ SendVerdict NodeRuntime::send(Target& target, RawJson json) {
 }
 
 SendVerdict NodeRuntime::send_wait(std::string_view target, std::string_view json, std::chrono::milliseconds deadline) {
-  Target made = this->target(target);
-  return send_wait(made, json, deadline);
+  if (!protocol::is_json(json)) return SendVerdict::invalid_json;
+  return send_wait(target, raw_json(json), deadline);
 }
 
 SendVerdict NodeRuntime::send_wait(std::string_view target, RawJson json, std::chrono::milliseconds deadline) {
-  Target made = this->target(target);
-  return send_wait(made, json, deadline);
+  return unless_out_of_memory(*host_, SendVerdict::out_of_memory, [&] {
+    std::shared_ptr<TargetState> state = host_->target(target);
+    std::string prefix;
+    std::shared_ptr<SendCredit> credit;
+    std::uint64_t version = 0;
+    return host_->send_wait(state, {version, prefix, credit}, OutgoingMessage(json.text), bounded(deadline));
+  });
 }
 
 SendVerdict NodeRuntime::send_wait(Target& target, std::string_view json, std::chrono::milliseconds deadline) {

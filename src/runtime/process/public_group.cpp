@@ -47,6 +47,7 @@ struct Group::Impl {
   void refresh() {
     if (state == nullptr) state = host().group(name);
     if (state == nullptr || state->version.load(std::memory_order_acquire) == version) return;
+    if (host().is_forked()) return;  // a thread of the parent's may have had the lock
     GroupMembers known;
     const std::uint64_t fresh = host().copy_members(*state, known);
     std::stable_partition(known.begin(), known.end(), [](const GroupMemberPtr& member) { return member->is_local; });
@@ -134,9 +135,14 @@ struct Group::Impl {
 
   SendVerdict send(Member& member, RawJson json) { return node.send(target_of(member), json); }
 
+  /// May throw std::bad_alloc: NodeRuntime::target() would give a Target without a name, which is another verdict.
   Target& target_of(Member& member) {
-    if (member.target.state_ == nullptr) [[unlikely]]
-      member.target = node.target(member.known->node_id);
+    if (member.target.state_ == nullptr) [[unlikely]] {
+      Target made;
+      made.name_ = member.known->node_id;
+      made.state_ = host().target(made.name_);
+      member.target = std::move(made);
+    }
     return member.target;
   }
 
@@ -203,7 +209,10 @@ SentToAll Group::send_all(std::string_view json) {
   // A first look for the members; each is sent to by itself from then on.
   static_cast<void>(impl_->send_to_one(Pick::first(), [&](Impl::Member&) {
     for (Impl::Member& member : impl_->members) {
-      const SendVerdict verdict = is_json ? impl_->send(member, raw_json(json)) : SendVerdict::invalid_json;
+      const SendVerdict verdict =
+          is_json ? runtime::unless_out_of_memory(impl_->host(), SendVerdict::out_of_memory,
+                                                  [&] { return impl_->send(member, raw_json(json)); })
+                  : SendVerdict::invalid_json;
       ++(is_under_way(verdict) ? sent.under_way : sent.refused);
     }
     return SendVerdict::queued;
@@ -224,12 +233,14 @@ std::vector<PeerInfo> Group::members() try {
   return {};
 }
 
-void Group::on_change(std::function<void(const GroupChange&)> handler) try {
+void Group::on_change(std::function<void(const GroupChange&)> handler) {
   if (impl_ == nullptr) return;
-  impl_->refresh();
-  if (impl_->state != nullptr) impl_->host().set_group_handler(impl_->state, std::move(handler));
-} catch (const std::bad_alloc&) {
-  impl_->host().note_out_of_memory();
+  const std::shared_ptr<NodeHost> handle = impl_->node.host_;  // what the handler holds may be this Group
+  runtime::unless_out_of_memory(*handle, false, [&] {
+    impl_->refresh();
+    if (impl_->state != nullptr) handle->set_group_handler(impl_->state, std::move(handler));
+    return true;
+  });
 }
 
 Result<void> NodeRuntime::join(std::string_view group) try {
