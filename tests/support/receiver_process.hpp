@@ -11,7 +11,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +31,10 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/lock_file.hpp"
 #include "tests/support/loop.hpp"
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 namespace distflow::test {
 
@@ -90,7 +93,9 @@ class ReceiverProcess {
     if (pid_ < 0) std::abort();
     if (pid_ == 0) {
       ::close(ends_[1]);
+#ifdef __linux__
       ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // one that stands still would not read the end of the pipe
+#endif
       run(options);
       std::fflush(nullptr);
       ::_exit(::testing::Test::HasFailure() ? 1 : 0);
