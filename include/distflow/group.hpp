@@ -70,7 +70,8 @@ struct GroupChange {
   bool has_joined = false;  ///< false: it has left the group, or the registry
 };
 
-/// What became of a message to all members.
+/// What became of a message to all members. Both are 0 where the group has none, after shutdown, and where there was no
+/// memory to look for them, which NodeStats::calls_out_of_memory counts.
 struct SentToAll {
   std::size_t under_way = 0;  ///< members for whom the verdict was written or queued
   std::size_t refused = 0;    ///< members for whom it was another

@@ -54,7 +54,8 @@ struct ReceiveStats {
 
 /// The messages to and from one peer.
 struct PeerStats {
-  /// "(others)": all peers beyond the 4096 that are counted one by one. "(unresolved)": messages to no known peer.
+  /// "(others)": all peers beyond the 4096 that are counted one by one. "(unresolved)": messages to no known peer,
+  /// and what other threads had written for a peer that had left by then.
   std::string node_id;
   SendStats sent;         ///< to it
   ReceiveStats received;  ///< from it

@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
+#include "runtime/group/group_handler_setting.hpp"
 #include "runtime/group/own_groups.hpp"
 #include "tests/base/seed.hpp"
 
@@ -116,11 +120,31 @@ TEST_F(GroupTableTest, members_of_this_host_are_known_as_such_also_when_they_mov
   EXPECT_FALSE(copy.front()->is_local);
 }
 
+TEST_F(GroupTableTest, a_group_is_watched_while_it_has_a_handler_or_one_is_being_set) {
+  const GroupStatePtr workers = group("workers");
+  const auto setting = [&](std::function<void(const GroupChange&)> handler) {
+    return std::make_unique<GroupHandlerSetting>(workers, std::move(handler));
+  };
+  auto dropped = setting([](const GroupChange&) {});
+  EXPECT_TRUE(workers->is_watched());
+  dropped.reset();
+  EXPECT_FALSE(workers->is_watched()) << "it could not be set";
+  dropped = setting([](const GroupChange&) {});
+  for (int i = 0; i < 2; ++i) setting([](const GroupChange&) {})->apply();
+  dropped.reset();
+  EXPECT_TRUE(workers->is_watched());
+  EXPECT_TRUE(workers->handler);
+  setting(nullptr).reset();
+  EXPECT_TRUE(workers->is_watched()) << "the handler is still there";
+  setting(nullptr)->apply();
+  EXPECT_FALSE(workers->is_watched());
+}
+
 TEST_F(GroupTableTest, only_a_watched_group_tells_of_its_changes_each_once) {
   const GroupStatePtr workers = group("workers");
   set(node("a", {"workers"}));
   EXPECT_THAT(changes, IsEmpty());
-  workers->is_watched = true;
+  workers->watchers = 1;
   set(node("a", {"workers", "more"}, "elsewhere"));
   set(node("b", {"workers"}));
   set(node("b", {}));

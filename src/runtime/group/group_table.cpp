@@ -16,7 +16,7 @@ GroupStatePtr GroupTable::make(std::string_view name) {
   if (by_name_.size() >= groups_max_) {
     for (auto group = by_name_.begin(); group != by_name_.end();) {
       const auto next = std::next(group);
-      if (group->second.use_count() == 1 && !group->second->is_watched.load(std::memory_order_relaxed)) {
+      if (group->second.use_count() == 1 && !group->second->is_watched()) {
         forget(*group->second);
       }
       group = next;
@@ -85,8 +85,7 @@ void GroupTable::on_node(const base::PackedInfo& node) {
   if (!is_used()) return;
   const std::scoped_lock lock(mutex_);
   const auto tell = [&](GroupState& state, bool has_joined) {
-    if (state.is_watched.load(std::memory_order_relaxed))
-      on_change_(by_name_.find(state.name)->second, node, has_joined);
+    if (state.is_watched()) on_change_(by_name_.find(state.name)->second, node, has_joined);
   };
   if (const auto known = memberships_.find(node.node_id()); known != memberships_.end()) {
     const Memberships before = known->second;
@@ -120,7 +119,7 @@ void GroupTable::on_gone(const base::PackedInfo& node) noexcept {
        known = memberships_.find(node.node_id())) {
     GroupState& state = *known->second.back();
     remove(state, node.node_id());
-    if (state.is_watched.load(std::memory_order_relaxed)) on_change_(by_name_.find(state.name)->second, node, false);
+    if (state.is_watched()) on_change_(by_name_.find(state.name)->second, node, false);
   }
 }
 
@@ -145,6 +144,7 @@ void GroupTable::forget_handlers() {
     const GroupStatePtr state = std::exchange(next, nullptr);
     next = std::move(state->next_to_forget_);
     const std::function<void(const GroupChange&)> handler = std::exchange(state->handler, nullptr);
+    state->watchers.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 

@@ -54,9 +54,11 @@ struct GroupState {
 
   const std::string name;
   std::atomic<std::uint64_t> version{1};
-  std::atomic<bool> is_watched{false};              // it may have a handler
+  std::atomic<std::uint32_t> watchers{0};           // its handler, and each call that is setting one
   std::atomic<std::int64_t> busy_until_ns{0};       // until then a member may be busy; 0: none is
   std::function<void(const GroupChange&)> handler;  // touched where handlers run
+
+  [[nodiscard]] bool is_watched() const { return watchers.load(std::memory_order_relaxed) != 0; }
 
  private:
   friend class GroupTable;

@@ -1,6 +1,7 @@
 // NodeHost's groups: joined on any thread, reported to the registry by the loop.
 #include <utility>
 
+#include "runtime/group/group_handler_setting.hpp"
 #include "runtime/process/node_host.hpp"
 
 namespace distflow::runtime {
@@ -48,11 +49,8 @@ std::uint64_t NodeHost::copy_members(const GroupState& group, GroupMembers& memb
 
 void NodeHost::set_group_handler(GroupStatePtr group, std::function<void(const GroupChange&)> handler) {
   if (is_forked()) return;
-  if (handler) group->is_watched.store(true, std::memory_order_relaxed);
-  run_where_handlers_run([group = std::move(group), handler = std::move(handler)]() mutable {
-    group->is_watched.store(static_cast<bool>(handler), std::memory_order_relaxed);  // a call before may have undone it
-    group->handler = std::move(handler);
-  });
+  run_where_handlers_run(
+      [setting = std::make_shared<GroupHandlerSetting>(std::move(group), std::move(handler))] { setting->apply(); });
 }
 
 std::uint64_t NodeHost::queued_to(const TargetState* target, const SendCredit* credit) const {

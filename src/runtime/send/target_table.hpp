@@ -52,11 +52,15 @@ struct TargetState {
 
   /// For so long after the PMD said that there is no such node, it is not asked again.
   static constexpr base::Duration kUnknownFor = base::milliseconds(100);
-  /// Whether the PMD said so less than that ago. Messages have the wall clock's time, so this costs no look at another
-  /// clock. When it is set back, the name counts as not known to be unknown.
+  /// Threads stamp messages with a coarse clock, which is up to one tick of the kernel behind the loop's: 10 ms at
+  /// most.
+  static constexpr base::Duration kClockLag = base::milliseconds(20);
+  /// Whether the loop may still refuse messages to the name: longer by kClockLag at both ends, so that no other thread
+  /// is told `queued` for what the loop then drops. Messages have the wall clock's time, so this costs no look at
+  /// another clock. When it is set back by more than kClockLag, the name counts as not known to be unknown.
   [[nodiscard]] bool is_unknown_at(base::WallMs now) const {
-    const base::WallMs since = now - unknown_at.load(std::memory_order_relaxed);
-    return since >= 0 && base::milliseconds(since) < kUnknownFor;
+    const auto since = base::milliseconds(now - unknown_at.load(std::memory_order_relaxed));
+    return since >= -kClockLag && since < kUnknownFor + kClockLag;
   }
 
   /// Of somebody whom nobody knew when this was made, and in no table: nothing is sent to it, for nobody would tell it
