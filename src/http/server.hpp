@@ -13,7 +13,7 @@
 //   5. Streams are given events in rounds: each takes all that has come by then in one send. The first event after a
 //      quiet time begins a round in its turn. The next round begins round_interval() later, or when kRoundBytesMax
 //      bytes of events wait for it. A stream costs few sends a second, however many turns bring events. All streams
-//      together cost one each kRoundIntervalPerStream.
+//      together cost one each kRoundIntervalPerStream, and more where kRoundBytesMax comes first.
 //   6. Events are kept once for all streams, in at most event_backlog_max bytes. A stream that has left so many unread
 //      that some are no longer kept is closed.
 //   7. Each connection accepted is counted once as one of `requests`, `malformed`, `not_allowed`, `busy`,

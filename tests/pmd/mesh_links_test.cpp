@@ -471,6 +471,25 @@ TEST_F(MeshLinksTest, other_users_together_leave_places_to_root) {
   EXPECT_THAT(web.get("/api/links?id=other127"), HasSubstr(R"({"leftOut":0,)")) << "root";
 }
 
+TEST_F(MeshLinksTest, who_names_a_node_keeps_no_place_of_another_user_who_has_gone) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  const auto name_all = [this](std::uint32_t viewer) {
+    for (std::size_t i = 0; i < MeshLinks::kNodesMax; i += MeshLinks::kNamedMax) {
+      std::string path = "/api/links?";
+      for (std::size_t k = i; k < i + MeshLinks::kNamedMax; ++k) path += "id=id" + std::to_string(k) + '&';
+      web.get(path, viewer);
+    }
+  };
+  for (std::size_t i = 0; i < MeshLinks::kNodesMax; ++i) pmd.ask(node, register_text("id" + std::to_string(i), ""));
+  name_all(0);
+  ASSERT_EQ(links().size(), MeshLinks::kNodesMax);
+  for (int i = 0; i < 8; ++i) {
+    pmd.advance(base::seconds(1));
+    name_all(MemoryWeb::kUser);
+  }
+  EXPECT_EQ(links().size(), MeshLinks::kNodesPerUserMax);
+}
+
 TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {
   const PeerId theirs = add_node("theirs", MemoryWeb::kOtherUser);
   const PeerId node = web.connect_as(MemoryWeb::kUser);

@@ -107,12 +107,14 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
   return response;
 }
 
-bool MeshLinks::has_place_for(const io::PeerOwner& viewer) const {
-  if (nodes_.size() >= kNodesMax) return false;
+/// A place for another node, or for the one that somebody else has named.
+bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) const {
+  if (named == nullptr && nodes_.size() >= kNodesMax) return false;
   if (viewer.is_user(kRoot)) return true;
   std::size_t of_users = 0;
   std::size_t of_viewer = 0;
   for (const auto& [id, node] : nodes_) {
+    if (&node == named) continue;
     if (node.viewer != kRoot) ++of_users;
     if (viewer.is_user(node.viewer)) ++of_viewer;
   }
@@ -120,18 +122,25 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer) const {
 }
 
 MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::PeerOwner& viewer) {
+  const base::Instant now = reactor_.now();
   auto found = nodes_.find(entry.node.node_id);
   const bool is_new = found == nodes_.end();
-  if (is_new && !has_place_for(viewer)) return nullptr;
+  if (is_new && !has_place_for(viewer, nullptr)) return nullptr;
   if (is_new || found->second.user != entry.node.uid) {
     Node node;
     node.untold = kUnread;
     node.user = entry.node.uid;
-    node.viewer = viewer.uid();
+    node.viewer = is_new ? viewer.uid() : found->second.viewer;
+    node.until = is_new ? now : found->second.until;
     found = nodes_.insert_or_assign(entry.node.node_id, std::move(node)).first;
   }
-  found->second.until = reactor_.now() + kLookTime;
-  return &found->second;
+  Node& node = found->second;
+  // Others do not keep a place for its user: it would be taken from that user's share, or from root's, by somebody
+  // else.
+  const bool is_left = node.until - now <= kLookTime / 2;
+  if (!viewer.is_user(node.viewer) && is_left && has_place_for(viewer, &node)) node.viewer = viewer.uid();
+  if (viewer.is_user(node.viewer)) node.until = now + kLookTime;
+  return &node;
 }
 
 void MeshLinks::begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node) {

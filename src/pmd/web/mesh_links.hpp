@@ -9,9 +9,10 @@
 //   2. Links to nodes that somebody has named are kept, kNodeBytesMax of one node; its other links are counted. An
 //      answer has the links between the nodes that its request names.
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
-//      all but root. kAskedMax questions are under way at the same time, kAskedPerUserMax for one user. The other nodes
-//      wait, and a node that has reported a part waits behind them. What is left out or has to wait is counted; what is
-//      left out is reported.
+//      all but root. A place is the first user's that names the node; when that has not done so for half of kLookTime,
+//      it passes to another user that does, and has a place left. kAskedMax questions are under way at the same time,
+//      kAskedPerUserMax for one user. The other nodes wait, and a node that has reported a part waits behind them. What
+//      is left out or has to wait is counted; what is left out is reported.
 //   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
@@ -99,7 +100,7 @@ class MeshLinks {
   };
   struct Node {
     UserId user;               // whose it is
-    std::uint32_t viewer = 0;  // the user that named it first
+    std::uint32_t viewer = 0;  // the user whose place it has
     std::uint32_t asker = 0;   // the user for whom it is read: one that may see it
     base::Instant until;
     base::Instant next_reading;
@@ -117,7 +118,7 @@ class MeshLinks {
   [[nodiscard]] static bool may_see(const Registry::Entry& entry, const io::PeerOwner& viewer);
   /// Null when there is no place.
   Node* look_at(const Registry::Entry& entry, const io::PeerOwner& viewer);
-  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
+  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer, const Node* named) const;
   void begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node);
   void want_part(Node& node);
   void ask_waiting();
