@@ -24,13 +24,13 @@ Exchange::~Exchange() = default;
 
 void Exchange::open(io::Handle socket) {
   socket_.open(socket);
-  owner_ = socket_.owner_of_peer();
+  owner_ = socket_.peer().owner;
   socket_.recv(recv_op_);
   reactor_.arm_after(deadline_, limits_.head_time_max);
 }
 
 const io::PeerOwner& Exchange::owner() {
-  if (owner_.status() == io::OwnerStatus::no_answer) owner_ = socket_.owner_of_peer();
+  if (owner_.status() == io::OwnerStatus::no_answer) owner_ = socket_.peer().owner;
   return owner_;
 }
 

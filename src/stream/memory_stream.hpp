@@ -66,6 +66,7 @@ class MemoryStream final : public Stream {
   /// Bytes are copied into the ring while they are in the processor's nearest cache.
   [[nodiscard]] std::size_t batch_size() const override { return std::size_t{16} * 1024; }
   void close(io::CloseOp& op) override;
+  [[nodiscard]] PeerIdentity peer() const override { return lower_.peer(); }
   [[nodiscard]] const char* broken_invariant() const override;
   /// The invariant that fails too when others of the same user use the memory as well.
   static constexpr const char* kWriterForgotten = "who waits for room in shared memory is not woken";

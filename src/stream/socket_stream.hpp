@@ -17,16 +17,15 @@ class SocketStream final : public Stream {
 
   void open(io::Handle handle) { handle_ = handle; }
   [[nodiscard]] io::Reactor& reactor() const { return reactor_; }
-  /// The user who owns the other end (io/peer_owner.hpp); unknown before open().
-  [[nodiscard]] io::PeerOwner owner_of_peer() const {
-    return handle_ ? reactor_.backend().owner_of_peer(handle_) : io::PeerOwner();
-  }
 
   void recv(io::RecvOp& op) override { reactor_.backend().recv(handle_, op); }
   void cancel_recv() override { reactor_.backend().cancel_recv(handle_); }
   void send(io::SendOp& op) override { reactor_.backend().send(handle_, op); }
   bool push() override { return reactor_.backend().push(handle_); }
   void close(io::CloseOp& op) override { reactor_.backend().close(handle_, op); }
+  [[nodiscard]] PeerIdentity peer() const override {
+    return {.owner = handle_ ? reactor_.backend().owner_of_peer(handle_) : io::PeerOwner()};
+  }
 
  private:
   io::Reactor& reactor_;

@@ -13,10 +13,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "io/operation.hpp"
+#include "io/peer_owner.hpp"
 
 namespace distflow::stream {
+
+/// Who is at the other end of a stream, as far as this side has proof of it.
+struct PeerIdentity {
+  io::PeerOwner owner{};    ///< the user who owns that end (io/peer_owner.hpp), whatever lies over the socket
+  std::string_view name{};  ///< what the peer has proven in a handshake; empty without one. Lives as long as the stream
+};
 
 class Stream {
  public:
@@ -44,6 +52,10 @@ class Stream {
   [[nodiscard]] virtual std::size_t batch_size() const { return SIZE_MAX; }
 
   virtual void close(io::CloseOp& op) = 0;
+
+  /// Who the other end is. It is a system call: ask once a connection. Unknown before the stream is open and from
+  /// close() on.
+  [[nodiscard]] virtual PeerIdentity peer() const = 0;
 
   /// What is wrong with it between two turns; null when nothing is. For the simulator and tests.
   [[nodiscard]] virtual const char* broken_invariant() const { return nullptr; }

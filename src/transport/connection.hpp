@@ -153,10 +153,11 @@ class Connection {
   [[nodiscard]] bool has_moved_sending() const { return upgrade_ && upgrade_->sends; }
   [[nodiscard]] bool has_moved_receiving() const { return upgrade_ && upgrade_->receives; }
 
-  /// The user who owns the other end (io/peer_owner.hpp). It is a system call: ask once a connection. Unknown over a
-  /// layered stream, and unless the connection is open.
-  [[nodiscard]] io::PeerOwner owner_of_peer() const {
-    return state_ == State::open ? socket_.owner_of_peer() : io::PeerOwner();
+  /// Who the other end is, as its stream says. It is a system call: ask once a connection. Unknown unless the
+  /// connection is open.
+  [[nodiscard]] stream::PeerIdentity peer() const {
+    if (state_ != State::open) return {};
+    return upgrade_ ? upgrade_->stream->peer() : socket_.peer();
   }
 
   [[nodiscard]] bool is_open() const { return state_ == State::open; }

@@ -26,16 +26,6 @@ using stream::Stream;
 
 enum class Kind { socket, memory, masked };
 
-struct ShakingHands : Recorder {
-  ShakingHands() : Recorder(nullptr) { op.on_done = base::Delegate<void(Result<void>)>::to<&ShakingHands::end>(*this); }
-  void end(Result<void> result) {
-    outcome = result;
-    ended("shaken");
-  }
-  stream::HandshakeOp op;
-  Result<void> outcome;
-};
-
 class StreamContract : public ::testing::TestWithParam<std::tuple<BackendMaker, Kind>> {
  protected:
   static constexpr std::size_t kRing = 64 * 1024;
@@ -449,6 +439,29 @@ TEST_P(StreamContract, line_10_sending_to_a_peer_that_is_gone_ends_in_an_error) 
   };
   (*near_)->send(sending.of({pattern(1 << 20)}));
   ASSERT_TRUE(until([&] { return sending.has_ended() && !sending.outcome; }));
+}
+
+TEST_P(StreamContract, the_owner_of_the_other_end_is_that_of_its_socket_whatever_lies_over_it) {
+  Receiving receiving;
+  Sending sending;
+  (*near_)->recv(receiving.op);  // the dialing side may ask once a byte has come (io/peer_owner.hpp)
+  (*far_)->send(sending.of({"x"}));
+  ASSERT_TRUE(until([&] { return receiving.bytes == "x" && sending.has_ended(); }));
+  (*near_)->cancel_recv();
+  ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
+  for (End* end : {near_.get(), far_.get()}) {
+    const io::PeerOwner of_socket = end->socket.peer().owner;
+    const io::PeerOwner owner = (*end)->peer().owner;
+    EXPECT_EQ(owner.status(), of_socket.status());
+    if (of_socket.status() == io::OwnerStatus::cannot_ask) continue;
+    EXPECT_TRUE(owner.is_same_user(backend().own_user()));
+  }
+}
+
+TEST_P(StreamContract, a_name_is_proven_by_a_handshake_alone) {
+  for (End* end : {near_.get(), far_.get()}) {
+    EXPECT_EQ((*end)->peer().name, kind() == Kind::masked ? kProvenName : "");
+  }
 }
 
 }  // namespace

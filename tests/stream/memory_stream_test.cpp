@@ -41,6 +41,7 @@ class Bells final : public stream::Stream {
     close_ = &op;
     reactor_.defer(turn_end_);
   }
+  [[nodiscard]] stream::PeerIdentity peer() const override { return {}; }
 
   int count = 0;
 

@@ -12,12 +12,25 @@
 #include "io/receive_chunk.hpp"
 #include "stream/handshake.hpp"
 #include "stream/socket_stream.hpp"
+#include "tests/support/operations.hpp"
 
 namespace distflow::test {
 
 inline constexpr std::string_view kHello = "masked 1";
+/// What a peer with the right hello is called.
+inline constexpr std::string_view kProvenName = "masked";
 
 enum class Hello { right, wrong, none };
+
+struct ShakingHands : Recorder {
+  ShakingHands() : Recorder(nullptr) { op.on_done = base::Delegate<void(Result<void>)>::to<&ShakingHands::end>(*this); }
+  void end(Result<void> result) {
+    outcome = result;
+    ended("shaken");
+  }
+  stream::HandshakeOp op;
+  Result<void> outcome;
+};
 
 class MaskedStream final : public stream::LayeredStream {
  public:
@@ -69,6 +82,9 @@ class MaskedStream final : public stream::LayeredStream {
     close_ = &op;
     turn_end_.unlink();
     socket_.close(lower_close_);
+  }
+  [[nodiscard]] stream::PeerIdentity peer() const override {
+    return {.owner = socket_.peer().owner, .name = is_greeted_ ? kProvenName : std::string_view()};
   }
 
  private:

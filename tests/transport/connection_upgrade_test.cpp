@@ -1,5 +1,6 @@
 // A connection that has moved to shared memory: what it is like when the other side does not do its part.
 #include "stream/memory_stream.hpp"
+#include "tests/support/masked_stream.hpp"
 #include "tests/transport/connection_fixture.hpp"
 
 namespace distflow::test {
@@ -87,6 +88,24 @@ TEST_F(ConnectionUpgradeTest, a_connection_that_offered_memory_waits_for_no_answ
   peer_.end_sending();
   ASSERT_TRUE(until_closed());
   EXPECT_EQ(*observer_->closed, Errc::end_of_stream);
+}
+
+TEST_F(ConnectionUpgradeTest, of_a_connection_over_a_layer_the_peer_is_known_as_the_layer_says) {
+  make();
+  auto masked = std::make_unique<MaskedStream>(reactor_, stream_to_peer(), chunks_, Hello::right);
+  ShakingHands shaking;
+  masked->handshake(shaking.op);
+  ASSERT_TRUE(peer_.send(kHello));
+  ASSERT_TRUE(until([&] { return shaking.has_ended(); }));
+  ASSERT_TRUE(shaking.outcome);
+  EXPECT_FALSE(connection_->peer().owner.is_known()) << "it is not open";
+  connection_->open(stream::OpenStream(std::move(masked)));
+  EXPECT_EQ(connection_->peer().name, kProvenName);
+  if (connection_->peer().owner.status() != io::OwnerStatus::cannot_ask) {
+    EXPECT_TRUE(connection_->peer().owner.is_same_user(backend().own_user()));
+  }
+  connection_->close();
+  EXPECT_EQ(connection_->peer().name, "");
 }
 
 }  // namespace

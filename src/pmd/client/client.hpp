@@ -108,9 +108,7 @@ class Client final : private transport::ConnectionObserver {
   void answer_stats(std::uint64_t id, std::string_view stats);
   /// As which user the PMD of this session runs, as the system has it; unknown where it cannot say, and without a
   /// session. Once the PMD has said something: its end has no owner before. Takes io::kOwnerLookupMax at most.
-  [[nodiscard]] io::PeerOwner owner_of_pmd() const {
-    return connection_ ? connection_->owner_of_peer() : io::PeerOwner();
-  }
+  [[nodiscard]] io::PeerOwner owner_of_pmd() const { return connection_ ? connection_->peer().owner : io::PeerOwner(); }
   /// Ends the registration for good; Errc::node_not_found when there was none. May throw std::bad_alloc, and has
   /// changed nothing then.
   void unregister(Callback<void> on_answer);

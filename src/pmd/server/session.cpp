@@ -47,7 +47,7 @@ Session::~Session() {
 }
 
 const io::PeerOwner& Session::owner() {
-  if (!std::exchange(has_asked_owner_, true)) owner_ = connection_.owner_of_peer();
+  if (!std::exchange(has_asked_owner_, true)) owner_ = connection_.peer().owner;
   return owner_;
 }
 

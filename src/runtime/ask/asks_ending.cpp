@@ -162,7 +162,7 @@ bool Asks::is_believed(const IncomingReply& reply) const {
   if (!reply.carrier->opener().empty()) return is_same_id(reply.carrier->opener(), from);
   const Peer* const peer = parts_.directory.find_id(from);
   if (peer == nullptr || !peer->shares_connections) return true;
-  return reply.connection.owner_of_peer().is_same_user(parts_.reactor.backend().own_user());
+  return reply.connection.peer().owner.is_same_user(parts_.reactor.backend().own_user());
 }
 
 }  // namespace distflow::runtime

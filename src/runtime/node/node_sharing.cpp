@@ -100,7 +100,7 @@ bool Node::is_believed(std::string_view from, const Connection& connection) {
   const Peer* const peer = directory_.find_id(from);
   const char* why = "the PMD does not have it as this user's";
   if (peer == nullptr || peer->shares_connections) {
-    const io::PeerOwner owner = connection.owner_of_peer();
+    const io::PeerOwner owner = connection.peer().owner;
     if (owner.is_same_user(parts_.reactor.backend().own_user())) return true;
     why = owner.is_known() ? "it is another user's" : io::to_text(owner.status());
   }

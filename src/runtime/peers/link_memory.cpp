@@ -25,6 +25,7 @@ void Link::consider_memory(std::uint32_t sent) {
   if (!shares_memory_ || has_offered_memory_) return;
   sent_on_connection_ += sent;
   if (sent_on_connection_ < kWorthMessages || answer_ != Answer::both || is_retired_ || carrier_ != nullptr) return;
+  if (connection_->has_upgrade()) return;  // a layer: there is one stream above a socket
   has_offered_memory_ = true;
   static_cast<void>(parts_.reactor.has_memory_for([this] { offer_memory(); }));
 }

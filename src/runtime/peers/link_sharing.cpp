@@ -122,7 +122,7 @@ bool Link::says_both(std::string_view frame) const {
 /// ended: then nobody can say any more who that was. What has come by then is read all the same, as it would be on a
 /// connection that a stranger opens to here. A node that answers and shuts down has said that it has sent it.
 Link::Answer Link::worth_of_yes(const Connection& connection) {
-  const io::PeerOwner owner = connection.owner_of_peer();
+  const io::PeerOwner owner = connection.peer().owner;
   if (owner.is_same_user(parts_.reactor.backend().own_user())) return Answer::both;
   if (owner.status() == io::OwnerStatus::ending) return Answer::ended;
   if (owner.status() == io::OwnerStatus::cannot_ask) parts_.knows_owners = false;
