@@ -48,6 +48,23 @@ struct Dialer::Attempt {
   io::DeferredTask turn_end;
 };
 
+/// Apart from the dialer, to keep one without a layer small.
+struct Dialer::Layered {
+  explicit Layered(Dialer& owner)
+      : dialer(owner),
+        handshakes(owner.reactor_, *owner.options_.layer, owner.options_.handshakes,
+                   Handshakes::OnOutcome::to<&Layered::on_outcome>(*this)) {}
+
+  void on_outcome(Result<OpenStream> outcome, const io::Address&) { dialer.on_stream(std::move(outcome)); }
+
+  Dialer& dialer;
+  Handshakes handshakes;
+  // Of the dial under way.
+  std::string host;
+  std::string name;
+  io::Address address;  // that is tried
+};
+
 Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
                base::Delegate<void(Result<OpenStream>)> on_outcome)
     : reactor_(reactor),
@@ -56,18 +73,20 @@ Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions optio
       on_outcome_(on_outcome),
       outcome_(Error{Errc::canceled, kDialing}),
       timer_(base::Delegate<void()>::to<&Dialer::on_timeout>(*this)) {
-  if (options_.layer != nullptr) {
-    handshakes_ = std::make_unique<Handshakes>(reactor_, *options_.layer, options_.handshakes);
-  }
+  if (options_.layer != nullptr) layered_ = std::make_unique<Layered>(*this);
   deliver_.on_turn_end = base::Delegate<void()>::to<&Dialer::deliver>(*this);
 }
 
 Dialer::~Dialer() { cancel(); }
 
-void Dialer::dial(const std::string& host, std::uint16_t port) {
+void Dialer::dial(const std::string& host, std::uint16_t port, std::string_view name) {
   DF_ASSERT(!is_dialing_);
   is_dialing_ = true;
   const auto resolve = [&] {
+    if (layered_) {
+      layered_->host = host;
+      layered_->name = name;
+    }
     dial_mark_ = std::make_shared<int>();
     resolver_.resolve(host, port,
                       [this, mark = std::weak_ptr<int>(dial_mark_)](Result<std::vector<io::Address>> addresses) {
@@ -80,7 +99,7 @@ void Dialer::dial(const std::string& host, std::uint16_t port) {
 void Dialer::cancel() {
   is_dialing_ = false;
   dial_mark_.reset();
-  if (handshakes_) handshakes_->cancel();
+  if (layered_) layered_->handshakes.cancel();
   if (deliver_.is_linked()) close_unclaimed();
   abandon_attempt();
 }
@@ -113,6 +132,7 @@ void Dialer::try_next() {
   }
   const Result<io::Handle> handle = reactor_.backend().connect(address, options_.stream, attempt->connect_op);
   if (!handle) return on_attempt(handle.error());
+  if (layered_) layered_->address = address;
   attempt->handle = *handle;
   attempt_ = attempt.release();
   reactor_.arm_after(timer_, options_.attempt_timeout);
@@ -120,20 +140,16 @@ void Dialer::try_next() {
 
 void Dialer::on_attempt(Result<io::Handle> outcome) {
   reactor_.timers().cancel(timer_);
-  if (!outcome) return on_handshake(outcome.error());
-  if (!handshakes_) return end(OpenStream(*outcome));
-  bool has_begun = false;
-  const auto begin = [&] {
-    has_begun = handshakes_->begin(*outcome, Role::dialer,
-                                   [this](Result<OpenStream> stream) { on_handshake(std::move(stream)); });
-  };
-  const bool has_memory = reactor_.has_memory_for(begin);
-  if (has_begun) return;
-  reactor_.backend().discard(*outcome);
-  end(Error{has_memory ? Errc::queue_full : Errc::out_of_memory, kDialing});
+  if (!outcome) return on_stream(outcome.error());
+  if (!layered_) return end(OpenStream(*outcome));
+  const RemoteEnd remote{.address = layered_->address, .host = layered_->host, .name = layered_->name};
+  if (const Result<void> begun = layered_->handshakes.begin(*outcome, Role::dialer, remote); !begun) {
+    reactor_.backend().discard(*outcome);
+    end(begun.error());
+  }
 }
 
-void Dialer::on_handshake(Result<OpenStream> outcome) {
+void Dialer::on_stream(Result<OpenStream> outcome) {
   if (!outcome && !addresses_.empty()) return try_next();
   end(std::move(outcome));
 }

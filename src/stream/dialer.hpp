@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/delegate.hpp"
@@ -36,17 +37,19 @@ class Dialer {
   Dialer(const Dialer&) = delete;
   Dialer& operator=(const Dialer&) = delete;
 
-  void dial(const std::string& host, std::uint16_t port);
+  /// `name` is that of who is to be there, for a layer that has it proven; empty where any will do.
+  void dial(const std::string& host, std::uint16_t port, std::string_view name = {});
   void cancel();
   /// Whether a dial is under way.
   [[nodiscard]] bool is_dialing() const { return is_dialing_; }
 
  private:
   struct Attempt;
+  struct Layered;
   void on_resolved(Result<std::vector<io::Address>> addresses);
   void try_next();
   void on_attempt(Result<io::Handle> outcome);
-  void on_handshake(Result<OpenStream> outcome);
+  void on_stream(Result<OpenStream> outcome);
   void on_timeout();
   void end(Result<OpenStream> outcome);
   void deliver();
@@ -60,9 +63,9 @@ class Dialer {
   bool is_dialing_ = false;
   std::vector<io::Address> addresses_;  // yet to be tried, last one first
   Result<OpenStream> outcome_;
-  Attempt* attempt_ = nullptr;              // owns itself until its handle is closed
-  std::shared_ptr<int> dial_mark_;          // a look-up's answer counts only while its mark is this one
-  std::unique_ptr<Handshakes> handshakes_;  // where there is a layer
+  Attempt* attempt_ = nullptr;        // owns itself until its handle is closed
+  std::shared_ptr<int> dial_mark_;    // a look-up's answer counts only while its mark is this one
+  std::unique_ptr<Layered> layered_;  // where there is a layer
   base::Timer timer_;
   io::DeferredTask deliver_;
 };

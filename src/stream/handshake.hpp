@@ -2,14 +2,17 @@
 //
 // Loop thread only. Listener and Dialer are given a StreamLayer, or none; with one they give streams after their
 // handshake, and never one whose handshake failed.
-// Use: auto stream = layer.over(reactor, socket, Role::accepter); stream->handshake(op);
+// Use: auto stream = layer.over(reactor, socket, Role::dialer, {.address = address, .host = "localhost"});
+//      stream->handshake(op);
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <distflow/result.hpp>
 
+#include "io/address.hpp"
 #include "io/reactor.hpp"
 #include "stream/stream.hpp"
 
@@ -26,7 +29,8 @@ class LayeredStream : public Stream {
   /// Closes a stream that nobody wants, and destroys it then. Needs no memory.
   static void discard(io::Reactor& reactor, std::unique_ptr<LayeredStream> stream);
 
-  /// The stream's first operation. Nothing else but close() may be started before it has ended well.
+  /// The stream's first operation. Nothing else but close() may be started before it has ended well. Does not throw:
+  /// the memory that it needs has come with StreamLayer::over().
   virtual void handshake(HandshakeOp& op) = 0;
 
  private:
@@ -37,14 +41,26 @@ class LayeredStream : public Stream {
   io::DeferredTask discard_end_;
 };
 
+/// What this side has done to get the socket.
 enum class Role { dialer, accepter };
+
+/// The other end of a socket, as far as it is known before the handshake. The texts are valid during the call.
+struct RemoteEnd {
+  io::Address address{};    ///< of the other end; unknown (`{}`) of one that has gone already
+  std::string_view host{};  ///< what was dialed, a name or a numeric address; empty for an accepter
+  std::string_view name{};  ///< of who was dialed, such as a nodeId; empty where any will do, and for an accepter
+};
 
 class StreamLayer {
  public:
-  virtual std::unique_ptr<LayeredStream> over(io::Reactor& reactor, io::Handle socket, Role role) = 0;
+  StreamLayer() = default;
+  StreamLayer(const StreamLayer&) = delete;
+  StreamLayer& operator=(const StreamLayer&) = delete;
+  virtual ~StreamLayer() = default;
 
- protected:
-  ~StreamLayer() = default;
+  /// Must outlive the streams. May throw std::bad_alloc: the socket is the caller's then.
+  virtual std::unique_ptr<LayeredStream> over(io::Reactor& reactor, io::Handle socket, Role role,
+                                              const RemoteEnd& remote) = 0;
 };
 
 /// What Listener and Dialer give: a socket alone, or a layered stream that owns its socket.

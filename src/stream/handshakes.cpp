@@ -4,15 +4,20 @@
 #include <utility>
 
 namespace distflow::stream {
+namespace {
+
+constexpr const char* kShakingHands = "a handshake";
+
+}  // namespace
 
 /// One handshake. Given up, or ended badly, it closes its stream and then ends itself, whatever has become of its
 /// owner.
 struct Handshakes::UnderWay : base::ListNode<UnderWay> {
-  UnderWay(Handshakes& of, std::unique_ptr<LayeredStream> over, Outcome told)
+  UnderWay(Handshakes& of, std::unique_ptr<LayeredStream> over, const io::Address& address)
       : owner(&of),
         reactor(of.reactor_),
         stream(std::move(over)),
-        on_outcome(std::move(told)),
+        remote(address),
         timer(base::Delegate<void()>::to<&UnderWay::on_timeout>(*this)) {
     op.on_done = base::Delegate<void(Result<void>)>::to<&UnderWay::on_done>(*this);
     close_op.on_closed = base::Delegate<void()>::to<&UnderWay::on_closed>(*this);
@@ -21,18 +26,18 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   void on_done(Result<void> result) {
     if (owner == nullptr) return;  // the close under way ends it
     if (!result) return fail(result.error());
-    const Outcome told = leave();
+    const OnOutcome on_outcome = leave();
     OpenStream open(std::move(stream));
     end();
-    told(std::move(open));
+    on_outcome(std::move(open), remote);
   }
 
-  void on_timeout() { fail({Errc::timed_out, "a handshake"}); }
+  void on_timeout() { fail({Errc::timed_out, kShakingHands}); }
 
   void fail(const Error& why) {
-    const Outcome told = leave();
+    const OnOutcome on_outcome = leave();
     stream->close(close_op);
-    told(why);
+    on_outcome(why, remote);
   }
 
   void give_up() {
@@ -40,12 +45,12 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
     stream->close(close_op);
   }
 
-  Outcome leave() {
+  OnOutcome leave() {
     unlink();
-    --owner->count_;
-    owner = nullptr;
     reactor.timers().cancel(timer);
-    return std::exchange(on_outcome, nullptr);
+    Handshakes& left = *std::exchange(owner, nullptr);
+    --left.count_;
+    return left.on_outcome_;
   }
 
   void on_closed() { end(); }
@@ -54,22 +59,28 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   Handshakes* owner;  // null once the outcome is reported or no longer wanted
   io::Reactor& reactor;
   std::unique_ptr<LayeredStream> stream;
-  Outcome on_outcome;
+  const io::Address remote;
   HandshakeOp op;
   io::CloseOp close_op;
   io::DeferredTask turn_end;
   base::Timer timer;
 };
 
-bool Handshakes::begin(io::Handle socket, Role role, Outcome on_outcome) {
-  if (count_ == limits_.count_max) return false;
-  auto made = std::make_unique<UnderWay>(*this, layer_.over(reactor_, socket, role), std::move(on_outcome));
+Result<void> Handshakes::begin(io::Handle socket, Role role, const RemoteEnd& remote) {
+  if (count_ == limits_.count_max) return Error{Errc::queue_full, kShakingHands};
+  if (!reactor_.has_memory_for([&] { start(socket, role, remote); })) return Error{Errc::out_of_memory, kShakingHands};
+  return {};
+}
+
+/// Where this runs out of memory, nothing has been done to the socket: a layered stream has it from its first operation
+/// on.
+void Handshakes::start(io::Handle socket, Role role, const RemoteEnd& remote) {
+  auto made = std::make_unique<UnderWay>(*this, layer_.over(reactor_, socket, role, remote), remote.address);
   UnderWay& handshake = *made.release();  // its own, until it ends
   under_way_.push_back(handshake);
   ++count_;
   reactor_.arm_after(handshake.timer, limits_.time_max);
   handshake.stream->handshake(handshake.op);
-  return true;
 }
 
 void Handshakes::cancel() {

@@ -1,17 +1,17 @@
 // The handshakes that are under way: bounded in number and in time.
 //
 // Loop thread only.
-//   1. Each begin() reports exactly one outcome, from inside a later turn; none once cancel() has been called or the
-//      object is destroyed.
+//   1. Each begin() that succeeds reports exactly one outcome, from inside a later turn; none once cancel() has been
+//      called or the object is destroyed.
 //   2. A stream whose handshake fails, lasts too long or is given up is closed; what it takes to close it ends by
 //      itself.
 //   3. At most `count_max` are under way.
-// Use: handshakes.begin(socket, Role::accepter, [](Result<OpenStream> stream) { ... });
+// Use: handshakes.begin(socket, Role::accepter, {.address = peer}); ... on_outcome(Result<OpenStream>, peer)
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
+#include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/time.hpp"
 #include "stream/handshake.hpp"
@@ -25,18 +25,17 @@ struct HandshakeLimits {
 
 class Handshakes {
  public:
-  using Outcome = std::function<void(Result<OpenStream>)>;
+  using OnOutcome = base::Delegate<void(Result<OpenStream>, const io::Address& remote)>;
 
   /// `reactor` and `layer` must outlive the object.
-  Handshakes(io::Reactor& reactor, StreamLayer& layer, HandshakeLimits limits)
-      : reactor_(reactor), layer_(layer), limits_(limits) {}
+  Handshakes(io::Reactor& reactor, StreamLayer& layer, HandshakeLimits limits, OnOutcome on_outcome)
+      : reactor_(reactor), layer_(layer), limits_(limits), on_outcome_(on_outcome) {}
   ~Handshakes() { cancel(); }
   Handshakes(const Handshakes&) = delete;
   Handshakes& operator=(const Handshakes&) = delete;
 
-  /// Takes over `socket`. False, and no outcome, at the bound: the socket is the caller's still, as it is where this
-  /// runs out of memory (std::bad_alloc).
-  bool begin(io::Handle socket, Role role, Outcome on_outcome);
+  /// Takes over `socket`. Errors, after which it is the caller's still: queue_full at the bound, out_of_memory.
+  Result<void> begin(io::Handle socket, Role role, const RemoteEnd& remote);
   /// Gives up all that are under way, without an outcome.
   void cancel();
 
@@ -44,10 +43,12 @@ class Handshakes {
 
  private:
   struct UnderWay;
+  void start(io::Handle socket, Role role, const RemoteEnd& remote);
 
   io::Reactor& reactor_;
   StreamLayer& layer_;
   const HandshakeLimits limits_;
+  const OnOutcome on_outcome_;
   base::IntrusiveList<UnderWay, UnderWay> under_way_;  // each owns itself until its stream is handed on or closed
   std::uint32_t count_ = 0;
 };

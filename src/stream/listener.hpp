@@ -65,6 +65,7 @@ class Listener {
   void begin(io::Handle handle, const io::Address& asked);
   void on_stream(io::Handle socket, const io::Address& peer);
   void shake_hands(io::Handle socket, const io::Address& peer);
+  void on_handshake(Result<OpenStream> outcome, const io::Address& peer);
   void hand_on(OpenStream stream, const io::Address& peer);
   void on_accept_end(Error why);
   void on_handle_closed();

@@ -35,10 +35,10 @@ class HandshakesTest : public ::testing::Test {
   void on_closed() {}
   void take(stream::OpenStream& stream, const io::Address&) { accepted_.push_back(std::move(stream)); }
   void on_dialed(Result<stream::OpenStream> outcome) { dialed_.emplace(std::move(outcome)); }
-  void dial(stream::StreamLayer* layer, stream::HandshakeLimits limits = {}) {
+  void dial(stream::StreamLayer* layer, stream::HandshakeLimits limits = {}, std::string_view name = {}) {
     dialer_.emplace(reactor_, resolver_, stream::DialerOptions{.layer = layer, .handshakes = limits},
                     base::Delegate<void(Result<stream::OpenStream>)>::to<&HandshakesTest::on_dialed>(*this));
-    dialer_->dial("127.0.0.1", port());
+    dialer_->dial("127.0.0.1", port(), name);
   }
   [[nodiscard]] std::uint16_t port() const { return listener_->address().port; }
   [[nodiscard]] const stream::ListenerCounters& counters() const { return listener_->counters(); }
@@ -73,6 +73,36 @@ TEST_F(HandshakesTest, both_sides_are_given_a_stream_when_both_hellos_are_throug
   dialed_.reset();
   ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
   EXPECT_EQ(receiving.error, Errc::end_of_stream);
+}
+
+TEST_F(HandshakesTest, a_layer_learns_who_was_dialed_and_where_and_who_has_dialed) {
+  listen();
+  dial(&others_, {}, "a node");
+  ASSERT_TRUE(until([&] { return dialed_ && !accepted_.empty(); }));
+  const io::Address address = io::Address::ipv4_loopback(port());
+  EXPECT_EQ(others_.asked, std::vector{MaskedLayer::Asked({stream::Role::dialer, address, "127.0.0.1", "a node"})});
+  ASSERT_EQ(layer_.asked.size(), 1U);
+  const MaskedLayer::Asked& accepted = layer_.asked.front();
+  EXPECT_EQ(accepted.role, stream::Role::accepter);
+  EXPECT_TRUE(accepted.address.is_loopback() && accepted.address.port != port());
+  EXPECT_EQ(accepted.host + accepted.name, "");
+}
+
+TEST_F(HandshakesTest, a_layer_that_is_owned_through_the_seam_is_destroyed_as_what_it_is) {
+  bool is_destroyed = false;
+  struct Layer final : stream::StreamLayer {
+    explicit Layer(bool& destroyed) : is_destroyed(destroyed) {}
+    ~Layer() override { is_destroyed = true; }
+    std::unique_ptr<stream::LayeredStream> over(io::Reactor&, io::Handle, stream::Role,
+                                                const stream::RemoteEnd&) override {
+      return nullptr;
+    }
+    bool& is_destroyed;
+  };
+  std::unique_ptr<stream::StreamLayer> layer = std::make_unique<Layer>(is_destroyed);
+  layer.reset();
+  EXPECT_TRUE(is_destroyed);
+  listen();
 }
 
 TEST_F(HandshakesTest, a_hello_that_comes_byte_by_byte_is_a_hello) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "io/receive_chunk.hpp"
 #include "stream/handshake.hpp"
@@ -183,11 +184,24 @@ class MaskedLayer final : public stream::StreamLayer {
  public:
   explicit MaskedLayer(base::ChunkPool& chunks) : chunks_(chunks) {}
 
-  std::unique_ptr<stream::LayeredStream> over(io::Reactor& reactor, io::Handle socket, stream::Role) override {
+  /// What one stream was made for.
+  struct Asked {
+    stream::Role role;
+    io::Address address;
+    std::string host;
+    std::string name;
+
+    friend bool operator==(const Asked&, const Asked&) = default;
+  };
+
+  std::unique_ptr<stream::LayeredStream> over(io::Reactor& reactor, io::Handle socket, stream::Role role,
+                                              const stream::RemoteEnd& remote) override {
+    asked.push_back({role, remote.address, std::string(remote.host), std::string(remote.name)});
     return std::make_unique<MaskedStream>(reactor, socket, chunks_, hello);
   }
 
   Hello hello = Hello::right;  ///< of the streams to come
+  std::vector<Asked> asked;    ///< of all streams so far
 
  private:
   base::ChunkPool& chunks_;

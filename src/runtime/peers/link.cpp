@@ -126,7 +126,7 @@ std::uint64_t Link::queued_count() const {
 void Link::dial() {
   if (move_to_carrier()) return;
   if (waiting_since_ == base::kNever) waiting_since_ = parts_.reactor.now();
-  if (!dialer_.is_dialing() && !retry_timer_.is_armed()) dialer_.dial(host_, port_);
+  if (!dialer_.is_dialing() && !retry_timer_.is_armed()) dialer_.dial(host_, port_, node_id_);
 }
 
 void Link::on_dialed(Result<stream::OpenStream> outcome) {
