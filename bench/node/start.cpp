@@ -43,7 +43,8 @@ int start_once(std::uint16_t port, const std::string& backend) {
   std::printf("%llu\n", static_cast<unsigned long long>(took));
   std::fflush(stdout);
   if (const auto ended = node->shutdown(); !ended) give_up(ended.error().message());
-  const auto client = pmd::BlockingClient::create({.port = port});
+  stream::StreamSetup stream_setup;
+  const auto client = pmd::BlockingClient::create(stream_setup, {.port = port});
   if (!client) give_up(client.error().message());
   if (const Result<void> told = (*client)->shutdown_pmd(protocol::Force::yes); !told) give_up(told.error().message());
   return 0;

@@ -65,7 +65,7 @@ class Swarm {
       : setup_(setup),
         loop_(setup),
         payload_(setup.payload_size),
-        listener_(loop_.reactor(), {},
+        listener_(loop_.reactor(), sockets_, {},
                   base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Swarm::on_accept>(*this)),
         sent_at_(std::strtoull(setup.other("--connections", "1").c_str(), nullptr, 10)) {
     if (sent_at_.empty() || sent_at_.size() > kConnectionsMax) give_up("--connections takes 1 to 99999");
@@ -188,6 +188,7 @@ class Swarm {
   std::string prefix_;
   runtime::EnvelopeSuffix suffix_;
   protocol::EnvelopeScratch scratch_;
+  stream::StreamSetup sockets_;
   stream::Listener listener_;
   std::optional<PmdSession> pmd_;
   Clients clients_;

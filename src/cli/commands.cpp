@@ -17,6 +17,7 @@
 #include "cli/node_page.hpp"
 #include "cli/ping.hpp"
 #include "cli/send.hpp"
+#include "cli/stream_setup.hpp"
 #include "cli/top.hpp"
 #include "cli/watch.hpp"
 #include "cli/web.hpp"
@@ -109,7 +110,7 @@ Report kill(const Arguments& arguments, BlockingClient& client) {
 
 Report ask_pmd(const Arguments& arguments, Report (*command)(const Arguments&, BlockingClient&)) {
   const Result<std::unique_ptr<BlockingClient>> client =
-      BlockingClient::create({.host = arguments.host, .port = arguments.port});
+      BlockingClient::create(stream_setup(), {.host = arguments.host, .port = arguments.port});
   return client ? command(arguments, **client) : report_error(arguments, client.error());
 }
 

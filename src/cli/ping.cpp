@@ -15,6 +15,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/node_table.hpp"
 #include "cli/report.hpp"
+#include "cli/stream_setup.hpp"
 #include "io/backend_choice.hpp"
 #include "io/clock.hpp"
 #include "io/reactor.hpp"
@@ -41,7 +42,7 @@ class Pinger final : private transport::ConnectionObserver {
         resolver_(reactor_),
         out_(chunks),
         node_(std::move(node)),
-        dialer_(reactor_, resolver_, {},
+        dialer_(reactor_, resolver_, stream_setup(), {},
                 base::Delegate<void(Result<stream::OpenStream>)>::to<&Pinger::on_dialed>(*this)),
         connection_(reactor_, chunks, *this, {}) {}
   ~Pinger() {
@@ -52,7 +53,7 @@ class Pinger final : private transport::ConnectionObserver {
   }
 
   Result<void> connect(base::Duration timeout) {
-    dialer_.dial(node_.host, node_.port);
+    dialer_.dial(node_.host, node_.port, node_.node_id);
     turn_until([this] { return outcome_.has_value(); }, timeout);
     if (!outcome_) return Error{Errc::timed_out, "connecting to the node"};
     return *outcome_;

@@ -163,8 +163,9 @@ bool is_epmd_at(io::Reactor& reactor, const std::string& host, std::uint16_t por
 }
 
 /// Whether a PMD, or Erlang's epmd, answers at the port.
-bool is_answered_at(const std::string& host, std::uint16_t port) {
-  const auto client = pmd::BlockingClient::create({.host = host, .port = port, .timeout = base::milliseconds(200)});
+bool is_answered_at(stream::StreamSetup& setup, const std::string& host, std::uint16_t port) {
+  const auto client =
+      pmd::BlockingClient::create(setup, {.host = host, .port = port, .timeout = base::milliseconds(200)});
   if (!client) return false;
   const Result<protocol::Hello> hello = (*client)->hello();
   return hello || hello.error() == Errc::refused || hello.error() == Errc::erlang_epmd;
@@ -172,12 +173,13 @@ bool is_answered_at(const std::string& host, std::uint16_t port) {
 
 /// Starts the server; tries for a while where the port is taken and nobody answers. A PMD that was killed has its port
 /// until the kernel has cleared up after it, which takes up to some tenths of a second after io_uring.
-Result<void> start_in_time(io::Reactor& reactor, pmd::Server& server, const pmd::ServerOptions& options) {
+Result<void> start_in_time(io::Reactor& reactor, stream::StreamSetup& setup, pmd::Server& server,
+                           const pmd::ServerOptions& options) {
   const base::Instant give_up = base::saturating_add(reactor.now(), base::seconds(1));
   for (bool is_last = false;;) {
     Result<void> started = server.start();
     if (started || !is_port_in_use(started.error()) || is_last) return started;
-    if (is_answered_at(options.host, options.port)) return started;
+    if (is_answered_at(setup, options.host, options.port)) return started;
     const base::Instant next_try = base::saturating_add(reactor.now(), base::milliseconds(20));
     while (reactor.now() < next_try) reactor.turn(next_try);
     is_last = reactor.now() >= give_up;
@@ -288,8 +290,9 @@ int run(PmdArguments& arguments) {
     log.write(base::LogLevel::warn, "%s", selected->fallback_reason.c_str());
   }
   io::Reactor reactor(std::move(selected->backend), kSpinsWhileItPays);
-  pmd::Server server(reactor, log, arguments.server);
-  if (const Result<void> started = start_in_time(reactor, server, arguments.server); !started)
+  stream::StreamSetup stream_setup;
+  pmd::Server server(reactor, stream_setup, log, arguments.server);
+  if (const Result<void> started = start_in_time(reactor, stream_setup, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());
   std::unique_ptr<PageService> page;
   if (arguments.web_port) {

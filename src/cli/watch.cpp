@@ -16,6 +16,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/node_table.hpp"
 #include "cli/report.hpp"
+#include "cli/stream_setup.hpp"
 #include "io/backend_choice.hpp"
 #include "io/clock.hpp"
 #include "io/reactor.hpp"
@@ -53,7 +54,7 @@ class Watch final : private pmd::ClientObserver {
         reactor_(std::move(backend), {}),
         resolver_(reactor_),
         out_(chunks),
-        client_({reactor_, resolver_, chunks, out_}, *this, options_for(arguments)) {}
+        client_({reactor_, resolver_, stream_setup(), chunks, out_}, *this, options_for(arguments)) {}
 
   Report run() {
     {

@@ -8,6 +8,7 @@
 #include <distflow/printable.hpp>
 
 #include "cli/exit_code.hpp"
+#include "cli/stream_setup.hpp"
 #include "io/address.hpp"
 #include "pmd/client/client_blocking.hpp"
 #include "pmd/launch/launcher.hpp"
@@ -62,7 +63,7 @@ Report report_page(const Arguments& arguments, const Result<pmd::PageAnswer>& an
 
 Result<pmd::PageAnswer> ask_for_page(const Arguments& arguments) {
   const Result<std::unique_ptr<pmd::BlockingClient>> client =
-      pmd::BlockingClient::create({.host = arguments.host, .port = arguments.port});
+      pmd::BlockingClient::create(stream_setup(), {.host = arguments.host, .port = arguments.port});
   if (!client) return client.error();
   return (*client)->open_page(wanted_port(arguments));
 }

@@ -33,7 +33,7 @@ bool says_no_such_address(const Error& error) {
 
 Server::Entrance::Entrance(io::Reactor& reactor, Server& owner)
     : server(owner),
-      listener(reactor, listener_options(),
+      listener(reactor, sockets, listener_options(),
                Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Entrance::on_accept>(*this)) {}
 
 Server::Server(io::Reactor& reactor, Handler& handler, ServerOptions options)

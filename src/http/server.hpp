@@ -133,6 +133,7 @@ class Server final : private ExchangeHost {
     void on_accept(stream::OpenStream& stream, const io::Address&) { server.on_accept(stream, *this); }
 
     Server& server;
+    stream::StreamSetup sockets;  // HTTP without TLS, on loopback alone
     stream::Listener listener;
   };
   struct Guest {

@@ -50,10 +50,8 @@ struct Dialer::Attempt {
 
 /// Apart from the dialer, to keep one without a layer small.
 struct Dialer::Layered {
-  explicit Layered(Dialer& owner)
-      : dialer(owner),
-        handshakes(owner.reactor_, *owner.options_.layer, owner.options_.handshakes,
-                   Handshakes::OnOutcome::to<&Layered::on_outcome>(*this)) {}
+  Layered(Dialer& owner, StreamSetup& setup)
+      : dialer(owner), handshakes(owner.reactor_, setup, Handshakes::OnOutcome::to<&Layered::on_outcome>(*this)) {}
 
   void on_outcome(Result<OpenStream> outcome, const io::Address&) { dialer.on_stream(std::move(outcome)); }
 
@@ -65,7 +63,7 @@ struct Dialer::Layered {
   io::Address address;  // that is tried
 };
 
-Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
+Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, StreamSetup& setup, DialerOptions options,
                base::Delegate<void(Result<OpenStream>)> on_outcome)
     : reactor_(reactor),
       resolver_(resolver),
@@ -73,7 +71,7 @@ Dialer::Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions optio
       on_outcome_(on_outcome),
       outcome_(Error{Errc::canceled, kDialing}),
       timer_(base::Delegate<void()>::to<&Dialer::on_timeout>(*this)) {
-  if (options_.layer != nullptr) layered_ = std::make_unique<Layered>(*this);
+  if (setup.layer() != nullptr) layered_ = std::make_unique<Layered>(*this, setup);
   deliver_.on_turn_end = base::Delegate<void()>::to<&Dialer::deliver>(*this);
 }
 

@@ -5,7 +5,7 @@
 //   1. A dial has exactly one outcome, reported by on_outcome, never from inside dial().
 //   2. cancel() ends a dial without an outcome, and so does the destructor. What the dial had open closes by itself in
 //      the turns that follow.
-// Use: dialer.dial("localhost", 4369); ... on_outcome(Result<OpenStream>)
+// Use: Dialer dialer(reactor, resolver, stream_setup, {}, on_outcome); dialer.dial("localhost", 4369);
 #pragma once
 
 #include <memory>
@@ -18,20 +18,19 @@
 #include "io/reactor.hpp"
 #include "io/resolver.hpp"
 #include "stream/handshakes.hpp"
+#include "stream/stream_setup.hpp"
 
 namespace distflow::stream {
 
 struct DialerOptions {
   base::Duration attempt_timeout = base::seconds(5);  ///< for each address
-  StreamLayer* layer = nullptr;                       ///< over each socket; must outlive the dialer
-  HandshakeLimits handshakes = {};
   io::StreamOptions stream = {};
 };
 
 class Dialer {
  public:
-  /// `reactor` and `resolver` must outlive the dialer. The stream given is the caller's to close.
-  Dialer(io::Reactor& reactor, io::Resolver& resolver, DialerOptions options,
+  /// `reactor`, `resolver` and `setup` must outlive the dialer. The stream given is the caller's to close.
+  Dialer(io::Reactor& reactor, io::Resolver& resolver, StreamSetup& setup, DialerOptions options,
          base::Delegate<void(Result<OpenStream>)> on_outcome);
   ~Dialer();
   Dialer(const Dialer&) = delete;

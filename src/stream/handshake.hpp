@@ -1,7 +1,7 @@
 // The seam for streams that agree with their peer before they carry bytes, as TLS does.
 //
-// Loop thread only. Listener and Dialer are given a StreamLayer, or none; with one they give streams after their
-// handshake, and never one whose handshake failed.
+// Loop thread only. Listener and Dialer are given a StreamSetup (stream_setup.hpp), which may have a StreamLayer; then
+// they give streams after their handshake, and never one whose handshake failed.
 // Use: auto stream = layer.over(reactor, socket, Role::dialer, {.address = address, .host = "localhost"});
 //      stream->handshake(op);
 #pragma once

@@ -35,6 +35,7 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   void on_timeout() { fail({Errc::timed_out, kShakingHands}); }
 
   void fail(const Error& why) {
+    owner->setup_.note_failed();
     const OnOutcome on_outcome = leave();
     stream->close(close_op);
     on_outcome(why, remote);
@@ -67,19 +68,20 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
 };
 
 Result<void> Handshakes::begin(io::Handle socket, Role role, const RemoteEnd& remote) {
-  if (count_ == limits_.count_max) return Error{Errc::queue_full, kShakingHands};
-  if (!reactor_.has_memory_for([&] { start(socket, role, remote); })) return Error{Errc::out_of_memory, kShakingHands};
-  return {};
+  const bool is_full = count_ == setup_.limits().count_max;
+  if (!is_full && reactor_.has_memory_for([&] { begin_within_bound(socket, role, remote); })) return {};
+  setup_.note_refused();
+  return Error{is_full ? Errc::queue_full : Errc::out_of_memory, kShakingHands};
 }
 
 /// Where this runs out of memory, nothing has been done to the socket: a layered stream has it from its first operation
 /// on.
-void Handshakes::start(io::Handle socket, Role role, const RemoteEnd& remote) {
-  auto made = std::make_unique<UnderWay>(*this, layer_.over(reactor_, socket, role, remote), remote.address);
+void Handshakes::begin_within_bound(io::Handle socket, Role role, const RemoteEnd& remote) {
+  auto made = std::make_unique<UnderWay>(*this, setup_.layer()->over(reactor_, socket, role, remote), remote.address);
   UnderWay& handshake = *made.release();  // its own, until it ends
   under_way_.push_back(handshake);
   ++count_;
-  reactor_.arm_after(handshake.timer, limits_.time_max);
+  reactor_.arm_after(handshake.timer, setup_.limits().time_max);
   handshake.stream->handshake(handshake.op);
 }
 

@@ -5,7 +5,8 @@
 //      called or the object is destroyed.
 //   2. A stream whose handshake fails, lasts too long or is given up is closed; what it takes to close it ends by
 //      itself.
-//   3. At most `count_max` are under way.
+//   3. At most `count_max` of the setup are under way.
+//   4. Each one that fails or is refused is counted there, before its outcome is reported.
 // Use: handshakes.begin(socket, Role::accepter, {.address = peer}); ... on_outcome(Result<OpenStream>, peer)
 #pragma once
 
@@ -13,23 +14,18 @@
 
 #include "base/delegate.hpp"
 #include "base/intrusive_list.hpp"
-#include "base/time.hpp"
 #include "stream/handshake.hpp"
+#include "stream/stream_setup.hpp"
 
 namespace distflow::stream {
-
-struct HandshakeLimits {
-  std::uint32_t count_max = 64;
-  base::Duration time_max = base::seconds(5);
-};
 
 class Handshakes {
  public:
   using OnOutcome = base::Delegate<void(Result<OpenStream>, const io::Address& remote)>;
 
-  /// `reactor` and `layer` must outlive the object.
-  Handshakes(io::Reactor& reactor, StreamLayer& layer, HandshakeLimits limits, OnOutcome on_outcome)
-      : reactor_(reactor), layer_(layer), limits_(limits), on_outcome_(on_outcome) {}
+  /// `reactor` and `setup`, which has a layer, must outlive the object.
+  Handshakes(io::Reactor& reactor, StreamSetup& setup, OnOutcome on_outcome)
+      : reactor_(reactor), setup_(setup), on_outcome_(on_outcome) {}
   ~Handshakes() { cancel(); }
   Handshakes(const Handshakes&) = delete;
   Handshakes& operator=(const Handshakes&) = delete;
@@ -43,11 +39,10 @@ class Handshakes {
 
  private:
   struct UnderWay;
-  void start(io::Handle socket, Role role, const RemoteEnd& remote);
+  void begin_within_bound(io::Handle socket, Role role, const RemoteEnd& remote);
 
   io::Reactor& reactor_;
-  StreamLayer& layer_;
-  const HandshakeLimits limits_;
+  StreamSetup& setup_;
   const OnOutcome on_outcome_;
   base::IntrusiveList<UnderWay, UnderWay> under_way_;  // each owns itself until its stream is handed on or closed
   std::uint32_t count_ = 0;

@@ -4,15 +4,15 @@
 
 namespace distflow::stream {
 
-Listener::Listener(io::Reactor& reactor, ListenerOptions options,
+Listener::Listener(io::Reactor& reactor, StreamSetup& setup, ListenerOptions options,
                    base::Delegate<void(OpenStream&, const io::Address&)> on_accept)
     : reactor_(reactor),
       options_(options),
       on_accept_(on_accept),
       retry_timer_(base::Delegate<void()>::to<&Listener::start_accept>(*this)) {
-  if (options_.layer != nullptr) {
-    handshakes_ = std::make_unique<Handshakes>(reactor_, *options_.layer, options_.handshakes,
-                                               Handshakes::OnOutcome::to<&Listener::on_handshake>(*this));
+  if (setup.layer() != nullptr) {
+    handshakes_ =
+        std::make_unique<Handshakes>(reactor_, setup, Handshakes::OnOutcome::to<&Listener::on_handshake>(*this));
   }
   accept_op_.on_accept = base::Delegate<void(io::Handle, const io::Address&)>::to<&Listener::on_stream>(*this);
   accept_op_.on_end = base::Delegate<void(Error)>::to<&Listener::on_accept_end>(*this);
@@ -59,14 +59,12 @@ void Listener::on_stream(io::Handle socket, const io::Address& peer) {
 
 void Listener::shake_hands(io::Handle socket, const io::Address& peer) {
   if (handshakes_->begin(socket, Role::accepter, {.address = peer})) return;
-  ++counters_.handshakes_refused;
   release_place();
   reactor_.backend().discard(socket);
 }
 
 void Listener::on_handshake(Result<OpenStream> outcome, const io::Address& peer) {
   if (outcome) return hand_on(*std::move(outcome), peer);
-  ++counters_.handshakes_failed;
   release_place();
 }
 

@@ -4,7 +4,8 @@
 //   1. At most `connection_count_max` connections are out; what comes beyond is closed at once and counted.
 //   2. Out of descriptors or memory, accepting pauses for a while and then goes on by itself; the pause is counted.
 //   3. on_closed comes once, after close(); the listener may be destroyed then.
-// Use: listener.open(address); ... on_accept(stream, peer) ... listener.release_place();
+// Use: Listener listener(reactor, stream_setup, {}, on_accept); listener.open(address);
+//      ... on_accept(stream, peer) ... listener.release_place();
 #pragma once
 
 #include <cstdint>
@@ -16,30 +17,27 @@
 #include "base/timer_wheel.hpp"
 #include "io/reactor.hpp"
 #include "stream/handshakes.hpp"
+#include "stream/stream_setup.hpp"
 
 namespace distflow::stream {
 
 struct ListenerOptions {
   std::uint32_t connection_count_max = 65536;
   base::Duration pause_after_failure = base::milliseconds(50);
-  StreamLayer* layer = nullptr;  ///< over each socket; must outlive the listener
-  HandshakeLimits handshakes = {};
   io::ListenOptions socket = {};
 };
 
 struct ListenerCounters {
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;             ///< closed at once, at the bound
-  std::uint64_t handshakes_failed = 0;   ///< ended badly, or in time_max not at all
-  std::uint64_t handshakes_refused = 0;  ///< closed at once, at the bound of those under way
-  std::uint64_t pauses = 0;              ///< times that accepting paused for want of descriptors or memory
+  std::uint64_t refused = 0;  ///< closed at once, at the bound
+  std::uint64_t pauses = 0;   ///< times that accepting paused for want of descriptors or memory
 };
 
 class Listener {
  public:
-  /// `reactor` must outlive the listener. `on_accept` moves the stream out of what it is given, and
+  /// `reactor` and `setup` must outlive the listener. `on_accept` moves the stream out of what it is given, and
   /// closes it one day. It may run out of memory before it has moved it: the stream is closed then.
-  Listener(io::Reactor& reactor, ListenerOptions options,
+  Listener(io::Reactor& reactor, StreamSetup& setup, ListenerOptions options,
            base::Delegate<void(OpenStream&, const io::Address&)> on_accept);
   ~Listener();
   Listener(const Listener&) = delete;

@@ -20,7 +20,7 @@ PmdSeat::PmdSeat(io::sim::Network& network, std::string name)
       receive_chunks_({.chunk_size = 16 * 1024, .chunk_count_max = 64}),
       reactor_(*io::sim::make_backend(process(), receive_chunks_), {}),
       log_(level_of(network), base::LogSink::to<&PmdSeat::on_log>(*this)),
-      server_(reactor_, log_, server_options()) {
+      server_(reactor_, stream_setup_, log_, server_options()) {
   const Result<void> started = server_.start();
   DF_ASSERT(started);  // one PMD at a time has the port
 }

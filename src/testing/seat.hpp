@@ -92,6 +92,7 @@ class PmdSeat final : public Seat {
 
   base::ChunkPool receive_chunks_;
   io::Reactor reactor_;
+  stream::StreamSetup stream_setup_;
   base::Log log_;
   pmd::Server server_;
 };

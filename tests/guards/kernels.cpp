@@ -186,7 +186,9 @@ void receive(runtime::LatencyMeter::Clock clock) {
                                     .incomplete_bytes_max = 1 << 20,
                                     .observer = no_control_frames};
   auto on_closed = [] {};
+  stream::StreamSetup stream_setup;
   runtime::AcceptedConnections accepted_connections({.reader_parts = reader_parts,
+                                                     .stream_setup = stream_setup,
                                                      .blocks = blocks,
                                                      .limits = {},
                                                      .connections_max = 1,
@@ -232,7 +234,8 @@ class PmdChild {
     const base::Log log(base::LogLevel::error);
     pmd::ServerOptions options;
     options.port = 0;
-    pmd::Server server(reactor, log, options);
+    stream::StreamSetup stream_setup;
+    pmd::Server server(reactor, stream_setup, log, options);
     DF_ASSERT(server.start());
     const std::uint16_t port = server.port();
     DF_ASSERT(::write(to_parent, &port, sizeof(port)) == sizeof(port));

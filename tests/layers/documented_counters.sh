@@ -59,5 +59,6 @@ check NodeViewCounters src/pmd/web/node_views.hpp
 check MeshLinkCounters src/pmd/web/mesh_links.hpp
 check BackendCounters src/io/backend.hpp
 check ListenerCounters src/stream/listener.hpp
+check HandshakeCounters src/stream/stream_setup.hpp
 for struct in SendStats ReceiveStats AskStats NodeStats; do check_table $struct include/distflow/stats.hpp; done
 exit $status

@@ -73,7 +73,7 @@ class ClientGroups : public ::testing::Test {
   void start() {
     pmd.listen();
     options.port = pmd.port();
-    client = std::make_unique<Client>(ClientParts{reactor, resolver, chunks, out}, witness, options);
+    client = std::make_unique<Client>(ClientParts{reactor, resolver, stream_setup, chunks, out}, witness, options);
     client->start();
   }
   void start_in_session() {
@@ -88,6 +88,7 @@ class ClientGroups : public ::testing::Test {
   base::ChunkPool chunks{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   io::Reactor reactor{test::make_socket_backend(chunks), {}};
   io::Resolver resolver{reactor};
+  stream::StreamSetup stream_setup;
   transport::OutBuffer out{chunks};
   test::FakePmd pmd{reactor, chunks, out};
   GroupWitness witness;

@@ -130,7 +130,7 @@ class PmdClient : public ::testing::Test {
       pmd.listen();
       options.port = pmd.port();
     }
-    client = std::make_unique<Client>(ClientParts{reactor, resolver, chunks, out}, witness, options);
+    client = std::make_unique<Client>(ClientParts{reactor, resolver, stream_setup, chunks, out}, witness, options);
     client->start();
   }
   void start_in_session() {
@@ -164,6 +164,7 @@ class PmdClient : public ::testing::Test {
   base::ChunkPool chunks{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   io::Reactor reactor{test::make_socket_backend(chunks), {}};
   io::Resolver resolver{reactor};
+  stream::StreamSetup stream_setup;
   transport::OutBuffer out{chunks};
   FakePmd pmd{reactor, chunks, out};
   Witness witness;
@@ -612,7 +613,7 @@ TEST_F(PmdClient, what_answers_in_another_protocol_is_no_pmd) {
     Stranger stranger([&](std::string_view) { return answer; });
     Witness observer;
     options.port = stranger.port();
-    Client other({reactor, resolver, chunks, out}, observer, options);
+    Client other({reactor, resolver, stream_setup, chunks, out}, observer, options);
     other.start();
     ASSERT_TRUE(until([&] { return stranger.step(), observer.has("unreachable 1"); }));
     EXPECT_EQ(observer.last_error, Errc::not_a_pmd);
@@ -633,7 +634,7 @@ TEST_F(PmdClient, with_our_pmd_nodes_see_each_other_come_and_go_and_learn_of_its
   const base::Log log(base::LogLevel::error);
   ServerOptions server_options;
   server_options.port = 0;
-  Server server(reactor, log, server_options);
+  Server server(reactor, stream_setup, log, server_options);
   ASSERT_TRUE(server.start());
   options.port = server.port();
   options.registration = registration("n1");
@@ -643,7 +644,7 @@ TEST_F(PmdClient, with_our_pmd_nodes_see_each_other_come_and_go_and_learn_of_its
 
   Witness other_witness;
   options.registration = registration("n2");
-  Client other({reactor, resolver, chunks, out}, other_witness, options);
+  Client other({reactor, resolver, stream_setup, chunks, out}, other_witness, options);
   other.start();
   ASSERT_TRUE(until_told("join n2") && until([&] { return other_witness.has("snapshot: n1 n2"); }));
   other.close(Unregister::yes);

@@ -44,7 +44,8 @@ class ClientWithoutMemory : public ::testing::Test, protected pmd::ClientObserve
     options.backoff = {.first = base::milliseconds(1), .last = base::milliseconds(5)};
     options.heartbeat_interval = base::milliseconds(1);
     pmd::ClientObserver& self = *this;
-    client_ = std::make_unique<pmd::Client>(pmd::ClientParts{reactor_, resolver_, chunks_, out_}, self, options);
+    client_ = std::make_unique<pmd::Client>(pmd::ClientParts{reactor_, resolver_, stream_setup_, chunks_, out_}, self,
+                                            options);
     client_->start();
     ASSERT_TRUE(until_registered(kOne));
   }
@@ -82,6 +83,7 @@ class ClientWithoutMemory : public ::testing::Test, protected pmd::ClientObserve
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
   io::Resolver resolver_{reactor_};
+  stream::StreamSetup stream_setup_;
   transport::OutBuffer out_{chunks_};
   FakePmd pmd_{reactor_, chunks_, out_};
   std::string at_pmd_;  // the nodeId that it was told last, and not that it has ended

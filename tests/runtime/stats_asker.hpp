@@ -24,7 +24,7 @@ class StatsAsker final : private pmd::ClientObserver {
       : cluster_(cluster),
         resolver_(cluster.reactor()),
         out_(chunks_),
-        client_({cluster.reactor(), resolver_, chunks_, out_}, *this, options_for(cluster)) {
+        client_({cluster.reactor(), resolver_, stream_setup_, chunks_, out_}, *this, options_for(cluster)) {
     client_.start();
   }
   ~StatsAsker() {
@@ -55,6 +55,7 @@ class StatsAsker final : private pmd::ClientObserver {
   io::Resolver resolver_;
   transport::OutBuffer out_;
   bool is_closed_ = false;
+  stream::StreamSetup stream_setup_;
   pmd::Client client_;
 };
 

@@ -134,7 +134,7 @@ class PmdMember final : public SimMember {
  public:
   PmdMember(io::sim::Network& network, const base::ChunkPoolOptions& receive_chunks, const pmd::ServerOptions& options,
             io::PeerOwner user = io::PeerOwner::user(io::sim::Process::kUserAtFirst))
-      : SimMember(network, "pmd", receive_chunks, user), server_(reactor_, log_, options) {
+      : SimMember(network, "pmd", receive_chunks, user), server_(reactor_, stream_setup_, log_, options) {
     is_started_ = static_cast<bool>(server_.start());
   }
 
@@ -159,6 +159,7 @@ class PmdMember final : public SimMember {
   void begin_end() override { server_.begin_shutdown(); }
   [[nodiscard]] bool has_ended() const override { return !is_started_ || server_.is_finished(); }
 
+  stream::StreamSetup stream_setup_;
   pmd::Server server_;
   bool is_started_ = false;
   bool is_ending_ = false;
@@ -200,8 +201,11 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     runtime::NodeObserver& self = *this;
     runtime::PmdStarter& starter = *this;
     registry_ = std::make_unique<runtime::PmdRegistry>(
-        runtime::PmdRegistryParts{.reactor = reactor_, .blocks = blocks_, .log = log_, .starter = &starter}, options);
+        runtime::PmdRegistryParts{
+            .reactor = reactor_, .stream_setup = stream_setup_, .blocks = blocks_, .log = log_, .starter = &starter},
+        options);
     node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,
+                                                               .stream_setup = stream_setup_,
                                                                .out_chunks = *out_chunks_,
                                                                .blocks = blocks_,
                                                                .receive_chunks = receive_chunks_,
@@ -427,6 +431,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
   runtime::Submissions submissions_;
   runtime::RoomWatch room_watch_;
   std::uint64_t submitted_count_ = 0;
+  stream::StreamSetup stream_setup_;
   std::unique_ptr<runtime::PmdRegistry> registry_;
   std::unique_ptr<runtime::Node> node_;
 };

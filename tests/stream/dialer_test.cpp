@@ -15,7 +15,7 @@ namespace {
 class DialerTest : public ::testing::Test {
  protected:
   void make(stream::DialerOptions options = {}) {
-    dialer_.emplace(reactor_, resolver_, options,
+    dialer_.emplace(reactor_, resolver_, sockets_, options,
                     base::Delegate<void(Result<stream::OpenStream>)>::to<&DialerTest::take>(*this));
   }
   void TearDown() override {
@@ -58,6 +58,7 @@ class DialerTest : public ::testing::Test {
   base::ChunkPool chunks_{{}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
   io::Resolver resolver_{reactor_};
+  stream::StreamSetup sockets_;
   RawSocket listener_ = RawSocket::listening();
   std::vector<Result<io::Handle>> outcomes_;
   std::function<void()> on_outcome_;

@@ -20,7 +20,8 @@ namespace {
 class HandshakesTest : public ::testing::Test {
  protected:
   void listen(stream::HandshakeLimits limits = {}) {
-    listener_.emplace(reactor_, stream::ListenerOptions{.layer = &layer_, .handshakes = limits},
+    masked_.emplace(chunks_, limits);
+    listener_.emplace(reactor_, masked_->setup, stream::ListenerOptions{},
                       base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&HandshakesTest::take>(*this));
     ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
   }
@@ -35,13 +36,16 @@ class HandshakesTest : public ::testing::Test {
   void on_closed() {}
   void take(stream::OpenStream& stream, const io::Address&) { accepted_.push_back(std::move(stream)); }
   void on_dialed(Result<stream::OpenStream> outcome) { dialed_.emplace(std::move(outcome)); }
-  void dial(stream::StreamLayer* layer, stream::HandshakeLimits limits = {}, std::string_view name = {}) {
-    dialer_.emplace(reactor_, resolver_, stream::DialerOptions{.layer = layer, .handshakes = limits},
+  void prepare_dialer(stream::HandshakeLimits limits = {}) { others_.emplace(chunks_, limits); }
+  void dial(std::string_view name = {}) {
+    if (!others_) prepare_dialer();
+    dialer_.emplace(reactor_, resolver_, others_->setup, stream::DialerOptions{},
                     base::Delegate<void(Result<stream::OpenStream>)>::to<&HandshakesTest::on_dialed>(*this));
     dialer_->dial("127.0.0.1", port(), name);
   }
   [[nodiscard]] std::uint16_t port() const { return listener_->address().port; }
-  [[nodiscard]] const stream::ListenerCounters& counters() const { return listener_->counters(); }
+  [[nodiscard]] std::uint64_t failed() const { return masked_->setup.counters().failed; }
+  [[nodiscard]] std::uint64_t refused() const { return masked_->setup.counters().refused; }
 
   template <class Condition>
   bool until(Condition condition) {
@@ -51,8 +55,8 @@ class HandshakesTest : public ::testing::Test {
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
   io::Resolver resolver_{reactor_};
-  MaskedLayer layer_{chunks_};
-  MaskedLayer others_{chunks_};
+  std::optional<MaskedSetup> masked_;  // of the listener
+  std::optional<MaskedSetup> others_;  // of the dialer
   std::deque<stream::OpenStream> accepted_;
   std::optional<Result<stream::OpenStream>> dialed_;
   std::optional<stream::Listener> listener_;
@@ -61,7 +65,7 @@ class HandshakesTest : public ::testing::Test {
 
 TEST_F(HandshakesTest, both_sides_are_given_a_stream_when_both_hellos_are_through) {
   listen();
-  dial(&others_);
+  dial();
   ASSERT_TRUE(until([&] { return dialed_ && !accepted_.empty(); }));
   ASSERT_TRUE(*dialed_) << dialed_->error().message();
   Receiving receiving;
@@ -77,18 +81,19 @@ TEST_F(HandshakesTest, both_sides_are_given_a_stream_when_both_hellos_are_throug
 
 TEST_F(HandshakesTest, a_layer_learns_who_was_dialed_and_where_and_who_has_dialed) {
   listen();
-  dial(&others_, {}, "a node");
+  dial("a node");
   ASSERT_TRUE(until([&] { return dialed_ && !accepted_.empty(); }));
   const io::Address address = io::Address::ipv4_loopback(port());
-  EXPECT_EQ(others_.asked, std::vector{MaskedLayer::Asked({stream::Role::dialer, address, "127.0.0.1", "a node"})});
-  ASSERT_EQ(layer_.asked.size(), 1U);
-  const MaskedLayer::Asked& accepted = layer_.asked.front();
+  EXPECT_EQ(others_->layer.asked,
+            std::vector{MaskedLayer::Asked({stream::Role::dialer, address, "127.0.0.1", "a node"})});
+  ASSERT_EQ(masked_->layer.asked.size(), 1U);
+  const MaskedLayer::Asked& accepted = masked_->layer.asked.front();
   EXPECT_EQ(accepted.role, stream::Role::accepter);
   EXPECT_TRUE(accepted.address.is_loopback() && accepted.address.port != port());
   EXPECT_EQ(accepted.host + accepted.name, "");
 }
 
-TEST_F(HandshakesTest, a_layer_that_is_owned_through_the_seam_is_destroyed_as_what_it_is) {
+TEST_F(HandshakesTest, a_layer_is_the_setups_to_destroy) {
   bool is_destroyed = false;
   struct Layer final : stream::StreamLayer {
     explicit Layer(bool& destroyed) : is_destroyed(destroyed) {}
@@ -99,8 +104,7 @@ TEST_F(HandshakesTest, a_layer_that_is_owned_through_the_seam_is_destroyed_as_wh
     }
     bool& is_destroyed;
   };
-  std::unique_ptr<stream::StreamLayer> layer = std::make_unique<Layer>(is_destroyed);
-  layer.reset();
+  { const stream::StreamSetup setup(std::make_unique<Layer>(is_destroyed)); }
   EXPECT_TRUE(is_destroyed);
   listen();
 }
@@ -130,20 +134,22 @@ TEST_F(HandshakesTest, what_follows_a_hello_in_the_same_bytes_is_received) {
 
 TEST_F(HandshakesTest, a_wrong_hello_is_a_failure_of_the_accepter_that_receives_it_and_counted) {
   listen();
-  others_.hello = Hello::wrong;
-  dial(&others_);
-  ASSERT_TRUE(until([&] { return dialed_ && counters().handshakes_failed == 1; }));
+  prepare_dialer();
+  others_->layer.hello = Hello::wrong;
+  dial();
+  ASSERT_TRUE(until([&] { return dialed_ && failed() == 1; }));
   EXPECT_TRUE(accepted_.empty());
   EXPECT_EQ(listener_->connection_count(), 0U);
 }
 
 TEST_F(HandshakesTest, a_wrong_hello_is_a_failure_of_the_dialer_that_receives_it) {
   listen();
-  layer_.hello = Hello::wrong;
-  dial(&others_);
+  masked_->layer.hello = Hello::wrong;
+  dial();
   ASSERT_TRUE(until([&] { return dialed_.has_value(); }));
   ASSERT_FALSE(*dialed_);
   EXPECT_EQ(dialed_->error(), Errc::malformed);
+  EXPECT_EQ(others_->setup.counters().failed, 1U);
 }
 
 TEST_F(HandshakesTest, a_peer_that_ends_at_any_byte_of_its_hello_is_a_failure) {
@@ -152,7 +158,7 @@ TEST_F(HandshakesTest, a_peer_that_ends_at_any_byte_of_its_hello_is_a_failure) {
     RawSocket peer = RawSocket::connected_to(port());
     ASSERT_TRUE(size == 0 || peer.send(kHello.substr(0, size)));
     peer = RawSocket(-1);
-    ASSERT_TRUE(until([&] { return counters().handshakes_failed == size + 1; })) << size;
+    ASSERT_TRUE(until([&] { return failed() == size + 1; })) << size;
   }
   EXPECT_TRUE(accepted_.empty());
 }
@@ -161,10 +167,11 @@ TEST_F(HandshakesTest, a_silent_peer_is_given_up_after_a_time_on_either_side) {
   constexpr stream::HandshakeLimits kShort{.time_max = base::milliseconds(5)};
   listen(kShort);
   const RawSocket silent = RawSocket::connected_to(port());
-  ASSERT_TRUE(until([&] { return counters().handshakes_failed == 1; }));
+  ASSERT_TRUE(until([&] { return failed() == 1; }));
 
-  layer_.hello = Hello::none;
-  dial(&others_, kShort);
+  masked_->layer.hello = Hello::none;
+  prepare_dialer(kShort);
+  dial();
   ASSERT_TRUE(until([&] { return dialed_.has_value(); }));
   ASSERT_FALSE(*dialed_);
 }
@@ -173,7 +180,7 @@ TEST_F(HandshakesTest, beyond_the_bound_of_those_under_way_connections_are_close
   listen({.count_max = 2, .time_max = base::seconds(3600)});
   std::deque<RawSocket> peers;
   for (int i = 0; i < 3; ++i) peers.push_back(RawSocket::connected_to(port()));
-  ASSERT_TRUE(until([&] { return counters().handshakes_refused == 1; }));
+  ASSERT_TRUE(until([&] { return refused() == 1; }));
   EXPECT_EQ(listener_->connection_count(), 2U);
   ASSERT_TRUE(peers[0].send(kHello));
   ASSERT_TRUE(until([&] { return accepted_.size() == 1; })) << "those under way go on";
@@ -186,13 +193,13 @@ TEST_F(HandshakesTest, that_are_under_way_when_the_listener_closes_are_given_up)
   close_listener();
   ASSERT_TRUE(until([&] { return reactor_.backend().handle_count() == 0; }));
   EXPECT_EQ(listener_->connection_count(), 0U);
-  EXPECT_EQ(counters().handshakes_failed, 0U);
+  EXPECT_EQ(failed(), 0U);
 }
 
 TEST_F(HandshakesTest, that_is_under_way_when_the_dialer_cancels_has_no_outcome) {
   listen();
-  layer_.hello = Hello::none;
-  dial(&others_);
+  masked_->layer.hello = Hello::none;
+  dial();
   ASSERT_TRUE(until([&] { return listener_->connection_count() == 1; }));
   turn_some(reactor_);
   dialer_->cancel();

@@ -16,7 +16,7 @@ namespace {
 class ListenerTest : public ::testing::Test {
  protected:
   void open(stream::ListenerOptions options = {}) {
-    listener_.emplace(reactor_, options,
+    listener_.emplace(reactor_, sockets_, options,
                       base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&ListenerTest::take>(*this));
     ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
   }
@@ -49,6 +49,7 @@ class ListenerTest : public ::testing::Test {
 
   base::ChunkPool chunks_{{}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
+  stream::StreamSetup sockets_;
   std::vector<io::Handle> streams_;
   std::function<void()> on_stream_;
   int closed_count_ = 0;
@@ -66,7 +67,7 @@ TEST_F(ListenerTest, many_connections_that_wait_are_all_accepted) {
 
 TEST_F(ListenerTest, a_port_that_is_taken_is_an_error_and_the_listener_stays_closed) {
   open();
-  stream::Listener second(reactor_, {}, {});
+  stream::Listener second(reactor_, sockets_, {}, {});
   EXPECT_EQ(second.open(listener_->address()).error().code, std::errc::address_in_use);
   EXPECT_FALSE(second.is_open());
 }

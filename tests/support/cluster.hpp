@@ -89,9 +89,13 @@ class Cluster {
  public:
   using MakeBackend = std::unique_ptr<io::Backend> (*)(base::ChunkPool& chunks);
 
+  /// `layer` lies over each connection, of the nodes and of the PMD.
   explicit Cluster(pmd::ServerOptions pmd_options = {}, MakeBackend make = &make_backend,
-                   base::LogLevel log_level = base::LogLevel::error)
-      : log_(log_level, base::LogSink::to<&Cluster::on_line>(*this)), pmd_options_(std::move(pmd_options)) {
+                   base::LogLevel log_level = base::LogLevel::error,
+                   std::unique_ptr<stream::StreamLayer> layer = nullptr)
+      : log_(log_level, base::LogSink::to<&Cluster::on_line>(*this)),
+        pmd_options_(std::move(pmd_options)),
+        stream_setup_(std::move(layer)) {
     reactor_ = std::make_unique<io::Reactor>(make(receive_chunks_), io::ReactorOptions{});
     pmd_options_.port = 0;
     start_pmd();
@@ -119,15 +123,19 @@ class Cluster {
 
   TestNode& add_node_without_waiting(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
     if (options.pmd_port == NodeOptions{}.pmd_port) options.pmd_port = pmd_port_;
-    return add_node_of(options, std::make_unique<runtime::PmdRegistry>(
-                                    runtime::PmdRegistryParts{
-                                        .reactor = *reactor_, .blocks = blocks_, .log = log_, .starter = starter},
-                                    options));
+    return add_node_of(options,
+                       std::make_unique<runtime::PmdRegistry>(runtime::PmdRegistryParts{.reactor = *reactor_,
+                                                                                        .stream_setup = stream_setup_,
+                                                                                        .blocks = blocks_,
+                                                                                        .log = log_,
+                                                                                        .starter = starter},
+                                                              options));
   }
   /// Starts a node whose registry is another than the cluster's PMD.
   TestNode& add_node_of(const NodeOptions& options, std::unique_ptr<runtime::RegistryClient> registry) {
     auto targets = std::make_unique<runtime::TargetTable>(options.targets_max);
     const runtime::NodeParts parts{.reactor = *reactor_,
+                                   .stream_setup = stream_setup_,
                                    .out_chunks = out_chunks_,
                                    .blocks = blocks_,
                                    .receive_chunks = receive_chunks_,
@@ -152,7 +160,7 @@ class Cluster {
   }
 
   void start_pmd() {
-    pmd_ = std::make_unique<pmd::Server>(*reactor_, log_, pmd_options_);
+    pmd_ = std::make_unique<pmd::Server>(*reactor_, stream_setup_, log_, pmd_options_);
     const Result<void> started = pmd_->start();
     EXPECT_TRUE(started) << started.error().message();
   }
@@ -202,6 +210,7 @@ class Cluster {
       {.chunk_size = 16 * 1024, .chunk_count_max = 1024, .large_bytes_kept_max = kLargeBytesKeptMax}};
   pmd::ServerOptions pmd_options_;
   std::uint16_t pmd_port_ = 0;
+  stream::StreamSetup stream_setup_;
   std::unique_ptr<io::Reactor> reactor_;
   std::unique_ptr<pmd::Server> pmd_;
   std::vector<std::unique_ptr<TestNode>> nodes_;

@@ -34,7 +34,7 @@ class FakePmd : private transport::ConnectionObserver {
   /// Listens, from the second time on at the port it had before.
   void listen() {
     listener_ = std::make_unique<stream::Listener>(
-        reactor_, stream::ListenerOptions{},
+        reactor_, sockets_, stream::ListenerOptions{},
         base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&FakePmd::on_accept>(*this));
     if (!listener_->open(io::Address::ipv4_loopback(port_))) std::abort();
     port_ = listener_->address().port;
@@ -132,6 +132,7 @@ class FakePmd : private transport::ConnectionObserver {
   base::ChunkPool& chunks_;
   transport::OutBuffer& out_;
   std::uint16_t port_ = 0;
+  stream::StreamSetup sockets_;
   std::unique_ptr<stream::Listener> listener_;
   std::vector<std::unique_ptr<transport::Connection>> connections_;
   transport::Connection* current_ = nullptr;

@@ -58,10 +58,12 @@ class LoneDirectory final : private runtime::DirectoryObserver {
                                      .incomplete_bytes_max = 1024,
                                      .observer = no_control_frames_};
   transport::OutBuffer out_{chunks_};
+  stream::StreamSetup sockets_;
   runtime::Carriers carriers_;
   stream::MemoryStreamPool memory_pool_{.chunk = io::ReceiveChunk(chunks_)};
   runtime::LinkParts parts_{.reactor = reactor_,
                             .resolver = resolver_,
+                            .stream_setup = sockets_,
                             .blocks = chunks_,
                             .random = random_,
                             .log = log_,

@@ -25,7 +25,7 @@ class LoopbackPmd {
       : reactor_(make_socket_backend(chunks_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&LoopbackPmd::on_line>(*this)),
         late_store_(reactor_, store.seed),
-        server_(reactor_, log_, on_any_port(std::move(options)),
+        server_(reactor_, stream_setup_, log_, on_any_port(std::move(options)),
                 store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {
     const Result<void> started = server_.start();
     if (!started) std::abort();
@@ -76,6 +76,7 @@ class LoopbackPmd {
   std::string lines_;
   base::Log log_;
   LateStore late_store_;
+  stream::StreamSetup stream_setup_;
   pmd::Server server_;
 };
 

@@ -13,6 +13,7 @@
 #include "io/receive_chunk.hpp"
 #include "stream/handshake.hpp"
 #include "stream/socket_stream.hpp"
+#include "stream/stream_setup.hpp"
 #include "tests/support/operations.hpp"
 
 namespace distflow::test {
@@ -205,6 +206,21 @@ class MaskedLayer final : public stream::StreamLayer {
 
  private:
   base::ChunkPool& chunks_;
+};
+
+/// A setup with such a layer.
+struct MaskedSetup {
+  explicit MaskedSetup(base::ChunkPool& chunks, const stream::HandshakeLimits& limits = {})
+      : MaskedSetup(std::make_unique<MaskedLayer>(chunks), limits) {}
+
+  stream::StreamSetup setup;
+  MaskedLayer& layer;
+
+ private:
+  MaskedSetup(std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits)
+      : MaskedSetup(*made, std::move(made), limits) {}
+  MaskedSetup(MaskedLayer& of, std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits)
+      : setup(std::move(made), limits), layer(of) {}
 };
 
 }  // namespace distflow::test

@@ -45,7 +45,8 @@ class MemoryPmd {
         reactor_(std::unique_ptr<io::Backend>(network_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&MemoryPmd::on_line>(*this)),
         late_store_(reactor_, store.seed),
-        server_(reactor_, log_, std::move(options), store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {}
+        server_(reactor_, stream_setup_, log_, std::move(options),
+                store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {}
 
   ~MemoryPmd() {
     server_.begin_shutdown();
@@ -121,6 +122,7 @@ class MemoryPmd {
   std::string lines_;
   base::Log log_;
   LateStore late_store_;
+  stream::StreamSetup stream_setup_;
   pmd::Server server_;
   std::vector<std::string> unframed_;
 };

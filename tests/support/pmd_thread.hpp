@@ -19,7 +19,7 @@ class PmdThread {
     reactor_ = std::make_unique<io::Reactor>(make_socket_backend(chunks_), io::ReactorOptions{});
     pmd::ServerOptions options;
     options.port = 0;
-    server_ = std::make_unique<pmd::Server>(*reactor_, log_, options);
+    server_ = std::make_unique<pmd::Server>(*reactor_, stream_setup_, log_, options);
     const Result<void> started = server_->start();
     EXPECT_TRUE(started) << started.error().message();
     port_ = server_->port();
@@ -42,6 +42,7 @@ class PmdThread {
   base::Log log_{base::LogLevel::error};
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   std::unique_ptr<io::Reactor> reactor_;
+  stream::StreamSetup stream_setup_;
   std::unique_ptr<pmd::Server> server_;
   std::uint16_t port_ = 0;
   std::thread thread_;

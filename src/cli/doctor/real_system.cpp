@@ -15,6 +15,7 @@
 
 #include "base/chunk_pool.hpp"
 #include "base/delegate.hpp"
+#include "cli/stream_setup.hpp"
 #include "io/backend_choice.hpp"
 #include "io/clock.hpp"
 #include "io/reactor.hpp"
@@ -46,7 +47,7 @@ class RealSystem::Dials {
 
   Result<void> dial(const std::string& host, std::uint16_t port) {
     outcome_.reset();
-    stream::Dialer dialer(reactor_, resolver_, {.attempt_timeout = kPatience, .stream = {}},
+    stream::Dialer dialer(reactor_, resolver_, sockets_, {.attempt_timeout = kPatience, .stream = {}},
                           base::Delegate<void(Result<stream::OpenStream>)>::to<&Dials::on_outcome>(*this));
     dialer.dial(host, port);
     const base::Instant give_up = base::saturating_add(reactor_.now(), 2 * kPatience);  // a look-up included
@@ -72,6 +73,7 @@ class RealSystem::Dials {
   const std::unique_ptr<base::ChunkPool> chunks_;
   io::Reactor reactor_;
   io::Resolver resolver_{reactor_};
+  stream::StreamSetup sockets_;  // whether the port is reached, not who is there
   std::optional<Result<void>> outcome_;
 };
 
@@ -151,7 +153,7 @@ Result<void> RealSystem::connect(const std::string& host, std::uint16_t port) {
 void RealSystem::ask_pmd() {
   if (nodes_) return;
   const Result<std::unique_ptr<pmd::BlockingClient>> client =
-      pmd::BlockingClient::create({.host = host_, .port = port_});
+      pmd::BlockingClient::create(stream_setup(), {.host = host_, .port = port_});
   if (!client) {
     nodes_.emplace(client.error());
     hello_.emplace(client.error());

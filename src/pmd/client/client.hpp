@@ -16,7 +16,8 @@
 //      observer had no memory for, a little later.
 //   5. on_closed is the last call, comes within the close timeout, and never from inside close(). Only then may the
 //      client be destroyed, in on_closed itself too.
-// Use: Client client({reactor, resolver, chunks, out}, observer, options); client.start(); ... client.close();
+// Use: Client client({reactor, resolver, stream_setup, chunks, out}, observer, options);
+//      client.start(); ... client.close();
 #pragma once
 
 #include <cstdint>
@@ -68,6 +69,7 @@ struct ClientOptions {
 struct ClientParts {
   io::Reactor& reactor;
   io::Resolver& resolver;
+  stream::StreamSetup& stream_setup;  ///< of the process
   base::ChunkPool& chunks;
   transport::OutBuffer& out;
 };

@@ -24,12 +24,13 @@ ClientOptions to_client_options(const BlockingOptions& options) {
 
 /// A client with all that it works with, and what was reported to it last.
 struct BlockingClient::Loop final : ClientObserver {
-  Loop(std::unique_ptr<io::Backend> backend, base::ChunkPool& pool, const BlockingOptions& options)
+  Loop(std::unique_ptr<io::Backend> backend, base::ChunkPool& pool, stream::StreamSetup& setup,
+       const BlockingOptions& options)
       : timeout(options.timeout),
         reactor(std::move(backend), {}),
         resolver(reactor),
         out(pool),
-        client({reactor, resolver, pool, out}, *this, to_client_options(options)) {}
+        client({reactor, resolver, setup, pool, out}, *this, to_client_options(options)) {}
 
   void on_unreachable(const Error& why, std::uint32_t) override {
     failure = why == Errc::end_of_stream ? Error{Errc::not_a_pmd, kConnecting} : why;
@@ -75,13 +76,14 @@ BlockingClient::~BlockingClient() {
   while (!loop_->is_closed || loop_->reactor.backend().handle_count() > 0) loop_->reactor.turn(base::kNever);
 }
 
-Result<std::unique_ptr<BlockingClient>> BlockingClient::create(const BlockingOptions& options) {
+Result<std::unique_ptr<BlockingClient>> BlockingClient::create(stream::StreamSetup& setup,
+                                                               const BlockingOptions& options) {
   const Result<io::BackendKind> kind = io::backend_kind_from_environment();
   if (!kind) return kind.error();
   auto chunks = std::make_unique<base::ChunkPool>(base::ChunkPoolOptions{});
   Result<io::SelectedBackend> selected = io::select_backend(*kind, *chunks);
   if (!selected) return selected.error();
-  auto loop = std::make_unique<Loop>(std::move(selected->backend), *chunks, options);
+  auto loop = std::make_unique<Loop>(std::move(selected->backend), *chunks, setup, options);
   return std::unique_ptr<BlockingClient>(new BlockingClient(std::move(chunks), std::move(loop)));
 }
 

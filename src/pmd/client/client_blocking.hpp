@@ -4,7 +4,7 @@
 //   1. Every call returns within the timeout and kGrace, in which Erlang's epmd is recognised.
 //   2. When no session comes about, the error is the one that ClientObserver::on_unreachable names: the system's,
 //      Errc::erlang_epmd, Errc::not_a_pmd (also for a connection that ended without an answer), Errc::timed_out, ...
-// Use: auto client = BlockingClient::create({.port = 4369}); if (client) auto nodes = (*client)->list();
+// Use: auto client = BlockingClient::create(stream_setup, {.port = 4369}); if (client) auto nodes = (*client)->list();
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "pmd/client/client_messages.hpp"
 #include "pmd/pmd_address.hpp"
 #include "protocol/pmd_reply.hpp"
+#include "stream/stream_setup.hpp"
 
 namespace distflow::pmd {
 
@@ -40,8 +41,8 @@ class BlockingClient {
  public:
   static constexpr base::Duration kGrace = base::seconds(2);
 
-  /// Fails only when the system has no I/O backend left to give.
-  static Result<std::unique_ptr<BlockingClient>> create(const BlockingOptions& options);
+  /// Fails only when the system has no I/O backend left to give. `setup`, which is the process's, must outlive it.
+  static Result<std::unique_ptr<BlockingClient>> create(stream::StreamSetup& setup, const BlockingOptions& options);
   ~BlockingClient();
   BlockingClient(const BlockingClient&) = delete;
   BlockingClient& operator=(const BlockingClient&) = delete;

@@ -30,7 +30,7 @@ ProbeVerdict judge_epmd_answer(std::string_view answer, std::uint16_t port) {
 EpmdProbe::EpmdProbe(io::Reactor& reactor, io::Resolver& resolver, Delegate<void(ProbeVerdict)> on_done)
     : reactor_(reactor),
       on_done_(on_done),
-      dialer_(reactor, resolver, {.attempt_timeout = kProbeTimeout, .stream = {}},
+      dialer_(reactor, resolver, sockets_, {.attempt_timeout = kProbeTimeout, .stream = {}},
               Delegate<void(Result<stream::OpenStream>)>::to<&EpmdProbe::on_dialed>(*this)),
       timer_(Delegate<void()>::to<&EpmdProbe::cancel>(*this)) {
   recv_op_.on_recv = Delegate<void(const io::Received&)>::to<&EpmdProbe::on_recv>(*this);

@@ -54,7 +54,8 @@ class EpmdProbe {
   bool is_hanging_up_ = false;
   std::uint16_t port_ = 0;
   io::Handle stream_;
-  std::string answer_;  // its beginning
+  std::string answer_;           // its beginning
+  stream::StreamSetup sockets_;  // epmd speaks over nothing else
   stream::Dialer dialer_;
   io::RecvOp recv_op_;
   io::SendOp send_op_;

@@ -25,7 +25,8 @@
 //  11. the node unregisters: over the same connection, that is read after the decision. Over the connection that the
 //      claim takes the node from, the earlier entry leaves at once, and the claim stays.
 //  12. the server ends: the claim is not answered, its connection is closed.
-// Use: class EtcdStore final : public RegistryStore { ... };  Server server(reactor, log, options, &store);
+// Use: class EtcdStore final : public RegistryStore { ... };  Server server(reactor, stream_setup, log, options,
+// &store);
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,7 @@ stream::ListenerOptions listener_options() {
 struct Server::Entrance {
   explicit Entrance(Server& owner)
       : server(owner),
-        listener(owner.reactor_, listener_options(),
+        listener(owner.reactor_, owner.setup_, listener_options(),
                  Delegate<void(stream::OpenStream&, const io::Address&)>::to<&Entrance::on_accept>(*this)) {}
 
   void on_accept(stream::OpenStream& stream, const io::Address& peer) { server.on_accept(stream, peer, listener); }
@@ -35,8 +35,10 @@ struct Server::Entrance {
   stream::Listener listener;
 };
 
-Server::Server(io::Reactor& reactor, const base::Log& log, ServerOptions options, RegistryStore* store)
+Server::Server(io::Reactor& reactor, stream::StreamSetup& setup, const base::Log& log, ServerOptions options,
+               RegistryStore* store)
     : reactor_(reactor),
+      setup_(setup),
       log_(log),
       options_(std::move(options)),
       blocks_(kBlocks),

@@ -7,7 +7,8 @@
 //   2. A connection that ends takes its nodes with it, at once.
 //   3. begin_shutdown() ends within shutdown_max, whatever the peers do: what is queued is sent first, to those who
 //      take it. on_finished comes last, from inside a turn; the server may be destroyed from then on, but not in it.
-// Use: Server server(reactor, log, options); if (!server.start()) ...; while (!server.is_finished()) reactor.turn(...);
+// Use: Server server(reactor, stream_setup, log, options); if (!server.start()) ...; while (!server.is_finished())
+// reactor.turn(...);
 #pragma once
 
 #include <memory>
@@ -23,9 +24,10 @@ namespace distflow::pmd {
 
 class Server final : private SessionHost {
  public:
-  /// `reactor` and `log` must outlive the server, and so must `store`, which decides who gets a name; without one the
-  /// server does by itself.
-  Server(io::Reactor& reactor, const base::Log& log, ServerOptions options, RegistryStore* store = nullptr);
+  /// `reactor`, `setup`, which is the process's, and `log` must outlive the server, and so must `store`, which decides
+  /// who gets a name; without one the server does by itself.
+  Server(io::Reactor& reactor, stream::StreamSetup& setup, const base::Log& log, ServerOptions options,
+         RegistryStore* store = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -78,6 +80,7 @@ class Server final : private SessionHost {
   [[nodiscard]] Session* find_session(OwnerId id);
 
   io::Reactor& reactor_;
+  stream::StreamSetup& setup_;
   const base::Log& log_;
   const ServerOptions options_;
   base::Delegate<void()> on_finished_;

@@ -62,9 +62,10 @@ class NodeObserver {
 /// The parts that a node is given. All must outlive it.
 struct NodeParts {
   io::Reactor& reactor;
-  base::ChunkPool& out_chunks;      ///< outgoing frames
-  base::ChunkPool& blocks;          ///< incoming frames that come in parts
-  base::ChunkPool& receive_chunks;  ///< incoming bytes; the reactor's, of two chunks at least
+  stream::StreamSetup& stream_setup;  ///< of the process
+  base::ChunkPool& out_chunks;        ///< outgoing frames
+  base::ChunkPool& blocks;            ///< incoming frames that come in parts
+  base::ChunkPool& receive_chunks;    ///< incoming bytes; the reactor's, of two chunks at least
   const base::Log& log;
   TargetTable& targets;
   RegistryClient& registry;  ///< not started yet

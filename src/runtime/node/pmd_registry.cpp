@@ -45,9 +45,12 @@ void PmdRegistry::start(RegistryObserver& observer, protocol::Registration regis
   DF_ASSERT(!client_);
   node_id_ = registration.node.node_id;
   pmd::ClientObserver& self = *this;
-  client_ = std::make_unique<pmd::Client>(
-      pmd::ClientParts{.reactor = parts_.reactor, .resolver = resolver_, .chunks = parts_.blocks, .out = out_}, self,
-      client_options(std::move(registration)));
+  client_ = std::make_unique<pmd::Client>(pmd::ClientParts{.reactor = parts_.reactor,
+                                                           .resolver = resolver_,
+                                                           .stream_setup = parts_.stream_setup,
+                                                           .chunks = parts_.blocks,
+                                                           .out = out_},
+                                          self, client_options(std::move(registration)));
   observer_ = &observer;
   client_->start();
 }

@@ -47,7 +47,8 @@ class PmdStarter {
 /// The parts that it is given. All must outlive the registry.
 struct PmdRegistryParts {
   io::Reactor& reactor;
-  base::ChunkPool& blocks;  ///< frames from the PMD that come in parts, and requests
+  stream::StreamSetup& stream_setup;  ///< of the process
+  base::ChunkPool& blocks;            ///< frames from the PMD that come in parts, and requests
   const base::Log& log;
   PmdStarter* starter = nullptr;  ///< null: a PMD is never started
 };

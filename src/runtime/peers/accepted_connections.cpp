@@ -19,7 +19,7 @@ stream::ListenerOptions listener_options(std::uint32_t connections_max) {
 AcceptedConnections::AcceptedConnections(AcceptedConnectionsParts parts)
     : parts_(parts),
       listener_(
-          parts.reader_parts.reactor, listener_options(parts.connections_max),
+          parts.reader_parts.reactor, parts.stream_setup, listener_options(parts.connections_max),
           base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&AcceptedConnections::on_accept>(*this)) {}
 
 AcceptedConnections::~AcceptedConnections() { DF_ASSERT(is_closed()); }

@@ -23,6 +23,7 @@ struct AcceptedConnectionsCounters {
 /// All must outlive the AcceptedConnections.
 struct AcceptedConnectionsParts {
   ReaderParts& reader_parts;
+  stream::StreamSetup& stream_setup;
   base::ChunkPool& blocks;
   transport::ConnectionLimits limits;
   std::uint32_t connections_max;

@@ -23,7 +23,7 @@ Link::Link(LinkParts& parts, Traffic& traffic, const PeerInfo& peer, std::shared
       credit_(credit != nullptr
                   ? std::move(credit)
                   : std::make_shared<SendCredit>(parts.credit_limits.bytes_max, parts.credit_limits.frames_max)),
-      dialer_(parts.reactor, parts.resolver, {},
+      dialer_(parts.reactor, parts.resolver, parts.stream_setup, {},
               base::Delegate<void(Result<stream::OpenStream>)>::to<&Link::on_dialed>(*this)),
       retry_timer_(base::Delegate<void()>::to<&Link::dial>(*this)),
       patience_timer_(base::Delegate<void()>::to<&Link::on_patience_over>(*this)) {

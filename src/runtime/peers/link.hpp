@@ -70,6 +70,7 @@ struct DroppedMessages {
 struct LinkParts {
   io::Reactor& reactor;
   io::Resolver& resolver;
+  stream::StreamSetup& stream_setup;
   base::ChunkPool& blocks;
   base::Random& random;
   const base::Log& log;

@@ -72,13 +72,16 @@ Result<void, StartError> NodeHost::open() {
   loop_.reactor().set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
+  stream_setup_ = std::make_unique<stream::StreamSetup>();
   registry_ = std::make_unique<PmdRegistry>(PmdRegistryParts{.reactor = loop_.reactor(),
+                                                             .stream_setup = *stream_setup_,
                                                              .blocks = loop_.blocks(),
                                                              .log = log_,
                                                              .starter = is_at_place() ? nullptr : &launcher_},
                                             options_);
   node_ = std::make_unique<Node>(
       NodeParts{.reactor = loop_.reactor(),
+                .stream_setup = *stream_setup_,
                 .out_chunks = *loop_.out_chunks(),
                 .blocks = loop_.blocks(),
                 .receive_chunks = loop_.receive_chunks(),

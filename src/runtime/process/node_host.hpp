@@ -225,8 +225,9 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   NodeLoop loop_;
   TargetTable targets_;
   BackgroundLauncher launcher_;
-  std::unique_ptr<PmdRegistry> registry_;  // the node's
-  HandlerThread handlers_;                 // started with Threading::dispatcher only
+  std::unique_ptr<stream::StreamSetup> stream_setup_;  // of the process: for all that listens and dials
+  std::unique_ptr<PmdRegistry> registry_;              // the node's
+  HandlerThread handlers_;                             // started with Threading::dispatcher only
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;
   Submissions submissions_;
