@@ -80,6 +80,8 @@ TEST_F(WebTest, metrics_have_every_counter_with_its_type_and_follow_what_happens
                                   "distflow_pmd_nodes 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\n# TYPE distflow_pmd_joins_total counter\ndistflow_pmd_joins_total 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_connections 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_handshakes_failed_total 0\n"));
+  EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_handshakes_refused_total 0\n"));
   EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_requests_total 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\ndistflow_pmd_http_not_allowed_total 0\n"));
   EXPECT_THAT(metrics, Not(HasSubstr("pong-7"))) << "names would make any number of series";

@@ -55,6 +55,8 @@ class Server final : private SessionHost {
   [[nodiscard]] std::size_t connection_count() const { return sessions_.size(); }
   /// Times that accepting paused for want of descriptors or memory.
   [[nodiscard]] std::uint64_t accept_pauses() const;
+  /// Of the process that it runs in.
+  [[nodiscard]] stream::HandshakeCounters handshakes() const { return setup_.counters(); }
   /// What is wrong between two turns; null when nothing is. For the simulator and tests (server_invariants.cpp).
   [[nodiscard]] const char* broken_invariant() const;
 

@@ -165,6 +165,11 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Page
   append_metric(out, Kind::gauge, "connections", "Open connections.", pmd.connection_count());
   append_metric(out, Kind::counter, "accept_pauses", "Times that accepting paused for want of descriptors or memory.",
                 pmd.accept_pauses());
+  const stream::HandshakeCounters handshakes = pmd.handshakes();
+  append_metric(out, Kind::counter, "handshakes_failed", "Handshakes of streams that ended badly or took too long.",
+                handshakes.failed);
+  append_metric(out, Kind::counter, "handshakes_refused",
+                "Connections closed because too many handshakes were under way.", handshakes.refused);
   append_counters(out, kPmdCounters, "", pmd.counters());
   append_metric(out, Kind::gauge, "http_connections", "Open HTTP connections.", http.connection_count());
   append_metric(out, Kind::gauge, "http_streams", "Open streams of events.", http.stream_count());

@@ -98,6 +98,9 @@ void Node::add_counters(NodeStats& stats) const {
   stats.connections_accepted = read(gauges_.connections_accepted);
   stats.connections_refused = read(gauges_.connections_refused);
   stats.accept_pauses = read(gauges_.accept_pauses);
+  const stream::HandshakeCounters handshakes = parts_.stream_setup.counters();
+  stats.handshakes_failed = handshakes.failed;
+  stats.handshakes_refused = handshakes.refused;
   stats.chunks_missing = read(gauges_.chunks_missing);
   stats.is_registered = read(gauges_.is_registered) != 0;
   stats.registrations_lost = read(gauges_.registrations_lost);
