@@ -58,7 +58,8 @@ class StreamLayer {
   StreamLayer& operator=(const StreamLayer&) = delete;
   virtual ~StreamLayer() = default;
 
-  /// Must outlive the streams. May throw std::bad_alloc: the socket is the caller's then.
+  /// Null: nothing lies over this socket, for instance as its other end is on this machine. Must outlive the streams.
+  /// May throw std::bad_alloc. In both cases the socket stays the caller's.
   virtual std::unique_ptr<LayeredStream> over(io::Reactor& reactor, io::Handle socket, Role role,
                                               const RemoteEnd& remote) = 0;
 };

@@ -13,21 +13,26 @@ constexpr const char* kShakingHands = "a handshake";
 /// One handshake. Given up, or ended badly, it closes its stream and then ends itself, whatever has become of its
 /// owner.
 struct Handshakes::UnderWay : base::ListNode<UnderWay> {
-  UnderWay(Handshakes& of, std::unique_ptr<LayeredStream> over, const io::Address& address)
+  UnderWay(Handshakes& of, io::Handle handle, std::unique_ptr<LayeredStream> over, const io::Address& address)
       : owner(&of),
         reactor(of.reactor_),
+        socket(handle),
         stream(std::move(over)),
         remote(address),
         timer(base::Delegate<void()>::to<&UnderWay::on_timeout>(*this)) {
     op.on_done = base::Delegate<void(Result<void>)>::to<&UnderWay::on_done>(*this);
     close_op.on_closed = base::Delegate<void()>::to<&UnderWay::on_closed>(*this);
+    turn_end.on_turn_end = base::Delegate<void()>::to<&UnderWay::on_left_bare>(*this);
   }
+
+  void start() { stream ? stream->handshake(op) : reactor.defer(turn_end); }
+  void on_left_bare() { on_done({}); }
 
   void on_done(Result<void> result) {
     if (owner == nullptr) return;  // the close under way ends it
     if (!result) return fail(result.error());
     const OnOutcome on_outcome = leave();
-    OpenStream open(std::move(stream));
+    OpenStream open = stream ? OpenStream(std::move(stream)) : OpenStream(socket);
     end();
     on_outcome(std::move(open), remote);
   }
@@ -37,13 +42,19 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   void fail(const Error& why) {
     owner->setup_.note_failed();
     const OnOutcome on_outcome = leave();
-    stream->close(close_op);
+    close();
     on_outcome(why, remote);
   }
 
   void give_up() {
     leave();
-    stream->close(close_op);
+    close();
+  }
+
+  void close() {
+    if (stream) return stream->close(close_op);
+    reactor.backend().discard(socket);
+    end();
   }
 
   OnOutcome leave() {
@@ -59,7 +70,8 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
 
   Handshakes* owner;  // null once the outcome is reported or no longer wanted
   io::Reactor& reactor;
-  std::unique_ptr<LayeredStream> stream;
+  const io::Handle socket;
+  std::unique_ptr<LayeredStream> stream;  // over it; null where the layer leaves it bare
   const io::Address remote;
   HandshakeOp op;
   io::CloseOp close_op;
@@ -77,12 +89,13 @@ Result<void> Handshakes::begin(io::Handle socket, Role role, const RemoteEnd& re
 /// Where this runs out of memory, nothing has been done to the socket: a layered stream has it from its first operation
 /// on.
 void Handshakes::begin_within_bound(io::Handle socket, Role role, const RemoteEnd& remote) {
-  auto made = std::make_unique<UnderWay>(*this, setup_.layer()->over(reactor_, socket, role, remote), remote.address);
+  auto made =
+      std::make_unique<UnderWay>(*this, socket, setup_.layer()->over(reactor_, socket, role, remote), remote.address);
   UnderWay& handshake = *made.release();  // its own, until it ends
   under_way_.push_back(handshake);
   ++count_;
   reactor_.arm_after(handshake.timer, setup_.limits().time_max);
-  handshake.stream->handshake(handshake.op);
+  handshake.start();
 }
 
 void Handshakes::cancel() {

@@ -1,8 +1,8 @@
 // The handshakes that are under way: bounded in number and in time.
 //
 // Loop thread only.
-//   1. Each begin() that succeeds reports exactly one outcome, from inside a later turn; none once cancel() has been
-//      called or the object is destroyed.
+//   1. Each begin() that succeeds reports exactly one outcome, never from inside begin(); none once cancel() has been
+//      called or the object is destroyed. A socket that the layer leaves as it is needs no handshake, and is one, too.
 //   2. A stream whose handshake fails, lasts too long or is given up is closed; what it takes to close it ends by
 //      itself.
 //   3. At most `count_max` of the setup are under way.

@@ -69,6 +69,17 @@ TEST_F(LayeredNodes, of_one_user_share_a_connection_and_move_to_no_memory) {
   EXPECT_EQ(ping.stats().connections_in_memory + pong.stats().connections_in_memory, 0U);
 }
 
+TEST_F(LayeredNodes, whose_sockets_are_left_as_they_are_share_memory_as_without_a_layer) {
+  layer_.leaves_bare = true;
+  TestNode& ping = cluster_.add_node({.alias = "ping"});
+  TestNode& pong = cluster_.add_node({.alias = "pong"});
+  ASSERT_TRUE(cluster_.turn_until([&] {
+    ping.send("pong", "1");
+    pong.send("ping", "1");
+    return ping.stats().connections_in_memory + pong.stats().connections_in_memory == 2;
+  }));
+}
+
 TEST_F(LayeredNodes, take_nothing_from_who_does_not_shake_hands_and_count_it) {
   TestNode& pong = cluster_.add_node({.alias = "pong"});
   pong.record_messages();

@@ -109,6 +109,39 @@ TEST_F(HandshakesTest, a_layer_is_the_setups_to_destroy) {
   listen();
 }
 
+TEST_F(HandshakesTest, a_socket_that_the_layers_leave_as_it_is_is_given_without_a_handshake) {
+  listen();
+  prepare_dialer();
+  masked_->layer.leaves_bare = others_->layer.leaves_bare = true;
+  dial();
+  ASSERT_TRUE(until([&] { return dialed_ && !accepted_.empty(); }));
+  ASSERT_TRUE(*dialed_) << dialed_->error().message();
+  EXPECT_TRUE(accepted_.front().socket && !accepted_.front().layered);
+  EXPECT_TRUE((*dialed_)->socket && !(*dialed_)->layered);
+  EXPECT_EQ(listener_->connection_count(), 1U);
+}
+
+TEST_F(HandshakesTest, a_socket_that_is_left_as_it_is_is_closed_when_it_is_given_up_before_it_is_given) {
+  struct Giver {
+    void take(Result<stream::OpenStream>, const io::Address&) { ++count; }
+    int count = 0;
+  } giver;
+  listen();
+  prepare_dialer();
+  others_->layer.leaves_bare = true;
+  Connecting connecting;
+  const Result<io::Handle> socket = reactor_.backend().connect(listener_->address(), {}, connecting.op);
+  ASSERT_TRUE(socket);
+  ASSERT_TRUE(until([&] { return connecting.has_ended(); }));
+  stream::Handshakes handshakes(reactor_, others_->setup, stream::Handshakes::OnOutcome::to<&Giver::take>(giver));
+  ASSERT_TRUE(handshakes.begin(*socket, stream::Role::dialer, {}));
+  EXPECT_EQ(handshakes.count(), 1U);
+  handshakes.cancel();
+  EXPECT_EQ(handshakes.count(), 0U);
+  ASSERT_TRUE(until([&] { return failed() == 1; })) << "the listener sees its end";
+  EXPECT_EQ(giver.count, 0);
+}
+
 TEST_F(HandshakesTest, a_hello_that_comes_byte_by_byte_is_a_hello) {
   listen();
   RawSocket peer = RawSocket::connected_to(port());

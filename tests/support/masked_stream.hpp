@@ -198,10 +198,12 @@ class MaskedLayer final : public stream::StreamLayer {
   std::unique_ptr<stream::LayeredStream> over(io::Reactor& reactor, io::Handle socket, stream::Role role,
                                               const stream::RemoteEnd& remote) override {
     asked.push_back({role, remote.address, std::string(remote.host), std::string(remote.name)});
+    if (leaves_bare) return nullptr;
     return std::make_unique<MaskedStream>(reactor, socket, chunks_, hello);
   }
 
   Hello hello = Hello::right;  ///< of the streams to come
+  bool leaves_bare = false;    ///< sockets as they are
   std::vector<Asked> asked;    ///< of all streams so far
 
  private:
