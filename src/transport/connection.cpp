@@ -246,8 +246,10 @@ void Connection::end_draining() {
 
 void Connection::finish() {
   if (state_ != State::open) return;
-  // Receives and drops, so that it notices the end. An upgrade is not half closed: it is over when its peer ends.
-  if (has_moved_receiving()) resume();
+  // Receives and drops, so that it notices the end, and an answer that is due. An upgrade is not half closed: it is
+  // over when its peer ends.
+  if (has_moved_receiving() || awaits_answer_) resume();
+  if (awaits_answer_ && has_unread_frame()) note_answered();
   state_ = State::draining;
   if (!why_.code) why_ = {Errc::canceled, "closing a connection"};
   reactor().defer(turn_end_);
@@ -287,6 +289,13 @@ void Connection::upgrade(std::unique_ptr<stream::Stream> upper) {
 void Connection::offer(std::unique_ptr<stream::Stream> upper) {
   upgrade(std::move(upper));
   await_answer();
+}
+
+/// A frame that lies behind the one which a handler has, or behind a pause, has come before the connection drains. No
+/// call will report it: it counts as one that comes from now on does, on_draining_recv().
+bool Connection::has_unread_frame() {
+  framing::Frame frame;
+  return decoder_.next(frame) != FrameDecoder::Next::need_more;
 }
 
 /// Bytes have come while the connection drains: the answer, or the end of the stream. Where the peer sends messages

@@ -118,7 +118,7 @@ class Connection {
   void resume();
 
   /// Sends what is queued, then closes. Delivers no more frames, but waits for an answer that is still due
-  /// (await_answer()).
+  /// (await_answer()), unless a frame that has not been delivered may be it.
   void finish();
   /// Closes now, and drops what is queued; on_closed gets `why`.
   void close(Error why = {Errc::canceled, "closing a connection"});
@@ -214,6 +214,7 @@ class Connection {
   void start_recv();
   void end_flight();
   void end_draining();
+  bool has_unread_frame();
 
   void on_draining_recv();
   void append_last();

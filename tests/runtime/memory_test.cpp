@@ -487,10 +487,11 @@ class MemoryAnswered : public ::testing::Test {
     std::istringstream text(bytes_.substr(begin, bytes_.find('"', begin) - begin));
     return {std::istream_iterator<std::string>(text), {}};
   }
-  void answer(const std::string& what) {
-    ASSERT_TRUE(theirs_.send(frame_of(R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
-                                      R"(","timestamp":1,"connection":")" + what + "\"}")));
+  [[nodiscard]] std::string answer_frame(const std::string& what) const {
+    return frame_of(R"({"from":")" + std::string(kPeer) + R"(","to":")" + node_->node_id() +
+                    R"(","timestamp":1,"connection":")" + what + "\"}");
   }
+  void answer(const std::string& what) { ASSERT_TRUE(theirs_.send(answer_frame(what))); }
   /// Takes the memory that was offered.
   MemoryHeader* take() {
     const std::vector<std::string> offer = notice("memory ");
@@ -504,8 +505,14 @@ class MemoryAnswered : public ::testing::Test {
     return std::launder(reinterpret_cast<MemoryHeader*>(memory_.bytes.get()));
   }
 
+  /// Of a node that shuts down: whether it ends without waiting for anybody.
+  bool ends_at_once() {
+    for (int turns = 0; turns < 1000 && !node_.closed; ++turns) turn_some(cluster_.reactor(), 1);
+    return node_.closed.has_value();
+  }
+
   SocketCluster cluster_;
-  TestNode& node_ = cluster_.add_node({.alias = "node"});
+  TestNode& node_ = cluster_.add_node({.alias = "node", .mailbox = {.max_size = 1, .overflow = Overflow::block}});
   RawSocket listener_ = RawSocket::listening();
   RawSocket theirs_{-1};
   std::string bytes_;
@@ -554,6 +561,22 @@ TEST_F(MemoryAnswered, by_yes_is_where_messages_come_from_then_on) {
   MemoryHeader* const header = take();
   send(1);
   ASSERT_TRUE(cluster_.turn_until([&] { return header->rings[0].written.load() > 0; }));
+}
+
+TEST_F(MemoryAnswered, right_behind_a_message_is_not_waited_for_by_a_shutdown_in_its_handler) {
+  node_->delivery().set_message_handler([this](const Message&) { node_->begin_shutdown(base::seconds(5)); });
+  ASSERT_TRUE(theirs_.send(node_frame(kPeer, node_->node_id(), "1") + answer_frame("mapped")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_->is_closing(); }));
+  EXPECT_TRUE(ends_at_once());
+}
+
+TEST_F(MemoryAnswered, behind_messages_that_the_mailbox_refuses_is_not_waited_for_by_a_shutdown) {
+  ASSERT_TRUE(theirs_.send(node_frame(kPeer, node_->node_id(), "1") + node_frame(kPeer, node_->node_id(), "2") +
+                           answer_frame("mapped")));
+  ASSERT_TRUE(cluster_.turn_until([&] { return node_.stats().mailbox_size == 1; }));
+  turn_some(cluster_.reactor());
+  node_->begin_shutdown(base::seconds(5));
+  EXPECT_TRUE(ends_at_once());
 }
 
 TEST_F(MemoryAnswered, with_a_position_that_cannot_be_loses_the_connection_and_not_the_node) {

@@ -32,6 +32,14 @@ class ConnectionUpgradeTest : public ConnectionTest {
     ASSERT_TRUE(until([&] { return connection_->has_moved_sending(); }));
     EXPECT_EQ(peer_.receive(), framed("last"));
   }
+  /// A connection that has offered memory, and would wait for the answer for longer than any test takes.
+  void offer() {
+    connect({.send_stall_max = base::seconds(3600)});
+    Result<std::unique_ptr<MemoryStream>> memory =
+        MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
+    ASSERT_TRUE(memory);
+    connection_->offer(*std::move(memory));
+  }
   std::uint64_t fill(std::string_view body, int count) {
     std::uint64_t taken = 0;
     for (int i = 0; i < count; ++i) taken += send(body) == transport::SendResult::queued ? 1U : 0U;
@@ -65,11 +73,7 @@ TEST_F(ConnectionUpgradeTest, memory_that_is_never_answered_holds_a_finished_con
 }
 
 TEST_F(ConnectionUpgradeTest, a_finished_connection_that_offered_memory_ends_with_the_answer) {
-  connect({.send_stall_max = base::seconds(3600)});
-  Result<std::unique_ptr<MemoryStream>> memory =
-      MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
-  ASSERT_TRUE(memory);
-  connection_->offer(*std::move(memory));
+  ASSERT_NO_FATAL_FAILURE(offer());
   send("behind the offer");
   connection_->finish();
   settle();
@@ -80,11 +84,7 @@ TEST_F(ConnectionUpgradeTest, a_finished_connection_that_offered_memory_ends_wit
 }
 
 TEST_F(ConnectionUpgradeTest, a_connection_that_offered_memory_waits_for_no_answer_behind_the_end_of_the_stream) {
-  connect({.send_stall_max = base::seconds(3600)});
-  Result<std::unique_ptr<MemoryStream>> memory =
-      MemoryStream::create(pool_, reactor_, connection_->socket(), "0123456789abcdef");
-  ASSERT_TRUE(memory);
-  connection_->offer(*std::move(memory));
+  ASSERT_NO_FATAL_FAILURE(offer());
   peer_.end_sending();
   ASSERT_TRUE(until_closed());
   EXPECT_EQ(*observer_->closed, Errc::end_of_stream);
@@ -106,6 +106,44 @@ TEST_F(ConnectionUpgradeTest, of_a_connection_over_a_layer_the_peer_is_known_as_
   }
   connection_->close();
   EXPECT_EQ(connection_->peer().name, "");
+}
+
+// What a peer sends before it reads an offer, and its answer, come together: a handler of the first that shut its node
+// down had that wait for the second until its deadline.
+TEST_F(ConnectionUpgradeTest, a_connection_that_a_handler_finishes_does_not_wait_for_an_answer_that_lies_behind) {
+  ASSERT_NO_FATAL_FAILURE(offer());
+  observer_->on_frame = [](transport::Connection& connection) { connection.finish(); };
+  ASSERT_TRUE(peer_.send(framed("message") + framed("mapped")));
+  ASSERT_TRUE(until_closed());
+  EXPECT_EQ(observer_->frames, std::vector<std::string>{"message"});
+}
+
+TEST_F(ConnectionUpgradeTest, a_connection_that_a_handler_finishes_waits_for_the_rest_of_an_answer) {
+  ASSERT_NO_FATAL_FAILURE(offer());
+  observer_->on_frame = [](transport::Connection& connection) { connection.finish(); };
+  ASSERT_TRUE(peer_.send(framed("message") + framed("mapped").substr(0, 7)));
+  ASSERT_TRUE(until_frames(1));
+  settle();
+  EXPECT_FALSE(observer_->closed);
+  ASSERT_TRUE(peer_.send(framed("mapped").substr(7)));
+  ASSERT_TRUE(until_closed());
+}
+
+TEST_F(ConnectionUpgradeTest, a_paused_connection_that_is_finished_sees_the_answer_that_came_and_the_one_that_comes) {
+  for (const bool has_come : {true, false}) {
+    ASSERT_NO_FATAL_FAILURE(offer());
+    observer_->on_frame = [](transport::Connection& connection) { connection.pause(); };
+    ASSERT_TRUE(peer_.send(framed("message") + (has_come ? framed("mapped") : std::string())));
+    ASSERT_TRUE(until_frames(1));
+    settle();
+    connection_->finish();
+    if (!has_come) {
+      ASSERT_TRUE(peer_.send(framed("mapped")));
+    }
+    ASSERT_TRUE(until_closed()) << has_come;
+    EXPECT_EQ(observer_->frames.size(), 1U);
+    end();
+  }
 }
 
 }  // namespace

@@ -204,7 +204,10 @@ bool MessageReader::take_control_frame(const framing::Frame& frame, const protoc
   auto notice = protocol::read_control_frame(frame.body);
   if (!notice) return false;
   // Only the first frame of a connection may ask to use it for both directions.
-  if (notice->kind == protocol::ControlFrame::Kind::both && has_had_message()) return true;
+  using Kind = protocol::ControlFrame::Kind;
+  if (notice->kind == Kind::both && has_had_message()) return true;
+  // Here, as it may have to wait behind messages that the mailbox refuses, and end with this reader.
+  if (notice->kind == Kind::mapped || notice->kind == Kind::unmapped) connection_.note_answered();
   notice_ = std::make_unique<Notice>(Notice{.from = std::string(envelope.from), .what = *std::move(notice)});
   return true;
 }
