@@ -116,6 +116,41 @@ TEST(Mesh, send_wait_has_room_when_the_peer_reads_again) {
   EXPECT_TRUE(mesh.run_until([&] { return handled == sent + 1; }, 5s));
 }
 
+// What waits turns the mesh, which runs what was put off: that used the node after it was gone.
+TEST(Mesh, a_node_may_be_killed_and_its_last_handle_dropped_while_a_call_waits_for_it) {
+  const std::string large = '"' + std::string(200'000, 'x') + '"';
+  using Wait = std::function<void(NodeRuntime & node)>;
+  const Wait send_wait = [&](NodeRuntime& node) {
+    for (SendVerdict verdict = SendVerdict::queued; is_under_way(verdict);) {
+      verdict = node.send_wait("orders", large, 1h);
+      EXPECT_TRUE(is_under_way(verdict) || verdict == SendVerdict::shut_down) << to_string(verdict);
+      if (verdict == SendVerdict::shut_down) return;  // the node is gone
+    }
+  };
+  const Wait ask = [](NodeRuntime& node) {
+    const auto reply = ask_and_wait(node, "orders", "1", {.deadline = 1h});
+    EXPECT_TRUE(reply && !*reply);
+  };
+  const Wait resolve = [](NodeRuntime& node) { EXPECT_FALSE(node.resolve("nobody")); };
+  const Wait shut_down = [](NodeRuntime& node) { EXPECT_TRUE(node.shutdown(1h)); };
+  for (const Wait& wait : {send_wait, ask, resolve, shut_down}) {
+    Mesh mesh;
+    auto orders = mesh.node("orders");
+    orders.on_request([](const Request&, Responder) {});
+    auto client = std::make_unique<NodeRuntime>(mesh.node(NodeOptions{.alias = "client", .send_messages_max = 4}));
+    ASSERT_TRUE(is_under_way(client->send_wait("orders", "1", 1s)));
+    mesh.run_for(1s);
+    mesh.pause("orders");
+    mesh.pause(Mesh::kPmd);
+    mesh.after(0ms, [&] {
+      mesh.kill("client");
+      client.reset();
+    });
+    wait(*client);
+    EXPECT_EQ(client, nullptr);
+  }
+}
+
 TEST(Mesh, a_seed_is_the_same_run_again_and_another_seed_is_another) {
   const auto first = trace_of(7);
   EXPECT_GT(first.size(), 200U);

@@ -197,6 +197,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
                                  const OutgoingMessage& message, base::Duration deadline);
   SendVerdict wait_and_send(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                             const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
+  SendVerdict wait_and_send_held(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                 const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
   SendVerdict count(SendVerdict verdict);
   SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
     return is_under_way(verdict) ? verdict : count_refused(verdict, target);

@@ -70,6 +70,7 @@ void NodeHost::release_messages() {
 SendVerdict NodeHost::send_wait_at_place(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                                          const OutgoingMessage& message, base::Duration deadline) {
   if (is_inside()) return SendVerdict::would_block;
+  const std::shared_ptr<NodeHost> self = shared_from_this();  // what the world runs may let go of it
   SendVerdict verdict = SendVerdict::shut_down;
   const auto has_tried = [&] {
     verdict = is_running() ? submit(target, copy, message).verdict : SendVerdict::shut_down;

@@ -8,6 +8,7 @@
 #include "io/clock.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/process/node_host.hpp"
+#include "runtime/process/unless_out_of_memory.hpp"
 
 namespace distflow::runtime {
 SendVerdict NodeHost::count(SendVerdict verdict) {
@@ -124,6 +125,13 @@ SendVerdict NodeHost::send_wait(std::shared_ptr<TargetState>& target, PublishedC
                                                       const OutgoingMessage& message, Submissions::Outcome outcome,
                                                       base::Duration deadline) {
   const std::shared_ptr<NodeHost> self = shared_from_this();  // another thread may let go of it meanwhile
+  const auto wait = [&] { return wait_and_send_held(target, copy, message, outcome, deadline); };
+  return unless_out_of_memory(*this, SendVerdict::out_of_memory, wait);
+}
+
+SendVerdict NodeHost::wait_and_send_held(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
+                                         const OutgoingMessage& message, Submissions::Outcome outcome,
+                                         base::Duration deadline) {
   const base::Instant until = base::saturating_add(io::system_now(), std::max(deadline, base::Duration::zero()));
   HeldCredit held;
   while (is_running()) {

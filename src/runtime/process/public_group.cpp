@@ -11,6 +11,7 @@
 
 #include "protocol/json_grammar.hpp"
 #include "runtime/group/pick.hpp"
+#include "runtime/process/held_elsewhere.hpp"
 #include "runtime/process/node_host.hpp"
 #include "runtime/process/open_asks.hpp"
 #include "runtime/process/unless_out_of_memory.hpp"
@@ -186,7 +187,8 @@ SendVerdict Group::ask(std::string_view json, const AskOptions& options, std::fu
   const bool has_key = may_go_elsewhere && pick.way() == Pick::Way::sticky;
   const runtime::PickRule rule{.way = pick.way(), .key_hash = has_key ? runtime::hash_of(pick.key()) : 0};
   const auto backup_after = has_backup ? std::min(options.backup_after, runtime::AskWay::kDeadlineMax) : 0ms;
-  NodeHost& host = impl_->host();
+  const runtime::HeldElsewhere held(impl_->node.host_);  // what the callback holds may be this Group, too
+  NodeHost& host = *held;
   return impl_->send_to_one(pick, [&](Impl::Member& member) {
     const bool has_others = passes_over(pick.way()) && impl_->members.size() > 1;
     Target& target = impl_->target_of(member);
