@@ -133,7 +133,7 @@ struct NodeStats {
   std::uint64_t extensions_too_long = 0;     ///< received messages whose too long extension was dropped
   std::uint64_t connections_overflowed = 0;  ///< connections closed at incomplete_bytes_max
   std::uint64_t tasks_lost = 0;              ///< peer events and calls lost for lack of room or memory
-  std::uint64_t calls_out_of_memory = 0;     ///< calls that failed for lack of memory, except sends to known names
+  std::uint64_t calls_out_of_memory = 0;     ///< calls that failed for lack of memory
   std::uint64_t events_out_of_memory = 0;    ///< events and timers dropped for lack of memory
   std::uint64_t frames_too_long = 0;         ///< connections closed: a frame announced more than frame_size_max
   std::uint64_t handler_exceptions = 0;      ///< handlers that threw

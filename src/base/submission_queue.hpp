@@ -19,6 +19,20 @@
 
 namespace distflow::base {
 
+/// What became of a push, or of what leads to one.
+class Pushed {
+ public:
+  enum class Outcome : std::uint8_t { taken, full, out_of_memory };
+
+  constexpr Pushed(Outcome outcome) : outcome_(outcome) {}
+  /// Whether the item was taken.
+  explicit operator bool() const { return outcome_ == Outcome::taken; }
+  [[nodiscard]] bool lacks_memory() const { return outcome_ == Outcome::out_of_memory; }
+
+ private:
+  Outcome outcome_;
+};
+
 template <class T>
 class SubmissionQueue {
  public:
@@ -36,16 +50,14 @@ class SubmissionQueue {
 
   explicit SubmissionQueue(std::size_t max_size) : max_size_(max_size) {}
 
-  /// False, and `item` untouched, when the queue is full or memory is exhausted.
-  bool push(Producer& producer, T&& item) {
-    if (size_.fetch_add(1, std::memory_order_relaxed) >= max_size_ ||
-        !queue_.enqueue(producer.token_, std::move(item))) {
-      size_.fetch_sub(1, std::memory_order_relaxed);
-      return false;
-    }
-    return true;
+  /// `item` is untouched when the queue is full or memory is exhausted.
+  Pushed push(Producer& producer, T&& item) {
+    const bool is_full = size_.fetch_add(1, std::memory_order_relaxed) >= max_size_;
+    if (!is_full && queue_.enqueue(producer.token_, std::move(item))) return Pushed::Outcome::taken;
+    size_.fetch_sub(1, std::memory_order_relaxed);
+    return is_full ? Pushed::Outcome::full : Pushed::Outcome::out_of_memory;
   }
-  bool push(T&& item) {
+  Pushed push(T&& item) {
     const std::scoped_lock lock(mutex_);
     return push(shared_, std::move(item));
   }

@@ -75,10 +75,10 @@ void Reactor::run() {
   while (!is_stopped()) turn(base::kNever);
 }
 
-bool Reactor::post(std::function<void()>&& task) {
-  if (!tasks_.push(std::move(task))) return false;
-  notify();
-  return true;
+base::Pushed Reactor::post(std::function<void()>&& task) {
+  const base::Pushed pushed = tasks_.push(std::move(task));
+  if (pushed) notify();
+  return pushed;
 }
 
 void Reactor::discard_tasks() {

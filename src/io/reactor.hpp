@@ -112,8 +112,8 @@ class Reactor {
   /// Turns until stop().
   void run();
 
-  /// Has the loop's thread run `task`. False, and `task` untouched, when the queue is full. Any thread.
-  bool post(std::function<void()>&& task);
+  /// Has the loop's thread run `task`, which is untouched when the queue is full or memory is exhausted. Any thread.
+  base::Pushed post(std::function<void()>&& task);
   /// Destroys the tasks that wait, without running them. Loop thread, or when there is none any more.
   void discard_tasks();
   /// Runs `call`, which may run out of memory; false, and counted, if it has.

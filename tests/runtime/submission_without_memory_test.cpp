@@ -33,18 +33,31 @@ void expect_to_recover(Push push) {
 }
 
 TEST(SubmissionWithoutMemory, harms_no_later_push_of_the_thread) {
-  expect_to_recover([](Queue& queue, int i) { return queue.push(std::move(i)); });
+  expect_to_recover([](Queue& queue, int i) { return static_cast<bool>(queue.push(std::move(i))); });
 }
 
 TEST(SubmissionWithoutMemory, harms_no_later_push_of_a_producer_that_can_be_made_at_all) {
   expect_to_recover([](Queue& queue, int i) {
     try {
       Queue::Producer producer(queue);
-      return queue.push(producer, std::move(i));
+      return static_cast<bool>(queue.push(producer, std::move(i)));
     } catch (const std::bad_alloc&) {
       return false;
     }
   });
+}
+
+TEST(SubmissionWithoutMemory, is_told_from_a_queue_that_is_full) {
+  Queue small(1);
+  EXPECT_TRUE(small.push(1));
+  EXPECT_FALSE(small.push(2));
+  EXPECT_FALSE(small.push(2).lacks_memory());
+
+  Queue large(100'000);
+  const FailingAllocation next(0);
+  base::Pushed pushed = base::Pushed::Outcome::taken;
+  for (int i = 0; i < 100'000 && pushed; ++i) pushed = large.push(std::move(i));
+  EXPECT_TRUE(pushed.lacks_memory());
 }
 
 }  // namespace

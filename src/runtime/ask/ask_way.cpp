@@ -107,7 +107,8 @@ SendVerdict AskWay::submit(std::string_view text, const auto& fill) {
   Command& command = inbox_[count_];
   command.text.assign(text);
   if (!is_posted_) {
-    if (!reactor_.post([this] { drain(); })) return SendVerdict::queue_full;
+    const base::Pushed posted = reactor_.post([this] { drain(); });
+    if (!posted) return posted.lacks_memory() ? SendVerdict::out_of_memory : SendVerdict::queue_full;
     is_posted_ = true;
   }
   fill(command);

@@ -14,6 +14,8 @@ namespace {
 /// That the second thread hands out before it looks for requests and replies.
 constexpr std::size_t kMessagesAtOnce = 64;
 
+Errc why_not(base::Pushed posted) { return posted.lacks_memory() ? Errc::out_of_memory : Errc::queue_full; }
+
 }  // namespace
 
 struct Waits::Wait : base::ListNode<Wait> {
@@ -79,7 +81,8 @@ Result<void> Waits::begin(std::unique_ptr<Wait> wait) {
   wait->owner = this;
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return Error{Errc::shut_down, waiting};
-  if (count_ >= kWaitsMax || !post_drain()) return Error{Errc::queue_full, waiting};
+  if (count_ >= kWaitsMax) return Error{Errc::queue_full, waiting};
+  if (const base::Pushed posted = post_drain(); !posted) return Error{why_not(posted), waiting};
   ++count_;
   inbox_.push_back(*wait.release());
   return {};
@@ -95,7 +98,10 @@ Result<void> Waits::next_message(OnMessage on_message, StopToken stop_token) {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return Error{Errc::shut_down, waiting};
   // This thread looks again as it hands out; else the loop has somebody look.
-  if (count_ >= kWaitsMax || (handing_out_ != this && !post_drain())) return Error{Errc::queue_full, waiting};
+  if (count_ >= kWaitsMax) return Error{Errc::queue_full, waiting};
+  if (handing_out_ != this) {
+    if (const base::Pushed posted = post_drain(); !posted) return Error{why_not(posted), waiting};
+  }
   ++count_;
   list_or_end(*wait.release(), false);
   return {};
@@ -133,9 +139,11 @@ void Waits::add_ended(Wait& wait) {
 }
 
 /// Under the lock.
-bool Waits::post_drain() {
-  if (!is_posted_) is_posted_ = reactor_.post([this] { drain(); });
-  return is_posted_;
+base::Pushed Waits::post_drain() {
+  if (is_posted_) return base::Pushed::Outcome::taken;
+  const base::Pushed posted = reactor_.post([this] { drain(); });
+  is_posted_ = static_cast<bool>(posted);
+  return posted;
 }
 
 /// What finds no room is ended by its deadline.

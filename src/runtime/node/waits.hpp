@@ -60,7 +60,7 @@ class Waits {
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  // Any thread. Errors: queue_full, shut_down; then nothing is called back for.
+  // Any thread. Errors: queue_full, out_of_memory, shut_down; then nothing is called back for.
   /// Until a node of that name is in the directory.
   Result<void> wait_for(std::string_view name, const WaitOptions& options, OnEnd on_end);
   /// Until the loop has come round.
@@ -97,7 +97,7 @@ class Waits {
   };
 
   Result<void> begin(std::unique_ptr<Wait> wait);
-  bool post_drain();
+  base::Pushed post_drain();
   void end_message_waits();
   void end_message_wait(Wait& wait, Errc why);
   void add_ended(Wait& wait);

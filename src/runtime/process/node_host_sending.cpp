@@ -14,6 +14,7 @@ namespace distflow::runtime {
 SendVerdict NodeHost::count(SendVerdict verdict) {
   if (verdict == SendVerdict::queue_full) add(refused_queue_full_, 1);
   if (verdict == SendVerdict::unresolved) add(refused_unresolved_, 1);
+  if (verdict == SendVerdict::out_of_memory) note_out_of_memory();
   return verdict;
 }
 

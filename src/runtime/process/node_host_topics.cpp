@@ -39,7 +39,7 @@ SendVerdict NodeHost::publish(std::string_view topic, RawJson json) {
   const TargetPtr target = node_->topic(topic);
   if (target == nullptr) return SendVerdict::invalid_target;
   const OutgoingMessage message(json.text);
-  if (is_loop_thread()) return node_->publish(*target, message);
+  if (is_loop_thread()) return count(node_->publish(*target, message));
   thread_local std::string prefix;
   std::shared_ptr<SendCredit> credit;
   std::uint64_t version = 0;

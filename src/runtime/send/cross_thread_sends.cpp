@@ -56,7 +56,7 @@ ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, st
   const SendCredit::Amount taken = take_credit(*credit, size, held);
   if (taken.messages == 0) return Added::no_credit;
   FrameBatch* const run = take_spare();
-  Added added = Added::full;
+  Added added = Added::out_of_memory;
   if (run != nullptr) {
     run->target = target;
     run->version = version;
@@ -65,7 +65,7 @@ ThreadLane::Added ThreadLane::add(const std::shared_ptr<TargetState>& target, st
     run->begin_ = frame.bytes.data();
     added = announce(*run, false, size, taken);
   }
-  if (added == Added::full) {
+  if (!is_in(added)) {
     credit->give_back(taken);
     return added;
   }
@@ -82,7 +82,7 @@ ThreadLane::Added ThreadLane::add_parked(const std::shared_ptr<TargetState>& tar
   seal();
   std::unique_ptr<ParkedMessage> parked(new (std::nothrow) ParkedMessage(std::move(message)));
   FrameBatch* const run = parked != nullptr ? take_spare() : nullptr;
-  if (run == nullptr) return Added::full;
+  if (run == nullptr) return Added::out_of_memory;
   run->target = target;
   run->parked = std::move(parked);
   return announce(*run, true, size, {});
@@ -171,10 +171,10 @@ ThreadLane::Added ThreadLane::announce(FrameBatch& run, bool is_sealed, std::siz
   run.taken_frames_ = 0;
   run.looks_with_news_ = run.vain_looks_ = 0;
   run.extent_.open(bytes, is_sealed, SendCredit::word_of(credit));  // the queue passes it on
-  if (!cross_thread_sends_.announced_.push(producer_, &run)) {
+  if (const base::Pushed pushed = cross_thread_sends_.announced_.push(producer_, &run); !pushed) {
     run.extent_.take_credit();  // the caller's
     put_spare(run);
-    return Added::full;
+    return pushed.lacks_memory() ? Added::out_of_memory : Added::full;
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);  // as in extend()
   note_added(bytes);

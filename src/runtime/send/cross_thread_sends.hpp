@@ -73,7 +73,15 @@ class FrameBatch {
 /// One thread's way into the cross-thread sends.
 class ThreadLane {
  public:
-  enum class Added { held, announced, full, no_credit };
+  enum class Added {
+    held,       ///< in a run that the loop holds
+    announced,  ///< the loop has to be woken if it sleeps
+    full,       ///< the lane's bound, or that of all lanes
+    no_credit,  ///< no room at the peer
+    out_of_memory,
+  };
+  /// Whether it was added.
+  static bool is_in(Added added) { return added == Added::held || added == Added::announced; }
 
   /// May throw std::bad_alloc.
   ThreadLane(CrossThreadSends& cross_thread_sends, base::ChunkPool& pool);
@@ -82,7 +90,6 @@ class ThreadLane {
 
   /// To be called before a frame is encoded: gives memory back that the loop is done with.
   void prepare();
-  /// `announced`: the loop has to be woken if it sleeps.
   /// Takes the credit, if it is not there in advance or `held`.
   Added add(const std::shared_ptr<TargetState>& target, std::uint64_t version,
             const std::shared_ptr<SendCredit>& credit, const transport::EncodedFrame& frame,

@@ -52,7 +52,7 @@ Submissions::Outcome Submissions::submit(const TargetPtr& target, const Publishe
   if (written != SendVerdict::queued) return {written};
   const SendCredit::Amount amount{frame.bytes.size(), 1};
   const ThreadLane::Added added = lane->add(target, version, credit, frame, held);
-  if (added == ThreadLane::Added::full || added == ThreadLane::Added::no_credit) out.take_back(frame);
+  if (!ThreadLane::is_in(added)) out.take_back(frame);
   if (added == ThreadLane::Added::no_credit) return {.verdict = SendVerdict::queue_full, .missing = amount};
   return outcome_of(added);
 }
@@ -69,12 +69,13 @@ Submissions::Outcome Submissions::submit_parked(ThreadLane& lane, const TargetPt
   // What goes to a node that is there does not wait: the loop has not seen yet that it is sent to.
   if (!has_place && !knows_(target->name)) return {SendVerdict::unresolved};
   const ThreadLane::Added added = lane.add_parked(target, std::move(parked));
-  if (added == ThreadLane::Added::full && has_place) targets_.parking().leave(*target, size);
+  if (has_place && !ThreadLane::is_in(added)) targets_.parking().leave(*target, size);
   return outcome_of(added);
 }
 
 Submissions::Outcome Submissions::outcome_of(ThreadLane::Added added) {
   if (added == ThreadLane::Added::full) return {SendVerdict::queue_full};
+  if (added == ThreadLane::Added::out_of_memory) return {SendVerdict::out_of_memory};
   return {SendVerdict::queued, added == ThreadLane::Added::announced};
 }
 
