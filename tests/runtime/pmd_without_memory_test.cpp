@@ -7,7 +7,9 @@
 #include <string>
 
 #include "tests/support/failing_allocations.hpp"
+#include "tests/support/memory_pmd.hpp"
 #include "tests/support/others.hpp"
+#include "tests/support/pmd_requests.hpp"
 #include "tests/support/pmd_thread.hpp"
 
 namespace distflow::test {
@@ -63,6 +65,48 @@ TEST_F(PmdWithoutMemory, each_allocation_may_fail_and_costs_a_connection_at_most
   }
   std::printf("%zu points\n", points);
   RecordProperty("points", static_cast<int>(points));
+}
+
+// What was entered for it stayed, and was never given up where no other question followed.
+TEST(StatsRelayWithoutMemory, a_question_that_fails_leaves_nothing_behind) {
+  MemoryPmd pmd;
+  ASSERT_TRUE(pmd.start());
+  const auto connect = [&] {
+    const auto peer = pmd.connect();
+    pmd.network().set_owner(peer, io::PeerOwner::user(1001));
+    return peer;
+  };
+  const auto node = connect();
+  pmd.ask(node,
+          register_text("a nodeId that is too long to be kept in a string itself", "node", R"(,"caps":["stats"])"));
+  const pmd::Registry::Entry* const entry = pmd.server().registry().resolve("node");
+  ASSERT_NE(entry, nullptr);
+
+  int answers = 0;
+  auto on_answer = [&](const pmd::InsideAnswer&) { ++answers; };
+  pmd.server().stats_relay().set_on_inside_answer(base::Delegate<void(const pmd::InsideAnswer&)>::of(on_answer));
+  int asked = 0;
+  for (std::size_t n = 0;; ++n) {
+    bool is_asked = false;
+    const FailedCall call =
+        call_with_failing_allocation(n, [&] { is_asked = pmd.server().stats_relay().ask_inside(*entry, 0); });
+    asked += is_asked ? 1 : 0;
+    EXPECT_EQ(pmd.server().broken_invariant(), nullptr) << "allocation " << n;
+    if (!call.has_failed) break;
+  }
+  EXPECT_GT(asked, 0);
+  pmd.advance(base::seconds(3));
+  EXPECT_EQ(answers, asked) << "as many as were asked, and in time";
+
+  for (std::size_t n = 0;; ++n) {
+    const auto client = connect();
+    const FailedCall call = call_with_failing_allocation(
+        n, [&] { pmd.send(client, R"({"type":"stats","payload":{"node":"node"},"requestId":"r"})"); });
+    ASSERT_EQ(pmd.server().broken_invariant(), nullptr) << "allocation " << n;
+    if (!call.has_failed) break;
+    pmd.hang_up(client);
+  }
+  pmd.server().stats_relay().set_on_inside_answer({});
 }
 
 }  // namespace

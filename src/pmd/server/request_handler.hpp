@@ -53,6 +53,7 @@ class RequestHandler {
   [[nodiscard]] const Registry& registry() const { return registry_; }
   /// For questions of the PMD's own.
   [[nodiscard]] StatsRelay& stats() { return stats_; }
+  [[nodiscard]] const StatsRelay& stats() const { return stats_; }
   /// Without it there is no page to serve.
   void set_open_page(OpenPage open_page) { open_page_ = open_page; }
   void set_on_change(Announcer::OnChange on_change) { announcer_.set_on_change(on_change); }

@@ -32,13 +32,30 @@ const char* Session::broken_invariant() const {
   return nullptr;
 }
 
+const char* StatsRelay::broken_invariant() const {
+  std::size_t inside_count = 0;
+  AwaitedByUser awaited;
+  for (const auto& [id, question] : pending_) {
+    if (question.client == kInside) {
+      ++inside_count;
+    } else {
+      ++awaited[question.user];
+    }
+  }
+  if (inside_count != inside_count_) return "the questions of the PMD's own are miscounted";
+  if (awaited != awaited_by_user_) return "what the users await is miscounted";
+  if (!pending_.empty() && !timer_.is_armed()) return "nobody looks whether a question is answered in time";
+  return nullptr;
+}
+
 const char* Server::broken_invariant() const {
   std::size_t reply_backlog = 0;
   for (const auto& [id, session] : sessions_) {
     if (const char* const broken = session->broken_invariant()) return broken;
     reply_backlog += session->reply_backlog();
   }
-  return reply_backlog == reply_backlog_ ? nullptr : "all sessions together are charged for other replies than theirs";
+  if (reply_backlog != reply_backlog_) return "all sessions together are charged for other replies than theirs";
+  return handler_.stats().broken_invariant();
 }
 
 }  // namespace distflow::pmd

@@ -71,35 +71,38 @@ Session* StatsRelay::session_of(const Registry::Entry& node) const {
   return session != nullptr && session->is_open() ? session : nullptr;
 }
 
-/// False when there is no memory to send it.
+/// False when there is no memory to send it. All that may throw comes before anything is entered.
 bool StatsRelay::put_question(Pending pending, Session& node) {
-  std::uint32_t* const of_user = pending.client == kInside ? nullptr : &awaited_by_user_[pending.user];
-  const protocol::StatsPart part{.node_id = pending.node_id,
-                                 .id = last_id_ + 1,
+  const bool is_inside = pending.client == kInside;
+  const std::uint64_t id = last_id_ + 1;
+  const std::string question =
+      protocol::stats_ask_event({.node_id = pending.node_id,
+                                 .id = id,
                                  .after = pending.after,
                                  .size_max = std::min<std::uint64_t>(kAnswerSizeMax, parts_.options.frame_size_max),
-                                 .what = pending.what};
-  const auto place = pending_.emplace(++last_id_, std::move(pending)).first;
-  if (of_user != nullptr) {
-    ++*of_user;
-    ++parts_.find_session(place->second.client)->stats_awaited;
-  } else {
+                                 .what = pending.what});
+  Pendings entered;
+  entered.emplace(id, std::move(pending));
+  AwaitedByUser of_user;
+  if (!is_inside) of_user.emplace(entered.begin()->second.user, 0);
+  const std::optional<transport::EncodedFrame> frame = parts_.out.encode(question);
+  if (!frame) return false;
+
+  last_id_ = id;
+  if (is_inside) {
     ++inside_count_;
+  } else {
+    const Pending& asked = entered.begin()->second;
+    awaited_by_user_.merge(of_user);
+    ++awaited_by_user_.find(asked.user)->second;
+    ++parts_.find_session(asked.client)->stats_awaited;
   }
+  pending_.merge(entered);
   ++node.stats_owed;
-  if (!ask_node(node, part)) {
-    take_off(place);
-    return false;
-  }
+  node.send(*frame);
   ++parts_.counters.stats_asked;
   if (!timer_.is_armed()) arm_timer();
   return true;
-}
-
-bool StatsRelay::ask_node(Session& node, const protocol::StatsPart& part) {
-  const std::optional<transport::EncodedFrame> frame = parts_.out.encode(protocol::stats_ask_event(part));
-  if (frame) node.send(*frame);
-  return frame.has_value();
 }
 
 void StatsRelay::on_answer(Session& node, const protocol::Request& request) {

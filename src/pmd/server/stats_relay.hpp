@@ -68,10 +68,11 @@ class StatsRelay {
   StatsRelay(const StatsRelay&) = delete;
   StatsRelay& operator=(const StatsRelay&) = delete;
 
-  /// May throw std::bad_alloc; the client is closed then.
+  /// May throw std::bad_alloc, and has asked nothing then; the client is closed.
   void ask(Session& client, const protocol::Request& request);
   /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
-  /// when the node reports nothing, or there is no place or memory for the question. May throw std::bad_alloc.
+  /// when the node reports nothing, or there is no place or memory for the question. May throw
+  /// std::bad_alloc, and has asked nothing then.
   bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
   /// Whether the node has a connection that it reports its stats on.
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
@@ -83,6 +84,8 @@ class StatsRelay {
   void on_answer(Session& node, const protocol::Request& request);
   /// What it asked is forgotten, and what it was asked is answered for it.
   void on_session_closed(Session& session);
+  /// What is wrong between two turns; null when nothing is. For the simulator and tests (server_invariants.cpp).
+  [[nodiscard]] const char* broken_invariant() const;
 
  private:
   struct Pending {
@@ -97,10 +100,10 @@ class StatsRelay {
   };
   static constexpr OwnerId kInside = 0;               // no connection has it
   using Pendings = std::map<std::uint64_t, Pending>;  // in order of their deadlines, too: all have the same time
+  using AwaitedByUser = std::map<std::uint32_t, std::uint32_t>;
 
   [[nodiscard]] static bool may_see(Session& client, const protocol::NodeInfo& node);
   [[nodiscard]] bool is_full(Session& client, const Session& node) const;
-  bool ask_node(Session& node, const protocol::StatsPart& part);
   /// The connection that the node is asked on; null when there is none.
   [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
   bool put_question(Pending pending, Session& node);
@@ -117,7 +120,7 @@ class StatsRelay {
   Pendings pending_;
   std::size_t inside_count_ = 0;
   base::Delegate<void(const InsideAnswer&)> on_inside_answer_;
-  std::map<std::uint32_t, std::uint32_t> awaited_by_user_;  // users that await nothing are not in it
+  AwaitedByUser awaited_by_user_;  // users that await nothing are not in it
   base::Timer timer_;
 };
 
