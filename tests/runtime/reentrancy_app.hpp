@@ -81,7 +81,9 @@ class App : public std::enable_shared_from_this<App> {
   }
   [[nodiscard]] std::function<void(const Request&, Responder)> request_handler() {
     return [self = shared_from_this()](const Request& request, Responder responder) {
+      self->request_in_hand = &request;
       if (request.payload == kEventPayload) self->on_event(Event::request);
+      self->request_in_hand = nullptr;
       static_cast<void>(responder.reply(kOtherPayload));
     };
   }
@@ -145,11 +147,13 @@ class App : public std::enable_shared_from_this<App> {
 
   std::optional<NodeRuntime> node;
   std::string alias;
+  const Request* request_in_hand = nullptr;  // the one in its handler, on the thread that handlers run on
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> asked{0};
   std::atomic<std::uint64_t> asks_ended{0};
   std::atomic<int> blocked{0};           // calls that were refused on the loop's thread
   std::atomic<int> went_on{0};           // the same calls elsewhere
+  std::atomic<int> for_requests{0};      // requests made for the one in its handler
   std::atomic<bool> is_released{false};  // the test's thread no longer uses `node`
   std::atomic<int> acted{0};             // events
   std::atomic<int> others{0};            // messages

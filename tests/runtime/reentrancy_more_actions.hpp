@@ -16,6 +16,15 @@ inline void ask(App& app, const std::string& name) {
   app.asked_with(app.node->ask(name, kOtherPayload, {}, app.end_of_ask()));
 }
 
+/// For the request in hand, where there is one.
+inline void ask_for_request(App& app) {
+  if (app.request_in_hand == nullptr) return;
+  for (const std::string& name : {app.alias, std::string("peer"), app.unknown_name()}) {
+    const SendVerdict verdict = app.request_in_hand->ask(name, kOtherPayload, {}, app.end_of_ask());
+    if (is_under_way(app.asked_with(verdict))) ++app.for_requests;
+  }
+}
+
 /// What waits for room does, but on the loop's thread, which makes it.
 inline void send_and_wait(App& app) {
   const auto note = [&app](SendVerdict verdict) {
@@ -99,6 +108,22 @@ inline constexpr Action kMoreActions[] = {
          app.asked_with(app.node->ask(target, raw_json(kOtherPayload), {}, app.end_of_ask()));
        }
      }},
+    {"ask for a request", ask_for_request},
+    {"a writer asks for a request", [](App& app) { write_message(app, [&app] { ask_for_request(app); }); }},
+    {"ask for a request, shut down, and ask again",
+     [](App& app) {
+       ask_for_request(app);
+       static_cast<void>(app.node->shutdown());
+       ask_for_request(app);
+     },
+     kMayStop},
+    {"ask for a request, drop the last handle, and ask again",
+     [](App& app) {
+       ask_for_request(app);
+       app.node.reset();
+       ask_for_request(app);
+     },
+     kDrops},
 #ifdef __cpp_lib_jthread
     {"ask and cancel",
      [](App& app) {

@@ -186,6 +186,7 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
       ASSERT_TRUE(app->wait_for([&] { return app->has_acted(); }));
       blocked_ += app->blocked;
       went_on_ += app->went_on;
+      for_requests_ += app->for_requests;
       if (event == Event::join) remove_guests(count);
       if (action.outcome != Action::Outcome::drops) end(*app);
     }
@@ -283,6 +284,7 @@ class Reentrancy : public ::testing::TestWithParam<Setting> {
   // Of calls that wait where they may: on the loop's thread they are refused.
   int blocked_ = 0;
   int went_on_ = 0;
+  int for_requests_ = 0;
 };
 
 TEST_P(Reentrancy, every_call_from_every_handler) {
@@ -297,6 +299,7 @@ TEST_P(Reentrancy, every_call_from_every_handler) {
   const bool has_thread = GetParam().threading == Threading::dispatcher;
   EXPECT_GT(has_thread ? went_on_ : blocked_, 0);
   EXPECT_EQ(has_thread ? blocked_ : went_on_, 0);
+  EXPECT_GT(for_requests_, 0);
 }
 
 TEST_P(Reentrancy, every_call_from_what_handlers_hold) {
