@@ -10,8 +10,8 @@ words='whoever
 but for
 be it'
 
-# Not in the page that names the words, nor in those of what was decided and tried before.
-pages=$(find docs -name '*.md' ! -name style.md ! -name decisions.md ! -name trials.md)
+# Not in the page that names the words.
+pages=$(find docs -name '*.md' ! -name style.md)
 
 # A line that begins with a text of the program's is neither a comment nor a page.
 # shellcheck disable=SC2086  # the pages are words of ours
