@@ -2,12 +2,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -143,11 +145,14 @@ std::optional<int> parse(int argc, const char* const* argv, PmdArguments& argume
 /// Reports to the starter of this process, and closes `fd`.
 void report(int fd, const char* what, std::uint16_t port) {
   if (fd < 0) return;
-  const std::string line = std::string(what) + ' ' + std::to_string(port) + '\n';
+  std::array<char, 32> line{};  // no string: nothing may fail while the server listens
+  const int size = std::snprintf(line.data(), line.size(), "%s %u\n", what, port);
   // A starter that has gone away already needs no report.
-  [[maybe_unused]] const ssize_t written = ::write(fd, line.data(), line.size());
+  [[maybe_unused]] const ssize_t written = ::write(fd, line.data(), static_cast<std::size_t>(size));
   ::close(fd);
 }
+
+void say_out_of_memory() { std::fputs("distflow-pmd: out of memory while starting\n", stderr); }
 
 bool is_port_in_use(const Error& error) { return error.code == std::errc::address_in_use; }
 
@@ -242,7 +247,7 @@ std::unique_ptr<PageService> begin_page(io::Reactor& reactor, pmd::Server& serve
   return nullptr;
 }
 
-/// Ends what has been started, when something else could not be.
+/// Ends what has been started, when something else could not be: a server that listens may not be destroyed.
 void end_early(io::Reactor& reactor, pmd::Server& server) {
   server.begin_shutdown();
   while (!server.is_finished()) reactor.turn(base::kNever);
@@ -296,13 +301,18 @@ int run(PmdArguments& arguments) {
     return explain_failure(reactor, arguments, started.error());
   std::unique_ptr<PageService> page;
   if (arguments.web_port) {
-    page = begin_page(reactor, server, log, arguments);
+    try {
+      page = begin_page(reactor, server, log, arguments);
+    } catch (const std::bad_alloc&) {
+      say_out_of_memory();
+    }
     if (page == nullptr) {
       end_early(reactor, server);
       return kExitNotStarted;
     }
   }
 
+  // From here on nothing asks for memory but inside a turn, which has an answer where there is none.
   auto heed_signal = [&server] {
     if (!g_is_told_to_end.exchange(false)) return false;
     server.begin_shutdown();
@@ -347,6 +357,9 @@ int main(int argc, char** argv) try {
   distflow::cli::PmdArguments arguments;
   if (const std::optional<int> exit_code = distflow::cli::parse(argc, argv, arguments)) return *exit_code;
   return distflow::cli::run(arguments);
+} catch (const std::bad_alloc&) {
+  distflow::cli::say_out_of_memory();
+  return distflow::cli::kExitNotStarted;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "distflow-pmd: %s\n", error.what());
   return distflow::cli::kExitNotStarted;

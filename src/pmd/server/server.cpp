@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/room.hpp"
+
 namespace distflow::pmd {
 
 using base::Delegate;
@@ -60,6 +62,16 @@ Result<void> Server::start() {
     if (!address) return address.error();
     if (Result<void> listening = listen(*address); !listening) return listening;
   }
+  state_ = State::serving;
+  watch_for_idleness();
+  // What listens may not be destroyed before a turn has closed it, as an exception would from here on: without memory
+  // ::1 is left out, or what the log would say.
+  static_cast<void>(reactor_.has_memory_for([this] { follow_address(); }));
+  return {};
+}
+
+/// What comes of the address that the first listener has: another listener, or a warning.
+void Server::follow_address() {
   const io::Address address = entrances_.front()->listener.address();
   if (address.host() == kDefaultHost) {
     if (Result<void> listening = listen(io::Address::ipv6_loopback(port())); !listening) {
@@ -71,9 +83,6 @@ Result<void> Server::start() {
                "without any authentication",
                address.to_string().c_str());
   }
-  state_ = State::serving;
-  watch_for_idleness();
-  return {};
 }
 
 std::uint16_t Server::port() const { return entrances_.front()->listener.address().port; }
@@ -84,15 +93,21 @@ std::uint64_t Server::accept_pauses() const {
   return pauses;
 }
 
+/// With room for it among the others: once it listens nothing may fail.
+std::unique_ptr<Server::Entrance> Server::make_entrance() {
+  base::make_room(entrances_, entrances_.size() + 1);
+  return std::make_unique<Entrance>(*this);
+}
+
 Result<void> Server::listen(const io::Address& address) {
-  auto entrance = std::make_unique<Entrance>(*this);
+  std::unique_ptr<Entrance> entrance = make_entrance();
   if (Result<void> opened = entrance->listener.open(address); !opened) return opened;
   add(std::move(entrance));
   return {};
 }
 
 Result<void> Server::take_over(int descriptor) {
-  auto entrance = std::make_unique<Entrance>(*this);
+  std::unique_ptr<Entrance> entrance = make_entrance();
   if (Result<void> taken = entrance->listener.take_over(descriptor); !taken) return taken;
   add(std::move(entrance));
   return {};

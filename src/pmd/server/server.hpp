@@ -34,7 +34,7 @@ class Server final : private SessionHost {
 
   /// Begins to listen, or takes over the listener of its options. The system's EADDRINUSE when another has the port;
   /// Errc::invalid_address for a host that is no numeric address; for what cannot be taken over, an error of
-  /// io::Backend::take_over_listener(). May be called again when it has failed.
+  /// io::Backend::take_over_listener(). May throw std::bad_alloc. May be called again when it has failed, or thrown.
   Result<void> start();
   /// The port listened at.
   [[nodiscard]] std::uint16_t port() const;
@@ -64,6 +64,8 @@ class Server final : private SessionHost {
   enum class State : std::uint8_t { unstarted, serving, ending, finished };
   struct Entrance;  // a listener, and the connections that came through it
 
+  void follow_address();
+  std::unique_ptr<Entrance> make_entrance();
   Result<void> listen(const io::Address& address);
   Result<void> take_over(int descriptor);
   void add(std::unique_ptr<Entrance> entrance);
