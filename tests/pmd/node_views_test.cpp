@@ -198,5 +198,32 @@ TEST_F(NodeViewsTest, one_user_takes_half_of_the_places) {
   EXPECT_THAT(web.get(last), HasSubstr("isAwaited")) << "root";
 }
 
+TEST_F(NodeViewsTest, a_user_without_a_place_gets_its_share_of_those_of_the_users_with_most) {
+  constexpr std::uint32_t kUsers = 3;
+  const auto id = [](std::uint32_t user, std::size_t i) {
+    return "of" + std::to_string(user) + '-' + std::to_string(i);
+  };
+  std::vector<PeerId> nodes;
+  for (std::uint32_t user = 0; user < kUsers; ++user) {
+    for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+      nodes.push_back(add_node(id(user, i), MemoryWeb::kUser + user));
+  }
+  // Looks at all of them; how many are shown.
+  const auto look = [&](std::uint32_t user) {
+    std::size_t shown = 0;
+    for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i) {
+      if (web.get("/api/node?id=" + id(user, i), MemoryWeb::kUser + user).starts_with("{")) ++shown;
+    }
+    return shown;
+  };
+  EXPECT_EQ(look(0), NodeViews::kViewsMax / 2);
+  EXPECT_EQ(look(1), NodeViews::kViewsMax / 2);
+  EXPECT_EQ(look(2), 0u) << "all others owe an answer";
+  for (const PeerId node : nodes) tell_parts(node, [](std::uint64_t) { return part(""); });
+  EXPECT_EQ(look(2), NodeViews::kViewsMax / kUsers);
+  EXPECT_EQ(look(0) + look(1) + look(2), NodeViews::kViewsMax) << "nobody takes back what is not its share";
+  EXPECT_EQ(views().counters().displaced, NodeViews::kViewsMax / kUsers);
+}
+
 }  // namespace
 }  // namespace distflow::pmd

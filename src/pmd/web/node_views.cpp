@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "http/request.hpp"
+#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -86,7 +87,7 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   if (!may_see) return {.status = 404, .body = "there is no such node of yours\n"};
   auto found = views_.find(id);
   if (found == views_.end()) {
-    if (!has_place_for(viewer)) {
+    if (!has_place_for(viewer) && !take_place_for(viewer)) {
       ++counters_.refused;
       return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
     }
@@ -123,6 +124,22 @@ bool NodeViews::has_place_for(const io::PeerOwner& viewer) const {
       std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
   return views_.size() < kViewsMax &&
          (viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax);
+}
+
+/// All places are taken: one of the user with most, unless the viewer has its share. A node that owes an answer keeps
+/// its place: the question has one among the relay's.
+bool NodeViews::take_place_for(const io::PeerOwner& viewer) {
+  if (views_.size() < kViewsMax) return false;
+  PlacesByUser places(viewer.uid());
+  for (const auto& [id, view] : views_) places.note(view.viewer);
+  const std::optional<std::uint32_t> giver = places.giver();
+  if (!giver) return false;
+  const auto found = std::ranges::find_if(
+      views_, [&](const auto& one) { return one.second.viewer == *giver && !one.second.reading.is_asked(); });
+  if (found == views_.end()) return false;
+  views_.erase(found);
+  ++counters_.displaced;
+  return true;
 }
 
 void NodeViews::begin_anew(View& view, const UserId& user) {

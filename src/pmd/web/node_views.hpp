@@ -6,8 +6,9 @@
 //   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
 //      answered with what the last whole reading has reported. A node that nobody has asked for within kLookTime is
 //      forgotten.
-//   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Of one, kBytesMax of peers are
-//      kept, from as many parts as a PeersReading has; the others are left out.
+//   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Where all places are taken, a user
+//      with fewer than an equal share gets one of the user with most. Of a node, kBytesMax of peers are kept, from as
+//      many parts as a PeersReading has; the others are left out.
 //   3. A viewer is shown the nodes of its own user, root all. What a node has reported on itself is forgotten when its
 //      name is another user's.
 // Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
@@ -29,10 +30,11 @@ namespace distflow::pmd {
 
 /// Monotonic.
 struct NodeViewCounters {
-  std::uint64_t readings = 0;  ///< of a node, with all of its parts
-  std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
-  std::uint64_t cut = 0;       ///< readings of a node with more peers than are kept
-  std::uint64_t refused = 0;   ///< requests beyond kViewsMax nodes or kViewsPerUserMax
+  std::uint64_t readings = 0;   ///< of a node, with all of its parts
+  std::uint64_t untold = 0;     ///< readings that ended without an answer that can be read
+  std::uint64_t cut = 0;        ///< readings of a node with more peers than are kept
+  std::uint64_t refused = 0;    ///< requests beyond kViewsMax nodes or kViewsPerUserMax
+  std::uint64_t displaced = 0;  ///< nodes forgotten for another user's, which had fewer than its share
 };
 
 class NodeViews {
@@ -72,6 +74,7 @@ class NodeViews {
   };
 
   [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
+  [[nodiscard]] bool take_place_for(const io::PeerOwner& viewer);
   static void begin_anew(View& view, const UserId& user);
   void ask(const std::string& node_id, View& view);
   void take_part(View& view, const InsideAnswer& answer);
