@@ -80,7 +80,7 @@ TEST_P(WatcherBound, one_event_to_ten_thousand_watchers_is_encoded_once) {
   pmd.turn();
   for (const auto watcher : watchers) ASSERT_THAT(pmd.receive(watcher), SizeIs(1));
   pmd.ask(pmd.connect(), register_text("id1", "pong"));
-  for (int turns = 0; turns < 40; ++turns) pmd.turn();
+  for (int turns = 0; turns < 200; ++turns) pmd.turn();
   for (const auto watcher : watchers) ASSERT_THAT(pmd.receive(watcher), SizeIs(1));
   EXPECT_EQ(pmd.server().counters().events, 1u);
   EXPECT_EQ(pmd.server().counters().events_queued, kCount);

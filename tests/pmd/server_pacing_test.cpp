@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,16 @@ class PmdPacing : public OverStores {
     return peer;
   }
   [[nodiscard]] const ServerCounters& counters() { return pmd->server().counters(); }
+  /// How far one turn of so many takes the counter at most.
+  std::uint64_t most_in_a_turn(const std::uint64_t& counter, int turns) {
+    std::uint64_t most = 0;
+    for (; turns > 0; --turns) {
+      const std::uint64_t before = counter;
+      pmd->reactor().turn(base::Instant::min());
+      most = std::max(most, counter - before);
+    }
+    return most;
+  }
 
   std::optional<MemoryPmd> pmd;
 };
@@ -99,7 +110,7 @@ TEST_P(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_c
   const auto node = pmd->connect();
   pmd->ask(node, register_text("id1", "pong"));
   EXPECT_LT(counters().events_queued, 2001u) << "more than some turns have time for";
-  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  EXPECT_LE(most_in_a_turn(counters().events_queued, 300), 32u);
   EXPECT_THAT(pmd->receive(watcher), SizeIs(1));
   EXPECT_EQ(counters().events_queued, 2001u);
   EXPECT_EQ(counters().slow_watchers, 0u);
@@ -223,6 +234,21 @@ TEST_P(PmdPacing, of_a_flood_of_requests_a_turn_handles_some_and_all_are_answere
   EXPECT_LT(counters().requests, 5000u);
   for (int turns = 0; turns < 20; ++turns) pmd->turn();
   EXPECT_THAT(pmd->receive(flood), SizeIs(5000));
+}
+
+TEST_P(PmdPacing, a_turn_handles_few_registrations_however_many_connections_flood) {
+  start();
+  std::vector<MemoryPmd::PeerId> floods;
+  for (int i = 0; i < 16; ++i) floods.push_back(pmd->connect());
+  for (std::size_t i = 0; i < floods.size(); ++i) {
+    std::string burst;
+    for (int k = 0; k < 100; ++k)
+      burst += framed(register_text("id" + std::to_string(i) + '-' + std::to_string(k), ""));
+    pmd->network().write(floods[i], burst);
+  }
+  EXPECT_LE(most_in_a_turn(counters().requests, 400), 320u) << "of 1600";
+  for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  for (const auto each : floods) EXPECT_THAT(pmd->receive(each), SizeIs(100));
 }
 
 // Whose nodeId it is.

@@ -36,8 +36,9 @@ class RequestHandler {
   RequestHandler(const RequestHandler&) = delete;
   RequestHandler& operator=(const RequestHandler&) = delete;
 
-  /// `frame` must last until on_run_end(), which answers what has not been answered yet.
-  void on_request(Session& session, std::string_view frame);
+  /// `frame` must last until on_run_end(), which answers what has not been answered yet. How much work it was, in the
+  /// unit of TurnWork.
+  std::size_t on_request(Session& session, std::string_view frame);
   void on_run_end(Session& session);
   void on_run_lost() { resolve_batch_.clear(); }
   /// The peer has taken something that was sent.
@@ -59,6 +60,7 @@ class RequestHandler {
   void set_on_change(Announcer::OnChange on_change) { announcer_.set_on_change(on_change); }
 
  private:
+  void handle(Session& session, protocol::Request& request);
   void on_malformed(Session& session);
   static void note_owner(Session& session, protocol::NodeInfo& node);
   void on_register(Session& session, protocol::Request& request);

@@ -45,6 +45,7 @@ Server::Server(io::Reactor& reactor, stream::StreamSetup& setup, const base::Log
       options_(std::move(options)),
       blocks_(kBlocks),
       streams_(reactor),
+      work_(reactor),
       handler_(reactor, log, options_, counters_, streams_, store, Delegate<void()>::to<&Server::begin_shutdown>(*this),
                Delegate<Session*(OwnerId)>::to<&Server::find_session>(*this)),
       idle_timer_(Delegate<void()>::to<&Server::on_idle>(*this)),
@@ -119,7 +120,7 @@ void Server::add(std::unique_ptr<Entrance> entrance) {
 }
 
 void Server::on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener) {
-  const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_};
+  const SessionParts parts{reactor_, blocks_, options_, counters_, reply_backlog_, streams_, work_};
   SessionHost& host = *this;
   auto session = std::make_unique<Session>(parts, host, ++last_id_, listener, peer);
   const bool is_refused = sessions_.size() >= options_.connection_count_max || state_ != State::serving;
@@ -140,7 +141,7 @@ Session* Server::find_session(OwnerId id) {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
-void Server::on_request(Session& session, std::string_view frame) { handler_.on_request(session, frame); }
+std::size_t Server::on_request(Session& session, std::string_view frame) { return handler_.on_request(session, frame); }
 
 void Server::on_run_end(Session& session) { handler_.on_run_end(session); }
 

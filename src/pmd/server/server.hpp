@@ -70,7 +70,7 @@ class Server final : private SessionHost {
   Result<void> take_over(int descriptor);
   void add(std::unique_ptr<Entrance> entrance);
   void on_accept(stream::OpenStream& stream, const io::Address& peer, stream::Listener& listener);
-  void on_request(Session& session, std::string_view frame) override;
+  std::size_t on_request(Session& session, std::string_view frame) override;
   void on_run_end(Session& session) override;
   void on_run_lost(Session& session) override;
   void on_sent(Session& session) override;
@@ -93,6 +93,7 @@ class Server final : private SessionHost {
   base::ChunkPool blocks_;
   std::size_t reply_backlog_ = 0;
   Streams streams_;
+  TurnWork work_;
   RequestHandler handler_;
   std::vector<std::unique_ptr<Entrance>> entrances_;
   std::size_t entrances_open_ = 0;

@@ -10,8 +10,6 @@
 namespace distflow::pmd {
 namespace {
 
-/// Requests of one connection that are handled in a row: others wait meanwhile.
-constexpr std::uint32_t kRequestsPerRun = 256;
 /// Bytes of an answer with nodes in a connection's queue, above which no more are added.
 constexpr std::size_t kUnsentMax = std::size_t{64} * 1024;
 
@@ -206,15 +204,16 @@ void Session::on_frames(transport::Connection& connection) {
 
 void Session::handle_requests(transport::Connection& connection) {
   framing::Frame frame;
-  std::uint32_t left = kRequestsPerRun;
-  while (left > 0 && connection.next_frame(frame)) {
-    --left;
+  const std::size_t work_max = parts_.work.run_max();
+  std::size_t work = 0;
+  while (work < work_max && connection.next_frame(frame)) {
     has_had_frame_ = true;
-    host_.on_request(*this, frame.body);
+    work += host_.on_request(*this, frame.body);
   }
+  parts_.work.spend(work);
   host_.on_run_end(*this);
   if (!has_had_frame_) recognise(connection.decoder().partial_header());
-  if (left == 0 && unread_size() > 0) {
+  if (work >= work_max && unread_size() > 0) {
     hold(Hold::turn);
     return parts_.reactor.defer(turn_);
   }

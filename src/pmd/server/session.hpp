@@ -10,7 +10,7 @@
 //   3. Above reply_backlog_pause no more requests are read until the peer has taken what it asked for.
 //   4. An answer with all nodes is sent in pieces, over turns. Nothing else is sent in between, and no more requests
 //      are read, nor is the end of the stream, until all of it is queued.
-//   5. A run handles at most kRequestsPerRun requests; the rest of it is left to a later turn.
+//   5. A run handles as much as TurnWork lets it; the rest of it is left to a later turn.
 //   6. on_request() and on_run_end() may throw std::bad_alloc: the connection is closed, and counted. The host's
 //      other calls must not throw.
 //   7. on_session_closed is the last call to the host, and comes once.
@@ -28,6 +28,7 @@
 #include "pmd/server/node_pages.hpp"
 #include "pmd/server/options.hpp"
 #include "pmd/server/streams.hpp"
+#include "pmd/server/turn_work.hpp"
 #include "stream/listener.hpp"
 #include "transport/connection.hpp"
 
@@ -38,8 +39,8 @@ class Session;
 /// Serves the requests of sessions. Calls come from inside Reactor::turn().
 class SessionHost {
  public:
-  /// `frame` is valid until on_run_end().
-  virtual void on_request(Session& session, std::string_view frame) = 0;
+  /// `frame` is valid until on_run_end(). How much work it was, in the unit of TurnWork: 1 at least.
+  virtual std::size_t on_request(Session& session, std::string_view frame) = 0;
   /// All requests that have come have been reported.
   virtual void on_run_end(Session& session) = 0;
   /// The same after one that ran out of memory: what it asked and was not answered is not to be answered any more.
@@ -61,6 +62,7 @@ struct SessionParts {
   ServerCounters& counters;
   std::size_t& reply_backlog;  ///< bytes of unread replies of all sessions
   Streams& streams;
+  TurnWork& work;
 };
 
 class Session final : public base::ListNode<StreamsByAge>,

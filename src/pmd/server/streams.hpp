@@ -36,7 +36,7 @@ class Streams {
   [[nodiscard]] Session& oldest() { return by_age_.front(); }
 
  private:
-  static constexpr std::size_t kTurnMax = std::size_t{1} << 20;
+  static constexpr std::size_t kTurnMax = std::size_t{256} * 1024;
   void refill();
 
   io::Reactor& reactor_;

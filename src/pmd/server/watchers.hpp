@@ -5,7 +5,9 @@
 //   2. A session gets every event after it was added, once, in order; never inside another answer.
 //   3. An event is encoded once; what each watcher's queue holds is a slice of the log. A watcher has at most
 //      kUnsentMax bytes of events in its queue; the rest waits in the log, which all share.
-//   4. A turn gives events to at most kGiftsPerTurn watchers and kBytesPerTurn bytes of them, twice.
+//   4. A turn gives events to at most kGiftsPerTurn watchers, and kBytesPerTurn bytes and a segment more of them,
+//   twice.
+//      The turn of an event after a quiet time has both.
 //   5. A watcher is cut off when what it has not taken no longer fits the log: that takes many turns, in each of which
 //      the kernel could take more for it.
 // Use: watchers.add(session); ... watchers.tell(out.end_frame()); ... watchers.on_sent(session);
@@ -45,9 +47,9 @@ class Watchers {
 
  private:
   static constexpr std::size_t kUnsentMax = std::size_t{256} * 1024;
-  static constexpr std::size_t kGiftsPerTurn = 32;
-  static constexpr std::size_t kVisitsPerTurn = 4096;
-  static constexpr std::size_t kBytesPerTurn = std::size_t{512} * 1024;  // the kernel copies them
+  static constexpr std::size_t kGiftsPerTurn = 16;
+  static constexpr std::size_t kVisitsPerTurn = 1024;
+  static constexpr std::size_t kBytesPerTurn = std::size_t{128} * 1024;  // the kernel copies them: 2.5 us a KiB
 
   void give(Session& session);
   void go_on();
