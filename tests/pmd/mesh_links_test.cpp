@@ -467,7 +467,7 @@ TEST_F(MeshLinksTest, other_users_together_leave_places_to_root) {
     return left_out;
   };
   EXPECT_EQ(name_all_of(MemoryWeb::kUser, "one"), 0u);
-  EXPECT_EQ(name_all_of(MemoryWeb::kOtherUser, "other"), 2 * MeshLinks::kNodesPerUserMax - MeshLinks::kNodesOfUsersMax);
+  EXPECT_EQ(name_all_of(MemoryWeb::kOtherUser, "other"), MeshLinks::kNodesPerUserMax - MeshLinks::kNodesOfUsersMax / 2);
   EXPECT_THAT(web.get("/api/links?id=other127"), HasSubstr(R"({"leftOut":0,)")) << "root";
 }
 
@@ -488,6 +488,56 @@ TEST_F(MeshLinksTest, who_names_a_node_keeps_no_place_of_another_user_who_has_go
     name_all(MemoryWeb::kUser);
   }
   EXPECT_EQ(links().size(), MeshLinks::kNodesPerUserMax);
+}
+
+TEST_F(MeshLinksTest, a_user_without_places_gets_its_share_of_those_of_the_users_with_most) {
+  constexpr std::uint32_t kUsers = 3;
+  const auto id = [](std::uint32_t user, std::size_t i) {
+    return "of" + std::to_string(user) + '-' + std::to_string(i);
+  };
+  for (std::uint32_t user = 0; user < kUsers; ++user) {
+    const PeerId node = web.connect_as(MemoryWeb::kUser + user);
+    for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; ++i) pmd.ask(node, register_text(id(user, i), ""));
+  }
+  // Names all of them; how many are shown.
+  const auto look = [&](std::uint32_t user) {
+    std::size_t shown = 0;
+    for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; ++i) {
+      const std::string answer = web.get("/api/links?id=" + id(user, i), MemoryWeb::kUser + user);
+      if (answer.starts_with(R"({"leftOut":0,)")) ++shown;
+    }
+    return shown;
+  };
+  EXPECT_EQ(look(0), MeshLinks::kNodesPerUserMax);
+  EXPECT_EQ(look(1), MeshLinks::kNodesOfUsersMax / 2);
+  EXPECT_EQ(look(2), MeshLinks::kNodesOfUsersMax / kUsers);
+  for (int i = 0; i < 3; ++i) {
+    for (std::uint32_t user = 0; user < kUsers; ++user) EXPECT_EQ(look(user), MeshLinks::kNodesOfUsersMax / kUsers);
+  }
+  EXPECT_EQ(links().size(), MeshLinks::kNodesOfUsersMax);
+  EXPECT_EQ(links().counters().displaced, 32u + 64u) << "for the second user, and for the third";
+}
+
+TEST_F(MeshLinksTest, a_node_that_owes_an_answer_keeps_its_place_from_others) {
+  std::vector<std::string> paths;
+  for (const std::uint32_t user : {MemoryWeb::kUser, MemoryWeb::kOtherUser}) {
+    const PeerId node = web.connect_as(user);
+    for (std::size_t i = 0; i < MeshLinks::kNodesOfUsersMax / 2; ++i) {
+      const std::string id = "of" + std::to_string(user) + '-' + std::to_string(i);
+      pmd.ask(node, register_text(id, "", kTells));
+      web.get("/api/links?id=" + id, user);
+    }
+  }
+  const std::uint64_t asked = links().counters().asked;
+  ASSERT_EQ(asked, 2 * std::uint64_t{MeshLinks::kUnprovenPerUserMax});
+  const std::uint32_t third = MemoryWeb::kUser + 2;
+  const PeerId node = web.connect_as(third);
+  for (std::size_t i = 0; i < MeshLinks::kNodesPerUserMax; ++i) {
+    pmd.ask(node, register_text("third" + std::to_string(i), "", kTells));
+    web.get("/api/links?id=third" + std::to_string(i), third);
+  }
+  EXPECT_EQ(links().size(), MeshLinks::kNodesOfUsersMax);
+  EXPECT_EQ(links().counters().asked, asked) << "all that owe an answer are still there, and count";
 }
 
 TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {

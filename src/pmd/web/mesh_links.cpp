@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http/request.hpp"
+#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -62,6 +63,7 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
     std::string_view node_id;
     const Node* node;
   };
+  ++last_request_;
   std::vector<Looked> looked;
   http::QueryValues named = http::query_values(query, "id", kNamedMax);
   std::uint64_t left_out = named.left_out;
@@ -121,11 +123,36 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) co
   return of_users < kNodesOfUsersMax && of_viewer < kNodesPerUserMax;
 }
 
+/// All places are taken, or all that users have: one of the user with most, unless the viewer has its share. A node
+/// that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has named.
+bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
+  const auto is_users = [](const auto& one) { return one.second.viewer != kRoot; };
+  const auto of_users = static_cast<std::size_t>(std::ranges::count_if(nodes_, is_users));
+  const bool is_among_users = !viewer.is_user(kRoot) && of_users >= kNodesOfUsersMax;
+  if (!is_among_users && nodes_.size() < kNodesMax) return false;  // the viewer has kNodesPerUserMax
+  PlacesByUser places(viewer.uid());
+  for (const auto& one : nodes_) {
+    if (!is_among_users || is_users(one)) places.note(one.second.viewer);
+  }
+  const std::optional<std::uint32_t> giver = places.giver();
+  if (!giver) return false;
+  auto found = nodes_.end();  // of the giver's, the one that has not been named for longest
+  for (auto place = nodes_.begin(); place != nodes_.end(); ++place) {
+    const Node& node = place->second;
+    if (node.viewer != *giver || node.reading.is_asked() || node.request == last_request_) continue;
+    if (found == nodes_.end() || node.until < found->second.until) found = place;
+  }
+  if (found == nodes_.end()) return false;
+  nodes_.erase(found);
+  ++counters_.displaced;
+  return true;
+}
+
 MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::PeerOwner& viewer) {
   const base::Instant now = reactor_.now();
   auto found = nodes_.find(entry.node.node_id);
   const bool is_new = found == nodes_.end();
-  if (is_new && !has_place_for(viewer, nullptr)) return nullptr;
+  if (is_new && !has_place_for(viewer, nullptr) && !take_place_for(viewer)) return nullptr;
   if (is_new || found->second.user != entry.node.uid) {
     Node node;
     node.untold = kUnread;
@@ -135,6 +162,7 @@ MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::Peer
     found = nodes_.insert_or_assign(entry.node.node_id, std::move(node)).first;
   }
   Node& node = found->second;
+  node.request = last_request_;
   // Others do not keep a place for its user: it would be taken from that user's share, or from root's, by somebody
   // else.
   const bool is_left = node.until - now <= kLookTime / 2;

@@ -10,9 +10,10 @@
 //      answer has the links between the nodes that its request names.
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
 //      all but root. A place is the first user's that names the node; when that has not done so for half of kLookTime,
-//      it passes to another user that does, and has a place left. kAskedMax questions are under way at the same time,
-//      kAskedPerUserMax for one user. The other nodes wait, and a node that has reported a part waits behind them. What
-//      is left out or has to wait is counted; what is left out is reported.
+//      it passes to another user that does, and has a place left. Where all places are taken, a user with fewer than an
+//      equal share gets one of the user with most. kAskedMax questions are under way at the same time, kAskedPerUserMax
+//      for one user. The other nodes wait, and a node that has reported a part waits behind them. What is left out or
+//      has to wait is counted; what is left out is reported.
 //   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
@@ -39,15 +40,16 @@ namespace distflow::pmd {
 
 /// Monotonic.
 struct MeshLinkCounters {
-  std::uint64_t readings = 0;  ///< of a node, with all of its parts
-  std::uint64_t asked = 0;     ///< questions to nodes, one for each part
-  std::uint64_t told = 0;      ///< answers with links
-  std::uint64_t untold = 0;    ///< readings that ended without an answer that can be read
-  std::uint64_t delayed = 0;   ///< questions that had to wait for one of the kAskedMax or kAskedPerUserMax places
-  std::uint64_t refused = 0;   ///< questions that StatsRelay had no place or memory for, and that are tried again
-  std::uint64_t cut = 0;       ///< readings of a node with more links than are kept, or more peers than are read
-  std::uint64_t left_out = 0;  ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
-  std::uint64_t not_kept = 0;  ///< answers dropped for want of memory
+  std::uint64_t readings = 0;   ///< of a node, with all of its parts
+  std::uint64_t asked = 0;      ///< questions to nodes, one for each part
+  std::uint64_t told = 0;       ///< answers with links
+  std::uint64_t untold = 0;     ///< readings that ended without an answer that can be read
+  std::uint64_t delayed = 0;    ///< questions that had to wait for one of the kAskedMax or kAskedPerUserMax places
+  std::uint64_t refused = 0;    ///< questions that StatsRelay had no place or memory for, and that are tried again
+  std::uint64_t cut = 0;        ///< readings of a node with more links than are kept, or more peers than are read
+  std::uint64_t left_out = 0;   ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
+  std::uint64_t not_kept = 0;   ///< answers dropped for want of memory
+  std::uint64_t displaced = 0;  ///< nodes forgotten for another user's, which had fewer than its share
 };
 
 class MeshLinks {
@@ -103,6 +105,7 @@ class MeshLinks {
     std::uint32_t viewer = 0;  // the user whose place it has
     std::uint32_t asker = 0;   // the user for whom it is read: one that may see it
     base::Instant until;
+    std::uint64_t request = 0;  // that named it last
     base::Instant next_reading;
     PeersReading reading;
     std::uint64_t turn = 0;   // of those that want a part, the least is asked first
@@ -119,6 +122,7 @@ class MeshLinks {
   /// Null when there is no place.
   Node* look_at(const Registry::Entry& entry, const io::PeerOwner& viewer);
   [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer, const Node* named) const;
+  [[nodiscard]] bool take_place_for(const io::PeerOwner& viewer);
   void begin_reading(const Registry::Entry& entry, const io::PeerOwner& viewer, Node& node);
   void want_part(Node& node);
   void ask_waiting();
@@ -135,6 +139,7 @@ class MeshLinks {
   MeshLinkCounters counters_;
   Nodes nodes_;
   std::uint64_t last_turn_ = 0;
+  std::uint64_t last_request_ = 0;
   base::Timer timer_;
 };
 

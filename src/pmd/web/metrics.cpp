@@ -132,6 +132,7 @@ constexpr CounterRow<MeshLinkCounters> kMeshLinkCounters[] = {
     {"cut", "Readings of nodes with more links than are kept, or more peers than are read.", &MeshLinkCounters::cut},
     {"left_out", "Nodes beyond those that a request may name or that are kept.", &MeshLinkCounters::left_out},
     {"not_kept", "Answers that there was no memory for.", &MeshLinkCounters::not_kept},
+    {"displaced", "Nodes forgotten for those of a user with fewer than its share.", &MeshLinkCounters::displaced},
 };
 static_assert(has_each_once(kMeshLinkCounters), "each counter has its row");
 
