@@ -116,6 +116,29 @@ TEST_P(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_c
   EXPECT_EQ(counters().slow_watchers, 0u);
 }
 
+TEST_P(PmdPacing, a_watcher_that_comes_while_an_event_is_on_its_way_to_many_takes_nobodys_turn) {
+  start();
+  std::vector<MemoryPmd::PeerId> watchers;
+  const auto add_watchers = [&] {
+    for (int i = 0; i < 50; ++i) {
+      watchers.push_back(pmd->connect());
+      pmd->ask(watchers.back(), request_text("watch"));
+    }
+  };
+  const auto turn = [&] {
+    for (int turns = 0; turns < 10; ++turns) pmd->turn();
+  };
+  const auto node = pmd->connect();
+  add_watchers();
+  pmd->ask(node, register_text("id1", "ping"));
+  turn();
+  for (const auto watcher : watchers) ASSERT_THAT(pmd->receive(watcher), SizeIs(1));
+  add_watchers();  // the next event begins in their midst
+  pmd->network().write(node, framed(register_text("id2", "pong")) + framed(request_text("watch")));
+  turn();
+  for (const auto watcher : watchers) EXPECT_THAT(pmd->receive(watcher), SizeIs(1)) << watcher;
+}
+
 TEST_P(PmdPacing, a_list_is_as_of_its_request_whatever_changes_while_it_is_sent) {
   start();
   const auto many = with_nodes(1000);

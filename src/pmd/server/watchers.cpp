@@ -26,6 +26,7 @@ void Watchers::add(Session& session) {
   session.event_cursor = log_.join();
   session.watcher_index = sessions_.size();
   sessions_.push_back(&session);
+  if (unvisited_ > 0) ++unvisited_;  // the round under way may pass it on its way to those that it has yet to visit
   ++counts_[only(session.watches_as = session.watcher_kind)];
 }
 
