@@ -118,7 +118,7 @@ class Connection {
   void resume();
 
   /// Sends what is queued, then closes. Delivers no more frames, but waits for an answer that is still due
-  /// (await_answer()), unless a frame that has not been delivered may be it.
+  /// (await_answer()), unless the answer may be among frames not yet delivered.
   void finish();
   /// Closes now, and drops what is queued; on_closed gets `why`.
   void close(Error why = {Errc::canceled, "closing a connection"});
