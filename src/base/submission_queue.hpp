@@ -24,7 +24,7 @@ class Pushed {
  public:
   enum class Outcome : std::uint8_t { taken, full, out_of_memory };
 
-  constexpr Pushed(Outcome outcome) : outcome_(outcome) {}
+  constexpr Pushed(Outcome outcome) : outcome_(outcome) {}  // NOLINT(google-explicit-constructor): to return one
   /// Whether the item was taken.
   explicit operator bool() const { return outcome_ == Outcome::taken; }
   [[nodiscard]] bool lacks_memory() const { return outcome_ == Outcome::out_of_memory; }
