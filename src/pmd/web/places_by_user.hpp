@@ -2,8 +2,7 @@
 //
 // A value of one look at the places; any thread.
 //   1. A user with fewer places than an equal share gets one of the user with most. So the shares become equal, as far
-//   as
-//      users ask for them, and nobody takes back what it had beyond its own.
+//      as users ask for them, and nobody takes back what it had beyond its own.
 // Use: PlacesByUser places(viewer); for (each place) places.note(user of it); if (const auto from = places.giver()) ...
 #pragma once
 
