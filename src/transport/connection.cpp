@@ -136,9 +136,9 @@ void Connection::on_recv_end(Error why) {
   if (has_moved_receiving() && !upgrade_->has_begun_recv) return begin_receiving_through_upgrade();
   const bool has_ended = why != Errc::canceled;
   has_ended_ |= has_ended;
-  if (state_ == State::draining) {
+  if (state_ == State::draining && has_ended) {
     on_draining_recv();
-    if (has_ended) return drain_no_more();
+    return drain_no_more();
   }
   if (state_ == State::draining || state_ == State::open) {
     if (!has_ended && !is_paused_) start_recv();  // resumed before the pause had taken effect

@@ -129,6 +129,20 @@ TEST_F(ConnectionUpgradeTest, a_connection_that_a_handler_finishes_waits_for_the
   ASSERT_TRUE(until_closed());
 }
 
+TEST_F(ConnectionUpgradeTest, a_connection_that_is_paused_and_finished_in_one_turn_waits_for_the_answer) {
+  ASSERT_NO_FATAL_FAILURE(offer());
+  observer_->on_frame = [](transport::Connection& connection) {
+    connection.pause();
+    connection.finish();
+  };
+  ASSERT_TRUE(peer_.send(framed("message")));
+  ASSERT_TRUE(until_frames(1));
+  settle();
+  EXPECT_FALSE(observer_->closed) << "the answer has not come";
+  ASSERT_TRUE(peer_.send(framed("mapped")));
+  ASSERT_TRUE(until_closed());
+}
+
 TEST_F(ConnectionUpgradeTest, a_paused_connection_that_is_finished_sees_the_answer_that_came_and_the_one_that_comes) {
   for (const bool has_come : {true, false}) {
     ASSERT_NO_FATAL_FAILURE(offer());
