@@ -40,6 +40,12 @@ void FrameDecoder::feed(base::Chunk& chunk, std::string_view bytes) {
 }
 
 void FrameDecoder::queue(base::Chunk& chunk, std::string_view bytes) {
+  const base::ChunkRef copy = rests_ == Rests::copied ? copy_of(bytes) : base::ChunkRef();
+  if (copy) return queue_slice(*copy, {copy->data(), bytes.size()});
+  queue_slice(chunk, bytes);
+}
+
+void FrameDecoder::queue_slice(base::Chunk& chunk, std::string_view bytes) {
   const char* end = bytes.data() + bytes.size();
   if (has_waiting() && lists_->waiting.back().chunk.get() == &chunk && lists_->waiting.back().end == bytes.data()) {
     lists_->waiting.back().end = end;
@@ -202,13 +208,20 @@ void FrameDecoder::close_slice() {
 void FrameDecoder::keep_unread() {
   const std::size_t size = available();
   const bool is_small = size <= blocks_.chunk_size() && chunk_->capacity() > blocks_.chunk_size();
-  lease_ = is_small ? blocks_.try_lease() : base::ChunkRef();
+  if (is_small || rests_ == Rests::copied) lease_ = copy_of({cursor_, size});
   if (lease_) {
-    std::memcpy(lease_->data(), cursor_, size);
     open_slice(*lease_, {lease_->data(), size});
   } else {
     lease_ = base::ChunkRef::share(*chunk_);
   }
+}
+
+/// Nothing where there is no memory for it: a block if they fit one, and else a chunk of their size for Rests::copied.
+base::ChunkRef FrameDecoder::copy_of(std::string_view bytes) const {
+  base::ChunkRef copy = bytes.size() <= blocks_.chunk_size() ? blocks_.try_lease() : base::ChunkRef();
+  if (!copy && rests_ == Rests::copied) copy = base::ChunkRef::adopt(base::Chunk::allocate(bytes.size()));
+  if (copy) std::memcpy(copy->data(), bytes.data(), bytes.size());
+  return copy;
 }
 
 }  // namespace distflow::framing

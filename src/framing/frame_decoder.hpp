@@ -13,7 +13,8 @@
 //      costs nothing.
 //   6. A frame longer than the limit ends the stream, and so does the lack of memory: next() reports it from then on.
 //   7. What is left unread is kept at end_run(), and is bounded by what the caller goes on feeding: small rests are
-//      copied into a block, larger ones lease their chunk. charged_size() reports the memory so kept.
+//      copied into a block, larger ones lease their chunk, or are copied, too, for Rests::copied, as far as there is
+//      memory. charged_size() reports the memory so kept.
 //   8. The rest of a large frame may be received straight into place(): feed() knows it there, and copies nothing.
 // Use: decoder.feed(chunk, bytes);
 //      while (wants_more && (next = decoder.next(frame)) == FrameDecoder::Next::frame) take(frame);
@@ -42,9 +43,12 @@ class FrameDecoder {
     out_of_memory,  ///< No memory to keep what came. Stays so.
   };
 
+  /// What is done with an unread rest that is too large for a block, or finds none.
+  enum class Rests : std::uint8_t { leased, copied };
+
   /// `blocks` serves incomplete frames that fit one of its chunks; it must outlive the decoder and all its frames.
-  FrameDecoder(std::uint32_t frame_size_max, base::ChunkPool& blocks)
-      : frame_size_max_(frame_size_max), blocks_(blocks) {}
+  FrameDecoder(std::uint32_t frame_size_max, base::ChunkPool& blocks, Rests rests = Rests::leased)
+      : frame_size_max_(frame_size_max), blocks_(blocks), rests_(rests) {}
   FrameDecoder(const FrameDecoder&) = delete;
   FrameDecoder& operator=(const FrameDecoder&) = delete;
 
@@ -124,7 +128,9 @@ class FrameDecoder {
   void open_slice(base::Chunk& chunk, std::string_view bytes);
   void close_slice();
   void queue(base::Chunk& chunk, std::string_view bytes);
+  void queue_slice(base::Chunk& chunk, std::string_view bytes);
   void keep_unread();
+  [[nodiscard]] base::ChunkRef copy_of(std::string_view bytes) const;
   [[nodiscard]] std::uint32_t body_size() const { return read_header(header_.data()); }
   [[nodiscard]] std::size_t available() const { return static_cast<std::size_t>(slice_end_ - cursor_); }
 
@@ -145,6 +151,7 @@ class FrameDecoder {
   std::size_t assembled_ = 0;
   base::ChunkRef block_;
   std::uint32_t size_expected_ = 0;
+  const Rests rests_;
 
   std::unique_ptr<Lists> lists_;
 };

@@ -80,6 +80,9 @@ struct RecvOp : Operation {
   /// Set before it is started: on_recv keeps no lease of any chunk. Such a receive has memory of its own and does not
   /// wait for chunks, even if others hold all of them.
   bool keeps_nothing = false;
+  /// Set before it is started: a backend gives kLittle bytes at most at once, and no more once it is canceled.
+  bool takes_little = false;
+  static constexpr std::size_t kLittle = std::size_t{4} * 1024;
   /// Where the next bytes are wanted, in `place_chunk`, of which the caller has a lease. Changed while idle, or in
   /// on_recv. A stream may receive them there, and gives them there then; one that does not gives them where it has
   /// them. Empty: nowhere.

@@ -246,7 +246,8 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
   /// A call more of the system is worth its while only where it saves copying much.
   static std::span<char> space_for(const RecvOp& op, ReceiveChunk& chunk) {
     const std::span<char> space = chunk.space();
-    return op.size_expected < kLargeMessage ? space : space.first(std::min(space.size(), kBeginningSize));
+    if (op.size_expected >= kLargeMessage) return space.first(std::min(space.size(), kBeginningSize));
+    return op.takes_little ? space.first(std::min(space.size(), RecvOp::kLittle)) : space;
   }
 
   /// Memory of their own for those that keep nothing; or, if somebody kept it after all, that of all.

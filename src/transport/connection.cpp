@@ -24,11 +24,13 @@ Connection::Connection(io::Reactor& reactor, base::ChunkPool& blocks, Connection
       keeps_nothing_(limits.keeps_nothing),
       send_stall_max_ms_(whole_milliseconds(limits.send_stall_max)),
       socket_(reactor),
-      decoder_(limits.frame_size_max, blocks),
+      decoder_(limits.frame_size_max, blocks,
+               limits.leaves_unread ? FrameDecoder::Rests::copied : FrameDecoder::Rests::leased),
       queue_(limits.send),
       stall_timer_(Delegate<void()>::to<&Connection::on_stall_check>(*this)) {
   recv_op_.on_recv = Delegate<void(const io::Received&)>::to<&Connection::on_recv>(*this);
   recv_op_.on_end = Delegate<void(Error)>::to<&Connection::on_recv_end>(*this);
+  recv_op_.takes_little = limits.leaves_unread;
   send_op_.on_sent = Delegate<void(Result<void>)>::to<&Connection::on_sent>(*this);
   close_op_.on_closed = Delegate<void()>::to<&Connection::on_handle_closed>(*this);
   turn_end_.on_turn_end = Delegate<void()>::to<&Connection::on_turn_end>(*this);
@@ -102,6 +104,12 @@ void Connection::run_frames() {
   if (std::exchange(has_failed_, false)) close(why_);
 }
 
+/// What takes little receives nothing before all is read: with each pause, more would come than is read.
+void Connection::go_on_receiving() {
+  const bool waits = recv_op_.takes_little && decoder_.unread_size() > 0;
+  if (recv_op_.is_idle() && !has_ended_ && !waits) start_recv();
+}
+
 /// The rest of a large frame is received straight into the memory of that frame.
 void Connection::aim_recv() {
   const FrameDecoder::Place place = decoder_.place();
@@ -122,7 +130,8 @@ void Connection::on_turn_end() {
 void Connection::run_unread() {
   if (state_ != State::open || is_paused_) return;
   run_frames();
-  if (has_ended_) follow_stream_end();
+  if (has_ended_) return follow_stream_end();
+  if (state_ == State::open && !is_paused_) go_on_receiving();
 }
 
 void Connection::note_end_of_run(FrameDecoder::Next next) {
@@ -141,7 +150,7 @@ void Connection::on_recv_end(Error why) {
     return drain_no_more();
   }
   if (state_ == State::draining || state_ == State::open) {
-    if (!has_ended && !is_paused_) start_recv();  // resumed before the pause had taken effect
+    if (!has_ended && !is_paused_) go_on_receiving();  // resumed before the pause had taken effect
   }
   if (!has_ended || state_ != State::open) return;
   why_ = why;
@@ -175,7 +184,7 @@ void Connection::pause() {
 
 void Connection::resume() {
   if (state_ != State::open || !std::exchange(is_paused_, false)) return;
-  if (recv_op_.is_idle() && !has_ended_) start_recv();
+  go_on_receiving();
   is_rerun_due_ = true;
   reactor().defer(turn_end_);
 }

@@ -62,6 +62,9 @@ struct ConnectionLimits {
   base::Duration send_stall_max = base::seconds(30);
   /// The observer keeps no lease of received chunks: the connection receives although others keep all chunks.
   bool keeps_nothing = false;
+  /// The observer leaves much unread: little is received at once, and what is left is copied, so that no received chunk
+  /// is kept for it.
+  bool leaves_unread = false;
 };
 
 enum class SendResult { queued, full, closed };
@@ -212,6 +215,7 @@ class Connection {
   void drain_no_more();
   void note_end_of_run(framing::FrameDecoder::Next next);
   void start_recv();
+  void go_on_receiving();
   void end_flight();
   void end_draining();
   bool has_unread_frame();

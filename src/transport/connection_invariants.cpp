@@ -14,7 +14,8 @@ const char* Connection::broken_invariant() const {
     case State::closed: return queue_.is_empty() ? nullptr : "a closed connection keeps frames of which nobody is told";
     case State::open:
       if (queue_.has_filled() && !is_in_flight && !turn_end_.is_linked()) return "queued frames are not about to leave";
-      if (!is_paused_ && !has_ended_ && recv_op_.is_idle()) return "an open connection does not receive";
+      if (!is_paused_ && !has_ended_ && recv_op_.is_idle() && !(is_rerun_due_ && turn_end_.is_linked()))
+        return "an open connection does not receive";
       if (has_ended_ && !is_paused_ && !is_rerun_due_) return "the end of a stream has come and is not heeded";
       break;
     case State::draining:

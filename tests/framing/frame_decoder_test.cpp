@@ -278,6 +278,36 @@ TEST_F(FrameDecoding, a_small_rest_of_a_large_chunk_is_copied_out_and_a_large_on
   }
 }
 
+TEST_F(FrameDecoding,
+       rests_that_are_to_be_copied_lease_no_chunk_however_large_they_are_and_whatever_comes_behind_them) {
+  FrameDecoder decoder(kMax, blocks_, FrameDecoder::Rests::copied);
+  const Bodies bodies = {"one", std::string(200, 'x'), "three"};
+  const std::string stream = stream_of(bodies);
+  std::vector<ChunkRef> all;
+  while (ChunkRef block = blocks_.try_lease()) all.push_back(std::move(block));
+  Frame frame;
+  Bodies given;
+  for (int i = 0; i < 3; ++i) {
+    const ChunkRef chunk = ChunkRef::adopt(Chunk::allocate(1000));
+    std::memcpy(chunk->data(), stream.data(), stream.size());
+    decoder.feed(*chunk, {chunk->data(), stream.size()});
+    if (i == 0) {
+      ASSERT_EQ(decoder.next(frame), Next::frame);
+      given.emplace_back(frame.body);
+    }
+    decoder.end_run();
+    EXPECT_TRUE(chunk->is_sole_lease());
+    EXPECT_EQ(decoder.charged_size(), decoder.unread_size()) << "as many bytes as are kept";
+  }
+  all.clear();
+  while (decoder.next(frame) == Next::frame) given.emplace_back(frame.body);
+  decoder.end_run();
+  Bodies expected;
+  for (int i = 0; i < 3; ++i) expected.insert(expected.end(), bodies.begin(), bodies.end());
+  EXPECT_EQ(given, expected);
+  EXPECT_EQ(decoder.charged_size(), 0U);
+}
+
 TEST_F(FrameDecoding, adjacent_slices_behind_an_unread_rest_share_one_lease) {
   const std::string stream = stream_of({"one", "two", "three"});
   const ChunkRef chunk = ChunkRef::adopt(Chunk::allocate(64));

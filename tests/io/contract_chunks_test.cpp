@@ -67,6 +67,44 @@ TEST_P(BackendContractChunks, line_5_a_lease_that_another_thread_gives_back_ends
   finish(pair.far);
 }
 
+TEST_P(BackendContractChunks, line_5_what_takes_little_is_given_little_at_once_and_all_in_the_end) {
+  open({.chunk_size = 64 * 1024, .chunk_count_max = 4});
+  const Pair pair = make_pair();
+  const std::string sent = pattern(300'000);
+  Receiving receiving;
+  receiving.op.takes_little = true;
+  std::size_t most = 0;
+  receiving.on_bytes = [&](const io::Received& received) { most = std::max(most, received.bytes.size()); };
+  Sending sending;
+  sending.start(*backend_, pair.near, {sent});
+  backend_->recv(pair.far, receiving.op);
+  ASSERT_TRUE(until([&] { return receiving.bytes.size() == sent.size(); }));
+  EXPECT_TRUE(receiving.bytes == sent);
+  EXPECT_LE(most, io::RecvOp::kLittle);
+  finish(pair.far);
+}
+
+TEST_P(BackendContractChunks, line_5_what_takes_little_and_is_canceled_gives_no_more_until_it_is_started_again) {
+  open({.chunk_size = 64 * 1024, .chunk_count_max = 4});
+  const Pair pair = make_pair();
+  const std::string sent = pattern(100'000);
+  Sending sending;
+  sending.start(*backend_, pair.near, {sent});
+  std::string bytes;
+  while (bytes.size() < sent.size()) {
+    Receiving receiving;
+    receiving.op.takes_little = true;
+    receiving.on_bytes = [&](const io::Received&) { backend_->cancel_recv(pair.far); };
+    backend_->recv(pair.far, receiving.op);
+    ASSERT_TRUE(until([&] { return receiving.has_ended(); }));
+    EXPECT_EQ(receiving.error, Errc::canceled);
+    EXPECT_LE(receiving.bytes.size(), io::RecvOp::kLittle) << "once";
+    bytes += receiving.bytes;
+  }
+  EXPECT_TRUE(bytes == sent);
+  finish(pair.far);
+}
+
 TEST_P(BackendContractChunks, line_5_a_close_does_not_wait_for_chunks) {
   open({.chunk_size = 4096, .chunk_count_max = 1});
   const Pair pair = make_pair();

@@ -27,6 +27,7 @@ class MemoryBackend : public io::Backend {
  public:
   /// Names the test's end of a connection, from 0 in the order of connect().
   using PeerId = std::size_t;
+  static constexpr int kRecvsPerTurn = 4;
   static constexpr std::uint16_t kAnyPort = 0;
 
   explicit MemoryBackend(base::ChunkPool& chunks) : chunks_(chunks) {
@@ -60,6 +61,8 @@ class MemoryBackend : public io::Backend {
   void set_window(PeerId id, std::size_t bytes) { peers_[id].window = bytes; }
   /// What has come for the peer since it was last asked.
   std::string take(PeerId id) { return std::exchange(peers_[id].from_server, {}); }
+  /// Bytes that the server has received.
+  [[nodiscard]] std::size_t received(PeerId id) const { return peers_[id].received; }
   [[nodiscard]] bool is_closed(PeerId id) const { return peers_[id].is_closed; }
   /// The next `count` attempts to accept end with `errno_value`.
   void fail_accepts(int count, int errno_value) {
@@ -125,6 +128,7 @@ class MemoryBackend : public io::Backend {
     std::size_t window = std::numeric_limits<std::size_t>::max();
     io::PeerOwner owner;
     int owner_questions = 0;
+    std::size_t received = 0;  // by the server
     bool has_ended = false;
     bool is_reset = false;
     bool is_closed = false;  // by the server
@@ -229,17 +233,21 @@ class MemoryBackend : public io::Backend {
 
   void run_recv(Slot& slot) {
     Peer& peer = *slot.peer;
-    if (slot.recv_is_canceled) return finish(slot.recv).on_end({Errc::canceled, "receiving"});
-    if (peer.is_reset) return finish(slot.recv).on_end(system_error(ECONNRESET, "receiving"));
-    if (!peer.to_server.empty()) {
+    for (int i = 0; i < kRecvsPerTurn && slot.recv != nullptr; ++i) {
+      if (slot.recv_is_canceled) return finish(slot.recv).on_end({Errc::canceled, "receiving"});
+      if (peer.is_reset) return finish(slot.recv).on_end(system_error(ECONNRESET, "receiving"));
+      if (peer.to_server.empty()) {
+        if (peer.has_ended) finish(slot.recv).on_end({Errc::end_of_stream, "receiving"});
+        return;
+      }
       const base::ChunkRef chunk = chunks_.try_lease();
       if (!chunk) return;
-      const std::size_t size = std::min(chunk->capacity(), peer.to_server.size());
+      const std::size_t most = slot.recv->takes_little ? io::RecvOp::kLittle : chunk->capacity();
+      const std::size_t size = std::min({most, chunk->capacity(), peer.to_server.size()});
       peer.to_server.copy(chunk->data(), size);
       peer.to_server.erase(0, size);
+      peer.received += size;
       slot.recv->on_recv({*chunk, {chunk->data(), size}});
-    } else if (peer.has_ended) {
-      finish(slot.recv).on_end({Errc::end_of_stream, "receiving"});
     }
   }
 

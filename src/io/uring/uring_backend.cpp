@@ -207,7 +207,11 @@ void UringBackend::arm_recv(Slot& slot) {
   if (buffers == nullptr) return starve(slot);
   io_uring_sqe* sqe = prepare(slot);
   if (sqe == nullptr) return;
-  io_uring_prep_recv_multishot(sqe, slot.fd, nullptr, 0, 0);
+  if (slot.recv->takes_little) {
+    io_uring_prep_recv(sqe, slot.fd, nullptr, RecvOp::kLittle, 0);
+  } else {
+    io_uring_prep_recv_multishot(sqe, slot.fd, nullptr, 0, 0);
+  }
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = buffers->group();
   tag(*sqe, slot, Kind::recv);
