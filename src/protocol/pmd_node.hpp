@@ -37,6 +37,8 @@ inline constexpr std::string_view kTopicPrefix = "topic:";
 inline constexpr std::size_t kSecretSizeMax = 128;
 inline constexpr std::size_t kMetaCountMax = 32;
 inline constexpr std::size_t kMetaSizeMax = 256;
+/// Bytes of a node as JSON. All that the other bounds allow fits it where it needs no escapes.
+inline constexpr std::size_t kNodeJsonSizeMax = std::size_t{40} * 1024;
 
 using Caps = std::vector<std::string>;
 using Groups = std::vector<std::string>;

@@ -143,6 +143,35 @@ TEST_P(PmdGroups, a_node_has_at_most_64_groups_of_256_bytes) {
   EXPECT_EQ(pmd.server().counters().registrations_invalid, 4U);
 }
 
+TEST_P(PmdGroups,
+       a_node_that_the_other_bounds_allow_is_registered_where_its_names_need_no_escapes_and_else_up_to_40_KiB) {
+  const auto node = pmd.connect();
+  const auto many = [](int count, const std::string& name) {
+    std::string groups;
+    for (int i = 10; i < 10 + count; ++i) groups += (i == 10 ? "\"" : ",\"") + std::to_string(i) + name + '"';
+    return "[" + groups + "]";
+  };
+  std::string meta = R"("caps":["groups"],"meta":{)";
+  for (int i = 10; i < 42; ++i) {
+    meta +=
+        (i == 10 ? "\"" : ",\"") + std::to_string(i) + std::string(254, 'k') + "\":\"" + std::string(256, 'v') + '"';
+  }
+  meta += "}";
+  EXPECT_EQ(pmd.ask(node, register_text(std::string(256, 'n'), std::string(256, 'a'),
+                                        R"(,"groups":)" + many(64, std::string(254, 'g')) + "," + meta)),
+            kSuccess);
+  std::string escaped;
+  for (int i = 0; i < 250; ++i) escaped += R"(\u0001)";
+  EXPECT_EQ(pmd.ask(node, register_text("id2", "b", R"(,"groups":)" + many(30, escaped))),
+            refusal("Invalid registration: the node is longer than 40960 bytes as JSON"));
+  EXPECT_EQ(pmd.ask(node, register_text("id2", "b", R"(,"groups":)" + many(20, escaped))), kSuccess);
+  EXPECT_EQ(pmd.ask(node, regroup_text("id2", many(30, escaped))),
+            refusal("Invalid groups: the node is longer than 40960 bytes as JSON with them"));
+  EXPECT_EQ(pmd.ask(node, regroup_text("id2", R"(["small"])")), kSuccess) << "what was refused changed nothing";
+  EXPECT_EQ(pmd.server().counters().registrations_invalid, 1U);
+  EXPECT_EQ(pmd.server().counters().regroups_invalid, 1U);
+}
+
 TEST_P(PmdGroups, no_alias_and_no_node_id_begins_as_a_topic_does) {
   const auto node = pmd.connect();
   EXPECT_EQ(pmd.ask(node, register_text("id1", "topic:prices")),

@@ -332,18 +332,6 @@ TEST_F(HeldStore, more_undecided_registrations_than_the_bound_are_refused_and_co
   EXPECT_THAT(store().undecided(), SizeIs(2));
 }
 
-TEST_F(HeldStore, few_undecided_registrations_may_have_much_unread_behind_them) {
-  const std::string much(5000, ' ');
-  for (int i = 0; i < 9; ++i) {
-    const auto peer = pmd->connect();
-    const std::string n = std::to_string(i);
-    pmd->network().write(peer, framed(register_text("id" + n, "alias" + n)) + framed(request_text("list") + much));
-    pmd->turn();
-  }
-  EXPECT_THAT(store().undecided(), SizeIs(8));
-  EXPECT_EQ(counters().registrations_busy, 1u);
-}
-
 // Nodes that others registered.
 
 TEST_F(HeldStore, a_node_of_another_host_is_there_as_any_other) {

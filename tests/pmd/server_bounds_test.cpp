@@ -77,10 +77,11 @@ TEST_P(WatcherBound, one_event_to_ten_thousand_watchers_is_encoded_once) {
     watchers.push_back(pmd.network().connect());
     pmd.network().write(watchers.back(), framed(request_text("watch")));
   }
+  while (pmd.server().counters().requests < kCount) pmd.turn();
   pmd.turn();
   for (const auto watcher : watchers) ASSERT_THAT(pmd.receive(watcher), SizeIs(1));
   pmd.ask(pmd.connect(), register_text("id1", "pong"));
-  for (int turns = 0; turns < 200; ++turns) pmd.turn();
+  for (int turns = 0; turns < 400; ++turns) pmd.turn();
   for (const auto watcher : watchers) ASSERT_THAT(pmd.receive(watcher), SizeIs(1));
   EXPECT_EQ(pmd.server().counters().events, 1u);
   EXPECT_EQ(pmd.server().counters().events_queued, kCount);

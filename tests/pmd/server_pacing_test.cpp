@@ -106,6 +106,8 @@ TEST_P(PmdPacing, an_event_to_many_watchers_is_spread_over_turns_and_deaf_ones_c
   }
   const auto watcher = pmd->connect();
   pmd->ask(watcher, request_text("watch"));
+  while (counters().requests < 2001) pmd->turn();
+  pmd->receive(watcher);
   for (const auto each : deaf) pmd->network().set_window(each, 0);
   const auto node = pmd->connect();
   pmd->ask(node, register_text("id1", "pong"));

@@ -32,7 +32,6 @@ struct PendingRegistration {
   std::uint64_t tried_at = 0;  ///< how often names had become free when the store refused it; 0: it has not
   bool has_waited = false;
   bool is_regroup = false;  ///< of a node that is registered: only its groups are others
-  bool is_large = false;    ///< much is unread behind it, which keeps memory that others are received into
 };
 
 class PendingRegistrations {
@@ -46,7 +45,6 @@ class PendingRegistrations {
   [[nodiscard]] bool is_waiting_full() const { return waiting_.size() >= waiting_max_; }
   [[nodiscard]] bool is_proposed_full() const { return proposed_.size() >= proposed_max_; }
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
-  [[nodiscard]] std::size_t proposed_large_count() const { return proposed_large_count_; }
   [[nodiscard]] base::Instant next_deadline() const {
     return waiting_.empty() ? base::kNever : waiting_.front().deadline;
   }
@@ -71,7 +69,6 @@ class PendingRegistrations {
       by_session_.erase(added.session);
       throw;
     }
-    proposed_large_count_ += added.is_large ? 1 : 0;
     proposed_.splice(proposed_.end(), registration);
   }
 
@@ -123,7 +120,6 @@ class PendingRegistrations {
     const bool is_proposed = by_ticket_.contains(place->ticket);
     if (is_proposed) {
       forget_proposal(*place);
-      proposed_large_count_ -= place->is_large ? 1 : 0;
     }
     by_session_.erase(place->session);
     taken.splice(taken.end(), is_proposed ? proposed_ : waiting_, place);
@@ -134,7 +130,6 @@ class PendingRegistrations {
   const std::size_t proposed_max_;
   std::list<PendingRegistration> waiting_;
   std::list<PendingRegistration> proposed_;
-  std::size_t proposed_large_count_ = 0;
   std::unordered_map<const Session*, Place> by_session_;
   std::unordered_map<Ticket, Place> by_ticket_;  // of those that are proposed, as the next two
   std::unordered_map<std::string_view, const PendingRegistration*> by_node_id_;

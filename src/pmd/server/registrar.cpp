@@ -11,11 +11,6 @@ using base::Delegate;
 
 namespace {
 
-/// What may have come behind a claim that waits: it keeps memory, and a node sends little behind its registration.
-constexpr std::size_t kUnreadBehindClaimMax = 4096;
-/// Undecided registrations that may have more behind them.
-constexpr std::size_t kLargeCountMax = 8;
-
 /// Claims answered that a turn has time for.
 constexpr std::size_t kClaimsPerTurn = 128;
 
@@ -28,8 +23,6 @@ base::SipKey random_key(io::Backend& backend) {
   backend.fill_random(std::as_writable_bytes(std::span(key)));
   return key;
 }
-
-bool is_large(const Session& session) { return session.unread_size() > kUnreadBehindClaimMax; }
 
 }  // namespace
 
@@ -76,10 +69,13 @@ void Registrar::regroup(Session& session, std::string_view node_id, const protoc
                         std::string_view raw_request_id) {
   std::optional<Registry::Change> change = registry_.regrouped(session.id(), node_id, groups, reactor_.wall_ms());
   if (!change) return replies_.reply(session, protocol::error_response(raw_request_id, protocol::kNodeNotFound));
-  if (change->node.groups.size() > protocol::kGroupCountMax) {
+  const auto refuse = [&](std::string_view why) {
     ++counters_.regroups_invalid;
-    return replies_.reply(session,
-                          protocol::error_response(raw_request_id, "Invalid groups: more than 64 of one node"));
+    replies_.reply(session, protocol::error_response(raw_request_id, why));
+  };
+  if (change->node.groups.size() > protocol::kGroupCountMax) return refuse("Invalid groups: more than 64 of one node");
+  if (change->text.json().size() > protocol::kNodeJsonSizeMax) {
+    return refuse("Invalid groups: the node is longer than 40960 bytes as JSON with them");
   }
   if (change->node.groups == registry_.find_id(node_id)->node.groups) {
     return replies_.reply(session, protocol::success_response(raw_request_id));
@@ -106,9 +102,7 @@ Registrar::Next Registrar::try_now(PendingRegistration& registration) {
   if (const std::optional<Decision> conflict = undecided_conflict(registration.change)) {
     return wait_or_refuse(registration, *conflict);
   }
-  const bool has_room = !pending_.is_proposed_full() &&
-                        (pending_.proposed_large_count() < kLargeCountMax || !is_large(*registration.session));
-  if (has_room) return propose(registration);
+  if (!pending_.is_proposed_full()) return propose(registration);
   refuse(registration, counters_.registrations_busy, "Registry is busy");
   return Next::answered;
 }
@@ -167,7 +161,7 @@ Registrar::Next Registrar::settle(PendingRegistration& registration, const Decis
 Registrar::Next Registrar::wait_or_refuse(PendingRegistration& registration, const Decision& decision) {
   const OwnerId owner = registration.change.owner;
   const bool is_own = decision.holder != nullptr && registry_.is_owner(owner, decision.holder->node_id);
-  const bool may_wait = !is_own && !pending_.is_waiting_full() && !is_large(*registration.session);
+  const bool may_wait = !is_own && !pending_.is_waiting_full();
   if (may_wait && registration.deadline > reactor_.now()) return Next::wait;
   refuse_name(registration, decision);
   return Next::answered;
@@ -249,7 +243,6 @@ void Registrar::go_on_with(Taken& registration, Next next) {
 void Registrar::park(Taken& parked, Next next) {
   PendingRegistration& registration = parked.front();
   if (next == Next::undecided) {
-    registration.is_large = is_large(*registration.session);
     pending_.propose(parked);
     registry_.suspend_expiry(registration.change.owner, registration.change.node.node_id);
     return departures_.arm_expiry();

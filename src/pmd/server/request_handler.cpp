@@ -18,10 +18,9 @@ constexpr std::uint32_t kRoot = 0;
 /// What a request of another type takes, in look-ups. They have events, entries or connections to see to: a
 /// registration takes three to four times as long. A long one takes as much as several.
 constexpr std::size_t kWorkOfOthers = 4;
-constexpr std::size_t kBytesOfWork = 512;
 std::size_t work_of(RequestType type, std::size_t size) {
   const bool is_light = type == RequestType::resolve || type == RequestType::heartbeat;
-  return (is_light ? 1 : kWorkOfOthers) + size / kBytesOfWork;
+  return (is_light ? 1 : kWorkOfOthers) + size / TurnWork::kBytesOfUnit;
 }
 
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
@@ -117,6 +116,12 @@ void RequestHandler::on_register(Session& session, protocol::Request& request) {
     return replies_.reply(session, protocol::error_response(request.raw_request_id, request.refusal));
   }
   Registry::Change change = Registry::change_of(session.id(), std::move(request.registration), reactor_.wall_ms());
+  if (change.text.json().size() > protocol::kNodeJsonSizeMax) {
+    ++counters_.registrations_invalid;
+    return replies_.reply(
+        session, protocol::error_response(request.raw_request_id,
+                                          "Invalid registration: the node is longer than 40960 bytes as JSON"));
+  }
   if (session.owner().is_known()) change.user = session.owner().uid();
   registrar_.claim(session, std::move(change), request.raw_request_id);
 }

@@ -20,7 +20,7 @@ const char* Session::broken_invariant() const {
   if (holds_ != 0 && !connection_.is_paused()) return "a session is read from while it is held";
   if (holds_ == 0 && connection_.is_paused()) return "a session that is held for nothing is not read from";
   if (holds_ == 0 && !unqueued_.empty()) return "requests are read while an answer before theirs is not queued";
-  if (is_held(Hold::turn) && !turn_.is_linked()) return "a session is held for a turn that does not come";
+  if (is_held(Hold::turn) && !account_.is_linked()) return "a session is held for a turn that does not come";
   if (is_held(Hold::pace) && !pace_timer_.is_armed()) return "a session is held for a time that does not come";
   if (is_held(Hold::nodes) && unqueued_.empty()) return "a session is held for an answer that is queued";
   if (is_held(Hold::backlog) && queue.is_empty() && unqueued_.empty()) {

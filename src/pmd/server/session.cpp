@@ -18,6 +18,7 @@ transport::ConnectionLimits limits_of(const ServerOptions& options) {
   limits.frame_size_max = options.frame_size_max;
   limits.send.bytes_max = options.reply_backlog_max + options.watcher_backlog_max;
   limits.send_stall_max = options.send_stall_max;
+  limits.leaves_unread = true;  // who waits for its turn keeps no memory that others receive into
   return limits;
 }
 
@@ -34,12 +35,12 @@ Session::Session(const SessionParts& parts, SessionHost& host, OwnerId id, strea
       changes_left_(kChangesPerSecond),
       pace_timer_(base::Delegate<void()>::to<&Session::on_pace_over>(*this)),
       connection_(parts.reactor, parts.blocks, *this, limits_of(parts.options)) {
-  turn_.on_turn_end = base::Delegate<void()>::to<&Session::on_turn>(*this);
+  account_.on_turn = base::Delegate<void()>::to<&Session::on_turn>(*this);
 }
 
 Session::~Session() {
   drop_unqueued();
-  turn_.unlink();
+  parts_.work.leave(account_);
   parts_.reactor.timers().cancel(pace_timer_);
   set_reply_backlog(0);
 }
@@ -52,6 +53,7 @@ const io::PeerOwner& Session::owner() {
 void Session::reply(const transport::EncodedFrame& frame) {
   const std::size_t size = frame.bytes.size();
   if (!may_reply(size)) return;
+  parts_.work.spend(account_, size / TurnWork::kBytesOfUnit);
   set_reply_backlog(reply_backlog_ + size);
   if (unqueued_.empty()) {
     queue_piece(frame);
@@ -203,26 +205,27 @@ void Session::on_frames(transport::Connection& connection) {
 }
 
 void Session::handle_requests(transport::Connection& connection) {
+  if (!parts_.work.begin_run(account_)) return wait_for_turn();
   framing::Frame frame;
-  const std::size_t work_max = parts_.work.run_max();
-  std::size_t work = 0;
-  while (work < work_max && connection.next_frame(frame)) {
+  const std::size_t backlog_max = parts_.options.reply_backlog_pause;
+  while (account_.may_go_on() && reply_backlog_ <= backlog_max && connection.next_frame(frame)) {
     has_had_frame_ = true;
-    work += host_.on_request(*this, frame.body);
+    parts_.work.spend(account_, host_.on_request(*this, frame.body));
   }
-  parts_.work.spend(work);
   host_.on_run_end(*this);
   if (!has_had_frame_) recognise(connection.decoder().partial_header());
-  if (work >= work_max && unread_size() > 0) {
-    hold(Hold::turn);
-    return parts_.reactor.defer(turn_);
-  }
-  // Only now: a request left unread here would keep its whole chunk from being received into.
-  if (is_open() && reply_backlog_ > parts_.options.reply_backlog_pause) {
+  if (!is_open()) return;
+  if (reply_backlog_ > backlog_max) {
     ++parts_.counters.reads_paused;
     hold(Hold::backlog);
   }
   if (!unqueued_.empty()) hold(Hold::nodes);
+  if (!account_.may_go_on() && unread_size() > 0) wait_for_turn();
+}
+
+void Session::wait_for_turn() {
+  hold(Hold::turn);
+  parts_.work.wait(account_);
 }
 
 void Session::on_turn() { release(Hold::turn); }
@@ -235,6 +238,7 @@ void Session::on_sent(transport::Connection& connection, const transport::Depart
 }
 
 void Session::on_closed(transport::Connection& connection, Error why) {
+  parts_.work.leave(account_);
   drop_unqueued();
   if (why == Errc::frame_too_long && !has_had_frame_) {
     char header[framing::kHeaderSize];

@@ -10,7 +10,8 @@
 //   3. Above reply_backlog_pause no more requests are read until the peer has taken what it asked for.
 //   4. An answer with all nodes is sent in pieces, over turns. Nothing else is sent in between, and no more requests
 //      are read, nor is the end of the stream, until all of it is queued.
-//   5. A run handles as much as TurnWork lets it; the rest of it is left to a later turn.
+//   5. A run begins when TurnWork lets it, and handles as much; the rest is left to a later turn. Replies count as work
+//      of the session that they go to.
 //   6. on_request() and on_run_end() may throw std::bad_alloc: the connection is closed, and counted. The host's
 //      other calls must not throw.
 //   7. on_session_closed is the last call to the host, and comes once.
@@ -148,6 +149,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   bool queue_piece(const transport::EncodedRun& run);
   bool queue_nodes(Unqueued& answer);
   void drop_unqueued();
+  void wait_for_turn();
   void on_turn();
   void on_pace_over() { release(Hold::pace); }
   void set_reply_backlog(std::size_t bytes);
@@ -170,7 +172,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   base::Instant paced_at_{};
   std::int64_t changes_left_ = 0;  // bytes, at that time
   base::Timer pace_timer_;
-  io::DeferredTask turn_;
+  WorkAccount account_;
   transport::Connection connection_;
 };
 

@@ -1,44 +1,80 @@
-// How much of the requests of all connections a turn handles. The unit is the work of a look-up.
+// Shares the work of requests out among connections. Its unit is the work of a look-up.
 //
-// Loop thread only.
-//   1. A run takes kRunMax at most and one request more. Once the runs of a turn have taken kTurnMax together, each
-//      further one takes kRunMin: every connection goes on, and none waits for the whole work of another.
-// Use: const std::size_t most = work.run_max(); ... work.spend(taken);
+// Loop thread only. It is start-time fair queueing (Goyal, Vin and Cheng, 1996), with buckets in place of a sorted
+// queue.
+//   1. What a connection's requests and their answers take, it owes. Debts go down for all connections together, as
+//      those that wait are served; where none waits, all are forgiven.
+//   2. A connection that owes kCredit at most begins at once, while the turn's runs have taken less than kCrowdedMax.
+//      Any other waits, and those that wait begin in the order of their debts.
+//   3. A turn lets as many begin as make kTurnMax, each counted for what its last run took, or for its share of that.
+//      Such a run takes the share: kTurnMax by the number that wait, kRunMin at least and kRunMax at most.
+//   4. A run that begins at once takes what is left of kTurnMax, within the same bounds. Each takes a batch of requests
+//      more.
+// So of N connections that always have requests each gets one N-th of the work, and one with few waits for a turn or
+// two. Use: if (!work.begin_run(account)) return work.wait(account); ... work.spend(account, taken);
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 
+#include "base/intrusive_list.hpp"
 #include "io/reactor.hpp"
 
 namespace distflow::pmd {
+
+/// What one connection owes. It must have left its TurnWork before it is destroyed.
+struct WorkAccount : base::ListNode<WorkAccount> {
+  [[nodiscard]] bool may_go_on() const { return run_work < run_max; }
+
+  base::Delegate<void()> on_turn;  ///< it need not wait any longer: begin_run(), inside this call or later
+  std::uint64_t paid_at = 0;       ///< when all it owes is paid, by TurnWork's clock
+  std::size_t run_work = 0;        ///< of its present run or the last one
+  std::size_t run_max = 0;         ///< the same
+  std::size_t share = 0;           ///< what it may begin with, having waited; 0 once it has begun
+};
 
 class TurnWork {
  public:
   static constexpr std::size_t kRunMax = 256;
   static constexpr std::size_t kTurnMax = 512;
   static constexpr std::size_t kRunMin = 8;
+  static constexpr std::size_t kCrowdedMax = 2 * kTurnMax;
+  static constexpr std::size_t kCredit = kRunMax;
+  static constexpr std::size_t kBytesOfUnit = 512;  ///< bytes of a request or an answer that take as long as a look-up
 
   explicit TurnWork(io::Reactor& reactor) : reactor_(reactor) {
-    refill_.on_turn_end = base::Delegate<void()>::to<&TurnWork::refill>(*this);
+    turn_.on_turn_end = base::Delegate<void()>::to<&TurnWork::on_turn_end>(*this);
   }
-  ~TurnWork() { refill_.unlink(); }
+  ~TurnWork() { turn_.unlink(); }
   TurnWork(const TurnWork&) = delete;
   TurnWork& operator=(const TurnWork&) = delete;
 
-  /// For a run that begins now.
-  [[nodiscard]] std::size_t run_max() const { return std::clamp(left_, kRunMin, kRunMax); }
-  void spend(std::size_t work) {
-    left_ -= std::min(left_, work);
-    reactor_.defer(refill_);
-  }
+  /// Whether a run may begin now. If not, wait() is next.
+  [[nodiscard]] bool begin_run(WorkAccount& account);
+  void spend(WorkAccount& account, std::size_t work);
+  /// Calls account.on_turn() at the end of a turn.
+  void wait(WorkAccount& account);
+  /// It waits no longer.
+  void leave(WorkAccount& account);
 
  private:
-  void refill() { left_ = kTurnMax; }
+  // A debt above all buckets waits in the last one.
+  static constexpr std::size_t kBucketCount = 256;
+  static constexpr std::uint64_t kBucketWidth = 16;
+  using Bucket = base::IntrusiveList<WorkAccount, WorkAccount>;
+
+  void on_turn_end();
+  Bucket& bucket_of(std::uint64_t paid_at) { return buckets_[paid_at / kBucketWidth % kBucketCount]; }
 
   io::Reactor& reactor_;
-  std::size_t left_ = kTurnMax;
-  io::DeferredTask refill_;
+  std::size_t taken_ = 0;   // in this turn
+  std::uint64_t now_ = 0;   // whose debt goes up to here owes nothing
+  std::uint64_t last_ = 0;  // when the largest debt so far is paid
+  std::size_t waiting_ = 0;
+  std::array<Bucket, kBucketCount> buckets_;  // a ring, from now_ on
+  io::DeferredTask turn_;
 };
 
 }  // namespace distflow::pmd

@@ -1,0 +1,61 @@
+#include "pmd/server/turn_work.hpp"
+
+#include <utility>
+
+namespace distflow::pmd {
+
+bool TurnWork::begin_run(WorkAccount& account) {
+  const bool owes_much = account.share == 0 && account.paid_at > now_ + kCredit;
+  if (owes_much || taken_ >= kCrowdedMax) return false;
+  const std::size_t left = kTurnMax - std::min(kTurnMax, taken_);
+  account.run_max = account.share > 0 ? account.share : std::clamp(left, kRunMin, kRunMax);
+  account.share = 0;
+  account.run_work = 0;
+  return true;
+}
+
+void TurnWork::spend(WorkAccount& account, std::size_t work) {
+  taken_ += work;
+  account.run_work += work;
+  account.paid_at = std::max(account.paid_at, now_) + work;
+  last_ = std::max(last_, account.paid_at);
+  reactor_.defer(turn_);
+}
+
+void TurnWork::wait(WorkAccount& account) {
+  if (account.is_linked()) return;
+  constexpr std::uint64_t kDebtMax = (kBucketCount - 1) * kBucketWidth;
+  bucket_of(std::clamp(account.paid_at, now_, now_ + kDebtMax)).push_back(account);
+  ++waiting_;
+  reactor_.defer(turn_);
+}
+
+void TurnWork::leave(WorkAccount& account) {
+  if (!account.is_linked()) return;
+  account.unlink();
+  --waiting_;
+}
+
+/// The clock goes on to the smallest debt of those that wait. Who has waited and finds the next turn crowded waits
+/// again, before those that owe more.
+void TurnWork::on_turn_end() {
+  taken_ = 0;
+  if (waiting_ == 0) {
+    now_ = last_;
+    return;
+  }
+  while (bucket_of(now_).empty()) now_ = (now_ / kBucketWidth + 1) * kBucketWidth;
+  const std::size_t share = std::clamp(kTurnMax / waiting_, kRunMin, kRunMax);
+  std::uint64_t paid_at = now_;
+  for (std::size_t begun = 0; waiting_ > 0 && begun < kTurnMax;) {
+    while (bucket_of(paid_at).empty()) paid_at += kBucketWidth;
+    WorkAccount& account = bucket_of(paid_at).pop_front();
+    --waiting_;
+    begun += std::max(account.run_work, share);
+    account.share = share;
+    account.on_turn();
+  }
+  if (waiting_ > 0) reactor_.defer(turn_);
+}
+
+}  // namespace distflow::pmd

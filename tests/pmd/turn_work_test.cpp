@@ -1,0 +1,226 @@
+// That the work of requests is shared out among connections, whatever is asked and by how many.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pmd/server/turn_work.hpp"
+#include "tests/support/memory_pmd.hpp"
+#include "tests/support/pmd_requests.hpp"
+
+namespace distflow::pmd {
+namespace {
+
+using namespace test;
+using ::testing::HasSubstr;
+
+class TurnWorkTest : public ::testing::Test {
+ protected:
+  TurnWorkTest() : chunks_({.chunk_size = 4096, .chunk_count_max = 4}) {}
+
+  /// A connection that always has requests, and takes `run_size` of work for each run.
+  struct Asker {
+    Asker(TurnWorkTest& shared, std::size_t size) : test(shared), run_size(size) {
+      account.on_turn = base::Delegate<void()>::to<&Asker::on_turn>(*this);
+    }
+    ~Asker() { test.work_.leave(account); }
+    void ask() {
+      if (test.work_.begin_run(account)) {
+        test.work_.spend(account, run_size);
+        taken += run_size;
+      }
+      test.work_.wait(account);
+    }
+    void on_turn() { test.due_.push_back(this); }
+
+    TurnWorkTest& test;
+    const std::size_t run_size;
+    WorkAccount account;
+    std::size_t taken = 0;
+  };
+  std::vector<std::unique_ptr<Asker>> askers(const std::vector<std::size_t>& run_sizes) {
+    std::vector<std::unique_ptr<Asker>> made;
+    for (const std::size_t size : run_sizes) {
+      made.push_back(std::make_unique<Asker>(*this, size));
+      made.back()->ask();
+    }
+    return made;
+  }
+  void turn(int count = 1) {
+    for (; count > 0; --count) {
+      for (Asker* const asker : std::exchange(due_, {})) asker->ask();
+      reactor_.turn(base::Instant::min());
+    }
+  }
+
+  base::ChunkPool chunks_;
+  io::Reactor reactor_{std::make_unique<MemoryBackend>(chunks_), {}};
+  TurnWork work_{reactor_};
+  std::vector<Asker*> due_;
+};
+
+TEST_F(TurnWorkTest, those_that_always_ask_get_equal_shares_of_the_work_whatever_their_runs_take) {
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 10; ++i) sizes.insert(sizes.end(), {64, 100, 256, 1200});
+  const auto all = askers(sizes);
+  turn(5000);
+  std::size_t sum = 0;
+  for (const auto& asker : all) sum += asker->taken;
+  for (const auto& asker : all) {
+    EXPECT_NEAR(static_cast<double>(asker->taken * all.size()), static_cast<double>(sum), static_cast<double>(sum) / 10)
+        << "runs of " << asker->run_size;
+  }
+}
+
+TEST_F(TurnWorkTest, one_that_takes_little_begins_at_once_beside_any_number_that_always_ask) {
+  const auto all = askers(std::vector<std::size_t>(1000, 300));
+  turn(100);
+  WorkAccount little;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(work_.begin_run(little)) << i;
+    work_.spend(little, 1);
+    turn();
+  }
+}
+
+TEST_F(TurnWorkTest, a_turn_lets_no_more_begin_than_its_work_and_one_run) {
+  const auto all = askers(std::vector<std::size_t>(1000, 300));
+  turn(2000);
+  std::size_t before = 0;
+  for (const auto& asker : all) before += asker->taken;
+  for (int i = 0; i < 100; ++i) {
+    turn();
+    std::size_t now = 0;
+    for (const auto& asker : all) now += asker->taken;
+    EXPECT_LE(now - before, TurnWork::kTurnMax + 300);
+    EXPECT_GE(now - before, TurnWork::kTurnMax);
+    before = now;
+  }
+}
+
+TEST_F(TurnWorkTest, a_debt_is_forgiven_where_nobody_waits) {
+  WorkAccount account;
+  ASSERT_TRUE(work_.begin_run(account));
+  work_.spend(account, 100'000);
+  EXPECT_FALSE(work_.begin_run(account));
+  turn();
+  EXPECT_TRUE(work_.begin_run(account));
+}
+
+TEST_F(TurnWorkTest, one_that_leaves_is_not_called) {
+  Asker asker(*this, 10);
+  work_.wait(asker.account);
+  work_.leave(asker.account);
+  turn();
+  EXPECT_TRUE(due_.empty());
+}
+
+class PmdTurns : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(pmd.start()); }
+
+  [[nodiscard]] const ServerCounters& counters() { return pmd.server().counters(); }
+  /// Registers a node with nearly as much text as a node may have.
+  MemoryPmd::PeerId add_large(const std::string& name) {
+    std::string meta;
+    for (int i = 0; i < 31; ++i) meta += (i == 0 ? "" : ",") + ("\"" + std::to_string(i) + "\":\"" + kLong + "\"");
+    std::string groups;
+    for (int i = 0; i < 60; ++i) groups += (i == 0 ? "\"" : ",\"") + std::to_string(i) + kLong.substr(10) + "\"";
+    const auto node = pmd.connect();
+    EXPECT_EQ(pmd.ask(node, register_text(name, name, R"(,"groups":[)" + groups + R"(],"meta":{)" + meta + "}")),
+              kSuccess);
+    return node;
+  }
+  static std::string burst(const std::string& request, int times) {
+    std::string bytes;
+    for (int i = 0; i < times; ++i) bytes += framed(request);
+    return bytes;
+  }
+  std::vector<MemoryPmd::PeerId> connect(int count, const std::string& request, int times) {
+    std::vector<MemoryPmd::PeerId> peers;
+    for (int i = 0; i < count; ++i) peers.push_back(pmd.connect());
+    for (const auto peer : peers) pmd.network().write(peer, burst(request, times));
+    return peers;
+  }
+  std::uint64_t most_in_a_turn(const std::uint64_t& counter, int turns) {
+    std::uint64_t most = 0;
+    for (; turns > 0; --turns) {
+      const std::uint64_t before = counter;
+      pmd.reactor().turn(base::Instant::min());
+      most = std::max(most, counter - before);
+    }
+    return most;
+  }
+
+  const std::string kLong = std::string(250, 'x');
+  MemoryPmd pmd;
+};
+
+TEST_F(PmdTurns, what_is_answered_counts_as_work_for_look_ups_and_for_refusals_that_name_a_holder) {
+  const auto holder = add_large("large");
+  const auto asks = connect(1, resolve_text("large"), 300);
+  EXPECT_LE(most_in_a_turn(counters().requests, 400), 32U) << "two batches";
+  EXPECT_EQ(pmd.receive(asks[0]).size(), 300U);
+  pmd.network().write(holder, burst(register_text("other", "large"), 300));
+  EXPECT_LE(most_in_a_turn(counters().requests, 400), 32U) << "of the holder's own connection, which does not wait";
+  EXPECT_EQ(pmd.receive(holder).size(), 300U);
+}
+
+TEST_F(PmdTurns, a_look_up_waits_for_a_few_turns_beside_many_connections_with_large_answers) {
+  add_large("large");
+  pmd.ask(pmd.connect(), register_text("honest", "honest"));
+  const auto honest = pmd.connect();
+  connect(100, resolve_text("large"), 50);
+  for (int turns = 0; turns < 20; ++turns) pmd.reactor().turn(base::Instant::min());
+  for (int i = 0; i < 20; ++i) {
+    pmd.network().write(honest, framed(resolve_text("honest")));
+    const std::uint64_t before = counters().requests;
+    int turns = 0;
+    while (turns < 10 && pmd.receive(honest).empty()) {
+      pmd.reactor().turn(base::Instant::min());
+      ++turns;
+    }
+    EXPECT_LE(turns, 3);
+    EXPECT_LE(counters().requests - before, 100U) << "most of them of 80 look-ups";
+  }
+  EXPECT_LT(counters().requests, 5000U) << "they were at it all the time";
+  while (counters().requests < 5000U) pmd.turn();
+}
+
+TEST_F(PmdTurns, connections_that_always_ask_get_equal_shares) {
+  pmd.ask(pmd.connect(), register_text("id1", "one"));
+  const auto peers = connect(12, resolve_text("one"), 1000);
+  for (int turns = 0; turns < 12; ++turns) pmd.reactor().turn(base::Instant::min());
+  std::vector<std::size_t> served;
+  for (const auto peer : peers) served.push_back(pmd.receive(peer).size());
+  EXPECT_GE(*std::min_element(served.begin(), served.end()) * 2, *std::max_element(served.begin(), served.end()))
+      << ::testing::PrintToString(served);
+  for (int turns = 0; turns < 40; ++turns) pmd.turn();
+  for (std::size_t i = 0; i < peers.size(); ++i) EXPECT_EQ(pmd.receive(peers[i]).size() + served[i], 1000U);
+}
+
+TEST_F(PmdTurns, a_turn_handles_a_thousand_look_ups_of_however_many_connections) {
+  pmd.ask(pmd.connect(), register_text("id1", "one"));
+  const auto peers = connect(4000, resolve_text("one"), 2);
+  EXPECT_LE(most_in_a_turn(counters().requests, 100), TurnWork::kCrowdedMax + TurnWork::kRunMax);
+  for (int turns = 0; turns < 10; ++turns) pmd.turn();
+  for (const auto peer : peers) EXPECT_EQ(pmd.receive(peer).size(), 2U);
+}
+
+TEST_F(PmdTurns, a_connection_that_ends_while_it_waits_for_its_turn_is_served_no_more) {
+  add_large("large");
+  const auto peers = connect(20, resolve_text("large"), 100);
+  pmd.reactor().turn(base::Instant::min());
+  pmd.reactor().turn(base::Instant::min());
+  for (const auto peer : peers) pmd.network().reset(peer);
+  for (int turns = 0; turns < 20; ++turns) pmd.turn();
+  EXPECT_LT(counters().requests, 2000U);
+  EXPECT_THAT(pmd.ask(pmd.connect(), resolve_text("large")), HasSubstr("large"));
+}
+
+}  // namespace
+}  // namespace distflow::pmd
