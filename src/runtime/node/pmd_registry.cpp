@@ -24,7 +24,7 @@ std::uint64_t random_seed(io::Backend& backend) {
 
 }  // namespace
 
-PmdRegistry::PmdRegistry(const PmdRegistryParts& parts, const NodeOptions& options)
+PmdRegistry::PmdRegistry(const RegistryParts& parts, const NodeOptions& options)
     : parts_(parts), options_(at_pmd(options, {})), resolver_(parts.reactor), out_(parts.blocks) {}
 
 PmdRegistry::~PmdRegistry() = default;

@@ -5,7 +5,7 @@
 //   1. A PMD is started when nothing listens at its port, by one attempt at a time.
 //   2. Final, while the node starts, are Erlang's epmd or another program at the PMD's port, a host without an address,
 //      and a PMD's program that is not there. All else is tried again.
-// Use: PmdRegistry registry(parts, options); Node node({..., .registry = registry}, options, observer);
+// Use: make_registry_client(parts, options), in registry_choice.hpp.
 #pragma once
 
 #include <cstdint>
@@ -19,43 +19,16 @@
 
 #include <distflow/node_options.hpp>
 
-#include "base/log.hpp"
-#include "io/reactor.hpp"
 #include "io/resolver.hpp"
 #include "pmd/client/client.hpp"
+#include "runtime/node/pmd_starter.hpp"
 #include "runtime/node/registry_client.hpp"
 
 namespace distflow::runtime {
 
-enum class PmdStart {
-  started,
-  already_running,  ///< somebody else was quicker
-};
-
-/// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
-class PmdStarter {
- public:
-  /// The error is one of pmd::launch_pmd(). May throw std::bad_alloc, and has started nothing then.
-  virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
-  /// The PMD is away, or is another one now: one that this process had started may have ended.
-  virtual void heed_ended_pmd() {}
-
- protected:
-  ~PmdStarter() = default;
-};
-
-/// The parts that it is given. All must outlive the registry.
-struct PmdRegistryParts {
-  io::Reactor& reactor;
-  stream::StreamSetup& stream_setup;  ///< of the process
-  base::ChunkPool& blocks;            ///< frames from the PMD that come in parts, and requests
-  const base::Log& log;
-  PmdStarter* starter = nullptr;  ///< null: a PMD is never started
-};
-
 class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
  public:
-  PmdRegistry(const PmdRegistryParts& parts, const NodeOptions& options);
+  PmdRegistry(const RegistryParts& parts, const NodeOptions& options);
   ~PmdRegistry() override;
 
   void start(RegistryObserver& observer, protocol::Registration registration) override;
@@ -95,7 +68,7 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   void start_pmd();
   void on_pmd_started(const Result<PmdStart>& outcome);
 
-  const PmdRegistryParts parts_;
+  const RegistryParts parts_;
   const NodeOptions options_;
   RegistryObserver* observer_ = nullptr;
   std::string node_id_;

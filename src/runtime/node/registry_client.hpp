@@ -1,5 +1,5 @@
 // The registry as a node uses it: to register, to learn which other nodes there are, and to resolve names. A node does
-// not know which implementation it has: a PMD (pmd_registry.hpp), or a registry of a test.
+// not know which implementation it has: a PMD (pmd_registry.hpp), or a registry of a test. registry_choice.cpp makes it.
 //
 // Loop thread only.
 //   1. start() once; then on_registered and on_snapshot as they come about, again after each loss, in any order.
@@ -16,11 +16,26 @@
 #include <distflow/error.hpp>
 #include <distflow/result.hpp>
 
+#include "base/chunk_pool.hpp"
+#include "base/log.hpp"
 #include "io/peer_owner.hpp"
+#include "io/reactor.hpp"
 #include "pmd/client/client_observer.hpp"
 #include "protocol/pmd_node.hpp"
+#include "stream/stream_setup.hpp"
 
 namespace distflow::runtime {
+
+class PmdStarter;
+
+/// What a process has for the client of any registry. All must outlive the client.
+struct RegistryParts {
+  io::Reactor& reactor;
+  stream::StreamSetup& stream_setup;  ///< of the process
+  base::ChunkPool& blocks;            ///< frames from the registry that come in parts, and requests
+  const base::Log& log;
+  PmdStarter* starter = nullptr;  ///< starts a PMD where there is none; null: none is ever started
+};
 
 /// The user of the registry. All calls come inside Reactor::turn(). pmd::ClientObserver names those that may throw. Its
 /// on_unreachable and on_pmd_shutdown are not called.
