@@ -1,7 +1,7 @@
 // The registry of a PMD: a client, and the policy of starting one. A PMD on this machine is started, unless the options
 // forbid it, or an administrator has ended the last one.
 //
-// Loop thread only. Lines 1 to 4 of registry_client.hpp.
+// Loop thread only. Lines 1 to 5 of registry_client.hpp.
 //   1. A PMD is started when nothing listens at its port, by one attempt at a time.
 //   2. Final, while the node starts, are Erlang's epmd or another program at the PMD's port, a host without an address,
 //      and a PMD's program that is not there. All else is tried again.
@@ -32,7 +32,7 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   ~PmdRegistry() override;
 
   void start(RegistryObserver& observer, protocol::Registration registration) override;
-  void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override;
+  void resolve(std::string_view name, OnAnswer on_answer) override;
   void answer_stats(std::uint64_t id, std::string_view stats) override { client_->answer_stats(id, stats); }
   [[nodiscard]] io::PeerOwner owner_of_registry() const override {
     return client_ ? client_->owner_of_pmd() : io::PeerOwner();
