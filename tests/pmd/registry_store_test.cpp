@@ -12,6 +12,7 @@
 
 #include "tests/base/seed.hpp"
 #include "tests/support/memory_pmd.hpp"
+#include "tests/support/over_stores.hpp"
 #include "tests/support/pmd_requests.hpp"
 
 namespace distflow::pmd {
@@ -318,6 +319,37 @@ TEST_F(HeldStore, the_server_ends_though_a_registration_is_undecided) {
   EXPECT_THAT(pmd->receive(node), IsEmpty());
 }
 
+TEST_F(HeldStore, the_server_has_not_ended_before_its_store_has) {
+  store().hold_end();
+  pmd->server().begin_shutdown();
+  pmd->turn();
+  EXPECT_TRUE(store().is_stopped());
+  EXPECT_EQ(store().time_to_end(), ServerOptions().shutdown_max);
+  EXPECT_FALSE(pmd->server().is_finished());
+  EXPECT_FALSE(announce(elsewhere("far", "pong"))) << "nothing is taken up any more";
+  store().end();
+  pmd->turn();
+  EXPECT_TRUE(pmd->server().is_finished());
+}
+
+TEST_F(HeldStore, a_store_that_does_not_end_in_its_time_is_waited_for_and_logged) {
+  store().hold_end();
+  pmd->server().begin_shutdown();
+  pmd->advance(ServerOptions().shutdown_max + base::milliseconds(100));
+  EXPECT_FALSE(pmd->server().is_finished());
+  EXPECT_THAT(pmd->log(), HasSubstr("the store of registrations takes too long to end"));
+  store().end();
+  pmd->turn();
+  EXPECT_TRUE(pmd->server().is_finished());
+}
+
+TEST(UnstartedServer, does_not_start_its_store) {
+  MemoryPmd pmd({}, {StoreChoice::Kind::late, 1});
+  EXPECT_FALSE(pmd.store().is_started());
+  ASSERT_TRUE(pmd.start());
+  EXPECT_TRUE(pmd.store().is_started());
+}
+
 TEST_F(HeldStore, more_undecided_registrations_than_the_bound_are_refused_and_counted) {
   ServerOptions options;
   options.proposal_count_max = 2;
@@ -438,13 +470,15 @@ TEST_F(HeldStore, nodes_of_other_hosts_do_not_keep_the_pmd_from_being_told_to_en
 
 /// Connections register, unregister and end, and others come and go, while the store decides in an order of its own.
 /// When nothing is under way the registry has what the store has, and everybody was answered.
-TEST(RegistryStoreWalk, whatever_happens_the_registry_becomes_what_the_store_has) {
+class RegistryStoreWalk : public ::testing::TestWithParam<StoreChoice::Kind> {};
+
+TEST_P(RegistryStoreWalk, whatever_happens_the_registry_becomes_what_the_store_has) {
   const Seed seed;
   SCOPED_TRACE(seed.replay());
   base::Random random(seed.value());
   ServerOptions options;
   options.claim_grace = base::milliseconds(30);
-  MemoryPmd pmd(options, {StoreChoice::Kind::late, random.next()});
+  MemoryPmd pmd(options, {GetParam(), random.next()});
   ASSERT_TRUE(pmd.start());
   const auto any = [&random](std::uint64_t count) { return std::to_string(random.next() % count); };
   std::map<MemoryPmd::PeerId, std::size_t> owed;
@@ -486,6 +520,10 @@ TEST(RegistryStoreWalk, whatever_happens_the_registry_becomes_what_the_store_has
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(LateStores, RegistryStoreWalk,
+                         ::testing::Values(StoreChoice::Kind::late, StoreChoice::Kind::late_by_view),
+                         [](const auto& kind) { return OverStores::name_of(kind.param); });
 
 }  // namespace
 }  // namespace distflow::pmd

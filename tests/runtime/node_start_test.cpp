@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/node/pmd_starter.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace distflow::test {

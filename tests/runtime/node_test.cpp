@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/node/pmd_starter.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/sockets.hpp"
 

@@ -13,6 +13,7 @@
 
 #include <distflow/node_runtime.hpp>
 
+#include "runtime/node/pmd_starter.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/cluster.hpp"

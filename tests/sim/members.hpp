@@ -201,7 +201,7 @@ class NodeMember final : public SimMember, private runtime::NodeObserver, privat
     runtime::NodeObserver& self = *this;
     runtime::PmdStarter& starter = *this;
     registry_ = std::make_unique<runtime::PmdRegistry>(
-        runtime::PmdRegistryParts{
+        runtime::RegistryParts{
             .reactor = reactor_, .stream_setup = stream_setup_, .blocks = blocks_, .log = log_, .starter = &starter},
         options);
     node_ = std::make_unique<runtime::Node>(runtime::NodeParts{.reactor = reactor_,

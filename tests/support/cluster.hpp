@@ -13,7 +13,7 @@
 
 #include "pmd/server/server.hpp"
 #include "runtime/node/node.hpp"
-#include "runtime/node/pmd_registry.hpp"
+#include "runtime/node/registry_choice.hpp"
 #include "runtime/process/handler_thread.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
@@ -123,13 +123,11 @@ class Cluster {
 
   TestNode& add_node_without_waiting(NodeOptions options, runtime::PmdStarter* starter = nullptr) {
     if (options.pmd_port == NodeOptions{}.pmd_port) options.pmd_port = pmd_port_;
-    return add_node_of(options,
-                       std::make_unique<runtime::PmdRegistry>(runtime::PmdRegistryParts{.reactor = *reactor_,
-                                                                                        .stream_setup = stream_setup_,
-                                                                                        .blocks = blocks_,
-                                                                                        .log = log_,
-                                                                                        .starter = starter},
-                                                              options));
+    return add_node_of(
+        options,
+        runtime::make_registry_client(
+            {.reactor = *reactor_, .stream_setup = stream_setup_, .blocks = blocks_, .log = log_, .starter = starter},
+            options));
   }
   /// Starts a node whose registry is another than the cluster's PMD.
   TestNode& add_node_of(const NodeOptions& options, std::unique_ptr<runtime::RegistryClient> registry) {

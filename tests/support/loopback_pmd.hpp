@@ -24,9 +24,9 @@ class LoopbackPmd {
   explicit LoopbackPmd(pmd::ServerOptions options = {}, StoreChoice store = {})
       : reactor_(make_socket_backend(chunks_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&LoopbackPmd::on_line>(*this)),
-        late_store_(reactor_, store.seed),
+        late_store_(reactor_, store),
         server_(reactor_, stream_setup_, log_, on_any_port(std::move(options)),
-                store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {
+                store.kind == StoreChoice::Kind::local ? nullptr : &late_store_) {
     const Result<void> started = server_.start();
     if (!started) std::abort();
   }

@@ -44,9 +44,9 @@ class MemoryPmd {
         network_(new MemoryBackend(chunks_)),
         reactor_(std::unique_ptr<io::Backend>(network_), {}),
         log_(base::LogLevel::debug, base::LogSink::to<&MemoryPmd::on_line>(*this)),
-        late_store_(reactor_, store.seed),
+        late_store_(reactor_, store),
         server_(reactor_, stream_setup_, log_, std::move(options),
-                store.kind == StoreChoice::Kind::late ? &late_store_ : nullptr) {}
+                store.kind == StoreChoice::Kind::local ? nullptr : &late_store_) {}
 
   ~MemoryPmd() {
     server_.begin_shutdown();

@@ -82,12 +82,12 @@ class PendingRegistrations {
     const auto found = by_session_.find(&session);
     return found == by_session_.end() ? Taken() : take_out(found->second);
   }
-  /// The one that is with the store for a name of the change; null when there is none.
-  [[nodiscard]] const PendingRegistration* find_proposed(const Registry::Change& change) const {
+  /// The one that is with the store for a name of the claim; null when there is none.
+  [[nodiscard]] const PendingRegistration* find_proposed(const Claim& claim) const {
     if (proposed_.empty()) return nullptr;
-    if (const auto found = by_node_id_.find(change.node.node_id); found != by_node_id_.end()) return found->second;
-    if (!change.node.alias) return nullptr;
-    const auto found = by_alias_.find(*change.node.alias);
+    if (const auto found = by_node_id_.find(claim.node.node_id); found != by_node_id_.end()) return found->second;
+    if (!claim.node.alias) return nullptr;
+    const auto found = by_alias_.find(*claim.node.alias);
     return found == by_alias_.end() ? nullptr : found->second;
   }
 

@@ -32,16 +32,14 @@ Registrar::Registrar(const RegistrarParts& parts)
       counters_(parts.counters),
       replies_(parts.replies),
       announcer_(parts.announcer),
+      on_stopped_(parts.on_stopped),
       registry_(parts.options.registry, random_key(parts.reactor.backend())),
-      local_store_(registry_),
       store_(parts.store == nullptr ? local_store_ : *parts.store),
       departures_(reactor_, options_, counters_, registry_, store_, announcer_,
                   Delegate<void()>::to<&Registrar::note_free_names>(*this)),
       pending_(parts.options.claim_count_max, parts.options.proposal_count_max),
       waiting_timer_(Delegate<void()>::to<&Registrar::on_waiting_timer>(*this)) {
   grant_waiting_.on_turn_end = Delegate<void()>::to<&Registrar::grant_waiting>(*this);
-  StoreObserver& self = *this;
-  store_.start(self);
 }
 
 Registrar::~Registrar() { grant_waiting_.unlink(); }
@@ -51,7 +49,12 @@ void Registrar::stop() {
   reactor_.timers().cancel(waiting_timer_);
   grant_waiting_.unlink();
   departures_.stop();
-  store_.stop();
+  store_.stop(options_.shutdown_max);
+}
+
+void Registrar::on_stopped() {
+  has_store_stopped_ = true;
+  on_stopped_();
 }
 
 // ---- The way of a claim.
@@ -267,22 +270,19 @@ void Registrar::close_without_memory(Session& session) {
 // ---- Those that wait.
 
 /// That an earlier claim to one of the names is with the store.
-std::optional<Decision> Registrar::undecided_conflict(const Registry::Change& change) const {
-  const PendingRegistration* earlier = pending_.find_proposed(change);
+std::optional<Decision> Registrar::undecided_conflict(const Claim& claim) const {
+  const PendingRegistration* earlier = pending_.find_proposed(claim);
   if (earlier == nullptr) return std::nullopt;
-  const bool is_node_id = earlier->change.node.node_id == change.node.node_id;
+  const bool is_node_id = earlier->change.node.node_id == claim.node.node_id;
   return Decision{is_node_id ? Decision::Status::node_id_in_use : Decision::Status::alias_in_use,
                   &earlier->change.node};
 }
 
 /// The same, or that the view has one of them elsewhere.
-std::optional<Decision> Registrar::conflict(const Registry::Change& change) const {
-  if (std::optional<Decision> undecided = undecided_conflict(change)) return undecided;
-  const Registry::Verdict verdict = registry_.judge(change);
-  if (verdict.holder == nullptr) return std::nullopt;
-  const bool is_node_id = verdict.status == Registry::Status::node_id_in_use;
-  return Decision{is_node_id ? Decision::Status::node_id_in_use : Decision::Status::alias_in_use,
-                  &verdict.holder->node};
+std::optional<Decision> Registrar::conflict(const Claim& claim) const {
+  if (std::optional<Decision> undecided = undecided_conflict(claim)) return undecided;
+  const Decision decision = decide_by(registry_, claim);
+  return decision.holder == nullptr ? std::nullopt : std::optional(decision);
 }
 
 /// Whether there is something to be done about one that waits: its time is over, or its names may be free.

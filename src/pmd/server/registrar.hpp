@@ -10,7 +10,7 @@
 //      kLargeCountMax of them may have many unread bytes behind them, which keep memory that other connections are
 //      received into.
 // What may happen between a proposal and its decision: registry_store.hpp.
-// Use: registrar.claim(session, change, id); ... registrar.on_session_closed(session);
+// Use: registrar.start(); registrar.claim(session, change, id); ... registrar.on_session_closed(session);
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct RegistrarParts {
   ServerCounters& counters;
   ReplyWriter& replies;
   Announcer& announcer;
-  RegistryStore* store;  ///< null: the registry decides by itself
+  RegistryStore* store;               ///< null: the registry decides by itself
+  base::Delegate<void()> on_stopped;  ///< the store has ended, after stop(); perhaps from inside that
 };
 
 class Registrar final : private StoreObserver {
@@ -45,6 +46,9 @@ class Registrar final : private StoreObserver {
   ~Registrar();
   Registrar(const Registrar&) = delete;
   Registrar& operator=(const Registrar&) = delete;
+
+  /// Once, before the first request.
+  void start() noexcept { store_.start(*this, registry_); }
 
   /// The four requests. All are answered; a claim and a regroup perhaps later.
   void claim(Session& session, Registry::Change change, std::string_view raw_request_id);
@@ -56,8 +60,9 @@ class Registrar final : private StoreObserver {
 
   /// The session is gone: so are its nodes, and its claim.
   void on_session_closed(Session& session);
-  /// Nothing more is decided, expires or leaves.
+  /// Nothing more is decided, expires or leaves. The registrar may be destroyed when the store has ended, too.
   void stop();
+  [[nodiscard]] bool has_stopped() const { return has_store_stopped_; }
 
   [[nodiscard]] Registry& registry() { return registry_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
@@ -69,6 +74,7 @@ class Registrar final : private StoreObserver {
   void on_decided(Ticket ticket, const Decision& decision) override;
   bool on_entry(const protocol::NodeInfo& node) override;
   bool on_gone(std::string_view node_id) override;
+  void on_stopped() override;
 
   // The way of a claim.
   void take_up(PendingRegistration registration);
@@ -88,8 +94,8 @@ class Registrar final : private StoreObserver {
   void close_without_memory(Session& session);
 
   // Those that wait.
-  [[nodiscard]] std::optional<Decision> undecided_conflict(const Registry::Change& change) const;
-  [[nodiscard]] std::optional<Decision> conflict(const Registry::Change& change) const;
+  [[nodiscard]] std::optional<Decision> undecided_conflict(const Claim& claim) const;
+  [[nodiscard]] std::optional<Decision> conflict(const Claim& claim) const;
   [[nodiscard]] bool is_due(const PendingRegistration& registration, base::Instant refused_until) const;
   void settle_waiting(base::Instant refused_until);
   void grant_waiting() { settle_waiting(base::Instant::min()); }
@@ -104,7 +110,9 @@ class Registrar final : private StoreObserver {
   ServerCounters& counters_;
   ReplyWriter& replies_;
   Announcer& announcer_;
+  const base::Delegate<void()> on_stopped_;
   bool is_stopped_ = false;
+  bool has_store_stopped_ = false;
 
   Registry registry_;
   LocalStore local_store_;

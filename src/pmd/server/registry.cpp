@@ -47,23 +47,23 @@ Registry::~Registry() {
 }
 
 /// Joined or replaced if nobody else has a right to one of the names.
-Registry::Verdict Registry::judge_names(const Change& change) const {
-  const Entry* entry = by_node_id_.find(change.node.node_id);
-  if (change.node.alias) {
-    const Entry* holder = by_alias_.find(*change.node.alias);
+Registry::Verdict Registry::judge_names(const Claim& claim) const {
+  const Entry* entry = by_node_id_.find(claim.node.node_id);
+  if (claim.node.alias) {
+    const Entry* holder = by_alias_.find(*claim.node.alias);
     if (holder != nullptr && holder != entry) return {Status::alias_in_use, holder};
   }
   if (entry == nullptr) return {Status::joined, nullptr};
-  const bool is_own = entry->owner == change.owner || is_gone(entry->owner);
-  if (!is_own && !is_same_secret(entry->secret, change.secret)) return {Status::node_id_in_use, entry};
+  const bool is_own = entry->owner == claim.owner || is_gone(entry->owner);
+  if (!is_own && !is_same_secret(entry->secret, claim.secret)) return {Status::node_id_in_use, entry};
   return {Status::replaced, nullptr};
 }
 
-Registry::Verdict Registry::judge(const Change& change) const {
-  const Verdict names = judge_names(change);
+Registry::Verdict Registry::judge(const Claim& claim) const {
+  const Verdict names = judge_names(claim);
   if (names.holder != nullptr) return names;
-  const Entry* entry = names.status == Status::joined ? nullptr : by_node_id_.find(change.node.node_id);
-  return {check_bounds(change, entry), nullptr};
+  const Entry* entry = names.status == Status::joined ? nullptr : by_node_id_.find(claim.node.node_id);
+  return {check_bounds(claim, entry), nullptr};
 }
 
 Registry::Outcome Registry::register_node(OwnerId owner, const protocol::Registration& registration, base::Instant now,
@@ -174,23 +174,23 @@ bool Registry::heartbeat(OwnerId owner, std::string_view node_id, base::Instant 
   return true;
 }
 
-/// Whether the change may take the place of `replaced`, or a new one if that is null: joined or replaced if so.
-Registry::Status Registry::check_bounds(const Change& change, const Entry* replaced) const {
+/// Whether the claim may take the place of `replaced`, or a new one if that is null: joined or replaced if so.
+Registry::Status Registry::check_bounds(const Claim& claim, const Entry* replaced) const {
   const std::size_t bytes_back = replaced == nullptr ? 0 : replaced->bytes;
-  if (change.bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
+  if (claim.bytes > options_.bytes_max - bytes_ + bytes_back) return Status::full;
   if (replaced == nullptr && size() >= options_.entries_max) return Status::full;
   const Status status = replaced == nullptr ? Status::joined : Status::replaced;
-  if (change.owner == kStoreOwner) return status;
-  if (const auto owned = by_owner_.find(change.owner); owned != by_owner_.end()) {
-    const Entry* given_back = replaced != nullptr && replaced->owner == change.owner ? replaced : nullptr;
-    if (!owned->second.share.has_room(given_back, change.bytes, options_.owner_entries_max, options_.owner_bytes_max)) {
+  if (claim.owner == kStoreOwner) return status;
+  if (const auto owned = by_owner_.find(claim.owner); owned != by_owner_.end()) {
+    const Entry* given_back = replaced != nullptr && replaced->owner == claim.owner ? replaced : nullptr;
+    if (!owned->second.share.has_room(given_back, claim.bytes, options_.owner_entries_max, options_.owner_bytes_max)) {
       return Status::owner_full;
     }
   }
-  if (!change.user) return status;
-  if (const auto share = by_user_.find(*change.user); share != by_user_.end()) {
-    const Entry* given_back = replaced != nullptr && replaced->user == change.user ? replaced : nullptr;
-    if (!share->second.has_room(given_back, change.bytes, options_.user_entries_max, options_.user_bytes_max)) {
+  if (!claim.user) return status;
+  if (const auto share = by_user_.find(*claim.user); share != by_user_.end()) {
+    const Entry* given_back = replaced != nullptr && replaced->user == claim.user ? replaced : nullptr;
+    if (!share->second.has_room(given_back, claim.bytes, options_.user_entries_max, options_.user_bytes_max)) {
       return Status::user_full;
     }
   }

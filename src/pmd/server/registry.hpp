@@ -30,21 +30,13 @@
 #include "base/intrusive_list.hpp"
 #include "base/sip_hash.hpp"
 #include "base/time.hpp"
+#include "pmd/server/claim.hpp"
 #include "pmd/server/name_index.hpp"
 #include "pmd/server/node_pages.hpp"
 #include "protocol/node_text.hpp"
 #include "protocol/pmd_request.hpp"
 
 namespace distflow::pmd {
-
-/// Names a connection. Never used twice.
-using OwnerId = std::uint64_t;
-/// Owns the nodes that the store has announced, which others registered. It has no share of its own: only the bounds of
-/// the whole registry hold for it.
-inline constexpr OwnerId kStoreOwner = UINT64_MAX;
-
-/// A user of this machine, as the kernel says of a connection; nothing where it does not say.
-using UserId = std::optional<std::uint32_t>;
 
 struct RegistryOptions {
   std::size_t entries_max = 131'072;
@@ -92,18 +84,12 @@ class Registry {
     user_full,       ///< The same for a bound of the user.
   };
 
-  /// A registration as an entry would have it: what a store is asked to decide, and what apply() takes up.
-  struct Change {
-    OwnerId owner = 0;
-    UserId user;  ///< of the owner
-    protocol::NodeInfo node;
+  /// A claim, and the text that its entry would have: what apply() takes up.
+  struct Change : Claim {
     protocol::NodeText text;  ///< the node's
-    std::string secret;       ///< empty: none
-    std::optional<base::Duration> ttl;
-    std::size_t bytes = 0;  ///< what the entry will count for
   };
 
-  /// What a change would lead to. `holder` is who has the alias or the nodeId if another has it, else null.
+  /// What a claim would lead to. `holder` is who has the alias or the nodeId if another has it, else null.
   struct Verdict {
     Status status;
     const Entry* holder;
@@ -142,8 +128,8 @@ class Registry {
   /// The entry of this owner's as it would be with other groups; nothing when there is no such entry of this owner's.
   [[nodiscard]] std::optional<Change> regrouped(OwnerId owner, std::string_view node_id,
                                                 const protocol::GroupChange& groups, base::WallMs wall) const;
-  /// Whether the names and the room are to be had for the change, as this registry has it.
-  [[nodiscard]] Verdict judge(const Change& change) const;
+  /// Whether the names and the room are to be had for the claim, as this registry has it.
+  [[nodiscard]] Verdict judge(const Claim& claim) const;
   /// Takes up the change, which is moved from if the status is joined or replaced. A nodeId of another owner is taken
   /// over without a question; an alias of another node is not (alias_in_use), nor is a bound passed.
   Outcome apply(Change& change, base::Instant now, base::WallMs wall);
@@ -226,9 +212,9 @@ class Registry {
   };
 
   [[nodiscard]] const Entry* find(const HashedName& name) const;
-  [[nodiscard]] Verdict judge_names(const Change& change) const;
+  [[nodiscard]] Verdict judge_names(const Claim& claim) const;
   [[nodiscard]] Entry* find_own(OwnerId owner, std::string_view node_id) const;
-  [[nodiscard]] Status check_bounds(const Change& change, const Entry* replaced) const;
+  [[nodiscard]] Status check_bounds(const Claim& claim, const Entry* replaced) const;
   static void find_keys(Entry& entry);
   void link(Entry& entry);
   void unlink(Entry& entry);

@@ -29,7 +29,8 @@ constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_coun
 
 RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options,
                                ServerCounters& counters, Streams& streams, RegistryStore* store,
-                               Delegate<void()> on_shutdown, Delegate<Session*(OwnerId)> find_session)
+                               Delegate<void()> on_shutdown, Delegate<void()> on_stopped,
+                               Delegate<Session*(OwnerId)> find_session)
     : log_(log),
       options_(options),
       counters_(counters),
@@ -40,7 +41,7 @@ RequestHandler::RequestHandler(io::Reactor& reactor, const base::Log& log, const
       replies_(chunks_, counters),
       announcer_(reactor, chunks_, options, counters),
       streams_(streams),
-      registrar_({reactor, options, counters, replies_, announcer_, store}),
+      registrar_({reactor, options, counters, replies_, announcer_, store, on_stopped}),
       registry_(registrar_.registry()),
       stats_out_(chunks_),
       stats_({.reactor = reactor,

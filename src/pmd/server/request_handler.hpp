@@ -29,13 +29,16 @@ class RequestHandler {
 
   /// All but the delegates, which are copied, must outlive the handler. `store` is null for a registry of this PMD's
   /// own. `on_shutdown` is called when a peer that may do so has asked for the PMD's end and been answered.
-  /// `find_session` gives the session of that id, or null.
+  /// `on_stopped` is called when the store has ended, after stop(); perhaps from inside that. `find_session` gives the
+  /// session of that id, or null.
   RequestHandler(io::Reactor& reactor, const base::Log& log, const ServerOptions& options, ServerCounters& counters,
                  Streams& streams, RegistryStore* store, base::Delegate<void()> on_shutdown,
-                 base::Delegate<Session*(OwnerId)> find_session);
+                 base::Delegate<void()> on_stopped, base::Delegate<Session*(OwnerId)> find_session);
   RequestHandler(const RequestHandler&) = delete;
   RequestHandler& operator=(const RequestHandler&) = delete;
 
+  /// Once, before the first request.
+  void start() noexcept { registrar_.start(); }
   /// `frame` must last until on_run_end(), which answers what has not been answered yet. How much work it was, in the
   /// unit of TurnWork.
   std::size_t on_request(Session& session, std::string_view frame);
@@ -50,6 +53,8 @@ class RequestHandler {
   void announce_shutdown(Session& session) { announcer_.tell_shutdown(session); }
   /// No more events: what leaves from now on leaves because the PMD ends.
   void stop();
+  /// The store has ended: nothing calls the handler any more but its sessions.
+  [[nodiscard]] bool has_stopped() const { return registrar_.has_stopped(); }
 
   [[nodiscard]] const Registry& registry() const { return registry_; }
   /// For questions of the PMD's own.

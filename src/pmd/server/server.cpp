@@ -47,6 +47,7 @@ Server::Server(io::Reactor& reactor, stream::StreamSetup& setup, const base::Log
       streams_(reactor),
       work_(reactor),
       handler_(reactor, log, options_, counters_, streams_, store, Delegate<void()>::to<&Server::begin_shutdown>(*this),
+               Delegate<void()>::to<&Server::finish_if_done>(*this),
                Delegate<Session*(OwnerId)>::to<&Server::find_session>(*this)),
       idle_timer_(Delegate<void()>::to<&Server::on_idle>(*this)),
       shutdown_timer_(Delegate<void()>::to<&Server::on_shutdown_deadline>(*this)),
@@ -64,6 +65,7 @@ Result<void> Server::start() {
     if (Result<void> listening = listen(*address); !listening) return listening;
   }
   state_ = State::serving;
+  handler_.start();
   watch_for_idleness();
   // What listens may not be destroyed before a turn has closed it, as an exception would from here on: without memory
   // ::1 is left out, or what the log would say.
@@ -204,6 +206,7 @@ void Server::on_shutdown_deadline() {
     log_.write(LogLevel::warn, "%zu connections took too long to end: closing them now", sessions_.size());
   }
   for (const auto& [id, session] : sessions_) session->close({Errc::timed_out, "ending"});
+  if (!handler_.has_stopped()) log_.write(LogLevel::warn, "the store of registrations takes too long to end");
 }
 
 void Server::on_entrance_closed() {
@@ -212,7 +215,7 @@ void Server::on_entrance_closed() {
 }
 
 void Server::finish_if_done() {
-  if (entrances_open_ > 0 || !sessions_.empty()) return;
+  if (entrances_open_ > 0 || !sessions_.empty() || !handler_.has_stopped()) return;
   reactor_.timers().cancel(shutdown_timer_);
   state_ = State::finished;
   if (on_finished_) on_finished_();

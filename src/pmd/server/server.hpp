@@ -6,7 +6,8 @@
 //   1. Of two servers for one port, 127.0.0.1 decides: start() fails where that is taken; ::1 is for who can have it.
 //   2. A connection that ends takes its nodes with it, at once.
 //   3. begin_shutdown() ends within shutdown_max, whatever the peers do: what is queued is sent first, to those who
-//      take it. on_finished comes last, from inside a turn; the server may be destroyed from then on, but not in it.
+//      take it. A store has as long to end (registry_store.hpp), and is waited for. on_finished comes last, from inside
+//      a turn; the server may be destroyed from then on, but not in it.
 // Use: Server server(reactor, stream_setup, log, options); if (!server.start()) ...; while (!server.is_finished())
 // reactor.turn(...);
 #pragma once

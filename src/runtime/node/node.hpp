@@ -175,8 +175,8 @@ class Node final : private RegistryObserver, private DirectoryObserver, private 
   // From the registry.
   void on_registered() override;
   void on_registration_lost(const Error& why, const protocol::NodeInfo* holder) override;
-  pmd::AfterRefusal on_registration_refused(const Error& error, std::string_view text,
-                                            const protocol::NodeInfo* holder) override;
+  AfterRefusal on_registration_refused(const Error& error, std::string_view text,
+                                       const protocol::NodeInfo* holder) override;
   void on_snapshot(std::vector<protocol::NodeInfo> nodes) override;
   void on_join(const protocol::NodeInfo& node) override;
   void on_leave(const protocol::NodeInfo& node) override;

@@ -82,15 +82,15 @@ void Node::tell_if_started() {
   observer_.on_started({});
 }
 
-pmd::AfterRefusal Node::on_registration_refused(const Error& error, std::string_view text,
-                                                const protocol::NodeInfo* holder) {
+AfterRefusal Node::on_registration_refused(const Error& error, std::string_view text,
+                                           const protocol::NodeInfo* holder) {
   if (state_ == State::starting) {
     fail_start(refused_registration(error, text, holder, options_));
-    return pmd::AfterRefusal::give_up;
+    return AfterRefusal::give_up;
   }
   parts_.log.write(LogLevel::error, "the PMD refuses to register this node again: %.*s", static_cast<int>(text.size()),
                    text.data());
-  return pmd::AfterRefusal::retry;
+  return AfterRefusal::retry;
 }
 
 }  // namespace distflow::runtime

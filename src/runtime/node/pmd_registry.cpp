@@ -24,7 +24,7 @@ std::uint64_t random_seed(io::Backend& backend) {
 
 }  // namespace
 
-PmdRegistry::PmdRegistry(const PmdRegistryParts& parts, const NodeOptions& options)
+PmdRegistry::PmdRegistry(const RegistryParts& parts, const NodeOptions& options)
     : parts_(parts), options_(at_pmd(options, {})), resolver_(parts.reactor), out_(parts.blocks) {}
 
 PmdRegistry::~PmdRegistry() = default;
@@ -55,9 +55,7 @@ void PmdRegistry::start(RegistryObserver& observer, protocol::Registration regis
   client_->start();
 }
 
-void PmdRegistry::resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) {
-  client_->resolve(name, std::move(on_answer));
-}
+void PmdRegistry::resolve(std::string_view name, OnAnswer on_answer) { client_->resolve(name, std::move(on_answer)); }
 
 void PmdRegistry::close() {
   is_closing_ = true;
@@ -81,7 +79,8 @@ void PmdRegistry::on_registered() {
 
 pmd::AfterRefusal PmdRegistry::on_registration_refused(const Error& error, std::string_view text,
                                                        const protocol::NodeInfo* holder) {
-  return observer_->on_registration_refused(error, text, holder);
+  const AfterRefusal next = observer_->on_registration_refused(error, text, holder);
+  return next == AfterRefusal::retry ? pmd::AfterRefusal::retry : pmd::AfterRefusal::give_up;
 }
 
 void PmdRegistry::on_registration_lost(const Error& why, const protocol::NodeInfo* holder) {

@@ -1,11 +1,11 @@
 // The registry of a PMD: a client, and the policy of starting one. A PMD on this machine is started, unless the options
 // forbid it, or an administrator has ended the last one.
 //
-// Loop thread only. Lines 1 to 4 of registry_client.hpp.
+// Loop thread only. Lines 1 to 5 of registry_client.hpp.
 //   1. A PMD is started when nothing listens at its port, by one attempt at a time.
 //   2. Final, while the node starts, are Erlang's epmd or another program at the PMD's port, a host without an address,
 //      and a PMD's program that is not there. All else is tried again.
-// Use: PmdRegistry registry(parts, options); Node node({..., .registry = registry}, options, observer);
+// Use: make_registry_client(parts, options), in registry_choice.hpp.
 #pragma once
 
 #include <cstdint>
@@ -19,47 +19,20 @@
 
 #include <distflow/node_options.hpp>
 
-#include "base/log.hpp"
-#include "io/reactor.hpp"
 #include "io/resolver.hpp"
 #include "pmd/client/client.hpp"
+#include "runtime/node/pmd_starter.hpp"
 #include "runtime/node/registry_client.hpp"
 
 namespace distflow::runtime {
 
-enum class PmdStart {
-  started,
-  already_running,  ///< somebody else was quicker
-};
-
-/// Starts a PMD, for a node that found none. `on_outcome` is called later, on the loop's thread.
-class PmdStarter {
- public:
-  /// The error is one of pmd::launch_pmd(). May throw std::bad_alloc, and has started nothing then.
-  virtual void start_pmd(std::function<void(Result<PmdStart>)> on_outcome) = 0;
-  /// The PMD is away, or is another one now: one that this process had started may have ended.
-  virtual void heed_ended_pmd() {}
-
- protected:
-  ~PmdStarter() = default;
-};
-
-/// The parts that it is given. All must outlive the registry.
-struct PmdRegistryParts {
-  io::Reactor& reactor;
-  stream::StreamSetup& stream_setup;  ///< of the process
-  base::ChunkPool& blocks;            ///< frames from the PMD that come in parts, and requests
-  const base::Log& log;
-  PmdStarter* starter = nullptr;  ///< null: a PMD is never started
-};
-
 class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
  public:
-  PmdRegistry(const PmdRegistryParts& parts, const NodeOptions& options);
+  PmdRegistry(const RegistryParts& parts, const NodeOptions& options);
   ~PmdRegistry() override;
 
   void start(RegistryObserver& observer, protocol::Registration registration) override;
-  void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override;
+  void resolve(std::string_view name, OnAnswer on_answer) override;
   void answer_stats(std::uint64_t id, std::string_view stats) override { client_->answer_stats(id, stats); }
   [[nodiscard]] io::PeerOwner owner_of_registry() const override {
     return client_ ? client_->owner_of_pmd() : io::PeerOwner();
@@ -95,7 +68,7 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
   void start_pmd();
   void on_pmd_started(const Result<PmdStart>& outcome);
 
-  const PmdRegistryParts parts_;
+  const RegistryParts parts_;
   const NodeOptions options_;
   RegistryObserver* observer_ = nullptr;
   std::string node_id_;

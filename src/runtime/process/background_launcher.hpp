@@ -14,7 +14,7 @@
 
 #include "base/delegate.hpp"
 #include "base/log.hpp"
-#include "runtime/node/pmd_registry.hpp"
+#include "runtime/node/pmd_starter.hpp"
 
 namespace distflow::runtime {
 

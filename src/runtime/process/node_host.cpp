@@ -10,6 +10,7 @@
 #include "io/clock.hpp"
 #include "io/scheduling.hpp"
 #include "runtime/node/check_options.hpp"
+#include "runtime/node/registry_choice.hpp"
 #include "runtime/node/start_errors.hpp"
 #include "runtime/process/option_differences.hpp"
 
@@ -73,12 +74,12 @@ Result<void, StartError> NodeHost::open() {
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
   stream_setup_ = std::make_unique<stream::StreamSetup>();
-  registry_ = std::make_unique<PmdRegistry>(PmdRegistryParts{.reactor = loop_.reactor(),
-                                                             .stream_setup = *stream_setup_,
-                                                             .blocks = loop_.blocks(),
-                                                             .log = log_,
-                                                             .starter = is_at_place() ? nullptr : &launcher_},
-                                            options_);
+  registry_ = make_registry_client({.reactor = loop_.reactor(),
+                                    .stream_setup = *stream_setup_,
+                                    .blocks = loop_.blocks(),
+                                    .log = log_,
+                                    .starter = is_at_place() ? nullptr : &launcher_},
+                                   options_);
   node_ = std::make_unique<Node>(
       NodeParts{.reactor = loop_.reactor(),
                 .stream_setup = *stream_setup_,

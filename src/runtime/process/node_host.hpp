@@ -33,7 +33,6 @@
 #include "base/fork_guard.hpp"
 #include "base/log.hpp"
 #include "runtime/node/node.hpp"
-#include "runtime/node/pmd_registry.hpp"
 #include "runtime/process/application_log.hpp"
 #include "runtime/process/background_launcher.hpp"
 #include "runtime/process/handler_thread.hpp"
@@ -228,7 +227,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   TargetTable targets_;
   BackgroundLauncher launcher_;
   std::unique_ptr<stream::StreamSetup> stream_setup_;  // of the process: for all that listens and dials
-  std::unique_ptr<PmdRegistry> registry_;              // the node's
+  std::unique_ptr<RegistryClient> registry_;           // the node's
   HandlerThread handlers_;                             // started with Threading::dispatcher only
   std::unique_ptr<Node> node_;
   std::uint16_t port_ = 0;

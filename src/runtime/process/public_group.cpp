@@ -208,11 +208,12 @@ SentToAll Group::send_all(std::string_view json) {
   SentToAll sent;
   if (impl_ == nullptr) return sent;
   const bool is_json = protocol::is_json(json);
+  NodeHost& host = impl_->host();
   // A first look for the members; each is sent to by itself from then on.
   static_cast<void>(impl_->send_to_one(Pick::first(), [&](Impl::Member&) {
     for (Impl::Member& member : impl_->members) {
       const SendVerdict verdict =
-          is_json ? runtime::unless_out_of_memory(impl_->host(), SendVerdict::out_of_memory,
+          is_json ? runtime::unless_out_of_memory(host, SendVerdict::out_of_memory,
                                                   [&] { return impl_->send(member, raw_json(json)); })
                   : SendVerdict::invalid_json;
       ++(is_under_way(verdict) ? sent.under_way : sent.refused);
