@@ -72,7 +72,7 @@ Result<void, StartError> NodeHost::open() {
   loop_.reactor().set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
-  stream_setup_ = std::make_unique<stream::StreamSetup>();
+  stream_setup_ = std::make_unique<stream::StreamSetup>(nullptr, stream::HandshakeLimits{}, &log_);
   registry_ = std::make_unique<PmdRegistry>(PmdRegistryParts{.reactor = loop_.reactor(),
                                                              .stream_setup = *stream_setup_,
                                                              .blocks = loop_.blocks(),
