@@ -195,7 +195,8 @@ class AwaitCell {
   AwaitCell* next_ = nullptr;               // of those that are kept
 };
 
-/// An awaiter over a cell. Derived::begin(cell) begins what is awaited; false: it has an outcome already.
+/// An awaiter over a cell, of Derived::node_. Derived::begin(cell) begins what is awaited; false: it has an outcome
+/// already.
 template <class Derived, class Outcome>
 class Awaiter {
  public:
@@ -218,6 +219,7 @@ class Awaiter {
     try {
       cell_ = Cell::take(awaiting, std::move(resume_on_));
     } catch (const std::bad_alloc&) {
+      static_cast<Derived*>(this)->node_->note_out_of_memory();
       return false;
     }
     return static_cast<Derived*>(this)->begin(*cell_);

@@ -60,6 +60,12 @@ namespace distflow {
 namespace runtime {
 class NodeHost;
 }
+/// @cond
+namespace detail {
+template <class Derived, class Outcome>
+class Awaiter;  // await_cell.hpp
+}
+/// @endcond
 
 // ask.hpp
 struct AskOptions;
@@ -255,9 +261,12 @@ class DISTFLOW_API NodeRuntime {
 
  private:
   friend class Group;
+  template <class Derived, class Outcome>
+  friend class detail::Awaiter;
   friend DISTFLOW_API Result<KeptReply> ask_and_wait(NodeRuntime& node, std::string_view target, std::string_view json,
                                                      const AskOptions& options);
   Result<KeptReply> ask_and_wait(std::string_view target, std::string_view json, const AskOptions& options);
+  void note_out_of_memory() const noexcept;
   using WriteCall = void (*)(void* callable, PayloadWriter& out);
   explicit NodeRuntime(std::shared_ptr<runtime::NodeHost> host) : host_(std::move(host)) {}
   SendVerdict send_written(std::string_view target, WriteCall call, void* callable);

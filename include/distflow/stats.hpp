@@ -141,7 +141,7 @@ struct NodeStats {
   std::uint64_t connections_refused = 0;     ///< at connections_max
   std::uint64_t accept_pauses = 0;           ///< times that accepting paused for lack of descriptors
   std::uint64_t handshakes_failed = 0;       ///< of streams with a handshake, from and to others and the PMD
-  std::uint64_t handshakes_refused = 0;      ///< connections closed because too many handshakes were under way
+  std::uint64_t handshakes_refused = 0;      ///< connections closed: too many handshakes were under way, or no memory
   std::uint64_t chunks_missing = 0;          ///< times that receiving paused for lack of memory
   std::uint64_t wakes = 0;                   ///< times that a thread woke the I/O thread
   bool is_registered = false;                ///< with the PMD, as far as this node knows

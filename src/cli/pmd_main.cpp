@@ -295,7 +295,7 @@ int run(PmdArguments& arguments) {
     log.write(base::LogLevel::warn, "%s", selected->fallback_reason.c_str());
   }
   io::Reactor reactor(std::move(selected->backend), kSpinsWhileItPays);
-  stream::StreamSetup stream_setup;
+  stream::StreamSetup stream_setup(nullptr, {}, &log);
   pmd::Server server(reactor, stream_setup, log, arguments.server);
   if (const Result<void> started = start_in_time(reactor, stream_setup, server, arguments.server); !started)
     return explain_failure(reactor, arguments, started.error());

@@ -1,6 +1,7 @@
 #include "stream/handshakes.hpp"
 
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace distflow::stream {
@@ -13,12 +14,14 @@ constexpr const char* kShakingHands = "a handshake";
 /// One handshake. Given up, or ended badly, it closes its stream and then ends itself, whatever has become of its
 /// owner.
 struct Handshakes::UnderWay : base::ListNode<UnderWay> {
-  UnderWay(Handshakes& of, io::Handle handle, std::unique_ptr<LayeredStream> over, const io::Address& address)
+  UnderWay(Handshakes& of, io::Handle handle, std::unique_ptr<LayeredStream> over, Role part, const RemoteEnd& end)
       : owner(&of),
         reactor(of.reactor_),
         socket(handle),
         stream(std::move(over)),
-        remote(address),
+        role(part),
+        remote(end.address),
+        name(end.name),
         timer(base::Delegate<void()>::to<&UnderWay::on_timeout>(*this)) {
     op.on_done = base::Delegate<void(Result<void>)>::to<&UnderWay::on_done>(*this);
     close_op.on_closed = base::Delegate<void()>::to<&UnderWay::on_closed>(*this);
@@ -40,7 +43,7 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   void on_timeout() { fail({Errc::timed_out, kShakingHands}); }
 
   void fail(const Error& why) {
-    owner->setup_.note_failed();
+    owner->setup_.note_failed(role, {.address = remote, .name = name}, why, reactor.now());
     const OnOutcome on_outcome = leave();
     close();
     on_outcome(why, remote);
@@ -72,7 +75,9 @@ struct Handshakes::UnderWay : base::ListNode<UnderWay> {
   io::Reactor& reactor;
   const io::Handle socket;
   std::unique_ptr<LayeredStream> stream;  // over it; null where the layer leaves it bare
+  const Role role;
   const io::Address remote;
+  const std::string name;  // of who was dialed
   HandshakeOp op;
   io::CloseOp close_op;
   io::DeferredTask turn_end;
@@ -90,7 +95,7 @@ Result<void> Handshakes::begin(io::Handle socket, Role role, const RemoteEnd& re
 /// on.
 void Handshakes::begin_within_bound(io::Handle socket, Role role, const RemoteEnd& remote) {
   auto made =
-      std::make_unique<UnderWay>(*this, socket, setup_.layer()->over(reactor_, socket, role, remote), remote.address);
+      std::make_unique<UnderWay>(*this, socket, setup_.layer()->over(reactor_, socket, role, remote), role, remote);
   UnderWay& handshake = *made.release();  // its own, until it ends
   under_way_.push_back(handshake);
   ++count_;

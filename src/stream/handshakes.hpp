@@ -6,7 +6,7 @@
 //   2. A stream whose handshake fails, lasts too long or is given up is closed; what it takes to close it ends by
 //      itself.
 //   3. At most `count_max` of the setup are under way.
-//   4. Each one that fails or is refused is counted there, before its outcome is reported.
+//   4. Each one that fails or is refused is counted there, before its outcome is reported. One that fails is logged.
 // Use: handshakes.begin(socket, Role::accepter, {.address = peer}); ... on_outcome(Result<OpenStream>, peer)
 #pragma once
 

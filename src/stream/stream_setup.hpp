@@ -1,9 +1,9 @@
-// How the streams of a process are set up: what lies over each of its sockets, within which bounds it shakes hands, and
-// what has become of the handshakes.
+// How the streams of a process are set up: what lies over each of its sockets, within which bounds it shakes hands,
+// what has become of the handshakes, and where that is logged.
 //
 // A process has one, and whatever of it listens or dials is given it: its node, links, accepted connections, the client
-// and the server of a PMD. It knows no reactor and no socket. Its layer is for one thread, that of the loop; its
-// counters are for any.
+// and the server of a PMD. It knows no reactor and no socket. Its layer and its log are for one thread, that of the
+// loop; its counters are for any.
 // Use: StreamSetup stream_setup(std::make_unique<TlsLayer>(files)); Listener listener(reactor, stream_setup, ...);
 #pragma once
 
@@ -14,11 +14,12 @@
 
 #include "base/time.hpp"
 #include "stream/handshake.hpp"
+#include "stream/handshake_log.hpp"
 
 namespace distflow::stream {
 
 struct HandshakeLimits {
-  std::uint32_t count_max = 64;  ///< under way at once, of each listener
+  std::uint32_t count_max = 64;  ///< under way at once, of each listener and each dialer, which has one
   base::Duration time_max = base::seconds(5);
 };
 
@@ -31,9 +32,12 @@ class StreamSetup {
  public:
   /// Sockets, and nothing over them.
   StreamSetup() = default;
-  /// The layer lies over each socket. Null: nothing does.
-  explicit StreamSetup(std::unique_ptr<StreamLayer> layer, const HandshakeLimits& limits = {})
-      : layer_(std::move(layer)), limits_(limits) {}
+  /// The layer lies over each socket. Null: nothing does. `log` must outlive this; null: failures are counted only.
+  explicit StreamSetup(std::unique_ptr<StreamLayer> layer, const HandshakeLimits& limits = {},
+                       const base::Log* log = nullptr)
+      : layer_(std::move(layer)),
+        limits_(limits),
+        log_(log != nullptr && layer_ ? std::make_unique<HandshakeLog>(*log) : nullptr) {}
   StreamSetup(const StreamSetup&) = delete;
   StreamSetup& operator=(const StreamSetup&) = delete;
 
@@ -45,12 +49,16 @@ class StreamSetup {
   }
 
   // From Handshakes.
-  void note_failed() { failed_.fetch_add(1, std::memory_order_relaxed); }
+  void note_failed(Role role, const RemoteEnd& remote, const Error& why, base::Instant now) {
+    failed_.fetch_add(1, std::memory_order_relaxed);
+    if (log_) log_->tell_failed(role, remote, why, now);
+  }
   void note_refused() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   const std::unique_ptr<StreamLayer> layer_;
   const HandshakeLimits limits_{};
+  const std::unique_ptr<HandshakeLog> log_;
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> refused_{0};
 };

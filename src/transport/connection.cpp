@@ -346,10 +346,14 @@ void Connection::move_sending(const EncodedFrame& last) {
   reactor().defer(turn_end_);
 }
 
-/// Queues the last frame on the socket, once nothing is in flight there: the next flight is the socket's last.
+/// Queues the last frame on the socket, once nothing is in flight there: the next flight is the socket's last. Behind
+/// what is queued there is another flight to try at; with nothing queued the peer would wait for the frame in vain.
 void Connection::append_last() {
   if (!upgrade_ || !upgrade_->last_chunk) return;
-  if (!queue_.append(EncodedRun{upgrade_->last_chunk.get(), upgrade_->last_frame, 0})) return;  // full: the next flight
+  if (!queue_.append(EncodedRun{upgrade_->last_chunk.get(), upgrade_->last_frame, 0})) {
+    if (!queue_.has_filled()) close({Errc::out_of_memory, "moving to another stream"});
+    return;
+  }
   upgrade_->last_chunk.reset();
   upgrade_->is_moving = true;
 }

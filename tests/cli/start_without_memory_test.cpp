@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli/exit_code.hpp"
 #include "tests/support/failing_allocations.hpp"
+#include "tests/support/pmd_thread.hpp"
 #include "tests/support/sockets.hpp"
 
 /// main() of src/cli/pmd_main.cpp, which has this name here.
@@ -70,8 +74,8 @@ Outcome start_failing(std::size_t count, std::vector<std::string> arguments) {
 
 class StartWithoutMemory : public ::testing::TestWithParam<std::string> {
  protected:
-  /// The end of a start in which nothing fails has to be `exit_code`.
-  static void sweep(std::vector<std::string> arguments, int exit_code) {
+  /// The end of a start in which nothing fails has to be `exit_code`, and to say `text`.
+  static void sweep(std::vector<std::string> arguments, int exit_code, const std::string& text = "") {
     arguments.insert(arguments.begin(), {"distflow-pmd", "--backend", GetParam()});
     std::size_t n = 0;
     for (bool has_failed = true; has_failed; ++n) {
@@ -82,6 +86,7 @@ class StartWithoutMemory : public ::testing::TestWithParam<std::string> {
       has_failed = outcome.has_failed;
       if (!has_failed) {
         EXPECT_EQ(ended_with, exit_code) << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(text));
       } else if (ended_with != kExitSuccess) {
         ASSERT_EQ(ended_with, kExitNo) << outcome.err;
         ASSERT_THAT(outcome.err, HasSubstr("distflow-pmd: "));
@@ -105,6 +110,30 @@ TEST_P(StartWithoutMemory, it_ends_with_an_error_or_serves_while_another_has_the
   if (!DISTFLOW_TEST_HAS_WEB) GTEST_SKIP() << "this build has no HTTP server";
   const RawSocket holder = RawSocket::listening();
   sweep({"--port", "0", "--web-port", std::to_string(holder.port()), "--idle-exit", "0.001"}, kExitSuccess);
+}
+
+// It asks who that is, and says so.
+TEST_P(StartWithoutMemory, it_ends_with_an_error_while_another_pmd_has_its_port) {
+  const PmdThread holder;
+  sweep({"--port", std::to_string(holder.port())}, kExitNo, "If a PMD runs there already");
+}
+
+TEST_P(StartWithoutMemory, it_ends_with_an_error_while_epmd_has_its_port) {
+  RawSocket epmd = RawSocket::listening();
+  const std::uint16_t port = epmd.port();
+  std::atomic<bool> is_over{false};
+  std::thread serving([&] {
+    while (!is_over) {
+      RawSocket asking = epmd.accept();
+      if (asking.receive() != std::string("\0\1n", 3)) continue;
+      const std::string answer = {0, 0, static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+      asking.send(answer + "name rabbit at port 25672\n");
+    }
+  });
+  sweep({"--port", std::to_string(port)}, kExitNo, "Erlang's epmd");
+  is_over = true;
+  RawSocket::connected_to(port);
+  serving.join();
 }
 
 INSTANTIATE_TEST_SUITE_P(OnEach, StartWithoutMemory, ::testing::Values("auto", "uring"),

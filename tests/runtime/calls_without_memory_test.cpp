@@ -88,15 +88,129 @@ TEST_P(CallsWithoutMemory, a_request_that_is_waited_for_has_an_end) {
     sweep("ask_and_wait", [&] {
       const Result<KeptReply> reply = ask_and_wait(*node_, name, "1", {.deadline = 10ms});
       EXPECT_TRUE(reply || reply.error() == Errc::out_of_memory) << reply.error().message();
-      if (reply && reply->error == AskError::not_sent) {
-        EXPECT_EQ(reply->verdict, SendVerdict::out_of_memory);
-        return false;
-      }
-      return static_cast<bool>(reply);
+      if (reply && reply->error == AskError::not_sent) return has_worked(reply->verdict);
+      return has_worked(reply);
     });
   });
   count_requests();
 }
+
+TEST_P(CallsWithoutMemory, a_reply_that_cannot_be_kept_is_a_call_without_memory) {
+  if (GetParam() != Threading::caller) GTEST_SKIP() << "the loop is to run here";
+  ASSERT_TRUE(node_->resolve("self"));
+  const std::string answer = '"' + std::string(1000, 'x') + '"';
+  node_->on_request([&](const Request&, Responder responder) { responder.reply(answer); });
+  int lacking = 0;
+  bool has_failed = true;
+  constexpr std::size_t none = ~std::size_t{0};
+  for (std::size_t n = none; n == 0 || has_failed; ++n) {  // the first one has what later ones need not make
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    const std::uint64_t before = counted();
+    std::atomic<bool> has_ended{false};
+    Result<KeptReply> reply{KeptReply{}};
+    std::thread asker([&] {
+      reply = ask_and_wait(*node_, "self", "1", {.deadline = 200ms});
+      has_ended = true;
+    });
+    {
+      const FailingAllocation nth(n);
+      while (!has_ended) EXPECT_TRUE(node_->poll(5ms));
+      has_failed = nth.has_failed();
+    }
+    asker.join();
+    ++points_;
+    if (has_worked(reply)) continue;
+    ++lacking;
+    EXPECT_EQ(counted(), before + 1);
+  }
+  EXPECT_GT(lacking, 0);
+  count_requests();
+}
+
+TEST_P(CallsWithoutMemory, what_a_handler_asks_and_answers_has_verdicts) {
+  std::atomic<int> ended{0};
+  const std::string payload = '"' + std::string(1000, 'x') + '"';
+  const std::string name = fresh_name();
+  node_->on_request([&](const Request& request, Responder responder) {
+    sweep("Request::ask",
+          [&] { return has_worked(request.ask(name, payload, {.deadline = 10ms}, [&](const Reply&) {})); });
+    sweep("Responder::reply", [&] { return has_worked(responder.reply(payload)); });
+    ++ended;
+  });
+  ASSERT_TRUE(node_->resolve("self"));
+  ASSERT_TRUE(has_worked(node_->ask("self", "1", {}, [&](const Reply& reply) {
+    EXPECT_EQ(reply.payload, payload);
+    ++ended;
+  })));
+  EXPECT_TRUE(turn_until_so([&] { return ended == 2; }));
+  EXPECT_TRUE(node_->shutdown()->is_complete);
+  EXPECT_GT(counted(), 0U);
+  count_requests();
+}
+
+/// While nobody turns the loop, tasks for it pile up, and now and then the queue needs memory for the next.
+struct PostsWithoutMemory : CallsWithoutMemory {
+  /// Until a task has found no memory: nor does the next one, then. What it was to do has failed, and is counted.
+  void fill_queue() {
+    for (std::size_t n = 0;;) {
+      const NodeStats before = node_->stats();
+      bool has_failed = false;
+      {
+        const FailingAllocation nth(n);
+        node_->on_writable([](const Writable&) {});
+        has_failed = nth.has_failed();
+      }
+      ++points_;
+      n = has_failed ? n + 1 : 0;
+      if (node_->stats().tasks_lost == before.tasks_lost) continue;
+      EXPECT_EQ(counted(), before.calls_out_of_memory + 1);
+      return;
+    }
+  }
+};
+
+TEST_P(PostsWithoutMemory, have_their_waits_refused_and_counted) {
+  std::atomic<int> ended{0};
+  int begun = 0;
+  const auto is_begun = [&](const Result<void>& wait) {
+    begun += wait ? 1 : 0;
+    return has_worked(wait);
+  };
+  const auto turn = [&] { EXPECT_TRUE(turn_until_so([&] { return ended == begun; })); };
+  fill_queue();
+  sweep("next_turn", [&] { return is_begun(node_->next_turn([&](const Result<void>&) { ++ended; })); });
+  turn();
+  fill_queue();
+  sweep("wait_for", [&] { return is_begun(node_->wait_for("self", {}, [&](const Result<PeerInfo>&) { ++ended; })); });
+  turn();
+  fill_queue();
+  sweep("next_message", [&] { return is_begun(node_->next_message([&](const Result<Message>&) { ++ended; })); });
+  EXPECT_TRUE(node_->shutdown()->is_complete);
+  EXPECT_EQ(ended, begun);
+}
+
+TEST_P(PostsWithoutMemory, have_a_name_not_resolved_for_that_reason) {
+  const std::string name = fresh_name();
+  std::atomic<bool> may_turn{false};
+  std::atomic<bool> is_over{false};
+  std::thread other([&] {
+    fill_queue();
+    const std::uint64_t lost = node_->stats().tasks_lost;
+    sweep(
+        "resolve",
+        [&] {
+          const Result<PeerInfo> peer = node_->resolve(name);
+          return peer || peer.error() != Errc::node_not_found ? has_worked(peer) : true;
+        },
+        [&] { may_turn = node_->stats().tasks_lost > lost; });
+    is_over = true;
+  });
+  while (!may_turn) std::this_thread::yield();
+  EXPECT_TRUE(turn_until_so([&] { return is_over.load(); }));
+  other.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(modes, PostsWithoutMemory, ::testing::Values(Threading::caller), name_of_mode);
 
 TEST_P(CallsWithoutMemory, a_group_is_joined_and_left_or_not) {
   const std::string name = fresh_name();
@@ -210,28 +324,35 @@ TEST_P(CallsWithoutMemory, the_other_handlers_are_set_or_it_is_counted) {
 }
 
 struct Waits {
+  /// The coroutine goes on, with what it has awaited.
+  template <class T>
+  void end(const Result<T>& outcome) {
+    if (!outcome && outcome.error() == Errc::out_of_memory) ++lacking;
+    ++ended;
+  }
+  void end(const KeptReply& reply) {
+    if (reply.verdict == SendVerdict::out_of_memory) ++lacking;
+    ++ended;
+  }
   std::atomic<int> begun{0};
   std::atomic<int> ended{0};
+  std::atomic<std::uint64_t> lacking{0};
 };
 Detached await_turn(NodeRuntime& node, Waits& waits) {
   ++waits.begun;
-  static_cast<void>(co_await next_turn(node));
-  ++waits.ended;
+  waits.end(co_await next_turn(node));
 }
 Detached await_message(NodeRuntime& node, Waits& waits) {
   ++waits.begun;
-  static_cast<void>(co_await next_message(node));
-  ++waits.ended;
+  waits.end(co_await next_message(node));
 }
 Detached await_node(NodeRuntime& node, const std::string& name, Waits& waits) {
   ++waits.begun;
-  static_cast<void>(co_await wait_for(node, name));
-  ++waits.ended;
+  waits.end(co_await wait_for(node, name));
 }
 Detached await_reply(NodeRuntime& node, const std::string& name, Waits& waits) {
   ++waits.begun;
-  static_cast<void>(co_await ask(node, name, "1"));
-  ++waits.ended;
+  waits.end(co_await ask(node, name, "1"));
 }
 
 TEST_P(CallsWithoutMemory, a_coroutine_goes_on) {
@@ -252,6 +373,8 @@ TEST_P(CallsWithoutMemory, a_coroutine_goes_on) {
   sweep("ask", [&] { return has_begun([&] { await_reply(*node_, name, waits); }); });
   EXPECT_TRUE(node_->shutdown()->is_complete);
   EXPECT_EQ(waits.ended, waits.begun);
+  EXPECT_GT(waits.lacking, 0U);
+  EXPECT_EQ(counted(), waits.lacking);
   count_requests();
 }
 

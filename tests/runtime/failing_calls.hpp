@@ -59,27 +59,37 @@ class FailingCalls : public ::testing::TestWithParam<Threading> {
     for (std::size_t n = 0;; ++n) {
       bool is_done = false;
       bool has_failed = false;
+      has_lacked_ = false;
+      const std::uint64_t before = counted();
       {
         const FailingAllocation nth(n);
         EXPECT_NO_THROW(is_done = call()) << "allocation " << n;
         has_failed = nth.has_failed();
       }
       ++points_;
+      if (has_lacked_) {
+        EXPECT_EQ(counted(), before + 1) << "allocation " << n;
+      }
       if (undo) undo();
       if (has_failed) continue;
       EXPECT_TRUE(is_done);
       return;
     }
   }
-  // What a call says for want of memory is that, and nothing else.
-  static bool has_worked(SendVerdict verdict) {
+  // What a call says for want of memory is that, and nothing else; and it is counted, once.
+  bool has_worked(SendVerdict verdict) {
     EXPECT_TRUE(is_under_way(verdict) || verdict == SendVerdict::out_of_memory) << to_string(verdict);
+    has_lacked_ = verdict == SendVerdict::out_of_memory;
     return is_under_way(verdict);
   }
-  static bool has_worked(const Result<void>& result) {
+  template <class T>
+  bool has_worked(const Result<T>& result) {
     EXPECT_TRUE(result || result.error() == Errc::out_of_memory) << result.error().message();
+    has_lacked_ = !result && result.error() == Errc::out_of_memory;
     return static_cast<bool>(result);
   }
+  /// The calls that have failed for lack of memory, as the node has counted them.
+  [[nodiscard]] std::uint64_t counted() const { return node_->stats().calls_out_of_memory; }
   bool is_sent(SendVerdict verdict) {
     if (is_under_way(verdict)) ++accepted_;
     if (verdict == SendVerdict::out_of_memory) ++lacking_;
@@ -93,6 +103,7 @@ class FailingCalls : public ::testing::TestWithParam<Threading> {
   std::optional<NodeRuntime> node_;
   std::uint64_t accepted_ = 0;
   std::uint64_t lacking_ = 0;  // sends that were said to have found no memory
+  bool has_lacked_ = false;    // the last call that has_worked() judged
   int points_ = 0;
   int names_ = 0;
 };

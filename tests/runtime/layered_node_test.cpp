@@ -31,7 +31,7 @@ class LayeredNodes : public ::testing::Test {
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   std::unique_ptr<MaskedLayer> made_ = std::make_unique<MaskedLayer>(chunks_);
   MaskedLayer& layer_ = *made_;
-  Cluster cluster_{{}, &make_socket_backend, base::LogLevel::error, std::move(made_)};
+  Cluster cluster_{{}, &make_socket_backend, base::LogLevel::warn, std::move(made_)};
 };
 
 TEST_F(LayeredNodes, find_each_other_through_the_pmd_and_send_both_ways_each_connection_in_its_layer) {
@@ -90,6 +90,7 @@ TEST_F(LayeredNodes, take_nothing_from_who_does_not_shake_hands_and_count_it) {
   EXPECT_EQ(pong.stats().connections_accepted, accepted);
   EXPECT_EQ(pong.stats().connections_in, 0U);
   EXPECT_EQ(cluster_.pmd().handshakes().failed, 1U) << "the PMD is of the same process here";
+  EXPECT_EQ(cluster_.count_lines("the handshake with 127.0.0.1", "handshakes_failed"), 1U) << cluster_.log_text();
 }
 
 TEST_F(LayeredNodes, count_the_connections_that_they_close_while_too_many_shake_hands) {

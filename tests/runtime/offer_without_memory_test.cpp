@@ -1,4 +1,5 @@
-// Shared memory that a node offers to another, with each of the allocations failing once: both have it, or neither.
+// Shared memory that a node offers to another, with each of the allocations failing once: both have it, or neither, and
+// no question is left without an answer.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -31,6 +32,11 @@ TEST(OfferWithoutMemory, is_held_by_both_sides_or_by_none) {
     if (!has_failed) {
       EXPECT_EQ(sender.stats().connections_in_memory, 1U);
     }
+    // Who waited for an answer would wait for it now: until the connection counts as stalled, 30 s.
+    const base::Instant begun = cluster.reactor().now();
+    sender->begin_shutdown(base::seconds(3600));
+    EXPECT_TRUE(cluster.turn_until([&] { return sender.closed.has_value(); }));
+    EXPECT_LT(cluster.reactor().now() - begun, base::seconds(15));
   }
 }
 

@@ -109,5 +109,43 @@ TEST(StatsRelayWithoutMemory, a_question_that_fails_leaves_nothing_behind) {
   pmd.server().stats_relay().set_on_inside_answer({});
 }
 
+// The node that is asked has asked for the list of all, and does not read it.
+TEST(StatsRelayWithoutMemory, a_question_behind_an_answer_that_waits_is_sent_or_not_asked) {
+  MemoryPmd pmd;
+  ASSERT_TRUE(pmd.start());
+  const auto node = pmd.connect();
+  const std::string large = R"(,"meta":{"what":")" + std::string(250, 'x') + R"("})";
+  pmd.ask(node, register_text("id", "node", R"(,"caps":["stats"])"));
+  for (int i = 0; i < 400; ++i) {
+    const std::string name = "other" + std::to_string(i);
+    ASSERT_EQ(pmd.ask(node, register_text(name, name, large)), kSuccess);
+  }
+  pmd.network().set_window(node, 0);
+  pmd.send(node, request_text("list"));
+  const pmd::Registry::Entry* const entry = pmd.server().registry().resolve("node");
+  ASSERT_NE(entry, nullptr);
+
+  ASSERT_TRUE(pmd.server().stats_relay().ask_inside(*entry, 0)) << "which makes what later ones need not make";
+  std::size_t asked = 1;
+  std::size_t refused = 0;
+  for (std::size_t n = 0;; ++n) {
+    bool is_asked = false;
+    const FailedCall call =
+        call_with_failing_allocation(n, [&] { is_asked = pmd.server().stats_relay().ask_inside(*entry, 0); });
+    is_asked ? ++asked : ++refused;
+    ASSERT_EQ(pmd.server().broken_invariant(), nullptr) << "allocation " << n;
+    if (!call.has_failed) break;
+  }
+  EXPECT_GT(refused, 0U);
+  EXPECT_EQ(pmd.server().counters().stats_asked, asked);
+  pmd.network().set_window(node, SIZE_MAX);
+  pmd.turn();
+  const std::vector<std::string> received = pmd.receive(node);
+  ASSERT_EQ(received.size(), 1 + asked);
+  EXPECT_GT(received.front().size(), std::size_t{128} * 1024) << "more than is queued at once";
+  pmd.advance(base::seconds(3));
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, asked) << "in time";
+}
+
 }  // namespace
 }  // namespace distflow::test

@@ -1,10 +1,14 @@
 // Listener and Dialer with a layer: streams come after their handshake, and those whose handshake fails never.
 #include "stream/handshakes.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "stream/dialer.hpp"
 #include "stream/listener.hpp"
@@ -17,10 +21,14 @@
 namespace distflow::test {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
 class HandshakesTest : public ::testing::Test {
  protected:
   void listen(stream::HandshakeLimits limits = {}) {
-    masked_.emplace(chunks_, limits);
+    masked_.emplace(chunks_, limits, &log_);
     listener_.emplace(reactor_, masked_->setup, stream::ListenerOptions{},
                       base::Delegate<void(stream::OpenStream&, const io::Address&)>::to<&HandshakesTest::take>(*this));
     ASSERT_TRUE(listener_->open(io::Address::ipv4_loopback(0)));
@@ -36,9 +44,10 @@ class HandshakesTest : public ::testing::Test {
   void on_closed() {}
   void take(stream::OpenStream& stream, const io::Address&) { accepted_.push_back(std::move(stream)); }
   void on_dialed(Result<stream::OpenStream> outcome) { dialed_.emplace(std::move(outcome)); }
-  void prepare_dialer(stream::HandshakeLimits limits = {}) { others_.emplace(chunks_, limits); }
+  void prepare_dialer(stream::HandshakeLimits limits = {}) { others_.emplace(chunks_, limits, &log_); }
   void dial(std::string_view name = {}) {
     if (!others_) prepare_dialer();
+    dialed_.reset();
     dialer_.emplace(reactor_, resolver_, others_->setup, stream::DialerOptions{},
                     base::Delegate<void(Result<stream::OpenStream>)>::to<&HandshakesTest::on_dialed>(*this));
     dialer_->dial("127.0.0.1", port(), name);
@@ -52,6 +61,10 @@ class HandshakesTest : public ::testing::Test {
     return turn_until(reactor_, condition);
   }
 
+  void on_line(base::LogLevel, std::string_view line) { lines_.emplace_back(line); }
+
+  std::vector<std::string> lines_;
+  base::Log log_{base::LogLevel::warn, base::LogSink::to<&HandshakesTest::on_line>(*this)};
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 64}};
   io::Reactor reactor_{make_socket_backend(chunks_), {}};
   io::Resolver resolver_{reactor_};
@@ -183,6 +196,28 @@ TEST_F(HandshakesTest, a_wrong_hello_is_a_failure_of_the_dialer_that_receives_it
   ASSERT_FALSE(*dialed_);
   EXPECT_EQ(dialed_->error(), Errc::malformed);
   EXPECT_EQ(others_->setup.counters().failed, 1U);
+}
+
+TEST_F(HandshakesTest, a_failure_is_logged_with_its_peer_and_reason_once_each) {
+  listen();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    RawSocket peer = RawSocket::connected_to(port());
+    ASSERT_TRUE(peer.send("unmasked"));
+    ASSERT_TRUE(until([&] { return failed() == i; }));
+  }
+  EXPECT_THAT(lines_, ElementsAre(AllOf(HasSubstr("the handshake with 127.0.0.1, which has connected"),
+                                        HasSubstr("a masked stream's handshake"), HasSubstr("handshakes_failed"))));
+  RawSocket::connected_to(port());
+  ASSERT_TRUE(until([&] { return failed() == 4; }));
+  ASSERT_EQ(lines_.size(), 2U) << "another reason";
+
+  masked_->layer.hello = Hello::wrong;
+  for (std::uint64_t i = 1; i <= 2; ++i) {
+    dial("a node");
+    ASSERT_TRUE(until([&] { return dialed_.has_value() && others_->setup.counters().failed == i; }));
+  }
+  const std::string dialed = "the handshake with 127.0.0.1:" + std::to_string(port()) + ", for a node, failed";
+  EXPECT_EQ(std::ranges::count_if(lines_, [&](const std::string& line) { return line.starts_with(dialed); }), 1);
 }
 
 TEST_F(HandshakesTest, a_peer_that_ends_at_any_byte_of_its_hello_is_a_failure) {

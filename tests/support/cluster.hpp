@@ -95,7 +95,7 @@ class Cluster {
                    std::unique_ptr<stream::StreamLayer> layer = nullptr)
       : log_(log_level, base::LogSink::to<&Cluster::on_line>(*this)),
         pmd_options_(std::move(pmd_options)),
-        stream_setup_(std::move(layer)) {
+        stream_setup_(std::move(layer), {}, &log_) {
     reactor_ = std::make_unique<io::Reactor>(make(receive_chunks_), io::ReactorOptions{});
     pmd_options_.port = 0;
     start_pmd();

@@ -212,17 +212,19 @@ class MaskedLayer final : public stream::StreamLayer {
 
 /// A setup with such a layer.
 struct MaskedSetup {
-  explicit MaskedSetup(base::ChunkPool& chunks, const stream::HandshakeLimits& limits = {})
-      : MaskedSetup(std::make_unique<MaskedLayer>(chunks), limits) {}
+  explicit MaskedSetup(base::ChunkPool& chunks, const stream::HandshakeLimits& limits = {},
+                       const base::Log* log = nullptr)
+      : MaskedSetup(std::make_unique<MaskedLayer>(chunks), limits, log) {}
 
   stream::StreamSetup setup;
   MaskedLayer& layer;
 
  private:
-  MaskedSetup(std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits)
-      : MaskedSetup(*made, std::move(made), limits) {}
-  MaskedSetup(MaskedLayer& of, std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits)
-      : setup(std::move(made), limits), layer(of) {}
+  MaskedSetup(std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits, const base::Log* log)
+      : MaskedSetup(*made, std::move(made), limits, log) {}
+  MaskedSetup(MaskedLayer& of, std::unique_ptr<MaskedLayer>&& made, const stream::HandshakeLimits& limits,
+              const base::Log* log)
+      : setup(std::move(made), limits, log), layer(of) {}
 };
 
 }  // namespace distflow::test

@@ -54,13 +54,16 @@ void Session::reply(const transport::EncodedFrame& frame) {
   const std::size_t size = frame.bytes.size();
   if (!may_reply(size)) return;
   parts_.work.spend(account_, size / TurnWork::kBytesOfUnit);
+  if (!unqueued_.empty()) return keep_unqueued(frame);
   set_reply_backlog(reply_backlog_ + size);
-  if (unqueued_.empty()) {
-    queue_piece(frame);
-  } else {
-    unqueued_size_ += size;
-    unqueued_.push_back({base::ChunkRef::share(*frame.chunk), frame.bytes, nullptr});
-  }
+  queue_piece(frame);
+}
+
+/// Behind an answer that is not queued yet. May throw std::bad_alloc, and has counted nothing then.
+void Session::keep_unqueued(const transport::EncodedFrame& frame) {
+  unqueued_.push_back({base::ChunkRef::share(*frame.chunk), frame.bytes, nullptr});
+  unqueued_size_ += frame.bytes.size();
+  set_reply_backlog(reply_backlog_ + frame.bytes.size());
 }
 
 void Session::reply_nodes(std::string_view head, std::shared_ptr<const NodeSnapshot> nodes) {
@@ -77,18 +80,15 @@ void Session::reply_nodes(std::string_view head, std::shared_ptr<const NodeSnaps
   std::memcpy(chunk->data() + framing::kHeaderSize, head.data(), head.size());
   std::memcpy(chunk->data() + framing::kHeaderSize + head.size(), tail.data(), tail.size());
   const std::string_view bytes(chunk->data(), own_size - tail.size());
-  set_reply_backlog(reply_backlog_ + own_size);
-  unqueued_size_ += own_size;
   unqueued_.push_back({std::move(chunk), bytes, std::move(nodes)});
+  unqueued_size_ += own_size;
+  set_reply_backlog(reply_backlog_ + own_size);
   parts_.streams.begin(*this);
   send_some();
 }
 
 void Session::send(const transport::EncodedFrame& frame) {
-  if (unqueued_.empty()) return static_cast<void>(connection_.send(frame));
-  unqueued_size_ += frame.bytes.size();
-  set_reply_backlog(reply_backlog_ + frame.bytes.size());
-  unqueued_.push_back({base::ChunkRef::share(*frame.chunk), frame.bytes, nullptr});
+  unqueued_.empty() ? static_cast<void>(connection_.send(frame)) : keep_unqueued(frame);
 }
 
 bool Session::send_events(const transport::EncodedRun& run) {

@@ -146,6 +146,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   };
 
   [[nodiscard]] bool may_reply(std::size_t size);
+  void keep_unqueued(const transport::EncodedFrame& frame);
   bool queue_piece(const transport::EncodedRun& run);
   bool queue_nodes(Unqueued& answer);
   void drop_unqueued();

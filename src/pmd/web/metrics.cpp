@@ -171,7 +171,8 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Page
   append_metric(out, Kind::counter, "handshakes_failed", "Handshakes of streams that ended badly or took too long.",
                 handshakes.failed);
   append_metric(out, Kind::counter, "handshakes_refused",
-                "Connections closed because too many handshakes were under way.", handshakes.refused);
+                "Connections closed because too many handshakes were under way, or for want of memory.",
+                handshakes.refused);
   append_counters(out, kPmdCounters, "", pmd.counters());
   append_metric(out, Kind::gauge, "http_connections", "Open HTTP connections.", http.connection_count());
   append_metric(out, Kind::gauge, "http_streams", "Open streams of events.", http.stream_count());

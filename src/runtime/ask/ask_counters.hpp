@@ -90,6 +90,8 @@ struct AskCounters {
   Counter cancels{0};
   Counter answers_lost{0};
 
+  Counter calls_out_of_memory{0};  // of a Request or a Responder, which know no node
+
   [[nodiscard]] AskStats snapshot() const;
 };
 

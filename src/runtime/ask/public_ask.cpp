@@ -15,6 +15,18 @@ std::chrono::milliseconds left_until(base::Instant deadline, base::Instant now) 
   return std::max(std::chrono::milliseconds(0), std::chrono::floor<std::chrono::milliseconds>(deadline - now));
 }
 
+/// Where memory ends, so does the call.
+template <class Call>
+SendVerdict unless_out_of_memory(runtime::AskWay& way, Call&& call) {
+  SendVerdict verdict = SendVerdict::out_of_memory;
+  try {
+    verdict = call();
+  } catch (const std::bad_alloc&) {
+  }
+  if (verdict == SendVerdict::out_of_memory) runtime::add(way.counters.calls_out_of_memory, 1);
+  return verdict;
+}
+
 }  // namespace
 
 const char* to_string(AskError error) {
@@ -53,11 +65,9 @@ SendVerdict Request::ask(std::string_view target, std::string_view json, AskOpti
   if (!protocol::is_json(json)) return SendVerdict::invalid_json;
   options.deadline = std::min(options.deadline, remaining());
   const std::shared_ptr<runtime::AskWay> way = *way_;
-  try {
+  return unless_out_of_memory(*way, [&] {
     return way->ask(target, json, options, std::move(callback), runtime::AskWay::Callback::of_application);
-  } catch (const std::bad_alloc&) {
-    return SendVerdict::out_of_memory;
-  }
+  });
 }
 
 Responder::Responder(Responder&& other) noexcept
@@ -84,12 +94,8 @@ SendVerdict Responder::reply(std::string_view json) {
 SendVerdict Responder::reply(RawJson json) {
   if (!is_open()) return SendVerdict::shut_down;
   if (json.text.empty()) return SendVerdict::invalid_json;
-  SendVerdict verdict = SendVerdict::out_of_memory;
-  try {
-    verdict = way_->reply({.target = asker_, .id = id_, .deadline = deadline_}, json.text);
-  } catch (const std::bad_alloc&) {
-    return verdict;
-  }
+  const SendVerdict verdict = unless_out_of_memory(
+      *way_, [&] { return way_->reply({.target = asker_, .id = id_, .deadline = deadline_}, json.text); });
   const bool is_done = is_under_way(verdict) || verdict == SendVerdict::unresolved ||
                        verdict == SendVerdict::shut_down || verdict == SendVerdict::forked;
   if (is_done && !way_->take_back(way_, asker_)) {

@@ -231,9 +231,9 @@ inline constexpr std::array kNodeCounters = {
     detail::row<&NodeStats::handshakes_failed>(
         "handshakes_failed", "handshakes of streams that ended badly or took too long, those with the PMD too",
         "handshakes", CounterKind::counter),
-    detail::row<&NodeStats::handshakes_refused>("handshakes_refused",
-                                                "connections closed because too many handshakes were under way",
-                                                "connections", CounterKind::counter),
+    detail::row<&NodeStats::handshakes_refused>(
+        "handshakes_refused", "connections closed because too many handshakes were under way, or for want of memory",
+        "connections", CounterKind::counter),
     detail::row<&NodeStats::chunks_missing>("chunks_missing", "times that receiving paused for want of memory",
                                             "pauses", CounterKind::counter),
     detail::row<&NodeStats::wakes>("wakes", "times that a thread woke the I/O thread", "wakes", CounterKind::counter),

@@ -20,6 +20,9 @@ constexpr long kMemoryOfOnePeerMax = 4;
 /// Bytes that wait for a peer, above which its pings are not answered.
 constexpr std::size_t kUnreadByPingerMax = std::size_t{64} * 1024;
 
+/// The peer waits for an answer as long as its connection lives, and would at its shutdown: that it ends is one, too.
+void leave_unanswered(Connection& connection) { connection.close({Errc::out_of_memory, "answering a peer"}); }
+
 /// Whether the offer is of a peer that takes memory of its user's nodes, and does not have its share already. All
 /// others could fill the node's places.
 bool may_offer(const Peer* peer) {
@@ -81,8 +84,8 @@ void Node::on_opened(std::string_view from, Carrier& carrier) {
   Connection& connection = carrier.connection();
   if (!connection.is_open()) return;
   if (!is_believed(from, connection)) {
-    send_control_frame(link_parts_, connection, from, {.kind = Kind::one});
-    return;
+    const bool is_said = send_control_frame(link_parts_, connection, from, {.kind = Kind::one});
+    return is_said ? void() : leave_unanswered(connection);
   }
   const Peer* const peer = directory_.find_id(from);
   // This side's own connection was opened at the same time, and is the one of the two that stays.
@@ -90,7 +93,10 @@ void Node::on_opened(std::string_view from, Carrier& carrier) {
   if (link != nullptr && link->is_first_to_be_answered()) return link->put_off_answer(carrier);
   carrier.open_to(carriers_, from);
   // Frames that this node sends here are read by the opener only after the answer.
-  if (!send_control_frame(link_parts_, connection, from, {.kind = Kind::both})) return carrier.note_gone();
+  if (!send_control_frame(link_parts_, connection, from, {.kind = Kind::both})) {
+    carrier.note_gone();
+    return leave_unanswered(connection);
+  }
   if (link != nullptr) link->on_carrier();
 }
 
@@ -139,13 +145,13 @@ void Node::accept_memory(const protocol::ControlFrame& notice, Carrier& carrier)
                                 notice.nonce);
   }
   const auto answer = encode_control_frame(link_parts_, from, {.kind = memory ? Kind::mapped : Kind::unmapped});
-  if (!answer) return;
+  if (!answer) return leave_unanswered(connection);
   if (!memory) {
     parts_.log.write(memory_pool_.level_of_failure(memory.error(), base::LogLevel::info),
                      "memory that is offered cannot be used, so that messages go through the kernel: %s",
                      base::ErrorText(memory.error()).c_str());
-    connection.send({answer->chunk, answer->bytes, 0});
-    return;
+    const bool is_said = connection.send({answer->chunk, answer->bytes, 0}) == transport::SendResult::queued;
+    return is_said ? void() : leave_unanswered(connection);
   }
   if (peer->memory_place == nullptr) peer->memory_place = std::make_shared<const int>();
   (*memory)->hold(peer->memory_place);

@@ -93,6 +93,7 @@ void Node::add_counters(NodeStats& stats) const {
   stats.extensions_too_long = read(reader_parts_.counters.extensions_too_long);
   stats.connections_overflowed = read(reader_parts_.counters.overflowed);
   stats.tasks_lost = delivery_.tasks_lost();
+  stats.calls_out_of_memory = read(ask_way_->counters.calls_out_of_memory);
   stats.frames_too_long = read(accepted_.counters().frames_too_long);
   stats.handler_exceptions = delivery_.exceptions();
   stats.connections_accepted = read(gauges_.connections_accepted);

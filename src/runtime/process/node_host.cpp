@@ -73,7 +73,7 @@ Result<void, StartError> NodeHost::open() {
   loop_.reactor().set_inbox(base::Delegate<bool()>::to<&NodeHost::drain_inbox>(*this));
   const bool has_thread = options_.threading == Threading::dispatcher;
   NodeObserver& self = *this;
-  stream_setup_ = std::make_unique<stream::StreamSetup>();
+  stream_setup_ = std::make_unique<stream::StreamSetup>(nullptr, stream::HandshakeLimits{}, &log_);
   registry_ = make_registry_client({.reactor = loop_.reactor(),
                                     .stream_setup = *stream_setup_,
                                     .blocks = loop_.blocks(),
@@ -200,15 +200,20 @@ bool NodeHost::is_inside_any() { return NodeLoop::owner_on_this_thread() != null
 
 bool NodeHost::is_inside() const { return loop_.is_inside() || handlers_.is_this_thread(); }
 
-/// Drops the task when the loop has ended, or has no room. The task may hold objects of the application, and is
-/// destroyed after the lock has been released.
-void NodeHost::on_loop(std::function<void()> task) {
+/// Drops the task when the loop has ended, which counts as taken, or has no room or memory for it. The task may hold
+/// objects of the application, and is destroyed after the lock has been released.
+base::Pushed NodeHost::post(std::function<void()> task) {
   const std::scoped_lock lock(mutex_);
-  if (takes_tasks_ && !loop_.reactor().post(std::move(task))) add(tasks_lost_, 1);
+  if (!takes_tasks_) return base::Pushed::Outcome::taken;
+  const base::Pushed posted = loop_.reactor().post(std::move(task));
+  if (!posted) add(tasks_lost_, 1);
+  return posted;
 }
 
 void NodeHost::run_where_handlers_run(std::function<void()> task) {
-  on_loop([this, task = std::move(task)]() mutable { node_->delivery().run_where_handlers_run(std::move(task)); });
+  const base::Pushed posted =
+      post([this, task = std::move(task)]() mutable { node_->delivery().run_where_handlers_run(std::move(task)); });
+  if (posted.lacks_memory()) note_out_of_memory();
 }
 
 void NodeHost::set_request_handler(RequestHandler handler) {
@@ -243,7 +248,7 @@ std::string NodeHost::alias_of(std::string_view node_id) const {
   return is_forked() || !is_running() ? std::string() : node_->directory().alias_of(node_id);
 }
 
-Result<PeerInfo> NodeHost::resolve(std::string_view name) {
+Result<PeerInfo> NodeHost::look_up(std::string_view name) {
   constexpr const char* resolving = "resolving a name";
   if (is_forked()) return Error{Errc::forked, resolving};
   if (!is_running()) return Error{Errc::shut_down, resolving};
@@ -252,13 +257,14 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   if (loop_.is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
   auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
   std::future<Result<PeerInfo>> future = answer->get_future();
-  on_loop([this, answer, text = std::string(name)] {
+  const base::Pushed posted = post([this, answer, text = std::string(name)] {
     if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
     const auto ask = [&] {
       node_->ask_registry(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
     };
     if (!loop_.reactor().has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
   });
+  if (!posted) return Error{posted.lacks_memory() ? Errc::out_of_memory : Errc::queue_full, resolving};
   const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   const base::Instant until = now() + kResolveTimeout;
   if (is_loop_thread() || is_at_place()) {
@@ -270,8 +276,7 @@ Result<PeerInfo> NodeHost::resolve(std::string_view name) {
   try {
     return future.get();
   } catch (const std::future_error&) {
-    // The loop had no room for the question, or has ended.
-    return Error{is_running() ? Errc::queue_full : Errc::shut_down, resolving};
+    return Error{Errc::shut_down, resolving};  // the loop has ended, with the question
   }
 }
 
@@ -287,7 +292,7 @@ void NodeHost::add_process_counters(NodeStats& stats) const {
   stats.refused_queue_full = read(refused_queue_full_);
   stats.refused_unresolved = read(refused_unresolved_);
   stats.tasks_lost += read(tasks_lost_);
-  stats.calls_out_of_memory = read(out_of_memory_);
+  stats.calls_out_of_memory += read(out_of_memory_);
   stats.events_out_of_memory = loop_.reactor().out_of_memory_count();
   stats.wakes = loop_.reactor().wake_count();
   stats.backend = loop_.backend_name();

@@ -130,7 +130,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void set_writable_handler(WritableHandler handler);
 
   [[nodiscard]] Result<std::vector<PeerInfo>> discover() const;
-  [[nodiscard]] Result<PeerInfo> resolve(std::string_view name);
+  [[nodiscard]] Result<PeerInfo> resolve(std::string_view name) { return count(look_up(name)); }
   [[nodiscard]] std::string alias_of(std::string_view node_id) const;
   [[nodiscard]] const std::string& node_id() const { return node_->node_id(); }
   [[nodiscard]] const std::string& alias() const { return options_.alias; }
@@ -177,6 +177,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   void run_loop();
   void end_loop();
   void forget_application();
+  [[nodiscard]] Result<PeerInfo> look_up(std::string_view name);
   bool drain_inbox();
   void keep_pace();
   bool drain_cross_thread_sends();
@@ -199,6 +200,11 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   SendVerdict wait_and_send_held(const std::shared_ptr<TargetState>& target, PublishedCopy copy,
                                  const OutgoingMessage& message, Submissions::Outcome outcome, base::Duration deadline);
   SendVerdict count(SendVerdict verdict);
+  template <class T>
+  Result<T> count(Result<T> outcome) {
+    if (!outcome && outcome.error() == Errc::out_of_memory) note_out_of_memory();
+    return outcome;
+  }
   SendVerdict count(SendVerdict verdict, const std::shared_ptr<TargetState>& target) {
     return is_under_way(verdict) ? verdict : count_refused(verdict, target);
   }
@@ -210,7 +216,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   /// As NodeLoop::is_this_thread(), which would cost each send() a register more.
   [[nodiscard]] bool is_loop_thread() const { return NodeLoop::owner_on_this_thread() == this; }
-  void on_loop(std::function<void()> task);
+  base::Pushed post(std::function<void()> task);
+  void on_loop(std::function<void()> task) { post(std::move(task)); }
   [[nodiscard]] std::shared_ptr<const void> keep() { return shared_from_this(); }
   void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);

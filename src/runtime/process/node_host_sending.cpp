@@ -200,17 +200,17 @@ SendVerdict NodeHost::ask(std::shared_ptr<TargetState>& target, std::uint64_t& v
 
 Result<void> NodeHost::wait_for(std::string_view name, const WaitOptions& options, Waits::OnEnd on_end) {
   if (is_forked()) return Error{Errc::forked, "waiting for a node"};
-  return node_->waits().wait_for(name, options, std::move(on_end));
+  return count(node_->waits().wait_for(name, options, std::move(on_end)));
 }
 
 Result<void> NodeHost::next_turn(std::function<void(const Result<void>&)> on_end) {
   if (is_forked()) return Error{Errc::forked, "waiting for a turn"};
-  return node_->waits().next_turn(std::move(on_end));
+  return count(node_->waits().next_turn(std::move(on_end)));
 }
 
 Result<void> NodeHost::next_message(Waits::OnMessage on_message, StopToken stop) {
   if (is_forked()) return Error{Errc::forked, "waiting for a message"};
-  return node_->waits().next_message(std::move(on_message), std::move(stop));
+  return count(node_->waits().next_message(std::move(on_message), std::move(stop)));
 }
 
 bool NodeHost::drain_inbox() {

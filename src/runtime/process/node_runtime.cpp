@@ -308,6 +308,7 @@ void NodeRuntime::set_log_level(LogVerbosity level) {
 }
 int NodeRuntime::fd() const { return host_->fd(); }
 std::chrono::milliseconds NodeRuntime::poll_within() const { return host_->poll_within(); }
+void NodeRuntime::note_out_of_memory() const noexcept { host_->note_out_of_memory(); }
 bool NodeRuntime::is_running() const { return !host_->is_forked() && host_->is_running(); }
 
 }  // namespace distflow

@@ -69,7 +69,10 @@ Result<KeptReply> ask_and_wait_at(NodeHost& host, std::string_view target, std::
   if (host.is_at_place()) host.turn_world_until(base::Delegate<bool()>::of(has_ended), until);
   std::unique_lock lock(wait.mutex);
   const bool in_time = host.is_at_place() ? has_ended() : wait.condition.wait_until(lock, until, has_ended);
-  if (in_time) return *std::move(wait.outcome);
+  if (in_time) {
+    if (!*wait.outcome) host.note_out_of_memory();  // the reply could not be kept
+    return *std::move(wait.outcome);
+  }
   return KeptReply{.target = std::string(target), .error = AskError::deadline};
 }
 
