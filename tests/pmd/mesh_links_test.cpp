@@ -540,6 +540,41 @@ TEST_F(MeshLinksTest, a_node_that_owes_an_answer_keeps_its_place_from_others) {
   EXPECT_EQ(links().counters().asked, asked) << "all that owe an answer are still there, and count";
 }
 
+TEST_F(MeshLinksTest, where_all_nodes_of_one_user_with_most_owe_an_answer_another_gives_a_place) {
+  const std::uint32_t user_count = MeshLinks::kNodesOfUsersMax / MeshLinks::kAskedPerUserMax;
+  const auto names_of = [](std::uint32_t user) {
+    std::string names;
+    for (std::uint32_t i = 0; i < MeshLinks::kAskedPerUserMax; ++i)
+      names += "&id=of" + std::to_string(user) + '-' + std::to_string(i);
+    return names;
+  };
+  const auto add_nodes_of = [this](std::uint32_t user, const std::string& caps) {
+    std::vector<PeerId> nodes;
+    for (std::uint32_t i = 0; i < MeshLinks::kAskedPerUserMax; ++i)
+      nodes.push_back(add_node("of" + std::to_string(user) + '-' + std::to_string(i), MemoryWeb::kUser + user, caps));
+    return nodes;
+  };
+  const std::vector<PeerId> silent = add_nodes_of(0, kTells);
+  for (std::uint32_t user = 1; user <= user_count; ++user) add_nodes_of(user, "");
+  const auto look = [&](std::uint32_t user) {
+    return web.get("/api/links?" + names_of(user), MemoryWeb::kUser + user);
+  };
+  look(0);
+  for (int i = 0; i < 2; ++i) {  // they answer once, so that all are asked at the same time then
+    for (const PeerId node : silent) tell(node, stats(""));
+  }
+  pmd.advance(MeshLinks::kReadInterval);
+  for (std::uint32_t user = 0; user < user_count; ++user) EXPECT_THAT(look(user), HasSubstr(R"({"leftOut":0,)"));
+  ASSERT_EQ(links().size(), MeshLinks::kNodesOfUsersMax);
+  for (const PeerId node : silent) EXPECT_THAT(pmd.receive(node), SizeIs(1));
+
+  const std::size_t share = MeshLinks::kNodesOfUsersMax / (user_count + 1);
+  const std::string answer = look(user_count);
+  EXPECT_THAT(answer, HasSubstr("{\"leftOut\":" + std::to_string(MeshLinks::kAskedPerUserMax - share) + ','));
+  EXPECT_EQ(links().counters().displaced, share);
+  EXPECT_THAT(look(0), HasSubstr(R"({"leftOut":0,)")) << "theirs owe an answer";
+}
+
 TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {
   const PeerId theirs = add_node("theirs", MemoryWeb::kOtherUser);
   const PeerId node = web.connect_as(MemoryWeb::kUser);

@@ -123,8 +123,9 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) co
   return of_users < kNodesOfUsersMax && of_viewer < kNodesPerUserMax;
 }
 
-/// All places are taken, or all that users have: one of the user with most, unless the viewer has its share. A node
-/// that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has named.
+/// All places are taken, or all that users have: one of a user with more than its share, unless the viewer has its own.
+/// A node that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has
+/// named.
 bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
   const auto is_users = [](const auto& one) { return one.second.viewer != kRoot; };
   const auto of_users = static_cast<std::size_t>(std::ranges::count_if(nodes_, is_users));
@@ -134,13 +135,16 @@ bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
   for (const auto& one : nodes_) {
     if (!is_among_users || is_users(one)) places.note(one.second.viewer);
   }
-  const std::optional<std::uint32_t> giver = places.giver();
-  if (!giver) return false;
-  auto found = nodes_.end();  // of the giver's, the one that has not been named for longest
+  if (!places.may_take()) return false;
+  const auto goes_before = [&places](const Node& one, const Node& other) {
+    return std::pair(places.of(other.viewer), one.until) < std::pair(places.of(one.viewer), other.until);
+  };
+  auto found = nodes_.end();  // of the user with most that has one, the one that has not been named for longest
   for (auto place = nodes_.begin(); place != nodes_.end(); ++place) {
     const Node& node = place->second;
-    if (node.viewer != *giver || node.reading.is_asked() || node.request == last_request_) continue;
-    if (found == nodes_.end() || node.until < found->second.until) found = place;
+    if (is_among_users && !is_users(*place)) continue;
+    if (!places.may_give(node.viewer) || node.reading.is_asked() || node.request == last_request_) continue;
+    if (found == nodes_.end() || goes_before(node, found->second)) found = place;
   }
   if (found == nodes_.end()) return false;
   nodes_.erase(found);

@@ -11,9 +11,10 @@
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
 //      all but root. A place is the first user's that names the node; when that has not done so for half of kLookTime,
 //      it passes to another user that does, and has a place left. Where all places are taken, a user with fewer than an
-//      equal share gets one of the user with most. kAskedMax questions are under way at the same time, kAskedPerUserMax
-//      for one user. The other nodes wait, and a node that has reported a part waits behind them. What is left out or
-//      has to wait is counted; what is left out is reported.
+//      equal share gets one of a user with more, of the one with most if that has one to give: a node that owes an
+//      answer keeps its place, and so does one that the same request names. kAskedMax questions are under way at the
+//      same time, kAskedPerUserMax for one user. The other nodes wait, and a node that has reported a part waits behind
+//      them. What is left out or has to wait is counted; what is left out is reported.
 //   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
 //      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
 //      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
@@ -66,6 +67,8 @@ class MeshLinks {
   static constexpr std::uint32_t kAskedPerUserMax = 24;  // of root, kAskedMax
   static constexpr std::uint32_t kUnprovenMax = 36;
   static constexpr std::uint32_t kUnprovenPerUserMax = 18;  // of root, kUnprovenMax
+  static_assert(2 * kNodesPerUserMax >= kNodesMax && 2 * kNodesPerUserMax >= kNodesOfUsersMax,
+                "who takes a place keeps to kNodesPerUserMax (PlacesByUser)");
 
   /// Both must outlive it.
   MeshLinks(io::Reactor& reactor, Server& pmd);
