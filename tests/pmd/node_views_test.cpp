@@ -199,6 +199,32 @@ TEST_F(NodeViewsTest, one_user_takes_half_of_the_places) {
   EXPECT_THAT(web.get(last), HasSubstr("isAwaited")) << "root";
 }
 
+TEST_F(NodeViewsTest, who_looks_at_a_node_keeps_no_place_of_another_user_who_has_gone) {
+  for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) add_node("id" + std::to_string(i));
+  const auto look_at_all = [this](std::uint32_t viewer) {
+    for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) web.get("/api/node?id=id" + std::to_string(i), viewer);
+  };
+  look_at_all(0);
+  ASSERT_EQ(views().size(), NodeViews::kViewsMax);
+  for (int i = 0; i < 8; ++i) {
+    pmd.advance(base::seconds(1));
+    look_at_all(MemoryWeb::kUser);
+  }
+  EXPECT_EQ(views().size(), NodeViews::kViewsPerUserMax);
+}
+
+TEST_F(NodeViewsTest, a_node_whose_name_changes_hands_keeps_the_place_of_who_looks_at_it) {
+  const PeerId first = add_node("id1");
+  web.get("/api/node?id=id1");
+  pmd.hang_up(first);
+  add_node("id1", MemoryWeb::kOtherUser);
+  for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+    add_node("of-other" + std::to_string(i), MemoryWeb::kOtherUser);
+  web.get("/api/node?id=id1", MemoryWeb::kOtherUser);
+  for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+    EXPECT_THAT(web.get("/api/node?id=of-other" + std::to_string(i), MemoryWeb::kOtherUser), HasSubstr("isAwaited"));
+}
+
 TEST_F(NodeViewsTest, a_node_that_owes_an_answer_keeps_its_place_until_then) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");

@@ -88,15 +88,15 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   const base::Instant now = reactor_.now();
   auto found = views_.find(id);
   if (found == views_.end()) {
-    if (!has_place_for(viewer) && !take_place_for(viewer)) {
+    if (!has_place_for(viewer, nullptr) && !take_place_for(viewer)) {
       ++counters_.refused;
       return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
     }
     found = views_.emplace(id, View{.user = entry->node.uid, .viewer = viewer.uid(), .until = now}).first;
   }
   View& view = found->second;
-  if (view.user != entry->node.uid) view = View{.user = entry->node.uid, .viewer = viewer.uid()};
-  view.until = now + kLookTime;
+  if (view.user != entry->node.uid) view = View{.user = entry->node.uid, .viewer = view.viewer, .until = view.until};
+  keep_place(view, viewer);
   if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
   if (!view.reading.is_under_way() && now >= view.next_reading) {
     ++counters_.readings;
@@ -114,8 +114,18 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   return response;
 }
 
-bool NodeViews::has_place_for(const io::PeerOwner& viewer) const {
-  if (views_.size() >= kViewsMax) return false;
+/// Others do not keep a place for its user: it would be taken from that user's share by somebody else. The viewer gets
+/// it when its user has stopped looking.
+void NodeViews::keep_place(View& view, const io::PeerOwner& viewer) const {
+  const base::Instant now = reactor_.now();
+  const bool is_left = view.until - now <= kLookTime / 2;
+  if (!viewer.is_user(view.viewer) && is_left && has_place_for(viewer, &view)) view.viewer = viewer.uid();
+  if (viewer.is_user(view.viewer)) view.until = now + kLookTime;
+}
+
+/// A place for another node, or for the one that somebody else looks at.
+bool NodeViews::has_place_for(const io::PeerOwner& viewer, const View* looked_at) const {
+  if (looked_at == nullptr && views_.size() >= kViewsMax) return false;
   const auto are_of_viewer =
       std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
   return viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax;
