@@ -387,6 +387,59 @@ TEST_F(MeshLinksTest, nodes_that_were_silent_are_asked_behind_one_that_was_asked
   EXPECT_THAT(pmd.receive(fresh), SizeIs(1));
 }
 
+TEST_F(MeshLinksTest, nodes_that_answer_now_and_then_have_no_places_of_those_that_answer) {
+  const auto fickle = add_nodes(MeshLinks::kAskedPerUserMax);
+  const PeerId steady = add_node("steady");
+  const std::string path = path_of(fickle.size()) + "id=steady";
+  // All answer so many readings, then the steady one alone; whether that is asked at once then.
+  const auto look = [&](int readings) {
+    for (int i = 0; i < readings; ++i) {
+      web.get(path, MemoryWeb::kUser);
+      for (int k = 0; k < 3; ++k) {
+        for (const PeerId node : fickle) tell(node, stats(""));
+        tell(steady, stats(""));
+      }
+      pmd.advance(MeshLinks::kReadInterval);
+    }
+    web.get(path, MemoryWeb::kUser);
+    const bool is_asked_at_once = tell(steady, stats("")) == 1;
+    for (int i = 0; i < 2; ++i) {  // who has waited for a place is asked later
+      pmd.advance(StatsRelay::kTimeout + MeshLinks::kPlaceInterval);
+      tell(steady, stats(""));
+    }
+    for (const PeerId node : fickle) pmd.receive(node);
+    return is_asked_at_once;
+  };
+  EXPECT_FALSE(look(1)) << "they have answered so far";
+  EXPECT_TRUE(look(1)) << "they owe two readings";
+  EXPECT_TRUE(look(2)) << "they owe four";
+  EXPECT_FALSE(look(8)) << "they have answered eight";
+}
+
+TEST_F(MeshLinksTest, a_node_that_was_silent_once_counts_as_one_that_answers_behind_two_readings) {
+  const auto nodes = add_known_nodes(MeshLinks::kUnprovenPerUserMax + 1);
+  const std::string path = path_of(nodes.size());
+  const auto answer_all = [&] {
+    for (int i = 0; i < 2; ++i) {
+      for (const PeerId node : nodes) tell(node, stats(""));
+    }
+    pmd.advance(MeshLinks::kReadInterval);
+  };
+  const auto asked_at_once = [&] {
+    const std::uint64_t before = links().counters().asked;
+    web.get(path, MemoryWeb::kUser);
+    return links().counters().asked - before;
+  };
+  EXPECT_EQ(asked_at_once(), nodes.size());
+  pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
+  for (const PeerId node : nodes) pmd.receive(node);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(asked_at_once(), std::uint64_t{MeshLinks::kUnprovenPerUserMax});
+    answer_all();
+  }
+  EXPECT_EQ(asked_at_once(), nodes.size());
+}
+
 TEST_F(MeshLinksTest, a_node_whose_connection_has_no_place_is_asked_when_it_has_one) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i)

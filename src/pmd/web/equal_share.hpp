@@ -12,8 +12,8 @@
 
 namespace distflow::pmd {
 
-/// The greatest number of places that each user may have, so that all together have `places` at most; SIZE_MAX when there
-/// is a place for all that are wanted.
+/// The greatest number of places that each user may have, so that all together have `places` at most; SIZE_MAX when
+/// there is a place for all that are wanted.
 [[nodiscard]] inline std::size_t equal_share(std::vector<std::size_t> wanted, std::size_t places) {
   std::ranges::sort(wanted);
   std::size_t users = wanted.size();

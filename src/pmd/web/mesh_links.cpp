@@ -268,11 +268,13 @@ void MeshLinks::take_part(Node& node, const InsideAnswer& answer) {
   if (!answer.error.empty()) return give_up(node, answer.error);
   const std::optional<ToldFigures> told = read_figures(answer.stats);
   if (!told) return give_up(node, "What it tells cannot be read");
-  node.manner = Manner::answers;
+  if (node.manner == Manner::unknown) node.manner = Manner::answers;
+  if (node.manner == Manner::silent) node.manner = Manner::on_trial;
   const bool has_room = keep_links(node.coming, told->peers);
   ++counters_.told;
   const auto outcome = node.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
   if (outcome == PeersReading::Outcome::next_part) return want_part(node);
+  if (node.manner == Manner::on_trial && --node.readings_owed == 0) node.manner = Manner::answers;
   node.coming.at_us = told->at_us;
   node.coming.is_cut = outcome == PeersReading::Outcome::cut;
   if (node.coming.is_cut) ++counters_.cut;
@@ -304,6 +306,8 @@ bool MeshLinks::keep_links(Links& links, std::string_view peers) const {
 
 void MeshLinks::give_up(Node& node, std::string_view why) {
   node.manner = Manner::silent;
+  node.trial = std::min<std::uint8_t>(2 * node.trial, kReadingsOwedMax);
+  node.readings_owed = node.trial;
   forget(node, why);
 }
 
