@@ -298,6 +298,32 @@ TEST_F(FiguresTest, nodes_behind_those_that_a_round_looks_at_have_their_turn) {
   EXPECT_THAT(asked(node), SizeIs(testing::Ge(2u))) << "it keeps its place";
 }
 
+TEST_F(FiguresTest, large_answers_of_one_user_leave_room_to_those_of_others) {
+  const std::string large = R"(,"latency":{"x":")" + std::string(31 * 1024, 'x') + "\"}";
+  constexpr std::size_t kLarge = Figures::kBytesMax / (31 * 1024) + 1;
+  std::vector<PeerId> connections;
+  for (std::size_t i = 0; i < kLarge; i += StatsRelay::kPendingPerNodeMax)
+    connections.push_back(add_nodes("of" + std::to_string(i) + '-', StatsRelay::kPendingPerNodeMax));
+  const auto tell_all = [&](const std::string& more) {
+    for (const PeerId node : connections) tell(node, stats(1, 1, 1, more));
+  };
+  for (int i = 0; i < 6; ++i) {
+    web.get("/api/figures");
+    tell_all(large);
+    pmd.advance(base::milliseconds(500));
+  }
+  ASSERT_GT(counters().not_kept, 0u);
+  const PeerId other = add_node("other", MemoryWeb::kOtherUser);
+  for (int i = 0; i < 6; ++i) {
+    web.get("/api/figures");
+    tell_all(large);
+    tell(other, stats(1, 1, 1, large));
+    pmd.advance(base::milliseconds(500));
+  }
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), HasSubstr(R"("nodeId":"other")"));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr(R"("nodeId":"of)"));
+}
+
 TEST_F(FiguresTest, an_answer_ends_at_its_bound_and_leads_to_all_of_it) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   const std::string long_id(250, 'n');

@@ -271,10 +271,12 @@ void Figures::take_answer(Node& node, const InsideAnswer& answer) {
 
 void Figures::keep(Node& node, std::string text, std::string latency) {
   const std::size_t given_back = node.text.size() + node.latency.size();
-  if (bytes_ - given_back + text.size() + latency.size() > kBytesMax) {
+  const std::size_t size = text.size() + latency.size();
+  if (size > given_back && !make_room(node.user, size - given_back)) {
     ++counters_.not_kept;
     return;
   }
+  std::size_t& of_user = bytes_of_users_[node.user];
   if (text != node.text) {
     auto place = order_.extract(node.number);
     if (place.empty()) {
@@ -285,13 +287,47 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
     }
     node.number = ++last_number_;
   }
-  bytes_ += text.size() + latency.size() - given_back;
+  bytes_ += size - given_back;
+  of_user += size - given_back;
   node.text = std::move(text);
   node.latency = std::move(latency);
 }
 
-void Figures::forget(Node& node) {
-  bytes_ -= node.text.size() + node.latency.size();
+/// Whether so many bytes more may be kept for a node of this user's; makes room for them if so.
+bool Figures::make_room(const UserId& user, std::size_t size) {
+  while (bytes_ + size > kBytesMax) {
+    std::map<UserId, std::size_t> wanted = bytes_of_users_;
+    wanted[user] += size;
+    std::vector<std::size_t> all;
+    for (const auto& [one, bytes] : wanted) all.push_back(bytes);
+    if (wanted[user] > equal_share(std::move(all), kBytesMax)) return false;
+    drop_figures_of(std::ranges::max_element(wanted, {}, [](const auto& one) { return one.second; })->first);
+  }
+  return true;
+}
+
+/// Of the node of this user's that has most. It is as if it had not answered yet.
+void Figures::drop_figures_of(const UserId& user) {
+  Node* most = nullptr;
+  const auto size_of = [](const Node& node) { return node.text.size() + node.latency.size(); };
+  for (auto& [node_id, node] : nodes_) {
+    if (node.user == user && (most == nullptr || size_of(node) > size_of(*most))) most = &node;
+  }
+  forget(*most);
+  most->text = {};
+  most->latency = {};
+  most->number = 0;
+  most->at_us = 0;
+  ++counters_.not_kept;
+}
+
+void Figures::forget(const Node& node) {
+  const std::size_t size = node.text.size() + node.latency.size();
+  if (size == 0) return;
+  bytes_ -= size;
+  const auto of_user = bytes_of_users_.find(node.user);
+  of_user->second -= size;
+  if (of_user->second == 0) bytes_of_users_.erase(of_user);
   order_.erase(node.number);
 }
 
@@ -299,6 +335,7 @@ void Figures::forget_all() {
   nodes_.clear();
   order_.clear();
   bytes_ = 0;
+  bytes_of_users_.clear();
   places_ = {};
   asked_ = 0;
   left_out_ = 0;

@@ -14,7 +14,8 @@
 //      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
 //      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
 //      user with fewer gets the places that users with more were given last.
-//   5. kBytesMax are kept. An answer beyond is dropped.
+//   5. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
+//      with more is dropped, or what was kept of a node of such a user for the answer of one with less.
 //   6. Figures that have not changed are not sent again: a viewer says up to which number it has got them.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
 #pragma once
@@ -44,7 +45,7 @@ struct FiguresCounters {
   std::uint64_t not_asked = 0;        ///< nodes that a round passed over: no place or memory for a question
   std::uint64_t left_out = 0;         ///< nodes without a place, those not looked at among them, once a round
   std::uint64_t displaced = 0;        ///< nodes whose place went to a user with fewer than its share
-  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, or for want of memory
+  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, at once or later, or for want of memory
   std::uint64_t viewers_refused = 0;  ///< requests of users beyond kViewersMax
 };
 
@@ -110,7 +111,9 @@ class Figures {
   void on_time();
   void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
-  void forget(Node& node);
+  [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
+  void drop_figures_of(const UserId& user);
+  void forget(const Node& node);
   void begin_round();
   [[nodiscard]] Looked look();
   void share_out(const Looked& looked);
@@ -127,6 +130,7 @@ class Figures {
   Nodes nodes_;
   std::map<std::uint64_t, Node*> order_;  // by when it last reported something new
   std::size_t bytes_ = 0;
+  std::map<UserId, std::size_t> bytes_of_users_;  // users without any are not in it
   std::uint64_t last_number_ = 0;
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
