@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "http/places_by_user.hpp"
 #include "http/request.hpp"
-#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -131,7 +131,7 @@ bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
   const auto of_users = static_cast<std::size_t>(std::ranges::count_if(nodes_, is_users));
   const bool is_among_users = !viewer.is_user(kRoot) && of_users >= kNodesOfUsersMax;
   if (!is_among_users && nodes_.size() < kNodesMax) return false;  // the viewer has kNodesPerUserMax
-  PlacesByUser places(viewer.uid());
+  http::PlacesByUser places(viewer.uid());
   for (const auto& one : nodes_) {
     if (!is_among_users || is_users(one)) places.note(one.second.viewer);
   }

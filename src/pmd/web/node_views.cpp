@@ -6,8 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "http/places_by_user.hpp"
 #include "http/request.hpp"
-#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -135,7 +135,7 @@ bool NodeViews::has_place_for(const io::PeerOwner& viewer, const View* looked_at
 /// answer go first: the question of one that goes keeps its place among the relay's.
 bool NodeViews::take_place_for(const io::PeerOwner& viewer) {
   if (views_.size() < kViewsMax) return false;  // the viewer has kViewsPerUserMax
-  PlacesByUser places(viewer.uid());
+  http::PlacesByUser places(viewer.uid());
   for (const auto& [id, view] : views_) places.note(view.viewer);
   if (!places.may_take()) return false;
   const auto goes_before = [&places](const View& one, const View& other) {

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <map>
 
-namespace distflow::pmd {
+namespace distflow::http {
 
 class PlacesByUser {
  public:
@@ -42,4 +42,4 @@ class PlacesByUser {
   std::size_t all_ = 0;
 };
 
-}  // namespace distflow::pmd
+}  // namespace distflow::http
