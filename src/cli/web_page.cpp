@@ -29,6 +29,7 @@ Result<std::unique_ptr<WebPage>> WebPage::start(io::Reactor& reactor, pmd::Serve
   options.users = std::move(users);
   auto page = std::make_unique<ServedPage>(reactor, server, std::move(options));
   if (const Result<void> started = page->start(); !started) return started.error();
+  // Nothing from here on may throw: what listens takes turns to close, and may not be destroyed before.
   return std::unique_ptr<WebPage>(std::move(page));
 }
 

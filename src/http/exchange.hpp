@@ -94,6 +94,8 @@ class Exchange : public base::ListNode<WaitingExchanges>, public base::ListNode<
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] bool is_waiting() const { return state_ == State::waiting; }
   [[nodiscard]] bool is_open() const { return state_ != State::closing; }
+  /// Whether its request was answered or refused, or is a stream.
+  [[nodiscard]] bool has_answer() const { return state_ != State::reading && state_ != State::waiting; }
   /// The answer, in two parts; the connection ends behind it. `is_refusal`: the peer may not have sent all of its own.
   void respond(std::string head, std::string body, bool is_refusal);
   /// The beginning of a stream; it goes on from `cursor`.

@@ -4,9 +4,11 @@
 #include <limits>
 #include <new>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "http/access.hpp"
+#include "http/places_by_user.hpp"
 
 namespace distflow::http {
 namespace {
@@ -70,7 +72,8 @@ void Server::listen_at_ipv6() {
 }
 
 void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
-  if (exchanges_.size() >= options_.connection_count_max || is_closing_) {
+  const bool is_full = exchanges_.size() >= options_.connection_count_max;
+  if (is_closing_ || (is_full && !take_connection_for(stream))) {
     ++counters_.connections_refused;
     entrance.listener.release_place();
     return reactor_.backend().discard(stream.socket);
@@ -81,6 +84,42 @@ void Server::on_accept(stream::OpenStream& stream, Entrance& entrance) {
   const io::PeerOwner& owner = exchange.first_owner();
   const bool is_to_be_asked_again = owner.status() == io::OwnerStatus::no_answer;
   if (!is_to_be_asked_again && !is_user_allowed(owner, options_.users)) turn_away(exchange);
+}
+
+bool Server::take_connection_for(const stream::OpenStream& stream) {
+  const io::PeerOwner asker = reactor_.backend().owner_of_peer(stream.socket);
+  if (!is_user_allowed(asker, options_.users)) return false;
+  const auto all = [this](const auto& visit) {
+    for (const auto& [id, guest] : exchanges_) visit(*guest.exchange);
+  };
+  bool is_taken = false;
+  return reactor_.has_memory_for([&] { is_taken = take_place_for(asker, all); }) && is_taken;
+}
+
+/// Strangers have a bound of their own, and what is closing is on its way out.
+template <class Places>
+bool Server::take_place_for(const io::PeerOwner& asker, const Places& places) {
+  PlacesByUser by_user(asker.uid());
+  const auto may_go = [](const Exchange& one) {
+    return one.is_open() && !one.is_stranger && one.first_owner().is_known();
+  };
+  places([&](const Exchange& one) {
+    if (may_go(one)) by_user.note(one.first_owner().uid());
+  });
+  if (!by_user.may_take()) return false;
+  const auto goes_before = [&by_user](const Exchange& one, const Exchange& other) {
+    return std::tuple(by_user.of(other.first_owner().uid()), one.has_answer(), other.id()) <
+           std::tuple(by_user.of(one.first_owner().uid()), other.has_answer(), one.id());
+  };
+  Exchange* found = nullptr;
+  places([&](Exchange& one) {
+    if (!may_go(one) || !by_user.may_give(one.first_owner().uid())) return;
+    if (found == nullptr || goes_before(one, *found)) found = &one;
+  });
+  if (found == nullptr) return false;
+  ++(found->has_answer() ? counters_.answers_displaced : counters_.displaced);
+  found->close();
+  return true;
 }
 
 Exchange& Server::add(Entrance& entrance) {
@@ -162,7 +201,11 @@ void Server::answer(Exchange& exchange) {
 }
 
 void Server::begin_stream(Exchange& exchange) {
-  if (streams_.size() >= options_.stream_count_max) {
+  const auto all = [this](const auto& visit) {
+    for (const auto& [id, stream] : streams_) visit(*stream);
+  };
+  const bool is_full = streams_.size() >= options_.stream_count_max;
+  if (is_full && !(exchange.owner().is_known() && take_place_for(exchange.owner(), all))) {
     refuse(exchange, kUnavailable);
     ++counters_.streams_refused;
     return;

@@ -4,7 +4,9 @@
 //   1. It listens at 127.0.0.1, and at ::1 where there is one. `localhost` is a name of it only where nobody else can
 //      have ::1, to which browsers connect first. Who may ask is said in access.hpp; each refusal has a counter.
 //   2. At most connection_count_max connections are open, stream_count_max of them streams, so that there is always
-//      room for others. More are closed at once, or answered with 503.
+//      room for others. More are closed at once, or answered with 503. Where all are taken, a user who may ask and has
+//      fewer than an equal share gets the place of a user with more (places_by_user.hpp), whose connection is closed:
+//      the newest one, first of those without an answer.
 //   3. Users who may not ask are known before they have sent anything: they get 403 at once. At most kStrangersMax of
 //      their connections are kept for that to arrive; more are closed without an answer.
 //   4. A turn makes at most kAnswerBytesPerTurn bytes of answers, and one answer more, and gives events to at most
@@ -17,7 +19,7 @@
 //   6. Events are kept once for all streams, in at most event_backlog_max bytes. A stream that has left so many unread
 //      that some are no longer kept is closed.
 //   7. Each connection accepted is counted once as one of `requests`, `malformed`, `not_allowed`, `busy`,
-//      `streams_refused`, `too_slow`, `gone` and `out_of_memory`, unless close() ends it first.
+//      `streams_refused`, `too_slow`, `gone`, `displaced` and `out_of_memory`, unless close() ends it first.
 //   8. close() ends all connections at once; on_closed comes last, from inside a turn.
 // Use: Server server(reactor, handler, options); server.start(); ... server.close(on_closed);
 #pragma once
@@ -58,6 +60,8 @@ struct HttpCounters {
   std::uint64_t streams_refused = 0;      ///< streams that there was no room for: 503
   std::uint64_t too_slow = 0;             ///< connections closed without a whole request in time
   std::uint64_t gone = 0;                 ///< connections that ended before their request was answered
+  std::uint64_t displaced = 0;            ///< connections closed before their answer for another user's
+  std::uint64_t answers_displaced = 0;    ///< connections with an answer under way, and streams, closed for the same
   std::uint64_t out_of_memory = 0;        ///< connections closed because there was no memory to read or answer
   std::uint64_t not_taken = 0;            ///< closed for not taking in time an answer, or what a stream was given
   std::uint64_t slow_readers = 0;         ///< streams closed for leaving too much unread
@@ -154,6 +158,10 @@ class Server final : private ExchangeHost {
   void on_out_of_memory(Exchange&) override { ++counters_.out_of_memory; }
   void on_exchange_closed(Exchange& exchange) override;
 
+  /// `places` gives each connection that may have to go to the function that it is called with.
+  template <class Places>
+  [[nodiscard]] bool take_place_for(const io::PeerOwner& asker, const Places& places);
+  [[nodiscard]] bool take_connection_for(const stream::OpenStream& stream);
   void turn_away(Exchange& stranger);
   void refuse(Exchange& exchange, int status);
   void respond(Exchange& exchange, std::string head, std::string body, bool is_refusal);

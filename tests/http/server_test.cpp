@@ -141,6 +141,52 @@ TEST_F(HttpServer, a_connection_beyond_the_bound_is_closed_at_once_and_counted) 
   EXPECT_THAT(peers->ask(peers->connect(), peers->get("/")), StartsWith("HTTP/1.1 200 ")) << "there is room again";
 }
 
+TEST_F(HttpServer, a_user_without_a_connection_gets_one_of_a_user_with_more_than_its_share) {
+  restart({.users = {1001, 1002}, .connection_count_max = 4});
+  const PeerId first = peers->connect(io::PeerOwner::user(1001));
+  const PeerId stuck = peers->connect(io::PeerOwner::user(1001));
+  network->set_window(stuck, 0);
+  peers->write(stuck, peers->get("/"));
+  for (int i = 0; i < 2; ++i) peers->connect(io::PeerOwner::user(1001));
+  const PeerId root = peers->connect();
+  EXPECT_FALSE(network->is_closed(root));
+  EXPECT_FALSE(network->is_closed(first)) << "a newer one has no answer, either";
+  const PeerId second = peers->connect();
+  EXPECT_FALSE(network->is_closed(second));
+  EXPECT_EQ(server->counters().displaced, 2u);
+  EXPECT_FALSE(network->is_closed(first));
+  EXPECT_FALSE(network->is_closed(stuck));
+  EXPECT_TRUE(network->is_closed(peers->connect())) << "it has its share";
+  EXPECT_TRUE(network->is_closed(peers->connect(io::PeerOwner::user(1001)))) << "so has the other";
+  EXPECT_TRUE(network->is_closed(peers->connect(io::PeerOwner::user(1003)))) << "nobody who may ask";
+  EXPECT_EQ(server->counters().connections_refused, 3u);
+  peers->connect(io::PeerOwner::user(1002));
+  EXPECT_EQ(server->counters().displaced, 3u);
+  EXPECT_THAT(peers->ask(root, peers->get("/")), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServer, a_user_without_a_stream_gets_one_of_a_user_with_more_than_its_share) {
+  restart({.users = {1001}, .stream_count_max = 2});
+  const auto stream_of = [this](std::uint32_t user) {
+    const PeerId peer = peers->connect(io::PeerOwner::user(user));
+    EXPECT_THAT(peers->ask(peer, peers->get("/events")), StartsWith("HTTP/1.1 "));
+    return peer;
+  };
+  const PeerId first = stream_of(1001);
+  const PeerId second = stream_of(1001);
+  const PeerId root = stream_of(0);
+  EXPECT_FALSE(network->is_closed(first));
+  EXPECT_TRUE(network->is_closed(second));
+  EXPECT_FALSE(network->is_closed(root));
+  EXPECT_EQ(server->stream_count(), 2u);
+  EXPECT_EQ(server->counters().answers_displaced, 1u);
+  stream_of(1001);
+  stream_of(0);
+  EXPECT_EQ(server->counters().streams_refused, 2u) << "each has its share";
+  push("data: 1\n\n");
+  EXPECT_THAT(network->take(root), HasSubstr("data: 1"));
+}
+
 TEST_F(HttpServer, closing_ends_whatever_is_under_way) {
   peers->connect();
   stream();

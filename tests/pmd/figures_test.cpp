@@ -30,6 +30,25 @@ class FiguresTest : public TellingNodes {
            R"(},"mailbox_size":5)" + more + R"(},"peers":[]})";
   }
   void next_round() { pmd.advance(Figures::kRoundInterval); }
+  /// Nodes on one connection.
+  PeerId add_nodes(const std::string& prefix, std::size_t count, std::uint32_t user = MemoryWeb::kUser,
+                   const std::string& caps = kTells) {
+    const PeerId node = web.connect_as(user);
+    for (std::size_t i = 0; i < count; ++i) pmd.ask(node, register_text(prefix + std::to_string(i), "", caps));
+    return node;
+  }
+  /// In which kNodesMax nodes are asked, and the next round has begun.
+  static constexpr base::Duration kFullRound =
+      Figures::kTurnInterval * static_cast<int>(Figures::kNodesMax / Figures::kAskedPerTurnMax) +
+      Figures::kRoundInterval;
+  /// Root looks each half second.
+  void look_for(base::Duration time) {
+    for (; time > base::Duration::zero(); time -= base::milliseconds(500)) {
+      web.get("/api/figures");
+      pmd.advance(base::milliseconds(500));
+    }
+  }
+  std::size_t kept_count() { return web.web().node_figures().kept_count(); }
   /// The number that an answer says to ask with next.
   static std::string next_of(const std::string& answer) { return answer.substr(8, answer.find(',') - 8); }
   const FiguresCounters& counters() { return web.web().node_figures().counters(); }
@@ -218,13 +237,91 @@ TEST_F(FiguresTest, so_many_users_look_at_the_same_time) {
 }
 
 TEST_F(FiguresTest, of_more_nodes_than_a_round_asks_the_rest_is_counted_and_told) {
-  const PeerId node = web.connect_as(MemoryWeb::kUser);
-  for (std::size_t i = 0; i <= Figures::kNodesMax; ++i)
-    pmd.ask(node, register_text("id" + std::to_string(i), "", kTells));
+  add_nodes("id", Figures::kNodesMax + 1);
   web.get("/api/figures", MemoryWeb::kUser);
   pmd.turn();
   EXPECT_EQ(counters().left_out, 1u);
   EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr(R"("leftOut":1)"));
+}
+
+TEST_F(FiguresTest, nodes_of_one_user_leave_places_to_those_of_others_that_register_later) {
+  add_nodes("id", Figures::kNodesMax + 1);
+  look_for(base::seconds(1));
+  EXPECT_EQ(kept_count(), Figures::kNodesMax);
+  constexpr std::size_t kOthers = 3;
+  std::vector<PeerId> others;
+  for (std::size_t i = 0; i < kOthers; ++i)
+    others.push_back(add_node("other" + std::to_string(i), MemoryWeb::kOtherUser));
+  look_for(2 * kFullRound);
+  for (const PeerId other : others) EXPECT_THAT(asked(other), SizeIs(testing::Ge(1u)));
+  EXPECT_EQ(kept_count(), Figures::kNodesMax);
+  EXPECT_EQ(counters().displaced, kOthers);
+  look_for(2 * kFullRound);
+  EXPECT_EQ(counters().displaced, kOthers) << "each node keeps its place then";
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("leftOut":4)"));
+}
+
+TEST_F(FiguresTest, users_with_more_nodes_than_places_have_equal_shares) {
+  add_nodes("of1-", Figures::kNodesMax);
+  look_for(base::seconds(1));
+  add_nodes("of2-", Figures::kNodesMax, MemoryWeb::kOtherUser);
+  look_for(kFullRound);
+  EXPECT_EQ(counters().displaced, Figures::kNodesMax / 2);
+  add_nodes("of3-", Figures::kNodesMax, MemoryWeb::kUser + 2);
+  look_for(kFullRound);
+  EXPECT_EQ(counters().displaced, Figures::kNodesMax / 2 + Figures::kNodesMax / 3);
+  look_for(kFullRound);
+  EXPECT_EQ(counters().displaced, Figures::kNodesMax / 2 + Figures::kNodesMax / 3);
+  EXPECT_EQ(kept_count(), Figures::kNodesMax);
+}
+
+TEST_F(FiguresTest, places_of_nodes_that_have_left_are_given_to_others) {
+  const PeerId first = add_nodes("id", Figures::kNodesMax);
+  look_for(base::seconds(1));
+  const PeerId second = add_node("other");
+  look_for(2 * kFullRound);
+  EXPECT_THAT(asked(second), IsEmpty());
+  pmd.send(first, R"({"type":"unregister","payload":{"nodeId":"id7"}})");
+  look_for(3 * kFullRound);
+  EXPECT_THAT(asked(second), SizeIs(testing::Ge(1u)));
+  EXPECT_EQ(kept_count(), Figures::kNodesMax);
+  EXPECT_EQ(counters().displaced, 0u);
+}
+
+TEST_F(FiguresTest, nodes_behind_those_that_a_round_looks_at_have_their_turn) {
+  add_nodes("mute", Figures::kLookedAtMax, MemoryWeb::kUser, "");
+  const PeerId node = add_node("last", MemoryWeb::kOtherUser);
+  look_for(base::milliseconds(500));
+  EXPECT_THAT(asked(node), IsEmpty());
+  EXPECT_EQ(counters().left_out, 1u);
+  look_for(base::seconds(4));
+  EXPECT_THAT(asked(node), SizeIs(testing::Ge(2u))) << "it keeps its place";
+}
+
+TEST_F(FiguresTest, large_answers_of_one_user_leave_room_to_those_of_others) {
+  const std::string large = R"(,"latency":{"x":")" + std::string(31 * 1024, 'x') + "\"}";
+  constexpr std::size_t kLarge = Figures::kBytesMax / (31 * 1024) + 1;
+  std::vector<PeerId> connections;
+  for (std::size_t i = 0; i < kLarge; i += StatsRelay::kPendingPerNodeMax)
+    connections.push_back(add_nodes("of" + std::to_string(i) + '-', StatsRelay::kPendingPerNodeMax));
+  const auto tell_all = [&](const std::string& more) {
+    for (const PeerId node : connections) tell(node, stats(1, 1, 1, more));
+  };
+  for (int i = 0; i < 6; ++i) {
+    web.get("/api/figures");
+    tell_all(large);
+    pmd.advance(base::milliseconds(500));
+  }
+  ASSERT_GT(counters().not_kept, 0u);
+  const PeerId other = add_node("other", MemoryWeb::kOtherUser);
+  for (int i = 0; i < 6; ++i) {
+    web.get("/api/figures");
+    tell_all(large);
+    tell(other, stats(1, 1, 1, large));
+    pmd.advance(base::milliseconds(500));
+  }
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), HasSubstr(R"("nodeId":"other")"));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), HasSubstr(R"("nodeId":"of)"));
 }
 
 TEST_F(FiguresTest, an_answer_ends_at_its_bound_and_leads_to_all_of_it) {

@@ -387,6 +387,59 @@ TEST_F(MeshLinksTest, nodes_that_were_silent_are_asked_behind_one_that_was_asked
   EXPECT_THAT(pmd.receive(fresh), SizeIs(1));
 }
 
+TEST_F(MeshLinksTest, nodes_that_answer_now_and_then_have_no_places_of_those_that_answer) {
+  const auto fickle = add_nodes(MeshLinks::kAskedPerUserMax);
+  const PeerId steady = add_node("steady");
+  const std::string path = path_of(fickle.size()) + "id=steady";
+  // All answer so many readings, then the steady one alone; whether that is asked at once then.
+  const auto look = [&](int readings) {
+    for (int i = 0; i < readings; ++i) {
+      web.get(path, MemoryWeb::kUser);
+      for (int k = 0; k < 3; ++k) {
+        for (const PeerId node : fickle) tell(node, stats(""));
+        tell(steady, stats(""));
+      }
+      pmd.advance(MeshLinks::kReadInterval);
+    }
+    web.get(path, MemoryWeb::kUser);
+    const bool is_asked_at_once = tell(steady, stats("")) == 1;
+    for (int i = 0; i < 2; ++i) {  // who has waited for a place is asked later
+      pmd.advance(StatsRelay::kTimeout + MeshLinks::kPlaceInterval);
+      tell(steady, stats(""));
+    }
+    for (const PeerId node : fickle) pmd.receive(node);
+    return is_asked_at_once;
+  };
+  EXPECT_FALSE(look(1)) << "they have answered so far";
+  EXPECT_TRUE(look(1)) << "they owe two readings";
+  EXPECT_TRUE(look(2)) << "they owe four";
+  EXPECT_FALSE(look(8)) << "they have answered eight";
+}
+
+TEST_F(MeshLinksTest, a_node_that_was_silent_once_counts_as_one_that_answers_behind_two_readings) {
+  const auto nodes = add_known_nodes(MeshLinks::kUnprovenPerUserMax + 1);
+  const std::string path = path_of(nodes.size());
+  const auto answer_all = [&] {
+    for (int i = 0; i < 2; ++i) {
+      for (const PeerId node : nodes) tell(node, stats(""));
+    }
+    pmd.advance(MeshLinks::kReadInterval);
+  };
+  const auto asked_at_once = [&] {
+    const std::uint64_t before = links().counters().asked;
+    web.get(path, MemoryWeb::kUser);
+    return links().counters().asked - before;
+  };
+  EXPECT_EQ(asked_at_once(), nodes.size());
+  pmd.advance(StatsRelay::kTimeout + base::milliseconds(200));
+  for (const PeerId node : nodes) pmd.receive(node);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(asked_at_once(), std::uint64_t{MeshLinks::kUnprovenPerUserMax});
+    answer_all();
+  }
+  EXPECT_EQ(asked_at_once(), nodes.size());
+}
+
 TEST_F(MeshLinksTest, a_node_whose_connection_has_no_place_is_asked_when_it_has_one) {
   const PeerId node = web.connect_as(MemoryWeb::kUser);
   for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i)
@@ -538,6 +591,41 @@ TEST_F(MeshLinksTest, a_node_that_owes_an_answer_keeps_its_place_from_others) {
   }
   EXPECT_EQ(links().size(), MeshLinks::kNodesOfUsersMax);
   EXPECT_EQ(links().counters().asked, asked) << "all that owe an answer are still there, and count";
+}
+
+TEST_F(MeshLinksTest, where_all_nodes_of_one_user_with_most_owe_an_answer_another_gives_a_place) {
+  const std::uint32_t user_count = MeshLinks::kNodesOfUsersMax / MeshLinks::kAskedPerUserMax;
+  const auto names_of = [](std::uint32_t user) {
+    std::string names;
+    for (std::uint32_t i = 0; i < MeshLinks::kAskedPerUserMax; ++i)
+      names += "&id=of" + std::to_string(user) + '-' + std::to_string(i);
+    return names;
+  };
+  const auto add_nodes_of = [this](std::uint32_t user, const std::string& caps) {
+    std::vector<PeerId> nodes;
+    for (std::uint32_t i = 0; i < MeshLinks::kAskedPerUserMax; ++i)
+      nodes.push_back(add_node("of" + std::to_string(user) + '-' + std::to_string(i), MemoryWeb::kUser + user, caps));
+    return nodes;
+  };
+  const std::vector<PeerId> silent = add_nodes_of(0, kTells);
+  for (std::uint32_t user = 1; user <= user_count; ++user) add_nodes_of(user, "");
+  const auto look = [&](std::uint32_t user) {
+    return web.get("/api/links?" + names_of(user), MemoryWeb::kUser + user);
+  };
+  look(0);
+  for (int i = 0; i < 2; ++i) {  // they answer once, so that all are asked at the same time then
+    for (const PeerId node : silent) tell(node, stats(""));
+  }
+  pmd.advance(MeshLinks::kReadInterval);
+  for (std::uint32_t user = 0; user < user_count; ++user) EXPECT_THAT(look(user), HasSubstr(R"({"leftOut":0,)"));
+  ASSERT_EQ(links().size(), MeshLinks::kNodesOfUsersMax);
+  for (const PeerId node : silent) EXPECT_THAT(pmd.receive(node), SizeIs(1));
+
+  const std::size_t share = MeshLinks::kNodesOfUsersMax / (user_count + 1);
+  const std::string answer = look(user_count);
+  EXPECT_THAT(answer, HasSubstr("{\"leftOut\":" + std::to_string(MeshLinks::kAskedPerUserMax - share) + ','));
+  EXPECT_EQ(links().counters().displaced, share);
+  EXPECT_THAT(look(0), HasSubstr(R"({"leftOut":0,)")) << "theirs owe an answer";
 }
 
 TEST_F(MeshLinksTest, a_node_is_read_at_the_expense_of_who_may_see_it_and_not_of_who_named_it_first) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -198,31 +199,102 @@ TEST_F(NodeViewsTest, one_user_takes_half_of_the_places) {
   EXPECT_THAT(web.get(last), HasSubstr("isAwaited")) << "root";
 }
 
-TEST_F(NodeViewsTest, a_user_without_a_place_gets_its_share_of_those_of_the_users_with_most) {
-  constexpr std::uint32_t kUsers = 3;
-  const auto id = [](std::uint32_t user, std::size_t i) {
-    return "of" + std::to_string(user) + '-' + std::to_string(i);
+TEST_F(NodeViewsTest, who_looks_at_a_node_keeps_no_place_of_another_user_who_has_gone) {
+  for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) add_node("id" + std::to_string(i));
+  const auto look_at_all = [this](std::uint32_t viewer) {
+    for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) web.get("/api/node?id=id" + std::to_string(i), viewer);
   };
-  std::vector<PeerId> nodes;
-  for (std::uint32_t user = 0; user < kUsers; ++user) {
-    for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
-      nodes.push_back(add_node(id(user, i), MemoryWeb::kUser + user));
+  look_at_all(0);
+  ASSERT_EQ(views().size(), NodeViews::kViewsMax);
+  for (int i = 0; i < 8; ++i) {
+    pmd.advance(base::seconds(1));
+    look_at_all(MemoryWeb::kUser);
   }
-  // Looks at all of them; how many are shown.
-  const auto look = [&](std::uint32_t user) {
+  EXPECT_EQ(views().size(), NodeViews::kViewsPerUserMax);
+}
+
+TEST_F(NodeViewsTest, a_node_whose_name_changes_hands_keeps_the_place_of_who_looks_at_it) {
+  const PeerId first = add_node("id1");
+  web.get("/api/node?id=id1");
+  pmd.hang_up(first);
+  add_node("id1", MemoryWeb::kOtherUser);
+  for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+    add_node("of-other" + std::to_string(i), MemoryWeb::kOtherUser);
+  web.get("/api/node?id=id1", MemoryWeb::kOtherUser);
+  for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+    EXPECT_THAT(web.get("/api/node?id=of-other" + std::to_string(i), MemoryWeb::kOtherUser), HasSubstr("isAwaited"));
+}
+
+TEST_F(NodeViewsTest, a_node_that_owes_an_answer_keeps_its_place_until_then) {
+  const PeerId node = add_node("id1");
+  web.get("/api/node?id=id1");
+  pmd.advance(base::milliseconds(1900));
+  tell(node, part("", 7));
+  pmd.advance(base::milliseconds(900));
+  tell(node, part("", 8));
+  pmd.advance(base::milliseconds(1200));
+  EXPECT_THAT(pmd.receive(node), SizeIs(1)) << "its third part";
+  EXPECT_EQ(views().size(), 1u) << "nobody looks any more";
+  pmd.advance(StatsRelay::kTimeout);
+  EXPECT_EQ(views().size(), 0u);
+}
+
+/// Users with kViewsPerUserMax nodes each.
+class NodeViewsOfUsers : public NodeViewsTest {
+ protected:
+  static constexpr std::uint32_t kUsers = 3;
+  static constexpr std::size_t kShare = NodeViews::kViewsMax / kUsers;
+
+  void SetUp() override {
+    for (std::uint32_t user = 0; user < kUsers; ++user) {
+      for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+        nodes_[user].push_back(add_node(id(user, i), MemoryWeb::kUser + user));
+    }
+  }
+  static std::string id(std::uint32_t user, std::size_t i) {
+    return "of" + std::to_string(user) + '-' + std::to_string(i);
+  }
+  /// Looks at all of the user's nodes; how many are shown.
+  std::size_t look(std::uint32_t user) {
     std::size_t shown = 0;
     for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i) {
       if (web.get("/api/node?id=" + id(user, i), MemoryWeb::kUser + user).starts_with("{")) ++shown;
     }
     return shown;
-  };
+  }
+  void tell_all_of(std::uint32_t user) {
+    for (const PeerId node : nodes_[user]) tell_parts(node, [](std::uint64_t) { return part(""); });
+  }
+
+ private:
+  std::array<std::vector<PeerId>, kUsers> nodes_;
+};
+
+TEST_F(NodeViewsOfUsers, one_without_a_place_gets_its_share_of_those_of_the_users_with_most) {
   EXPECT_EQ(look(0), NodeViews::kViewsMax / 2);
   EXPECT_EQ(look(1), NodeViews::kViewsMax / 2);
-  EXPECT_EQ(look(2), 0u) << "all others owe an answer";
-  for (const PeerId node : nodes) tell_parts(node, [](std::uint64_t) { return part(""); });
-  EXPECT_EQ(look(2), NodeViews::kViewsMax / kUsers);
+  for (std::uint32_t user = 0; user < kUsers; ++user) tell_all_of(user);
+  EXPECT_EQ(look(2), kShare);
   EXPECT_EQ(look(0) + look(1) + look(2), NodeViews::kViewsMax) << "nobody takes back what is not its share";
-  EXPECT_EQ(views().counters().displaced, NodeViews::kViewsMax / kUsers);
+  EXPECT_EQ(views().counters().displaced, kShare);
+}
+
+TEST_F(NodeViewsOfUsers, a_node_that_owes_no_answer_goes_first_whoever_of_those_with_more_than_a_share_looks_at_it) {
+  look(0);
+  look(1);
+  tell_all_of(1);
+  EXPECT_EQ(look(2), kShare);
+  EXPECT_EQ(look(0), NodeViews::kViewsPerUserMax);
+  EXPECT_EQ(look(1), NodeViews::kViewsPerUserMax - kShare);
+}
+
+TEST_F(NodeViewsOfUsers, nodes_that_do_not_answer_keep_no_places_from_one_without) {
+  look(0);
+  look(1);
+  EXPECT_EQ(look(2), kShare);
+  pmd.advance(StatsRelay::kTimeout);
+  EXPECT_EQ(look(2), kShare);
+  EXPECT_EQ(views().size(), NodeViews::kViewsMax);
 }
 
 }  // namespace

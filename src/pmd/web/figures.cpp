@@ -4,7 +4,9 @@
 #include <charconv>
 #include <utility>
 
+#include "base/room.hpp"
 #include "http/request.hpp"
+#include "pmd/web/equal_share.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::pmd {
@@ -95,66 +97,127 @@ void Figures::on_time() {
   std::erase_if(viewers_, [now](const Viewer& viewer) { return viewer.until <= now; });
   if (viewers_.empty()) return forget_all();
   const auto work = [&] {
-    if (asked_ == to_ask_.size() && now >= next_round_) begin_round();
+    if (asked_ == places_.size() && now >= next_round_) begin_round();
     ask_some();
   };
   if (!reactor_.has_memory_for(work)) ++counters_.not_asked;
-  const bool is_round_over = asked_ == to_ask_.size();
+  const bool is_round_over = asked_ == places_.size();
   reactor_.arm_after(timer_, is_round_over ? std::max(next_round_ - now, kTurnInterval) : kTurnInterval);
 }
 
 void Figures::begin_round() {
-  end_round();
+  drop_over();
   next_round_ = reactor_.now() + kRoundInterval;
   ++round_;
-  to_ask_.clear();
   asked_ = 0;
-  std::size_t looked_at = 0;
-  left_out_ = 0;
-  for (const Registry::Entry& entry : pmd_.registry().entries()) {
-    if (looked_at == kLookedAtMax) break;
-    ++looked_at;
-    if (!is_seen(entry.node.uid) || !pmd_.stats_relay().can_tell(entry)) continue;
-    if (to_ask_.size() < kNodesMax) {
-      to_ask_.push_back(entry.node.node_id);
-    } else {
-      ++left_out_;
-    }
-  }
-  // So that where a connection has more nodes than may be asked at once, it is not the same ones that go without.
-  if (!to_ask_.empty()) {
-    const std::size_t first = round_ * (StatsRelay::kPendingPerNodeMax - 1) % to_ask_.size();
-    std::rotate(to_ask_.begin(), to_ask_.begin() + static_cast<std::ptrdiff_t>(first), to_ask_.end());
-  }
-  left_out_ += pmd_.registry().size() - looked_at;
+  const Looked looked = look();
+  share_out(looked);
+  left_out_ = looked.all - std::min(looked.all, places_.size());
   counters_.left_out += left_out_;
 }
 
-/// What the last round has not asked is gone, or is to be seen no more.
-void Figures::end_round() {
-  for (auto place = nodes_.begin(); place != nodes_.end();) {
-    Node& node = place->second;
-    if (node.round == round_) {
-      ++place;
+Figures::Looked Figures::look() {
+  const Registry& registry = pmd_.registry();
+  const Registry::Entries& entries = registry.entries();
+  const std::size_t count = std::min(entries.size(), kLookedAtMax);
+  Looked looked{.without_place = {}, .all = entries.size() - count};
+  auto place = entries.begin();
+  if (const Registry::Entry* const last = registry.find_id(looked_at_); last != nullptr && count < entries.size()) {
+    if (last->number == looked_at_number_) place = std::next(Registry::Entries::const_iterator(last->place));
+  }
+  const Registry::Entry* last = nullptr;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (place == entries.end()) place = entries.begin();
+    last = &*place++;
+    if (!is_seen(last->node.uid) || !pmd_.stats_relay().can_tell(*last)) continue;
+    ++looked.all;
+    if (!nodes_.contains(last->node.node_id)) looked.without_place.push_back(last);
+  }
+  if (last != nullptr) {
+    looked_at_ = last->node.node_id;
+    looked_at_number_ = last->number;
+  }
+  return looked;
+}
+
+void Figures::share_out(const Looked& looked) {
+  Shares users;
+  for (const Nodes::value_type* const place : places_) ++users[place->second.user].held;
+  for (auto& [user, share] : users) share.wanted = share.held;
+  for (const Registry::Entry* const entry : looked.without_place) ++users[entry->node.uid].wanted;
+  std::vector<std::size_t> wanted;
+  for (const auto& [user, share] : users) wanted.push_back(share.wanted);
+  const std::size_t share = equal_share(std::move(wanted), kNodesMax);
+  std::size_t owed = 0;
+  for (const auto& [user, has] : users) owed += std::max(std::min(has.wanted, share), has.held) - has.held;
+  const std::size_t free = kNodesMax - places_.size();
+  if (owed > free) displace(owed - free, share, users);
+
+  base::make_room(places_, std::min(kNodesMax, places_.size() + looked.without_place.size()));
+  std::vector<const Registry::Entry*> beyond_share;
+  for (const Registry::Entry* const entry : looked.without_place) {
+    Share& of_user = users[entry->node.uid];
+    if (of_user.held >= share) {
+      beyond_share.push_back(entry);
       continue;
     }
-    forget(node);
-    place = nodes_.erase(place);
+    give_place(*entry);
+    ++of_user.held;
+  }
+  // The shares are rounded down.
+  for (const Registry::Entry* const entry : beyond_share) {
+    if (places_.size() == kNodesMax) break;
+    give_place(*entry);
   }
 }
 
+/// Takes so many places from users with more than the share. They have them: what is owed fits into the places beside
+/// the shares.
+void Figures::displace(std::size_t count, std::size_t share, Shares& users) {
+  for (auto place = places_.rbegin(); place != places_.rend() && count > 0; ++place) {
+    Node& node = (*place)->second;
+    std::size_t& held = users[node.user].held;
+    if (held <= share) continue;
+    --held;
+    --count;
+    node.is_over = true;
+    ++counters_.displaced;
+  }
+  drop_over();
+}
+
+void Figures::give_place(const Registry::Entry& entry) {
+  Nodes::value_type& given = *nodes_.try_emplace(entry.node.node_id).first;
+  given.second.user = entry.node.uid;
+  places_.push_back(&given);  // there is room
+}
+
+void Figures::drop_over() {
+  std::erase_if(places_, [this](Nodes::value_type* place) {
+    if (!place->second.is_over) return false;
+    forget(place->second);
+    nodes_.erase(nodes_.find(place->first));
+    return true;
+  });
+}
+
 void Figures::ask_some() {
-  for (std::size_t count = 0; asked_ < to_ask_.size() && count < kAskedPerTurnMax; ++asked_) {
-    const Registry::Entry* const entry = pmd_.registry().find_id(to_ask_[asked_]);
-    if (entry == nullptr || !is_seen(entry->node.uid)) continue;
+  // A round begins with another node than the one before: where a connection has more nodes than may be asked at once,
+  // it is not the same ones that go without.
+  const std::size_t first = round_ * (StatsRelay::kPendingPerNodeMax - 1);
+  for (std::size_t count = 0; asked_ < places_.size() && count < kAskedPerTurnMax; ++asked_) {
+    auto& [node_id, node] = *places_[(first + asked_) % places_.size()];
+    const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
+    if (entry == nullptr || !is_seen(entry->node.uid) || !pmd_.stats_relay().can_tell(*entry)) {
+      node.is_over = true;
+      continue;
+    }
     if (!pmd_.stats_relay().has_room_for_round()) return;  // the rest in the next turn
-    Node& node = nodes_[to_ask_[asked_]];
     if (node.user != entry->node.uid) {
       forget(node);
       node = Node();
       node.user = entry->node.uid;
     }
-    node.round = round_;
     ++count;
     if (node.owes_answer) continue;
     if (!pmd_.stats_relay().ask_inside(*entry, kNoPeers)) {
@@ -208,10 +271,12 @@ void Figures::take_answer(Node& node, const InsideAnswer& answer) {
 
 void Figures::keep(Node& node, std::string text, std::string latency) {
   const std::size_t given_back = node.text.size() + node.latency.size();
-  if (bytes_ - given_back + text.size() + latency.size() > kBytesMax) {
+  const std::size_t size = text.size() + latency.size();
+  if (size > given_back && !make_room(node.user, size - given_back)) {
     ++counters_.not_kept;
     return;
   }
+  std::size_t& of_user = bytes_of_users_[node.user];
   if (text != node.text) {
     auto place = order_.extract(node.number);
     if (place.empty()) {
@@ -222,13 +287,47 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
     }
     node.number = ++last_number_;
   }
-  bytes_ += text.size() + latency.size() - given_back;
+  bytes_ += size - given_back;
+  of_user += size - given_back;
   node.text = std::move(text);
   node.latency = std::move(latency);
 }
 
-void Figures::forget(Node& node) {
-  bytes_ -= node.text.size() + node.latency.size();
+/// Whether so many bytes more may be kept for a node of this user's; makes room for them if so.
+bool Figures::make_room(const UserId& user, std::size_t size) {
+  while (bytes_ + size > kBytesMax) {
+    std::map<UserId, std::size_t> wanted = bytes_of_users_;
+    wanted[user] += size;
+    std::vector<std::size_t> all;
+    for (const auto& [one, bytes] : wanted) all.push_back(bytes);
+    if (wanted[user] > equal_share(std::move(all), kBytesMax)) return false;
+    drop_figures_of(std::ranges::max_element(wanted, {}, [](const auto& one) { return one.second; })->first);
+  }
+  return true;
+}
+
+/// Of the node of this user's that has most. It is as if it had not answered yet.
+void Figures::drop_figures_of(const UserId& user) {
+  Node* most = nullptr;
+  const auto size_of = [](const Node& node) { return node.text.size() + node.latency.size(); };
+  for (auto& [node_id, node] : nodes_) {
+    if (node.user == user && (most == nullptr || size_of(node) > size_of(*most))) most = &node;
+  }
+  forget(*most);
+  most->text = {};
+  most->latency = {};
+  most->number = 0;
+  most->at_us = 0;
+  ++counters_.not_kept;
+}
+
+void Figures::forget(const Node& node) {
+  const std::size_t size = node.text.size() + node.latency.size();
+  if (size == 0) return;
+  bytes_ -= size;
+  const auto of_user = bytes_of_users_.find(node.user);
+  of_user->second -= size;
+  if (of_user->second == 0) bytes_of_users_.erase(of_user);
   order_.erase(node.number);
 }
 
@@ -236,9 +335,11 @@ void Figures::forget_all() {
   nodes_.clear();
   order_.clear();
   bytes_ = 0;
-  to_ask_ = {};
+  bytes_of_users_.clear();
+  places_ = {};
   asked_ = 0;
   left_out_ = 0;
+  looked_at_ = {};
   next_round_ = base::Instant::min();
 }
 

@@ -8,11 +8,15 @@
 //   2. A viewer is shown the nodes of its own user, root all nodes. What is kept of a nodeId goes when its node is
 //      another user's. Nodes that nobody who looks may see are not
 //      asked.
-//   3. A round asks each node once, kRoundInterval after the last round at the earliest, and a node that owes an
-//      answer not again. It looks at kLookedAtMax nodes in the order of registration and asks kNodesMax of them,
-//      kAskedPerTurnMax in one turn.
-//   4. kBytesMax are kept. An answer beyond is dropped.
-//   5. Figures that have not changed are not sent again: a viewer says up to which number it has got them.
+//   3. A round asks each node that has a place once, kRoundInterval after the last round at the earliest, and a node
+//      that owes an answer not again: kAskedPerTurnMax in one turn.
+//   4. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
+//      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
+//      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
+//      user with fewer gets the places that users with more were given last.
+//   5. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
+//      with more is dropped, or what was kept of a node of such a user for the answer of one with less.
+//   6. Figures that have not changed are not sent again: a viewer says up to which number it has got them.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
 #pragma once
 
@@ -39,8 +43,9 @@ struct FiguresCounters {
   std::uint64_t told = 0;             ///< answers with figures
   std::uint64_t untold = 0;           ///< questions without an answer that can be read
   std::uint64_t not_asked = 0;        ///< nodes that a round passed over: no place or memory for a question
-  std::uint64_t left_out = 0;         ///< nodes beyond kNodesMax, and registries beyond kLookedAtMax, once a round
-  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, or for want of memory
+  std::uint64_t left_out = 0;         ///< nodes without a place, those not looked at among them, once a round
+  std::uint64_t displaced = 0;        ///< nodes whose place went to a user with fewer than its share
+  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, at once or later, or for want of memory
   std::uint64_t viewers_refused = 0;  ///< requests of users beyond kViewersMax
 };
 
@@ -70,13 +75,13 @@ class Figures {
   void take(const InsideAnswer& answer);
 
   [[nodiscard]] const FiguresCounters& counters() const { return counters_; }
-  /// Nodes whose figures are kept.
+  /// Nodes that have a place.
   [[nodiscard]] std::size_t kept_count() const { return nodes_.size(); }
 
  private:
   struct Node {
     UserId user;
-    std::uint64_t round = 0;  // that it was last asked in
+    bool is_over = false;  // loses its place with the next round
     bool owes_answer = false;
     std::uint64_t number = 0;  // in order_; 0: not there
     std::string text;          // what is sent
@@ -85,19 +90,36 @@ class Figures {
     std::uint64_t out = 0;
     std::string latency;
   };
+  using Nodes = base::StringMap<Node>;
   struct Viewer {
     std::uint32_t user;
     base::Instant until;
   };
+  /// What a look at the registry has found, of the nodes that are seen.
+  struct Looked {
+    std::vector<const Registry::Entry*> without_place;
+    std::size_t all = 0;  // those that were not looked at, too
+  };
+  struct Share {
+    std::size_t held = 0;
+    std::size_t wanted = 0;  // that, and the nodes without a place
+  };
+  using Shares = std::map<UserId, Share>;
 
   bool note_viewer(std::uint32_t user);
   [[nodiscard]] bool is_seen(const UserId& user) const;
   void on_time();
   void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
-  void forget(Node& node);
+  [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
+  void drop_figures_of(const UserId& user);
+  void forget(const Node& node);
   void begin_round();
-  void end_round();
+  [[nodiscard]] Looked look();
+  void share_out(const Looked& looked);
+  void displace(std::size_t count, std::size_t share, Shares& users);
+  void give_place(const Registry::Entry& entry);
+  void drop_over();
   void ask_some();
   void forget_all();
 
@@ -105,15 +127,18 @@ class Figures {
   Server& pmd_;
   FiguresCounters counters_;
   std::vector<Viewer> viewers_;
-  base::StringMap<Node> nodes_;
+  Nodes nodes_;
   std::map<std::uint64_t, Node*> order_;  // by when it last reported something new
   std::size_t bytes_ = 0;
+  std::map<UserId, std::size_t> bytes_of_users_;  // users without any are not in it
   std::uint64_t last_number_ = 0;
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
-  std::vector<std::string> to_ask_;                  // nodeIds of this round
-  std::size_t asked_ = 0;                            // of them
+  std::vector<Nodes::value_type*> places_;           // all of nodes_, in the order that they were given
+  std::size_t asked_ = 0;                            // of them, by this round
   std::size_t left_out_ = 0;                         // by this round
+  std::string looked_at_;                            // the nodeId that the last look ended with
+  std::uint64_t looked_at_number_ = 0;               // of that entry
   base::Timer timer_;
 };
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "http/places_by_user.hpp"
 #include "http/request.hpp"
-#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -123,24 +123,28 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) co
   return of_users < kNodesOfUsersMax && of_viewer < kNodesPerUserMax;
 }
 
-/// All places are taken, or all that users have: one of the user with most, unless the viewer has its share. A node
-/// that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has named.
+/// All places are taken, or all that users have: one of a user with more than its share, unless the viewer has its own.
+/// A node that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has
+/// named.
 bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
   const auto is_users = [](const auto& one) { return one.second.viewer != kRoot; };
   const auto of_users = static_cast<std::size_t>(std::ranges::count_if(nodes_, is_users));
   const bool is_among_users = !viewer.is_user(kRoot) && of_users >= kNodesOfUsersMax;
   if (!is_among_users && nodes_.size() < kNodesMax) return false;  // the viewer has kNodesPerUserMax
-  PlacesByUser places(viewer.uid());
+  http::PlacesByUser places(viewer.uid());
   for (const auto& one : nodes_) {
     if (!is_among_users || is_users(one)) places.note(one.second.viewer);
   }
-  const std::optional<std::uint32_t> giver = places.giver();
-  if (!giver) return false;
-  auto found = nodes_.end();  // of the giver's, the one that has not been named for longest
+  if (!places.may_take()) return false;
+  const auto goes_before = [&places](const Node& one, const Node& other) {
+    return std::pair(places.of(other.viewer), one.until) < std::pair(places.of(one.viewer), other.until);
+  };
+  auto found = nodes_.end();  // of the user with most that has one, the one that has not been named for longest
   for (auto place = nodes_.begin(); place != nodes_.end(); ++place) {
     const Node& node = place->second;
-    if (node.viewer != *giver || node.reading.is_asked() || node.request == last_request_) continue;
-    if (found == nodes_.end() || node.until < found->second.until) found = place;
+    if (is_among_users && !is_users(*place)) continue;
+    if (!places.may_give(node.viewer) || node.reading.is_asked() || node.request == last_request_) continue;
+    if (found == nodes_.end() || goes_before(node, found->second)) found = place;
   }
   if (found == nodes_.end()) return false;
   nodes_.erase(found);
@@ -264,11 +268,13 @@ void MeshLinks::take_part(Node& node, const InsideAnswer& answer) {
   if (!answer.error.empty()) return give_up(node, answer.error);
   const std::optional<ToldFigures> told = read_figures(answer.stats);
   if (!told) return give_up(node, "What it tells cannot be read");
-  node.manner = Manner::answers;
+  if (node.manner == Manner::unknown) node.manner = Manner::answers;
+  if (node.manner == Manner::silent) node.manner = Manner::on_trial;
   const bool has_room = keep_links(node.coming, told->peers);
   ++counters_.told;
   const auto outcome = node.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
   if (outcome == PeersReading::Outcome::next_part) return want_part(node);
+  if (node.manner == Manner::on_trial && --node.readings_owed == 0) node.manner = Manner::answers;
   node.coming.at_us = told->at_us;
   node.coming.is_cut = outcome == PeersReading::Outcome::cut;
   if (node.coming.is_cut) ++counters_.cut;
@@ -300,6 +306,8 @@ bool MeshLinks::keep_links(Links& links, std::string_view peers) const {
 
 void MeshLinks::give_up(Node& node, std::string_view why) {
   node.manner = Manner::silent;
+  node.trial = std::min<std::uint8_t>(2 * node.trial, kReadingsOwedMax);
+  node.readings_owed = node.trial;
   forget(node, why);
 }
 

@@ -11,12 +11,15 @@
 //   3. A request names kNamedMax nodes; kNodesMax are kept, kNodesPerUserMax for one user, kNodesOfUsersMax for
 //      all but root. A place is the first user's that names the node; when that has not done so for half of kLookTime,
 //      it passes to another user that does, and has a place left. Where all places are taken, a user with fewer than an
-//      equal share gets one of the user with most. kAskedMax questions are under way at the same time, kAskedPerUserMax
-//      for one user. The other nodes wait, and a node that has reported a part waits behind them. What is left out or
-//      has to wait is counted; what is left out is reported.
-//   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that have not answered their last
-//      question, or were asked none yet, have kUnprovenMax of these places, kUnprovenPerUserMax for one user: the
-//      others are for nodes that answer, whose places are soon free again. Nodes that were silent are asked behind all
+//      equal share gets one of a user with more, of the one with most if that has one to give: a node that owes an
+//      answer keeps its place, and so does one that the same request names. kAskedMax questions are under way at the
+//      same time, kAskedPerUserMax for one user. The other nodes wait, and a node that has reported a part waits behind
+//      them. What is left out or has to wait is counted; what is left out is reported.
+//   4. A node that does not answer keeps its place for StatsRelay::kTimeout. So nodes that may not answer have
+//      kUnprovenMax of these places, kUnprovenPerUserMax for one user: the others are for nodes that answer, whose
+//      places are soon free again. A node counts as one that answers from its first answer on. Once it has left a
+//      question unanswered it counts as one again behind two readings that it has answered, and twice as many with each
+//      further time, kReadingsOwedMax at most. Nodes that have not answered their last question are asked behind all
 //      others.
 //   5. A viewer is shown the nodes of its own user, root all; others are not there, but links to them are. What a
 //      node has reported on itself is forgotten when its name is another user's.
@@ -64,8 +67,11 @@ class MeshLinks {
   static constexpr std::size_t kNodeBytesMax = std::size_t{64} * 1024;
   static constexpr std::uint32_t kAskedMax = 48;
   static constexpr std::uint32_t kAskedPerUserMax = 24;  // of root, kAskedMax
+  static constexpr std::uint8_t kReadingsOwedMax = 32;
   static constexpr std::uint32_t kUnprovenMax = 36;
   static constexpr std::uint32_t kUnprovenPerUserMax = 18;  // of root, kUnprovenMax
+  static_assert(2 * kNodesPerUserMax >= kNodesMax && 2 * kNodesPerUserMax >= kNodesOfUsersMax,
+                "who takes a place keeps to kNodesPerUserMax (PlacesByUser)");
 
   /// Both must outlive it.
   MeshLinks(io::Reactor& reactor, Server& pmd);
@@ -95,7 +101,12 @@ class MeshLinks {
     std::uint64_t all = 0;  // that were reported
     bool is_cut = false;
   };
-  enum class Manner : std::uint8_t { unknown, answers, silent };  // as its last question has shown
+  enum class Manner : std::uint8_t {
+    unknown,   // asked nothing yet
+    answers,   // and so it is expected to
+    silent,    // it has not answered its last question
+    on_trial,  // it has, but was silent before: it owes readings
+  };
   struct Places {
     std::uint32_t asked = 0;     // questions under way
     std::uint32_t unproven = 0;  // of those, to nodes that may not answer
@@ -112,9 +123,11 @@ class MeshLinks {
     bool is_delayed = false;  // this part, and counted
     bool is_refused = false;
     Manner manner = Manner::unknown;
-    Links coming;        // of the reading that is under way
-    Links told;          // of the last one
-    std::string untold;  // in place of that; empty: it has reported them
+    std::uint8_t readings_owed = 0;  // before it counts as one that answers
+    std::uint8_t trial = 1;          // how many it owed when it was silent last, or 1
+    Links coming;                    // of the reading that is under way
+    Links told;                      // of the last one
+    std::string untold;              // in place of that; empty: it has reported them
   };
   using Nodes = base::StringMap<Node>;
 

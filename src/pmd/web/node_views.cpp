@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 #include <utility>
 
+#include "http/places_by_user.hpp"
 #include "http/request.hpp"
-#include "pmd/web/places_by_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -15,7 +16,6 @@ namespace distflow::pmd {
 namespace {
 
 constexpr std::uint32_t kRoot = 0;
-constexpr const char* kUnread = R"("isAwaited":true,"untold":"It has not told them yet")";
 
 void append_count(std::string& out, std::string_view name, std::uint64_t count) {
   ((out += '"') += name) += "\":";
@@ -85,23 +85,18 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   const bool may_see =
       entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
   if (!may_see) return {.status = 404, .body = "there is no such node of yours\n"};
+  const base::Instant now = reactor_.now();
   auto found = views_.find(id);
   if (found == views_.end()) {
-    if (!has_place_for(viewer) && !take_place_for(viewer)) {
+    if (!has_place_for(viewer, nullptr) && !take_place_for(viewer)) {
       ++counters_.refused;
       return {.status = 503, .body = "too many nodes are looked at at the same time\n"};
     }
-    found = views_.emplace(id, View()).first;
-    begin_anew(found->second, entry->node.uid);
-    found->second.viewer = viewer.uid();
+    found = views_.emplace(id, View{.user = entry->node.uid, .viewer = viewer.uid(), .until = now}).first;
   }
   View& view = found->second;
-  if (view.user != entry->node.uid) {
-    begin_anew(view, entry->node.uid);
-    view.viewer = viewer.uid();
-  }
-  const base::Instant now = reactor_.now();
-  view.until = now + kLookTime;
+  if (view.user != entry->node.uid) view = View{.user = entry->node.uid, .viewer = view.viewer, .until = view.until};
+  keep_place(view, viewer);
   if (!timer_.is_armed()) reactor_.arm_after(timer_, kLookTime);
   if (!view.reading.is_under_way() && now >= view.next_reading) {
     ++counters_.readings;
@@ -119,33 +114,43 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   return response;
 }
 
-bool NodeViews::has_place_for(const io::PeerOwner& viewer) const {
-  const auto are_of_viewer =
-      std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
-  return views_.size() < kViewsMax &&
-         (viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax);
+/// Others do not keep a place for its user: it would be taken from that user's share by somebody else. The viewer gets
+/// it when its user has stopped looking.
+void NodeViews::keep_place(View& view, const io::PeerOwner& viewer) const {
+  const base::Instant now = reactor_.now();
+  const bool is_left = view.until - now <= kLookTime / 2;
+  if (!viewer.is_user(view.viewer) && is_left && has_place_for(viewer, &view)) view.viewer = viewer.uid();
+  if (viewer.is_user(view.viewer)) view.until = now + kLookTime;
 }
 
-/// All places are taken: one of the user with most, unless the viewer has its share. A node that owes an answer keeps
-/// its place: the question has one among the relay's.
+/// A place for another node, or for the one that somebody else looks at.
+bool NodeViews::has_place_for(const io::PeerOwner& viewer, const View* looked_at) const {
+  if (looked_at == nullptr && views_.size() >= kViewsMax) return false;
+  const auto are_of_viewer =
+      std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
+  return viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax;
+}
+
+/// All places are taken: one of a user with more than its share, unless the viewer has its own. Nodes that owe no
+/// answer go first: the question of one that goes keeps its place among the relay's.
 bool NodeViews::take_place_for(const io::PeerOwner& viewer) {
-  if (views_.size() < kViewsMax) return false;
-  PlacesByUser places(viewer.uid());
+  if (views_.size() < kViewsMax) return false;  // the viewer has kViewsPerUserMax
+  http::PlacesByUser places(viewer.uid());
   for (const auto& [id, view] : views_) places.note(view.viewer);
-  const std::optional<std::uint32_t> giver = places.giver();
-  if (!giver) return false;
-  const auto found = std::ranges::find_if(
-      views_, [&](const auto& one) { return one.second.viewer == *giver && !one.second.reading.is_asked(); });
+  if (!places.may_take()) return false;
+  const auto goes_before = [&places](const View& one, const View& other) {
+    return std::tuple(one.reading.is_asked(), places.of(other.viewer), one.until) <
+           std::tuple(other.reading.is_asked(), places.of(one.viewer), other.until);
+  };
+  auto found = views_.end();
+  for (auto place = views_.begin(); place != views_.end(); ++place) {
+    if (!places.may_give(place->second.viewer)) continue;
+    if (found == views_.end() || goes_before(place->second, found->second)) found = place;
+  }
   if (found == views_.end()) return false;
   views_.erase(found);
   ++counters_.displaced;
   return true;
-}
-
-void NodeViews::begin_anew(View& view, const UserId& user) {
-  view = View();
-  view.user = user;
-  view.told = kUnread;
 }
 
 void NodeViews::ask(const std::string& node_id, View& view) {
@@ -199,7 +204,8 @@ void NodeViews::give_up(View& view, std::string_view why) {
 
 void NodeViews::on_time() {
   const base::Instant now = reactor_.now();
-  std::erase_if(views_, [now](const auto& one) { return one.second.until <= now; });
+  // A node that owes an answer keeps its place until that comes: its question has one among the relay's.
+  std::erase_if(views_, [now](const auto& one) { return one.second.until <= now && !one.second.reading.is_asked(); });
   for (auto& entry : views_) {
     const std::string& node_id = entry.first;
     View& view = entry.second;

@@ -4,11 +4,13 @@
 //
 // Loop thread only.
 //   1. A request begins to ask the node anew, unless a reading is under way or has begun within kReadInterval, and is
-//      answered with what the last whole reading has reported. A node that nobody has asked for within kLookTime is
-//      forgotten.
-//   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. Where all places are taken, a user
-//      with fewer than an equal share gets one of the user with most. Of a node, kBytesMax of peers are kept, from as
-//      many parts as a PeersReading has; the others are left out.
+//      answered with what the last whole reading has reported. A node whose place nobody has kept for kLookTime is
+//      forgotten, when it owes no answer.
+//   2. kViewsMax nodes are looked at at the same time, kViewsPerUserMax by one user. A place is the first user's that
+//      looks at the node; when that has not done so for half of kLookTime, it passes to another user that does, and has
+//      a place left. Where all places are taken, a user with fewer than an equal share gets one of a user with more:
+//      that of a node that owes no answer, if there is one, and of the user with most. Of a node, kBytesMax of peers
+//      are kept, from as many parts as a PeersReading has; the others are left out.
 //   3. A viewer is shown the nodes of its own user, root all. What a node has reported on itself is forgotten when its
 //      name is another user's.
 // Use: NodeViews views(reactor, pmd); ... return views.answer(request.query, owner);
@@ -44,6 +46,7 @@ class NodeViews {
   static constexpr std::size_t kViewsMax = 8;
   static constexpr std::size_t kViewsPerUserMax = 4;  // of root, kViewsMax
   static constexpr std::size_t kBytesMax = std::size_t{512} * 1024;
+  static_assert(2 * kViewsPerUserMax >= kViewsMax, "who takes a place keeps to kViewsPerUserMax (PlacesByUser)");
 
   /// Both must outlive it.
   NodeViews(io::Reactor& reactor, Server& pmd);
@@ -64,18 +67,19 @@ class NodeViews {
  private:
   struct View {
     UserId user;               // whose node it is
-    std::uint32_t viewer = 0;  // the user that looked at it first
-    base::Instant until;
-    base::Instant next_reading;
-    PeersReading reading;
-    std::string peers;    // of this reading
-    std::string latency;  // the same
-    std::string told;     // of the last one, without the nodeId
+    std::uint32_t viewer = 0;  // the user whose place it has
+    base::Instant until = {};
+    base::Instant next_reading = {};
+    PeersReading reading = {};
+    std::string peers = {};    // of this reading
+    std::string latency = {};  // the same
+    std::string told =
+        R"("isAwaited":true,"untold":"It has not told them yet")";  // of the last one, without the nodeId
   };
 
-  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer) const;
+  void keep_place(View& view, const io::PeerOwner& viewer) const;
+  [[nodiscard]] bool has_place_for(const io::PeerOwner& viewer, const View* looked_at) const;
   [[nodiscard]] bool take_place_for(const io::PeerOwner& viewer);
-  static void begin_anew(View& view, const UserId& user);
   void ask(const std::string& node_id, View& view);
   void take_part(View& view, const InsideAnswer& answer);
   void give_up(View& view, std::string_view why);

@@ -13,8 +13,10 @@ using base::Delegate;
 
 namespace {
 
-static_assert(StatsRelay::kInsideRoundMax + NodeViews::kViewsMax + MeshLinks::kAskedMax <= StatsRelay::kInsideMax,
-              "who looks at one thing takes no place from who looks at another");
+static_assert(
+    StatsRelay::kInsideRoundMax + 2 * NodeViews::kViewsMax + MeshLinks::kAskedMax <= StatsRelay::kInsideMax,
+    "who looks at one thing takes no place from who looks at another; a node that gave up its place among the "
+    "views may owe an answer still");
 
 std::string_view name_of(protocol::EventKind kind) {
   switch (kind) {
