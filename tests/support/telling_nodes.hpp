@@ -43,14 +43,13 @@ class TellingNodes : public ::testing::Test {
   }
   /// Answers all questions that come, by their `after`, until none comes; how many there were.
   std::size_t tell_parts(PeerId node, const StatsOfPart& stats) {
-    std::size_t count = 0;
-    pmd.advance(base::milliseconds(11));  // a pause between two parts
-    for (std::vector<std::string> asked = pmd.receive(node); !asked.empty(); asked = pmd.receive(node)) {
+    for (std::size_t count = 0;;) {
+      pmd.advance(base::milliseconds(11));  // a pause between two parts
+      const std::vector<std::string> asked = pmd.receive(node);
+      if (asked.empty()) return count;
       for (const std::string& question : asked) answer(node, question, stats(number(question, "after")));
       count += asked.size();
-      pmd.advance(base::milliseconds(11));
     }
-    return count;
   }
 
   MemoryWeb web;
