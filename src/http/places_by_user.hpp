@@ -2,12 +2,10 @@
 //
 // A value of one look at the places; any thread.
 //   1. A user with fewer places than an equal share, rounded down, gets one of a user with more than that. So the
-//   shares
-//      become equal, as far as users ask for them, and nobody takes back what it had beyond its own.
+//      shares become equal, as far as users ask for them, and nobody takes back what it had beyond its own.
 //   2. While one user may take a place there is another that may give one: the others have more than their shares then.
-//   3. A share is at most half of the places, as two users have some. Where a bound of one user is half of them or
-//   more,
-//      nobody passes it by taking.
+//   3. A share is at most half of the places, as two users have some: a bound of one user that is half of them or more
+//      holds.
 // Use: PlacesByUser places(viewer); for (each place) places.note(user of it); if (places.may_take()) ...
 #pragma once
 

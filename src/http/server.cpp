@@ -201,6 +201,10 @@ void Server::answer(Exchange& exchange) {
 }
 
 void Server::begin_stream(Exchange& exchange) {
+  if (exchange.has_ended()) {  // nothing would say that its reader goes
+    ++counters_.gone;
+    return exchange.close();
+  }
   const auto all = [this](const auto& visit) {
     for (const auto& [id, stream] : streams_) visit(*stream);
   };
@@ -209,10 +213,6 @@ void Server::begin_stream(Exchange& exchange) {
     refuse(exchange, kUnavailable);
     ++counters_.streams_refused;
     return;
-  }
-  if (exchange.has_ended()) {  // nothing would say that its reader goes
-    ++counters_.gone;
-    return exchange.close();
   }
   // Before the handler knows of the stream: nothing that may fail is left then but what ends it.
   const auto place = streams_.emplace(exchange.id(), &exchange).first;

@@ -187,6 +187,23 @@ TEST_F(HttpServer, a_user_without_a_stream_gets_one_of_a_user_with_more_than_its
   EXPECT_THAT(network->take(root), HasSubstr("data: 1"));
 }
 
+TEST_F(HttpServer, a_request_whose_sender_has_ended_takes_no_stream_of_another) {
+  restart({.users = {1001}, .stream_count_max = 2, .answer_backlog_max = 1});
+  for (int i = 0; i < 2; ++i) peers->ask(peers->connect(io::PeerOwner::user(1001)), peers->get("/events"));
+  ASSERT_EQ(server->stream_count(), 2u);
+  const PeerId stuck = begin_stuck("/");
+  turn();
+  const PeerId root = peers->connect();
+  peers->write(root, peers->get("/events"));
+  network->end(root);
+  turn();
+  network->set_window(stuck, 1000000);
+  turn();
+  EXPECT_EQ(server->counters().gone, 1u);
+  EXPECT_EQ(server->counters().answers_displaced, 0u);
+  EXPECT_EQ(server->stream_count(), 2u);
+}
+
 TEST_F(HttpServer, closing_ends_whatever_is_under_way) {
   peers->connect();
   stream();
