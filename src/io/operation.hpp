@@ -80,7 +80,8 @@ struct RecvOp : Operation {
   /// Set before it is started: on_recv keeps no lease of any chunk. Such a receive has memory of its own and does not
   /// wait for chunks, even if others hold all of them.
   bool keeps_nothing = false;
-  /// Set before it is started: a backend gives kLittle bytes at most at once, and no more once it is canceled.
+  /// Set before it is started: a backend gives kLittle bytes at most at once, and nothing between cancel_recv() and the
+  /// next recv().
   bool takes_little = false;
   static constexpr std::size_t kLittle = std::size_t{4} * 1024;
   /// Where the next bytes are wanted, in `place_chunk`, of which the caller has a lease. Changed while idle, or in

@@ -6,9 +6,7 @@
 //   2. A claim to an alias or a nodeId in use is answered when the name is free, or at the end of the grace period.
 //   3. While its registration is not answered, no request of a session is read.
 //   4. Of those that wait a turn answers a bounded number.
-//   5. At most proposal_count_max registrations are undecided at a time; further ones are refused. At most
-//      kLargeCountMax of them may have many unread bytes behind them, which keep memory that other connections are
-//      received into.
+//   5. At most proposal_count_max registrations are undecided at a time; further ones are refused.
 // What may happen between a proposal and its decision: registry_store.hpp.
 // Use: registrar.start(); registrar.claim(session, change, id); ... registrar.on_session_closed(session);
 #pragma once

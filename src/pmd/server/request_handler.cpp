@@ -23,6 +23,9 @@ std::size_t work_of(RequestType type, std::size_t size) {
   return (is_light ? 1 : kWorkOfOthers) + size / TurnWork::kBytesOfUnit;
 }
 
+/// Bytes of a node. Only nodes with much metadata are larger.
+constexpr std::size_t kLargeAnswer = 1024;
+
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};
 
 }  // namespace
@@ -137,14 +140,21 @@ void RequestHandler::on_regroup(Session& session, const protocol::Request& reque
 
 void RequestHandler::on_resolve(Session& session, protocol::Request& request) {
   resolve_batch_.add(registry_, request.raw_request_id, std::move(request.name));
-  if (resolve_batch_.is_full()) answer_look_ups(session);
+  if (resolve_batch_.size() >= session.look_ups_together) answer_look_ups(session);
 }
 
+/// What a look-up takes is known when it is answered. So a connection begins with one at a time, and goes on with one
+/// after a large answer: a run is to take what it may, and not many times as much.
 void RequestHandler::answer_look_ups(Session& session) {
+  if (resolve_batch_.size() == 0) return;
+  std::size_t largest = 0;
   resolve_batch_.answer(registry_, [&](std::string_view raw_request_id, const Registry::Entry* entry) {
+    if (entry != nullptr) largest = std::max(largest, entry->text.json().size());
     replies_.reply(session, entry == nullptr ? protocol::error_response(raw_request_id, protocol::kNodeNotFound)
                                              : protocol::node_response(raw_request_id, entry->text.json()));
   });
+  session.look_ups_together =
+      largest > kLargeAnswer ? 1 : std::min(2 * session.look_ups_together, ResolveBatch::kCountMax);
 }
 
 void RequestHandler::on_list(Session& session, const protocol::Request& request) {

@@ -4,8 +4,8 @@
 // of the name in a table, then for the node. Together they wait once.
 //   1. They are answered in the order they were added.
 //   2. Nothing changes the registry while any waits here.
-// Use: resolve_batch.add(registry, id, "pong"); ... resolve_batch.answer(registry, [](auto raw_request_id, auto* entry)
-// { ... });
+// Use: resolve_batch.add(registry, id, "pong"); ...
+//      resolve_batch.answer(registry, [](std::string_view raw_request_id, const Registry::Entry* entry) { ... });
 #pragma once
 
 #include <array>
@@ -21,11 +21,14 @@ namespace distflow::pmd {
 
 class ResolveBatch {
  public:
-  [[nodiscard]] bool is_full() const { return count_ == kCountMax; }
+  // Enough to hide the wait, and few enough for what they read to stay in the nearest cache.
+  static constexpr std::size_t kCountMax = 16;
 
-  /// `raw_request_id` must last until the answer. Not to be called when full.
+  [[nodiscard]] std::size_t size() const { return count_; }
+
+  /// `raw_request_id` must last until the answer. Not to be called with kCountMax in it.
   void add(const Registry& registry, std::string_view raw_request_id, std::string name) {
-    DF_ASSERT(!is_full());
+    DF_ASSERT(count_ < kCountMax);
     asked_[count_] = {raw_request_id, std::move(name)};
     resolve_batch_[count_] = registry.begin_look_up(asked_[count_].name);
     ++count_;
@@ -43,9 +46,6 @@ class ResolveBatch {
   }
 
  private:
-  // Enough to hide the wait, and few enough for what they read to stay in the nearest cache.
-  static constexpr std::size_t kCountMax = 16;
-
   struct Asked {
     std::string_view raw_request_id;
     std::string name;

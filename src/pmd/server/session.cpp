@@ -213,6 +213,7 @@ void Session::handle_requests(transport::Connection& connection) {
     parts_.work.spend(account_, host_.on_request(*this, frame.body));
   }
   host_.on_run_end(*this);
+  if (account_.run_work == 0) parts_.work.spend(account_, 1);  // a part of a frame has come
   if (!has_had_frame_) recognise(connection.decoder().partial_header());
   if (!is_open()) return;
   if (reply_backlog_ > backlog_max) {

@@ -115,6 +115,7 @@ class Session final : public base::ListNode<StreamsByAge>,
 
   // Written by the request handler.
   std::uint32_t malformed_count = 0;
+  std::size_t look_ups_together = 1;  // that are answered together
   bool wants_shutdown_event = false;  // so the registration that came over it says
   bool wants_loss_event = false;      // the same
   std::size_t watcher_index = kNotWatching;

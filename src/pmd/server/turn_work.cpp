@@ -5,17 +5,19 @@
 namespace distflow::pmd {
 
 bool TurnWork::begin_run(WorkAccount& account) {
-  const bool owes_much = account.share == 0 && account.paid_at > now_ + kCredit;
-  if (owes_much || taken_ >= kCrowdedMax) return false;
+  account.has_waited = account.share > 0;
+  const bool owes_much = account.paid_at > now_ + kCredit;
+  if (!account.has_waited && (owes_much || taken_ >= kTurnMax)) return false;
   const std::size_t left = kTurnMax - std::min(kTurnMax, taken_);
-  account.run_max = account.share > 0 ? account.share : std::clamp(left, kRunMin, kRunMax);
+  account.run_max = account.has_waited ? account.share : std::clamp(left, kRunMin, kRunMax);
+  account.expected = std::max(account.run_work, account.expected - (account.expected + 3) / 4);
   account.share = 0;
   account.run_work = 0;
   return true;
 }
 
 void TurnWork::spend(WorkAccount& account, std::size_t work) {
-  taken_ += work;
+  if (!account.has_waited) taken_ += work;
   account.run_work += work;
   account.paid_at = std::max(account.paid_at, now_) + work;
   last_ = std::max(last_, account.paid_at);
@@ -24,7 +26,7 @@ void TurnWork::spend(WorkAccount& account, std::size_t work) {
 
 void TurnWork::wait(WorkAccount& account) {
   if (account.is_linked()) return;
-  constexpr std::uint64_t kDebtMax = (kBucketCount - 1) * kBucketWidth;
+  constexpr std::uint64_t kDebtMax = kBucketCount - 1;
   bucket_of(std::clamp(account.paid_at, now_, now_ + kDebtMax)).push_back(account);
   ++waiting_;
   reactor_.defer(turn_);
@@ -44,14 +46,14 @@ void TurnWork::on_turn_end() {
     now_ = last_;
     return;
   }
-  while (bucket_of(now_).empty()) now_ = (now_ / kBucketWidth + 1) * kBucketWidth;
+  while (bucket_of(now_).empty()) ++now_;
   const std::size_t share = std::clamp(kTurnMax / waiting_, kRunMin, kRunMax);
   std::uint64_t paid_at = now_;
   for (std::size_t begun = 0; waiting_ > 0 && begun < kTurnMax;) {
-    while (bucket_of(paid_at).empty()) paid_at += kBucketWidth;
+    while (bucket_of(paid_at).empty()) ++paid_at;
     WorkAccount& account = bucket_of(paid_at).pop_front();
     --waiting_;
-    begun += std::max(account.run_work, share);
+    begun += std::max({account.expected, account.run_work, kRunMin});
     account.share = share;
     account.on_turn();
   }

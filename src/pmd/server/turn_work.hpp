@@ -1,17 +1,19 @@
 // Shares the work of requests out among connections. Its unit is the work of a look-up.
 //
-// Loop thread only. It is start-time fair queueing (Goyal, Vin and Cheng, 1996), with buckets in place of a sorted
-// queue.
+// Loop thread only. It is start-time fair queueing (Goyal, Vin and Cheng, 1996), with a bucket for each debt in
+// place of a sorted queue.
 //   1. What a connection's requests and their answers take, it owes. Debts go down for all connections together, as
 //      those that wait are served; where none waits, all are forgiven.
-//   2. A connection that owes kCredit at most begins at once, while the turn's runs have taken less than kCrowdedMax.
-//      Any other waits, and those that wait begin in the order of their debts.
-//   3. A turn lets as many begin as make kTurnMax, each counted for what its last run took, or for its share of that.
-//      Such a run takes the share: kTurnMax by the number that wait, kRunMin at least and kRunMax at most.
-//   4. A run that begins at once takes what is left of kTurnMax, within the same bounds. Each takes a batch of requests
-//      more.
-// So of N connections that always have requests each gets one N-th of the work, and one with few waits for a turn or
-// two. Use: if (!work.begin_run(account)) return work.wait(account); ... work.spend(account, taken);
+//   2. A connection that owes kCredit at most begins at once, while the runs of the turn that began so have taken less
+//      than kTurnMax. Any other waits, and those that wait begin in the order of their debts.
+//   3. A turn lets as many of these begin as make kTurnMax, each counted for what its runs have taken lately, kRunMin
+//   at
+//      least. Each gets a share: kTurnMax by the number that wait, kRunMin at least and kRunMax at most.
+//   4. A run takes its share, or what is left of kTurnMax where it began at once, and one request more.
+// So of N connections that always have requests each gets about one N-th of the work, and one that has few waits for a
+// turn or two.
+// Use: if (!work.begin_run(account)) return work.wait(account);
+//      while (account.may_go_on() && ...) work.spend(account, taken);
 #pragma once
 
 #include <algorithm>
@@ -31,8 +33,10 @@ struct WorkAccount : base::ListNode<WorkAccount> {
   base::Delegate<void()> on_turn;  ///< it need not wait any longer: begin_run(), inside this call or later
   std::uint64_t paid_at = 0;       ///< when all it owes is paid, by TurnWork's clock
   std::size_t run_work = 0;        ///< of its present run or the last one
+  std::size_t expected = 8;        ///< of its next run: the most of the last ones, of which older ones count less
   std::size_t run_max = 0;         ///< the same
   std::size_t share = 0;           ///< what it may begin with, having waited; 0 once it has begun
+  bool has_waited = false;         ///< its present run or the last one began with a share
 };
 
 class TurnWork {
@@ -40,8 +44,7 @@ class TurnWork {
   static constexpr std::size_t kRunMax = 256;
   static constexpr std::size_t kTurnMax = 512;
   static constexpr std::size_t kRunMin = 8;
-  static constexpr std::size_t kCrowdedMax = 2 * kTurnMax;
-  static constexpr std::size_t kCredit = kRunMax;
+  static constexpr std::size_t kCredit = 64;
   static constexpr std::size_t kBytesOfUnit = 512;  ///< bytes of a request or an answer that take as long as a look-up
 
   explicit TurnWork(io::Reactor& reactor) : reactor_(reactor) {
@@ -61,15 +64,14 @@ class TurnWork {
 
  private:
   // A debt above all buckets waits in the last one.
-  static constexpr std::size_t kBucketCount = 256;
-  static constexpr std::uint64_t kBucketWidth = 16;
+  static constexpr std::size_t kBucketCount = 1024;
   using Bucket = base::IntrusiveList<WorkAccount, WorkAccount>;
 
   void on_turn_end();
-  Bucket& bucket_of(std::uint64_t paid_at) { return buckets_[paid_at / kBucketWidth % kBucketCount]; }
+  Bucket& bucket_of(std::uint64_t paid_at) { return buckets_[paid_at % kBucketCount]; }
 
   io::Reactor& reactor_;
-  std::size_t taken_ = 0;   // in this turn
+  std::size_t taken_ = 0;   // in this turn, without those that had waited
   std::uint64_t now_ = 0;   // whose debt goes up to here owes nothing
   std::uint64_t last_ = 0;  // when the largest debt so far is paid
   std::size_t waiting_ = 0;
