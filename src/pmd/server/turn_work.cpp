@@ -26,8 +26,8 @@ void TurnWork::spend(WorkAccount& account, std::size_t work) {
 
 void TurnWork::wait(WorkAccount& account) {
   if (account.is_linked()) return;
-  constexpr std::uint64_t kDebtMax = kBucketCount - 1;
-  bucket_of(std::clamp(account.paid_at, now_, now_ + kDebtMax)).push_back(account);
+  constexpr std::uint64_t debt_max = kBucketCount - 1;
+  bucket_of(std::clamp(account.paid_at, now_, now_ + debt_max)).push_back(account);
   ++waiting_;
   reactor_.defer(turn_);
 }

@@ -299,6 +299,7 @@ bool Figures::make_room(const UserId& user, std::size_t size) {
     std::map<UserId, std::size_t> wanted = bytes_of_users_;
     wanted[user] += size;
     std::vector<std::size_t> all;
+    all.reserve(wanted.size());
     for (const auto& [one, bytes] : wanted) all.push_back(bytes);
     if (wanted[user] > equal_share(std::move(all), kBytesMax)) return false;
     drop_figures_of(std::ranges::max_element(wanted, {}, [](const auto& one) { return one.second; })->first);
