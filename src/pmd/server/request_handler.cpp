@@ -23,7 +23,7 @@ std::size_t work_of(RequestType type, std::size_t size) {
   return (is_light ? 1 : kWorkOfOthers) + size / TurnWork::kBytesOfUnit;
 }
 
-/// Bytes of a node. Only nodes with much metadata are larger.
+/// Bytes of a node as JSON, above which its look-up is a large one. Only nodes with much metadata have as many.
 constexpr std::size_t kLargeAnswer = 1024;
 
 constexpr base::ChunkPoolOptions kOutChunks{.chunk_size = 64 * 1024, .chunk_count_max = 256};

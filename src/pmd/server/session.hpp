@@ -3,7 +3,7 @@
 //
 // Loop thread only.
 //   1. Replies are sent in the order of the requests, and queued or noted before the run that the requests came in
-//   ends. Those to stats come when the node has answered.
+//      ends. Those to stats come when the node has answered.
 //   2. Replies left unread are at most reply_backlog_max bytes, those of all sessions together reply_backlog_total;
 //      beyond, the connection is closed and counted. The nodes of an answer are shared and do not count; but what has
 //      been queued of them does.

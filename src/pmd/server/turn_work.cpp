@@ -38,8 +38,7 @@ void TurnWork::leave(WorkAccount& account) {
   --waiting_;
 }
 
-/// The clock goes on to the smallest debt of those that wait. Who has waited and finds the next turn crowded waits
-/// again, before those that owe more.
+/// The clock goes on to the smallest debt of those that wait.
 void TurnWork::on_turn_end() {
   taken_ = 0;
   if (waiting_ == 0) {

@@ -6,9 +6,8 @@
 //      those that wait are served; where none waits, all are forgiven.
 //   2. A connection that owes kCredit at most begins at once, while the runs of the turn that began so have taken less
 //      than kTurnMax. Any other waits, and those that wait begin in the order of their debts.
-//   3. A turn lets as many of these begin as make kTurnMax, each counted for what its runs have taken lately, kRunMin
-//   at
-//      least. Each gets a share: kTurnMax by the number that wait, kRunMin at least and kRunMax at most.
+//   3. A turn lets as many of these begin as make kTurnMax. Each is counted for what its runs have taken lately, at
+//      least kRunMin. It gets a share: kTurnMax by the number that wait, at least kRunMin and at most kRunMax.
 //   4. A run takes its share, or what is left of kTurnMax where it began at once, and one request more.
 // So of N connections that always have requests each gets about one N-th of the work, and one that has few waits for a
 // turn or two.
@@ -34,7 +33,7 @@ struct WorkAccount : base::ListNode<WorkAccount> {
   std::uint64_t paid_at = 0;       ///< when all it owes is paid, by TurnWork's clock
   std::size_t run_work = 0;        ///< of its present run or the last one
   std::size_t expected = 8;        ///< of its next run: the most of the last ones, of which older ones count less
-  std::size_t run_max = 0;         ///< the same
+  std::size_t run_max = 0;         ///< what its present run may take
   std::size_t share = 0;           ///< what it may begin with, having waited; 0 once it has begun
   bool has_waited = false;         ///< its present run or the last one began with a share
 };
@@ -56,6 +55,7 @@ class TurnWork {
 
   /// Whether a run may begin now. If not, wait() is next.
   [[nodiscard]] bool begin_run(WorkAccount& account);
+  /// Inside a run or between two, as answers come later, too.
   void spend(WorkAccount& account, std::size_t work);
   /// Calls account.on_turn() at the end of a turn.
   void wait(WorkAccount& account);
