@@ -266,6 +266,19 @@ TEST_F(PmdTurns, connections_with_small_answers_and_one_with_large_ones_get_shar
   }
 }
 
+TEST_F(PmdTurns, nothing_is_received_from_a_connection_while_requests_of_it_are_unread) {
+  pmd.ask(pmd.connect(), register_text("id1", "one"));
+  const std::uint64_t before = counters().requests;
+  const auto peers = connect(200, resolve_text("one"), 2000);
+  const std::size_t size = framed(resolve_text("one")).size();
+  for (int turns = 0; turns < 300; ++turns) {
+    pmd.reactor().turn(base::Instant::min());
+    std::size_t received = 0;
+    for (const auto peer : peers) received += pmd.network().received(peer);
+    ASSERT_LE(received, (counters().requests - before) * size + peers.size() * (io::RecvOp::kLittle + size)) << turns;
+  }
+}
+
 TEST_F(PmdTurns, a_connection_that_ends_while_it_waits_for_its_turn_is_served_no_more) {
   add_large("large");
   const auto peers = connect(20, resolve_text("large"), 100);
