@@ -218,11 +218,63 @@ TEST_P(StatsRelayTest, at_the_bounds_of_a_client_of_a_user_and_of_all_more_are_r
   const auto others = connect_as(1001);
   EXPECT_EQ(ask_all(others, StatsRelay::kPendingPerClientMax), 0u) << "another user has its share";
   EXPECT_EQ(ask_all(connect_as(1001), StatsRelay::kPendingPerClientMax), 0u);
-  const auto third = connect_as(1002);
-  pmd.ask(third, register_text("id99", "z", kTells));
-  EXPECT_EQ(pmd.ask(third, stats_text("id99")), error_text(protocol::kStatsBusy)) << "the bound of all";
+  EXPECT_EQ(ask_all(connect_as(1001), 1), 1u) << "the bound of all";
+  EXPECT_EQ(pmd.server().counters().stats_displaced, 0u);
   pmd.hang_up(greedy);
   EXPECT_EQ(ask_all(connect_as(0), StatsRelay::kPendingPerClientMax), 0u) << "what has ended is given back";
+}
+
+TEST_P(StatsRelayTest, users_whose_nodes_do_not_answer_leave_an_equal_share_to_a_third) {
+  const auto ask_many = [&](std::uint32_t user, const std::string& prefix, std::uint32_t count) {
+    const auto client = connect_as(user);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::string id = prefix + std::to_string(i / StatsRelay::kPendingPerNodeMax);
+      if (i % StatsRelay::kPendingPerNodeMax == 0) pmd.ask(connect_as(user), register_text(id, "a-" + id, kTells));
+      pmd.send(client, stats_text(id));
+    }
+    return client;
+  };
+  constexpr std::uint32_t kShare = StatsRelay::kPendingMax / 3;
+  const auto oldest = ask_many(1001, "a", StatsRelay::kPendingPerClientMax);
+  const auto newest = ask_many(1001, "b", StatsRelay::kPendingPerClientMax);
+  ask_many(1002, "c", StatsRelay::kPendingPerClientMax);
+  ask_many(1002, "d", StatsRelay::kPendingPerClientMax);
+  const auto third = ask_many(1003, "e", 1);
+  EXPECT_THAT(received_by(third), IsEmpty()) << "it has been asked";
+  EXPECT_THAT(received_by(oldest), ElementsAre(error_text(protocol::kStatsBusy)));
+  EXPECT_THAT(received_by(ask_many(1003, "f", StatsRelay::kPendingPerClientMax)), IsEmpty());
+  const auto last = ask_many(1003, "g", kShare - StatsRelay::kPendingPerClientMax);
+  EXPECT_EQ(received_by(last).size(), 1u) << "its share, and no more";
+  EXPECT_EQ(pmd.server().counters().stats_displaced, kShare);
+  EXPECT_THAT(received_by(newest), IsEmpty()) << "the longest unanswered ones are refused first";
+  EXPECT_EQ(pmd.server().broken_invariant(), nullptr);
+  pmd.advance(StatsRelay::kTimeout);
+  EXPECT_EQ(received_by(newest).size(), StatsRelay::kPendingPerClientMax);
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, StatsRelay::kPendingMax);
+}
+
+TEST_P(StatsRelayTest, questions_of_the_pmds_own_have_their_places_beside_those_of_clients) {
+  StatsRelay& relay = pmd.server().stats_relay();
+  const auto ask_inside = [&](const std::string& id) {
+    return relay.ask_inside(*pmd.server().registry().resolve(id), 0);
+  };
+  const auto client = connect_as(1001);
+  const auto other = connect_as(0);
+  for (std::size_t i = 0; i < StatsRelay::kPendingMax / StatsRelay::kPendingPerNodeMax; ++i) {
+    const std::string id = "id" + std::to_string(i);
+    add_node(id);
+    const auto of_half = connect_as(i % 2 == 0 ? 1001 : 0);
+    for (std::uint32_t n = 0; n < StatsRelay::kPendingPerNodeMax; ++n) pmd.send(of_half, stats_text(id));
+  }
+  EXPECT_EQ(pmd.ask(client, stats_text("id0")), error_text(protocol::kStatsBusy));
+  for (std::uint32_t n = 0; n < StatsRelay::kPendingPerNodeMax; ++n) EXPECT_TRUE(ask_inside("id0"));
+  EXPECT_FALSE(ask_inside("id0")) << "the bound of a connection";
+  EXPECT_TRUE(ask_inside("id1"));
+  pmd.advance(StatsRelay::kTimeout);
+  for (std::uint32_t n = 0; n < StatsRelay::kPendingPerNodeMax; ++n) EXPECT_TRUE(ask_inside("id0"));
+  pmd.send(other, stats_text("id0"));
+  EXPECT_THAT(received_by(other), IsEmpty()) << "it has been asked";
+  EXPECT_EQ(pmd.server().broken_invariant(), nullptr);
 }
 
 TEST_P(StatsRelayTest, an_answer_beyond_its_bound_is_not_passed_on) {

@@ -92,6 +92,7 @@ struct ServerCounters {
   std::uint64_t reads_paused = 0;      ///< times that a connection was not read from, for its replies or changes
   std::uint64_t stats_asked = 0;       ///< questions for stats that were brought to a node
   std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that reports none, too many
+  std::uint64_t stats_displaced = 0;   ///< of those asked, refused for one of a user with fewer than its share
   std::uint64_t stats_unanswered = 0;  ///< of those asked, to which no answer came in time
   std::uint64_t stats_unasked = 0;     ///< answers that were not awaited on the connection that they came on
   std::uint64_t out_of_memory = 0;     ///< connections closed because there was no memory for a reply

@@ -42,6 +42,8 @@ const char* StatsRelay::broken_invariant() const {
       ++awaited[question.user];
     }
   }
+  if (pending_.size() - inside_count > kPendingMax)
+    return "more questions of clients are without an answer than may be";
   if (inside_count != inside_count_) return "the questions of the PMD's own are miscounted";
   if (awaited != awaited_by_user_) return "what the users await is miscounted";
   if (!pending_.empty() && !timer_.is_armed()) return "nobody looks whether a question is answered in time";

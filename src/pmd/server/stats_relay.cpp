@@ -21,10 +21,24 @@ bool StatsRelay::may_see(Session& client, const protocol::NodeInfo& node) {
 }
 
 bool StatsRelay::is_full(Session& client, const Session& node) const {
-  const auto of_user = awaited_by_user_.find(client.owner().uid());
-  return pending_.size() >= kPendingMax || client.stats_awaited >= kPendingPerClientMax ||
-         node.stats_owed >= kPendingPerNodeMax ||
-         (of_user != awaited_by_user_.end() && of_user->second >= kPendingPerUserMax);
+  const auto found = awaited_by_user_.find(client.owner().uid());
+  const bool is_new = found == awaited_by_user_.end();
+  const std::uint32_t of_user = is_new ? 0 : found->second;
+  const std::size_t share = kPendingMax / (awaited_by_user_.size() + (is_new ? 1 : 0));
+  return (client_count() >= kPendingMax && of_user >= share) || client.stats_awaited >= kPendingPerClientMax ||
+         node.stats_owed >= kPendingPerNodeMax || of_user >= kPendingPerUserMax;
+}
+
+/// For the question of a user with no more than its share: the user with most has more than that, and is another.
+void StatsRelay::displace_one() {
+  const auto most = std::max_element(awaited_by_user_.begin(), awaited_by_user_.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto longest = std::find_if(pending_.begin(), pending_.end(), [most](const Pendings::value_type& question) {
+    return question.second.client != kInside && question.second.user == most->first;
+  });
+  ++parts_.counters.stats_displaced;
+  tell_client(longest->second, protocol::kStatsBusy);
+  take_off(longest);
 }
 
 void StatsRelay::ask(Session& client, const protocol::Request& request) {
@@ -46,15 +60,15 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
                                       .what = request.part.what,
                                       .deadline = parts_.reactor.now() + kTimeout},
                                      *node);
-  if (!is_asked) refuse(client, id, protocol::kStatsBusy);
+  if (!is_asked) return refuse(client, id, protocol::kStatsBusy);
+  if (client_count() > kPendingMax) displace_one();
 }
 
 bool StatsRelay::can_tell(const Registry::Entry& node) const { return session_of(node) != nullptr; }
 
 bool StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
   Session* const node = session_of(entry);
-  const bool has_room = node != nullptr && inside_count_ < kInsideMax && pending_.size() < kPendingMax &&
-                        node->stats_owed < kPendingPerNodeMax;
+  const bool has_room = node != nullptr && inside_count_ < kInsideMax && node->stats_owed_inside < kPendingPerNodeMax;
   if (!has_room) return false;
   return put_question({.client = kInside,
                        .node = node->id(),
@@ -92,14 +106,15 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
   last_id_ = id;
   if (is_inside) {
     ++inside_count_;
+    ++node.stats_owed_inside;
   } else {
+    ++node.stats_owed;
     const Pending& asked = entered.begin()->second;
     awaited_by_user_.merge(of_user);
     ++awaited_by_user_.find(asked.user)->second;
     ++parts_.find_session(asked.client)->stats_awaited;
   }
   pending_.merge(entered);
-  ++node.stats_owed;
   ++parts_.counters.stats_asked;
   if (!timer_.is_armed()) arm_timer();
   return true;
@@ -132,7 +147,7 @@ void StatsRelay::on_answer(Session& node, const protocol::Request& request) {
 
 void StatsRelay::on_session_closed(Session& session) {
   const OwnerId id = session.id();
-  if (session.stats_awaited + session.stats_owed == 0) return;
+  if (session.stats_awaited + session.stats_owed + session.stats_owed_inside == 0) return;
   for (auto place = pending_.begin(); place != pending_.end();) {
     const auto next = std::next(place);
     const bool was_asked = place->second.node == id;
@@ -170,8 +185,10 @@ void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
 
 void StatsRelay::take_off(Pendings::iterator place) {
   if (Session* const client = parts_.find_session(place->second.client)) --client->stats_awaited;
-  if (Session* const node = parts_.find_session(place->second.node)) --node->stats_owed;
-  if (place->second.client == kInside) {
+  const bool is_inside = place->second.client == kInside;
+  if (Session* const node = parts_.find_session(place->second.node))
+    --(is_inside ? node->stats_owed_inside : node->stats_owed);
+  if (is_inside) {
     --inside_count_;
   } else if (const auto of_user = awaited_by_user_.find(place->second.user); --of_user->second == 0) {
     awaited_by_user_.erase(of_user);

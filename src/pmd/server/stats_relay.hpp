@@ -7,14 +7,16 @@
 //   2. An answer is believed on the connection that the node's registration belongs to, and only while it is awaited.
 //   3. Each question has one answer: the node's, or an error within kTimeout. It may come behind those to later
 //      requests.
-//   4. At most kPendingMax questions are without an answer, kPendingPerUserMax of one user, kPendingPerClientMax of one
-//      client, and kPendingPerNodeMax to the nodes of one connection; more are refused. What is kept of a question is
-//      at most kRequestIdSizeMax bytes and a nodeId.
+//   4. At most kPendingMax questions of clients are without an answer, kPendingPerUserMax of one user,
+//      kPendingPerClientMax of one client, and kPendingPerNodeMax to the nodes of one connection; more are refused.
+//      Where kPendingMax are, a user with fewer than an equal share, rounded down, is asked for nevertheless: the
+//      longest unanswered question of the user with most is refused then. What is kept of a question is at most
+//      kRequestIdSizeMax bytes and a nodeId.
 //   5. Nothing is sent to a node of which nobody asks.
 //   6. An answer of more than kAnswerSizeMax bytes is refused.
-//   7. The PMD's own questions (ask_inside()) have kInsideMax of the places, of which those that ask all nodes round by
-//      round take kInsideRoundMax: the others are for questions about single nodes. The caller decides whether their
-//      answers may be shown to somebody.
+//   7. The PMD's own questions (ask_inside()) have kInsideMax places beside those of clients, and kPendingPerNodeMax to
+//      the nodes of one connection. Of them those that ask all nodes round by round take kInsideRoundMax: the others
+//      are for questions about single nodes. The caller decides whether their answers may be shown to somebody.
 // Use: relay.ask(session, request); ... relay.on_answer(session, request); ... relay.on_session_closed(session);
 #pragma once
 
@@ -103,7 +105,9 @@ class StatsRelay {
   using AwaitedByUser = std::map<std::uint32_t, std::uint32_t>;
 
   [[nodiscard]] static bool may_see(Session& client, const protocol::NodeInfo& node);
+  [[nodiscard]] std::size_t client_count() const { return pending_.size() - inside_count_; }
   [[nodiscard]] bool is_full(Session& client, const Session& node) const;
+  void displace_one();
   /// The connection that the node is asked on; null when there is none.
   [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
   bool put_question(Pending pending, Session& node);

@@ -65,6 +65,8 @@ constexpr CounterRow<ServerCounters> kPmdCounters[] = {
      &ServerCounters::reads_paused},
     {"stats_asked", "Questions for stats that were brought to a node.", &ServerCounters::stats_asked},
     {"stats_refused", "Questions for stats that were refused.", &ServerCounters::stats_refused},
+    {"stats_displaced", "Questions for stats refused for one of a user with fewer than its share.",
+     &ServerCounters::stats_displaced},
     {"stats_unanswered", "Questions for stats to which no answer came in time.", &ServerCounters::stats_unanswered},
     {"stats_unasked", "Answers to questions for stats that were not awaited.", &ServerCounters::stats_unasked},
     {"out_of_memory", "Connections closed because there was no memory for a reply.", &ServerCounters::out_of_memory},
