@@ -8,10 +8,18 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <future>
+#include <limits>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "io/resolver.hpp"
+#include "runtime/process/background_launcher.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/failing_threads.hpp"
 #include "tests/support/loop.hpp"
@@ -114,6 +122,67 @@ INSTANTIATE_TEST_SUITE_P(modes, StartWithout, ::testing::ValuesIn(kModes), [](co
                      : mode.param == Threading::dispatcher ? "dispatcher"
                                                            : "caller");
 });
+
+/// A launcher whose loop has no room for a task so many times, and then takes one.
+class LaunchFor {
+ public:
+  explicit LaunchFor(int refused) : refused_(refused) {
+    options_.pmd_port = 1;
+    ::setenv("DISTFLOW_PMD", "/nonexistent/distflow-pmd", 1);
+  }
+  ~LaunchFor() { ::unsetenv("DISTFLOW_PMD"); }
+  LaunchFor(const LaunchFor&) = delete;
+  LaunchFor& operator=(const LaunchFor&) = delete;
+
+  runtime::BackgroundLauncher launcher{
+      {.options = options_,
+       .log = log_,
+       .post = base::Delegate<bool(std::function<void()>&)>::to<&LaunchFor::post>(*this),
+       .keep = base::Delegate<std::shared_ptr<const void>()>::to<&LaunchFor::keep>(*this)}};
+  std::promise<std::function<void()>> posted;
+  std::shared_ptr<const void> kept = std::make_shared<int>();
+  std::atomic<int> tries{0};
+
+ private:
+  bool post(std::function<void()>& task) {
+    if (tries++ < refused_) return false;
+    posted.set_value(std::move(task));
+    return true;
+  }
+  std::shared_ptr<const void> keep() { return kept; }
+
+  const int refused_;
+  NodeOptions options_;
+  const base::Log log_{base::LogLevel::error};
+};
+
+TEST(LaunchWithoutRoom, for_its_outcome_tries_again_until_the_loop_takes_it) {
+  LaunchFor loop(3);
+  std::optional<Result<runtime::PmdStart>> outcome;
+  loop.launcher.start_pmd([&outcome](const Result<runtime::PmdStart>& launched) { outcome = launched; });
+  std::future<std::function<void()>> posted = loop.posted.get_future();
+  ASSERT_EQ(posted.wait_for(30s), std::future_status::ready);
+  posted.get()();
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(*outcome);
+  EXPECT_EQ(loop.tries, 4);
+  while (loop.kept.use_count() > 1) std::this_thread::yield();
+}
+
+TEST(LaunchWithoutRoom, ends_where_nobody_is_left_to_turn_the_loop) {
+  LaunchFor loop(std::numeric_limits<int>::max());
+  loop.launcher.start_pmd([](const Result<runtime::PmdStart>&) { FAIL(); });
+  const std::weak_ptr<const void> of_thread = loop.kept;
+  while (loop.tries == 0) std::this_thread::yield();
+  loop.kept.reset();
+  while (!of_thread.expired()) std::this_thread::yield();
+}
+
+TEST(LaunchWithoutRoom, nor_a_thread_is_told_at_once) {
+  LaunchFor loop(1);
+  const ThreadsLeft none(0);
+  EXPECT_THROW(loop.launcher.start_pmd([](const Result<runtime::PmdStart>&) {}), std::bad_alloc);
+}
 
 TEST(ResolverWithoutThreads, gives_an_error_for_a_name_that_has_to_be_looked_up) {
   base::ChunkPool chunks({.chunk_size = 64 * 1024, .chunk_count_max = 4});

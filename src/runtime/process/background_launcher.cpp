@@ -33,17 +33,19 @@ bool has_made(std::function<void()>& task, Make&& make) {
 void BackgroundLauncher::start_pmd(std::function<void(Result<PmdStart>)> on_outcome) {
   const auto run = [this, kept = parts_.keep(), on_outcome] {
     const Result<PmdStart> outcome = launch();
-    // This thread has time, and without the outcome no PMD would be started again.
+    // This thread has time.
+    const auto make = [&] { return [on_outcome, outcome] { on_outcome(outcome); }; };
     std::function<void()> task;
-    while (!has_made(task, [&] { return [on_outcome, outcome] { on_outcome(outcome); }; })) {
+    while (!(task || has_made(task, make)) || !parts_.post(task)) {
+      if (kept.use_count() == 1) return;  // nobody is left who could turn the loop
       std::this_thread::sleep_for(base::milliseconds(1));
     }
-    parts_.post(std::move(task));
   };
   try {
     std::thread(run).detach();
   } catch (const std::system_error& error) {
-    parts_.post([on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); });
+    std::function<void()> task = [on_outcome, code = error.code()] { on_outcome(Error{code, "starting a PMD"}); };
+    if (!parts_.post(task)) throw std::bad_alloc();
   }
 }
 

@@ -43,7 +43,7 @@ NodeHost::NodeHost(Private, const NodeOptions& options, std::optional<ProcessLoc
       targets_(options.targets_max, instance_),
       launcher_({.options = options_,
                  .log = log_,
-                 .post = base::Delegate<void(std::function<void()>)>::to<&NodeHost::on_loop>(*this),
+                 .post = base::Delegate<bool(std::function<void()>&)>::to<&NodeHost::try_on_loop>(*this),
                  .keep = base::Delegate<std::shared_ptr<const void>()>::to<&NodeHost::keep>(*this)}),
       handlers_(options.spin),
       submissions_(targets_, Submissions::KnowsName::to<&NodeHost::knows>(*this), loop_.out_chunks(),
@@ -208,6 +208,11 @@ base::Pushed NodeHost::post(std::function<void()> task) {
   const base::Pushed posted = loop_.reactor().post(std::move(task));
   if (!posted) add(tasks_lost_, 1);
   return posted;
+}
+
+bool NodeHost::try_on_loop(std::function<void()>& task) {
+  const std::scoped_lock lock(mutex_);
+  return !takes_tasks_ || static_cast<bool>(loop_.reactor().post(std::move(task)));
 }
 
 void NodeHost::run_where_handlers_run(std::function<void()> task) {

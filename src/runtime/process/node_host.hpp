@@ -218,6 +218,8 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool is_loop_thread() const { return NodeLoop::owner_on_this_thread() == this; }
   base::Pushed post(std::function<void()> task);
   void on_loop(std::function<void()> task) { post(std::move(task)); }
+  /// False, and the task is untouched, where there is no room or memory for it. True when the loop has ended, too.
+  bool try_on_loop(std::function<void()>& task);
   [[nodiscard]] std::shared_ptr<const void> keep() { return shared_from_this(); }
   void run_where_handlers_run(std::function<void()> task);
   ShutdownReport finish_shutdown(base::Instant until);
