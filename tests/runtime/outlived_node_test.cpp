@@ -1,5 +1,5 @@
-// Requests from other threads than the node's that have not returned yet when their callback lets go of the last
-// handle: the node ends when they have.
+// Calls from other threads than the node's that have not returned yet when the node ends: requests whose callback lets
+// go of the last handle, with which the node ends, and look-ups.
 #include <distflow/ask.hpp>
 #include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@
 
 namespace distflow::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 using Callback = std::function<void(const Reply&)>;
 
@@ -103,6 +106,36 @@ TEST_F(OutlivedNode, is_held_by_a_request_to_a_target) {
 TEST_F(OutlivedNode, is_held_by_a_request_to_a_group) {
   expect_to_be_held_by(
       [](Handles& handles, Callback callback) { return handles.group->ask("1", {}, std::move(callback)); });
+}
+
+class ResolvingAsTheNodeEnds : public OutlivedNode {
+ protected:
+  /// Shuts the node down where the look-up has unlocked a mutex for the n-th time.
+  static Error error_when_shut_down_at(NodeRuntime& node, std::size_t nth) {
+    auto meanwhile = [&node] { EXPECT_TRUE(node.shutdown(1s)); };
+    const StalledUnlock stalled(nth, base::Delegate<void()>::of(meanwhile));
+    const Result<PeerInfo> found = node.resolve("nobody");
+    return found ? Error{} : found.error();
+  }
+};
+
+TEST_F(ResolvingAsTheNodeEnds, is_over_at_once_where_the_question_came_too_late_for_the_loop) {
+  NodeRuntime node = start_node();
+  EXPECT_EQ(error_when_shut_down_at(node, 1), Errc::shut_down)
+      << "it has looked into the replica, and asks the loop next";
+}
+
+TEST_F(ResolvingAsTheNodeEnds, is_over_at_once_where_the_registry_has_been_asked) {
+  NodeRuntime node = start_node();
+  std::size_t unlocks = 0;
+  {
+    const CountedUnlocks counted;
+    EXPECT_EQ(node.resolve("nobody").error(), Errc::node_not_found);
+    unlocks = counted.count();
+  }
+  pmd_.stop();  // the question waits for one
+  ASSERT_TRUE(turn_until(&std::this_thread::yield, [&] { return !node.stats().is_registered; }));
+  EXPECT_EQ(error_when_shut_down_at(node, unlocks), Errc::shut_down) << "the loop has the question";
 }
 
 }  // namespace

@@ -29,14 +29,16 @@ class PmdThread {
       }
     });
   }
-  ~PmdThread() {
-    reactor_->post([this] { server_->begin_shutdown(); });
-    thread_.join();
-  }
+  ~PmdThread() { stop(); }
   PmdThread(const PmdThread&) = delete;
   PmdThread& operator=(const PmdThread&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  void stop() {
+    if (!thread_.joinable()) return;
+    reactor_->post([this] { server_->begin_shutdown(); });
+    thread_.join();
+  }
 
  private:
   base::Log log_{base::LogLevel::error};

@@ -26,6 +26,27 @@ constexpr base::Duration kCloseSlack = base::seconds(2);
 /// end the host, and NodeLoop still has this thread for that one's.
 thread_local std::weak_ptr<const NodeHost> polled_by_this_thread;
 
+constexpr const char* kResolving = "resolving a name";
+
+/// What comes of a look-up that another thread waits for. Once, however its question ends: shut_down where it is
+/// dropped together with the loop.
+class AwaitedLookUp {
+ public:
+  AwaitedLookUp() = default;
+  AwaitedLookUp(const AwaitedLookUp&) = delete;
+  AwaitedLookUp& operator=(const AwaitedLookUp&) = delete;
+  ~AwaitedLookUp() { end(Error{Errc::shut_down, kResolving}); }
+
+  [[nodiscard]] std::future<Result<PeerInfo>> outcome() { return outcome_.get_future(); }
+  void end(Result<PeerInfo> outcome) {
+    if (!std::exchange(has_ended_, true)) outcome_.set_value(std::move(outcome));
+  }
+
+ private:
+  std::promise<Result<PeerInfo>> outcome_;
+  bool has_ended_ = false;
+};
+
 std::uint64_t next_instance() {
   static std::atomic<std::uint64_t> instances{0};
   return ++instances;
@@ -171,6 +192,7 @@ void NodeHost::end_loop() {
     report_->is_complete = false;
     lock_.reset();
   }
+  discard_tasks();  // a handler may wait for what one of them asks
   handlers_.stop();
   forget_application();
   loop_.let_go();
@@ -183,6 +205,12 @@ void NodeHost::end_loop() {
   report_ = report;
   is_over_ = true;
   condition_.notify_all();
+}
+
+/// What they hold may be the application's, too.
+void NodeHost::discard_tasks() {
+  const NodeLoop::Inside inside(loop_);
+  loop_.reactor().discard_tasks();
 }
 
 /// Destroys the objects that the application gave to the node. Their destructors may call the node.
@@ -254,35 +282,34 @@ std::string NodeHost::alias_of(std::string_view node_id) const {
 }
 
 Result<PeerInfo> NodeHost::look_up(std::string_view name) {
-  constexpr const char* resolving = "resolving a name";
-  if (is_forked()) return Error{Errc::forked, resolving};
-  if (!is_running()) return Error{Errc::shut_down, resolving};
+  if (is_forked()) return Error{Errc::forked, kResolving};
+  if (!is_running()) return Error{Errc::shut_down, kResolving};
   if (std::optional<PeerInfo> known = node_->directory().find_info(name)) return *std::move(known);
 
-  if (loop_.is_inside()) return Error{Errc::node_not_found, resolving};  // cannot wait here
-  auto answer = std::make_shared<std::promise<Result<PeerInfo>>>();
-  std::future<Result<PeerInfo>> future = answer->get_future();
-  const base::Pushed posted = post([this, answer, text = std::string(name)] {
-    if (node_->is_closing()) return answer->set_value(Error{Errc::shut_down, resolving});
+  if (loop_.is_inside()) return Error{Errc::node_not_found, kResolving};  // cannot wait here
+  auto asked = std::make_shared<AwaitedLookUp>();
+  std::future<Result<PeerInfo>> outcome = asked->outcome();
+  // The question alone holds what is awaited, so that its end is noticed, however it ends.
+  const base::Pushed posted = post([this, asked = std::move(asked), text = std::string(name)] {
+    if (node_->is_closing()) return asked->end(Error{Errc::shut_down, kResolving});
     const auto ask = [&] {
-      node_->ask_registry(text, [answer](Result<PeerInfo> info) { answer->set_value(std::move(info)); });
+      node_->ask_registry(text, [asked](Result<PeerInfo> info) {
+        const bool is_over = !info && info.error() == Errc::canceled;  // the registry was closed, as the node ends
+        asked->end(is_over ? Result<PeerInfo>(Error{Errc::shut_down, kResolving}) : std::move(info));
+      });
     };
-    if (!loop_.reactor().has_memory_for(ask)) answer->set_value(Error{Errc::out_of_memory, resolving});
+    if (!loop_.reactor().has_memory_for(ask)) asked->end(Error{Errc::out_of_memory, kResolving});
   });
-  if (!posted) return Error{posted.lacks_memory() ? Errc::out_of_memory : Errc::queue_full, resolving};
-  const auto is_ready = [&future] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+  if (!posted) return Error{posted.lacks_memory() ? Errc::out_of_memory : Errc::queue_full, kResolving};
+  const auto is_ready = [&outcome] { return outcome.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   const base::Instant until = now() + kResolveTimeout;
   if (is_loop_thread() || is_at_place()) {
     loop_.turn_until(is_ready, until);
   } else {
-    future.wait_until(until);
+    outcome.wait_until(until);
   }
-  if (!is_ready()) return Error{Errc::timed_out, resolving};
-  try {
-    return future.get();
-  } catch (const std::future_error&) {
-    return Error{Errc::shut_down, resolving};  // the loop has ended, with the question
-  }
+  if (!is_ready()) return Error{Errc::timed_out, kResolving};
+  return outcome.get();
 }
 
 NodeStats NodeHost::stats() const {

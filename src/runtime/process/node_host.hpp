@@ -176,6 +176,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
 
   void run_loop();
   void end_loop();
+  void discard_tasks();
   void forget_application();
   [[nodiscard]] Result<PeerInfo> look_up(std::string_view name);
   bool drain_inbox();
@@ -216,8 +217,7 @@ class NodeHost final : public std::enable_shared_from_this<NodeHost>, private No
   [[nodiscard]] bool knows(std::string_view name) { return node_->directory().knows(name); }
   /// As NodeLoop::is_this_thread(), which would cost each send() a register more.
   [[nodiscard]] bool is_loop_thread() const { return NodeLoop::owner_on_this_thread() == this; }
-  base::Pushed post(std::function<void()> task);
-  void on_loop(std::function<void()> task) { post(std::move(task)); }
+  [[nodiscard]] base::Pushed post(std::function<void()> task);
   /// False, and the task is untouched, where there is no room or memory for it. True when the loop has ended, too.
   bool try_on_loop(std::function<void()>& task);
   [[nodiscard]] std::shared_ptr<const void> keep() { return shared_from_this(); }

@@ -54,11 +54,12 @@ void NodeHost::set_message_handler(MessageHandler handler) {
 /// A task of the loop, behind the handlers that have been set so far.
 void NodeHost::hold_messages() {
   if (std::exchange(is_held_, true)) return;
-  on_loop([this] {
+  const base::Pushed posted = post([this] {
     if (!is_held_) return;
     MessageHandler handler = node_->delivery().take_message_handler();
     if (!held_handler_) held_handler_ = std::move(handler);  // the application may have set another one meanwhile
   });
+  if (!posted) is_held_ = false;  // counted (tasks_lost)
 }
 
 void NodeHost::release_messages() {
