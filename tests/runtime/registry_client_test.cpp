@@ -78,6 +78,33 @@ TEST_F(RegistryClientTest, what_the_registry_says_is_final_ends_the_start) {
   EXPECT_FALSE(node.closed->is_unregistered);
 }
 
+TEST_F(RegistryClientTest, a_node_that_ends_inside_what_it_is_told_changes_no_groups_and_closes_once) {
+  TestNode& ping = add_started("ping");
+  int ended = 0;
+  ping->delivery().set_join_handler([&](const PeerInfo&) {
+    if (ended++ > 0) return;
+    EXPECT_EQ(ping->own_groups().join("late"), runtime::OwnGroups::Outcome::done);
+    ping->begin_shutdown(base::seconds(1));
+    ping->begin_shutdown(base::seconds(1));
+    ping->update_groups();
+    registry.ask({.node_id = {}, .id = 1});
+  });
+  add_started("pong");
+  ASSERT_TRUE(cluster.turn_until([&] { return ping.closed.has_value(); }));
+  EXPECT_TRUE(ping.closed->is_unregistered);
+  ping->update_groups();
+  EXPECT_EQ(registry.size(), 1u);
+}
+
+TEST_F(RegistryClientTest, a_node_whose_start_fails_closes_its_registry_once) {
+  registry.fail_next_start(Error{Errc::not_a_pmd, "asking a registry"});
+  TestNode& node = add("pong");
+  node->begin_shutdown(base::seconds(1));
+  ASSERT_TRUE(cluster.turn_until([&] { return node.closed.has_value(); }));
+  node->begin_shutdown(base::seconds(1));
+  node->update_groups();
+}
+
 TEST_F(RegistryClientTest, a_node_that_shuts_down_takes_itself_off) {
   TestNode& pong = add_started("pong");
   TestNode& ping = add_started("ping");

@@ -1,11 +1,16 @@
 // A registry in memory, for nodes of one reactor: no PMD, no connection, no name that is not told at once. A test takes
 // it away and brings it back, refuses a registration, loses one, or has it ask its nodes as whatever user.
 //
-// One thread, which turns the reactor. What a call leads to is told from inside a later turn.
+// One thread, which turns the reactor. What a call leads to is told from inside a later turn. A call that breaks line 6
+// or 7 of registry_client.hpp fails the test.
 // Use: FakeRegistry registry(reactor); TestNode& node = cluster.add_node_of(options, registry.make_client());
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,10 +41,10 @@ class FakeRegistry {
   /// The session of every node is lost: no look-up is answered until come_back().
   void go_away() {
     is_away_ = true;
-    for (Client* client : clients_) {
-      client->is_registered_ = false;
-      later([client] { client->observer_->on_disconnected({Errc::end_of_stream, "asking the registry"}); });
-    }
+    for (Client* client : clients_) client->is_registered_ = false;
+    tell_all([](runtime::RegistryObserver& observer) {
+      observer.on_disconnected({Errc::end_of_stream, "asking the registry"});
+    });
   }
   void come_back() {
     is_away_ = false;
@@ -49,9 +54,7 @@ class FakeRegistry {
 
   /// Asks every node for a part of what it tells of itself.
   void ask(const protocol::StatsPart& part) {
-    later([this, part] {
-      for (Client* client : clients_) client->observer_->on_stats_asked(part);
-    });
+    tell_all([part](runtime::RegistryObserver& observer) { observer.on_stats_asked(part); });
   }
   std::vector<std::string> stats_told;  ///< their answers
   io::PeerOwner owner;                  ///< as whom it runs, as the system has it
@@ -59,42 +62,99 @@ class FakeRegistry {
   class Client final : public runtime::RegistryClient {
    public:
     explicit Client(FakeRegistry& registry) : registry_(registry) {}
+    ~Client() override {
+      EXPECT_TRUE(state_ == State::idle || state_ == State::closed) << "destroyed before on_closed (line 7)";
+      leave();
+    }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
 
     void start(runtime::RegistryObserver& observer, protocol::Registration registration) override {
+      EXPECT_EQ(state_, State::idle) << "start() a second time (line 6)";
+      state_ = State::started;
       observer_ = &observer;
       node_ = std::move(registration.node);
       if (std::optional<StartError> why = std::exchange(registry_.start_failure_, std::nullopt)) {
-        return registry_.later([this, why] { observer_->on_start_failed(*why); });
+        return tell([why](runtime::RegistryObserver& told) { told.on_start_failed(*why); });
       }
       registry_.clients_.push_back(this);
       registry_.register_client(*this);
     }
     void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override {
+      if (!may_call("resolve()")) return;
+      ++unanswered_;
       registry_.later([this, name = std::string(name), on_answer = std::move(on_answer)] {
-        const auto found = std::ranges::find_if(registry_.nodes_, [&name](const protocol::NodeInfo& node) {
-          return node.node_id == name || node.alias == name;
-        });
-        on_answer(found == registry_.nodes_.end() ? Result<protocol::NodeInfo>(Error{Errc::node_not_found, "resolving"})
-                                                  : Result<protocol::NodeInfo>(*found));
+        --unanswered_;
+        on_answer(find(name));
       });
     }
-    void answer_stats(std::uint64_t, std::string_view stats) override { registry_.stats_told.emplace_back(stats); }
-    [[nodiscard]] io::PeerOwner owner_of_registry() const override { return registry_.owner; }
+    void answer_stats(std::uint64_t, std::string_view stats) override {
+      if (may_call("answer_stats()")) registry_.stats_told.emplace_back(stats);
+    }
+    [[nodiscard]] io::PeerOwner owner_of_registry() const override {
+      return may_call("owner_of_registry()") ? registry_.owner : io::PeerOwner();
+    }
+    void set_groups(protocol::Groups groups) override {
+      if (!may_call("set_groups()")) return;
+      EXPECT_EQ(state_, State::started) << "set_groups() after close() (line 6)";
+      node_.groups = std::move(groups);
+    }
     void close() override {
-      is_registered_ = false;
-      std::erase(registry_.clients_, this);
-      std::erase_if(registry_.nodes_, [this](const protocol::NodeInfo& node) { return node.node_id == node_.node_id; });
+      if (!may_call("close()")) return;
+      EXPECT_EQ(state_, State::started) << "close() a second time (line 6)";
+      if (std::exchange(state_, State::closing) == State::closing) return;
+      leave();
       registry_.tell_all([node = node_](runtime::RegistryObserver& other) { other.on_leave(node); });
-      registry_.later([this] { observer_->on_closed(); });
+      registry_.later([this] { end(); });
     }
     [[nodiscard]] bool is_registered() const override { return is_registered_; }
-    [[nodiscard]] StartError why_unregistered() const override { return Error{Errc::timed_out, "being registered"}; }
+    [[nodiscard]] StartError why_unregistered() const override {
+      if (may_call("why_unregistered()")) {
+        EXPECT_EQ(state_, State::started) << "why_unregistered() after close() (line 6)";
+      }
+      return Error{Errc::timed_out, "being registered"};
+    }
 
    private:
     friend FakeRegistry;
+    enum class State : std::uint8_t { idle, started, closing, closed };
+
+    [[nodiscard]] bool may_call(const char* call) const {
+      const bool may = state_ == State::started || state_ == State::closing;
+      EXPECT_TRUE(may) << call << (state_ == State::idle ? " before start() (line 6)" : " after on_closed (line 6)");
+      return may;
+    }
+    [[nodiscard]] Result<protocol::NodeInfo> find(std::string_view name) const {
+      if (state_ == State::closing) return Error{Errc::canceled, "resolving"};
+      const auto found = std::ranges::find_if(registry_.nodes_, [name](const protocol::NodeInfo& node) {
+        return node.node_id == name || node.alias == name;
+      });
+      if (found == registry_.nodes_.end()) return Error{Errc::node_not_found, "resolving"};
+      return *found;
+    }
+    /// Unless the client is closed by then.
+    void tell(std::function<void(runtime::RegistryObserver&)> event) {
+      registry_.later([this, event = std::move(event)] {
+        if (state_ == State::started) event(*observer_);
+      });
+    }
+    void leave() {
+      is_registered_ = false;
+      std::erase(registry_.clients_, this);
+      std::erase_if(registry_.nodes_, [this](const protocol::NodeInfo& node) { return node.node_id == node_.node_id; });
+    }
+    /// Behind all answers.
+    void end() {
+      if (unanswered_ > 0) return registry_.later([this] { end(); });
+      state_ = State::closed;
+      observer_->on_closed();
+    }
+
     FakeRegistry& registry_;
+    State state_ = State::idle;
     runtime::RegistryObserver* observer_ = nullptr;
     protocol::NodeInfo node_;
+    std::size_t unanswered_ = 0;
     bool is_registered_ = false;
   };
 
@@ -104,14 +164,12 @@ class FakeRegistry {
     std::erase_if(nodes_, [&client](const protocol::NodeInfo& node) { return node.node_id == client.node_.node_id; });
     nodes_.push_back(client.node_);
     client.is_registered_ = true;
-    later([&client] { client.observer_->on_registered(); });
-    later([this, &client] { client.observer_->on_snapshot(nodes_); });
+    client.tell([](runtime::RegistryObserver& observer) { observer.on_registered(); });
+    client.tell([this](runtime::RegistryObserver& observer) { observer.on_snapshot(nodes_); });
     tell_all([node = client.node_](runtime::RegistryObserver& other) { other.on_join(node); });
   }
   void tell_all(const std::function<void(runtime::RegistryObserver&)>& event) {
-    later([this, event] {
-      for (Client* client : clients_) event(*client->observer_);
-    });
+    for (Client* client : clients_) client->tell(event);
   }
   void later(std::function<void()> task) {
     tasks_.push_back(std::move(task));
