@@ -87,7 +87,8 @@ struct NodeOptions {
 
   /// The address given to others; empty: `host`.
   std::string advertised_host{};
-  /// Free text about this node for others (PeerInfo::meta), at most 32 entries of 256 bytes.
+  /// Free text about this node for others (PeerInfo::meta), at most 32 entries; keys and values of at most 256 bytes.
+  /// The PMD refuses a node of more than 40 KiB as JSON, with its groups: texts with many escapes make one so long.
   std::map<std::string, std::string> meta{};
 
   MailboxLimits mailbox{};  ///< bounds of what waits for a handler
