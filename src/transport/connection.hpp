@@ -92,13 +92,13 @@ class Connection {
   }
 
   /// Queues all frames of the run, or none.
-  SendResult send(const EncodedRun& run) {
+  [[nodiscard]] SendResult send(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append(run) ? note_queued() : SendResult::full;
   }
   /// The same for frames that are within a bound of the caller's: `full` means that there is no memory.
-  SendResult send_bounded(const EncodedRun& run) {
+  [[nodiscard]] SendResult send_bounded(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append_bounded(run) ? note_queued() : SendResult::full;

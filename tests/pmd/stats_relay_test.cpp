@@ -170,6 +170,25 @@ TEST_P(StatsRelayTest, a_node_that_is_silent_or_leaves_does_not_keep_the_client_
   EXPECT_THAT(received_by(client), IsEmpty()) << "it is too late";
 }
 
+TEST_P(StatsRelayTest, a_question_that_its_nodes_connection_has_no_room_for_is_refused_at_once) {
+  ServerOptions options;
+  options.reply_backlog_max = 100;  // bytes: room for each reply below
+  options.watcher_backlog_max = 0;
+  MemoryPmd small(options, store());
+  ASSERT_TRUE(small.start());
+  const auto node = small.connect();
+  small.network().set_owner(node, io::PeerOwner::user(1001));
+  const std::string id(100, 'i');
+  ASSERT_EQ(small.ask(node, register_text(id, "a", kTells)), kSuccess);
+  const auto client = small.connect();
+  small.network().set_owner(client, io::PeerOwner::user(1001));
+  for (std::uint32_t i = 0; i <= StatsRelay::kPendingPerNodeMax; ++i) {
+    ASSERT_EQ(small.ask(client, stats_text("a")), error_text(protocol::kStatsBusy)) << i;
+  }
+  EXPECT_EQ(small.server().counters().stats_asked, 0u);
+  EXPECT_EQ(small.server().counters().stats_refused, StatsRelay::kPendingPerNodeMax + 1);
+}
+
 TEST_P(StatsRelayTest, a_node_that_has_unregistered_meanwhile_is_not_found) {
   const auto node = add_node("id1");
   const auto client = connect_as(1001);

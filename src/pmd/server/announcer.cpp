@@ -68,8 +68,7 @@ void Announcer::tell_shutdown(Session& session) {
 
 bool Announcer::send(Session& session, std::string_view event) {
   const std::optional<transport::EncodedFrame> frame = out_.encode(event);
-  if (frame) session.send(*frame);
-  return frame.has_value();
+  return frame && session.send(*frame);
 }
 
 template <class Call>

@@ -59,8 +59,8 @@ class Announcer {
   void tell(std::string_view event, WatcherKinds kinds = kAllWatchers);
   template <class Call>
   void tell_or_disconnect(Call&& call);
-  /// Writes `event` to the session; false when there is no chunk for it.
-  bool send(Session& session, std::string_view event);
+  /// Writes `event` to the session; false when there is no memory or room for it.
+  [[nodiscard]] bool send(Session& session, std::string_view event);
 
   io::Reactor& reactor_;
   ServerCounters& counters_;

@@ -87,8 +87,10 @@ void Session::reply_nodes(std::string_view head, std::shared_ptr<const NodeSnaps
   send_some();
 }
 
-void Session::send(const transport::EncodedFrame& frame) {
-  unqueued_.empty() ? static_cast<void>(connection_.send(frame)) : keep_unqueued(frame);
+bool Session::send(const transport::EncodedFrame& frame) {
+  if (unqueued_.empty()) return connection_.send(frame) == transport::SendResult::queued;
+  keep_unqueued(frame);
+  return true;
 }
 
 bool Session::send_events(const transport::EncodedRun& run) {

@@ -94,12 +94,13 @@ class Session final : public base::ListNode<StreamsByAge>,
   void reply(const transport::EncodedFrame& frame);
   /// `head` and `nodes` and what ends such an answer.
   void reply_nodes(std::string_view head, std::shared_ptr<const NodeSnapshot> nodes);
-  /// Something that is no reply, behind all replies.
-  void send(const transport::EncodedFrame& frame);
+  /// Something that is no reply, behind all replies. False when there is no room or memory for it, and when the
+  /// connection is not open any more.
+  [[nodiscard]] bool send(const transport::EncodedFrame& frame);
   /// Bytes that are on their way to the peer; more than any bound while an answer is not queued yet.
   [[nodiscard]] std::size_t unsent_size() const { return unqueued_.empty() ? connection_.queue().bytes() : SIZE_MAX; }
   /// Events, for a session with unsent_size() below a bound. False when that closed the connection.
-  bool send_events(const transport::EncodedRun& run);
+  [[nodiscard]] bool send_events(const transport::EncodedRun& run);
   /// Goes on with what is not queued yet, as far as this turn may.
   void send_some();
 

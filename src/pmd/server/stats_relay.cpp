@@ -85,7 +85,7 @@ Session* StatsRelay::session_of(const Registry::Entry& node) const {
   return session != nullptr && session->is_open() ? session : nullptr;
 }
 
-/// False when there is no memory to send it. All that may throw, sending it too, comes before anything is entered.
+/// False when there is no memory or room to send it. All that may throw, sending it too, comes before anything is entered.
 bool StatsRelay::put_question(Pending pending, Session& node) {
   const bool is_inside = pending.client == kInside;
   const std::uint64_t id = last_id_ + 1;
@@ -100,8 +100,7 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
   AwaitedByUser of_user;
   if (!is_inside) of_user.emplace(entered.begin()->second.user, 0);
   const std::optional<transport::EncodedFrame> frame = parts_.out.encode(question);
-  if (!frame) return false;
-  node.send(*frame);
+  if (!frame || !node.send(*frame)) return false;
 
   last_id_ = id;
   if (is_inside) {

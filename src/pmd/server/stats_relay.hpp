@@ -75,7 +75,7 @@ class StatsRelay {
   /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
   /// when the node reports nothing, or there is no place or memory for the question. May throw
   /// std::bad_alloc, and has asked nothing then.
-  bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
+  [[nodiscard]] bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
   /// Whether the node has a connection that it reports its stats on.
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
@@ -110,7 +110,7 @@ class StatsRelay {
   void displace_one();
   /// The connection that the node is asked on; null when there is none.
   [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
-  bool put_question(Pending pending, Session& node);
+  [[nodiscard]] bool put_question(Pending pending, Session& node);
   void tell_inside(const Pending& pending, const UserId& user, std::string_view stats) const;
   void fail_inside(const Pending& pending, std::string_view error) const;
   void refuse(Session& client, std::string_view raw_request_id, std::string_view error);
