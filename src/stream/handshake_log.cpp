@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "base/error_text.hpp"
 
@@ -34,6 +35,8 @@ std::uint64_t hash_of(Role role, const RemoteEnd& remote, const Error& why) {
   hash.add(remote.name);
   const int code = why.code.value();
   hash.add({reinterpret_cast<const char*>(&code), sizeof code});
+  const std::error_category* const category = &why.code.category();  // what the number means: one object each
+  hash.add({reinterpret_cast<const char*>(&category), sizeof category});
   return hash.value();
 }
 

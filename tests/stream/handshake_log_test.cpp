@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace distflow::stream {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 
 class HandshakeLogTest : public ::testing::Test {
  protected:
-  void fail_at(std::uint8_t last_of_host, Errc why = Errc::malformed) {
+  void fail_at(std::uint8_t last_of_host, std::error_code why = Errc::malformed) {
     io::Address address = io::Address::ipv4_loopback(++port_);
     address.bytes[3] = last_of_host;
     failures_.tell_failed(Role::accepter, {.address = address}, {why, "a handshake"}, now_);
@@ -36,6 +37,16 @@ TEST_F(HandshakeLogTest, warns_once_of_a_host_and_a_reason_whatever_the_port) {
   fail_at(2);
   fail_at(1, Errc::timed_out);
   EXPECT_EQ(lines_.size(), 3U);
+}
+
+TEST_F(HandshakeLogTest, tells_errors_of_one_number_apart_by_their_category) {
+  const std::error_code ours = Errc::malformed;
+  const std::error_code systems(ours.value(), std::generic_category());
+  for (int i = 0; i < 2; ++i) {
+    fail_at(1, ours);
+    fail_at(1, systems);
+  }
+  EXPECT_EQ(lines_.size(), 2U);
 }
 
 TEST_F(HandshakeLogTest, has_what_comes_again_at_level_debug) {
