@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace distflow::transport {
@@ -41,10 +42,10 @@ Connection::~Connection() { DF_ASSERT(state_ == State::unopened || state_ == Sta
 void Connection::open(stream::OpenStream stream) {
   DF_ASSERT(state_ == State::unopened);
   state_ = State::open;
-  if (stream.layered) {
-    open_layered(std::move(stream.layered));
-  } else {
+  if (!stream.layered) {
     socket_.open(stream.socket);
+  } else if (!open_layered(stream.layered)) {
+    return close_unopened(std::move(stream.layered));
   }
   start_recv();
   if (queue_.has_filled()) reactor().defer(turn_end_);
@@ -282,11 +283,24 @@ void Connection::on_handle_closed() {
   observer_.on_closed(*this, why_);
 }
 
-/// A layered stream is an upgrade that both directions use from the beginning.
-void Connection::open_layered(std::unique_ptr<stream::Stream> layered) {
-  upgrade(std::move(layered));
+/// A layered stream is an upgrade that both directions use from the beginning. False, and nothing done, without memory.
+bool Connection::open_layered(std::unique_ptr<stream::LayeredStream>& layered) {
+  upgrade_.reset(new (std::nothrow) Upgrade);
+  if (!upgrade_) return false;
+  upgrade_->stream = std::move(layered);
   upgrade_->sends = upgrade_->receives = upgrade_->has_begun_recv = true;
   upgrade_->batch_size = upgrade_->stream->batch_size();
+  return true;
+}
+
+/// Who has opened the connection counts it already, and learns of its end as of any other.
+void Connection::close_unopened(std::unique_ptr<stream::LayeredStream> layered) {
+  reactor().note_out_of_memory();
+  stream::LayeredStream::discard(reactor(), std::move(layered));
+  state_ = State::closing;
+  why_ = {Errc::out_of_memory, "opening a connection"};
+  turn_end_.on_turn_end = Delegate<void()>::to<&Connection::on_handle_closed>(*this);
+  reactor().defer(turn_end_);
 }
 
 void Connection::upgrade(std::unique_ptr<stream::Stream> upper) {

@@ -78,7 +78,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Takes over a stream and begins to receive. What was queued before leaves first.
+  /// Takes over a stream and begins to receive. What was queued before leaves first. Does not throw: without memory for
+  /// a layered stream the connection closes, with Errc::out_of_memory.
   void open(stream::OpenStream stream);
 
   /// The next frame of the run; false at its end. Only inside on_frames().
@@ -193,7 +194,8 @@ class Connection {
   /// The stream that receives, or will.
   [[nodiscard]] stream::Stream& receiving();
 
-  void open_layered(std::unique_ptr<stream::Stream> layered);
+  bool open_layered(std::unique_ptr<stream::LayeredStream>& layered);
+  void close_unopened(std::unique_ptr<stream::LayeredStream> layered);
   SendResult send_unopened(const EncodedRun& run);
   SendResult note_queued() {
     reactor().defer(turn_end_);
