@@ -2,6 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "tests/support/loopback_pmd.hpp"
 #include "tests/support/memory_pmd.hpp"
 #include "tests/support/over_stores.hpp"
@@ -161,6 +166,71 @@ TEST_P(ClaimBound, beyond_the_bound_claims_are_refused_without_a_wait) {
     EXPECT_EQ(pmd.ask(pmd.connect(), register_text("id" + std::to_string(i), "pong")), "");
   }
   EXPECT_THAT(pmd.ask(pmd.connect(), register_text("id3", "pong")), HasSubstr("already in use"));
+}
+
+TEST_P(ClaimBound, a_user_with_fewer_claims_than_its_share_waits_in_the_place_of_a_user_with_most) {
+  ServerOptions options;
+  options.claim_count_max = 4;
+  MemoryPmd pmd(options, store());
+  ASSERT_TRUE(pmd.start());
+  const auto holder = pmd.connect();
+  pmd.ask(holder, register_text("id0", "pong"));
+  int last_id = 0;
+  const auto claim_as = [&](std::optional<std::uint32_t> uid) {
+    const auto peer = pmd.connect();
+    if (uid) pmd.network().set_owner(peer, io::PeerOwner::user(*uid));
+    pmd.send(peer, register_text("id" + std::to_string(++last_id), "pong"));
+    return peer;
+  };
+  std::vector<MemoryPmd::PeerId> greedy;
+  for (int i = 0; i < 4; ++i) greedy.push_back(claim_as(1001));
+  EXPECT_THAT(pmd.receive(claim_as(1001)), ElementsAre(HasSubstr("already in use"))) << "all places are its own";
+  const ServerCounters& counters = pmd.server().counters();
+  EXPECT_EQ(counters.claims_displaced, 0u);
+
+  const auto first = claim_as(1002);
+  EXPECT_THAT(pmd.receive(first), IsEmpty());
+  EXPECT_THAT(pmd.receive(greedy[0]), ElementsAre(HasSubstr(R"("holder":{"nodeId":"id0")")))
+      << "the one that has waited longest";
+  const auto unknown = claim_as(std::nullopt);
+  EXPECT_THAT(pmd.receive(unknown), IsEmpty()) << "whom nobody knows is a user, too";
+  EXPECT_THAT(pmd.receive(greedy[1]), ElementsAre(HasSubstr("already in use")));
+  EXPECT_THAT(pmd.receive(claim_as(1002)), ElementsAre(HasSubstr("already in use"))) << "of three users each has one";
+  EXPECT_EQ(counters.claims_displaced, 2u);
+  EXPECT_EQ(counters.claims_refused, 4u);
+  EXPECT_EQ(pmd.ask(greedy[0], heartbeat_text("id1")), kNotFound) << "the displaced one is read from again";
+
+  pmd.hang_up(holder);
+  EXPECT_THAT(pmd.receive(greedy[2]), ElementsAre(kSuccess)) << "those that wait are granted in their order";
+  EXPECT_THAT(pmd.receive(first), IsEmpty());
+}
+
+TEST_P(ClaimBound, users_that_give_up_or_time_out_leave_their_places) {
+  ServerOptions options;
+  options.claim_count_max = 2;
+  MemoryPmd pmd(options, store());
+  ASSERT_TRUE(pmd.start());
+  pmd.ask(pmd.connect(), register_text("id0", "pong"));
+  const auto claim_as = [&](std::uint32_t uid, const std::string& id) {
+    const auto peer = pmd.connect();
+    pmd.network().set_owner(peer, io::PeerOwner::user(uid));
+    pmd.send(peer, register_text(id, "pong"));
+    return peer;
+  };
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    const auto one = claim_as(1001, "id1");
+    const auto other = claim_as(1002, "id2");
+    EXPECT_THAT(pmd.receive(claim_as(1003, "id3")), ElementsAre(HasSubstr("already in use")))
+        << "of three users none has a share of two places";
+    if (round == 0) {
+      pmd.advance(options.claim_grace + base::milliseconds(10), base::milliseconds(10));
+    } else {
+      pmd.network().reset(one);
+      pmd.hang_up(other);
+    }
+  }
+  EXPECT_EQ(pmd.server().counters().claims_displaced, 0u);
 }
 
 TEST_P(Claims, a_claim_that_waits_does_not_keep_the_pmd_from_ending) {

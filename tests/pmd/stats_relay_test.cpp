@@ -214,11 +214,37 @@ TEST_P(StatsRelayTest, at_the_bound_of_a_node_more_are_refused_until_it_answers)
   const auto node = add_node("id1");
   const auto client = connect_as(1001);
   for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i) pmd.send(client, stats_text("id1"));
-  EXPECT_EQ(pmd.ask(connect_as(0), stats_text("id1")), error_text(protocol::kStatsBusy));
+  EXPECT_EQ(pmd.ask(connect_as(1001), stats_text("id1")), error_text(protocol::kStatsBusy));
   EXPECT_EQ(received_by(node).size(), StatsRelay::kPendingPerNodeMax);
   pmd.send(node, answer_text(1));
   pmd.send(client, stats_text("id1"));
   EXPECT_EQ(received_by(node).size(), 1u);
+}
+
+TEST_P(StatsRelayTest, root_and_the_nodes_user_each_have_half_of_the_places_of_a_node_that_does_not_answer) {
+  constexpr std::uint32_t kHalf = StatsRelay::kPendingPerNodeMax / 2;
+  const auto node = add_node("id1");
+  const auto users = connect_as(1001);
+  const auto roots = connect_as(0);
+  const auto ask = [&](MemoryPmd::PeerId client, const std::string& request_id) {
+    pmd.send(client, stats_text("id1", request_id));
+  };
+  for (std::uint32_t i = 0; i < StatsRelay::kPendingPerNodeMax; ++i) ask(users, "u" + std::to_string(i));
+  ask(roots, "r");
+  EXPECT_THAT(received_by(users), ElementsAre(protocol::error_response(R"("u0")", protocol::kStatsBusy)))
+      << "the longest unanswered one makes room";
+  for (std::uint32_t i = 1; i < kHalf; ++i) ask(roots, "r");
+  EXPECT_THAT(received_by(roots), IsEmpty());
+  EXPECT_EQ(received_by(users).size(), kHalf - 1);
+  for (const auto client : {users, roots}) {
+    EXPECT_EQ(pmd.ask(client, stats_text("id1")), error_text(protocol::kStatsBusy)) << "its half, and no more";
+  }
+  EXPECT_EQ(pmd.server().counters().stats_displaced, kHalf);
+  EXPECT_EQ(received_by(node).size(), StatsRelay::kPendingPerNodeMax + kHalf);
+  EXPECT_EQ(pmd.server().broken_invariant(), nullptr);
+  pmd.hang_up(roots);
+  ask(users, "u");
+  EXPECT_THAT(received_by(users), IsEmpty()) << "alone it may have all";
 }
 
 TEST_P(StatsRelayTest, at_the_bounds_of_a_client_of_a_user_and_of_all_more_are_refused) {

@@ -33,7 +33,9 @@ struct ServerOptions {
   /// How long a claim to an alias in use waits for its holder to go. After a crash and a quick restart, the end of the
   /// old connection may be seen after the claim that comes over the new one.
   base::Duration claim_grace = base::milliseconds(250);
-  std::uint32_t claim_count_max = 1024;  ///< claims waiting at once; more are refused without a wait
+  /// Claims waiting at once. More are refused without a wait, unless their user has fewer than an equal share: then one
+  /// of the user with most is.
+  std::uint32_t claim_count_max = 1024;
   /// Registrations that the store has not decided yet; more are refused. A PMD without a store of others decides at
   /// once.
   std::uint32_t proposal_count_max = 1024;
@@ -85,6 +87,7 @@ struct ServerCounters {
   std::uint64_t claims_parked = 0;     ///< claims that had to wait
   std::uint64_t claims_granted = 0;    ///< of those, whose holder went in time
   std::uint64_t claims_refused = 0;    ///< with or without a wait
+  std::uint64_t claims_displaced = 0;  ///< of those, the ones refused for one of a user with fewer than its share
   std::uint64_t events = 0;            ///< events encoded, once for all watchers that know them
   std::uint64_t events_queued = 0;     ///< for one watcher each
   std::uint64_t slow_watchers = 0;     ///< connections closed for leaving too many events unread

@@ -5,13 +5,19 @@
 //   2. Those that wait are in the order in which they came, and so are their deadlines; however long the store took to
 //      refuse them.
 //   3. No two that are proposed share an alias or a nodeId.
+//   4. At most waiting_max wait, and one more until take_displaced(). Where all places are taken, a user with fewer
+//   than an
+//      equal share of them, rounded down, gets the place of the one that has waited longest of the user with most.
+//      Those whose user the system does not name count as one user.
 // Use: pending.wait(std::move(registration)); ... if (auto decided = pending.take(ticket)) ...
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +36,7 @@ struct PendingRegistration {
   base::Instant deadline;      ///< when it is refused if it still waits
   Ticket ticket = 0;           ///< of the last proposal; 0 before there was one
   std::uint64_t tried_at = 0;  ///< how often names had become free when the store refused it; 0: it has not
+  Decision::Status refusal = Decision::Status::alias_in_use;  ///< of one that waits: which of its names is in use
   bool has_waited = false;
   bool is_regroup = false;  ///< of a node that is registered: only its groups are others
 };
@@ -42,7 +49,13 @@ class PendingRegistrations {
   PendingRegistrations(std::size_t waiting_max, std::size_t proposed_max)
       : waiting_max_(waiting_max), proposed_max_(proposed_max) {}
 
-  [[nodiscard]] bool is_waiting_full() const { return waiting_.size() >= waiting_max_; }
+  /// Whether one of this user may wait, if need be in the place of another user's.
+  [[nodiscard]] bool may_wait(const UserId& user) const {
+    if (waiting_.size() < waiting_max_) return true;
+    const auto found = waiting_by_user_.find(user);
+    const bool is_new = found == waiting_by_user_.end();
+    return (is_new ? 0 : found->second) < waiting_max_ / (waiting_by_user_.size() + (is_new ? 1 : 0));
+  }
   [[nodiscard]] bool is_proposed_full() const { return proposed_.size() >= proposed_max_; }
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
   [[nodiscard]] base::Instant next_deadline() const {
@@ -51,7 +64,11 @@ class PendingRegistrations {
 
   /// Takes up one that is new, or goes on with one that was taken. May throw std::bad_alloc: then it is not here.
   void wait(Taken& registration) {
+    WaitingByUser of_user;
+    of_user.emplace(registration.front().change.user, 0);
     note_session(registration);
+    waiting_by_user_.merge(of_user);
+    ++waiting_by_user_.find(registration.front().change.user)->second;
     auto behind = waiting_.end();
     while (behind != waiting_.begin() && std::prev(behind)->arrival > registration.front().arrival) --behind;
     waiting_.splice(behind, registration);
@@ -70,6 +87,13 @@ class PendingRegistrations {
       throw;
     }
     proposed_.splice(proposed_.end(), registration);
+  }
+
+  /// The one whose place another has got; none when no more wait than may.
+  [[nodiscard]] Taken take_displaced() {
+    if (waiting_.size() <= waiting_max_) return {};
+    const auto most = std::ranges::max_element(waiting_by_user_, {}, &WaitingByUser::value_type::second);
+    return take_out(std::ranges::find(waiting_, most->first, [](const auto& waiting) { return waiting.change.user; }));
   }
 
   /// The one with that ticket, out of the table; none when there is no such any more.
@@ -108,6 +132,7 @@ class PendingRegistrations {
 
  private:
   using Place = std::list<PendingRegistration>::iterator;
+  using WaitingByUser = std::map<UserId, std::size_t>;
 
   void note_session(Taken& registration) { by_session_[registration.front().session] = registration.begin(); }
   void forget_proposal(const PendingRegistration& registration) {
@@ -120,6 +145,8 @@ class PendingRegistrations {
     const bool is_proposed = by_ticket_.contains(place->ticket);
     if (is_proposed) {
       forget_proposal(*place);
+    } else if (const auto of_user = waiting_by_user_.find(place->change.user); --of_user->second == 0) {
+      waiting_by_user_.erase(of_user);
     }
     by_session_.erase(place->session);
     taken.splice(taken.end(), is_proposed ? proposed_ : waiting_, place);
@@ -129,6 +156,7 @@ class PendingRegistrations {
   const std::size_t waiting_max_;
   const std::size_t proposed_max_;
   std::list<PendingRegistration> waiting_;
+  WaitingByUser waiting_by_user_;  // none without one
   std::list<PendingRegistration> proposed_;
   std::unordered_map<const Session*, Place> by_session_;
   std::unordered_map<Ticket, Place> by_ticket_;  // of those that are proposed, as the next two

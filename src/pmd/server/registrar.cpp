@@ -164,7 +164,8 @@ Registrar::Next Registrar::settle(PendingRegistration& registration, const Decis
 Registrar::Next Registrar::wait_or_refuse(PendingRegistration& registration, const Decision& decision) {
   const OwnerId owner = registration.change.owner;
   const bool is_own = decision.holder != nullptr && registry_.is_owner(owner, decision.holder->node_id);
-  const bool may_wait = !is_own && !pending_.is_waiting_full();
+  const bool may_wait = !is_own && pending_.may_wait(registration.change.user);
+  registration.refusal = decision.status;
   if (may_wait && registration.deadline > reactor_.now()) return Next::wait;
   refuse_name(registration, decision);
   return Next::answered;
@@ -254,6 +255,23 @@ void Registrar::park(Taken& parked, Next next) {
   const base::Instant armed_for = pending_.next_deadline();
   pending_.wait(parked);
   if (pending_.next_deadline() < armed_for) arm_waiting(pending_.next_deadline());
+  displace_one();
+}
+
+/// One more waits than may: the place is that of another user's, whose claim is not proposed once more, as this may run
+/// inside a call of the store's (line 9 of registry_store.hpp).
+void Registrar::displace_one() {
+  const Taken displaced = pending_.take_displaced();
+  if (displaced.empty()) return;
+  ++counters_.claims_displaced;
+  const PendingRegistration& registration = displaced.front();
+  Session& session = *registration.session;
+  const auto refuse_it = [&] {
+    refuse_name(registration,
+                conflict(registration.change).value_or(Decision{.status = registration.refusal, .holder = nullptr}));
+  };
+  if (!reactor_.has_memory_for(refuse_it)) return close_without_memory(session);
+  session.release(Session::Hold::claim);
 }
 
 Registrar::Next Registrar::try_or_close(PendingRegistration& registration) {

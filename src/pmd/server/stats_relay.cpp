@@ -26,16 +26,36 @@ bool StatsRelay::is_full(Session& client, const Session& node) const {
   const std::uint32_t of_user = is_new ? 0 : found->second;
   const std::size_t share = kPendingMax / (awaited_by_user_.size() + (is_new ? 1 : 0));
   return (client_count() >= kPendingMax && of_user >= share) || client.stats_awaited >= kPendingPerClientMax ||
-         node.stats_owed >= kPendingPerNodeMax || of_user >= kPendingPerUserMax;
+         of_user >= kPendingPerUserMax || is_full_at(node, client.owner().uid());
+}
+
+/// Only root and the user of the nodes ask there: of two, each may have half of the places.
+bool StatsRelay::is_full_at(const Session& node, std::uint32_t user) const {
+  if (node.stats_owed < kPendingPerNodeMax) return false;
+  const auto own =
+      static_cast<std::uint32_t>(std::ranges::count_if(pending_, [&](const Pendings::value_type& question) {
+        return is_clients_to(node, question) && question.second.user == user;
+      }));
+  return own == node.stats_owed || own >= kPendingPerNodeMax / 2;
 }
 
 /// For the question of a user with no more than its share: the user with most has more than that, and is another.
 void StatsRelay::displace_one() {
   const auto most = std::max_element(awaited_by_user_.begin(), awaited_by_user_.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
-  const auto longest = std::find_if(pending_.begin(), pending_.end(), [most](const Pendings::value_type& question) {
+  displace(std::ranges::find_if(pending_, [most](const Pendings::value_type& question) {
     return question.second.client != kInside && question.second.user == most->first;
-  });
+  }));
+}
+
+/// For the question of a user with no more than its half of the places there: the other has more.
+void StatsRelay::displace_one_at(const Session& node, std::uint32_t user) {
+  displace(std::ranges::find_if(pending_, [&](const Pendings::value_type& question) {
+    return is_clients_to(node, question) && question.second.user != user;
+  }));
+}
+
+void StatsRelay::displace(Pendings::iterator longest) {
   ++parts_.counters.stats_displaced;
   tell_client(longest->second, protocol::kStatsBusy);
   take_off(longest);
@@ -61,6 +81,7 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
                                       .deadline = parts_.reactor.now() + kTimeout},
                                      *node);
   if (!is_asked) return refuse(client, id, protocol::kStatsBusy);
+  if (node->stats_owed > kPendingPerNodeMax) displace_one_at(*node, client.owner().uid());
   if (client_count() > kPendingMax) displace_one();
 }
 
@@ -85,7 +106,8 @@ Session* StatsRelay::session_of(const Registry::Entry& node) const {
   return session != nullptr && session->is_open() ? session : nullptr;
 }
 
-/// False when there is no memory or room to send it. All that may throw, sending it too, comes before anything is entered.
+/// False when there is no memory or room to send it. All that may throw, sending it too, comes before anything is
+/// entered.
 bool StatsRelay::put_question(Pending pending, Session& node) {
   const bool is_inside = pending.client == kInside;
   const std::uint64_t id = last_id_ + 1;

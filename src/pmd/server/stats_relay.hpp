@@ -10,7 +10,8 @@
 //   4. At most kPendingMax questions of clients are without an answer, kPendingPerUserMax of one user,
 //      kPendingPerClientMax of one client, and kPendingPerNodeMax to the nodes of one connection; more are refused.
 //      Where kPendingMax are, a user with fewer than an equal share, rounded down, is asked for nevertheless: the
-//      longest unanswered question of the user with most is refused then. What is kept of a question is at most
+//      longest unanswered question of the user with most is refused then. So it is among those to the nodes of one
+//      connection, of which two users may ask: theirs and root. What is kept of a question is at most
 //      kRequestIdSizeMax bytes and a nodeId.
 //   5. Nothing is sent to a node of which nobody asks.
 //   6. An answer of more than kAnswerSizeMax bytes is refused.
@@ -107,7 +108,13 @@ class StatsRelay {
   [[nodiscard]] static bool may_see(Session& client, const protocol::NodeInfo& node);
   [[nodiscard]] std::size_t client_count() const { return pending_.size() - inside_count_; }
   [[nodiscard]] bool is_full(Session& client, const Session& node) const;
+  [[nodiscard]] bool is_full_at(const Session& node, std::uint32_t user) const;
+  static bool is_clients_to(const Session& node, const Pendings::value_type& question) {
+    return question.second.client != kInside && question.second.node == node.id();
+  }
   void displace_one();
+  void displace_one_at(const Session& node, std::uint32_t user);
+  void displace(Pendings::iterator longest);
   /// The connection that the node is asked on; null when there is none.
   [[nodiscard]] Session* session_of(const Registry::Entry& node) const;
   [[nodiscard]] bool put_question(Pending pending, Session& node);

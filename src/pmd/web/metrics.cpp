@@ -56,6 +56,8 @@ constexpr CounterRow<ServerCounters> kPmdCounters[] = {
     {"claims_parked", "Claims to an alias in use that had to wait.", &ServerCounters::claims_parked},
     {"claims_granted", "Of those, whose holder went in time.", &ServerCounters::claims_granted},
     {"claims_refused", "Claims refused, with or without a wait.", &ServerCounters::claims_refused},
+    {"claims_displaced", "Of those, refused for one of a user with fewer than its share.",
+     &ServerCounters::claims_displaced},
     {"events", "Events encoded, once for all watchers that know them.", &ServerCounters::events},
     {"events_queued", "Events queued, for one watcher each.", &ServerCounters::events_queued},
     {"slow_watchers", "Connections closed for leaving too many events unread.", &ServerCounters::slow_watchers},
