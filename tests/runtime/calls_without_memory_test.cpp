@@ -3,6 +3,7 @@
 #include <distflow/coroutine.hpp>
 #include <distflow/group.hpp>
 #include <distflow/node_runtime.hpp>
+#include <distflow/stop_token.hpp>
 #include <distflow/topic.hpp>
 
 #include <gtest/gtest.h>
@@ -188,6 +189,23 @@ TEST_P(PostsWithoutMemory, have_their_waits_refused_and_counted) {
   EXPECT_TRUE(node_->shutdown()->is_complete);
   EXPECT_EQ(ended, begun);
 }
+
+#ifdef __cpp_lib_jthread
+TEST_P(PostsWithoutMemory, have_a_wait_that_is_stopped_ended_nevertheless) {
+  std::stop_source stop;
+  std::optional<Error> why;
+  ASSERT_TRUE(node_->next_message([&](const Result<Message>& end) { why = end.error(); }, stop.get_token()));
+  for (int i = 0; i < 3; ++i) static_cast<void>(node_->poll(0ms));
+  fill_queue();
+  {
+    const FailingAllocation next(0);
+    stop.request_stop();
+    EXPECT_TRUE(next.has_failed());
+  }
+  EXPECT_TRUE(turn_until_so([&] { return why.has_value(); }));
+  EXPECT_EQ(why.value(), Errc::canceled);
+}
+#endif
 
 TEST_P(PostsWithoutMemory, have_a_name_not_resolved_for_that_reason) {
   const std::string name = fresh_name();

@@ -113,7 +113,7 @@ void Waits::list_or_end(Wait& wait, bool is_first) {
   if (wait.is_stopped) {
     wait.outcome = Error{Errc::canceled, "waiting for a message"};
     add_ended(wait);
-    static_cast<void>(post_drain());
+    have_drained();
     return;
   }
   message_count_.fetch_add(1, std::memory_order_release);
@@ -146,7 +146,14 @@ base::Pushed Waits::post_drain() {
   return posted;
 }
 
-/// What finds no room is ended by its deadline.
+/// Under the lock. What ends has no other end to wait for: it needs no room for a task.
+void Waits::have_drained() {
+  if (post_drain()) return;
+  is_drain_due_.store(true, std::memory_order_relaxed);
+  reactor_.notify();
+}
+
+/// One that waits for a node, and that there is no memory to note, is ended by its deadline.
 void Waits::stop(Wait& wait) noexcept try {
   const std::scoped_lock lock(mutex_);
   if (is_closed_) return;
@@ -157,7 +164,7 @@ void Waits::stop(Wait& wait) noexcept try {
   } else {
     wait.is_stopped = true;
   }
-  static_cast<void>(post_drain());
+  have_drained();
 } catch (const std::bad_alloc&) {
   reactor_.note_out_of_memory();
 }
@@ -168,6 +175,7 @@ void Waits::drain() {
   {
     const std::scoped_lock lock(mutex_);
     is_posted_ = false;
+    is_drain_due_.store(false, std::memory_order_relaxed);
     while (!inbox_.empty()) begun.push_back(inbox_.pop_front());
     stopped.swap(stopped_);
   }

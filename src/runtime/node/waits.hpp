@@ -13,8 +13,7 @@
 //   2. At most kWaitsMax are there, from the call until the callback: beyond, Errc::queue_full.
 //   3. No lock is held while the application's code runs.
 //   4. A message goes to one wait, the one that began first. It is lost with a wait that is given up while the message
-//   is
-//      on its way to it. While there is a message handler, none goes to a wait.
+//      is on its way to it. While there is a message handler, none goes to a wait.
 //   5. What begins a wait has taken nothing when it throws std::bad_alloc.
 // Use: Result<void> begun = waits.wait_for("pong", options, callback);
 #pragma once
@@ -70,6 +69,11 @@ class Waits {
 
   /// `name` leads to a node now.
   void on_binding(std::string_view name);
+  /// Sees to what another thread has stopped and could not have the loop do. Outside of handlers.
+  void drain_if_due() {
+    if (is_drain_due_.load(std::memory_order_relaxed)) [[unlikely]]
+      drain();
+  }
   /// Ends all of them. What begins from now on ends, too.
   void begin_shutdown();
   /// Calls back for what is left, on this thread. When no handler runs any more, and none will.
@@ -98,6 +102,7 @@ class Waits {
 
   Result<void> begin(std::unique_ptr<Wait> wait);
   base::Pushed post_drain();
+  void have_drained();
   void end_message_waits();
   void end_message_wait(Wait& wait, Errc why);
   void add_ended(Wait& wait);
@@ -130,6 +135,7 @@ class Waits {
   List for_message_;
   std::vector<std::uint64_t> stopped_;
 
+  std::atomic<bool> is_drain_due_{false};  // by what found no room for a task
   std::atomic<std::uint64_t> last_id_{0};
   std::atomic<std::size_t> message_count_{0};  // on for_message_
   std::unique_ptr<Wait> receiving_;            // of the thread that handlers run on: gets the message in hand

@@ -217,6 +217,7 @@ bool NodeHost::drain_inbox() {
   node_->publish_gauges();
   node_->update_groups();
   node_->end_subscriptions();
+  node_->waits().drain_if_due();
   const bool is_ending = end_if_asked();
   keep_pace();
   const bool has_drained = drain_cross_thread_sends();
