@@ -9,10 +9,9 @@
 //      wait for it. No child has an open one that is not noted, and a noted number is never that of a descriptor which
 //      the application has opened since.
 //   2. Neither waits longer than kForkWaitMax: the application's own fork handlers may wait for a lock that a thread
-//   has
-//      which is about to open a descriptor. Then the child may keep a descriptor, and fork_waits_in_vain() counts. So
-//      it may where a signal handler that calls fork() has interrupted a step of its own thread, which it does not wait
-//      for. It closes none of the application's even then.
+//      has which is about to open a descriptor. Then the child may keep a descriptor, and fork_waits_in_vain() counts.
+//      So it may where a signal handler that calls fork() has interrupted a step of its own thread, which it does not
+//      wait for. It closes none of the application's even then.
 //   3. The child only closes: no lock, no allocation, nothing but async-signal-safe calls (signal-safety(7)).
 //   4. In the child nothing is noted any more. What the library still believes to have open there is not closed a
 //      second time: another descriptor may have its number by then.

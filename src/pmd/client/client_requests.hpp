@@ -5,8 +5,8 @@
 //      It is off the table before its callback runs, which may make further requests.
 //   2. Ids are never used twice, so that an answer that comes too late meets nothing.
 //   3. add() and refuse() may throw std::bad_alloc, and have done nothing then. Answering needs no memory of the
-//   table's.
-//      A callback that runs out of it is called once more, with Errc::out_of_memory, for which it must need none.
+//      table's. A callback that runs out of it is called once more, with Errc::out_of_memory, for which it must need
+//      none.
 // Use: RequestId id = requests.next_id(); requests.add(id, {...}); ... requests.answer(id, response);
 #pragma once
 

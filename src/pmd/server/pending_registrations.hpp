@@ -6,9 +6,8 @@
 //      refuse them.
 //   3. No two that are proposed share an alias or a nodeId.
 //   4. At most waiting_max wait, and one more until take_displaced(). Where all places are taken, a user with fewer
-//   than an
-//      equal share of them, rounded down, gets the place of the one that has waited longest of the user with most.
-//      Those whose user the system does not name count as one user.
+//      than an equal share of them, rounded down, gets the place of the one that has waited longest of the user with
+//      most. Those whose user the system does not name count as one user.
 // Use: pending.wait(std::move(registration)); ... if (auto decided = pending.take(ticket)) ...
 #pragma once
 

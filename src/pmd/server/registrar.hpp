@@ -4,8 +4,7 @@
 // Loop thread only.
 //   1. A registration is answered once, unless its session ends first. The reply is queued before the events.
 //   2. A claim to an alias or a nodeId in use is answered when the name is free, or at the end of the grace period.
-//   Where
-//      all places of those that wait are taken, it is answered at once, or another user's in its stead.
+//      Where all places of those that wait are taken, it is answered at once, or another user's in its stead.
 //   3. While its registration is not answered, no request of a session is read.
 //   4. Of those that wait a turn answers a bounded number.
 //   5. At most proposal_count_max registrations are undecided at a time; further ones are refused.

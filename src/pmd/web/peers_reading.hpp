@@ -3,8 +3,7 @@
 // A value; loop thread only. It asks nobody: its owner does, and gives it what came.
 //   1. A part is wanted, then asked for, then taken. An answer to a part that is not asked for is not awaited.
 //   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one. A part is
-//   due
-//      kPause after the one before has come: a node that answers at once would be read without an end to the work.
+//      due kPause after the one before has come: a node that answers at once would be read without an end to the work.
 // Use: reading.begin(); ... if (reading.is_due(now)) reading.on_asked(now); ... if (reading.awaits(answer.after))
 //      outcome = reading.on_part({.next = told.next, .has_room = true}, now);
 #pragma once

@@ -9,8 +9,7 @@
 //   3. `version` rises with each change of the members, after it.
 //   4. What a node's change costs depends on its own groups, and not on the number of nodes.
 //   5. on_gone() and clear() need no memory. The others may throw std::bad_alloc; a member is there or not then, and
-//   the
-//      same call again makes up for the rest.
+//      the same call again makes up for the rest.
 // Use: auto state = table.of("workers", [&](auto&& visit) { directory.for_each_node(visit); });
 #pragma once
 

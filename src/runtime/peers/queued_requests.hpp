@@ -2,8 +2,7 @@
 //
 // Pure; loop thread. Costs nothing for frames that leave at once.
 //   1. Frames keep their sizes. A number that is shorter has white space behind it; a request whose time is over
-//   becomes
-//      the end of itself, `"ms":0` without a payload, and white space.
+//      becomes the end of itself, `"ms":0` without a payload, and white space.
 //   2. Only requests are written to: their memory is no other link's, and no system call has it.
 // Use: restamp_requests(queue.filled(), link.prefix(), [](std::uint64_t id) { return ms_left(id); });
 #pragma once

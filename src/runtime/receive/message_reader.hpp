@@ -8,8 +8,7 @@
 //      receive chunks are scarce, such messages are copied: a small one would keep a whole chunk.
 //   4. on_frames() may throw std::bad_alloc: the connection is closed then, and loses what was not delivered.
 //   5. A control frame, a request and a reply are handed on when all messages before them have been delivered. A
-//   message
-//      of a topic is handed on at once.
+//      message of a topic is handed on at once.
 // Use: MessageReader reader(shared, connection, carrier); ... reader.on_frames();   // in the connection's on_frames
 #pragma once
 

@@ -10,16 +10,13 @@
 //   1. What one thread adds is taken in the order in which it was added.
 //   2. drain() returns false only when it holds no run: whatever is added from then on is announced.
 //   3. What is added has credit: of its run, which passes it on to the loop; or, if it is parked, its place there. A
-//   run
-//      has some in advance, so that few messages need what all threads change; it goes back when the loop lets go.
+//      run has some in advance, so that few messages need what all threads change; it goes back when the loop lets go.
 //   4. At most kMessagesMax messages and `bytes_max` bytes of one thread wait here.
 //   5. A lane and its runs belong to the cross-thread sends; when a thread ends, one to come has its lane, and none of
-//   its runs. So
-//      there are never more lanes than threads that had one at the same time. One that is left while a frame is written
-//      there is no other thread's any more.
+//      its runs. So there are never more lanes than threads that had one at the same time. One that is left while a
+//      frame is written there is no other thread's any more.
 //   6. A thread that sends little has a small chunk of its own; one that sends much has one of the pool. It gives it
-//   back
-//      when it ends.
+//      back when it ends.
 // Use: ThreadLane* lane = CrossThreadSends::lane_of_this_thread(cross_thread_sends); if (lane->add(...) ==
 // Added::announced) notify();
 #pragma once

@@ -8,8 +8,7 @@
 //   2. The loop sees the bytes of all frames that are counted.
 //   3. When the lane learns that the run was let go, it has all that the loop did with it.
 //   4. Credit is given to the run before the frame that needs it, and taken from it once, by the side that ends the
-//   run:
-//      by the loop as it lets go, also of what the lane had sealed; what comes after that, by the lane.
+//      run: by the loop as it lets go, also of what the lane had sealed; what comes after that, by the lane.
 // Use: if (!extent.extend(bytes)) announce_again();   ...   if (extent.let_go(frames_taken) != LetGo::kept) forget();
 #pragma once
 

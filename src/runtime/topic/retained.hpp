@@ -3,8 +3,7 @@
 // set_limits(), is_on(): any thread. All else: the loop's thread.
 //   1. At most `count` messages are kept, of `bytes_max` bytes together with their frames. The oldest make room.
 //   2. A message that cannot be kept, for it is larger or memory has run out, leaves none: what is older is not the
-//   last
-//      any more.
+//      last any more.
 //   3. Each is a copy in a chunk of its own, which is written again for a later one when nobody sends from it any more:
 //      once there are as many as may be, keeping one allocates nothing.
 //   4. Messages have numbers in their order, so that they may be gone through while others are kept.
