@@ -190,6 +190,12 @@ void Connection::resume() {
   reactor().defer(turn_end_);
 }
 
+void Connection::run_now() {
+  if (!is_rerun_due_) return;
+  turn_end_.unlink();
+  on_turn_end();
+}
+
 void Connection::flush() {
   if (queue_.is_in_flight() || state_ == State::closing) return;
   append_last();

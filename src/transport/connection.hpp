@@ -120,6 +120,9 @@ class Connection {
   /// Receives nothing until resume(): the stream's flow control stops the peer.
   void pause();
   void resume();
+  /// At a turn's end, behind resume(): delivers what was left unread, and sends what is queued, inside this call. Not
+  /// inside a call to the observer.
+  void run_now();
 
   /// Sends what is queued, then closes. Delivers no more frames, but waits for an answer that is still due
   /// (await_answer()), unless the answer may be among frames not yet delivered.

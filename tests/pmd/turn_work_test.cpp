@@ -32,15 +32,20 @@ class TurnWorkTest : public ::testing::Test {
       if (test.work_.begin_run(account)) {
         test.work_.spend(account, run_size);
         taken += run_size;
+        ++runs;
       }
       test.work_.wait(account);
     }
-    void on_turn() { test.due_.push_back(this); }
+    void on_turn() {
+      if (!is_held) ask();
+    }
 
     TurnWorkTest& test;
-    const std::size_t run_size;
+    std::size_t run_size;
     WorkAccount account;
     std::size_t taken = 0;
+    std::size_t runs = 0;
+    bool is_held = false;
   };
   std::vector<std::unique_ptr<Asker>> askers(const std::vector<std::size_t>& run_sizes) {
     std::vector<std::unique_ptr<Asker>> made;
@@ -51,16 +56,12 @@ class TurnWorkTest : public ::testing::Test {
     return made;
   }
   void turn(int count = 1) {
-    for (; count > 0; --count) {
-      for (Asker* const asker : std::exchange(due_, {})) asker->ask();
-      reactor_.turn(base::Instant::min());
-    }
+    for (; count > 0; --count) reactor_.turn(base::Instant::min());
   }
 
   base::ChunkPool chunks_;
   io::Reactor reactor_{std::make_unique<MemoryBackend>(chunks_), {}};
   TurnWork work_{reactor_};
-  std::vector<Asker*> due_;
 };
 
 TEST_F(TurnWorkTest, those_that_always_ask_get_equal_shares_of_the_work_whatever_their_runs_take) {
@@ -102,15 +103,26 @@ TEST_F(TurnWorkTest, a_turn_lets_no_more_begin_than_its_work_and_one_run) {
   }
 }
 
-TEST_F(TurnWorkTest, runs_that_took_nothing_let_no_crowd_begin_in_one_turn) {
-  std::vector<std::unique_ptr<Asker>> all;
-  for (int i = 0; i < 1000; ++i) all.push_back(std::make_unique<Asker>(*this, 8));
-  for (int runs = 0; runs < 10; ++runs) {
-    for (const auto& asker : all) EXPECT_TRUE(work_.begin_run(asker->account));
+TEST_F(TurnWorkTest, a_run_that_takes_more_than_those_before_lets_fewer_begin_in_its_turn) {
+  const auto all = askers(std::vector<std::size_t>(1000, 8));
+  turn(200);
+  for (const auto& asker : all) {
+    asker->run_size = 1200;
+    asker->runs = 0;
   }
-  for (const auto& asker : all) work_.wait(asker->account);
-  reactor_.turn(base::Instant::min());
-  EXPECT_LE(due_.size(), TurnWork::kTurnMax / TurnWork::kRunMin);
+  turn();
+  std::size_t runs = 0;
+  for (const auto& asker : all) runs += asker->runs;
+  EXPECT_EQ(runs, 1U);
+}
+
+TEST_F(TurnWorkTest, runs_that_take_nothing_let_no_crowd_begin_in_one_turn) {
+  const auto all = askers(std::vector<std::size_t>(1000, 0));
+  for (const auto& asker : all) asker->runs = 0;
+  turn();
+  std::size_t runs = 0;
+  for (const auto& asker : all) runs += asker->runs;
+  EXPECT_EQ(runs, TurnWork::kTurnMax / TurnWork::kRunMin);
 }
 
 TEST_F(TurnWorkTest, a_debt_is_forgiven_where_nobody_waits) {
@@ -122,12 +134,23 @@ TEST_F(TurnWorkTest, a_debt_is_forgiven_where_nobody_waits) {
   EXPECT_TRUE(work_.begin_run(account));
 }
 
+TEST_F(TurnWorkTest, who_does_not_run_when_its_turn_comes_waits_again) {
+  const auto all = askers({8, 8});
+  turn(10);
+  Asker held(*this, 200);
+  held.is_held = true;
+  held.ask();
+  while (held.account.is_linked()) turn();
+  work_.spend(held.account, 200);
+  EXPECT_FALSE(work_.begin_run(held.account));
+}
+
 TEST_F(TurnWorkTest, one_that_leaves_is_not_called) {
   Asker asker(*this, 10);
   work_.wait(asker.account);
   work_.leave(asker.account);
   turn();
-  EXPECT_TRUE(due_.empty());
+  EXPECT_EQ(asker.runs, 0U);
 }
 
 class PmdTurns : public ::testing::Test {
@@ -263,6 +286,27 @@ TEST_F(PmdTurns, connections_with_small_answers_and_one_with_large_ones_get_shar
     for (const auto peer : small) pmd.network().reset(peer);
     pmd.network().reset(large[0]);
     pmd.turn();
+  }
+}
+
+TEST_F(PmdTurns, large_answers_behind_small_ones_make_no_turn_long) {
+  add_large("large");
+  pmd.ask(pmd.connect(), register_text("honest", "honest"));
+  const std::string bytes = burst(resolve_text("honest"), 200) + burst(resolve_text("large"), 16);
+  std::vector<MemoryPmd::PeerId> peers;
+  for (int i = 0; i < 100; ++i) peers.push_back(pmd.connect());
+  for (const auto peer : peers) pmd.network().write(peer, bytes);
+  std::size_t answers = 0;
+  while (answers < peers.size() * 216) {
+    pmd.reactor().turn(base::Instant::min());
+    std::size_t work = 0;
+    for (const auto peer : peers) {
+      for (const std::string& answer : pmd.receive(peer)) {
+        work += 1 + answer.size() / TurnWork::kBytesOfUnit;
+        ++answers;
+      }
+    }
+    ASSERT_LE(work, 4000U) << "twice 512, 256, and 16 large ones of 68 that are answered together";
   }
 }
 

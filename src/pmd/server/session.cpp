@@ -231,7 +231,10 @@ void Session::wait_for_turn() {
   parts_.work.wait(account_);
 }
 
-void Session::on_turn() { release(Hold::turn); }
+void Session::on_turn() {
+  release(Hold::turn);
+  connection_.run_now();
+}
 
 void Session::on_sent(transport::Connection& connection, const transport::DepartedFrames&) {
   set_reply_backlog(std::min(reply_backlog_, connection.queue().bytes() + unqueued_size_));

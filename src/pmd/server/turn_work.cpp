@@ -5,19 +5,17 @@
 namespace distflow::pmd {
 
 bool TurnWork::begin_run(WorkAccount& account) {
-  account.has_waited = account.share > 0;
+  const std::size_t share = std::exchange(account.share, 0);
   const bool owes_much = account.paid_at > now_ + kCredit;
-  if (!account.has_waited && (owes_much || taken_ >= kTurnMax)) return false;
+  if (share == 0 && (owes_much || taken_ >= kTurnMax)) return false;
   const std::size_t left = kTurnMax - std::min(kTurnMax, taken_);
-  account.run_max = account.has_waited ? account.share : std::clamp(left, kRunMin, kRunMax);
-  account.expected = std::max(account.run_work, account.expected - (account.expected + 3) / 4);
-  account.share = 0;
+  account.run_max = share > 0 ? share : std::clamp(left, kRunMin, kRunMax);
   account.run_work = 0;
   return true;
 }
 
 void TurnWork::spend(WorkAccount& account, std::size_t work) {
-  if (!account.has_waited) taken_ += work;
+  taken_ += work;
   account.run_work += work;
   account.paid_at = std::max(account.paid_at, now_) + work;
   last_ = std::max(last_, account.paid_at);
@@ -48,14 +46,17 @@ void TurnWork::on_turn_end() {
   while (bucket_of(now_).empty()) ++now_;
   const std::size_t share = std::clamp(kTurnMax / waiting_, kRunMin, kRunMax);
   std::uint64_t paid_at = now_;
-  for (std::size_t begun = 0; waiting_ > 0 && begun < kTurnMax;) {
+  for (std::size_t runs_left = waiting_; runs_left > 0 && waiting_ > 0 && taken_ < kTurnMax; --runs_left) {
     while (bucket_of(paid_at).empty()) ++paid_at;
     WorkAccount& account = bucket_of(paid_at).pop_front();
     --waiting_;
-    begun += std::max({account.expected, account.run_work, kRunMin});
+    const std::size_t before = taken_;
     account.share = share;
     account.on_turn();
+    account.share = 0;
+    taken_ = std::max(taken_, before + kRunMin);
   }
+  taken_ = 0;
   if (waiting_ > 0) reactor_.defer(turn_);
 }
 

@@ -6,8 +6,8 @@
 //      those that wait are served; where none waits, all are forgiven.
 //   2. A connection that owes kCredit at most begins at once, while the runs of the turn that began so have taken less
 //      than kTurnMax. Any other waits, and those that wait begin in the order of their debts.
-//   3. A turn lets as many of these begin as make kTurnMax. Each is counted for what its runs have taken lately, at
-//      least kRunMin. It gets a share: kTurnMax by the number that wait, at least kRunMin and at most kRunMax.
+//   3. Those that wait run one by one at a turn's end, until they have taken kTurnMax. Each run counts for kRunMin at
+//      least. It has a share: kTurnMax by the number that wait, at least kRunMin and at most kRunMax.
 //   4. A run takes its share, or what is left of kTurnMax where it began at once, and one request more.
 // So of N connections that always have requests each gets about one N-th of the work, and one that has few waits for a
 // turn or two.
@@ -29,13 +29,11 @@ namespace distflow::pmd {
 struct WorkAccount : base::ListNode<WorkAccount> {
   [[nodiscard]] bool may_go_on() const { return run_work < run_max; }
 
-  base::Delegate<void()> on_turn;  ///< it need not wait any longer: begin_run(), inside this call or later
+  base::Delegate<void()> on_turn;  ///< it has waited: its run is inside this call, or it waits no longer
   std::uint64_t paid_at = 0;       ///< when all it owes is paid, by TurnWork's clock
   std::size_t run_work = 0;        ///< of its present run or the last one
-  std::size_t expected = 8;        ///< of its next run: the most of the last ones, of which older ones count less
   std::size_t run_max = 0;         ///< what its present run may take
-  std::size_t share = 0;           ///< what it may begin with, having waited; 0 once it has begun
-  bool has_waited = false;         ///< its present run or the last one began with a share
+  std::size_t share = 0;           ///< inside on_turn(), until its run begins: what that may take
 };
 
 class TurnWork {
@@ -71,7 +69,7 @@ class TurnWork {
   Bucket& bucket_of(std::uint64_t paid_at) { return buckets_[paid_at % kBucketCount]; }
 
   io::Reactor& reactor_;
-  std::size_t taken_ = 0;   // in this turn, without those that had waited
+  std::size_t taken_ = 0;   // in this turn; at its end, by those that had waited
   std::uint64_t now_ = 0;   // whose debt goes up to here owes nothing
   std::uint64_t last_ = 0;  // when the largest debt so far is paid
   std::size_t waiting_ = 0;
