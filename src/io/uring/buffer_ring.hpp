@@ -45,6 +45,8 @@ class BufferRing {
   [[nodiscard]] std::uint16_t group() const { return group_; }
   /// Whether the kernel has something to receive into.
   [[nodiscard]] bool has_any() const { return with_kernel_ > 0; }
+  /// Slices with the kernel.
+  [[nodiscard]] std::uint32_t count() const { return with_kernel_; }
   /// Whether anything was taken since the last fill().
   [[nodiscard]] bool has_used() const { return has_used_; }
 

@@ -104,7 +104,7 @@ void UringBackend::on_recv_ended(Slot& slot, int outcome) {
   if (slot.recv_is_canceled) return finish(slot.recv).on_end({Errc::canceled, "receiving"});
   if (outcome == -ENOBUFS) {
     ++counters_.buffers_missing;
-    unserved_.push_back(slot.handle);
+    if (!std::exchange(slot.is_unserved, true)) unserved_.push_back(slot.handle);
   } else {
     make_runnable(slot);
   }
@@ -184,6 +184,12 @@ void UringBackend::refill() {
   if (vital_buffers_.has_used()) vital_buffers_.fill();
   if (!buffers_.has_used() && unserved_.empty()) return;
   const bool has_buffers = buffers_.fill();
+  std::erase_if(unserved_, [this](Handle handle) {
+    Slot* const slot = slots_.find(handle);
+    if (slot == nullptr || wants_to_receive(*slot)) return slot == nullptr;
+    slot->is_unserved = false;
+    return true;
+  });
   std::stable_partition(unserved_.begin(), unserved_.end(), [this](Handle handle) {
     const Slot* slot = slots_.find(handle);
     return slot != nullptr && !slot->has_received;
@@ -193,6 +199,7 @@ void UringBackend::refill() {
     for (const Handle handle : serving_) {
       Slot* slot = slots_.find(handle);
       if (slot == nullptr) continue;
+      slot->is_unserved = false;
       // Those that keep nothing find memory of their own.
       slot->recv != nullptr && slot->recv->keeps_nothing ? make_runnable(*slot) : starve(*slot);
     }

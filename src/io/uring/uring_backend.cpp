@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -86,7 +87,7 @@ void UringBackend::poll(base::Instant deadline) {
   serve_unserved();
   run_runnable();
   if (may_skip_wait(has_called_back_ && ring_.unsubmitted() == 0)) return;
-  if (has_called_back_) deadline = base::Instant::min();
+  if (has_called_back_ || !unserved_.empty()) deadline = base::Instant::min();
   ++counters_.waits;
   ring_.submit_and_wait(time_to_wait(deadline));
   read_clocks();
@@ -201,7 +202,7 @@ void UringBackend::arm_connect(Slot& slot) {
 }
 
 void UringBackend::arm_recv(Slot& slot) {
-  if (slot.recv_is_armed || (slot.is_starved && !slot.recv->keeps_nothing)) return;
+  if (slot.recv_is_armed || slot.is_unserved || (slot.is_starved && !slot.recv->keeps_nothing)) return;
   // A receive that finds no buffer ends at once, though there be nothing to receive.
   const BufferRing* const buffers = buffers_for(*slot.recv);
   if (buffers == nullptr) return starve(slot);
@@ -256,14 +257,17 @@ posix::GatheredMessage* UringBackend::next_message() {
   return &messages_[message_count_++];
 }
 
-/// Those that found no buffer go before whatever else wants to receive.
+/// Those that found no buffer go before whatever else wants to receive, as many as there are buffers: more would be
+/// refused again, all of them in each poll.
 void UringBackend::serve_unserved() {
-  serving_.swap(unserved_);
-  for (const Handle handle : serving_) {  // nothing is called back here, so that no slot is opened
-    Slot* slot = slots_.find(handle);
-    if (slot != nullptr && slot->recv != nullptr && !slot->recv_is_canceled && slot->close == nullptr) arm_recv(*slot);
+  const std::size_t count = std::min<std::size_t>(unserved_.size(), std::max(1U, buffers_.count()));
+  for (std::size_t i = 0; i < count; ++i) {  // nothing is called back here, so that no slot is opened
+    Slot* slot = slots_.find(unserved_[i]);
+    if (slot == nullptr) continue;
+    slot->is_unserved = false;
+    if (wants_to_receive(*slot)) arm_recv(*slot);
   }
-  serving_.clear();
+  unserved_.erase(unserved_.begin(), unserved_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 }  // namespace distflow::io

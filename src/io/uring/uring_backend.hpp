@@ -31,6 +31,7 @@ struct UringSlot : SocketSlot {
   bool recv_cancel_is_sent = false;
   bool close_cancel_is_sent = false;
   bool has_received = false;  // since the receive was armed
+  bool is_unserved = false;   // its handle is in unserved_
   bool has_ended = false;     // the stream's end was received
   bool is_full = false;       // the system took a part of a piece last: wait until it takes more, then try
 
@@ -113,6 +114,9 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   void end_without_completion(Slot& slot);
   void refill();
   void serve_unserved();
+  static bool wants_to_receive(const Slot& slot) {
+    return slot.recv != nullptr && !slot.recv_is_canceled && slot.close == nullptr;
+  }
 
   BufferRing buffers_;
   BufferRing vital_buffers_;  // for receives that keep nothing
@@ -121,7 +125,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   bool wake_is_armed_ = false;
   bool has_called_back_ = false;  // in what this poll ran
   std::vector<Handle> unserved_;  // found the ring of buffers empty, those that got nothing first
-  std::vector<Handle> serving_;   // the same while they are served, or given up
+  std::vector<Handle> serving_;   // the same while they are given up
   std::deque<posix::GatheredMessage> messages_;
   std::size_t message_count_ = 0;  // not submitted yet, at most
 };

@@ -1,6 +1,8 @@
 // The end of what the kernel may receive into (ENOBUFS), with memory left in the pool and without.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -58,6 +60,31 @@ TEST_P(UringBuffers, receiving_pauses_when_the_buffers_are_kept_and_goes_on_each
   EXPECT_TRUE(receiving.bytes == sent);
   leases.clear();
   finish(pair.far);
+}
+
+TEST_P(UringBuffers, of_many_that_found_none_only_as_many_try_again_as_there_are_buffers) {
+  open(kOneChunk);
+  constexpr std::size_t count = 100;
+  std::vector<Pair> pairs;
+  std::vector<std::unique_ptr<Sending>> sendings;
+  std::vector<std::unique_ptr<Receiving>> receivings;
+  for (std::size_t i = 0; i < count; ++i) {
+    pairs.push_back(make_pair());
+    sendings.push_back(std::make_unique<Sending>());
+    sendings.back()->start(*backend_, pairs.back().near, {pattern(1000)});
+  }
+  poll_some();
+  const std::uint64_t before = backend_->counters().buffers_missing;
+  for (const Pair& pair : pairs) {
+    receivings.push_back(std::make_unique<Receiving>());
+    receivings.back()->op.takes_little = true;
+    backend_->recv(pair.far, receivings.back()->op);
+  }
+  ASSERT_TRUE(until([&] {
+    return std::all_of(receivings.begin(), receivings.end(), [](const auto& one) { return one->bytes.size() == 1000; });
+  }));
+  EXPECT_LE(backend_->counters().buffers_missing - before, 3 * count) << "once each, and those that go on receiving";
+  for (const Pair& pair : pairs) finish(pair.far);
 }
 
 }  // namespace
