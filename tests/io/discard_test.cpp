@@ -1,7 +1,10 @@
 // When a stream that closes has bytes to forget, and when it need not ask.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "io/epoll/epoll_poller.hpp"
+#include "io/posix/platform.hpp"
 #include "io/readiness_backend.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/operations.hpp"
@@ -65,6 +68,17 @@ TEST_F(DiscardTest, a_stream_that_was_reset_is_not_asked_for_more) {
   receive_all();
   close();
   EXPECT_EQ(CountingSystem::discards, 0);
+}
+
+TEST(PlatformDrop, takes_as_many_bytes_as_it_says_and_leaves_what_comes_behind) {
+  RawSocket listener = RawSocket::listening();
+  RawSocket sender = RawSocket::connected_to(listener.port());
+  RawSocket receiver = listener.accept();
+  sender.send("0123456789");
+  std::array<char, 4> bytes{};
+  EXPECT_EQ(::recv(receiver.fd(), bytes.data(), bytes.size(), io::platform::drop_flags()), 4);
+  sender.end_sending();
+  EXPECT_EQ(receiver.receive_all(), "456789");
 }
 
 }  // namespace

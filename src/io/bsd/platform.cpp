@@ -50,6 +50,8 @@ int send_flags() noexcept { return MSG_DONTWAIT; }
 int send_flags() noexcept { return MSG_DONTWAIT | MSG_NOSIGNAL; }  // OpenBSD
 #endif
 
+int drop_flags() noexcept { return 0; }
+
 void prefer_unpaced(int) noexcept {}
 
 void delay_acknowledgements(int) noexcept {}

@@ -40,6 +40,8 @@ bool open_pipe(std::span<int, 2> ends) noexcept { return ::pipe2(ends.data(), O_
 
 int send_flags() noexcept { return MSG_DONTWAIT | MSG_NOSIGNAL; }
 
+int drop_flags() noexcept { return MSG_TRUNC; }  // tcp(7)
+
 void prefer_unpaced(int fd) noexcept {
   // BBR, a common default, paces even on loopback (tcp(7), TCP_CONGESTION); reno is built into every kernel.
   ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);

@@ -18,6 +18,8 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* peer_size) noexcept;
 bool open_pipe(std::span<int, 2> ends) noexcept;
 /// What send calls need besides, so as neither to block nor to raise SIGPIPE.
 int send_flags() noexcept;
+/// What a receive from a TCP stream needs besides, for the bytes to be dropped: where the system can, none is copied.
+int drop_flags() noexcept;
 /// Asks for the congestion control that does not pace on loopback; ignored where there is no choice.
 void prefer_unpaced(int fd) noexcept;
 /// Lets the acknowledgements of a stream wait for a second segment, until it falls silent; ignored where there is no

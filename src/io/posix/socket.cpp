@@ -178,7 +178,9 @@ std::ptrdiff_t receive(int fd, char* out, std::size_t size) noexcept { return ::
 void discard_received(int fd) noexcept {
   constexpr int receives_max = 64;
   std::array<char, 16 * 1024> bytes;  // what it holds is of no interest
-  for (int i = 0; i < receives_max && receive(fd, bytes.data(), bytes.size()) > 0; ++i) {
+  const int flags = platform::drop_flags();
+  for (int i = 0; i < receives_max; ++i) {
+    if (::recv(fd, bytes.data(), bytes.size(), flags) <= 0) return;
   }
 }
 
