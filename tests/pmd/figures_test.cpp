@@ -117,6 +117,22 @@ TEST_F(FiguresTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_nam
   EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), HasSubstr(R"("in":0,"out":0,)"));
 }
 
+TEST_F(FiguresTest, the_silence_of_a_node_is_not_taken_for_that_of_the_next_one_of_its_name) {
+  const PeerId first = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(500));
+  pmd.send(first, R"({"type":"unregister","payload":{"nodeId":"id1"}})");
+  const PeerId second = add_node("id1", MemoryWeb::kOtherUser);
+  next_round();
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(600));
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, 1u);
+  EXPECT_THAT(web.get("/api/figures"), Not(HasSubstr("untold")));
+  EXPECT_EQ(tell(second, stats(1, 1, 1)), 1u);
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("queued":4)"));
+  EXPECT_EQ(counters().untold, 0u);
+}
+
 TEST_F(FiguresTest, a_p99_is_of_the_time_since_the_last_answer) {
   const PeerId node = add_node("id1");
   const auto latency = [](int slow, int fast) {

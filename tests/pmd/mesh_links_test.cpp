@@ -82,6 +82,38 @@ TEST_F(MeshLinksTest, nodes_are_told_with_the_links_of_each) {
   EXPECT_EQ(complaint("page-links.v1", web.get(path)), "");
 }
 
+TEST_F(MeshLinksTest, the_silence_of_a_node_is_not_taken_for_that_of_the_next_one_of_its_name) {
+  const PeerId first = add_node("id1");
+  web.get("/api/links?id=id1");
+  pmd.advance(base::seconds(1));
+  pmd.send(first, R"({"type":"unregister","payload":{"nodeId":"id1"}})");
+  const PeerId second = add_node("id1", MemoryWeb::kOtherUser);
+  const auto look = [this] { return web.get("/api/links?id=id1", MemoryWeb::kOtherUser); };
+  EXPECT_THAT(look(), HasSubstr(kAwaited));
+  EXPECT_THAT(pmd.receive(second), IsEmpty()) << "one question to a node at a time";
+  pmd.advance(StatsRelay::kTimeout - base::seconds(1) + base::milliseconds(100));
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, 1u);
+  EXPECT_THAT(look(), HasSubstr(kAwaited));
+  EXPECT_EQ(tell(second, stats("")), 1u);
+  EXPECT_THAT(look(), HasSubstr(R"("links":[])"));
+  EXPECT_EQ(links().counters().untold, 0u);
+}
+
+TEST_F(MeshLinksTest, a_question_keeps_its_place_when_the_name_of_its_node_changes_hands) {
+  const std::vector<PeerId> nodes = add_known_nodes(MeshLinks::kAskedMax + 1);
+  const auto asked = [this] { return pmd.server().counters().stats_asked; };
+  const std::uint64_t before = asked();
+  web.get(path_of(nodes.size()));
+  EXPECT_EQ(asked() - before, MeshLinks::kAskedMax);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::string id = "id" + std::to_string(i);
+    pmd.send(nodes[i], R"({"type":"unregister","payload":{"nodeId":")" + id + "\"}}");
+    add_node(id, MemoryWeb::kOtherUser);
+  }
+  web.get(path_of(nodes.size()));
+  EXPECT_EQ(asked() - before, MeshLinks::kAskedMax);
+}
+
 TEST_F(MeshLinksTest, all_parts_of_its_peers_are_read_and_links_to_nodes_that_are_not_named_are_counted) {
   const PeerId node = add_node("id1");
   for (const char* id : {"p1", "p2", "p3"}) add_end(id);

@@ -64,6 +64,21 @@ TEST_F(NodeViewsTest, what_a_node_has_told_is_not_told_to_the_next_user_of_its_n
   EXPECT_THAT(told, AllOf(Not(HasSubstr("p1")), HasSubstr("It has not told them yet")));
 }
 
+TEST_F(NodeViewsTest, the_silence_of_a_node_is_not_taken_for_that_of_the_next_one_of_its_name) {
+  const PeerId first = add_node("id1");
+  web.get("/api/node?id=id1");
+  pmd.advance(base::seconds(1));
+  pmd.send(first, R"({"type":"unregister","payload":{"nodeId":"id1"}})");
+  const PeerId second = add_node("id1", MemoryWeb::kOtherUser);
+  web.get("/api/node?id=id1", MemoryWeb::kOtherUser);
+  pmd.advance(StatsRelay::kTimeout - base::seconds(1) + base::milliseconds(100));
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, 1u);
+  EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kOtherUser), HasSubstr("isAwaited"));
+  EXPECT_EQ(tell(second, part(peer("p1"))), 1u);
+  EXPECT_THAT(web.get("/api/node?id=id1", MemoryWeb::kOtherUser), HasSubstr("p1"));
+  EXPECT_EQ(views().counters().untold, 0u);
+}
+
 TEST_F(NodeViewsTest, a_node_that_nobody_looks_at_is_asked_nothing_and_forgotten) {
   const PeerId node = add_node("id1");
   web.get("/api/node?id=id1");
@@ -237,6 +252,30 @@ TEST_F(NodeViewsTest, a_node_that_owes_an_answer_keeps_its_place_until_then) {
   EXPECT_EQ(views().size(), 1u) << "nobody looks any more";
   pmd.advance(StatsRelay::kTimeout);
   EXPECT_EQ(views().size(), 0u);
+}
+
+TEST_F(NodeViewsTest, however_many_users_take_places_so_many_questions_are_under_way_and_the_rest_waits) {
+  constexpr std::uint32_t kUsers = 8;
+  static_assert(kUsers * (NodeViews::kViewsMax / kUsers) == NodeViews::kViewsMax);
+  const auto id = [](std::uint32_t user, std::size_t i) { return std::to_string(user) + '-' + std::to_string(i); };
+  std::vector<PeerId> nodes;
+  for (std::uint32_t user = 0; user < kUsers; ++user) {
+    for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i)
+      nodes.push_back(add_node(id(user, i), MemoryWeb::kUser + user));
+  }
+  const auto asked = [this] { return pmd.server().counters().stats_asked; };
+  for (std::size_t i = 0; i < NodeViews::kViewsMax; ++i) web.get("/api/node?id=" + id(0, i));
+  for (std::uint32_t user = 1; user < kUsers; ++user) {
+    for (std::size_t i = 0; i < NodeViews::kViewsPerUserMax; ++i)
+      web.get("/api/node?id=" + id(user, i), MemoryWeb::kUser + user);
+  }
+  EXPECT_EQ(asked(), NodeViews::kAskedMax);
+  EXPECT_GT(views().counters().delayed, 0u);
+  EXPECT_EQ(views().size(), NodeViews::kViewsMax);
+  pmd.advance(StatsRelay::kTimeout);
+  pmd.turn();
+  EXPECT_GT(asked(), NodeViews::kAskedMax) << "places are free again";
+  EXPECT_LE(asked(), NodeViews::kAskedMax + NodeViews::kViewsMax);
 }
 
 /// Users with kViewsPerUserMax nodes each.

@@ -12,7 +12,7 @@ constexpr base::Instant kNow{base::seconds(7)};
 
 /// The part that is asked for has come, and the node says where the next one begins.
 Outcome take(PeersReading& reading, std::uint64_t next, base::Instant now = kNow) {
-  reading.on_asked(now);
+  reading.on_asked(7, now);
   return reading.on_part({.next = next, .has_room = true}, now);
 }
 
@@ -23,9 +23,9 @@ TEST(PeersReading, wants_part_after_part_and_awaits_what_it_has_asked_for) {
   reading.begin();
   EXPECT_TRUE(reading.wants_part());
   EXPECT_FALSE(reading.awaits(0)) << "it is not asked for yet";
-  reading.on_asked(kNow);
-  EXPECT_TRUE(reading.awaits(0));
-  EXPECT_FALSE(reading.awaits(7));
+  reading.on_asked(3, kNow);
+  EXPECT_TRUE(reading.awaits(3));
+  EXPECT_FALSE(reading.awaits(2)) << "a question of before";
   EXPECT_EQ(reading.on_part({.next = 7, .has_room = true}, kNow), Outcome::next_part);
   EXPECT_EQ(reading.after(), 7u);
   EXPECT_TRUE(reading.wants_part());
@@ -45,7 +45,7 @@ TEST(PeersReading, ends_with_a_node_that_tells_the_same_part_again) {
 TEST(PeersReading, is_cut_where_there_is_no_room_or_no_time_and_after_so_many_parts) {
   PeersReading reading;
   reading.begin();
-  reading.on_asked(kNow);
+  reading.on_asked(3, kNow);
   EXPECT_EQ(reading.on_part({.next = 0, .has_room = false}, kNow), Outcome::cut);
 
   reading.begin();

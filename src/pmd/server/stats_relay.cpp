@@ -87,18 +87,19 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
 
 bool StatsRelay::can_tell(const Registry::Entry& node) const { return session_of(node) != nullptr; }
 
-bool StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
+std::uint64_t StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
   Session* const node = session_of(entry);
   const bool has_room = node != nullptr && inside_count_ < kInsideMax && node->stats_owed_inside < kPendingPerNodeMax;
-  if (!has_room) return false;
-  return put_question({.client = kInside,
-                       .node = node->id(),
-                       .user = 0,
-                       .node_id = entry.node.node_id,
-                       .raw_request_id = {},
-                       .after = after,
-                       .deadline = parts_.reactor.now() + kTimeout},
-                      *node);
+  if (!has_room) return 0;
+  const bool is_asked = put_question({.client = kInside,
+                                      .node = node->id(),
+                                      .user = 0,
+                                      .node_id = entry.node.node_id,
+                                      .raw_request_id = {},
+                                      .after = after,
+                                      .deadline = parts_.reactor.now() + kTimeout},
+                                     *node);
+  return is_asked ? last_id_ : 0;
 }
 
 Session* StatsRelay::session_of(const Registry::Entry& node) const {
@@ -117,6 +118,7 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
                                  .after = pending.after,
                                  .size_max = std::min<std::uint64_t>(kAnswerSizeMax, parts_.options.frame_size_max),
                                  .what = pending.what});
+  pending.id = id;
   Pendings entered;
   entered.emplace(id, std::move(pending));
   AwaitedByUser of_user;
@@ -185,12 +187,12 @@ void StatsRelay::refuse(Session& client, std::string_view raw_request_id, std::s
 
 void StatsRelay::tell_inside(const Pending& pending, const UserId& user, std::string_view stats) const {
   if (on_inside_answer_)
-    on_inside_answer_({.node_id = pending.node_id, .user = user, .after = pending.after, .stats = stats, .error = {}});
+    on_inside_answer_({.question = pending.id, .node_id = pending.node_id, .user = user, .stats = stats, .error = {}});
 }
 
 void StatsRelay::fail_inside(const Pending& pending, std::string_view error) const {
   if (on_inside_answer_)
-    on_inside_answer_({.node_id = pending.node_id, .user = {}, .after = pending.after, .stats = {}, .error = error});
+    on_inside_answer_({.question = pending.id, .node_id = pending.node_id, .user = {}, .stats = {}, .error = error});
 }
 
 /// This may run on behalf of another session than the client: the client alone is closed if there is no memory.

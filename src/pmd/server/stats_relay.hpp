@@ -48,9 +48,9 @@ struct StatsRelayParts {
 
 /// The answer to a question of the PMD's own. Valid for the call.
 struct InsideAnswer {
+  std::uint64_t question;  ///< its number, from ask_inside()
   std::string_view node_id;
   UserId user;             ///< whose node has reported it; nothing with an error
-  std::uint64_t after;     ///< of the question
   std::string_view stats;  ///< an object; empty: it was not reported
   std::string_view error;  ///< why it was not
 };
@@ -73,10 +73,10 @@ class StatsRelay {
 
   /// May throw std::bad_alloc, and has asked nothing then; the client is closed.
   void ask(Session& client, const protocol::Request& request);
-  /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. False, and it is not,
-  /// when the node reports nothing, or there is no place or memory for the question. May throw
-  /// std::bad_alloc, and has asked nothing then.
-  [[nodiscard]] bool ask_inside(const Registry::Entry& entry, std::uint64_t after);
+  /// Asks the node itself, for the PMD; on_inside_answer is called once then, from inside a turn. The number of the
+  /// question, which is greater than all before; 0, and nothing is called, when the node reports nothing, or there is
+  /// no place or memory for the question. May throw std::bad_alloc, and has asked nothing then.
+  [[nodiscard]] std::uint64_t ask_inside(const Registry::Entry& entry, std::uint64_t after);
   /// Whether the node has a connection that it reports its stats on.
   [[nodiscard]] bool can_tell(const Registry::Entry& node) const;
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
@@ -100,6 +100,7 @@ class StatsRelay {
     std::uint64_t after;
     protocol::StatsKind what = protocol::StatsKind::counters;
     base::Instant deadline;
+    std::uint64_t id = 0;  // once it is asked
   };
   static constexpr OwnerId kInside = 0;               // no connection has it
   using Pendings = std::map<std::uint64_t, Pending>;  // in order of their deadlines, too: all have the same time

@@ -219,22 +219,17 @@ void Figures::ask_some() {
       node.user = entry->node.uid;
     }
     ++count;
-    if (node.owes_answer) continue;
-    if (!pmd_.stats_relay().ask_inside(*entry, kNoPeers)) {
-      ++counters_.not_asked;
-      continue;
-    }
-    node.owes_answer = true;
-    ++counters_.asked;
+    if (node.question != 0) continue;
+    node.question = pmd_.stats_relay().ask_inside(*entry, kNoPeers);
+    ++(node.question != 0 ? counters_.asked : counters_.not_asked);
   }
 }
 
 void Figures::take(const InsideAnswer& answer) {
-  if (answer.after != kNoPeers) return;
   const auto found = nodes_.find(answer.node_id);
-  if (found == nodes_.end()) return;                                      // nobody looks any more
-  if (answer.error.empty() && answer.user != found->second.user) return;  // its own question has an answer yet to come
-  found->second.owes_answer = false;
+  if (found == nodes_.end() || found->second.question != answer.question) return;
+  found->second.question = 0;
+  if (answer.error.empty() && answer.user != found->second.user) return;
   if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }
 

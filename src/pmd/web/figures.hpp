@@ -71,7 +71,7 @@ class Figures {
   /// read, 503 at kViewersMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
 
-  /// An answer to a question of its own; others it passes over. Does not throw.
+  /// An answer to a question of the PMD's own; it passes over those to others' questions. Does not throw.
   void take(const InsideAnswer& answer);
 
   [[nodiscard]] const FiguresCounters& counters() const { return counters_; }
@@ -81,10 +81,10 @@ class Figures {
  private:
   struct Node {
     UserId user;
-    bool is_over = false;  // loses its place with the next round
-    bool owes_answer = false;
-    std::uint64_t number = 0;  // in order_; 0: not there
-    std::string text;          // what is sent
+    bool is_over = false;        // loses its place with the next round
+    std::uint64_t question = 0;  // that it owes the answer to; 0: none
+    std::uint64_t number = 0;    // in order_; 0: not there
+    std::string text;            // what is sent
     std::uint64_t at_us = 0;
     std::uint64_t in = 0;
     std::uint64_t out = 0;

@@ -163,6 +163,11 @@ MeshLinks::Node* MeshLinks::look_at(const Registry::Entry& entry, const io::Peer
     node.user = entry.node.uid;
     node.viewer = is_new ? viewer.uid() : found->second.viewer;
     node.until = is_new ? now : found->second.until;
+    if (!is_new && found->second.reading.is_asked()) {  // the question keeps its place until its answer comes
+      node.reading = found->second.reading;
+      node.asker = found->second.asker;
+      node.is_for_former = true;
+    }
     found = nodes_.insert_or_assign(entry.node.node_id, std::move(node)).first;
   }
   Node& node = found->second;
@@ -245,18 +250,21 @@ bool MeshLinks::ask(const std::string& node_id, Node& node) {
     forget(node, kTellsNothing);  // between two parts; it has not been silent
     return true;
   }
-  if (!pmd_.stats_relay().ask_inside(*entry, node.reading.after())) return false;
-  node.reading.on_asked(reactor_.now());
+  const std::uint64_t question = pmd_.stats_relay().ask_inside(*entry, node.reading.after());
+  if (question == 0) return false;
+  node.reading.on_asked(question, reactor_.now());
   ++counters_.asked;
   return true;
 }
 
 void MeshLinks::take(const InsideAnswer& answer) {
   const auto found = nodes_.find(answer.node_id);
-  if (found == nodes_.end() || !found->second.reading.awaits(answer.after)) return;
+  if (found == nodes_.end() || !found->second.reading.awaits(answer.question)) return;
   Node& node = found->second;
-  if (answer.error.empty() && answer.user != node.user) return;  // its own question has an answer yet to come
-  if (!reactor_.has_memory_for([&] { take_part(node, answer); })) {
+  const bool is_another = answer.error.empty() && answer.user != node.user;
+  if (std::exchange(node.is_for_former, false) || is_another) {
+    node.reading.end();
+  } else if (!reactor_.has_memory_for([&] { take_part(node, answer); })) {
     ++counters_.not_kept;
     node.reading.end();
     node.coming = {};

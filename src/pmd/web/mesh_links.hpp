@@ -83,7 +83,7 @@ class MeshLinks {
   /// links to nodes that the request does not name, and of those to nodes that were named after the node was read. May
   /// throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
-  /// An answer to a question of its own, or to another that says the same. Does not throw.
+  /// An answer to a question of the PMD's own; it passes over those to others' questions. Does not throw.
   void take(const InsideAnswer& answer);
 
   [[nodiscard]] const MeshLinkCounters& counters() const { return counters_; }
@@ -119,8 +119,9 @@ class MeshLinks {
     std::uint64_t request = 0;  // that named it last
     base::Instant next_reading;
     PeersReading reading;
-    std::uint64_t turn = 0;   // of those that want a part, the least is asked first
-    bool is_delayed = false;  // this part, and counted
+    bool is_for_former = false;  // what is asked: the node that had the name before
+    std::uint64_t turn = 0;      // of those that want a part, the least is asked first
+    bool is_delayed = false;     // this part, and counted
     bool is_refused = false;
     Manner manner = Manner::unknown;
     std::uint8_t readings_owed = 0;  // before it counts as one that answers

@@ -127,6 +127,7 @@ constexpr CounterRow<NodeViewCounters> kNodeViewCounters[] = {
     {"cut", "Of those, of a node with more peers than are kept.", &NodeViewCounters::cut},
     {"refused", "Requests for one node beyond those that may be looked at at the same time.",
      &NodeViewCounters::refused},
+    {"delayed", "Questions that had to wait for a place among those under way.", &NodeViewCounters::delayed},
     {"displaced", "Nodes forgotten for one of a user with fewer than its share.", &NodeViewCounters::displaced},
 };
 static_assert(has_each_once(kNodeViewCounters), "each counter has its row");

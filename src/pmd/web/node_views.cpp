@@ -104,7 +104,8 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
     view.reading.begin();
     view.peers = {};
     view.latency = "{}";
-    ask(id, view);
+    want_part(view);
+    ask_waiting();
   }
   http::Response response{.content_type = "application/json"};
   response.body = R"({"nodeId":)";
@@ -132,7 +133,7 @@ bool NodeViews::has_place_for(const io::PeerOwner& viewer, const View* looked_at
 }
 
 /// All places are taken: one of a user with more than its share, unless the viewer has its own. Nodes that owe no
-/// answer go first: the question of one that goes keeps its place among the relay's.
+/// answer go first: the question of one that goes keeps its place among kAskedMax.
 bool NodeViews::take_place_for(const io::PeerOwner& viewer) {
   if (views_.size() < kViewsMax) return false;  // the viewer has kViewsPerUserMax
   http::PlacesByUser places(viewer.uid());
@@ -153,6 +154,25 @@ bool NodeViews::take_place_for(const io::PeerOwner& viewer) {
   return true;
 }
 
+void NodeViews::want_part(View& view) {
+  view.turn = ++last_turn_;
+  if (under_way_.is_full()) ++counters_.delayed;
+}
+
+/// Of those that want a part, as many as there are places for.
+void NodeViews::ask_waiting() {
+  while (!under_way_.is_full()) {
+    auto first = views_.end();
+    for (auto place = views_.begin(); place != views_.end(); ++place) {
+      const View& view = place->second;
+      if (view.reading.wants_part() && (first == views_.end() || view.turn < first->second.turn)) first = place;
+    }
+    if (first == views_.end()) return;
+    if (!reactor_.has_memory_for([&] { ask(first->first, first->second); })) first->second.reading.end();
+  }
+}
+
+/// There must be a place. The view wants no part then.
 void NodeViews::ask(const std::string& node_id, View& view) {
   const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
   if (entry != nullptr && entry->node.uid != view.user)
@@ -160,18 +180,23 @@ void NodeViews::ask(const std::string& node_id, View& view) {
   if (entry == nullptr || !pmd_.stats_relay().can_tell(*entry))
     return give_up(view,
                    "It tells nothing of itself: its option introspection is off, or it is no node of this library");
-  if (!pmd_.stats_relay().ask_inside(*entry, view.reading.after()))
-    return give_up(view, "It cannot be asked now: too many questions are under way");
-  view.reading.on_asked(reactor_.now());
+  const std::uint64_t question = pmd_.stats_relay().ask_inside(*entry, view.reading.after());
+  if (question == 0) return give_up(view, "It cannot be asked now: too many questions are under way");
+  under_way_.add(question);
+  view.reading.on_asked(question, reactor_.now());
 }
 
 void NodeViews::take(const InsideAnswer& answer) {
+  if (!under_way_.remove(answer.question)) return;
   const auto found = views_.find(answer.node_id);
-  if (found == views_.end()) return;
-  View& view = found->second;
-  if (!view.reading.awaits(answer.after)) return;
-  if (answer.error.empty() && answer.user != view.user) return;
-  if (!reactor_.has_memory_for([&] { take_part(view, answer); })) view.reading.end();
+  if (found != views_.end() && found->second.reading.awaits(answer.question)) {
+    View& view = found->second;
+    const bool is_its_own = !answer.error.empty() || answer.user == view.user;
+    if (!is_its_own || !reactor_.has_memory_for([&] { take_part(view, answer); })) view.reading.end();
+  }
+  const auto wants_part = [](const auto& one) { return one.second.reading.wants_part(); };
+  // No question from inside an answer.
+  if (std::ranges::any_of(views_, wants_part)) reactor_.arm_after(timer_, base::Duration::zero());
 }
 
 void NodeViews::take_part(View& view, const InsideAnswer& answer) {
@@ -181,8 +206,7 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   if (!told->latency.empty()) view.latency = latency_json(told->latency);
   const bool has_room = append_peers(view.peers, told->peers);
   const auto outcome = view.reading.on_part({.next = told->next, .has_room = has_room}, reactor_.now());
-  if (outcome == PeersReading::Outcome::next_part)
-    return reactor_.arm_after(timer_, base::Duration::zero());  // no question from inside an answer
+  if (outcome == PeersReading::Outcome::next_part) return want_part(view);
   const bool is_cut = outcome == PeersReading::Outcome::cut;
   if (is_cut) ++counters_.cut;
   std::string text = R"("atUs":)" + std::to_string(told->at_us) + R"(,"latency":)" + view.latency + ',';
@@ -204,14 +228,9 @@ void NodeViews::give_up(View& view, std::string_view why) {
 
 void NodeViews::on_time() {
   const base::Instant now = reactor_.now();
-  // A node that owes an answer keeps its place until that comes: its question has one among the relay's.
+  // A node that owes an answer keeps its place until that comes: its question has one among kAskedMax.
   std::erase_if(views_, [now](const auto& one) { return one.second.until <= now && !one.second.reading.is_asked(); });
-  for (auto& entry : views_) {
-    const std::string& node_id = entry.first;
-    View& view = entry.second;
-    if (!view.reading.wants_part()) continue;
-    if (!reactor_.has_memory_for([&] { ask(node_id, view); })) view.reading.end();
-  }
+  ask_waiting();
   if (!views_.empty()) reactor_.arm_after(timer_, base::seconds(1));
 }
 

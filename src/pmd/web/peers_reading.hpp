@@ -1,11 +1,12 @@
 // One reading of a node's peers, which the node reports part after part: which part is next, and when there is no more.
 //
 // A value; loop thread only. It asks nobody: its owner does, and gives it what came.
-//   1. A part is wanted, then asked for, then taken. An answer to a part that is not asked for is not awaited.
-//   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one. A part is
-//      due kPause after the one before has come: a node that answers at once would be read without an end to the work.
-// Use: reading.begin(); ... if (reading.is_due(now)) reading.on_asked(now); ... if (reading.awaits(answer.after))
-//      outcome = reading.on_part({.next = told.next, .has_room = true}, now);
+//   1. A part is wanted, then asked for, then taken. Only the answer to its own question is awaited.
+//   2. A reading has kPartsMax parts, and wants none later than kTimeMax after it asked for the first one.
+//   3. A part is due kPause after the one before has come: a node that answers at once would be read without an end to
+//      the work.
+// Use: reading.begin(); ... if (reading.is_due(now)) reading.on_asked(relay.ask_inside(...), now); ...
+//      if (reading.awaits(answer.question)) outcome = reading.on_part({.next = told.next, .has_room = true}, now);
 #pragma once
 
 #include <cstddef>
@@ -33,8 +34,9 @@ class PeersReading {
 
   /// With the first part.
   void begin() { *this = PeersReading(Step::wanted); }
-  void on_asked(base::Instant now) {
+  void on_asked(std::uint64_t question, base::Instant now) {
     if (parts_ == 0) until_ = now + kTimeMax;
+    question_ = question;
     step_ = Step::asked;
   }
   Outcome on_part(const Part& part, base::Instant now) {
@@ -56,7 +58,7 @@ class PeersReading {
   [[nodiscard]] base::Instant due() const { return due_; }
   [[nodiscard]] bool is_due(base::Instant now) const { return wants_part() && now >= due_; }
   [[nodiscard]] bool is_asked() const { return step_ == Step::asked; }
-  [[nodiscard]] bool awaits(std::uint64_t after) const { return is_asked() && after == after_; }
+  [[nodiscard]] bool awaits(std::uint64_t question) const { return is_asked() && question == question_; }
   /// The part that is wanted or asked for.
   [[nodiscard]] std::uint64_t after() const { return after_; }
 
@@ -70,6 +72,7 @@ class PeersReading {
   Step step_ = Step::none;
   std::size_t parts_ = 0;  // that have come
   std::uint64_t after_ = 0;
+  std::uint64_t question_ = 0;  // the last one
   base::Instant until_;
   base::Instant due_ = base::Instant::min();
 };

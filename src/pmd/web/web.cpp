@@ -13,10 +13,8 @@ using base::Delegate;
 
 namespace {
 
-static_assert(
-    StatsRelay::kInsideRoundMax + 2 * NodeViews::kViewsMax + MeshLinks::kAskedMax <= StatsRelay::kInsideMax,
-    "who looks at one thing takes no place from who looks at another; a node that gave up its place among the "
-    "views may owe an answer still");
+static_assert(StatsRelay::kInsideRoundMax + NodeViews::kAskedMax + MeshLinks::kAskedMax <= StatsRelay::kInsideMax,
+              "who looks at one thing takes no place from who looks at another");
 
 std::string_view name_of(protocol::EventKind kind) {
   switch (kind) {
