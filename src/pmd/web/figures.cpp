@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "base/room.hpp"
@@ -265,71 +266,76 @@ void Figures::take_answer(Node& node, const InsideAnswer& answer) {
 }
 
 void Figures::keep(Node& node, std::string text, std::string latency) {
-  const std::size_t given_back = node.text.size() + node.latency.size();
+  const std::size_t before = node.size();
   const std::size_t size = text.size() + latency.size();
-  if (size > given_back && !make_room(node.user, size - given_back)) {
+  if (size > before && !make_room(node.user, size - before)) {
     ++counters_.not_kept;
     return;
   }
-  std::size_t& of_user = bytes_of_users_[node.user];
-  if (text != node.text) {
-    auto place = order_.extract(node.number);
-    if (place.empty()) {
-      order_.emplace(last_number_ + 1, &node);
-    } else {
-      place.key() = last_number_ + 1;
-      order_.insert(std::move(place));
-    }
-    node.number = ++last_number_;
+  // What may throw comes before anything is changed.
+  Order order;
+  Sizes sizes;
+  BytesOfUsers of_user;
+  if (before == 0) {
+    order.emplace(0, &node);
+    sizes.emplace(std::pair(node.user, size), &node);
+    of_user.emplace(node.user, 0);
   }
-  bytes_ += size - given_back;
-  of_user += size - given_back;
+  bytes_of_users_.merge(of_user);
+  if (size != before) {
+    auto place = before == 0 ? sizes.extract(sizes.begin()) : sizes_.extract(node.in_sizes);
+    place.key().second = size;
+    node.in_sizes = sizes_.insert(std::move(place));
+  }
+  if (text != node.text) {
+    auto place = before == 0 ? order.extract(order.begin()) : order_.extract(node.number);
+    place.key() = node.number = ++last_number_;
+    order_.insert(order_.end(), std::move(place));
+  }
   node.text = std::move(text);
   node.latency = std::move(latency);
+  bytes_ += size - before;
+  bytes_of_users_.find(node.user)->second += size - before;
 }
 
 /// Whether so many bytes more may be kept for a node of this user's; makes room for them if so.
 bool Figures::make_room(const UserId& user, std::size_t size) {
+  if (bytes_ + size <= kBytesMax) return true;
+  BytesOfUsers wanted = bytes_of_users_;
+  const std::size_t of_user = wanted[user] += size;
+  std::vector<std::size_t> all;
+  all.reserve(wanted.size());
+  for (const auto& [one, bytes] : wanted) all.push_back(bytes);
+  if (of_user > equal_share(std::move(all), kBytesMax)) return false;
+  // This user keeps to its share. So while there is no room another one has more than that: the user with most.
   while (bytes_ + size > kBytesMax) {
-    std::map<UserId, std::size_t> wanted = bytes_of_users_;
-    wanted[user] += size;
-    std::vector<std::size_t> all;
-    all.reserve(wanted.size());
-    for (const auto& [one, bytes] : wanted) all.push_back(bytes);
-    if (wanted[user] > equal_share(std::move(all), kBytesMax)) return false;
-    drop_figures_of(std::ranges::max_element(wanted, {}, [](const auto& one) { return one.second; })->first);
+    const auto most = std::ranges::max_element(bytes_of_users_, {}, [](const auto& one) { return one.second; });
+    forget(*std::prev(sizes_.upper_bound(std::pair(most->first, SIZE_MAX)))->second);  // its largest
+    ++counters_.not_kept;
   }
   return true;
 }
 
-/// Of the node of this user's that has most. It is as if it had not answered yet.
-void Figures::drop_figures_of(const UserId& user) {
-  Node* most = nullptr;
-  const auto size_of = [](const Node& node) { return node.text.size() + node.latency.size(); };
-  for (auto& [node_id, node] : nodes_) {
-    if (node.user == user && (most == nullptr || size_of(node) > size_of(*most))) most = &node;
-  }
-  forget(*most);
-  most->text = {};
-  most->latency = {};
-  most->number = 0;
-  most->at_us = 0;
-  ++counters_.not_kept;
-}
-
-void Figures::forget(const Node& node) {
-  const std::size_t size = node.text.size() + node.latency.size();
-  if (size == 0) return;
+/// It is as if it had not answered yet.
+void Figures::forget(Node& node) {
+  if (node.number == 0) return;
+  const std::size_t size = node.size();
   bytes_ -= size;
   const auto of_user = bytes_of_users_.find(node.user);
   of_user->second -= size;
   if (of_user->second == 0) bytes_of_users_.erase(of_user);
   order_.erase(node.number);
+  sizes_.erase(node.in_sizes);
+  node.text = {};
+  node.latency = {};
+  node.number = 0;
+  node.at_us = 0;
 }
 
 void Figures::forget_all() {
   nodes_.clear();
   order_.clear();
+  sizes_.clear();
   bytes_ = 0;
   bytes_of_users_.clear();
   places_ = {};

@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/string_map.hpp"
@@ -79,11 +80,18 @@ class Figures {
   [[nodiscard]] std::size_t kept_count() const { return nodes_.size(); }
 
  private:
+  struct Node;
+  using Order = std::map<std::uint64_t, Node*>;
+  using BytesOfUsers = std::map<UserId, std::size_t>;
+  using Sizes = std::multimap<std::pair<UserId, std::size_t>, Node*>;
   struct Node {
+    [[nodiscard]] std::size_t size() const { return text.size() + latency.size(); }
+
     UserId user;
     bool is_over = false;        // loses its place with the next round
     std::uint64_t question = 0;  // that it owes the answer to; 0: none
-    std::uint64_t number = 0;    // in order_; 0: not there
+    std::uint64_t number = 0;    // in order_; 0: nothing of it is kept
+    Sizes::iterator in_sizes;    // where something is
     std::string text;            // what is sent
     std::uint64_t at_us = 0;
     std::uint64_t in = 0;
@@ -112,8 +120,7 @@ class Figures {
   void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
   [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
-  void drop_figures_of(const UserId& user);
-  void forget(const Node& node);
+  void forget(Node& node);
   void begin_round();
   [[nodiscard]] Looked look();
   void share_out(const Looked& looked);
@@ -128,9 +135,11 @@ class Figures {
   FiguresCounters counters_;
   std::vector<Viewer> viewers_;
   Nodes nodes_;
-  std::map<std::uint64_t, Node*> order_;  // by when it last reported something new
+  // Of the nodes of which something is kept:
+  Order order_;  // by when it last reported something new
+  Sizes sizes_;
   std::size_t bytes_ = 0;
-  std::map<UserId, std::size_t> bytes_of_users_;  // users without any are not in it
+  BytesOfUsers bytes_of_users_;  // users without any are not in it
   std::uint64_t last_number_ = 0;
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
