@@ -130,6 +130,31 @@ scenario('a node that tells nothing is shown with the reason', async (page) => {
   await untilShown(page);
 });
 
+test('a node whose figures are gone shows none, and loses nothing', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    window.said = {};  // what answers say in place of what is so
+    const ask = fetch;
+    window.fetch = async (path, options) => {
+      const response = await ask(path, options);
+      return path.startsWith('/api/figures') ? new Response(JSON.stringify({...await response.json(), ...window.said})) : response;
+    };
+  });
+  const node = joinTelling({nodeId: 'id20', alias: 'shown'},
+                           (asked) => figuresOf(asked, {received: asked * asked * 100, dropped: {dropped_unreachable: asked}}));
+  for (const said of [{gone: ['id20'], nodes: []}, {isAnew: true, gone: [], nodes: []}]) {
+    await until(page, () => document.querySelector('#nodes svg') && document.getElementById('losing').textContent);
+    await page.evaluate((what) => { window.said = what; }, said);
+    await until(page, () => document.querySelectorAll('#nodes td')[3]?.textContent === '–');
+    await page.settle();
+    assert.equal(await page.evaluate(() => document.querySelector('#nodes svg')), null);
+    assert.equal(await page.evaluate(() => document.getElementById('losing').textContent), '');
+    await page.evaluate(() => { window.said = {}; });
+  }
+  assert.deepEqual(page.faults, []);
+  node.destroy();
+  await page.close();
+});
+
 scenario('a node that is killed is seen to go', async (page) => {
   const script = `const socket = require('node:net').connect(${port}, '127.0.0.1');
     const body = '{"type":"register","payload":{"nodeId":"id12","alias":"victim","host":"127.0.0.1","port":9},"requestId":"r"}';

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/schema.hpp"
 #include "tests/support/telling_nodes.hpp"
 
 namespace distflow::pmd {
@@ -17,7 +18,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr const char* kNothing = "{\"next\":0,\"isWhole\":true,\"leftOut\":0,\"nodes\":[]}\n";
+constexpr const char* kNothing =
+    "{\"next\":0,\"isWhole\":true,\"isAnew\":true,\"leftOut\":0,\"gone\":[],\"nodes\":[]}\n";
 
 class FiguresTest : public TellingNodes {
  protected:
@@ -218,6 +220,7 @@ TEST_F(FiguresTest, what_a_liar_tells_is_json_still) {
     next_round();
     tell(node, lie);
     const std::string answer = web.get("/api/figures");
+    EXPECT_EQ(complaint("page-figures.v1", answer), "");
     EXPECT_THAT(answer, AllOf(HasSubstr(R"({"nodeId":"id1",)"), Not(HasSubstr("<b>")), Not(HasSubstr("xxx")))) << lie;
     EXPECT_LT(answer.size(), 1000u);
   }
@@ -302,6 +305,89 @@ TEST_F(FiguresTest, places_of_nodes_that_have_left_are_given_to_others) {
   EXPECT_THAT(asked(second), SizeIs(testing::Ge(1u)));
   EXPECT_EQ(kept_count(), Figures::kNodesMax);
   EXPECT_EQ(counters().displaced, 0u);
+}
+
+TEST_F(FiguresTest, a_viewer_learns_that_a_node_has_lost_its_figures_with_its_place) {
+  add_nodes("id", Figures::kNodesMax - 1, MemoryWeb::kUser);
+  const PeerId last = add_node("victim");
+  for (int i = 0; i < 12; ++i) {
+    look_for(base::milliseconds(500));
+    tell(last, stats(1000, 100, 10));
+  }
+  const std::string first = web.get("/api/figures");
+  ASSERT_THAT(first, HasSubstr(R"("nodeId":"victim")"));
+  add_node("other", MemoryWeb::kOtherUser);
+  look_for(kFullRound * 2);
+  ASSERT_EQ(counters().displaced, 1u);
+  EXPECT_THAT(web.get("/api/figures"), AllOf(Not(HasSubstr("victim")), HasSubstr(R"("isAnew":true)")));
+  const std::string since = "/api/figures?since=" + next_of(first);
+  const std::string later = web.get(since);
+  EXPECT_EQ(complaint("page-figures.v1", later), "");
+  EXPECT_THAT(later, AllOf(HasSubstr(R"("isAnew":false)"), HasSubstr(R"("gone":["victim"])")));
+  EXPECT_THAT(web.get(since, MemoryWeb::kUser), HasSubstr(R"("gone":["victim"])"));
+  EXPECT_THAT(web.get(since, MemoryWeb::kOtherUser), Not(HasSubstr("victim")));
+  EXPECT_THAT(web.get("/api/figures?since=" + next_of(later)), HasSubstr(R"("gone":[])")) << "it is told once";
+}
+
+TEST_F(FiguresTest, when_more_have_lost_their_figures_than_are_kept_viewers_begin_anew_and_get_all_parts) {
+  constexpr std::size_t kStaying = 800;  // their figures are more than one part
+  const auto id = [](std::size_t i) { return std::string(240, 'n') + std::to_string(i); };
+  std::vector<PeerId> staying;
+  for (std::size_t i = 0; i < kStaying; ++i) staying.push_back(add_node(id(i)));
+  const auto look_and_tell = [&](const std::vector<PeerId>& nodes, std::size_t rounds) {
+    for (std::size_t i = 0; i < 12 * rounds; ++i) {
+      web.get("/api/figures?since=1");
+      for (const PeerId node : nodes) tell(node, stats(1, 1, 1));
+      pmd.advance(Figures::kTurnInterval);
+    }
+  };
+  look_and_tell(staying, 2);
+  const std::string before = next_of(web.get("/api/figures"));
+  constexpr std::size_t kLeaving = Figures::kGoneBytesMax / 280;
+  std::vector<PeerId> leaving;
+  for (std::size_t i = 0; i < kLeaving; ++i) leaving.push_back(add_node(id(kStaying + i)));
+  std::vector<PeerId> all = staying;
+  all.insert(all.end(), leaving.begin(), leaving.end());
+  look_and_tell(all, 3);
+  ASSERT_EQ(kept_count(), all.size());
+  for (const PeerId node : leaving) pmd.hang_up(node);
+  look_and_tell(staying, 2);
+
+  std::size_t shown = 0;
+  std::string answer = web.get("/api/figures?since=" + before);
+  EXPECT_THAT(answer, AllOf(HasSubstr(R"("isAnew":true)"), HasSubstr(R"("isWhole":false)")));
+  for (;; answer = web.get("/api/figures?since=" + next_of(answer))) {
+    for (std::size_t at = answer.find("nodeId"); at != std::string::npos; at = answer.find("nodeId", at + 1)) ++shown;
+    if (answer.find(R"("isWhole":true)") != std::string::npos) break;
+    EXPECT_THAT(web.get("/api/figures?since=" + next_of(answer)), HasSubstr(R"("isAnew":false)"));
+  }
+  EXPECT_EQ(shown, kStaying);
+}
+
+TEST_F(FiguresTest, a_viewer_that_has_not_looked_for_long_begins_anew) {
+  const PeerId node = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(node, stats(1000, 100, 10));
+  const std::string since = "/api/figures?since=" + next_of(web.get("/api/figures"));
+  EXPECT_THAT(web.get(since), HasSubstr(R"("isAnew":false)"));
+  pmd.advance(Figures::kLookTime + Figures::kRoundInterval);
+  ASSERT_EQ(kept_count(), 0u);
+  EXPECT_THAT(web.get(since), HasSubstr(R"("isAnew":true)"));
+  EXPECT_THAT(web.get("/api/figures?since=99999"), HasSubstr(R"("isAnew":true)")) << "another PMD's number";
+}
+
+TEST_F(FiguresTest, a_node_that_is_back_at_once_is_shown_again_although_its_figures_are_the_same) {
+  const PeerId first = add_node("id1");
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(first, stats(1000, 100, 10));
+  const std::string since = "/api/figures?since=" + next_of(web.get("/api/figures"));
+  pmd.hang_up(first);
+  const PeerId second = add_node("id1");
+  next_round();
+  EXPECT_EQ(tell(second, stats(1000, 100, 10)), 1u);
+  EXPECT_THAT(web.get(since), AllOf(HasSubstr(R"("gone":["id1"])"), HasSubstr(R"({"nodeId":"id1","in":0)")));
 }
 
 TEST_F(FiguresTest, nodes_behind_those_that_a_round_looks_at_have_their_turn) {

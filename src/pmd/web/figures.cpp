@@ -54,22 +54,31 @@ http::Response Figures::answer(std::string_view query, const io::PeerOwner& view
     ++counters_.viewers_refused;
     return {.status = 503, .body = "too many users look at the same time\n"};
   }
+  const auto may_see = [&](const UserId& user) { return viewer.is_user(kRoot) || (user && viewer.is_user(*user)); };
+  // A number that was not given yet is one of another PMD's.
+  const bool is_anew = since == 0 || since < anew_before_ || since > last_number_;
+  if (is_anew) since = anew_before_;
   std::string nodes;
-  bool is_whole = true;
-  for (auto place = order_.upper_bound(since); place != order_.end(); ++place) {
-    if (nodes.size() >= kPartSizeMax) {
-      is_whole = false;
-      break;
+  std::string lost;
+  auto node = order_.upper_bound(since);
+  auto gone = is_anew ? gone_.end() : gone_.upper_bound(since);
+  while ((node != order_.end() || gone != gone_.end()) && nodes.size() + lost.size() < kPartSizeMax) {
+    if (gone == gone_.end() || (node != order_.end() && node->first < gone->first)) {
+      since = node->first;
+      if (may_see(node->second->user)) (nodes += nodes.empty() ? "" : ",") += node->second->text;
+      ++node;
+    } else {
+      since = gone->first;
+      if (may_see(gone->second.user))
+        protocol::append_json_string(lost += lost.empty() ? "" : ",", gone->second.node_id);
+      ++gone;
     }
-    since = place->first;
-    const Node& node = *place->second;
-    if (!viewer.is_user(kRoot) && !(node.user && viewer.is_user(*node.user))) continue;
-    if (!nodes.empty()) nodes += ',';
-    nodes += node.text;
   }
+  const bool is_whole = node == order_.end() && gone == gone_.end();
   http::Response response{.content_type = "application/json"};
   response.body = R"({"next":)" + std::to_string(since) + R"(,"isWhole":)" + (is_whole ? "true" : "false") +
-                  R"(,"leftOut":)" + std::to_string(left_out_) + R"(,"nodes":[)" + nodes + "]}\n";
+                  R"(,"isAnew":)" + (is_anew ? "true" : "false") + R"(,"leftOut":)" + std::to_string(left_out_) +
+                  R"(,"gone":[)" + lost + R"(],"nodes":[)" + nodes + "]}\n";
   return response;
 }
 
@@ -189,7 +198,9 @@ void Figures::displace(std::size_t count, std::size_t share, Shares& users) {
 
 void Figures::give_place(const Registry::Entry& entry) {
   Nodes::value_type& given = *nodes_.try_emplace(entry.node.node_id).first;
+  given.second.node_id = given.first;
   given.second.user = entry.node.uid;
+  given.second.registration = entry.number;
   places_.push_back(&given);  // there is room
 }
 
@@ -214,10 +225,11 @@ void Figures::ask_some() {
       continue;
     }
     if (!pmd_.stats_relay().has_room_for_round()) return;  // the rest in the next turn
-    if (node.user != entry->node.uid) {
+    if (node.registration != entry->number) {              // it is another user's, or viewers have seen it leave
       forget(node);
-      node = Node();
       node.user = entry->node.uid;
+      node.registration = entry->number;
+      node.question = 0;
     }
     ++count;
     if (node.question != 0) continue;
@@ -270,7 +282,7 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
   const std::size_t size = text.size() + latency.size();
   if (size > before && !make_room(node.user, size - before)) {
     ++counters_.not_kept;
-    return;
+    return forget(node);  // what is kept of it is old, and would stay so
   }
   // What may throw comes before anything is changed.
   Order order;
@@ -330,11 +342,40 @@ void Figures::forget(Node& node) {
   node.latency = {};
   node.number = 0;
   node.at_us = 0;
+  note_gone(node);
+}
+
+/// For viewers that may have its figures.
+void Figures::note_gone(const Node& node) {
+  constexpr std::size_t kSizeOfOne = 64;  // beside its name
+  const std::size_t size = kSizeOfOne + node.node_id.size();
+  const auto note = [&] {
+    gone_.emplace(last_number_ + 1, Gone{.user = node.user, .node_id = std::string(node.node_id)});
+  };
+  if (gone_bytes_ + size > kGoneBytesMax || !reactor_.has_memory_for(note)) return begin_anew();
+  ++last_number_;
+  gone_bytes_ += size;
+}
+
+/// All that is kept gets a greater number than any viewer has: who reads it in parts has what is new behind the last
+/// one. It allocates nothing.
+void Figures::begin_anew() {
+  gone_.clear();
+  gone_bytes_ = 0;
+  anew_before_ = ++last_number_;
+  Order before = std::exchange(order_, {});
+  while (!before.empty()) {
+    auto place = before.extract(before.begin());
+    place.key() = place.mapped()->number = ++last_number_;
+    order_.insert(order_.end(), std::move(place));
+  }
 }
 
 void Figures::forget_all() {
   nodes_.clear();
+  const bool was_shown = !order_.empty() || !gone_.empty();
   order_.clear();
+  if (was_shown) begin_anew();
   sizes_.clear();
   bytes_ = 0;
   bytes_of_users_.clear();

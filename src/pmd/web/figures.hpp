@@ -16,7 +16,9 @@
 //      user with fewer gets the places that users with more were given last.
 //   5. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
 //      with more is dropped, or what was kept of a node of such a user for the answer of one with less.
-//   6. Figures that have not changed are not sent again: a viewer says up to which number it has got them.
+//   6. Figures that have not changed are not sent again: a viewer says up to which number it has got them. It is told
+//      which nodes have had figures since then and have none now. kGoneBytesMax of these are kept: beyond that, and
+//      where memory is lacking, viewers begin anew, with all figures.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
 #pragma once
 
@@ -60,6 +62,7 @@ class Figures {
   static constexpr std::size_t kLookedAtMax = 16'384;
   static constexpr std::size_t kViewersMax = 16;  ///< users that look at the same time
   static constexpr std::size_t kBytesMax = std::size_t{16} * 1024 * 1024;
+  static constexpr std::size_t kGoneBytesMax = std::size_t{256} * 1024;
   static constexpr std::size_t kPartSizeMax = std::size_t{256} * 1024;  ///< of an answer, and one node
 
   /// Both must outlive it.
@@ -67,9 +70,11 @@ class Figures {
   Figures(const Figures&) = delete;
   Figures& operator=(const Figures&) = delete;
 
-  /// `{"next":7,"isWhole":true,"leftOut":0,"nodes":[...]}`: what has changed since the number `since` of `query`, up to
-  /// `next`; all without one. `isWhole` is false where a part ends at kPartSizeMax. 400 for a query that cannot be
-  /// read, 503 at kViewersMax. May throw std::bad_alloc.
+  /// `{"next":7,"isWhole":true,"isAnew":false,"leftOut":0,"gone":["id1"],"nodes":[...]}`: what has changed since the
+  /// number `since` of `query`, up to `next`; all without one. `isWhole` is false where a part ends at kPartSizeMax.
+  /// Nodes in `gone` have lost their figures; they may have new ones in `nodes`. With `isAnew` all figures of before
+  /// are void: those that are still so come in this part and the next ones. 400 for a query that cannot be read, 503 at
+  /// kViewersMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
 
   /// An answer to a question of the PMD's own; it passes over those to others' questions. Does not throw.
@@ -87,18 +92,24 @@ class Figures {
   struct Node {
     [[nodiscard]] std::size_t size() const { return text.size() + latency.size(); }
 
+    std::string_view node_id;  // its key
     UserId user;
-    bool is_over = false;        // loses its place with the next round
-    std::uint64_t question = 0;  // that it owes the answer to; 0: none
-    std::uint64_t number = 0;    // in order_; 0: nothing of it is kept
-    Sizes::iterator in_sizes;    // where something is
-    std::string text;            // what is sent
+    std::uint64_t registration = 0;  // its number in the registry
+    bool is_over = false;            // loses its place with the next round
+    std::uint64_t question = 0;      // that it owes the answer to; 0: none
+    std::uint64_t number = 0;        // in order_; 0: nothing of it is kept
+    Sizes::iterator in_sizes;        // where something is
+    std::string text;                // what is sent
     std::uint64_t at_us = 0;
     std::uint64_t in = 0;
     std::uint64_t out = 0;
     std::string latency;
   };
   using Nodes = base::StringMap<Node>;
+  struct Gone {
+    UserId user;
+    std::string node_id;
+  };
   struct Viewer {
     std::uint32_t user;
     base::Instant until;
@@ -121,6 +132,8 @@ class Figures {
   void keep(Node& node, std::string text, std::string latency);
   [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
   void forget(Node& node);
+  void note_gone(const Node& node);
+  void begin_anew();
   void begin_round();
   [[nodiscard]] Looked look();
   void share_out(const Looked& looked);
@@ -139,8 +152,11 @@ class Figures {
   Order order_;  // by when it last reported something new
   Sizes sizes_;
   std::size_t bytes_ = 0;
-  BytesOfUsers bytes_of_users_;  // users without any are not in it
+  BytesOfUsers bytes_of_users_;         // users without any are not in it
+  std::map<std::uint64_t, Gone> gone_;  // nodes that had figures, by when they lost them
+  std::size_t gone_bytes_ = 0;
   std::uint64_t last_number_ = 0;
+  std::uint64_t anew_before_ = 0;  // viewers that have got what is up to an earlier number begin anew
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
   std::vector<Nodes::value_type*> places_;           // all of nodes_, in the order that they were given

@@ -52,6 +52,7 @@ let drawnAt = 0;
 let drawTook = 0;
 let leftOut = 0;
 let rows = new Map();   // by nodeId, of the nodes that are shown
+let unconfirmed = new Set();  // nodeIds, while all figures come anew: of those that have not come yet
 
 const element = (id) => document.getElementById(id);
 
@@ -65,6 +66,12 @@ function entryOf(node, before) {
   const one = {...before, node};
   one.asked = kTexts.map(({key}) => key(one)).join('\n').toLowerCase();
   return one;
+}
+
+// What was shown of it says nothing of now.
+function dropFigures(nodeId) {
+  const one = nodes.get(nodeId);
+  if (one) nodes.set(nodeId, {node: one.node, asked: one.asked});
 }
 
 // The first `count` of them in order. Of many nodes only those that are shown are sorted.
@@ -99,6 +106,7 @@ function rowOf(one) {
     if (column.isLink) putCell(cell, column.text(one), hrefOf(one.node.nodeId));
     else if (!column.isDrawn) put(cell, column.text(one));
     else if (one.samples) drawSparkline(cell, one.samples, minuteText);
+    else cell.replaceChildren();
   }
   return row;
 }
@@ -223,13 +231,18 @@ const view = {
   },
   figures: (part) => {
     leftOut = part.leftOut;
+    if (part.isAnew) unconfirmed = new Set(nodes.keys());
+    part.gone.forEach(dropFigures);
     for (const figures of part.nodes) {
+      unconfirmed.delete(figures.nodeId);
       const one = nodes.get(figures.nodeId);
       if (!one) continue;
       if (one.figures?.lost < figures.lost) one.lostAt = Date.now();
       one.figures = figures;
     }
     if (!part.isWhole) return;
+    unconfirmed.forEach(dropFigures);
+    unconfirmed.clear();
     for (const one of nodes.values()) {
       if (!one.figures) continue;
       one.samples ??= [];
