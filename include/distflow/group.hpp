@@ -106,7 +106,7 @@ class DISTFLOW_API Group {
   /// receiver; what is published to a topic is encoded once (<distflow/topic.hpp>).
   SentToAll send_all(std::string_view json);
 
-  /// The members now, in no order; empty for want of memory and after shutdown.
+  /// The members now, in no order; empty for lack of memory and after shutdown.
   [[nodiscard]] std::vector<PeerInfo> members();
 
   /// Called for each node that joins or leaves the group after the call. Runs where message handlers run. A group name

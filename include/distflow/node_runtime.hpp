@@ -235,7 +235,7 @@ class DISTFLOW_API NodeRuntime {
   [[nodiscard]] const std::string& alias() const;
   /// The port that this node listens on.
   [[nodiscard]] std::uint16_t port() const;
-  /// Every counter and depth at one moment. Any thread; zeros after a fork, and for want of memory.
+  /// Every counter and depth at one moment. Any thread; zeros after a fork, and for lack of memory.
   [[nodiscard]] NodeStats stats() const;
 
   /// Logs what is at least as serious as `level` from now on: while the node runs, on any thread. NodeOptions::log_sink

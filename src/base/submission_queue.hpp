@@ -3,7 +3,7 @@
 // push(): any thread; lock-free with a producer of the thread's own, else under a lock among those without. pop(): one
 // thread.
 //   1. At most `max_size` items, counted exactly; push() refuses past that.
-//   2. A push that fails for want of memory harms none after it. The queue's implicit producers do not keep this: one
+//   2. A push that fails for lack of memory harms none after it. The queue's implicit producers do not keep this: one
 //      that was made while memory was short refuses for ever (concurrentqueue.h, insert_block_index_entry()).
 // Use: if (!queue.push(std::move(item))) count_refusal();
 #pragma once

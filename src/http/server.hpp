@@ -51,7 +51,7 @@ struct ServerOptions {
 /// Monotonic.
 struct HttpCounters {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  ///< closed at once: at the bound, or for want of memory
+  std::uint64_t connections_refused = 0;  ///< closed at once: at the bound, or for lack of memory
   std::uint64_t requests = 0;             ///< that the handler has answered, streams among them
   std::uint64_t requests_delayed = 0;     ///< that have waited for another turn, or for others to take their answers
   std::uint64_t malformed = 0;            ///< refused with 400, 413 or 431
@@ -121,7 +121,7 @@ class Server final : private ExchangeHost {
   void close(base::Delegate<void()> on_closed);
 
   [[nodiscard]] const HttpCounters& counters() const { return counters_; }
-  /// Times that accepting paused for want of descriptors or memory.
+  /// Times that accepting paused for lack of descriptors or memory.
   [[nodiscard]] std::uint64_t accept_pauses() const {
     return ipv4_.listener.counters().pauses + ipv6_.listener.counters().pauses;
   }

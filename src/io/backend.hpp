@@ -56,7 +56,7 @@ struct BackendCounters {
   std::uint64_t received_bytes = 0;    ///< that these gave
   std::uint64_t sends = 0;             ///< system calls that sent bytes, or their equivalent
   std::uint64_t short_sends = 0;       ///< sends that the kernel took a part of
-  std::uint64_t chunks_missing = 0;    ///< times that receiving paused for want of a chunk
+  std::uint64_t chunks_missing = 0;    ///< times that receiving paused for lack of a chunk
   std::uint64_t buffers_missing = 0;   ///< times that the memory given to a kernel beforehand was used up
   std::uint64_t stale_events = 0;      ///< late kernel events dropped by their generation
   std::uint64_t wakes = 0;             ///< wake-ups seen by poll()

@@ -30,7 +30,7 @@ struct ListenerOptions {
 struct ListenerCounters {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;  ///< closed at once, at the bound
-  std::uint64_t pauses = 0;   ///< times that accepting paused for want of descriptors or memory
+  std::uint64_t pauses = 0;   ///< times that accepting paused for lack of descriptors or memory
 };
 
 class Listener {

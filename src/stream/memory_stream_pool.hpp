@@ -27,7 +27,7 @@ struct MemoryStreamPool {
   std::size_t ring_size = kRingSizeMin;  ///< of those created here; larger ones of others are refused
   std::uint32_t count_max = 0;
   std::uint32_t count = 0;
-  std::uint64_t chunks_missing = 0;  ///< times that receiving paused for want of a chunk
+  std::uint64_t chunks_missing = 0;  ///< times that receiving paused for lack of a chunk
   bool has_told_failure = false;     ///< the log says that the system refuses memory
 
   /// At which level to log that there is no memory for a connection. A refusal by the system is logged at `level`,

@@ -76,7 +76,7 @@ class FailingCalls : public ::testing::TestWithParam<Threading> {
       return;
     }
   }
-  // What a call says for want of memory is that, and nothing else; and it is counted, once.
+  // What a call says for lack of memory is that, and nothing else; and it is counted, once.
   bool has_worked(SendVerdict verdict) {
     EXPECT_TRUE(is_under_way(verdict) || verdict == SendVerdict::out_of_memory) << to_string(verdict);
     has_lacked_ = verdict == SendVerdict::out_of_memory;

@@ -92,7 +92,7 @@ void World::check_law(NodeMember& node) {
   // The verdict's promise: only the loss of the peer, the name or the node loses what was accepted. The verdict of what
   // is published says nothing of each copy.
   if (stats.sent.dropped_queue_full > stats.published_copies)
-    fail(node.label() + " dropped for want of room what it had accepted");
+    fail(node.label() + " dropped for lack of room what it had accepted");
   if (stats.received.handled < node.handled_count + extra.handled_min ||
       stats.received.handled > node.handled_count + extra.handled_max) {
     fail(node.label() + " counts other messages than it handled");

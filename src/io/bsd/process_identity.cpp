@@ -15,7 +15,7 @@ std::string process_identity() { return "process " + std::to_string(::getpid()) 
 #if defined(__APPLE__)
 std::filesystem::path executable_path() {
   std::uint32_t size = 0;
-  ::_NSGetExecutablePath(nullptr, &size);  // fails for want of room, and says how much it needs (dyld(3))
+  ::_NSGetExecutablePath(nullptr, &size);  // fails for lack of room, and says how much it needs (dyld(3))
   std::string text(size, '\0');
   if (::_NSGetExecutablePath(text.data(), &size) != 0) return {};
   std::error_code error;

@@ -41,7 +41,7 @@ class Ring {
   void submit_and_wait(base::Duration timeout);
   [[nodiscard]] unsigned unsubmitted() const { return io_uring_sq_ready(&ring_); }
 
-  /// Whether the kernel had to drop completions for want of memory; asked once.
+  /// Whether the kernel had to drop completions for lack of memory; asked once.
   bool take_lost_completions() { return std::exchange(has_lost_completions_, false); }
 
   /// The completions that are there, in order, at most as many as fit. They stay until advance().

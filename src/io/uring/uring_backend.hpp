@@ -49,7 +49,7 @@ class UringBackend final : public SocketBackend<UringBackend, UringSlot> {
   [[nodiscard]] bool may_be_passed_over() override;
   void wake() noexcept override { event_.signal(); }
   /// After the kernel has dropped completions, nobody knows which: ends everything with it, and what has no end then,
-  /// as one that failed for want of memory. Listeners, and what the kernel gave back, go on. Public for tests.
+  /// as one that failed for lack of memory. Listeners, and what the kernel gave back, go on. Public for tests.
   void make_up_for_lost_completions();
   /// The ring's descriptor: readable while there are completions, or what will give some when the loop's thread enters.
   [[nodiscard]] int pollable_fd() override;

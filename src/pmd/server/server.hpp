@@ -54,7 +54,7 @@ class Server final : private SessionHost {
   /// For questions of the PMD's own to its nodes.
   [[nodiscard]] StatsRelay& stats_relay() { return handler_.stats(); }
   [[nodiscard]] std::size_t connection_count() const { return sessions_.size(); }
-  /// Times that accepting paused for want of descriptors or memory.
+  /// Times that accepting paused for lack of descriptors or memory.
   [[nodiscard]] std::uint64_t accept_pauses() const;
   /// Of the process that it runs in.
   [[nodiscard]] stream::HandshakeCounters handshakes() const { return setup_.counters(); }

@@ -5,9 +5,8 @@
 //   2. A session gets every event after it was added, once, in order; never inside another answer.
 //   3. An event is encoded once; what each watcher's queue holds is a slice of the log. A watcher has at most
 //      kUnsentMax bytes of events in its queue; the rest waits in the log, which all share.
-//   4. A turn gives events to at most kGiftsPerTurn watchers, and kBytesPerTurn bytes and a segment more of them,
-//   twice.
-//      The turn of an event after a quiet time has both.
+//   4. A turn gives events to kGiftsPerTurn watchers at most, and kBytesPerTurn bytes and a segment more of them. It
+//      may do so twice. After a quiet time the turn of the first event has both.
 //   5. A watcher is cut off when what it has not taken no longer fits the log: that takes many turns, in each of which
 //      the kernel could take more for it.
 // Use: watchers.add(session); ... watchers.tell(out.end_frame()); ... watchers.on_sent(session);

@@ -5,11 +5,10 @@
 // Loop thread only.
 //   1. A question for figures counts as a look for kLookTime. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
-//   2. A viewer is shown the nodes of its own user, root all nodes. What is kept of a nodeId goes when its node is
-//      another user's. Nodes that nobody who looks may see are not
-//      asked.
-//   3. A round asks each node that has a place once, kRoundInterval after the last round at the earliest, and a node
-//      that owes an answer not again: kAskedPerTurnMax in one turn.
+//   2. A viewer is shown the nodes of its own user, root all nodes. Nodes that no viewer may see are not asked. What is
+//      kept of a node is forgotten when it has left, even if another node has its nodeId then.
+//   3. A round begins kRoundInterval after the one before at the earliest. It asks each node that has a place once,
+//      except those that still owe an answer, and kAskedPerTurnMax nodes in one turn.
 //   4. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
 //      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
 //      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
@@ -46,9 +45,9 @@ struct FiguresCounters {
   std::uint64_t told = 0;             ///< answers with figures
   std::uint64_t untold = 0;           ///< questions without an answer that can be read
   std::uint64_t not_asked = 0;        ///< nodes that a round passed over: no place or memory for a question
-  std::uint64_t left_out = 0;         ///< nodes without a place, those not looked at among them, once a round
+  std::uint64_t left_out = 0;         ///< nodes without a place, and all that were not looked at, once a round
   std::uint64_t displaced = 0;        ///< nodes whose place went to a user with fewer than its share
-  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, at once or later, or for want of memory
+  std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, at once or later, or for lack of memory
   std::uint64_t viewers_refused = 0;  ///< requests of users beyond kViewersMax
 };
 

@@ -51,7 +51,7 @@ struct MeshLinkCounters {
   std::uint64_t refused = 0;    ///< questions that StatsRelay had no place or memory for, and that are tried again
   std::uint64_t cut = 0;        ///< readings of a node with more links than are kept, or more peers than are read
   std::uint64_t left_out = 0;   ///< names beyond kNamedMax of a request, and nodes beyond kNodesMax or kNodesPerUserMax
-  std::uint64_t not_kept = 0;   ///< answers dropped for want of memory
+  std::uint64_t not_kept = 0;   ///< answers dropped for lack of memory
   std::uint64_t displaced = 0;  ///< nodes forgotten for another user's, which had fewer than its share
 };
 

@@ -77,7 +77,7 @@ static_assert(has_each_once(kPmdCounters), "each counter has its row");
 
 constexpr CounterRow<http::HttpCounters> kHttpCounters[] = {
     {"connections_accepted", "HTTP connections accepted.", &http::HttpCounters::connections_accepted},
-    {"connections_refused", "HTTP connections closed at once, at the bound or for want of memory.",
+    {"connections_refused", "HTTP connections closed at once, at the bound or for lack of memory.",
      &http::HttpCounters::connections_refused},
     {"requests", "HTTP requests that were answered, streams among them.", &http::HttpCounters::requests},
     {"requests_delayed", "HTTP requests that had to wait for another turn, or for others to take their answers.",
@@ -176,13 +176,13 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Page
   append_metric(out, Kind::gauge, "registry_bytes", "Bytes of memory of the registry.", pmd.registry().bytes());
   append_metric(out, Kind::gauge, "registry_revision", "Joins and leaves since the start.", pmd.registry().revision());
   append_metric(out, Kind::gauge, "connections", "Open connections.", pmd.connection_count());
-  append_metric(out, Kind::counter, "accept_pauses", "Times that accepting paused for want of descriptors or memory.",
+  append_metric(out, Kind::counter, "accept_pauses", "Times that accepting paused for lack of descriptors or memory.",
                 pmd.accept_pauses());
   const stream::HandshakeCounters handshakes = pmd.handshakes();
   append_metric(out, Kind::counter, "handshakes_failed", "Handshakes of streams that ended badly or took too long.",
                 handshakes.failed);
   append_metric(out, Kind::counter, "handshakes_refused",
-                "Connections closed because too many handshakes were under way, or for want of memory.",
+                "Connections closed because too many handshakes were under way, or for lack of memory.",
                 handshakes.refused);
   append_counters(out, kPmdCounters, "", pmd.counters());
   append_metric(out, Kind::gauge, "http_connections", "Open HTTP connections.", http.connection_count());
@@ -190,7 +190,7 @@ std::string metrics_text(const Server& pmd, const http::Server& http, const Page
   append_metric(out, Kind::gauge, "http_answer_bytes", "Bytes of HTTP answers that are not taken.",
                 http.answer_backlog());
   append_metric(out, Kind::counter, "http_accept_pauses",
-                "Times that accepting HTTP connections paused for want of descriptors or memory.",
+                "Times that accepting HTTP connections paused for lack of descriptors or memory.",
                 http.accept_pauses());
   append_counters(out, kHttpCounters, "http_", http.counters());
   append_counters(out, kFiguresCounters, "figures_", page.figures);

@@ -80,7 +80,7 @@ struct AskCounters {
   Counter late{0};
   Counter unasked{0};
   Counter retried{0};          // attempts after the first
-  Counter retries_refused{0};  // for want of budget
+  Counter retries_refused{0};  // for lack of budget
 
   Counter received{0};  // written by the loop's thread
   SplitCounter answered;

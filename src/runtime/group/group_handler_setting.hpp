@@ -10,7 +10,7 @@
 namespace distflow::runtime {
 
 /// The group is watched from the call on, so that no change that comes behind it is missed, and no longer than this
-/// lives if it is never applied: the task that has it may be dropped for want of memory.
+/// lives if it is never applied: the task that has it may be dropped for lack of memory.
 class GroupHandlerSetting {
  public:
   GroupHandlerSetting(GroupStatePtr group, std::function<void(const GroupChange&)> handler)

@@ -8,7 +8,7 @@
 //      take_last() goes past it by kLastMessages and kLastBytes more.
 //      take_anyway() goes past it by any amount: for what has been accepted against another bound.
 //   2. The holder of a message has its credit, and gives it back once.
-//   3. A thread learns whether there is room before its message is accepted, so that none is dropped for want of it.
+//   3. A thread learns whether there is room before its message is accepted, so that none is dropped for lack of it.
 //   4. While anybody waits for room (RoomWatch), take() and advance() leave it to them. take_reserved() does not.
 // Use: if (!credit.take({frame.bytes.size(), 1})) return SendVerdict::queue_full; ... credit.give_back(amount);
 #pragma once

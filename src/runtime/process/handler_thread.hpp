@@ -34,7 +34,7 @@ class HandlerThread {
   HandlerThread(const HandlerThread&) = delete;
   HandlerThread& operator=(const HandlerThread&) = delete;
 
-  /// From now on a thread calls `delivery.handle_some()`, until stop(). Errors: the system's, for want of a thread, and
+  /// From now on a thread calls `delivery.handle_some()`, until stop(). Errors: the system's, for lack of a thread, and
   /// out_of_memory.
   Result<void> start(Delivery& delivery);
   /// Waits for the handler that runs; nothing if it was not started. Not from a handler.

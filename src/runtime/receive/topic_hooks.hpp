@@ -13,7 +13,7 @@ namespace distflow::runtime {
 
 struct TopicHooks {
   /// Whether this node subscribes to what a message is addressed to, which is not its nodeId. take() follows then, or
-  /// the message is lost for want of memory.
+  /// the message is lost for lack of memory.
   base::Delegate<bool(std::string_view to)> accept{};
   /// The message. The caller keeps its lease.
   base::Delegate<void(const Mail& mail)> take{};

@@ -1,4 +1,4 @@
-// What a kernel does seldom: it has no memory to enter with, or drops completions for want of it.
+// What a kernel does seldom: it has no memory to enter with, or drops completions for lack of it.
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
