@@ -244,6 +244,38 @@ TEST_F(FiguresTest, a_round_asks_in_turns_and_at_the_bound_of_a_connection_the_r
   EXPECT_EQ(counters().not_asked, 3u);
 }
 
+TEST_F(FiguresTest, nodes_that_do_not_answer_do_not_lengthen_the_rounds_of_the_others_and_have_their_turns) {
+  constexpr std::size_t kSilent = 1500;
+  std::vector<PeerId> silent;
+  for (std::size_t i = 0; i < kSilent; i += StatsRelay::kPendingPerNodeMax)
+    silent.push_back(add_nodes("silent" + std::to_string(i) + '-', StatsRelay::kPendingPerNodeMax));
+  const PeerId node = add_node("id1");
+  const auto look_and_tell = [&](int seconds) {
+    std::size_t count = 0;
+    for (int i = 0; i < 2 * seconds; ++i) {
+      look_for(base::milliseconds(500));
+      count += tell(node, stats(1, 1, 1));
+    }
+    return count;
+  };
+  look_and_tell(15);  // until each has left a question unanswered
+  for (const PeerId one : silent) asked(one);
+  EXPECT_GE(look_and_tell(20), 12u) << "a round takes 1.5 s: 6.7 s would be the time of so many that do not answer";
+  for (const PeerId one : silent) EXPECT_THAT(asked(one), SizeIs(testing::Ge(StatsRelay::kPendingPerNodeMax)));
+}
+
+TEST_F(FiguresTest, a_node_that_did_not_answer_once_has_figures_again) {
+  const PeerId node = add_node("id1");
+  look_for(base::milliseconds(2500));
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr("untold"));
+  for (int i = 0; i < 4; ++i) {
+    tell(node, stats(1000 + i, 1, 1));
+    look_for(base::seconds(1));
+  }
+  EXPECT_THAT(web.get("/api/figures"), HasSubstr(R"("queued":4)"));
+  EXPECT_GE(counters().told, 3u);
+}
+
 TEST_F(FiguresTest, so_many_users_look_at_the_same_time) {
   static_assert(Figures::kViewersMax < MemoryWeb::kUserCount);
   std::uint32_t user = MemoryWeb::kUser;

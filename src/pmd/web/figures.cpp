@@ -9,6 +9,7 @@
 #include "http/request.hpp"
 #include "pmd/web/equal_share.hpp"
 #include "protocol/json_write.hpp"
+#include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -217,7 +218,7 @@ void Figures::ask_some() {
   // A round begins with another node than the one before: where a connection has more nodes than may be asked at once,
   // it is not the same ones that go without.
   const std::size_t first = round_ * (StatsRelay::kPendingPerNodeMax - 1);
-  for (std::size_t count = 0; asked_ < places_.size() && count < kAskedPerTurnMax; ++asked_) {
+  for (std::size_t count = ask_slow(); asked_ < places_.size() && count < kAskedPerTurnMax; ++asked_) {
     auto& [node_id, node] = *places_[(first + asked_) % places_.size()];
     const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
     if (entry == nullptr || !is_seen(entry->node.uid) || !pmd_.stats_relay().can_tell(*entry)) {
@@ -230,18 +231,42 @@ void Figures::ask_some() {
       node.user = entry->node.uid;
       node.registration = entry->number;
       node.question = 0;
+      node.is_slow = false;
     }
     ++count;
-    if (node.question != 0) continue;
-    node.question = pmd_.stats_relay().ask_inside(*entry, kNoPeers);
-    ++(node.question != 0 ? counters_.asked : counters_.not_asked);
+    if (node.question == 0 && !node.is_slow) ask(node, *entry);
   }
 }
 
+/// Of the slow nodes, those that have their turn; how many were asked.
+std::size_t Figures::ask_slow() {
+  std::size_t asked = 0;
+  for (std::size_t count = 0; count < std::min(kAskedPerTurnMax, places_.size()); ++count) {
+    if (slow_.is_full() || asked == kSlowPerTurnMax || !pmd_.stats_relay().has_room_for_round()) break;
+    auto& [node_id, node] = *places_[next_slow_++ % places_.size()];
+    if (!node.is_slow || node.question != 0 || node.round == round_) continue;
+    const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
+    if (entry == nullptr || entry->number != node.registration) continue;  // the round looks after it
+    ask(node, *entry);
+    if (node.question == 0) continue;
+    slow_.add(node.question);
+    ++asked;
+  }
+  return asked;
+}
+
+void Figures::ask(Node& node, const Registry::Entry& entry) {
+  node.round = round_;
+  node.question = pmd_.stats_relay().ask_inside(entry, kNoPeers);
+  ++(node.question != 0 ? counters_.asked : counters_.not_asked);
+}
+
 void Figures::take(const InsideAnswer& answer) {
+  slow_.remove(answer.question);
   const auto found = nodes_.find(answer.node_id);
   if (found == nodes_.end() || found->second.question != answer.question) return;
   found->second.question = 0;
+  found->second.is_slow = answer.error == protocol::kStatsUnanswered;
   if (answer.error.empty() && answer.user != found->second.user) return;
   if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }

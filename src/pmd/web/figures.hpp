@@ -9,13 +9,16 @@
 //      kept of a node is forgotten when it has left, even if another node has its nodeId then.
 //   3. A round begins kRoundInterval after the one before at the earliest. It asks each node that has a place once,
 //      except those that still owe an answer, and kAskedPerTurnMax nodes in one turn.
-//   4. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
+//   4. A node that did not answer its last question in time is passed over by the rounds. Such nodes are asked one
+//   after
+//      another, kSlowPerTurnMax in one turn, with kSlowMax questions under way: the others do not wait for them.
+//   5. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
 //      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
 //      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
 //      user with fewer gets the places that users with more were given last.
-//   5. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
+//   6. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
 //      with more is dropped, or what was kept of a node of such a user for the answer of one with less.
-//   6. Figures that have not changed are not sent again: a viewer says up to which number it has got them. It is told
+//   7. Figures that have not changed are not sent again: a viewer says up to which number it has got them. It is told
 //      which nodes have had figures since then and have none now. kGoneBytesMax of these are kept: beyond that, and
 //      where memory is lacking, viewers begin anew, with all figures.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
@@ -35,6 +38,7 @@
 #include "io/peer_owner.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/questions_under_way.hpp"
 #include "pmd/web/told_figures.hpp"
 
 namespace distflow::pmd {
@@ -57,6 +61,8 @@ class Figures {
   static constexpr base::Duration kRoundInterval = base::seconds(1);
   static constexpr base::Duration kTurnInterval = base::milliseconds(100);  ///< between the turns of a round
   static constexpr std::size_t kAskedPerTurnMax = 128;
+  static constexpr std::size_t kSlowPerTurnMax = 32;
+  static constexpr std::size_t kSlowMax = StatsRelay::kInsideRoundMax / 2;
   static constexpr std::size_t kNodesMax = 4096;
   static constexpr std::size_t kLookedAtMax = 16'384;
   static constexpr std::size_t kViewersMax = 16;  ///< users that look at the same time
@@ -94,6 +100,8 @@ class Figures {
     std::string_view node_id;  // its key
     UserId user;
     std::uint64_t registration = 0;  // its number in the registry
+    std::uint64_t round = 0;         // that asked it last
+    bool is_slow = false;            // it did not answer that question in time
     bool is_over = false;            // loses its place with the next round
     std::uint64_t question = 0;      // that it owes the answer to; 0: none
     std::uint64_t number = 0;        // in order_; 0: nothing of it is kept
@@ -140,6 +148,8 @@ class Figures {
   void give_place(const Registry::Entry& entry);
   void drop_over();
   void ask_some();
+  std::size_t ask_slow();
+  void ask(Node& node, const Registry::Entry& entry);
   void forget_all();
 
   io::Reactor& reactor_;
@@ -160,6 +170,8 @@ class Figures {
   base::Instant next_round_ = base::Instant::min();  // when it may begin
   std::vector<Nodes::value_type*> places_;           // all of nodes_, in the order that they were given
   std::size_t asked_ = 0;                            // of them, by this round
+  QuestionsUnderWay<kSlowMax> slow_;                 // those to slow nodes
+  std::size_t next_slow_ = 0;                        // where the look for the next of these goes on
   std::size_t left_out_ = 0;                         // by this round
   std::string looked_at_;                            // the nodeId that the last look ended with
   std::uint64_t looked_at_number_ = 0;               // of that entry
