@@ -39,7 +39,7 @@ void Reactor::turn(base::Instant deadline) {
   } else if (!put_off_.empty()) {
     ask_kernel(base::Instant::min());
   } else {
-    poll_asleep(std::min(deadline, timers_.next_deadline()));
+    poll_asleep(deadline);
   }
   timers_.advance(now());
   has_looked_in_vain_ &= !take_work() && put_off_.empty();
@@ -198,8 +198,9 @@ void Reactor::look_for_sharing() {
 void Reactor::poll_asleep(base::Instant deadline) {
   sleep_.announce();
   tell_lookouts(true);
-  const bool has_work = take_work() || is_stopped();
-  ask_kernel(has_work ? base::Instant::min() : deadline);
+  const bool has_work = take_work() || is_stopped() || !put_off_.empty();
+  // The look may have armed a timer, too.
+  ask_kernel(has_work ? base::Instant::min() : std::min(deadline, timers_.next_deadline()));
   sleep_.retract();
 }
 

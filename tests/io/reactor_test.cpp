@@ -271,6 +271,29 @@ TEST_F(ReactorTest, what_an_inbox_holds_is_taken_before_the_loop_sleeps_and_afte
   submitter.join();
 }
 
+TEST_F(ReactorTest, what_the_last_look_before_a_sleep_puts_off_or_arms_is_not_slept_over) {
+  int runs = 0;
+  int looks = 0;
+  AtTurnEnd put_off([&] { ++runs; });
+  Expiry expiry([&] { ++runs; });
+  auto drain = [&] {
+    // The first look of a turn finds nothing, so that the second is that before the sleep.
+    if (++looks == 2) reactor().defer(put_off.work);
+    return false;
+  };
+  reactor().set_inbox(base::Delegate<bool()>::of(drain));
+  reactor().turn(base::kNever);  // would never return if the loop slept
+  EXPECT_EQ(runs, 1);
+  looks = 0;
+  auto arm = [&] {
+    if (++looks == 2) reactor().arm_after(expiry.timer, base::milliseconds(1));
+    return false;
+  };
+  reactor().set_inbox(base::Delegate<bool()>::of(arm));
+  reactor().turn(base::kNever);
+  EXPECT_EQ(runs, 2);
+}
+
 TEST_F(ReactorTest, stop_ends_run_from_another_thread_and_before_it_began) {
   std::thread stopper([&] { reactor().stop(); });
   reactor().run();
