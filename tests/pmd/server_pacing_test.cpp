@@ -351,7 +351,21 @@ TEST_P(PmdPacing, a_node_id_that_moves_leaves_and_joins_and_who_had_it_is_told) 
   EXPECT_EQ(counters().registrations_lost, 1u);
 }
 
-TEST_P(PmdPacing, who_is_forgotten_for_want_of_heartbeats_is_told_if_it_knows_the_event) {
+TEST_P(PmdPacing, who_loses_its_registration_behind_its_end_of_sending_gets_the_answers_that_it_is_owed) {
+  start();
+  const auto first = pmd->connect();
+  pmd->ask(first, with_secret("id1", "s"));
+  pmd->network().set_window(first, 0);
+  pmd->send(first, resolve_text("id1"));
+  pmd->hang_up(first);
+  EXPECT_EQ(pmd->ask(pmd->connect(), with_secret("id1", "s", 1)), kSuccess);
+  EXPECT_EQ(counters().registrations_lost, 1u);
+  pmd->network().set_window(first, SIZE_MAX);
+  pmd->turn();
+  EXPECT_THAT(pmd->receive(first), ElementsAre(HasSubstr("id1")));
+}
+
+TEST_P(PmdPacing, who_is_forgotten_for_lack_of_heartbeats_is_told_if_it_knows_the_event) {
   start();
   const auto ours = pmd->connect();
   const auto typescript = pmd->connect();

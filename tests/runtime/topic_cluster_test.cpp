@@ -106,7 +106,7 @@ TEST_F(TopicsInACluster, copies_for_one_that_leaves_are_counted_as_dropped_with_
   check_copies(stats);
 }
 
-TEST_F(TopicsInACluster, a_copy_is_dropped_for_want_of_room_alone_and_not_because_a_thread_waits_for_room) {
+TEST_F(TopicsInACluster, a_copy_is_dropped_for_lack_of_room_alone_and_not_because_a_thread_waits_for_room) {
   ASSERT_TRUE(until_known());
   add_deaf_subscriber();
   runtime::SendCredit& credit = *publisher_->router().link_to(publisher_.target("deaf"))->credit();

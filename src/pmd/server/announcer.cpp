@@ -57,7 +57,8 @@ void Announcer::tell_loss(OwnerId owner, std::string_view node_id, protocol::Los
   static_cast<void>(reactor_.has_memory_for(
       [&] { is_told = send(loser, protocol::registration_lost_event(node_id, reason, holder)); }));
   // It has to learn of it: by the end of its connection, if there is no memory to say more.
-  if (!is_told) loser.close({Errc::out_of_memory, "telling of a registration that is lost"});
+  // One that drains has an end already, behind the replies that are on their way to it.
+  if (!is_told && loser.is_open()) loser.close({Errc::out_of_memory, "telling of a registration that is lost"});
 }
 
 void Announcer::tell_shutdown(Session& session) {
