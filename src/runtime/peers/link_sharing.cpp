@@ -39,6 +39,7 @@ bool Link::open_both(stream::OpenStream& stream) {
   asked_at_ = parts_.reactor.now();
   opening_ = std::move(fresh);
   opening_->open(std::move(stream));
+  if (!opening_->is_open()) return true;  // no memory for a layered stream: on_closed() goes on
   opening_->await_answer();
   if (parts_.reader_parts.node_id < node_id_) {
     parts_.reactor.arm_after(patience_timer_, kAnswerPatience);
