@@ -198,6 +198,15 @@ TEST_P(StatsRelayTest, a_node_that_has_unregistered_meanwhile_is_not_found) {
   EXPECT_THAT(received_by(client), ElementsAre(kNotFound));
 }
 
+TEST_P(StatsRelayTest, an_alias_that_is_the_nodes_id_is_no_harm_to_its_answers) {
+  const auto node = add_node("id1");
+  const auto client = connect_as(1001);
+  pmd.send(client, stats_text("alias-id1"));
+  pmd.ask(connect_as(1002), register_text("id2", "id1", kTells));
+  pmd.send(node, answer_text(1));
+  EXPECT_THAT(received_by(client), ElementsAre(HasSubstr(R"("nodeId":"id1")")));
+}
+
 TEST_P(StatsRelayTest, a_client_that_has_gone_is_owed_nothing) {
   const auto node = add_node("id1");
   const auto client = connect_as(1001);

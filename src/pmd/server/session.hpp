@@ -122,6 +122,7 @@ class Session final : public base::ListNode<StreamsByAge>,
   std::size_t watcher_index = kNotWatching;
   std::uint32_t stats_awaited = 0;  // questions for stats of this client's without an answer
   std::uint32_t stats_owed = 0;     // clients' questions for stats to the nodes of this connection without an answer
+  std::uint32_t stats_owed_to_root = 0;                // of these, root's
   std::uint32_t stats_owed_inside = 0;                 // the PMD's own
   WatcherKind watcher_kind = WatcherKind::typescript;  // what it said in hello
   WatcherKind watches_as = WatcherKind::typescript;    // of a watcher: what it had said when it asked

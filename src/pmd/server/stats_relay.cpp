@@ -32,10 +32,7 @@ bool StatsRelay::is_full(Session& client, const Session& node) const {
 /// Only root and the user of the nodes ask there: of two, each may have half of the places.
 bool StatsRelay::is_full_at(const Session& node, std::uint32_t user) const {
   if (node.stats_owed < kPendingPerNodeMax) return false;
-  const auto own =
-      static_cast<std::uint32_t>(std::ranges::count_if(pending_, [&](const Pendings::value_type& question) {
-        return is_clients_to(node, question) && question.second.user == user;
-      }));
+  const std::uint32_t own = user == kRoot ? node.stats_owed_to_root : node.stats_owed - node.stats_owed_to_root;
   return own == node.stats_owed || own >= kPendingPerNodeMax / 2;
 }
 
@@ -51,7 +48,7 @@ void StatsRelay::displace_one() {
 /// For the question of a user with no more than its half of the places there: the other has more.
 void StatsRelay::displace_one_at(const Session& node, std::uint32_t user) {
   displace(std::ranges::find_if(pending_, [&](const Pendings::value_type& question) {
-    return is_clients_to(node, question) && question.second.user != user;
+    return question.second.client != kInside && question.second.node == node.id() && question.second.user != user;
   }));
 }
 
@@ -86,6 +83,11 @@ void StatsRelay::ask(Session& client, const protocol::Request& request) {
 }
 
 bool StatsRelay::can_tell(const Registry::Entry& node) const { return session_of(node) != nullptr; }
+
+bool StatsRelay::has_room_for_half(const Registry::Entry& node) const {
+  const Session* const session = session_of(node);
+  return session != nullptr && session->stats_owed_inside < kPendingPerNodeMax / 2;
+}
 
 std::uint64_t StatsRelay::ask_inside(const Registry::Entry& entry, std::uint64_t after) {
   Session* const node = session_of(entry);
@@ -131,8 +133,9 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
     ++inside_count_;
     ++node.stats_owed_inside;
   } else {
-    ++node.stats_owed;
     const Pending& asked = entered.begin()->second;
+    ++node.stats_owed;
+    if (asked.user == kRoot) ++node.stats_owed_to_root;
     awaited_by_user_.merge(of_user);
     ++awaited_by_user_.find(asked.user)->second;
     ++parts_.find_session(asked.client)->stats_awaited;
@@ -150,7 +153,7 @@ void StatsRelay::on_answer(Session& node, const protocol::Request& request) {
     return;
   }
   Session* const client = parts_.find_session(place->second.client);
-  const Registry::Entry* const entry = parts_.registry.resolve(place->second.node_id);
+  const Registry::Entry* const entry = parts_.registry.find_id(place->second.node_id);
   const Pending pending = std::move(place->second);
   take_off(place);
   if (pending.client == kInside) {
@@ -209,8 +212,10 @@ void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
 void StatsRelay::take_off(Pendings::iterator place) {
   if (Session* const client = parts_.find_session(place->second.client)) --client->stats_awaited;
   const bool is_inside = place->second.client == kInside;
-  if (Session* const node = parts_.find_session(place->second.node))
+  if (Session* const node = parts_.find_session(place->second.node)) {
     --(is_inside ? node->stats_owed_inside : node->stats_owed);
+    if (!is_inside && place->second.user == kRoot) --node->stats_owed_to_root;
+  }
   if (is_inside) {
     --inside_count_;
   } else if (const auto of_user = awaited_by_user_.find(place->second.user); --of_user->second == 0) {

@@ -82,6 +82,8 @@ class StatsRelay {
   /// It must not throw, nor ask. Questions that are under way when it is taken off are answered to nobody.
   void set_on_inside_answer(base::Delegate<void(const InsideAnswer&)> on_answer) { on_inside_answer_ = on_answer; }
   [[nodiscard]] bool has_room_for_round() const { return inside_count_ < kInsideRoundMax; }
+  /// Whether half of the places of the PMD's own questions to the nodes of that connection are free.
+  [[nodiscard]] bool has_room_for_half(const Registry::Entry& node) const;
 
   /// From a node. It is owed nothing: an answer that nobody awaits is counted, and passed over.
   void on_answer(Session& node, const protocol::Request& request);
@@ -110,9 +112,6 @@ class StatsRelay {
   [[nodiscard]] std::size_t client_count() const { return pending_.size() - inside_count_; }
   [[nodiscard]] bool is_full(Session& client, const Session& node) const;
   [[nodiscard]] bool is_full_at(const Session& node, std::uint32_t user) const;
-  static bool is_clients_to(const Session& node, const Pendings::value_type& question) {
-    return question.second.client != kInside && question.second.node == node.id();
-  }
   void displace_one();
   void displace_one_at(const Session& node, std::uint32_t user);
   void displace(Pendings::iterator longest);
