@@ -19,7 +19,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kNothing =
-    "{\"next\":0,\"isWhole\":true,\"isAnew\":true,\"leftOut\":0,\"gone\":[],\"nodes\":[]}\n";
+    "{\"next\":1,\"isWhole\":true,\"isAnew\":true,\"leftOut\":0,\"gone\":[],\"nodes\":[]}\n";
 
 class FiguresTest : public TellingNodes {
  protected:
@@ -264,6 +264,48 @@ TEST_F(FiguresTest, nodes_that_do_not_answer_do_not_lengthen_the_rounds_of_the_o
   for (const PeerId one : silent) EXPECT_THAT(asked(one), SizeIs(testing::Ge(StatsRelay::kPendingPerNodeMax)));
 }
 
+TEST_F(FiguresTest, nodes_that_do_not_answer_leave_half_of_the_questions_of_their_connection_to_its_others) {
+  const PeerId node = web.connect_as(MemoryWeb::kUser);
+  for (int i = 0; i < 60; ++i) pmd.ask(node, register_text("silent" + std::to_string(i), "", kTells));
+  for (int i = 0; i < 8; ++i) pmd.ask(node, register_text("told" + std::to_string(i), "", kTells));
+  std::uint64_t before = 0;
+  for (int i = 0; i < 200; ++i) {
+    if (i == 100) before = counters().told;
+    web.get("/api/figures");
+    pmd.advance(base::milliseconds(100));
+    for (const std::string& question : asked(node)) {
+      if (question.find("\"told") != std::string::npos) answer(node, question, stats(1, 1, 1));
+    }
+  }
+  EXPECT_GE(counters().told - before, 8u * 8u) << "in ten rounds";
+}
+
+TEST_F(FiguresTest, nodes_that_always_answer_late_do_not_lengthen_the_rounds_of_the_others) {
+  constexpr std::size_t kLate = 1504;
+  constexpr std::size_t kLateBy = 2;  // half seconds
+  std::vector<PeerId> late;
+  for (std::size_t i = 0; i < kLate; i += StatsRelay::kPendingPerNodeMax)
+    late.push_back(add_nodes("late" + std::to_string(i) + '-', StatsRelay::kPendingPerNodeMax));
+  const PeerId node = add_node("id1");
+  std::vector<std::vector<std::vector<std::string>>> owed(kLateBy, std::vector<std::vector<std::string>>(late.size()));
+  const auto look_and_tell = [&](std::size_t seconds) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < 2 * seconds; ++i) {
+      look_for(base::milliseconds(500));
+      count += tell(node, stats(1, 1, 1));
+      std::vector<std::vector<std::string>>& now = owed[i % owed.size()];
+      for (std::size_t k = 0; k < late.size(); ++k) {
+        for (const std::string& question : now[k]) answer(late[k], question, stats(1, 1, 1));
+        now[k] = asked(late[k]);
+      }
+    }
+    return count;
+  };
+  look_and_tell(15);
+  EXPECT_GE(look_and_tell(18), 11u);
+  EXPECT_EQ(pmd.server().counters().stats_unanswered, 0u);
+}
+
 TEST_F(FiguresTest, a_node_that_did_not_answer_once_has_figures_again) {
   const PeerId node = add_node("id1");
   look_for(base::milliseconds(2500));
@@ -420,6 +462,21 @@ TEST_F(FiguresTest, a_node_that_is_back_at_once_is_shown_again_although_its_figu
   next_round();
   EXPECT_EQ(tell(second, stats(1000, 100, 10)), 1u);
   EXPECT_THAT(web.get(since), AllOf(HasSubstr(R"("gone":["id1"])"), HasSubstr(R"({"nodeId":"id1","in":0)")));
+}
+
+TEST_F(FiguresTest, a_node_that_takes_anothers_place_in_the_registry_is_its_users_and_shown_anew) {
+  const std::string caps = std::string(kTells) + R"(,"secret":"s")";
+  const PeerId first = add_node("id1", MemoryWeb::kUser, caps);
+  web.get("/api/figures");
+  pmd.advance(base::milliseconds(100));
+  tell(first, stats(1000, 100, 10));
+  const std::string since = "/api/figures?since=" + next_of(web.get("/api/figures"));
+  const PeerId second = add_node("id1", MemoryWeb::kOtherUser, caps);
+  next_round();
+  EXPECT_EQ(tell(second, stats(1000, 100, 10)), 1u);
+  EXPECT_THAT(web.get(since), AllOf(HasSubstr(R"("gone":["id1"])"), HasSubstr(R"({"nodeId":"id1","in":0)")));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kOtherUser), HasSubstr(R"("queued":4)"));
+  EXPECT_THAT(web.get("/api/figures", MemoryWeb::kUser), Not(HasSubstr("id1")));
 }
 
 TEST_F(FiguresTest, nodes_behind_those_that_a_round_looks_at_have_their_turn) {

@@ -9,7 +9,6 @@
 #include "http/request.hpp"
 #include "pmd/web/equal_share.hpp"
 #include "protocol/json_write.hpp"
-#include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -201,7 +200,7 @@ void Figures::give_place(const Registry::Entry& entry) {
   Nodes::value_type& given = *nodes_.try_emplace(entry.node.node_id).first;
   given.second.node_id = given.first;
   given.second.user = entry.node.uid;
-  given.second.registration = entry.number;
+  given.second.registration = registration_of(entry);
   places_.push_back(&given);  // there is room
 }
 
@@ -226,10 +225,10 @@ void Figures::ask_some() {
       continue;
     }
     if (!pmd_.stats_relay().has_room_for_round()) return;  // the rest in the next turn
-    if (node.registration != entry->number) {              // it is another user's, or viewers have seen it leave
+    if (node.registration != registration_of(*entry)) {    // it is another user's, or viewers have seen it leave
       forget(node);
       node.user = entry->node.uid;
-      node.registration = entry->number;
+      node.registration = registration_of(*entry);
       node.question = 0;
       node.is_slow = false;
     }
@@ -244,9 +243,10 @@ std::size_t Figures::ask_slow() {
   for (std::size_t count = 0; count < std::min(kAskedPerTurnMax, places_.size()); ++count) {
     if (slow_.is_full() || asked == kSlowPerTurnMax || !pmd_.stats_relay().has_room_for_round()) break;
     auto& [node_id, node] = *places_[next_slow_++ % places_.size()];
-    if (!node.is_slow || node.question != 0 || node.round == round_) continue;
+    if (!node.is_slow || node.question != 0 || node.round == round_ || node.is_over) continue;
     const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
-    if (entry == nullptr || entry->number != node.registration) continue;  // the round looks after it
+    if (entry == nullptr || registration_of(*entry) != node.registration) continue;  // the round looks after it
+    if (!is_seen(entry->node.uid) || !pmd_.stats_relay().has_room_for_half(*entry)) continue;
     ask(node, *entry);
     if (node.question == 0) continue;
     slow_.add(node.question);
@@ -257,6 +257,7 @@ std::size_t Figures::ask_slow() {
 
 void Figures::ask(Node& node, const Registry::Entry& entry) {
   node.round = round_;
+  node.asked_at = reactor_.now();
   node.question = pmd_.stats_relay().ask_inside(entry, kNoPeers);
   ++(node.question != 0 ? counters_.asked : counters_.not_asked);
 }
@@ -266,7 +267,7 @@ void Figures::take(const InsideAnswer& answer) {
   const auto found = nodes_.find(answer.node_id);
   if (found == nodes_.end() || found->second.question != answer.question) return;
   found->second.question = 0;
-  found->second.is_slow = answer.error == protocol::kStatsUnanswered;
+  found->second.is_slow = reactor_.now() - found->second.asked_at > kSlowAfter;
   if (answer.error.empty() && answer.user != found->second.user) return;
   if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
 }

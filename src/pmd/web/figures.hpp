@@ -9,9 +9,9 @@
 //      kept of a node is forgotten when it has left, even if another node has its nodeId then.
 //   3. A round begins kRoundInterval after the one before at the earliest. It asks each node that has a place once,
 //      except those that still owe an answer, and kAskedPerTurnMax nodes in one turn.
-//   4. A node that did not answer its last question in time is passed over by the rounds. Such nodes are asked one
-//   after
-//      another, kSlowPerTurnMax in one turn, with kSlowMax questions under way: the others do not wait for them.
+//   4. A node that did not answer its last question within kSlowAfter is passed over by the rounds. Such nodes are
+//      asked one after another, kSlowPerTurnMax in one turn, with kSlowMax questions under way, half of those that one
+//      connection may have: the others do not wait for them.
 //   5. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
 //      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
 //      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
@@ -61,6 +61,7 @@ class Figures {
   static constexpr base::Duration kRoundInterval = base::seconds(1);
   static constexpr base::Duration kTurnInterval = base::milliseconds(100);  ///< between the turns of a round
   static constexpr std::size_t kAskedPerTurnMax = 128;
+  static constexpr base::Duration kSlowAfter = base::milliseconds(500);
   static constexpr std::size_t kSlowPerTurnMax = 32;
   static constexpr std::size_t kSlowMax = StatsRelay::kInsideRoundMax / 2;
   static constexpr std::size_t kNodesMax = 4096;
@@ -91,6 +92,12 @@ class Figures {
 
  private:
   struct Node;
+  /// One that takes the place of another in the registry has its number, and another owner.
+  struct Registration {
+    std::uint64_t number = 0;
+    OwnerId owner = 0;
+    bool operator==(const Registration&) const = default;
+  };
   using Order = std::map<std::uint64_t, Node*>;
   using BytesOfUsers = std::map<UserId, std::size_t>;
   using Sizes = std::multimap<std::pair<UserId, std::size_t>, Node*>;
@@ -99,14 +106,15 @@ class Figures {
 
     std::string_view node_id;  // its key
     UserId user;
-    std::uint64_t registration = 0;  // its number in the registry
-    std::uint64_t round = 0;         // that asked it last
-    bool is_slow = false;            // it did not answer that question in time
-    bool is_over = false;            // loses its place with the next round
-    std::uint64_t question = 0;      // that it owes the answer to; 0: none
-    std::uint64_t number = 0;        // in order_; 0: nothing of it is kept
-    Sizes::iterator in_sizes;        // where something is
-    std::string text;                // what is sent
+    Registration registration;
+    std::uint64_t round = 0;     // that asked it last
+    base::Instant asked_at{};    // then
+    bool is_slow = false;        // it did not answer that question within kSlowAfter
+    bool is_over = false;        // loses its place with the next round
+    std::uint64_t question = 0;  // that it owes the answer to; 0: none
+    std::uint64_t number = 0;    // in order_; 0: nothing of it is kept
+    Sizes::iterator in_sizes;    // where something is
+    std::string text;            // what is sent
     std::uint64_t at_us = 0;
     std::uint64_t in = 0;
     std::uint64_t out = 0;
@@ -145,6 +153,9 @@ class Figures {
   [[nodiscard]] Looked look();
   void share_out(const Looked& looked);
   void displace(std::size_t count, std::size_t share, Shares& users);
+  static Registration registration_of(const Registry::Entry& entry) {
+    return {.number = entry.number, .owner = entry.owner};
+  }
   void give_place(const Registry::Entry& entry);
   void drop_over();
   void ask_some();
@@ -164,8 +175,8 @@ class Figures {
   BytesOfUsers bytes_of_users_;         // users without any are not in it
   std::map<std::uint64_t, Gone> gone_;  // nodes that had figures, by when they lost them
   std::size_t gone_bytes_ = 0;
-  std::uint64_t last_number_ = 0;
-  std::uint64_t anew_before_ = 0;  // viewers that have got what is up to an earlier number begin anew
+  std::uint64_t last_number_ = 1;  // 0 is of viewers that have nothing
+  std::uint64_t anew_before_ = 1;  // viewers that have got what is up to an earlier number begin anew
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
   std::vector<Nodes::value_type*> places_;           // all of nodes_, in the order that they were given

@@ -71,7 +71,7 @@ function entryOf(node, before) {
 // What was shown of it says nothing of now.
 function dropFigures(nodeId) {
   const one = nodes.get(nodeId);
-  if (one) nodes.set(nodeId, {node: one.node, asked: one.asked});
+  if (one?.figures) nodes.set(nodeId, {node: one.node, asked: one.asked});
 }
 
 // The first `count` of them in order. Of many nodes only those that are shown are sorted.
