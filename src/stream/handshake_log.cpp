@@ -35,7 +35,7 @@ std::uint64_t hash_of(Role role, const RemoteEnd& remote, const Error& why) {
   hash.add(remote.name);
   const int code = why.code.value();
   hash.add({reinterpret_cast<const char*>(&code), sizeof code});
-  const std::error_category* const category = &why.code.category();  // what the number means: one object each
+  const auto category = reinterpret_cast<std::uintptr_t>(&why.code.category());  // what it means: one object each
   hash.add({reinterpret_cast<const char*>(&category), sizeof category});
   return hash.value();
 }

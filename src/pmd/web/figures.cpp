@@ -373,8 +373,8 @@ void Figures::forget(Node& node) {
 
 /// For viewers that may have its figures.
 void Figures::note_gone(const Node& node) {
-  constexpr std::size_t kSizeOfOne = 64;  // beside its name
-  const std::size_t size = kSizeOfOne + node.node_id.size();
+  constexpr std::size_t size_of_one = 64;  // beside its name
+  const std::size_t size = size_of_one + node.node_id.size();
   const auto note = [&] {
     gone_.emplace(last_number_ + 1, Gone{.user = node.user, .node_id = std::string(node.node_id)});
   };
