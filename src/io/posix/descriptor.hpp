@@ -25,6 +25,8 @@ class Descriptor {
     if (const int fd = std::exchange(fd_, -1); fd >= 0) close_fd(fd);
   }
   [[nodiscard]] int get() const { return fd_; }
+  /// It is the caller's from now on.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;

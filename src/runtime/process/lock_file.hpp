@@ -33,6 +33,8 @@ class LockFile {
 
   /// If it still has its name.
   void remove() const;
+  /// For who has its fd() and goes on using it.
+  void leave_open() { static_cast<void>(file_.release()); }
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:

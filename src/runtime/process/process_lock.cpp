@@ -18,12 +18,13 @@ constexpr const char* kFolder = "/tmp";
 constinit std::atomic<std::uint64_t> turns{0};
 /// The turn of the one holder of this process; 0 while there is none.
 constinit std::atomic<std::uint64_t> slot{0};
-/// The holder's file, for exit(); -1 without one in kFolder.
+/// The holder's file, for exit(); -1 without one in kFolder. A node may end on its own thread while another one exits:
+/// who takes the number is the only one to use the file.
 constinit std::atomic<int> file_at_exit{-1};
 
 void remove_at_exit() {
   const std::string path = ProcessLock::path();
-  const int fd = file_at_exit.load();
+  const int fd = file_at_exit.exchange(-1);
   if (slot.load() != 0 && fd >= 0 && is_file_named(fd, AT_FDCWD, path.c_str())) ::unlink(path.c_str());
 }
 
@@ -53,7 +54,8 @@ Result<ProcessLock> ProcessLock::acquire(const base::Log& log, const std::string
   ProcessLock lock(turn);
   Result<LockFile> file = LockFile::put(folder, io::platform::process_identity());
   if (file) {
-    if (folder == kFolder) file_at_exit = file->fd();
+    lock.is_for_exit_ = folder == kFolder;
+    if (lock.is_for_exit_) file_at_exit = file->fd();
     lock.file_.emplace(*std::move(file));
   } else if (file.error() == Errc::already_running) {
     return Error{Errc::already_running, "making a node beside that of another copy of the library"};
@@ -66,8 +68,8 @@ Result<ProcessLock> ProcessLock::acquire(const base::Log& log, const std::string
 
 ProcessLock::~ProcessLock() {
   if (turn_ == 0 || slot.load() != turn_ || ::getpid() != pid_) return;
-  file_at_exit = -1;
-  if (file_) file_->remove();
+  const bool is_taken = is_for_exit_ && file_at_exit.exchange(-1) < 0;
+  if (file_) is_taken ? file_->leave_open() : file_->remove();
   slot.store(0);  // last: from then on there may be another
 }
 

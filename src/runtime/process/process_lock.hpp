@@ -31,7 +31,10 @@ class ProcessLock {
   static std::string path();
 
   ProcessLock(ProcessLock&& other) noexcept
-      : turn_(std::exchange(other.turn_, 0)), pid_(other.pid_), file_(std::move(other.file_)) {}
+      : turn_(std::exchange(other.turn_, 0)),
+        pid_(other.pid_),
+        is_for_exit_(other.is_for_exit_),
+        file_(std::move(other.file_)) {}
   ProcessLock& operator=(ProcessLock&&) = delete;
   ~ProcessLock();
 
@@ -40,6 +43,7 @@ class ProcessLock {
 
   std::uint64_t turn_;  // the slot's value while this holds it
   int pid_;             // of the process that took it
+  bool is_for_exit_ = false;
   std::optional<LockFile> file_;
 };
 
