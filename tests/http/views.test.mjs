@@ -153,6 +153,8 @@ scenario('a node that tells nothing says so in words', async (page) => {
   await told();
   mute.destroy();
   await until(page, () => document.getElementById('node-untold').textContent.endsWith('it has left.'));
+  // Between the node's end and the event that tells of it, the page may have asked for it.
+  page.faults.splice(0, Infinity, ...page.faults.filter((fault) => !fault.endsWith('404 (Not Found)')));
   await show(page, '#node=%');
   assert.ok(await page.evaluate(() => document.getElementById('mesh-view').checkVisibility()), 'no view has this address');
 });
