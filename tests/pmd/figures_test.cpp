@@ -53,6 +53,13 @@ class FiguresTest : public TellingNodes {
   std::size_t kept_count() { return web.web().node_figures().kept_count(); }
   /// The number that an answer says to ask with next.
   static std::string next_of(const std::string& answer) { return answer.substr(8, answer.find(',') - 8); }
+  /// Root looks, the node answers; the path that tells root what is new from then on.
+  std::string path_after_first_answer(PeerId node) {
+    web.get("/api/figures");
+    pmd.advance(base::milliseconds(100));
+    tell(node, stats(1000, 100, 10));
+    return "/api/figures?since=" + next_of(web.get("/api/figures"));
+  }
   const FiguresCounters& counters() { return web.web().node_figures().counters(); }
 };
 
@@ -453,10 +460,7 @@ TEST_F(FiguresTest, a_viewer_that_has_not_looked_for_long_begins_anew) {
 
 TEST_F(FiguresTest, a_node_that_is_back_at_once_is_shown_again_although_its_figures_are_the_same) {
   const PeerId first = add_node("id1");
-  web.get("/api/figures");
-  pmd.advance(base::milliseconds(100));
-  tell(first, stats(1000, 100, 10));
-  const std::string since = "/api/figures?since=" + next_of(web.get("/api/figures"));
+  const std::string since = path_after_first_answer(first);
   pmd.hang_up(first);
   const PeerId second = add_node("id1");
   next_round();
@@ -467,10 +471,7 @@ TEST_F(FiguresTest, a_node_that_is_back_at_once_is_shown_again_although_its_figu
 TEST_F(FiguresTest, a_node_that_takes_anothers_place_in_the_registry_is_its_users_and_shown_anew) {
   const std::string caps = std::string(kTells) + R"(,"secret":"s")";
   const PeerId first = add_node("id1", MemoryWeb::kUser, caps);
-  web.get("/api/figures");
-  pmd.advance(base::milliseconds(100));
-  tell(first, stats(1000, 100, 10));
-  const std::string since = "/api/figures?since=" + next_of(web.get("/api/figures"));
+  const std::string since = path_after_first_answer(first);
   const PeerId second = add_node("id1", MemoryWeb::kOtherUser, caps);
   next_round();
   EXPECT_EQ(tell(second, stats(1000, 100, 10)), 1u);
