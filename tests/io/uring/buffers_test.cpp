@@ -88,6 +88,21 @@ TEST_P(UringBuffers, of_many_that_found_none_only_as_many_try_again_as_there_are
   for (const Pair& pair : pairs) finish(pair.far);
 }
 
+TEST_P(UringBuffers, a_watched_loop_is_not_woken_for_what_it_has_received) {
+  const Pair pair = make_pair();
+  ASSERT_GE(backend_->pollable_fd(), 0);
+  Receiving receiving;
+  backend_->recv(pair.far, receiving.op);
+  poll_some();
+  const std::uint64_t before = backend_->counters().wakes;
+  Sending sending;
+  sending.start(*backend_, pair.near, {"ping"});
+  ASSERT_TRUE(until([&] { return receiving.bytes.size() == 4; }));
+  poll_some();
+  EXPECT_EQ(backend_->counters().wakes - before, 1U) << "for the send, which was begun between two polls";
+  finish(pair.far);
+}
+
 /// A stream that has so many bytes, and the receive that it waits for them with.
 struct Stream {
   io::Handle far;
