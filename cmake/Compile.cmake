@@ -52,7 +52,7 @@ if(DISTFLOW_WERROR AND NOT DISTFLOW_SANITIZE)
 endif()
 
 function(df_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow ${werror})
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow ${werror})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # False on any `"text" + std::string` when optimising (GCC bug 105329).
     target_compile_options(${target} PRIVATE -Wno-restrict)

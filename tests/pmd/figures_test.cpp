@@ -317,7 +317,7 @@ TEST_F(FiguresTest, a_node_that_did_not_answer_once_has_figures_again) {
   const PeerId node = add_node("id1");
   look_for(base::milliseconds(2500));
   EXPECT_THAT(web.get("/api/figures"), HasSubstr("untold"));
-  for (int i = 0; i < 4; ++i) {
+  for (std::uint64_t i = 0; i < 4; ++i) {
     tell(node, stats(1000 + i, 1, 1));
     look_for(base::seconds(1));
   }

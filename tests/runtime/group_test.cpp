@@ -122,7 +122,7 @@ TEST_P(GroupsOfANode, the_same_key_goes_to_the_same_member_and_the_first_is_the_
   std::size_t who_got_any = 0;
   for (const char* alias : {"w1", "w2", "w3"}) {
     const std::vector<std::string> got = received(alias);
-    who_got_any += std::count(got.begin(), got.end(), "2") > 0 ? 1 : 0;
+    who_got_any += std::count(got.begin(), got.end(), "2") > 0 ? 1U : 0U;
   }
   EXPECT_EQ(who_got_any, 1U);
 }

@@ -79,7 +79,7 @@ class MessageReaderTest : public ::testing::Test, private runtime::ControlFrameO
   std::size_t record_messages() {
     std::size_t count = 0;
     delivery_.set_message_handler(
-        [&count](const Message& message) { count += message.payload.size() == 1002 ? 1 : 0; });
+        [&count](const Message& message) { count += message.payload.size() == 1002 ? 1U : 0U; });
     EXPECT_TRUE(turn_until(reactor_, [&] { return count == kSenders; }));
     delivery_.set_message_handler({});
     return count;

@@ -316,7 +316,7 @@ TEST(Node, every_message_is_accounted_for_when_its_peer_vanishes) {
   pong.record_messages();
   std::uint64_t accepted = 0;
   for (int round = 0; round < 50; ++round) {
-    for (int i = 0; i < 100; ++i) accepted += is_under_way(ping.send("pong", "\"some text\"")) ? 1 : 0;
+    for (int i = 0; i < 100; ++i) accepted += is_under_way(ping.send("pong", "\"some text\"")) ? 1U : 0U;
     if (round == 25) pong->begin_shutdown(base::seconds(1));
     turn_some(cluster.reactor(), 1);
   }

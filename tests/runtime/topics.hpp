@@ -56,7 +56,7 @@ class TopicsInACluster : public ::testing::Test {
     return cluster_.turn_until([this] {
       std::size_t count = 0;
       publisher_->directory().for_each_node(
-          [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1 : 0; });
+          [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1U : 0U; });
       return count >= 2;
     });
   }

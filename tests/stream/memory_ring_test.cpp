@@ -184,7 +184,7 @@ TEST(MemoryRing, a_thread_gets_every_byte_that_another_one_writes_in_order) {
   std::vector<char> out(5000);
   while (taken < kTotal && !ring.reader.is_broken()) {
     const std::size_t size = ring.reader.read(out);
-    for (std::size_t i = 0; i < size; ++i) wrong += out[i] != byte_at(taken + i) ? 1 : 0;
+    for (std::size_t i = 0; i < size; ++i) wrong += out[i] != byte_at(taken + i) ? 1U : 0U;
     taken += size;
     if (size == 0) std::this_thread::yield();
   }

@@ -179,7 +179,7 @@ TEST_F(ConnectionSendTest, every_frame_is_told_once_as_sent_or_as_dropped_whatev
     for (int step = 0; step < 60; ++step) {
       const std::uint64_t dice = random.uniform(100);
       if (dice < 60) {
-        taken += send(std::string(random.uniform(20'000), 'x')) == SendResult::queued ? 1 : 0;
+        taken += send(std::string(random.uniform(20'000), 'x')) == SendResult::queued ? 1U : 0U;
       } else if (dice < 80) {
         turn_some(reactor_, 2);
       } else if (dice < 90) {

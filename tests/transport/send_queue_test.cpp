@@ -194,7 +194,7 @@ TEST_F(SendQueueTest, every_frame_is_sent_or_dropped_once) {
   for (int step = 0; step < 100'000; ++step) {
     const std::uint64_t dice = random.uniform(10);
     if (dice < 7) {
-      taken += append(queue, std::string(random.uniform(100), 'x')) ? 1 : 0;
+      taken += append(queue, std::string(random.uniform(100), 'x')) ? 1U : 0U;
     } else if (dice < 8) {
       if (!queue.is_in_flight() && queue.has_filled()) queue.begin_flight();
     } else if (queue.is_in_flight()) {

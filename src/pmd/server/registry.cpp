@@ -352,14 +352,14 @@ bool Registry::invariants() const {
     if (by_node_id_.find(entry.node.node_id) != &entry || entry.node_id_key != entry.node.node_id) return false;
     if (entry.alias_key != entry.node.alias.value_or("")) return false;
     if (entry.node.alias && by_alias_.find(*entry.node.alias) != &entry) return false;
-    aliases += entry.node.alias ? 1 : 0;
+    if (entry.node.alias) ++aliases;
     std::string text;
     protocol::append_node(text, entry.node);
     if (entry.text.json() != text) return false;
     if (!entry.is_linked() || !by_owner_.contains(entry.owner)) return false;
     if (entry.ttl_declared && !entry.expiry) return false;
     if (entry.expiry && (*entry.expiry)->second != &entry) return false;
-    expiries += entry.expiry ? 1 : 0;
+    if (entry.expiry) ++expiries;
     bytes += entry.bytes;
     if (entry.user) users[*entry.user].add(entry);
   }

@@ -67,7 +67,7 @@ struct Group::Impl {
     local_count = 0;
     for (std::size_t i = 0; i < members.size(); ++i) {
       if (members[i].known->node_id < members[first].known->node_id) first = i;
-      local_count += members[i].known->is_local ? 1 : 0;
+      if (members[i].known->is_local) ++local_count;
     }
   }
 
