@@ -273,7 +273,7 @@ TEST_P(CallsWithoutMemory, sending_to_a_group_gives_verdicts) {
   std::uint64_t asked = 0;
   sweep("ask", [&] {
     const SendVerdict verdict = group.ask(payload, {.idempotent = true, .attempts = 2}, [&](const Reply&) { ++ended; });
-    asked += is_under_way(verdict) ? 1 : 0;
+    asked += is_under_way(verdict) ? 1U : 0U;
     return has_worked(verdict);
   });
   EXPECT_TRUE(turn_until_so([&] { return ended == asked; }));
@@ -287,7 +287,7 @@ TEST_P(CallsWithoutMemory, what_is_published_is_handed_out_or_has_a_verdict) {
   std::uint64_t published = 0;
   const auto publish = [&](const std::string& name) {
     const SendVerdict verdict = node_->publish(name, payload);
-    published += is_under_way(verdict) ? 1 : 0;
+    published += is_under_way(verdict) ? 1U : 0U;
     return has_worked(verdict);
   };
   sweep("publish", [&] { return publish(topic); });

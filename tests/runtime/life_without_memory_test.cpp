@@ -129,9 +129,9 @@ class LifeWithoutMemory : public ::testing::TestWithParam<Way> {
   /// Of a node that answers nothing, or is not there: it ends all the same.
   void ask(std::string_view name) {
     const auto end = [this](const Reply&) { ++asks_ended_; };
-    asked_ += is_under_way(node_->ask(name, "1", {.deadline = 300ms}, end)) ? 1 : 0;
+    asked_ += is_under_way(node_->ask(name, "1", {.deadline = 300ms}, end)) ? 1U : 0U;
   }
-  void note(SendVerdict verdict) { accepted_ += is_under_way(verdict) ? 1 : 0; }
+  void note(SendVerdict verdict) { accepted_ += is_under_way(verdict) ? 1U : 0U; }
 
   /// What one may see of a node from its start to its end.
   void live() {

@@ -175,7 +175,7 @@ TEST_F(NodeCalls, a_message_that_is_written_while_the_node_ends_is_counted_as_it
       node.on_message([](const Message&) {});
       std::uint64_t accepted = 0;
       if (is_resolved) {
-        while (node.stats().received.handled == 0) accepted += is_under_way(node.send("self", "1")) ? 1 : 0;
+        while (node.stats().received.handled == 0) accepted += is_under_way(node.send("self", "1")) ? 1U : 0U;
       }
       std::atomic<bool> is_writing{false};
       std::atomic<bool> has_ended{false};

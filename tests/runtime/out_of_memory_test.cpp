@@ -51,7 +51,7 @@ TEST_P(OutOfMemory, a_request_has_a_verdict_and_if_it_is_under_way_an_end) {
   std::uint64_t asked = 0;
   const auto ask = [&](std::string_view name) {
     const SendVerdict verdict = node_->ask(name, payload, {.deadline = 10s}, [&](const Reply&) { ++ended; });
-    asked += is_under_way(verdict) ? 1 : 0;
+    asked += is_under_way(verdict) ? 1U : 0U;
     return has_worked(verdict);
   };
   ASSERT_TRUE(node_->resolve("self"));

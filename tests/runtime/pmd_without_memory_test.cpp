@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "tests/support/failing_allocations.hpp"
 #include "tests/support/memory_pmd.hpp"
@@ -145,6 +146,62 @@ TEST(StatsRelayWithoutMemory, a_question_behind_an_answer_that_waits_is_sent_or_
   EXPECT_GT(received.front().size(), std::size_t{128} * 1024) << "more than is queued at once";
   pmd.advance(base::seconds(3));
   EXPECT_EQ(pmd.server().counters().stats_unanswered, asked) << "in time";
+}
+
+/// A client that has ended its sending and does not read the answer that it is owed.
+MemoryPmd::PeerId add_draining(MemoryPmd& pmd, MemoryPmd::PeerId client) {
+  pmd.network().set_window(client, 0);
+  pmd.send(client, resolve_text("nobody"));
+  pmd.hang_up(client);
+  return client;
+}
+
+/// What it receives as soon as it reads.
+std::vector<std::string> received_by(MemoryPmd& pmd, MemoryPmd::PeerId draining) {
+  pmd.network().set_window(draining, SIZE_MAX);
+  pmd.turn();
+  return pmd.receive(draining);
+}
+
+TEST(WatchersWithoutMemory, one_that_drains_gets_the_answer_that_it_is_owed) {
+  MemoryPmd pmd;
+  ASSERT_TRUE(pmd.start());
+  std::size_t points = 0;
+  for (;; ++points) {
+    const auto watcher = pmd.connect();
+    pmd.ask(watcher, request_text("watch"));
+    add_draining(pmd, watcher);
+    const auto node = pmd.connect();
+    const std::string text = register_text("a nodeId that is too long to be kept in a string itself", "node");
+    const FailedCall call = call_with_failing_allocation(points, [&] { pmd.send(node, text); });
+    ASSERT_EQ(received_by(pmd, watcher).size(), 1U) << "allocation " << points;
+    if (!call.has_failed) break;
+    pmd.hang_up(node);
+  }
+  EXPECT_GT(points, 3U);
+}
+
+TEST(StatsRelayWithoutMemory, a_client_that_drains_gets_the_answer_that_it_is_owed) {
+  MemoryPmd pmd;
+  ASSERT_TRUE(pmd.start());
+  const auto connect = [&] {
+    const auto peer = pmd.connect();
+    pmd.network().set_owner(peer, io::PeerOwner::user(1001));
+    return peer;
+  };
+  std::size_t points = 0;
+  for (;; ++points) {
+    const auto node = connect();
+    ASSERT_EQ(pmd.ask(node, register_text("id", "node", R"(,"caps":["stats"])")), kSuccess);
+    const auto client = connect();
+    pmd.send(client, R"({"type":"stats","payload":{"node":"node"},"requestId":"r"})");
+    add_draining(pmd, client);
+    const FailedCall call = call_with_failing_allocation(points, [&] { pmd.hang_up(node); });
+    ASSERT_EQ(received_by(pmd, client).size(), 1U) << "allocation " << points;
+    if (!call.has_failed) break;
+    pmd.turn();
+  }
+  EXPECT_GT(points, 0U);
 }
 
 }  // namespace

@@ -204,7 +204,7 @@ void UringBackend::refill() {
       slot->recv != nullptr && slot->recv->keeps_nothing ? make_runnable(*slot) : starve(*slot);
     }
     serving_.clear();
-  } else if (is_watched_) {
+  } else if (is_watched_ && !unserved_.empty()) {
     wake();
   }
 }

@@ -217,7 +217,7 @@ void UringBackend::arm_recv(Slot& slot) {
   sqe->buf_group = buffers->group();
   tag(*sqe, slot, Kind::recv);
   slot.recv_is_armed = true;
-  slot.recv_cancel_is_sent = slot.has_received = false;
+  slot.recv_cancel_is_sent = false;
 }
 
 void UringBackend::arm_send(Slot& slot) {
@@ -257,17 +257,22 @@ posix::GatheredMessage* UringBackend::next_message() {
   return &messages_[message_count_++];
 }
 
-/// Those that found no buffer go before whatever else wants to receive, as many as there are buffers: more would be
-/// refused again, all of them in each poll.
+/// Those that found no buffer go before whatever else wants to receive, as many of each ring as it has buffers: more
+/// would be refused again, all of them in each poll.
 void UringBackend::serve_unserved() {
-  const std::size_t count = std::min<std::size_t>(unserved_.size(), std::max(1U, buffers_.count()));
-  for (std::size_t i = 0; i < count; ++i) {  // nothing is called back here, so that no slot is opened
-    Slot* slot = slots_.find(unserved_[i]);
-    if (slot == nullptr) continue;
-    slot->is_unserved = false;
+  std::size_t left = std::max(1U, buffers_.count());
+  std::size_t vital_left = vital_buffers_.count();
+  std::erase_if(unserved_, [&](Handle handle) {  // nothing is called back here, so that no slot is opened
+    Slot* slot = slots_.find(handle);
+    if (slot == nullptr) return true;
+    const bool is_vital = slot->recv != nullptr && slot->recv->keeps_nothing && vital_left > 0;
+    std::size_t& left_of_ring = is_vital ? vital_left : left;
+    if (left_of_ring == 0) return false;
+    --left_of_ring;
+    slot->is_unserved = slot->has_received = false;
     if (wants_to_receive(*slot)) arm_recv(*slot);
-  }
-  unserved_.erase(unserved_.begin(), unserved_.begin() + static_cast<std::ptrdiff_t>(count));
+    return true;
+  });
 }
 
 }  // namespace distflow::io

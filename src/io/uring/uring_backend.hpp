@@ -30,7 +30,7 @@ struct UringSlot : SocketSlot {
   bool send_is_armed = false;
   bool recv_cancel_is_sent = false;
   bool close_cancel_is_sent = false;
-  bool has_received = false;  // since the receive was armed
+  bool has_received = false;  // since it last waited for a buffer
   bool is_unserved = false;   // its handle is in unserved_
   bool has_ended = false;     // the stream's end was received
   bool is_full = false;       // the system took a part of a piece last: wait until it takes more, then try

@@ -198,11 +198,12 @@ void StatsRelay::fail_inside(const Pending& pending, std::string_view error) con
     on_inside_answer_({.question = pending.id, .node_id = pending.node_id, .user = {}, .stats = {}, .error = error});
 }
 
-/// This may run on behalf of another session than the client: the client alone is closed if there is no memory.
+/// This may run on behalf of another session than the client: the client alone is closed if there is no memory. One
+/// that drains has an end already, behind the replies that are on their way to it.
 void StatsRelay::tell_client(const Pending& pending, std::string_view error) {
   if (pending.client == kInside) return fail_inside(pending, error);
   Session* const client = parts_.find_session(pending.client);
-  if (client == nullptr) return;
+  if (client == nullptr || !client->is_open()) return;
   const auto tell = [&] { parts_.replies.reply(*client, protocol::error_response(pending.raw_request_id, error)); };
   if (parts_.reactor.has_memory_for(tell)) return;
   ++parts_.counters.out_of_memory;

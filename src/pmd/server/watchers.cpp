@@ -57,8 +57,11 @@ void Watchers::on_sent(Session& session) {
   reactor_.defer(go_on_);
 }
 
+/// One that drains has an end already, behind the replies that are on their way to it.
 void Watchers::disconnect_all(Error why) {
-  for (Session* session : sessions_) session->close(why);
+  for (Session* session : sessions_) {
+    if (session->is_open()) session->close(why);
+  }
 }
 
 void Watchers::give(Session& session) {

@@ -24,8 +24,9 @@ constinit std::atomic<int> file_at_exit{-1};
 
 void remove_at_exit() {
   const std::string path = ProcessLock::path();
+  // A holder that ends from here on leaves the file to this thread, and the slot free: that says nothing of the file.
   const int fd = file_at_exit.exchange(-1);
-  if (slot.load() != 0 && fd >= 0 && is_file_named(fd, AT_FDCWD, path.c_str())) ::unlink(path.c_str());
+  if (fd >= 0 && is_file_named(fd, AT_FDCWD, path.c_str())) ::unlink(path.c_str());
 }
 
 void forget_in_child() {
