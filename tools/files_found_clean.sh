@@ -1,4 +1,5 @@
-# To be sourced: checks of single files that need not be made again.
+# shellcheck shell=sh
+# Checks of single files that need not be made again.
 #
 # check_each NAME BUILD CHECK FILE... runs the shell command CHECK for each file, two at once, with $1 as the file and $command
 # as what BUILD/compile_commands.json compiles it with. A file that CHECK found nothing in is not read again while the
