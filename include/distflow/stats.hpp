@@ -150,7 +150,7 @@ struct NodeStats {
   std::uint64_t pmd_starts = 0;              ///< times that this node started a PMD
   std::uint64_t pings_dropped = 0;           ///< pings of a peer that does not read, which were not answered
   std::uint64_t stats_told = 0;              ///< questions of the PMD for counters that were answered
-  std::uint64_t stats_refused = 0;           ///< such questions beyond 200 a second, or by a PMD of another user
+  std::uint64_t stats_refused = 0;           ///< such questions: too many, another user's, or no room to answer
   std::uint64_t published = 0;               ///< messages to topics, each counted once, however many subscribe
   std::uint64_t published_copies = 0;        ///< of these, one for each subscriber; each is accepted under its peer
   std::uint64_t retained_copies = 0;         ///< of these copies, those of retained messages to later subscribers

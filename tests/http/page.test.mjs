@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
 import {test} from 'node:test';
-import {browser, figuresOf, join, joinTelling, kStrange, kTestLimitMs, metric, openWith, port, press, scenario, until,
+import {browser, figuresOf, join, joinTelling, joinWithPeers, kStrange, kTestLimitMs, metric, openWith, port, press, scenario, until,
         untilShown, url} from './stage.mjs';
 
 scenario('a node that joins is shown, and is gone from the page when it has left', async (page) => {
@@ -150,6 +150,29 @@ test('a node whose figures are gone shows none, and loses nothing', {timeout: kT
     assert.equal(await page.evaluate(() => document.getElementById('losing').textContent), '');
     await page.evaluate(() => { window.said = {}; });
   }
+  assert.deepEqual(page.faults, []);
+  node.destroy();
+  await page.close();
+});
+
+test('figures that come in parts without an end are shown as they come, and the view has its turns', {timeout: kTestLimitMs}, async () => {
+  const page = await openWith(() => {
+    window.views = 0;
+    const ask = fetch;
+    window.fetch = async (path, options) => {
+      const response = await ask(path, options);
+      if (path.startsWith('/api/node?') && !(await response.clone().json()).isAwaited) window.views += 1;
+      return path.startsWith('/api/figures') ? new Response(JSON.stringify({...await response.json(), isWhole: false})) : response;
+    };
+  });
+  const node = joinWithPeers({nodeId: 'id21', alias: 'partly'}, () => ({node: {sent: {}, received: {}, queued: 41}, peers: []}));
+  await untilShown(page, 'partly', '41');
+  await until(page, () => document.getElementById('more').textContent.endsWith('; their figures are still being read'));
+  await page.evaluate(() => { location.hash = '#node=id21'; });
+  const before = performance.now();
+  await until(page, () => window.views > 3);
+  const views = await page.evaluate(() => window.views);
+  assert.ok(views <= 3 + (performance.now() - before) / 1000, `the view has one turn a second, not one after each part: ${views}`);
   assert.deepEqual(page.faults, []);
   node.destroy();
   await page.close();

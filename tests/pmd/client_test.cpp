@@ -186,6 +186,15 @@ struct Answered {
   }
 };
 
+TEST_F(PmdClient, an_answer_with_stats_says_whether_it_has_been_queued) {
+  start_in_session();
+  EXPECT_TRUE(client->answer_stats(1, "{}"));
+  pmd.hang_up();
+  pmd.stop_listening();
+  ASSERT_TRUE(until([&] { return !client->is_in_session(); }));
+  EXPECT_FALSE(client->answer_stats(2, "{}"));
+}
+
 TEST_F(PmdClient, hello_register_and_watch_are_asked_without_waiting_for_an_answer) {
   options.registration = registration("n1");
   options.is_watching = true;

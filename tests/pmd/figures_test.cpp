@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/figures_of_nodes.hpp"
 #include "tests/support/schema.hpp"
-#include "tests/support/telling_nodes.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -19,49 +19,9 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kNothing =
-    "{\"next\":1,\"isWhole\":true,\"isAnew\":true,\"leftOut\":0,\"gone\":[],\"nodes\":[]}\n";
+    "{\"next\":\"1\",\"isWhole\":true,\"isAnew\":true,\"leftOut\":0,\"gone\":[],\"nodes\":[]}\n";
 
-class FiguresTest : public TellingNodes {
- protected:
-  /// Questions that have come to the node.
-  std::vector<std::string> asked(PeerId node) { return pmd.receive(node); }
-  static std::string stats(std::uint64_t at_ms, std::uint64_t received, std::uint64_t written,
-                           const std::string& more = "", const std::string& drops = "") {
-    return R"({"at":)" + std::to_string(at_ms * 1000) + R"(,"queued":4,"node":{"sent":{"accepted":9,"written":)" +
-           std::to_string(written) + drops + R"(},"received":{"received":)" + std::to_string(received) +
-           R"(},"mailbox_size":5)" + more + R"(},"peers":[]})";
-  }
-  void next_round() { pmd.advance(Figures::kRoundInterval); }
-  /// Nodes on one connection.
-  PeerId add_nodes(const std::string& prefix, std::size_t count, std::uint32_t user = MemoryWeb::kUser,
-                   const std::string& caps = kTells) {
-    const PeerId node = web.connect_as(user);
-    for (std::size_t i = 0; i < count; ++i) pmd.ask(node, register_text(prefix + std::to_string(i), "", caps));
-    return node;
-  }
-  /// In which kNodesMax nodes are asked, and the next round has begun.
-  static constexpr base::Duration kFullRound =
-      Figures::kTurnInterval * static_cast<int>(Figures::kNodesMax / Figures::kAskedPerTurnMax) +
-      Figures::kRoundInterval;
-  /// Root looks each half second.
-  void look_for(base::Duration time) {
-    for (; time > base::Duration::zero(); time -= base::milliseconds(500)) {
-      web.get("/api/figures");
-      pmd.advance(base::milliseconds(500));
-    }
-  }
-  std::size_t kept_count() { return web.web().node_figures().kept_count(); }
-  /// The number that an answer says to ask with next.
-  static std::string next_of(const std::string& answer) { return answer.substr(8, answer.find(',') - 8); }
-  /// Root looks, the node answers; the path that tells root what is new from then on.
-  std::string path_after_first_answer(PeerId node) {
-    web.get("/api/figures");
-    pmd.advance(base::milliseconds(100));
-    tell(node, stats(1000, 100, 10));
-    return "/api/figures?since=" + next_of(web.get("/api/figures"));
-  }
-  const FiguresCounters& counters() { return web.web().node_figures().counters(); }
-};
+class FiguresTest : public FiguresOfNodes {};
 
 TEST_F(FiguresTest, a_node_is_asked_only_while_somebody_looks) {
   const PeerId node = add_node("id1");
@@ -408,41 +368,6 @@ TEST_F(FiguresTest, a_viewer_learns_that_a_node_has_lost_its_figures_with_its_pl
   EXPECT_THAT(web.get(since, MemoryWeb::kUser), HasSubstr(R"("gone":["victim"])"));
   EXPECT_THAT(web.get(since, MemoryWeb::kOtherUser), Not(HasSubstr("victim")));
   EXPECT_THAT(web.get("/api/figures?since=" + next_of(later)), HasSubstr(R"("gone":[])")) << "it is told once";
-}
-
-TEST_F(FiguresTest, when_more_have_lost_their_figures_than_are_kept_viewers_begin_anew_and_get_all_parts) {
-  constexpr std::size_t kStaying = 800;  // their figures are more than one part
-  const auto id = [](std::size_t i) { return std::string(240, 'n') + std::to_string(i); };
-  std::vector<PeerId> staying;
-  for (std::size_t i = 0; i < kStaying; ++i) staying.push_back(add_node(id(i)));
-  const auto look_and_tell = [&](const std::vector<PeerId>& nodes, std::size_t rounds) {
-    for (std::size_t i = 0; i < 12 * rounds; ++i) {
-      web.get("/api/figures?since=1");
-      for (const PeerId node : nodes) tell(node, stats(1, 1, 1));
-      pmd.advance(Figures::kTurnInterval);
-    }
-  };
-  look_and_tell(staying, 2);
-  const std::string before = next_of(web.get("/api/figures"));
-  constexpr std::size_t kLeaving = Figures::kGoneBytesMax / 280;
-  std::vector<PeerId> leaving;
-  for (std::size_t i = 0; i < kLeaving; ++i) leaving.push_back(add_node(id(kStaying + i)));
-  std::vector<PeerId> all = staying;
-  all.insert(all.end(), leaving.begin(), leaving.end());
-  look_and_tell(all, 3);
-  ASSERT_EQ(kept_count(), all.size());
-  for (const PeerId node : leaving) pmd.hang_up(node);
-  look_and_tell(staying, 2);
-
-  std::size_t shown = 0;
-  std::string answer = web.get("/api/figures?since=" + before);
-  EXPECT_THAT(answer, AllOf(HasSubstr(R"("isAnew":true)"), HasSubstr(R"("isWhole":false)")));
-  for (;; answer = web.get("/api/figures?since=" + next_of(answer))) {
-    for (std::size_t at = answer.find("nodeId"); at != std::string::npos; at = answer.find("nodeId", at + 1)) ++shown;
-    if (answer.find(R"("isWhole":true)") != std::string::npos) break;
-    EXPECT_THAT(web.get("/api/figures?since=" + next_of(answer)), HasSubstr(R"("isAnew":false)"));
-  }
-  EXPECT_EQ(shown, kStaying);
 }
 
 TEST_F(FiguresTest, a_viewer_that_has_not_looked_for_long_begins_anew) {

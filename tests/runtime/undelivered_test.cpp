@@ -340,6 +340,15 @@ class AskedByRegistry : public Undelivered {
   TestNode* node_ = nullptr;
 };
 
+TEST_F(AskedByRegistry, an_answer_that_cannot_be_queued_does_not_count_as_told) {
+  told(StatsKind::counters);
+  EXPECT_EQ(node_->stats().stats_told, 1u);
+  registry_.has_room_for_answers = false;
+  registry_.ask({.node_id = (*node_)->node_id(), .id = 2, .after = 0, .size_max = 32768});
+  EXPECT_TRUE(cluster_.turn_until([this] { return node_->stats().stats_refused == 1; }));
+  EXPECT_EQ(node_->stats().stats_told, 1u);
+}
+
 TEST_F(AskedByRegistry, messages_are_not_told_nor_sent_again_for_a_registry_of_another_user_and_counters_are) {
   const io::PeerOwner own = cluster_.reactor().backend().own_user();
   const io::PeerOwner another = io::PeerOwner::user(own.is_known() ? own.uid() + 4711 : 4711);

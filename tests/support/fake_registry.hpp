@@ -57,7 +57,8 @@ class FakeRegistry {
     tell_all([part](runtime::RegistryObserver& observer) { observer.on_stats_asked(part); });
   }
   std::vector<std::string> stats_told;  ///< their answers
-  io::PeerOwner owner;                  ///< as whom it runs, as the system has it
+  bool has_room_for_answers = true;
+  io::PeerOwner owner;  ///< as whom it runs, as the system has it
 
   class Client final : public runtime::RegistryClient {
    public:
@@ -88,8 +89,10 @@ class FakeRegistry {
         on_answer(find(name));
       });
     }
-    void answer_stats(std::uint64_t, std::string_view stats) override {
-      if (may_call("answer_stats()")) registry_.stats_told.emplace_back(stats);
+    [[nodiscard]] bool answer_stats(std::uint64_t, std::string_view stats) override {
+      if (!may_call("answer_stats()") || !registry_.has_room_for_answers) return false;
+      registry_.stats_told.emplace_back(stats);
+      return true;
     }
     [[nodiscard]] io::PeerOwner owner_of_registry() const override {
       return may_call("owner_of_registry()") ? registry_.owner : io::PeerOwner();

@@ -95,10 +95,10 @@ void Client::stats(std::string_view name, std::uint64_t after, Callback<ToldStat
       std::move(tell));
 }
 
-void Client::answer_stats(std::uint64_t id, std::string_view stats) {
-  if (!connection_ || is_closed()) return;
+bool Client::answer_stats(std::uint64_t id, std::string_view stats) {
+  if (!connection_ || is_closed()) return false;
   const std::optional<transport::EncodedFrame> frame = parts_.out.encode(protocol::stats_answer(id, stats));
-  if (frame) static_cast<void>(connection_->send(*frame));
+  return frame && connection_->send(*frame) == transport::SendResult::queued;
 }
 
 void Client::close(Unregister unregister) {

@@ -107,7 +107,8 @@ class Client final : private transport::ConnectionObserver {
              protocol::StatsKind what = protocol::StatsKind::counters);
   /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be sent now. Without a
   /// session, and without memory or room to send it, it is dropped: the PMD ends the question in a time of its own.
-  void answer_stats(std::uint64_t id, std::string_view stats);
+  /// Whether it has been queued. May throw std::bad_alloc, and has queued nothing then.
+  bool answer_stats(std::uint64_t id, std::string_view stats);
   /// As which user the PMD of this session runs, as the system has it; unknown where it cannot say, and without a
   /// session. Once the PMD has said something: its end has no owner before. Takes io::kOwnerLookupMax at most.
   [[nodiscard]] io::PeerOwner owner_of_pmd() const { return connection_ ? connection_->peer().owner : io::PeerOwner(); }

@@ -1,13 +1,13 @@
 #include "pmd/web/figures.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
 #include "base/room.hpp"
 #include "http/request.hpp"
 #include "pmd/web/equal_share.hpp"
+#include "pmd/web/figures_place.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::pmd {
@@ -43,42 +43,40 @@ Figures::Figures(io::Reactor& reactor, Server& pmd)
     : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&Figures::on_time>(*this)) {}
 
 http::Response Figures::answer(std::string_view query, const io::PeerOwner& viewer) {
-  std::uint64_t since = 0;
-  if (const std::optional<std::string> text = http::query_value(query, "since")) {
-    const char* const end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, since);
-    if (error != std::errc() || at != end) return {.status = 400, .body = "since is no number\n"};
-  }
+  const std::optional<FiguresPlace> asked = FiguresPlace::read(http::query_value(query, "since").value_or("0"));
+  if (!asked) return {.status = 400, .body = "since is nothing that an answer had as its next\n"};
   if (!viewer.is_known()) return {.status = 403, .body = "the system does not say who asks\n"};
   if (!note_viewer(viewer.uid())) {
     ++counters_.viewers_refused;
     return {.status = 503, .body = "too many users look at the same time\n"};
   }
   const auto may_see = [&](const UserId& user) { return viewer.is_user(kRoot) || (user && viewer.is_user(*user)); };
+  FiguresPlace place = *asked;
   // A number that was not given yet is one of another PMD's.
-  const bool is_anew = since == 0 || since < anew_before_ || since > last_number_;
-  if (is_anew) since = anew_before_;
-  std::string nodes;
+  const bool is_strange = std::max({place.since, place.until, place.after}) > last_number_;
+  const bool is_first_part = is_strange || place.until == 0;
+  const bool is_anew = is_first_part && (is_strange || !gone_.has_all_since(place.since));
+  if (is_first_part) place = {.since = is_anew ? 0 : place.since, .until = last_number_, .after = 0};
   std::string lost;
-  auto node = order_.upper_bound(since);
-  auto gone = is_anew ? gone_.end() : gone_.upper_bound(since);
-  while ((node != order_.end() || gone != gone_.end()) && nodes.size() + lost.size() < kPartSizeMax) {
-    if (gone == gone_.end() || (node != order_.end() && node->first < gone->first)) {
-      since = node->first;
-      if (may_see(node->second->user)) (nodes += nodes.empty() ? "" : ",") += node->second->text;
-      ++node;
-    } else {
-      since = gone->first;
-      if (may_see(gone->second.user))
-        protocol::append_json_string(lost += lost.empty() ? "" : ",", gone->second.node_id);
-      ++gone;
-    }
+  if (is_first_part && !is_anew) {
+    gone_.visit(place.since, place.until, [&](const UserId& user, std::string_view name) {
+      if (may_see(user)) (lost += lost.empty() ? "" : ",") += name;
+    });
   }
-  const bool is_whole = node == order_.end() && gone == gone_.end();
+  std::string nodes;
+  auto next = std::ranges::upper_bound(places_, place.after, {}, [](const auto* one) { return one->second.place; });
+  const auto has_more = [&] { return next != places_.end() && (*next)->second.place <= place.until; };
+  for (; has_more() && nodes.size() + lost.size() < kPartSizeMax; ++next) {
+    const Node& node = (*next)->second;
+    place.after = node.place;
+    if (node.number > place.since && may_see(node.user)) (nodes += nodes.empty() ? "" : ",") += node.text;
+  }
+  const bool is_whole = !has_more();
+  if (is_whole) place = {.since = place.until, .until = 0, .after = 0};
   http::Response response{.content_type = "application/json"};
-  response.body = R"({"next":)" + std::to_string(since) + R"(,"isWhole":)" + (is_whole ? "true" : "false") +
-                  R"(,"isAnew":)" + (is_anew ? "true" : "false") + R"(,"leftOut":)" + std::to_string(left_out_) +
-                  R"(,"gone":[)" + lost + R"(],"nodes":[)" + nodes + "]}\n";
+  response.body = R"({"next":")" + place.text() + R"(","isWhole":)" + (is_whole ? "true" : "false") + R"(,"isAnew":)" +
+                  (is_anew ? "true" : "false") + R"(,"leftOut":)" + std::to_string(left_out_) + R"(,"gone":[)" + lost +
+                  R"(],"nodes":[)" + nodes + "]}\n";
   return response;
 }
 
@@ -199,6 +197,7 @@ void Figures::displace(std::size_t count, std::size_t share, Shares& users) {
 void Figures::give_place(const Registry::Entry& entry) {
   Nodes::value_type& given = *nodes_.try_emplace(entry.node.node_id).first;
   given.second.node_id = given.first;
+  given.second.place = ++last_number_;
   given.second.user = entry.node.uid;
   given.second.registration = registration_of(entry);
   places_.push_back(&given);  // there is room
@@ -311,11 +310,9 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
     return forget(node);  // what is kept of it is old, and would stay so
   }
   // What may throw comes before anything is changed.
-  Order order;
   Sizes sizes;
   BytesOfUsers of_user;
   if (before == 0) {
-    order.emplace(0, &node);
     sizes.emplace(std::pair(node.user, size), &node);
     of_user.emplace(node.user, 0);
   }
@@ -325,11 +322,7 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
     place.key().second = size;
     node.in_sizes = sizes_.insert(std::move(place));
   }
-  if (text != node.text) {
-    auto place = before == 0 ? order.extract(order.begin()) : order_.extract(node.number);
-    place.key() = node.number = ++last_number_;
-    order_.insert(order_.end(), std::move(place));
-  }
+  if (text != node.text) node.number = ++last_number_;
   node.text = std::move(text);
   node.latency = std::move(latency);
   bytes_ += size - before;
@@ -362,7 +355,6 @@ void Figures::forget(Node& node) {
   const auto of_user = bytes_of_users_.find(node.user);
   of_user->second -= size;
   if (of_user->second == 0) bytes_of_users_.erase(of_user);
-  order_.erase(node.number);
   sizes_.erase(node.in_sizes);
   node.text = {};
   node.latency = {};
@@ -373,35 +365,15 @@ void Figures::forget(Node& node) {
 
 /// For viewers that may have its figures.
 void Figures::note_gone(const Node& node) {
-  constexpr std::size_t size_of_one = 64;  // beside its name
-  const std::size_t size = size_of_one + node.node_id.size();
-  const auto note = [&] {
-    gone_.emplace(last_number_ + 1, Gone{.user = node.user, .node_id = std::string(node.node_id)});
-  };
-  if (gone_bytes_ + size > kGoneBytesMax || !reactor_.has_memory_for(note)) return begin_anew();
   ++last_number_;
-  gone_bytes_ += size;
-}
-
-/// All that is kept gets a greater number than any viewer has: who reads it in parts has what is new behind the last
-/// one. It allocates nothing.
-void Figures::begin_anew() {
-  gone_.clear();
-  gone_bytes_ = 0;
-  anew_before_ = ++last_number_;
-  Order before = std::exchange(order_, {});
-  while (!before.empty()) {
-    auto place = before.extract(before.begin());
-    place.key() = place.mapped()->number = ++last_number_;
-    order_.insert(order_.end(), std::move(place));
-  }
+  const auto note = [&] { counters_.gone_not_kept += gone_.note(last_number_, node.user, node.node_id); };
+  if (!reactor_.has_memory_for(note)) counters_.gone_not_kept += gone_.clear(last_number_) + 1;
 }
 
 void Figures::forget_all() {
   nodes_.clear();
-  const bool was_shown = !order_.empty() || !gone_.empty();
-  order_.clear();
-  if (was_shown) begin_anew();
+  // Viewers that come later begin anew. That nothing is kept while nobody looks is no bound: it is not counted.
+  if (!sizes_.empty() || !gone_.is_empty()) static_cast<void>(gone_.clear(++last_number_));
   sizes_.clear();
   bytes_ = 0;
   bytes_of_users_.clear();

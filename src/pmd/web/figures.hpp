@@ -19,8 +19,11 @@
 //   6. kBytesMax are kept. Where there is no more room, the users have equal shares of that, too: the answer of a user
 //      with more is dropped, or what was kept of a node of such a user for the answer of one with less.
 //   7. Figures that have not changed are not sent again: a viewer says up to which number it has got them. It is told
-//      which nodes have had figures since then and have none now. kGoneBytesMax of these are kept: beyond that, and
-//      where memory is lacking, viewers begin anew, with all figures.
+//      which nodes have had figures since then and have none now. Where not all of these are kept (gone_figures.hpp),
+//      it begins anew, with all figures.
+//   8. What is new comes in parts, in the order of the nodes' places. So each reading has an end, at whatever pace the
+//      viewer reads, and whatever changes, comes and goes meanwhile: that is for its next reading, and only that one
+//      may have to begin anew.
 // Use: Figures figures(reactor, pmd); ... return figures.answer(request.query, owner);
 #pragma once
 
@@ -38,6 +41,7 @@
 #include "io/peer_owner.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/gone_figures.hpp"
 #include "pmd/web/questions_under_way.hpp"
 #include "pmd/web/told_figures.hpp"
 
@@ -52,6 +56,7 @@ struct FiguresCounters {
   std::uint64_t left_out = 0;         ///< nodes without a place, and all that were not looked at, once a round
   std::uint64_t displaced = 0;        ///< nodes whose place went to a user with fewer than its share
   std::uint64_t not_kept = 0;         ///< answers dropped at kBytesMax, at once or later, or for lack of memory
+  std::uint64_t gone_not_kept = 0;    ///< nodes that have lost their figures, dropped likewise: viewers begin anew
   std::uint64_t viewers_refused = 0;  ///< requests of users beyond kViewersMax
 };
 
@@ -68,7 +73,6 @@ class Figures {
   static constexpr std::size_t kLookedAtMax = 16'384;
   static constexpr std::size_t kViewersMax = 16;  ///< users that look at the same time
   static constexpr std::size_t kBytesMax = std::size_t{16} * 1024 * 1024;
-  static constexpr std::size_t kGoneBytesMax = std::size_t{256} * 1024;
   static constexpr std::size_t kPartSizeMax = std::size_t{256} * 1024;  ///< of an answer, and one node
 
   /// Both must outlive it.
@@ -76,11 +80,11 @@ class Figures {
   Figures(const Figures&) = delete;
   Figures& operator=(const Figures&) = delete;
 
-  /// `{"next":7,"isWhole":true,"isAnew":false,"leftOut":0,"gone":["id1"],"nodes":[...]}`: what has changed since the
-  /// number `since` of `query`, up to `next`; all without one. `isWhole` is false where a part ends at kPartSizeMax.
-  /// Nodes in `gone` have lost their figures; they may have new ones in `nodes`. With `isAnew` all figures of before
-  /// are void: those that are still so come in this part and the next ones. 400 for a query that cannot be read, 503 at
-  /// kViewersMax. May throw std::bad_alloc.
+  /// `{"next":"7","isWhole":true,"isAnew":false,"leftOut":0,"gone":["id1"],"nodes":[...]}`: what has changed since the
+  /// answer whose `next` is `since` of `query` (figures_place.hpp); all without one. `isWhole` is false where a part
+  /// ends at kPartSizeMax. Nodes in `gone` have lost their figures; they may have new ones in `nodes`. With `isAnew`
+  /// all figures of before are void: those that are still so come in this part and the next ones. 400 for a query that
+  /// cannot be read, 503 at kViewersMax. May throw std::bad_alloc.
   [[nodiscard]] http::Response answer(std::string_view query, const io::PeerOwner& viewer);
 
   /// An answer to a question of the PMD's own; it passes over those to others' questions. Does not throw.
@@ -98,13 +102,13 @@ class Figures {
     OwnerId owner = 0;
     bool operator==(const Registration&) const = default;
   };
-  using Order = std::map<std::uint64_t, Node*>;
   using BytesOfUsers = std::map<UserId, std::size_t>;
   using Sizes = std::multimap<std::pair<UserId, std::size_t>, Node*>;
   struct Node {
     [[nodiscard]] std::size_t size() const { return text.size() + latency.size(); }
 
     std::string_view node_id;  // its key
+    std::uint64_t place = 0;   // places_ are in order of these; from the same numbers as changes
     UserId user;
     Registration registration;
     std::uint64_t round = 0;     // that asked it last
@@ -112,7 +116,7 @@ class Figures {
     bool is_slow = false;        // it did not answer that question within kSlowAfter
     bool is_over = false;        // loses its place with the next round
     std::uint64_t question = 0;  // that it owes the answer to; 0: none
-    std::uint64_t number = 0;    // in order_; 0: nothing of it is kept
+    std::uint64_t number = 0;    // of its last change; 0: nothing of it is kept
     Sizes::iterator in_sizes;    // where something is
     std::string text;            // what is sent
     std::uint64_t at_us = 0;
@@ -121,10 +125,6 @@ class Figures {
     std::string latency;
   };
   using Nodes = base::StringMap<Node>;
-  struct Gone {
-    UserId user;
-    std::string node_id;
-  };
   struct Viewer {
     std::uint32_t user;
     base::Instant until;
@@ -148,7 +148,6 @@ class Figures {
   [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
   void forget(Node& node);
   void note_gone(const Node& node);
-  void begin_anew();
   void begin_round();
   [[nodiscard]] Looked look();
   void share_out(const Looked& looked);
@@ -168,18 +167,14 @@ class Figures {
   FiguresCounters counters_;
   std::vector<Viewer> viewers_;
   Nodes nodes_;
-  // Of the nodes of which something is kept:
-  Order order_;  // by when it last reported something new
-  Sizes sizes_;
+  Sizes sizes_;  // the nodes of which something is kept
   std::size_t bytes_ = 0;
-  BytesOfUsers bytes_of_users_;         // users without any are not in it
-  std::map<std::uint64_t, Gone> gone_;  // nodes that had figures, by when they lost them
-  std::size_t gone_bytes_ = 0;
-  std::uint64_t last_number_ = 1;  // 0 is of viewers that have nothing
-  std::uint64_t anew_before_ = 1;  // viewers that have got what is up to an earlier number begin anew
+  BytesOfUsers bytes_of_users_;  // users without any are not in it
+  GoneFigures gone_;
+  std::uint64_t last_number_ = 1;  // of a change or a place; 0 is of viewers that have nothing
   std::uint64_t round_ = 0;
   base::Instant next_round_ = base::Instant::min();  // when it may begin
-  std::vector<Nodes::value_type*> places_;           // all of nodes_, in the order that they were given
+  std::vector<Nodes::value_type*> places_;           // all of nodes_, in order of their places
   std::size_t asked_ = 0;                            // of them, by this round
   QuestionsUnderWay<kSlowMax> slow_;                 // those to slow nodes
   std::size_t next_slow_ = 0;                        // where the look for the next of these goes on

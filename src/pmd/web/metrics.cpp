@@ -116,6 +116,8 @@ constexpr CounterRow<FiguresCounters> kFiguresCounters[] = {
     {"displaced", "Nodes whose place among them went to a user with fewer than its share.",
      &FiguresCounters::displaced},
     {"not_kept", "Answers that there was no room or memory for.", &FiguresCounters::not_kept},
+    {"gone_not_kept", "Nodes that have lost their figures and are not kept for viewers any more, which begin anew.",
+     &FiguresCounters::gone_not_kept},
     {"viewers_refused", "Requests for figures of users beyond those that may look at the same time.",
      &FiguresCounters::viewers_refused},
 };

@@ -250,7 +250,7 @@ inline constexpr std::array kNodeCounters = {
     detail::row<&NodeStats::stats_told>("stats_told", "questions of the PMD for counters that were answered",
                                         "questions", CounterKind::counter),
     detail::row<&NodeStats::stats_refused>("stats_refused",
-                                           "such questions beyond 200 a second, or by a PMD of another user",
+                                           "such questions: too many, another user's, or no room to answer",
                                            "questions", CounterKind::counter),
     detail::row<&NodeStats::published>("published", "messages to topics, each counted once", "messages",
                                        CounterKind::counter),

@@ -89,7 +89,8 @@ std::string Introspection::within_the_rate(Content content, Write write) {
     text = kNotForThisPmd;
   }
   if (!is_refused) text = write();
-  add_owned(is_refused || text.empty() ? refused_ : told_, 1);
+  is_uncounted_ = !is_refused && !text.empty();
+  if (!is_uncounted_) add_owned(refused_, 1);
   return text;
 }
 
@@ -133,6 +134,7 @@ std::string Introspection::tell_redriven(base::Delegate<DeadLetters::Redriven()>
 }
 
 std::string Introspection::refuse_unknown() {
+  is_uncounted_ = false;
   add_owned(refused_, 1);
   return kUnknownKind;
 }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/delegate.hpp"
 #include "base/log.hpp"
@@ -50,6 +51,10 @@ class Introspection {
   /// The answer to a question of a later version.
   [[nodiscard]] std::string refuse_unknown();
 
+  /// What became of the last answer. Only one that has been queued counts as told; one that has not counts as refused.
+  void note_queued() { count_last(told_); }
+  void note_unqueued() { count_last(refused_); }
+
   /// Any thread.
   [[nodiscard]] std::uint64_t told() const { return read(told_); }
   [[nodiscard]] std::uint64_t refused() const { return read(refused_); }
@@ -60,6 +65,9 @@ class Introspection {
   template <class Write>
   [[nodiscard]] std::string within_the_rate(Content content, Write write);
   [[nodiscard]] std::string write(const protocol::StatsPart& part, const NodeStats& stats) const;
+  void count_last(Counter& outcome) {
+    if (std::exchange(is_uncounted_, false)) add_owned(outcome, 1);
+  }
 
   io::Reactor& reactor_;
   const TrafficTable& traffic_;
@@ -68,6 +76,7 @@ class Introspection {
   const DeadLetters& dead_letters_;
   const base::Delegate<bool()> may_show_messages_;
   base::RateLimit parts_limit_{kPartsPerSecondMax, base::seconds(1)};
+  bool is_uncounted_ = false;  // the last answer; a refusal is counted at once
   Counter told_{0};
   Counter refused_{0};
 };

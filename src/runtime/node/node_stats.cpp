@@ -14,7 +14,11 @@ constexpr std::uint32_t kRoot = 0;
 
 void Node::on_stats_asked(const protocol::StatsPart& part) {
   if (!options_.introspection || is_closing()) return;
-  parts_.registry.answer_stats(part.id, tell(part));
+  const std::string text = tell(part);
+  if (parts_.registry.answer_stats(part.id, text))
+    introspection_.note_queued();
+  else
+    introspection_.note_unqueued();
 }
 
 std::string Node::tell(const protocol::StatsPart& part) {

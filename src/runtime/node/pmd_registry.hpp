@@ -33,7 +33,9 @@ class PmdRegistry final : public RegistryClient, private pmd::ClientObserver {
 
   void start(RegistryObserver& observer, protocol::Registration registration) override;
   void resolve(std::string_view name, OnAnswer on_answer) override;
-  void answer_stats(std::uint64_t id, std::string_view stats) override { client_->answer_stats(id, stats); }
+  [[nodiscard]] bool answer_stats(std::uint64_t id, std::string_view stats) override {
+    return client_->answer_stats(id, stats);
+  }
   [[nodiscard]] io::PeerOwner owner_of_registry() const override {
     return client_ ? client_->owner_of_pmd() : io::PeerOwner();
   }

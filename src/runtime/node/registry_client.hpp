@@ -120,9 +120,11 @@ class RegistryClient {
   /// allows. May throw std::bad_alloc: there is no answer then. `name` is valid for the call.
   virtual void resolve(std::string_view name, OnAnswer on_answer) = 0;
   /// Answers on_stats_asked(): the part of that id. `stats` is a JSON object; empty: none can be sent now. Valid for
-  /// the call. A registry that never asks has no use for it.
-  virtual void answer_stats(std::uint64_t id, std::string_view stats) {
+  /// the call. Whether it has been queued. May throw std::bad_alloc, and has queued nothing then. A registry that never
+  /// asks has no use for it.
+  [[nodiscard]] virtual bool answer_stats(std::uint64_t id, std::string_view stats) {
     static_cast<void>(id), static_cast<void>(stats);
+    return false;
   }
   /// As which user the registry runs, as the system has it: for a registry that asks. Unknown where the system cannot
   /// say, and without a session. Takes io::kOwnerLookupMax at most.

@@ -11,6 +11,7 @@ const kEventsMax = 100;
 const kSamples = 60;        // of a sparkline, one a second
 const kLosingMs = 10000;    // how long a loss is news
 const kLosingNamed = 5;
+const kReadingMs = 2000;    // figures that come in parts for longer are shown with a word on that
 const kDrawPauseMs = 100;   // between what the PMD reports, and kDrawShare times what drawing took
 const kDrawShare = 10;
 const kCollator = new Intl.Collator(undefined, {numeric: true});
@@ -51,6 +52,7 @@ let drawTimer = 0;
 let drawnAt = 0;
 let drawTook = 0;
 let leftOut = 0;
+let readingSince = null;  // while what is new of the figures comes in parts
 let rows = new Map();   // by nodeId, of the nodes that are shown
 let unconfirmed = new Set();  // nodeIds, while all figures come anew: of those that have not come yet
 
@@ -121,7 +123,9 @@ function drawRows() {
   const wanted = filtered().map((one) => ({one, key: column.key(one)}));
   rows = new Map(firstOf(wanted, kRowsMax, comparing(column)).map(({one}) => [one.node.nodeId, rowOf(one)]));
   arrange(element('nodes'), [...rows.values()]);
-  put(element('more'), `${rows.size} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}`);
+  const isSlow = readingSince !== null && performance.now() - readingSince > kReadingMs;
+  put(element('more'), `${rows.size} of ${nodes.size} nodes shown${leftOut ? `; ${leftOut} are not asked for figures` : ''}` +
+    (isSlow ? '; their figures are still being read' : ''));
   for (const [index, head] of [...element('heads').children].entries()) {
     if (index === sortedBy) head.setAttribute('aria-sort', isDescending ? 'descending' : 'ascending');
     else head.removeAttribute('aria-sort');
@@ -217,6 +221,7 @@ const view = {
   begin: (found) => {
     // Figures of before say nothing of now: what was lost meanwhile is no news.
     nodes = new Map([...found].map(([id, node]) => [id, entryOf(node, {})]));
+    readingSince = null;
     areNodesRead = true;
     nudge();
     drawSoon();
@@ -240,7 +245,12 @@ const view = {
       if (one.figures?.lost < figures.lost) one.lostAt = Date.now();
       one.figures = figures;
     }
-    if (!part.isWhole) return;
+    drawSoon();
+    if (!part.isWhole) {
+      readingSince ??= performance.now();
+      return;
+    }
+    readingSince = null;
     unconfirmed.forEach(dropFigures);
     unconfirmed.clear();
     for (const one of nodes.values()) {
@@ -249,7 +259,6 @@ const view = {
       one.samples.push(one.figures.untold ? 0 : one.figures.in + one.figures.out);
       if (one.samples.length > kSamples) one.samples.shift();
     }
-    drawSoon();
   },
   wanted: () => kViews[route.name].wanted?.() ?? null,
   taken: (path, answer) => {

@@ -69,22 +69,24 @@ function pauseUntil(due) {
   });
 }
 
-// The figures each second, and after them what the view that is shown wants: one request at a time.
+// Each second what is new of the figures, and what the view that is shown wants: one request at a time. A reading of many
+// parts keeps neither the view nor what has been read from being shown: each part is passed on as it comes, and the view
+// has its turn between two parts. The PMD says which part is the last, and bounds each reading (src/pmd/web/figures.hpp).
 async function followFigures(view, ended) {
   let isFailing = false;
-  for (let since = 0, due = 0; !ended.aborted; await pauseUntil(due)) {
+  for (let since = '0', due = 0, viewDue = 0; !ended.aborted; await pauseUntil(due)) {
+    const isViewsTurn = isNudged || performance.now() >= viewDue;
+    if (isViewsTurn) viewDue = performance.now() + kFiguresMs;
     isNudged = false;
     try {
       if (performance.now() >= due) {
-        for (let isWhole = false; !isWhole;) {
-          const {status, body} = await read(`/api/figures?since=${since}`, ended);
-          if (!body) throw new Error(`the figures cannot be read: ${status}`);
-          ({next: since, isWhole} = body);
-          view.figures(body);
-        }
-        due = performance.now() + kFiguresMs;
+        const {status, body} = await read(`/api/figures?since=${since}`, ended);
+        if (!body) throw new Error(`the figures cannot be read: ${status}`);
+        since = body.next;
+        due = body.isWhole ? performance.now() + kFiguresMs : 0;
+        view.figures(body);
       }
-      const path = view.wanted();
+      const path = isViewsTurn ? view.wanted() : null;
       if (path !== null) view.taken(path, await read(path, ended));
       if (isFailing && !ended.aborted) view.say('live');
       isFailing = false;
