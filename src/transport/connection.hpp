@@ -142,7 +142,8 @@ class Connection {
   void await_answer() { awaits_answer_ = true; }
   void note_answered() { awaits_answer_ = false; }
 
-  // An upgrade: a second stream over the socket. Each direction moves to it behind a last frame (shared memory).
+  // An upgrade: a second stream over the socket. Each direction moves to it behind a last frame (shared memory):
+  // connection_upgrade.cpp.
 
   /// The connection's own stream, for an upgrade to lie over.
   [[nodiscard]] stream::Stream& socket() { return socket_; }
@@ -197,8 +198,6 @@ class Connection {
   /// The stream that receives, or will.
   [[nodiscard]] stream::Stream& receiving();
 
-  bool open_layered(std::unique_ptr<stream::LayeredStream>& layered);
-  void close_unopened(std::unique_ptr<stream::LayeredStream> layered);
   SendResult send_unopened(const EncodedRun& run);
   SendResult note_queued() {
     reactor().defer(turn_end_);
@@ -226,12 +225,16 @@ class Connection {
   bool has_unread_frame();
 
   void on_draining_recv();
-  void append_last();
-  void begin_sending_through_upgrade();
-  void begin_receiving_through_upgrade();
   void send_early();
   bool send_at_once();
   void tell_sent();
+
+  // Moving to another stream: connection_upgrade.cpp.
+  bool open_layered(std::unique_ptr<stream::LayeredStream>& layered);
+  void close_unopened(std::unique_ptr<stream::LayeredStream> layered);
+  void append_last();
+  void begin_sending_through_upgrade();
+  void begin_receiving_through_upgrade();
 
   ConnectionObserver& observer_;
   State state_ = State::unopened;

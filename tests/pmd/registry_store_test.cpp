@@ -105,6 +105,17 @@ TEST_F(HeldStore, a_registration_is_answered_seen_and_announced_when_it_is_decid
   EXPECT_THAT(pmd->ask(watcher, resolve_text("pong")), HasSubstr("id1"));
 }
 
+TEST_F(HeldStore, what_is_accepted_is_answered_and_announced_before_what_the_store_reports_next) {
+  const auto node = pmd->connect();
+  const auto watcher = watching();
+  pmd->send(node, with_secret("id1", "s"));
+  store().decide(store().undecided().front());
+  EXPECT_TRUE(store().announce_end("id1"));
+  pmd->turn();
+  EXPECT_THAT(pmd->receive(node), ElementsAre(kSuccess, HasSubstr("registration:lost")));
+  EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr("peer:join"), HasSubstr("peer:leave")));
+}
+
 TEST_F(HeldStore, decisions_take_effect_in_the_order_in_which_they_come) {
   const auto watcher = pmd->connect();
   pmd->ask(watcher, request_text("watch"));
@@ -191,6 +202,25 @@ TEST_F(HeldStore, a_node_whose_new_registration_is_given_back_loses_the_one_befo
   decide();
   EXPECT_THAT(pmd->receive(node), ElementsAre(HasSubstr(R"("error":"Registry is full")")));
   EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr("peer:leave")));
+  EXPECT_THAT(store().owners(), IsEmpty());
+}
+
+TEST_F(HeldStore, a_node_that_is_taken_over_and_given_back_leaves_and_its_connection_is_told_so) {
+  ServerOptions options;
+  options.registry.bytes_max = 2000;
+  start(options);
+  const auto before = with_node(with_secret("id1", "s"));
+  const auto watcher = watching();
+  const auto after = pmd->connect();
+  const std::string long_text(250, 'x');
+  pmd->send(after, register_text("id1", "one",
+                                 R"(,"secret":"s","meta":{"a":")" + long_text + R"(","b":")" + long_text +
+                                     R"(","c":")" + long_text + R"("})"));
+  decide();
+  EXPECT_THAT(pmd->receive(after), ElementsAre(HasSubstr(R"("error":"Registry is full")")));
+  EXPECT_THAT(pmd->receive(watcher), ElementsAre(HasSubstr("peer:leave")));
+  EXPECT_THAT(pmd->receive(before), ElementsAre(HasSubstr(R"("event":"registration:lost","nodeId":"id1")")));
+  EXPECT_EQ(pmd->ask(before, heartbeat_text("id1")), kNotFound);
   EXPECT_THAT(store().owners(), IsEmpty());
 }
 

@@ -245,6 +245,19 @@ TEST_F(PmdTurns, a_turn_handles_no_more_than_a_thousand_look_ups_of_however_many
   for (const auto peer : peers) EXPECT_EQ(pmd.receive(peer).size(), 2U);
 }
 
+TEST_F(PmdTurns, of_a_flood_with_a_look_up_each_512_are_answered_at_once_and_64_a_turn_and_each_wait_is_counted) {
+  pmd.ask(pmd.connect(), register_text("id1", "one"));
+  constexpr std::uint64_t count = 1200;
+  constexpr std::uint64_t waited = TurnWork::kTurnMax / TurnWork::kRunMin;
+  connect(count, resolve_text("one"), 1);
+  const std::uint64_t before = counters().requests;
+  EXPECT_EQ(most_in_a_turn(counters().requests, 1), TurnWork::kTurnMax + waited);
+  EXPECT_EQ(counters().runs_delayed, count - TurnWork::kTurnMax);
+  EXPECT_EQ(most_in_a_turn(counters().requests, 20), waited);
+  EXPECT_EQ(counters().requests - before, count);
+  EXPECT_EQ(counters().runs_delayed, count - TurnWork::kTurnMax) << "each has waited once";
+}
+
 TEST_F(PmdTurns, one_with_a_look_up_beside_many_with_a_look_up_each_turn_is_not_passed_over) {
   pmd.ask(pmd.connect(), register_text("id1", "one"));
   std::vector<MemoryPmd::PeerId> peers;

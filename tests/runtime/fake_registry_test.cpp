@@ -1,4 +1,5 @@
-// That FakeRegistry holds its callers to lines 6 and 7 of registry_client.hpp: each way to break them fails a test.
+// That FakeRegistry holds its callers to lines 6 and 7 of registry_client.hpp: each way to break them fails a test. And
+// that it does nothing while it is away.
 #include "tests/support/fake_registry.hpp"
 
 #include <gtest/gtest-spi.h>
@@ -10,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/backends.hpp"
 #include "tests/support/loop.hpp"
+#include "tests/support/memory_backend.hpp"
 
 namespace distflow::runtime {
 namespace {
@@ -30,6 +31,7 @@ class ToldNode final : public RegistryObserver {
   void on_snapshot(std::vector<protocol::NodeInfo>) override { told("snapshot"); }
   void on_join(const protocol::NodeInfo&) override { told("join"); }
   void on_leave(const protocol::NodeInfo&) override { told("leave"); }
+  void on_stats_asked(const protocol::StatsPart&) override { told("asked"); }
   void on_disconnected(const Error&) override { told("disconnected"); }
   void on_start_failed(StartError) override { told("start failed"); }
   void on_closed() override { told("closed"); }
@@ -49,6 +51,17 @@ class FakeRegistryTest : public ::testing::Test {
  protected:
   void start() { client_->start(node_, {.node = {.node_id = "id1", .host = "localhost", .port = 1}}); }
   void turn() { turn_some(reactor_); }
+  void start_and_go_away() {
+    start();
+    turn();
+    registry_.go_away();
+    turn();
+  }
+  void look_up() {
+    client_->resolve("id1", [this](const Result<protocol::NodeInfo>& found) {
+      outcomes_.push_back(found ? std::error_code() : found.error().code);
+    });
+  }
   void close() {
     client_->close();
     turn();
@@ -64,10 +77,12 @@ class FakeRegistryTest : public ::testing::Test {
   }
 
   base::ChunkPool chunks_{{.chunk_size = 64 * 1024, .chunk_count_max = 4}};
-  io::Reactor reactor_{make_backend(chunks_), {}};
+  MemoryBackend* network_ = new MemoryBackend(chunks_);  // the reactor's
+  io::Reactor reactor_{std::unique_ptr<io::Backend>(network_), {}};
   FakeRegistry registry_{reactor_};
   ToldNode node_;
   std::vector<bool> answers_;
+  std::vector<std::error_code> outcomes_;  // of look_up()
   std::unique_ptr<RegistryClient> client_ = registry_.make_client();
 };
 
@@ -145,6 +160,62 @@ TEST_F(FakeRegistryTest, line_7_the_client_of_a_start_that_failed_is_closed_from
   start();
   turn();
   EXPECT_EQ(node_.events.back(), "closed");
+}
+
+TEST_F(FakeRegistryTest, a_look_up_waits_while_the_registry_is_away_and_is_answered_when_that_is_back) {
+  start();
+  turn();
+  look_up();
+  registry_.go_away();
+  look_up();
+  turn();
+  EXPECT_EQ(outcomes_.size(), 0U);
+  registry_.come_back();
+  turn();
+  EXPECT_EQ(outcomes_, std::vector<std::error_code>(2));
+  close();
+}
+
+TEST_F(FakeRegistryTest, line_4_a_look_up_that_waits_for_a_registry_ends_in_its_time) {
+  start_and_go_away();
+  look_up();
+  turn();
+  network_->advance(FakeRegistry::kLookUpTime / 2);
+  look_up();
+  turn();
+  EXPECT_EQ(outcomes_.size(), 0U);
+  network_->advance(FakeRegistry::kLookUpTime / 2 + base::milliseconds(10));
+  turn();
+  EXPECT_EQ(outcomes_, std::vector{make_error_code(Errc::timed_out)});
+  network_->advance(FakeRegistry::kLookUpTime / 2);
+  turn();
+  EXPECT_EQ(outcomes_.size(), 2U);
+  close();
+}
+
+TEST_F(FakeRegistryTest, line_4_a_look_up_that_waits_for_a_registry_is_canceled_before_the_client_has_closed) {
+  start_and_go_away();
+  look_up();
+  turn();
+  node_.when = "closed";
+  node_.what = [this] { EXPECT_EQ(outcomes_, std::vector{make_error_code(Errc::canceled)}); };
+  close();
+  EXPECT_EQ(node_.events.back(), "closed");
+}
+
+TEST_F(FakeRegistryTest, a_registry_that_is_away_asks_nothing_takes_nothing_and_tells_of_nobody) {
+  std::unique_ptr<RegistryClient> other = registry_.make_client();
+  ToldNode other_node;
+  other->start(other_node, {.node = {.node_id = "id2", .host = "localhost", .port = 2}});
+  start_and_go_away();
+  node_.events.clear();
+  registry_.ask({.node_id = {}, .id = 1});
+  client_->answer_stats(1, "{}");
+  other->close();
+  turn();
+  EXPECT_EQ(node_.events, std::vector<std::string>());
+  EXPECT_EQ(registry_.stats_told, std::vector<std::string>());
+  close();
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ class FakeRegistry {
 
   /// The next node that starts is told that there is no registry for it.
   void fail_next_start(StartError why) { start_failure_ = std::move(why); }
-  /// The session of every node is lost: no look-up is answered until come_back().
+  /// The session of every node is lost. Until come_back() a registry that is away does nothing: it registers nobody,
+  /// tells of nobody, asks nothing, and takes no stats. Look-ups wait, those that are under way too, for kLookUpTime.
   void go_away() {
     is_away_ = true;
     for (Client* client : clients_) client->is_registered_ = false;
@@ -48,12 +49,17 @@ class FakeRegistry {
   }
   void come_back() {
     is_away_ = false;
-    for (Client* client : clients_) register_client(*client);
+    for (Client* client : clients_) {
+      register_client(*client);
+      client->look_up_again();
+    }
   }
+  static constexpr base::Duration kLookUpTime = base::seconds(5);
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
 
   /// Asks every node for a part of what it tells of itself.
   void ask(const protocol::StatsPart& part) {
+    if (is_away_) return;
     tell_all([part](runtime::RegistryObserver& observer) { observer.on_stats_asked(part); });
   }
   std::vector<std::string> stats_told;  ///< their answers
@@ -84,18 +90,15 @@ class FakeRegistry {
     void resolve(std::string_view name, std::function<void(Result<protocol::NodeInfo>)> on_answer) override {
       if (!may_call("resolve()")) return;
       ++unanswered_;
-      registry_.later([this, name = std::string(name), on_answer = std::move(on_answer)] {
-        --unanswered_;
-        on_answer(find(name));
-      });
+      look_up({std::string(name), std::move(on_answer), registry_.reactor_.now() + kLookUpTime});
     }
     [[nodiscard]] bool answer_stats(std::uint64_t, std::string_view stats) override {
-      if (!may_call("answer_stats()") || !registry_.has_room_for_answers) return false;
+      if (!may_call("answer_stats()") || registry_.is_away_ || !registry_.has_room_for_answers) return false;
       registry_.stats_told.emplace_back(stats);
       return true;
     }
     [[nodiscard]] io::PeerOwner owner_of_registry() const override {
-      return may_call("owner_of_registry()") ? registry_.owner : io::PeerOwner();
+      return may_call("owner_of_registry()") && !registry_.is_away_ ? registry_.owner : io::PeerOwner();
     }
     void set_groups(protocol::Groups groups) override {
       if (!may_call("set_groups()")) return;
@@ -107,7 +110,10 @@ class FakeRegistry {
       EXPECT_EQ(state_, State::started) << "close() a second time (line 6)";
       if (std::exchange(state_, State::closing) == State::closing) return;
       leave();
-      registry_.tell_all([node = node_](runtime::RegistryObserver& other) { other.on_leave(node); });
+      if (!registry_.is_away_) {
+        registry_.tell_all([node = node_](runtime::RegistryObserver& other) { other.on_leave(node); });
+      }
+      look_up_again();  // to be canceled
       registry_.later([this] { end(); });
     }
     [[nodiscard]] bool is_registered() const override { return is_registered_; }
@@ -121,11 +127,33 @@ class FakeRegistry {
    private:
     friend FakeRegistry;
     enum class State : std::uint8_t { idle, started, closing, closed };
+    struct LookUp {
+      std::string name;
+      std::function<void(Result<protocol::NodeInfo>)> on_answer;
+      base::Instant deadline;
+    };
 
     [[nodiscard]] bool may_call(const char* call) const {
       const bool may = state_ == State::started || state_ == State::closing;
       EXPECT_TRUE(may) << call << (state_ == State::idle ? " before start() (line 6)" : " after on_closed (line 6)");
       return may;
+    }
+    /// At the turn's end, or when the registry is back.
+    void look_up(LookUp asked) {
+      registry_.later([this, asked = std::move(asked)] {
+        const bool is_too_late = asked.deadline <= registry_.reactor_.now();
+        if (registry_.is_away_ && state_ == State::started && !is_too_late) return wait_for_registry(asked);
+        --unanswered_;
+        asked.on_answer(is_too_late ? Error{Errc::timed_out, "resolving"} : find(asked.name));
+      });
+    }
+    void wait_for_registry(LookUp asked) {
+      waiting_.push_back(std::move(asked));
+      registry_.reactor_.timers().arm(patience_timer_, waiting_.front().deadline);
+    }
+    void look_up_again() {
+      registry_.reactor_.timers().cancel(patience_timer_);
+      for (LookUp& asked : std::exchange(waiting_, {})) look_up(std::move(asked));
     }
     [[nodiscard]] Result<protocol::NodeInfo> find(std::string_view name) const {
       if (state_ == State::closing) return Error{Errc::canceled, "resolving"};
@@ -158,6 +186,8 @@ class FakeRegistry {
     runtime::RegistryObserver* observer_ = nullptr;
     protocol::NodeInfo node_;
     std::size_t unanswered_ = 0;
+    std::vector<LookUp> waiting_;  // for a registry that is away
+    base::Timer patience_timer_{base::Delegate<void()>::to<&Client::look_up_again>(*this)};
     bool is_registered_ = false;
   };
 

@@ -2,7 +2,9 @@
 // server's view, and ends late; for tests of a server over it. Where a test holds it, it decides when and as it is
 // told, and announces nodes of others.
 //
-// Loop thread only. It keeps to lines 1 to 5 of pmd/server/registry_store.hpp, unless it is told to do otherwise.
+// Loop thread only. It keeps to lines 1 to 5 of pmd/server/registry_store.hpp, unless it is told to do otherwise. A
+// server that breaks line 6, 9, or what the view shows of lines 7 and 8, ends the test. That what was decided is also
+// answered and announced by then, and that losers are notified, has tests of its own in registry_store_test.cpp.
 // Use: LateStore store(reactor, choice); Server server(reactor, stream_setup, log, options, &store);
 //      store.hold(); ... store.decide(store.undecided().front());
 #pragma once
@@ -11,6 +13,7 @@
 #include <map>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,12 +68,15 @@ class LateStore final : public pmd::RegistryStore {
   }
   void release(pmd::OwnerId owner, std::string_view node_id) noexcept override {
     DF_ASSERT(!is_stopped_);
+    DF_ASSERT(!is_calling_ || node_id == taken_ || node_id == loser_);  // line 9
+    is_given_back_ |= is_calling_ && node_id == taken_;
     const auto found = held_.find(std::string(node_id));
     if (found != held_.end() && found->second.owner == owner) held_.erase(found);
   }
   void release_owner(pmd::OwnerId owner) noexcept override {
     DF_ASSERT(!is_calling_ && !is_stopped_);
     std::erase_if(held_, [owner](const auto& held) { return held.second.owner == owner; });
+    gone_.insert(owner);
     if (decides_for_the_gone_) return;
     std::erase_if(undecided_, [owner](const Proposal& proposal) { return proposal.claim.owner == owner; });
   }
@@ -143,13 +149,28 @@ class LateStore final : public pmd::RegistryStore {
       return other.node_id == node.node_id || (node.alias && other.alias == node.alias);
     });
     held_[node.node_id] = {.owner = pmd::kStoreOwner, .node = node};
-    const Calling calling(is_calling_);
-    return observer_->on_entry(node);
+    const std::uint64_t revision = view_->revision();
+    bool is_taken_up = false;
+    {
+      const Calling calling(*this, &node);
+      is_taken_up = observer_->on_entry(node);
+    }
+    protocol::NodeInfo listed = node;
+    listed.uid.reset();
+    if (is_taken_up) DF_ASSERT(is_listed(listed, pmd::kStoreOwner) && view_->revision() > revision);  // line 8
+    return is_taken_up;
   }
   bool announce_end(const std::string& node_id) {
     held_.erase(node_id);
-    const Calling calling(is_calling_);
-    return observer_->on_gone(node_id);
+    const std::uint64_t revision = view_->revision();
+    bool is_taken_up = false;
+    {
+      const Calling calling(*this, nullptr);
+      is_taken_up = observer_->on_gone(node_id);
+    }
+    if (is_taken_up && !is_stopped_) DF_ASSERT(view_->find_id(node_id) == nullptr);  // line 8
+    if (!is_taken_up) DF_ASSERT(view_->revision() == revision);
+    return is_taken_up;
   }
 
  private:
@@ -160,21 +181,51 @@ class LateStore final : public pmd::RegistryStore {
     Claim claim;
     std::uint64_t turns_left;
   };
-  /// While the server is called.
+  /// While the server is called, of a node that has its names from now on; null: of none.
   struct Calling {
-    explicit Calling(bool& is_calling) : is_calling_(is_calling) { is_calling = true; }
+    Calling(LateStore& store, const protocol::NodeInfo* taken) : store_(store) {
+      store.is_calling_ = true;
+      store.is_given_back_ = false;
+      if (taken == nullptr) return;
+      store.taken_ = taken->node_id;
+      const pmd::Registry::Entry* const before = taken->alias ? store.view_->resolve(*taken->alias) : nullptr;
+      if (before != nullptr && before->node.alias == taken->alias) store.loser_ = before->node.node_id;
+    }
     Calling(const Calling&) = delete;
     Calling& operator=(const Calling&) = delete;
-    ~Calling() { is_calling_ = false; }
+    ~Calling() {
+      store_.is_calling_ = false;
+      store_.taken_.clear();
+      store_.loser_.clear();
+    }
 
    private:
-    bool& is_calling_;
+    LateStore& store_;
   };
 
   void tell(Ticket ticket, const Claim& claim, const Decision& decision) {
-    if (decision.status == Decision::Status::accepted) held_[claim.node.node_id] = claim;
-    const Calling calling(is_calling_);
-    observer_->on_decided(ticket, decision);
+    const bool is_accepted = decision.status == Decision::Status::accepted;
+    if (is_accepted) held_[claim.node.node_id] = claim;
+    const std::uint64_t revision = view_->revision();
+    {
+      const Calling calling(*this, is_accepted ? &claim.node : nullptr);
+      observer_->on_decided(ticket, decision);
+    }
+    if (!is_accepted || gone_.contains(claim.owner)) {
+      DF_ASSERT(view_->revision() == revision);  // refused, all is as before; for the gone, nothing is done (line 10)
+    } else if (is_given_back_) {
+      DF_ASSERT(view_->find_id(claim.node.node_id) == nullptr);  // line 7: and what the node had before
+    } else {
+      DF_ASSERT(is_listed(claim.node, claim.owner) && view_->revision() > revision);  // line 7
+    }
+  }
+
+  /// Whether the view has the node as it is here, under both names.
+  [[nodiscard]] bool is_listed(protocol::NodeInfo node, pmd::OwnerId owner) const {
+    const pmd::Registry::Entry* const entry = view_->find_id(node.node_id);
+    if (entry == nullptr || entry->owner != owner) return false;
+    node.last_heartbeat_ms = entry->node.last_heartbeat_ms;  // the time at which it was taken up
+    return entry->node == node && (!node.alias || view_->resolve(*node.alias) == entry);
   }
 
   Claim take(Ticket ticket) {
@@ -238,6 +289,10 @@ class LateStore final : public pmd::RegistryStore {
   bool has_ended_ = false;
   bool holds_end_ = false;
   bool is_calling_ = false;
+  bool is_given_back_ = false;   // what is being decided, or was last
+  std::string taken_;            // while the server is called: the node that has its names from now on,
+  std::string loser_;            // and the one that had the alias
+  std::set<pmd::OwnerId> gone_;  // all so far
   std::uint64_t turns_to_end_ = 0;
   base::Duration time_to_end_{};
   bool has_no_memory_ = false;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -89,6 +90,8 @@ class MaskedStream final : public stream::LayeredStream {
     return {.owner = socket_.peer().owner, .name = is_greeted_ ? kProvenName : std::string_view()};
   }
 
+  std::function<void()> on_shaken;  ///< hands have been shaken, and the owner learns of it next
+
  private:
   static std::string mask(std::string bytes) {
     for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x5A);
@@ -147,6 +150,7 @@ class MaskedStream final : public stream::LayeredStream {
     if (handshake_ == nullptr) return;
     stream::HandshakeOp* const op = std::exchange(handshake_, nullptr);
     op->mark_idle();
+    if (result && on_shaken) on_shaken();
     op->on_done(result);
   }
   void end_recv(Error why) {
@@ -199,12 +203,17 @@ class MaskedLayer final : public stream::StreamLayer {
                                               const stream::RemoteEnd& remote) override {
     asked.push_back({role, remote.address, std::string(remote.host), std::string(remote.name)});
     if (leaves_bare) return nullptr;
-    return std::make_unique<MaskedStream>(reactor, socket, chunks_, hello);
+    auto stream = std::make_unique<MaskedStream>(reactor, socket, chunks_, hello);
+    stream->on_shaken = [this, place = asked.size() - 1] {
+      if (on_shaken) on_shaken(asked[place]);
+    };
+    return stream;
   }
 
-  Hello hello = Hello::right;  ///< of the streams to come
-  bool leaves_bare = false;    ///< sockets as they are
-  std::vector<Asked> asked;    ///< of all streams so far
+  Hello hello = Hello::right;                   ///< of the streams to come
+  bool leaves_bare = false;                     ///< sockets as they are
+  std::vector<Asked> asked;                     ///< of all streams so far
+  std::function<void(const Asked&)> on_shaken;  ///< over one stream, before its owner learns of it
 
  private:
   base::ChunkPool& chunks_;

@@ -93,6 +93,7 @@ struct ServerCounters {
   std::uint64_t slow_watchers = 0;     ///< connections closed for leaving too many events unread
   std::uint64_t slow_readers = 0;      ///< connections closed for leaving too many replies unread
   std::uint64_t reads_paused = 0;      ///< times that a connection was not read from, for its replies or changes
+  std::uint64_t runs_delayed = 0;      ///< times that a connection with requests had to wait for another turn
   std::uint64_t stats_asked = 0;       ///< questions for stats that were brought to a node
   std::uint64_t stats_refused = 0;     ///< questions for stats from another user, to a node that reports none, too many
   std::uint64_t stats_displaced = 0;   ///< of those asked, refused for one of a user with fewer than its share

@@ -210,15 +210,19 @@ void Registrar::welcome(const PendingRegistration& registration, const Registry:
   if (outcome.status == Registry::Status::replaced) note_free_names();
 }
 
-/// The view has no room for what the store has accepted: neither has the node, then, nor what it had before.
+/// The view has no room for what the store has accepted: neither has the node, then, nor what it had before. By the
+/// secret that may have been another connection's, which the store has nothing of any more.
 void Registrar::give_back(OwnerId owner, const std::string& node_id) {
   std::vector<Registry::Departure> departures;
   departures.reserve(1);
   store_.release(owner, node_id);
-  if (std::optional<Registry::Departure> departure = registry_.unregister(owner, node_id)) {
+  if (std::optional<Registry::Departure> departure = registry_.remove_node(node_id)) {
     departures.push_back(*std::move(departure));
   }
   departures_.note(departures);
+  for (const Registry::Departure& gone : departures) {
+    if (gone.owner != owner) announcer_.tell_loss(gone.owner, node_id, protocol::LossReason::expired, nullptr);
+  }
 }
 
 void Registrar::refuse(const PendingRegistration& registration, std::uint64_t& counter, std::string_view error) {

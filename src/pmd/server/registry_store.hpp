@@ -21,7 +21,8 @@
 //   6. No two tickets that are undecided share an alias or a nodeId. A further claim to such a name waits for the
 //      decision, in the order of arrival, and is refused, or proposed, after it.
 //   7. What was accepted is in the view, answered and announced before on_decided() returns. If the view has no room,
-//      the claim is released, with what the node had before.
+//      the claim is released, and what the node had before leaves the view, also where another owner had it. Without
+//      memory for it the owner's connection is closed: release_owner() follows.
 //   8. What the store reports is last: an entry takes its names from the nodes that have them in the view, and those
 //      are notified. Its uid is dropped: a number of a user counts on its own machine only.
 //   9. From inside on_decided() and on_entry() it may call release(), of the node that was accepted or of one that has
@@ -74,8 +75,8 @@ class StoreObserver {
  public:
   /// Of a ticket that is not known any more it does nothing (line 10).
   virtual void on_decided(Ticket ticket, const Decision& decision) = 0;
-  /// A node that was registered elsewhere is there, or has changed. False when there is no memory or no room for it,
-  /// and nothing has changed: the store reports it again later.
+  /// A node that was registered elsewhere is there, or has changed. False when there is no memory or no room for it:
+  /// the store reports it again later. A node that had its alias may have left all the same.
   [[nodiscard]] virtual bool on_entry(const protocol::NodeInfo& node) = 0;
   /// The node is no more: one that was registered elsewhere, or one of this server's that the store has lost. True also
   /// when the view has no such node. False when there is no memory to say so: the store reports it again later.

@@ -227,6 +227,7 @@ void Session::handle_requests(transport::Connection& connection) {
 }
 
 void Session::wait_for_turn() {
+  if (!account_.is_linked()) ++parts_.counters.runs_delayed;
   hold(Hold::turn);
   parts_.work.wait(account_);
 }

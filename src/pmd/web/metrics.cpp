@@ -65,6 +65,8 @@ constexpr CounterRow<ServerCounters> kPmdCounters[] = {
     {"reads_paused",
      "Times that a connection was not read from until it took its replies, or for its changes of groups.",
      &ServerCounters::reads_paused},
+    {"runs_delayed", "Times that a connection with requests had to wait for another turn.",
+     &ServerCounters::runs_delayed},
     {"stats_asked", "Questions for stats that were brought to a node.", &ServerCounters::stats_asked},
     {"stats_refused", "Questions for stats that were refused.", &ServerCounters::stats_refused},
     {"stats_displaced", "Questions for stats refused for one of a user with fewer than its share.",
