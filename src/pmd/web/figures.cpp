@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/give_back.hpp"
 #include "base/room.hpp"
 #include "http/request.hpp"
 #include "pmd/web/equal_share.hpp"
@@ -350,9 +351,10 @@ void Figures::forget(Node& node) {
   of_user->second -= size;
   if (of_user->second == 0) bytes_of_users_.erase(of_user);
   sizes_.erase(node.in_sizes);
-  node.text = {};
+  base::give_back(node.text);
   node.number = 0;
-  node.before = {};
+  base::give_back(node.before.latency);
+  node.before.at_us = 0;
   note_gone(node);
 }
 
@@ -370,7 +372,7 @@ void Figures::forget_all() {
   sizes_.clear();
   bytes_ = 0;
   bytes_of_users_.clear();
-  places_ = {};
+  base::give_back(places_);
   asked_ = 0;
   left_out_ = 0;
   looked_at_ = {};
