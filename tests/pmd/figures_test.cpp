@@ -200,6 +200,7 @@ TEST_F(FiguresTest, a_round_asks_in_turns_and_at_the_bound_of_a_connection_the_r
   for (std::size_t i = 0; i < count; ++i) nodes.push_back(add_node("id" + std::to_string(i)));
   web.get("/api/figures");
   EXPECT_EQ(counters().asked, Figures::kAskedPerTurnMax);
+  for (const PeerId node : nodes) tell(node, stats(1, 1, 1));
   pmd.advance(Figures::kTurnInterval);
   EXPECT_EQ(counters().asked, count);
 
@@ -424,7 +425,7 @@ TEST_F(FiguresTest, large_answers_of_one_user_leave_room_to_those_of_others) {
   const auto tell_all = [&](const std::string& more) {
     for (const PeerId node : connections) tell(node, stats(1, 1, 1, more));
   };
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 12; ++i) {
     web.get("/api/figures");
     tell_all(large);
     pmd.advance(base::milliseconds(500));

@@ -4,11 +4,13 @@
 #include <iterator>
 #include <utility>
 
+#include "base/give_back.hpp"
 #include "base/room.hpp"
 #include "http/request.hpp"
 #include "pmd/web/equal_share.hpp"
 #include "pmd/web/figures_place.hpp"
-#include "protocol/json_write.hpp"
+#include "pmd/web/figures_text.hpp"
+#include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
 namespace {
@@ -17,25 +19,6 @@ constexpr std::uint32_t kRoot = 0;
 
 /// A node reports its peers from a place on. No peer has this one: the counters of the node itself come alone.
 constexpr std::uint64_t kNoPeers = 9'007'199'254'740'991;  // the greatest that every reader of JSON takes exactly
-
-/// Events a second, to one decimal: numbers of nodes are not trusted to be small.
-std::string rate_text(std::uint64_t before, std::uint64_t now, std::uint64_t us) {
-  if (now <= before || us == 0) return "0";
-  const double rate = std::min(static_cast<double>(now - before) * 1e6 / static_cast<double>(us), 1e12);
-  const auto tenths = (static_cast<std::uint64_t>(rate * 20) + 1) / 2;  // llround() would take libm to start
-  return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10);
-}
-
-void append_count(std::string& out, std::string_view name, std::uint64_t count) {
-  ((out += ",\"") += name) += "\":";
-  out += std::to_string(count);
-}
-
-std::string head_of(std::string_view node_id) {
-  std::string out = R"({"nodeId":)";
-  protocol::append_json_string(out, node_id);
-  return out;
-}
 
 }  // namespace
 
@@ -224,16 +207,32 @@ void Figures::ask_some() {
       continue;
     }
     if (!pmd_.stats_relay().has_room_for_round()) return;  // the rest in the next turn
-    if (node.registration != registration_of(*entry)) {    // it is another user's, or viewers have seen it leave
-      forget(node);
-      node.user = entry->node.uid;
-      node.registration = registration_of(*entry);
-      node.question = 0;
-      node.is_slow = false;
-    }
+    if (node.registration != registration_of(*entry)) take_registration(node, *entry);
     ++count;
-    if (node.question == 0 && !node.is_slow) ask(node, *entry);
+    if (node.question == 0 && !node.manner.is_slow()) ask_in_round(node, *entry);
   }
+}
+
+void Figures::ask_in_round(Node& node, const Registry::Entry& entry) {
+  if (!node.manner.is_new()) return ask(node, entry);
+  if (new_.is_full()) {
+    ++counters_.not_asked;
+    return;
+  }
+  ask(node, entry);
+  if (node.question != 0) new_.add(node.question);
+}
+
+/// It is another user's, or viewers have seen it leave. A node does not get rid of its manner by registering anew.
+void Figures::take_registration(Node& node, const Registry::Entry& entry) {
+  forget(node);
+  if (node.user != entry.node.uid)
+    node.manner = {};
+  else if (node.question != 0)
+    node.manner.note_late();
+  node.user = entry.node.uid;
+  node.registration = registration_of(entry);
+  node.question = 0;
 }
 
 /// Of the slow nodes, those that have their turn; how many were asked.
@@ -242,7 +241,7 @@ std::size_t Figures::ask_slow() {
   for (std::size_t count = 0; count < std::min(kAskedPerTurnMax, places_.size()); ++count) {
     if (slow_.is_full() || asked == kSlowPerTurnMax || !pmd_.stats_relay().has_room_for_round()) break;
     auto& [node_id, node] = *places_[next_slow_++ % places_.size()];
-    if (!node.is_slow || node.question != 0 || node.round == round_ || node.is_over) continue;
+    if (!node.manner.is_slow() || node.question != 0 || node.round == round_ || node.is_over) continue;
     const Registry::Entry* const entry = pmd_.registry().find_id(node_id);
     if (entry == nullptr || registration_of(*entry) != node.registration) continue;  // the round looks after it
     if (!is_seen(entry->node.uid) || !pmd_.stats_relay().has_room_for_half(*entry)) continue;
@@ -263,42 +262,38 @@ void Figures::ask(Node& node, const Registry::Entry& entry) {
 
 void Figures::take(const InsideAnswer& answer) {
   slow_.remove(answer.question);
+  new_.remove(answer.question);
   const auto found = nodes_.find(answer.node_id);
   if (found == nodes_.end() || found->second.question != answer.question) return;
-  found->second.question = 0;
-  found->second.is_slow = reactor_.now() - found->second.asked_at > kSlowAfter;
-  if (answer.error.empty() && answer.user != found->second.user) return;
-  if (!reactor_.has_memory_for([&] { take_answer(found->second, answer); })) ++counters_.not_kept;
+  Node& node = found->second;
+  node.question = 0;
+  if (reactor_.now() - node.asked_at > kSlowAfter)
+    node.manner.note_late();
+  else if (answer.error != protocol::kNodeNotFound)
+    node.manner.note_in_time();
+  const Registry::Entry* const entry = pmd_.registry().find_id(answer.node_id);
+  const bool has_left =
+      answer.error == protocol::kNodeNotFound || entry == nullptr || registration_of(*entry) != node.registration;
+  if (has_left) {  // another one may have its nodeId
+    ++counters_.untold;
+    return forget(node);
+  }
+  if (!reactor_.has_memory_for([&] { take_answer(node, answer); })) ++counters_.not_kept;
 }
 
 void Figures::take_answer(Node& node, const InsideAnswer& answer) {
-  std::string text = head_of(answer.node_id);
   const std::optional<ToldFigures> told = answer.error.empty() ? read_figures(answer.stats) : std::nullopt;
   if (!told) {
     ++counters_.untold;
-    text += R"(,"untold":)";
-    protocol::append_json_string(text, answer.error.empty() ? "What it tells cannot be read" : answer.error);
-    text += '}';
-    return keep(node, std::move(text), {});
+    const std::string_view why = answer.error.empty() ? "What it tells cannot be read" : answer.error;
+    return keep(node, untold_text(answer.node_id, why), {});
   }
   ++counters_.told;
-  const ToldTraffic& traffic = told->traffic;
-  const bool is_later = node.at_us > 0 && told->at_us > node.at_us;  // else: its first answer, or it began anew
-  const std::uint64_t us = is_later ? told->at_us - node.at_us : 0;
-  text += R"(,"in":)" + rate_text(node.in, traffic.received, us);
-  text += R"(,"out":)" + rate_text(node.out, traffic.written, us);
-  append_count(text, "queued", told->queued);
-  append_count(text, "mailbox", told->mailbox);
-  const ToldTimes times = p99_since(is_later ? std::string_view(node.latency) : std::string_view(), told->latency);
-  if (times.wait) append_count(text, "waitP99Ns", *times.wait);
-  if (times.handler) append_count(text, "handlerP99Ns", *times.handler);
-  append_count(text, "lost", traffic.not_sent + traffic.dropped);
-  text += R"(,"notSent":)" + traffic.not_sent_json;
-  text += R"(,"dropped":)" + traffic.dropped_json + '}';
+  std::string text = told_text(answer.node_id, *told, node.before);
   std::string latency(told->latency);
-  node.at_us = told->at_us;
-  node.in = traffic.received;
-  node.out = traffic.written;
+  node.before.at_us = told->at_us;
+  node.before.in = told->traffic.received;
+  node.before.out = told->traffic.written;
   keep(node, std::move(text), std::move(latency));
 }
 
@@ -324,7 +319,7 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
   }
   if (text != node.text) node.number = ++last_number_;
   node.text = std::move(text);
-  node.latency = std::move(latency);
+  node.before.latency = std::move(latency);
   bytes_ += size - before;
   bytes_of_users_.find(node.user)->second += size - before;
 }
@@ -356,10 +351,10 @@ void Figures::forget(Node& node) {
   of_user->second -= size;
   if (of_user->second == 0) bytes_of_users_.erase(of_user);
   sizes_.erase(node.in_sizes);
-  node.text = {};
-  node.latency = {};
+  base::give_back(node.text);
   node.number = 0;
-  node.at_us = 0;
+  base::give_back(node.before.latency);
+  node.before.at_us = 0;
   note_gone(node);
 }
 
@@ -377,7 +372,7 @@ void Figures::forget_all() {
   sizes_.clear();
   bytes_ = 0;
   bytes_of_users_.clear();
-  places_ = {};
+  base::give_back(places_);
   asked_ = 0;
   left_out_ = 0;
   looked_at_ = {};

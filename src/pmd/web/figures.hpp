@@ -6,12 +6,15 @@
 //   1. A question for figures counts as a look for kLookTime. While nobody looks no node is asked, no timer runs,
 //      and nothing is kept.
 //   2. A viewer is shown the nodes of its own user, root all nodes. Nodes that no viewer may see are not asked. What is
-//      kept of a node is forgotten when it has left, even if another node has its nodeId then.
+//      kept of a node is forgotten when it has left, even if another node has its nodeId then; what it still answers
+//      says nothing of that one.
 //   3. A round begins kRoundInterval after the one before at the earliest. It asks each node that has a place once,
 //      except those that still owe an answer, and kAskedPerTurnMax nodes in one turn.
-//   4. A node that did not answer its last question within kSlowAfter is passed over by the rounds. Such nodes are
-//      asked one after another, kSlowPerTurnMax in one turn, with kSlowMax questions under way, half of those that one
-//      connection may have: the others do not wait for them.
+//   4. The rounds do not wait for nodes that do not answer. A node that did not answer within kSlowAfter is passed over
+//      by the rounds for a while (answering_manner.hpp), also if it has registered anew since. Such nodes are asked one
+//      after another, kSlowPerTurnMax in one turn, with kSlowMax questions under way, half of those that one connection
+//      may have. A round has kNewMax questions under way to nodes that have never answered, and passes over the others
+//      of these: their turn comes in a later one.
 //   5. kNodesMax nodes have places. A round looks at kLookedAtMax nodes in the order of registration; the next one goes
 //      on there, or begins anew when the last node is gone. A node keeps its place for as long as it is there and seen.
 //      Where there are more nodes than places, the users whose nodes they are have equal shares (equal_share.hpp): a
@@ -41,9 +44,10 @@
 #include "io/peer_owner.hpp"
 #include "io/reactor.hpp"
 #include "pmd/server/server.hpp"
+#include "pmd/web/answering_manner.hpp"
+#include "pmd/web/figures_text.hpp"
 #include "pmd/web/gone_figures.hpp"
 #include "pmd/web/questions_under_way.hpp"
-#include "pmd/web/told_figures.hpp"
 
 namespace distflow::pmd {
 
@@ -69,6 +73,8 @@ class Figures {
   static constexpr base::Duration kSlowAfter = base::milliseconds(500);
   static constexpr std::size_t kSlowPerTurnMax = 32;
   static constexpr std::size_t kSlowMax = StatsRelay::kInsideRoundMax / 2;
+  static constexpr std::size_t kNewMax = kAskedPerTurnMax;
+  static_assert(kSlowMax + kNewMax < StatsRelay::kInsideRoundMax, "the others are for nodes that answer");
   static constexpr std::size_t kNodesMax = 4096;
   static constexpr std::size_t kLookedAtMax = 16'384;
   static constexpr std::size_t kViewersMax = 16;  ///< users that look at the same time
@@ -105,24 +111,21 @@ class Figures {
   using BytesOfUsers = std::map<UserId, std::size_t>;
   using Sizes = std::multimap<std::pair<UserId, std::size_t>, Node*>;
   struct Node {
-    [[nodiscard]] std::size_t size() const { return text.size() + latency.size(); }
+    [[nodiscard]] std::size_t size() const { return text.size() + before.latency.size(); }
 
     std::string_view node_id;  // its key
     std::uint64_t place = 0;   // places_ are in order of these; from the same numbers as changes
     UserId user;
     Registration registration;
-    std::uint64_t round = 0;     // that asked it last
-    base::Instant asked_at{};    // then
-    bool is_slow = false;        // it did not answer that question within kSlowAfter
+    std::uint64_t round = 0;   // that asked it last
+    base::Instant asked_at{};  // then
+    AnsweringManner manner;
     bool is_over = false;        // loses its place with the next round
     std::uint64_t question = 0;  // that it owes the answer to; 0: none
     std::uint64_t number = 0;    // of its last change; 0: nothing of it is kept
     Sizes::iterator in_sizes;    // where something is
     std::string text;            // what is sent
-    std::uint64_t at_us = 0;
-    std::uint64_t in = 0;
-    std::uint64_t out = 0;
-    std::string latency;
+    FiguresBefore before;
   };
   using Nodes = base::StringMap<Node>;
   struct Viewer {
@@ -143,6 +146,7 @@ class Figures {
   bool note_viewer(std::uint32_t user);
   [[nodiscard]] bool is_seen(const UserId& user) const;
   void on_time();
+  void take_registration(Node& node, const Registry::Entry& entry);
   void take_answer(Node& node, const InsideAnswer& answer);
   void keep(Node& node, std::string text, std::string latency);
   [[nodiscard]] bool make_room(const UserId& user, std::size_t size);
@@ -159,6 +163,7 @@ class Figures {
   void drop_over();
   void ask_some();
   std::size_t ask_slow();
+  void ask_in_round(Node& node, const Registry::Entry& entry);
   void ask(Node& node, const Registry::Entry& entry);
   void forget_all();
 
@@ -177,6 +182,7 @@ class Figures {
   std::vector<Nodes::value_type*> places_;           // all of nodes_, in order of their places
   std::size_t asked_ = 0;                            // of them, by this round
   QuestionsUnderWay<kSlowMax> slow_;                 // those to slow nodes
+  QuestionsUnderWay<kNewMax> new_;                   // those to nodes that have never answered
   std::size_t next_slow_ = 0;                        // where the look for the next of these goes on
   std::size_t left_out_ = 0;                         // by this round
   std::string looked_at_;                            // the nodeId that the last look ended with

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/give_back.hpp"
 #include "http/places_by_user.hpp"
 #include "http/request.hpp"
 #include "pmd/web/told_figures.hpp"
@@ -102,7 +103,7 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
     ++counters_.readings;
     view.next_reading = now + kReadInterval;
     view.reading.begin();
-    view.peers = {};
+    base::give_back(view.peers);
     view.latency = "{}";
     want_part(view);
     ask_waiting();
@@ -214,13 +215,13 @@ void NodeViews::take_part(View& view, const InsideAnswer& answer) {
   (text += R"(,"peers":[)") += view.peers;
   text += is_cut ? R"(],"isCut":true)" : R"(],"isCut":false)";
   view.told = std::move(text);
-  view.peers = {};
+  base::give_back(view.peers);
 }
 
 void NodeViews::give_up(View& view, std::string_view why) {
   ++counters_.untold;
   view.reading.end();
-  view.peers = {};
+  base::give_back(view.peers);
   std::string text = R"("untold":)";
   protocol::append_json_string(text, why);
   view.told = std::move(text);
