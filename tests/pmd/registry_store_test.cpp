@@ -545,7 +545,8 @@ TEST_P(RegistryStoreWalk, whatever_happens_the_registry_becomes_what_the_store_h
     ASSERT_EQ(owners, pmd.store().owners()) << "step " << step;
     for (auto& [each, count] : owed) {
       std::size_t answers = 0;
-      for (const std::string& frame : pmd.receive(each)) answers += frame.starts_with(R"({"type":"response")") ? 1U : 0U;
+      for (const std::string& frame : pmd.receive(each))
+        answers += frame.starts_with(R"({"type":"response")") ? 1U : 0U;
       ASSERT_EQ(answers, std::exchange(count, 0)) << "step " << step;
     }
   }
