@@ -4,8 +4,8 @@
 //   1. Each loss has a number, greater than those of all before. A viewer says up to which number it knows of them.
 //   2. kBytesMax are kept, of the newest. A viewer that does not know of one that is not kept any more has to begin
 //      anew; a viewer that keeps up never does, however many are noted.
-// Use: dropped += gone.note(++number, user, node_id); ... if (gone.has_all_since(since)) gone.visit(since, until,
-// tell);
+// Use: dropped += gone.note(++number, user, node_id); ...
+//      if (gone.has_all_since(since)) gone.visit(since, until, tell);
 #pragma once
 
 #include <cstddef>
