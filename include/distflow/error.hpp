@@ -49,7 +49,7 @@ DISTFLOW_API const std::error_category& error_category() noexcept;
 DISTFLOW_API std::error_code make_error_code(Errc errc) noexcept;
 
 /// An error: `code` is its kind; `doing` (a static string, never null) names the action that failed.
-struct Error {
+struct [[nodiscard]] Error {
   std::error_code code;    ///< of Errc's category, or a system's errno in std::generic_category()
   const char* doing = "";  ///< what was being done, as in "connecting"
 
@@ -66,7 +66,7 @@ struct Error {
 ///
 /// An Error is small and trivially copyable, so that each call can return one. A start happens once, and a person reads
 /// its error. A StartError converts to an Error, without `detail`.
-struct StartError : Error {
+struct [[nodiscard]] StartError : Error {
   std::string detail{};  ///< for example "PMD at 127.0.0.1:4369"; empty where there is nothing to add
 
   /// No error: a code of zero.

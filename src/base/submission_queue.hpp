@@ -19,8 +19,9 @@
 
 namespace distflow::base {
 
-/// What became of a push, or of what leads to one.
-class Pushed {
+/// What became of a push, or of what leads to one. An item that was not taken is lost unless its owner does something
+/// about it.
+class [[nodiscard]] Pushed {
  public:
   enum class Outcome : std::uint8_t { taken, full, out_of_memory };
 

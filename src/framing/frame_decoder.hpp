@@ -56,7 +56,7 @@ class FrameDecoder {
   void feed(base::Chunk& chunk, std::string_view bytes);
 
   /// The next frame of what was fed and not yet read. A frame may be empty.
-  Next next(Frame& out) {
+  [[nodiscard]] Next next(Frame& out) {
     const auto available = static_cast<std::size_t>(direct_end_ - cursor_);
     if (available >= kHeaderSize) [[likely]] {
       const std::uint32_t size = read_header(cursor_);

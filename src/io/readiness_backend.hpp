@@ -162,7 +162,7 @@ class ReadinessBackend final : public SocketBackend<ReadinessBackend<P, S>, Read
     make_runnable(listener);
   }
 
-  enum class Advance { done, parked, out_of_turn, failed };
+  enum class [[nodiscard]] Advance{done, parked, out_of_turn, failed};
 
   void run_send(Slot& slot) {
     switch (advance_send(slot)) {

@@ -67,7 +67,7 @@ struct ConnectionLimits {
   bool leaves_unread = false;
 };
 
-enum class SendResult { queued, full, closed };
+enum class [[nodiscard]] SendResult{queued, full, closed};
 
 class Connection {
  public:
@@ -93,13 +93,13 @@ class Connection {
   }
 
   /// Queues all frames of the run, or none.
-  [[nodiscard]] SendResult send(const EncodedRun& run) {
+  SendResult send(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append(run) ? note_queued() : SendResult::full;
   }
   /// The same for frames that are within a bound of the caller's: `full` means that there is no memory.
-  [[nodiscard]] SendResult send_bounded(const EncodedRun& run) {
+  SendResult send_bounded(const EncodedRun& run) {
     if (state_ != State::open) [[unlikely]]
       return send_unopened(run);
     return queue_.append_bounded(run) ? note_queued() : SendResult::full;
@@ -107,7 +107,7 @@ class Connection {
 
   /// Moves the frames that are queued in a connection that was never opened behind those that are queued here. False,
   /// and nothing moved, when they are too many or this connection is closed.
-  bool take_over(Connection& unopened);
+  [[nodiscard]] bool take_over(Connection& unopened);
 
   /// Sends what is queued now, not at the turn's end; true when the system has taken all of it.
   bool push();
@@ -115,7 +115,7 @@ class Connection {
   /// Before open() only: drops what was queued, and returns how much that was. Does not notify the observer.
   DepartedFrames drop_unopened();
   /// The frames that have left the queue, and of which the observer has not been notified yet.
-  [[nodiscard]] DepartedFrames untold() const { return upgrade_ ? upgrade_->departed : DepartedFrames{}; }
+  DepartedFrames untold() const { return upgrade_ ? upgrade_->departed : DepartedFrames{}; }
 
   /// Receives nothing until resume(): the stream's flow control stops the peer.
   void pause();

@@ -29,8 +29,8 @@ struct SendLimits {
   std::uint32_t control_bytes_max = 1024 * 1024;  ///< of runs of count 0, which are among the bytes too
 };
 
-/// Counted frames that have left the queue.
-struct DepartedFrames {
+/// Counted frames that have left the queue. Their owner gives their credit back, and counts those that were dropped.
+struct [[nodiscard]] DepartedFrames {
   std::uint32_t sent = 0;     ///< given to the system
   std::uint32_t dropped = 0;  ///< never given to it
   std::size_t bytes = 0;      ///< of all of them, headers included
@@ -48,22 +48,23 @@ class SendQueue {
   explicit SendQueue(SendLimits limits) : limits_(limits) {}
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
-  ~SendQueue() { drop_all(); }
+  /// An owner that is destroyed with frames queued has nobody left to notify of them.
+  ~SendQueue() { static_cast<void>(drop_all()); }
 
   /// False, and nothing queued, when a limit would be exceeded, or without memory.
-  bool append(const EncodedRun& run) {
+  [[nodiscard]] bool append(const EncodedRun& run) {
     if (run.bytes.size() > limits_.bytes_max - bytes() || run.count > limits_.frames_max - frames()) return false;
     return run.count > 0 ? append_bounded(run) : append_control(run);
   }
   /// The same for counted frames within a bound of the caller's: false only without memory.
-  bool append_bounded(const EncodedRun& run) {
+  [[nodiscard]] bool append_bounded(const EncodedRun& run) {
     if (!batches_ && !make_batches()) return false;
     return batches_->filled.append(run);
   }
 
   /// Moves what is filled in `from` behind what is filled here. False, and nothing moved, when a limit would be
   /// exceeded, or without memory. Nothing of `from` may be in flight.
-  bool take_over(SendQueue& from);
+  [[nodiscard]] bool take_over(SendQueue& from);
 
   /// Puts what is filled in flight: the pieces to send. Nothing may be in flight, and something must be filled.
   std::span<const io::Piece> begin_flight();

@@ -158,7 +158,7 @@ TEST_F(ReactorMemory, a_message_from_the_kernel_is_heard_within_64_turns_of_satu
 TEST_F(ReactorMemory, a_task_of_another_thread_runs_in_the_next_turn_of_saturated_memory) {
   turn(1000);
   bool has_run = false;
-  reactor_.post([&] { has_run = true; });
+  EXPECT_TRUE(reactor_.post([&] { has_run = true; }));
   turn();
   EXPECT_TRUE(has_run);
 }
@@ -172,7 +172,9 @@ TEST_F(ReactorMemory, a_task_of_another_thread_is_found_by_a_loop_that_spins_bef
   int looks = 0;
   bool has_run = false;
   auto post = [&]() -> std::size_t {
-    if (++looks == kLooks / 2) reactor_.post([&] { has_run = backend_.questions == asked; });
+    if (++looks == kLooks / 2) {
+      EXPECT_TRUE(reactor_.post([&] { has_run = backend_.questions == asked; }));
+    }
     return 0;
   };
   auto sleep = [](bool) {};

@@ -38,7 +38,7 @@ class ReactorSpinTime : public ::testing::Test {
   /// How many microseconds the loop spins in vain after it had work, before it sleeps.
   int spins_after_work() {
     auto& backend = static_cast<TickingBackend&>(reactor_->backend());
-    reactor_->post([] {});
+    EXPECT_TRUE(reactor_->post([] {}));
     turn_some(*reactor_, 1);
     const int before = backend.looks;
     sleep_for(base::seconds(1));
@@ -52,7 +52,7 @@ class ReactorSpinTime : public ::testing::Test {
   /// Has work come after so many sleeps, each of which is so short that spinning might have done instead.
   void sleep_shortly(int times) {
     for (int i = 0; i < times; ++i) {
-      reactor_->post([] {});
+      EXPECT_TRUE(reactor_->post([] {}));
       turn_some(*reactor_, 1);
       sleep_for(wake_cost * 3);
     }
@@ -60,7 +60,7 @@ class ReactorSpinTime : public ::testing::Test {
   /// Work that is found while spinning, so often, each time after so many preemptions.
   void find_work(int times, std::uint64_t preemptions_each) {
     for (int i = 0; i < times; ++i) {
-      reactor_->post([] {});
+      EXPECT_TRUE(reactor_->post([] {}));
       turn_some(*reactor_, 2);  // the second one looks in vain
       preemption_count += preemptions_each;
     }

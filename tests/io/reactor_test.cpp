@@ -82,7 +82,7 @@ TEST_F(ReactorTest, a_turn_is_poll_then_timers_then_submissions_then_what_was_pu
   AtTurnEnd put_off([&] { order.emplace_back("put off"); });
   Expiry expiry([&] {
     order.emplace_back("timer");
-    reactor().post([&] { order.emplace_back("submission"); });
+    EXPECT_TRUE(reactor().post([&] { order.emplace_back("submission"); }));
     reactor().defer(put_off.work);
   });
   reactor().arm_after(expiry.timer, base::Duration::zero());
@@ -143,7 +143,7 @@ TEST_F(ReactorTest, a_turn_returns_at_its_deadline) {
 
 TEST_F(ReactorTest, a_task_posted_from_the_loop_runs_without_waking_anybody) {
   int runs = 0;
-  reactor().post([&] { reactor().post([&] { ++runs; }); });
+  EXPECT_TRUE(reactor().post([&] { EXPECT_TRUE(reactor().post([&] { ++runs; })); }));
   ASSERT_TRUE(turn_until(reactor(), [&] { return runs == 1; }));
   EXPECT_EQ(reactor().wake_count(), 0U);
 }
@@ -151,13 +151,13 @@ TEST_F(ReactorTest, a_task_posted_from_the_loop_runs_without_waking_anybody) {
 TEST_F(ReactorTest, posting_to_a_loop_that_is_awake_wakes_nobody) {
   int runs = 0;
   std::atomic<bool> is_posted{false};
-  reactor().post([&] {
+  EXPECT_TRUE(reactor().post([&] {
     std::thread poster([&] {
-      for (int i = 0; i < 100; ++i) reactor().post([&] { ++runs; });
+      for (int i = 0; i < 100; ++i) EXPECT_TRUE(reactor().post([&] { ++runs; }));
       is_posted = true;
     });
     poster.join();
-  });
+  }));
   ASSERT_TRUE(turn_until(reactor(), [&] { return runs == 100; }));
   EXPECT_EQ(reactor().wake_count(), 0U);
 }
@@ -193,17 +193,17 @@ TEST_F(ReactorTest, what_ends_inside_its_own_call_is_destroyed_at_the_turns_end)
   io::DeferredTask last;
   auto note_end = [&] { events += "put off "; };
   last.on_turn_end = base::Delegate<void()>::of(note_end);
-  reactor().post([&] {
+  EXPECT_TRUE(reactor().post([&] {
     part->end(reactor());
     reactor().defer(last);
-  });
+  }));
   turn_some(reactor());
   EXPECT_EQ(events, "ended put off destroyed ");
 }
 
 TEST_F(ReactorTest, tasks_that_post_tasks_do_not_keep_a_turn_from_ending) {
-  std::function<void()> again = [&] { reactor().post(std::function<void()>(again)); };
-  reactor().post(std::function<void()>(again));
+  std::function<void()> again = [&] { EXPECT_TRUE(reactor().post(std::function<void()>(again))); };
+  EXPECT_TRUE(reactor().post(std::function<void()>(again)));
   turn_some(reactor());
 }
 
@@ -241,7 +241,7 @@ TEST_F(ReactorTest, no_wake_is_lost_between_the_last_look_and_the_sleep) {
   std::atomic<int> handled{0};
   std::thread poster([&] {
     for (int i = 0; i < kRounds; ++i) {
-      reactor().post([&] { handled.fetch_add(1, std::memory_order_release); });
+      EXPECT_TRUE(reactor().post([&] { handled.fetch_add(1, std::memory_order_release); }));
       while (handled.load(std::memory_order_acquire) <= i) std::this_thread::yield();
     }
     reactor().stop();
@@ -304,7 +304,7 @@ TEST_F(ReactorTest, stop_ends_run_from_another_thread_and_before_it_began) {
 
 TEST_F(ReactorTest, a_spinning_loop_looks_for_work_without_sleeping) {
   open({.spin = base::seconds(60)});
-  reactor().post([] {});
+  EXPECT_TRUE(reactor().post([] {}));
   turn_some(reactor(), 1);
   // One turn that sleeps would last until the deadline.
   const base::Instant deadline = reactor().now() + base::seconds(10);
@@ -332,7 +332,7 @@ TEST(ReactorSpin, a_loop_that_has_spun_in_vain_sleeps_at_once_the_next_time) {
   io::Reactor reactor{std::make_unique<SpunBackend>(chunks), {.spin = base::milliseconds(10)}};
   auto& backend = static_cast<SpunBackend&>(reactor.backend());
   const auto looks_after_work = [&] {
-    reactor.post([] {});
+    EXPECT_TRUE(reactor.post([] {}));
     turn_some(reactor, 1);
     const int before = backend.looks;
     const base::Instant deadline = reactor.now() + base::milliseconds(15);
@@ -349,7 +349,7 @@ TEST_F(ReactorTest, the_pollable_descriptor_tells_of_tasks_notifications_and_wor
   turn_some(reactor());
   EXPECT_FALSE(is_readable(fd));
 
-  std::thread poster([&] { reactor().post([] {}); });
+  std::thread poster([&] { EXPECT_TRUE(reactor().post([] {})); });
   poster.join();
   EXPECT_TRUE(is_readable(fd));
   turn_some(reactor());
@@ -387,7 +387,7 @@ TEST_F(ReactorTest, the_pollable_descriptor_tells_of_work_that_is_put_off_betwee
 TEST_F(ReactorTest, a_reactor_may_die_with_tasks_and_work_left) {
   AtTurnEnd put_off([] { FAIL(); });
   reactor().defer(put_off.work);
-  reactor().post([] { FAIL(); });
+  EXPECT_TRUE(reactor().post([] { FAIL(); }));
   reactor_.reset();
 }
 

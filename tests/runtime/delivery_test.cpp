@@ -151,7 +151,8 @@ TEST(Delivery, tells_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_se
   Delivery delivery(reactor, "receiver", NodeOptions{}, log, {});
   std::string joined;
   auto on_event = [&] {
-    reactor.post([&] { delivery.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); });
+    EXPECT_TRUE(
+        reactor.post([&] { delivery.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); }));
     delivery.tell_join({.node_id = "peer", .alias = "", .host = "127.0.0.1", .port = 1});
   };
   base::Timer event(base::Delegate<void()>::of(on_event));  // timers come before tasks, as what the kernel reports does
@@ -211,7 +212,8 @@ TEST_F(SecondThreadTest, is_woken_once_a_turn_and_rests_when_nothing_waits) {
 TEST_F(SecondThreadTest, hears_of_a_peer_that_joins_in_the_turn_in_which_the_handler_is_set) {
   std::string joined;
   auto on_event = [&] {
-    reactor_.post([&] { delivery_.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); });
+    EXPECT_TRUE(
+        reactor_.post([&] { delivery_.set_join_handler([&joined](const PeerInfo& peer) { joined = peer.node_id; }); }));
     delivery_.tell_join({.node_id = "peer", .alias = "", .host = "127.0.0.1", .port = 1});
   };
   base::Timer event(base::Delegate<void()>::of(on_event));
@@ -227,7 +229,7 @@ TEST_F(SecondThreadTest, does_what_an_event_leads_to_behind_what_was_set_before_
   bool is_set = false;
   bool was_set = false;
   auto on_event = [&] {
-    reactor_.post([&] { delivery_.run_where_handlers_run([&is_set] { is_set = true; }); });
+    EXPECT_TRUE(reactor_.post([&] { delivery_.run_where_handlers_run([&is_set] { is_set = true; }); }));
     delivery_.run_later_where_handlers_run([&] { was_set = is_set; });
   };
   base::Timer event(base::Delegate<void()>::of(on_event));

@@ -36,7 +36,7 @@ class PmdThread {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   void stop() {
     if (!thread_.joinable()) return;
-    reactor_->post([this] { server_->begin_shutdown(); });
+    EXPECT_TRUE(reactor_->post([this] { server_->begin_shutdown(); }));
     thread_.join();
   }
 

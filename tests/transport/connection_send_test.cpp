@@ -42,10 +42,10 @@ TEST_F(ConnectionSendTest, a_push_does_not_wait_for_the_turns_end) {
   connect();
   settle();
   EXPECT_FALSE(connection_->push()) << "nothing is queued";
-  send("now");
+  EXPECT_EQ(send("now"), SendResult::queued);
   EXPECT_TRUE(connection_->push());
   EXPECT_EQ(peer_.receive(), framed("now"));
-  send("later");
+  EXPECT_EQ(send("later"), SendResult::queued);
   EXPECT_FALSE(connection_->push()) << "one flight at a time";
   ASSERT_TRUE(until([&] { return observer_->sent == 2; }));
   EXPECT_EQ(peer_.receive(), framed("later"));
@@ -64,7 +64,7 @@ TEST_F(ConnectionSendTest, a_push_to_a_peer_that_is_gone_closes_in_a_turn) {
 
 TEST_F(ConnectionSendTest, answers_given_inside_on_frames_leave_in_one_send) {
   connect();
-  observer_->on_frame = [&](Connection&) { send("answer"); };
+  observer_->on_frame = [&](Connection&) { EXPECT_EQ(send("answer"), SendResult::queued); };
   const std::uint64_t before = backend().counters().sends;
   peer_.send(framed("1") + framed("2") + framed("3"));
   ASSERT_TRUE(until([&] { return observer_->sent == 3; }));
@@ -82,7 +82,7 @@ TEST_F(ConnectionSendTest, a_full_queue_refuses_and_counts_nothing) {
 TEST_F(ConnectionSendTest, finish_sends_what_is_queued_and_then_closes) {
   connect();
   const std::string body(100'000, 'x');
-  for (int i = 0; i < 100; ++i) send(body);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(send(body), SendResult::queued);
   connection_->finish();
   EXPECT_EQ(send("too late"), SendResult::closed);
   std::string received;
@@ -98,7 +98,7 @@ TEST_F(ConnectionSendTest, finish_sends_what_is_queued_and_then_closes) {
 TEST_F(ConnectionSendTest, finish_delivers_the_last_words_though_the_peer_has_sent_more_than_was_read) {
   connect();
   observer_->on_frame = [&](Connection& connection) {
-    send("that was one too many");
+    EXPECT_EQ(send("that was one too many"), SendResult::queued);
     connection.finish();
   };
   std::string flood;
@@ -110,7 +110,7 @@ TEST_F(ConnectionSendTest, finish_delivers_the_last_words_though_the_peer_has_se
 
 TEST_F(ConnectionSendTest, a_peer_that_ends_its_sending_gets_the_answers_before_the_end) {
   connect();
-  observer_->on_frame = [&](Connection&) { send("answer"); };
+  observer_->on_frame = [&](Connection&) { EXPECT_EQ(send("answer"), SendResult::queued); };
   peer_.send(framed("question"));
   peer_.end_sending();
   ASSERT_TRUE(until_closed());
@@ -121,7 +121,7 @@ TEST_F(ConnectionSendTest, a_peer_that_ends_its_sending_gets_the_answers_before_
 
 TEST_F(ConnectionSendTest, a_close_drops_what_is_queued_and_says_how_much) {
   connect();
-  for (int i = 0; i < 10; ++i) send("x");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(send("x"), SendResult::queued);
   connection_->close();
   EXPECT_EQ(send("x"), SendResult::closed);
   ASSERT_TRUE(until_closed());
@@ -161,7 +161,7 @@ TEST_F(ConnectionSendTest, a_peer_that_resets_while_frames_are_under_way_loses_n
 TEST_F(ConnectionSendTest, an_idle_connection_gives_its_send_memory_back_after_a_while_and_can_send_again) {
   connect({.send_stall_max = base::milliseconds(1)});
   for (int round = 1; round <= 3; ++round) {
-    send("x");
+    EXPECT_EQ(send("x"), SendResult::queued);
     ASSERT_TRUE(until([&] { return observer_->sent == static_cast<std::uint64_t>(round); }));
     const base::Instant later = reactor_.now() + base::milliseconds(5);
     ASSERT_TRUE(until([&] { return reactor_.now() >= later; }));

@@ -197,7 +197,7 @@ TEST_F(ConnectionTest, closed_inside_on_frames_it_gives_no_further_frame) {
 
 TEST_F(ConnectionTest, it_may_be_destroyed_inside_on_closed) {
   connect();
-  send("dropped");
+  EXPECT_EQ(send("dropped"), SendResult::queued);
   observer_->on_end = [&] { connection_.reset(); };
   connection_->close({Errc::malformed, "testing"});
   connection_->close();
@@ -228,15 +228,15 @@ TEST_F(ConnectionTest, what_was_queued_before_it_opened_leaves_first) {
   EXPECT_EQ(send("early"), SendResult::queued);
   settle();
   connection_->open(stream_to_peer());
-  send("later");
+  EXPECT_EQ(send("later"), SendResult::queued);
   ASSERT_TRUE(until([&] { return observer_->sent == 2; }));
   EXPECT_EQ(peer_.receive(), framed("early") + framed("later"));
 }
 
 TEST_F(ConnectionTest, what_was_queued_and_never_sent_is_dropped_by_number) {
   make();
-  send("1");
-  send("2");
+  EXPECT_EQ(send("1"), SendResult::queued);
+  EXPECT_EQ(send("2"), SendResult::queued);
   EXPECT_EQ(connection_->drop_unopened().dropped, 2U);
   EXPECT_EQ(connection_->drop_unopened().dropped, 0U);
 }

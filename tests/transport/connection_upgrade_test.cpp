@@ -74,7 +74,7 @@ TEST_F(ConnectionUpgradeTest, memory_that_is_never_answered_holds_a_finished_con
 
 TEST_F(ConnectionUpgradeTest, a_finished_connection_that_offered_memory_ends_with_the_answer) {
   ASSERT_NO_FATAL_FAILURE(offer());
-  send("behind the offer");
+  EXPECT_EQ(send("behind the offer"), transport::SendResult::queued);
   connection_->finish();
   settle();
   EXPECT_EQ(peer_.receive(), framed("behind the offer"));

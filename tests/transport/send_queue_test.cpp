@@ -73,7 +73,7 @@ TEST_F(SendQueueTest, the_limit_of_frames_is_exact_and_counts_those_in_flight) {
   EXPECT_TRUE(append(queue, "3"));
   EXPECT_FALSE(append(queue, "4"));
   EXPECT_EQ(queue.frames(), 3U);
-  queue.end_flight(10);
+  EXPECT_EQ(queue.end_flight(10).sent, 2U);
   EXPECT_TRUE(append(queue, "5"));
   EXPECT_TRUE(append(queue, "6"));
   EXPECT_FALSE(append(queue, "7"));
@@ -87,7 +87,7 @@ TEST_F(SendQueueTest, the_limit_of_bytes_is_exact_and_counts_headers_and_those_i
   EXPECT_TRUE(append(queue, "123456"));
   EXPECT_FALSE(append(queue, ""));
   EXPECT_EQ(queue.bytes(), 20U);
-  queue.end_flight(10);
+  EXPECT_EQ(queue.end_flight(10).sent, 1U);
 }
 
 TEST_F(SendQueueTest, what_departs_is_told_with_the_bytes_of_its_counted_frames) {
@@ -128,7 +128,7 @@ TEST_F(SendQueueTest, frames_that_are_not_counted_have_a_bound_of_their_own) {
   EXPECT_TRUE(append_control());
   EXPECT_FALSE(append_control());
   EXPECT_TRUE(append(queue, "a message has room all the same"));
-  queue.end_flight(10);
+  EXPECT_EQ(queue.end_flight(10).sent, 0U);
   EXPECT_TRUE(append_control());
 }
 
@@ -165,7 +165,7 @@ TEST_F(SendQueueTest, every_lease_is_given_back) {
       if (i == 50) queue.begin_flight();
     }
     EXPECT_GT(pool_.leased(), 10U);
-    queue.end_flight(0);
+    EXPECT_EQ(queue.end_flight(0).dropped, 51U);
     EXPECT_EQ(queue.drop_all().dropped, 49U);
     EXPECT_EQ(queue.drop_all().dropped, 0U);
     EXPECT_EQ(pool_.leased(), 1U) << "the buffer's own";
@@ -211,7 +211,7 @@ TEST_F(SendQueueTest, every_frame_is_sent_or_dropped_once) {
     ASSERT_LE(queue.frames(), 50U);
     ASSERT_EQ(taken, sent + dropped + queue.frames());
   }
-  if (queue.is_in_flight()) queue.end_flight(0);
+  if (queue.is_in_flight()) static_cast<void>(queue.end_flight(0));
 }
 
 }  // namespace
