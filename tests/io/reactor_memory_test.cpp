@@ -172,8 +172,9 @@ TEST_F(ReactorMemory, a_task_of_another_thread_is_found_by_a_loop_that_spins_bef
   int looks = 0;
   bool has_run = false;
   auto post = [&]() -> std::size_t {
-    if (++looks != kLooks / 2) return;
-    EXPECT_TRUE(reactor_.post([&] { has_run = backend_.questions == asked; }));
+    if (++looks == kLooks / 2) {
+      EXPECT_TRUE(reactor_.post([&] { has_run = backend_.questions == asked; }));
+    }
     return 0;
   };
   auto sleep = [](bool) {};
