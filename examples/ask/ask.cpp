@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
       const char* const run = reply.may_have_run ? "may have" : "has not";
       if (reply) std::printf("%s: %.*s\n", word.c_str(), static_cast<int>(reply.payload.size()), reply.payload.data());
       if (!reply) std::printf("%s: %s, %s run\n", word.c_str(), to_string(reply.error), run);
-      failures -= reply ? 1 : 0;
+      if (reply) --failures;
       --left;
     };
     const auto verdict =

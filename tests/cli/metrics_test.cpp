@@ -121,7 +121,7 @@ TEST(CliMetrics, each_node_that_tells_has_a_sample_of_each_counter_and_who_does_
   EXPECT_EQ(metrics.value("distflow_asks_asked_total", labels), "0");
   EXPECT_EQ(metrics.value("distflow_handler_seconds_count", labels), "0");
   std::size_t of_node = 0;
-  for (const auto& [name, samples] : metrics.values) of_node += samples.contains(labels) ? 1 : 0;
+  for (const auto& [name, samples] : metrics.values) of_node += samples.contains(labels) ? 1U : 0U;
   const std::size_t histogram_parts = 2 * 2;  // sum and count
   EXPECT_EQ(of_node, runtime::kSendCounters.size() + runtime::kReceiveCounters.size() + runtime::kAskCounters.size() +
                          runtime::kNodeCounters.size() + histogram_parts);

@@ -323,7 +323,7 @@ std::size_t ask(bool has_target, bool is_whole = false) {
   const std::string text = string_payload();
   const AskOptions options;
   Target self = node.target("self");
-  const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1 : 0; };
+  const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1U : 0U; };
   const auto ask_one = [&] {
     const SendVerdict verdict = has_target ? node.ask(self, raw_json(text), options, on_end)
                                            : node.ask("self", raw_json(text), options, on_end);

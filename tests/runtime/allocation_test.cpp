@@ -61,7 +61,7 @@ TEST_F(Allocations, are_none_per_request_answered_by_callback) {
     const std::size_t end = replies + count;
     for (std::size_t asked = 0; asked < count; ++asked) {
       const runtime::AskWay::OnLoop on_loop(ping_->ask_way());
-      const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1 : 0; };
+      const auto on_end = [&replies](const Reply& reply) { replies += reply ? 1U : 0U; };
       ASSERT_TRUE(
           is_under_way(ping_->ask_way().ask("pong", payload, {}, on_end, runtime::AskWay::Callback::of_application)));
       if (asked % per_turn != per_turn - 1) continue;
@@ -87,7 +87,7 @@ TEST_F(Allocations, are_none_per_published_message) {
   const auto knows_both = [this] {
     std::size_t count = 0;
     ping_->directory().for_each_node(
-        [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1 : 0; });
+        [&count](const base::PackedInfo& node) { count += node.has_group("topic:prices") ? 1U : 0U; });
     return count == 2;
   };
   ASSERT_TRUE(cluster_.turn_until(knows_both));

@@ -118,7 +118,7 @@ struct Totals {
     for (std::size_t i = 0; i < io::sim::kFaultCount; ++i) {
       const auto fault = static_cast<io::sim::Fault>(i);
       sum.faults[fault] += outcome.faults[fault];
-      wanted[fault] += outcome.wanted[fault] ? 1 : 0;
+      wanted[fault] += outcome.wanted[fault] ? 1U : 0U;
     }
   }
 };

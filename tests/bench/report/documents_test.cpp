@@ -16,7 +16,7 @@ std::string text_of(const std::string& name) {
 std::size_t lines_that_end_with(const std::string& text, const std::string& end) {
   std::size_t count = 0;
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) count += line.ends_with(end) ? 1 : 0;
+  for (std::string line; std::getline(lines, line);) count += line.ends_with(end) ? 1U : 0U;
   return count;
 }
 
