@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/give_back.hpp"
+
 namespace distflow::http {
 
 using base::Delegate;
@@ -120,7 +122,7 @@ void Exchange::on_sent(Result<void> outcome) {
   if (!outcome) return close();
   const std::size_t size = std::exchange(answer_size_, 0);
   head_ = {};
-  body_ = {};
+  base::give_back(body_);
   if (size > 0) host_.on_answer_taken(*this, size);
   if (state_ == State::answering) return on_answer_sent();
   reactor_.timers().cancel(deadline_);

@@ -5,6 +5,7 @@
 #include <new>
 #include <span>
 
+#include "base/give_back.hpp"
 #include "io/clock.hpp"
 #include "protocol/envelope.hpp"
 #include "runtime/ask/asks.hpp"
@@ -214,7 +215,7 @@ void AskWay::drain() {
       forget(command);
     }
     command.question = {};
-    if (command.text.capacity() > kTextKept) command.text = {};
+    if (command.text.capacity() > kTextKept) base::give_back(command.text);
   }
   is_draining_ = false;
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/give_back.hpp"
 #include "runtime/ask/ask_slot.hpp"
 #include "runtime/ask/asks.hpp"
 
@@ -147,7 +148,7 @@ void Asks::forget(Slot& slot) {
   slot.state = Slot::State::free;
   slot.generation = generations_.next(parts_.reactor.backend(), slot.generation);
   slot.question = {};
-  if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
+  if (slot.text.capacity() > Slot::kTextKept) base::give_back(slot.text);
   free_.push_front(slot);
 }
 

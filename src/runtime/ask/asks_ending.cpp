@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/give_back.hpp"
 #include "protocol/same_id.hpp"
 #include "runtime/ask/ask_slot.hpp"
 #include "runtime/ask/asks.hpp"
@@ -99,7 +100,7 @@ void Asks::call_back_for(Slot& slot) {
   slot.payload = {};
   slot.chunk.reset();
   if (slot.kept_bytes > 0) kept_bytes_.fetch_sub(std::exchange(slot.kept_bytes, 0), std::memory_order_relaxed);
-  if (slot.text.capacity() > Slot::kTextKept) slot.text = {};
+  if (slot.text.capacity() > Slot::kTextKept) base::give_back(slot.text);
   if (is_on_loop) return free_.push_front(slot);
   const std::scoped_lock lock(mutex_);
   returned_.push_back(slot);
