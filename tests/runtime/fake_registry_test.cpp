@@ -210,7 +210,7 @@ TEST_F(FakeRegistryTest, a_registry_that_is_away_asks_nothing_takes_nothing_and_
   start_and_go_away();
   node_.events.clear();
   registry_.ask({.node_id = {}, .id = 1});
-  client_->answer_stats(1, "{}");
+  EXPECT_FALSE(client_->answer_stats(1, "{}"));
   other->close();
   turn();
   EXPECT_EQ(node_.events, std::vector<std::string>());
