@@ -318,8 +318,9 @@ void Figures::keep(Node& node, std::string text, std::string latency) {
     node.in_sizes = sizes_.insert(std::move(place));
   }
   if (text != node.text) node.number = ++last_number_;
-  node.text = std::move(text);
-  node.before.latency = std::move(latency);
+  // An assignment would keep the memory of a longer text that was there: it is not counted any more.
+  node.text.swap(text);
+  node.before.latency.swap(latency);
   bytes_ += size - before;
   bytes_of_users_.find(node.user)->second += size - before;
 }
