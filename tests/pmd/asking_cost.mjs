@@ -14,6 +14,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+import {encodeFrame} from '../interop/peer/framing.mjs';
+
 const kRole = process.argv[2];
 const kIsLooking = kRole === 'look-up';
 const kIsAsking = kRole === 'ask';
@@ -24,12 +26,7 @@ const kBackend = process.argv[5] ?? 'auto';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function frame(message) {
-  const body = Buffer.from(JSON.stringify(message));
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(body.length);
-  return Buffer.concat([size, body]);
-}
+const frame = (message) => encodeFrame(JSON.stringify(message));
 const kLookUp = frame({type: 'resolve', payload: {alias: 'looked-up'}, requestId: 'r'});
 
 const connect = (port) => new Promise((resolve) => {

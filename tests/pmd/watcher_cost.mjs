@@ -10,6 +10,8 @@ import {fork, spawn} from 'node:child_process';
 import net from 'node:net';
 import os from 'node:os';
 
+import {encodeFrame} from '../interop/peer/framing.mjs';
+
 const kIsLooking = process.argv[2] === 'look-up';  // the process that looks up
 const kWatchers = Number(process.argv[2] ?? 5000);
 const kRounds = Number(process.argv[3] ?? 100);
@@ -18,12 +20,7 @@ const kNodes = 300;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function frame(message) {
-  const body = Buffer.from(JSON.stringify(message));
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(body.length);
-  return Buffer.concat([size, body]);
-}
+const frame = (message) => encodeFrame(JSON.stringify(message));
 
 async function startDaemon() {
   const args = ['--port', '0', '--backend', kBackend];
