@@ -1,11 +1,12 @@
 // How long a look-up takes beside connections that ask on and on and read what they get: of the PMD, and in the same run
 // of a server that does nothing but send each frame back (bench_raw_echo), which is the limit of this machine.
 //
-//   DISTFLOW_PMD=build/release/bin/distflow-pmd node tests/pmd/asking_cost.mjs [CONNECTIONS [WINDOW [SECONDS [BACKEND]]]]
+//   DISTFLOW_PMD=build/release/bin/distflow-pmd node tests/pmd/asking_cost.mjs [CONNECTIONS [WINDOW [SECONDS [BACKEND [PAUSE]]]]]
 //
-// A measurement, which ctest does not run. 1000 connections, a window of 64, 4 s and auto if not given. Each connection
-// has WINDOW look-ups under way: for each answer it sends another one. A process of its own looks a name up over its own
-// connection, one look-up after the other, for SECONDS. The servers take turns, three times each; what is printed are
+// A measurement, which ctest does not run. 1000 connections, a window of 64, 4 s, auto and 0 if not given. Each
+// connection has WINDOW look-ups under way: for each answer it sends another one. A process of its own looks a name up
+// over its own connection, one look-up after the other, for SECONDS; with pauses of PAUSE ms in the mean between two.
+// Without them it may ask for more than its share of a PMD that has more to do than it can. The servers take turns, three times each; what is printed are
 // percentiles, and how many look-ups of the others were answered meanwhile. bench_raw_echo is looked for beside
 // distflow-pmd; without it the PMD is measured alone.
 import {fork, spawn} from 'node:child_process';
@@ -23,6 +24,7 @@ const kConnections = Number((kIsAsking ? process.argv[4] : process.argv[2]) ?? 1
 const kWindow = Number((kIsAsking ? process.argv[5] : process.argv[3]) ?? 64);
 const kSeconds = Number(process.argv[4] ?? 4);
 const kBackend = process.argv[5] ?? 'auto';
+const kPause = Number((kIsLooking ? process.argv[4] : process.argv[6]) ?? 0);  // ms
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -52,7 +54,7 @@ async function lookUp(port) {
     const began = process.hrtime.bigint();
     await lookUpOn(socket);
     times.push(Number(process.hrtime.bigint() - began) / 1000);
-    await new Promise(setImmediate);  // to messages
+    await (kPause > 0 ? sleep(2 * kPause * Math.random()) : new Promise(setImmediate));  // to messages
   }
 }
 
@@ -104,7 +106,7 @@ async function measure(program, args, isPmd) {
   const asking = fork(self, ['ask', String(port), String(kConnections), String(kWindow)]);
   await told(asking);
   await sleep(500);
-  const looking = fork(self, ['look-up', String(port)]);
+  const looking = fork(self, ['look-up', String(port), String(kPause)]);
   asking.send('how many');
   const before = await told(asking);
   await sleep(kSeconds * 1000);
@@ -121,7 +123,7 @@ async function measure(program, args, isPmd) {
 }
 
 const echo = path.join(path.dirname(process.env.DISTFLOW_PMD), 'bench_raw_echo');
-console.log(`${kConnections} connections, ${kWindow} look-ups under way on each, backend ${kBackend}, load ${os.loadavg()[0].toFixed(2)}`);
+console.log(`${kConnections} connections, ${kWindow} look-ups under way on each, backend ${kBackend}, pauses of ${kPause} ms, load ${os.loadavg()[0].toFixed(2)}`);
 for (let i = 0; i < 3; ++i) {
   await measure(process.env.DISTFLOW_PMD, ['--port', '0', '--backend', kBackend], true);
   if (fs.existsSync(echo)) await measure(echo, ['echo'], false);

@@ -12,6 +12,8 @@ namespace {
 
 /// Bytes of an answer with nodes in a connection's queue, above which no more are added.
 constexpr std::size_t kUnsentMax = std::size_t{64} * 1024;
+/// Bytes of about the smallest request: what is unread is so many at most.
+constexpr std::size_t kRequestSize = 64;
 
 transport::ConnectionLimits limits_of(const ServerOptions& options) {
   transport::ConnectionLimits limits;
@@ -224,12 +226,13 @@ void Session::handle_requests(transport::Connection& connection) {
   }
   if (!unqueued_.empty()) hold(Hold::nodes);
   if (!account_.may_go_on() && unread_size() > 0) wait_for_turn();
+  connection.push();  // its answers would gain nothing from waiting until the others' runs are over
 }
 
 void Session::wait_for_turn() {
   if (!account_.is_linked()) ++parts_.counters.runs_delayed;
   hold(Hold::turn);
-  parts_.work.wait(account_);
+  parts_.work.wait(account_, 1 + unread_size() / kRequestSize);
 }
 
 void Session::on_turn() {

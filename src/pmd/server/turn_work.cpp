@@ -22,10 +22,10 @@ void TurnWork::spend(WorkAccount& account, std::size_t work) {
   reactor_.defer(turn_);
 }
 
-void TurnWork::wait(WorkAccount& account) {
+void TurnWork::wait(WorkAccount& account, std::size_t work) {
   if (account.is_linked()) return;
-  constexpr std::uint64_t debt_max = kBucketCount - 1;
-  bucket_of(std::clamp(account.paid_at, now_, now_ + debt_max)).push_back(account);
+  account.begins_at = std::clamp<std::uint64_t>(account.paid_at, now_ - kLead, now_ + kDebtMax);
+  bucket_of(account.begins_at + std::min(work, kRunMin)).push_back(account);
   ++waiting_;
   reactor_.defer(turn_);
 }
@@ -36,25 +36,30 @@ void TurnWork::leave(WorkAccount& account) {
   --waiting_;
 }
 
-/// The clock goes on to the smallest debt of those that wait.
+/// The one whose work would end first, at `place` or later. The clock goes on to when it would have begun.
+WorkAccount& TurnWork::pop_next(std::uint64_t& place) {
+  while (bucket_of(place).empty()) ++place;
+  WorkAccount& account = bucket_of(place).pop_front();
+  now_ = std::max(now_, account.begins_at);
+  --waiting_;
+  return account;
+}
+
 void TurnWork::on_turn_end() {
   taken_ = 0;
   if (waiting_ == 0) {
     now_ = last_;
     return;
   }
-  while (bucket_of(now_).empty()) ++now_;
   const std::size_t share = std::clamp(kTurnMax / waiting_, kRunMin, kRunMax);
-  std::uint64_t paid_at = now_;
+  std::uint64_t place = now_ - kLead;
   for (std::size_t runs_left = waiting_; runs_left > 0 && waiting_ > 0 && taken_ < kTurnMax; --runs_left) {
-    while (bucket_of(paid_at).empty()) ++paid_at;
-    WorkAccount& account = bucket_of(paid_at).pop_front();
-    --waiting_;
+    WorkAccount& account = pop_next(place);
     const std::size_t before = taken_;
     account.share = share;
     account.on_turn();
     account.share = 0;
-    taken_ = std::max(taken_, before + kRunMin);
+    taken_ = std::max(taken_, before + kRunCost);
   }
   taken_ = 0;
   if (waiting_ > 0) reactor_.defer(turn_);
