@@ -238,6 +238,17 @@ TEST_F(PmdTurns, a_look_up_waits_for_a_few_turns_beside_many_connections_with_la
   while (counters().requests < 5000U) pmd.turn();
 }
 
+TEST_F(PmdTurns, an_answer_is_sent_in_the_turn_that_handles_its_request_at_once_or_at_its_end) {
+  pmd.ask(pmd.connect(), register_text("id1", "one"));
+  std::vector<MemoryPmd::PeerId> peers;
+  for (std::size_t i = 0; i < TurnWork::kTurnMax + 1; ++i) peers.push_back(pmd.connect());
+  pmd.turn();
+  for (const auto peer : peers) pmd.network().write(peer, framed(resolve_text("one")));
+  pmd.reactor().turn(base::Instant::min());
+  EXPECT_EQ(counters().runs_delayed, 1U) << "the last one, until the turn's end";
+  for (const auto peer : peers) EXPECT_EQ(pmd.receive(peer).size(), 1U) << peer;
+}
+
 TEST_F(PmdTurns, connections_that_always_ask_get_equal_shares) {
   pmd.ask(pmd.connect(), register_text("id1", "one"));
   const auto peers = connect(12, resolve_text("one"), 1000);

@@ -100,6 +100,10 @@ class MemoryBackend : public io::Backend {
     at(handle).piece_offset = 0;
     start(at(handle).send, op);
   }
+  bool push(io::Handle handle) override {
+    Slot& slot = at(handle);
+    return !slot.peer->is_reset && take_some(slot);
+  }
   void cancel_recv(io::Handle handle) override { at(handle).recv_is_canceled = true; }
   void close(io::Handle handle, io::CloseOp& op) override { start(at(handle).close, op); }
   void discard(io::Handle handle) override { at(handle).is_discarded = true; }
@@ -212,10 +216,10 @@ class MemoryBackend : public io::Backend {
     }
   }
 
-  void run_send(Slot& slot) {
+  /// What the peer has room for; whether that was all.
+  static bool take_some(Slot& slot) {
     Peer& peer = *slot.peer;
     io::SendOp& op = *slot.send;
-    if (peer.is_reset) return finish(slot.send).on_sent(system_error(ECONNRESET, "sending"));
     while (!op.pieces.empty() && peer.window > 0) {
       const std::string_view rest = op.pieces.front().substr(slot.piece_offset);
       const std::string_view taken = rest.substr(0, peer.window);
@@ -228,7 +232,12 @@ class MemoryBackend : public io::Backend {
         slot.piece_offset = 0;
       }
     }
-    if (op.pieces.empty()) finish(slot.send).on_sent({});
+    return op.pieces.empty();
+  }
+
+  void run_send(Slot& slot) {
+    if (slot.peer->is_reset) return finish(slot.send).on_sent(system_error(ECONNRESET, "sending"));
+    if (take_some(slot)) finish(slot.send).on_sent({});
   }
 
   void run_recv(Slot& slot) {
