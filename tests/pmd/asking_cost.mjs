@@ -1,14 +1,15 @@
 // How long a look-up takes beside connections that ask on and on and read what they get: of the PMD, and in the same run
 // of a server that does nothing but send each frame back (bench_raw_echo), which is the limit of this machine.
 //
-//   DISTFLOW_PMD=build/release/bin/distflow-pmd node tests/pmd/asking_cost.mjs [CONNECTIONS [WINDOW [SECONDS [BACKEND [PAUSE]]]]]
+//   DISTFLOW_PMD=build/release/bin/distflow-pmd \
+//     node tests/pmd/asking_cost.mjs [CONNECTIONS [WINDOW [SECONDS [BACKEND [PAUSE]]]]]
 //
 // A measurement, which ctest does not run. 1000 connections, a window of 64, 4 s, auto and 0 if not given. Each
 // connection has WINDOW look-ups under way: for each answer it sends another one. A process of its own looks a name up
-// over its own connection, one look-up after the other, for SECONDS; with pauses of PAUSE ms in the mean between two.
-// Without them it may ask for more than its share of a PMD that has more to do than it can. The servers take turns, three times each; what is printed are
-// percentiles, and how many look-ups of the others were answered meanwhile. bench_raw_echo is looked for beside
-// distflow-pmd; without it the PMD is measured alone.
+// over its own connection, one look-up after the other, for SECONDS, with pauses of PAUSE ms in the mean. Without
+// pauses it may ask for more than its share of a PMD that has more to do than it can. The servers take turns, three
+// times each; what is printed are percentiles, and how many look-ups of the others were answered meanwhile.
+// bench_raw_echo is looked for beside distflow-pmd; without it the PMD is measured alone.
 import {fork, spawn} from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
