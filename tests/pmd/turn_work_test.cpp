@@ -88,17 +88,31 @@ TEST_F(TurnWorkTest, one_that_takes_little_begins_at_once_beside_any_number_that
   }
 }
 
-TEST_F(TurnWorkTest, one_that_must_wait_with_little_is_next_beside_any_number_that_always_ask) {
+TEST_F(TurnWorkTest, one_that_must_wait_with_one_request_is_next_beside_any_number_that_always_ask) {
   const auto all = askers(std::vector<std::size_t>(1000, 16));
   Asker little(*this, 1);
   for (int i = 0; i < 100; ++i) {
     for (int k = 0; k < 250; ++k) turn();  // of the others each has run twice at most
     const std::size_t runs = little.runs;
-    work_.wait(little.account, 1);
+    work_.wait(little.account, i % 2 == 0 ? 1 : 64);  // a small request, or a large one
     turn();
     EXPECT_GT(little.runs, runs) << i;
     work_.leave(little.account);  // it has no more
   }
+}
+
+TEST_F(TurnWorkTest, those_that_always_ask_for_little_and_for_much_get_equal_shares) {
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 40; ++i) sizes.insert(sizes.end(), {1, 16, 64});
+  const auto all = askers(sizes);
+  turn(20'000);
+  std::size_t least = SIZE_MAX;
+  std::size_t most = 0;
+  for (const auto& asker : all) {
+    least = std::min(least, asker->taken);
+    most = std::max(most, asker->taken);
+  }
+  EXPECT_GE(least * 10, most * 9) << least << ", " << most;
 }
 
 TEST_F(TurnWorkTest, a_turn_lets_no_more_begin_than_its_work_and_one_run) {

@@ -14,10 +14,11 @@ bool TurnWork::begin_run(WorkAccount& account) {
   return true;
 }
 
+/// Who has waited pays from when it would have begun: others have moved the clock on before its run.
 void TurnWork::spend(WorkAccount& account, std::size_t work) {
   taken_ += work;
   account.run_work += work;
-  account.paid_at = std::max(account.paid_at, now_) + work;
+  account.paid_at = std::max(account.paid_at, &account == running_ ? account.begins_at : now_) + work;
   last_ = std::max(last_, account.paid_at);
   reactor_.defer(turn_);
 }
@@ -25,7 +26,7 @@ void TurnWork::spend(WorkAccount& account, std::size_t work) {
 void TurnWork::wait(WorkAccount& account, std::size_t work) {
   if (account.is_linked()) return;
   account.begins_at = std::clamp<std::uint64_t>(account.paid_at, now_ - kLead, now_ + kDebtMax);
-  bucket_of(account.begins_at + std::min(work, kRunMin)).push_back(account);
+  bucket_of(account.begins_at + std::min(work, kLead)).push_back(account);
   ++waiting_;
   reactor_.defer(turn_);
 }
@@ -57,7 +58,9 @@ void TurnWork::on_turn_end() {
     WorkAccount& account = pop_next(place);
     const std::size_t before = taken_;
     account.share = share;
+    running_ = &account;
     account.on_turn();
+    running_ = nullptr;
     account.share = 0;
     taken_ = std::max(taken_, before + kRunCost);
   }

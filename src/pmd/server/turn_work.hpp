@@ -6,9 +6,9 @@
 //      those that wait are served; where none waits, all are forgiven.
 //   2. A connection that owes kCredit at most begins at once, while the runs of the turn that began so have taken less
 //      than kTurnMax. Any other waits.
-//   3. Those that wait run in the order in which their debts and what they wait with, up to kRunMin, would be paid. Who
+//   3. Those that wait run in the order in which their debts and what they wait with, up to kLead, would be paid. Who
 //      has owed nothing for a while is ahead by kLead: one request of a connection that takes less than its share comes
-//      before the many of others.
+//      before the many of others, whatever its size.
 //   4. They run one by one at a turn's end, until they have taken kTurnMax. Each run counts for kRunCost at least. It
 //      has a share: kTurnMax by the number that wait, at least kRunMin and at most kRunMax.
 //   5. A run takes its share, or what is left of kTurnMax where it began at once, and one request more.
@@ -68,7 +68,7 @@ class TurnWork {
 
  private:
   static constexpr std::size_t kBucketCount = 1024;
-  static constexpr std::size_t kDebtMax = kBucketCount - 1 - kLead - kRunMin;  // who owes more waits as if it owed this
+  static constexpr std::size_t kDebtMax = kBucketCount - 1 - 2 * kLead;  // who owes more waits as if it owed this
   using Bucket = base::IntrusiveList<WorkAccount, WorkAccount>;
 
   void on_turn_end();
@@ -80,6 +80,7 @@ class TurnWork {
   std::uint64_t now_ = kLead;   // whose debt goes up to here owes nothing
   std::uint64_t last_ = kLead;  // when the largest debt so far is paid
   std::size_t waiting_ = 0;
+  const WorkAccount* running_ = nullptr;      // at the turn's end, inside its on_turn()
   std::array<Bucket, kBucketCount> buckets_;  // a ring, from kLead before now_
   io::DeferredTask turn_;
 };
