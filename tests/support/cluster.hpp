@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -160,7 +161,7 @@ class Cluster {
   void start_pmd() {
     pmd_ = std::make_unique<pmd::Server>(*reactor_, stream_setup_, log_, pmd_options_);
     const Result<void> started = pmd_->start();
-    EXPECT_TRUE(started) << started.error().message();
+    if (!started) throw std::runtime_error("the PMD of the test cannot start: " + started.error().message());
   }
 
   void stop_pmd() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,7 @@ class LoopbackPmd {
         server_(reactor_, stream_setup_, log_, on_any_port(std::move(options)),
                 store.kind == StoreChoice::Kind::local ? nullptr : &late_store_) {
     const Result<void> started = server_.start();
-    if (!started) std::abort();
+    if (!started) throw std::runtime_error("the PMD of the test cannot start: " + started.error().message());
   }
   ~LoopbackPmd() {
     server_.begin_shutdown();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 #include "pmd/server/server.hpp"
@@ -21,7 +22,7 @@ class PmdThread {
     options.port = 0;
     server_ = std::make_unique<pmd::Server>(*reactor_, stream_setup_, log_, options);
     const Result<void> started = server_->start();
-    EXPECT_TRUE(started) << started.error().message();
+    if (!started) throw std::runtime_error("the PMD of the test cannot start: " + started.error().message());
     port_ = server_->port();
     thread_ = std::thread([this] {
       while (!server_->is_finished() || reactor_->backend().handle_count() > 0) {
