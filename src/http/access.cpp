@@ -5,14 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "http/status.hpp"
+#include "io/root_user.hpp"
+
 namespace distflow::http {
 namespace {
 
-constexpr int kForbidden = 403;
-constexpr int kMethodNotAllowed = 405;
-constexpr int kMisdirected = 421;
-
-constexpr std::uint32_t kRoot = 0;
 constexpr std::uint16_t kDefaultPort = 80;
 constexpr std::string_view kScheme = "http://";
 
@@ -41,7 +39,8 @@ bool is_own_page(const Request& request) {
 }  // namespace
 
 bool is_user_allowed(const io::PeerOwner& owner, std::span<const std::uint32_t> users) {
-  return owner.is_user(kRoot) || std::ranges::any_of(users, [&](std::uint32_t uid) { return owner.is_user(uid); });
+  return owner.is_user(io::kRootUser) ||
+         std::ranges::any_of(users, [&](std::uint32_t uid) { return owner.is_user(uid); });
 }
 
 int access_status(const Request& request, const AccessFacts& facts) {

@@ -9,12 +9,13 @@
 #include <limits>
 #include <utility>
 
+#include "http/status.hpp"
+
 namespace distflow::http {
 namespace {
 
 namespace beast = boost::beast;
 
-constexpr int kBadRequest = 400;
 constexpr int kContentTooLarge = 413;
 constexpr int kHeadTooLarge = 431;
 

@@ -9,15 +9,13 @@
 
 #include "http/access.hpp"
 #include "http/places_by_user.hpp"
+#include "http/status.hpp"
 
 namespace distflow::http {
 namespace {
 
 using base::Delegate;
 
-constexpr int kUnavailable = 503;
-constexpr int kForbidden = 403;
-constexpr int kMisdirected = 421;
 constexpr std::string_view kUntold = "This system does not tell whose a connection is, so that nobody is answered";
 
 stream::ListenerOptions listener_options() {

@@ -11,7 +11,7 @@
 namespace distflow::protocol {
 namespace {
 
-using Kind = AskMembers::Kind;
+using AskKind = AskMembers::Kind;
 
 /// An integer in [0, max], written without sign, point and exponent.
 std::optional<std::uint64_t> read_number(std::string_view text, std::uint64_t max) noexcept {
@@ -37,29 +37,29 @@ std::uint64_t read_id(std::string_view text) noexcept { return read_number(text,
 
 AskMembers make_request(std::uint64_t id, std::optional<std::uint64_t> ms, bool has_payload) noexcept {
   if (id == 0 || !ms || (*ms != 0) != has_payload) return {};
-  return {.kind = has_payload ? Kind::request : Kind::cancel, .id = id, .ms = static_cast<std::int64_t>(*ms)};
+  return {.kind = has_payload ? AskKind::request : AskKind::cancel, .id = id, .ms = static_cast<std::int64_t>(*ms)};
 }
 
 AskMembers make_reply(std::uint64_t id, std::string_view error, bool has_payload) noexcept {
-  if (id == 0 || error.empty() != has_payload) return {.kind = Kind::invalid};
-  if (has_payload) return {.kind = Kind::reply, .id = id};
-  AskMembers members{.kind = Kind::error, .id = id};
+  if (id == 0 || error.empty() != has_payload) return {.kind = AskKind::invalid};
+  if (has_payload) return {.kind = AskKind::reply, .id = id};
+  AskMembers members{.kind = AskKind::error, .id = id};
   const bool is_string = error.size() > 2 && error.front() == '"' && error.back() == '"';
-  if (!is_string) return {.kind = Kind::invalid};
+  if (!is_string) return {.kind = AskKind::invalid};
   const auto* const known = std::ranges::find(kAskWords, error.substr(1, error.size() - 2));
   if (known != kAskWords.end()) members.word = static_cast<AskWord>(known - kAskWords.begin());
   return members;
 }
 
 constexpr std::uint64_t kMsMax = std::uint64_t{1} << 40;  // 34 years
-constexpr std::size_t kCommonIdSize = 16;
+constexpr std::size_t kRequestIdSize = 16;
 constexpr std::size_t kMsDigitsMax = 8;  // a day of ms has as many
-constexpr std::string_view kAsk = R"("ask":)";
-constexpr std::string_view kMs = R"(,"ms":)";
-constexpr std::string_view kRe = R"("re":)";
+constexpr std::string_view kAskFirst = R"("ask":)";
+constexpr std::string_view kMsNext = R"(,"ms":)";
+constexpr std::string_view kReFirst = R"("re":)";
 constexpr std::string_view kError = R"(,"error":")";
-constexpr std::size_t kMsAt = kAsk.size() + kCommonIdSize + kMs.size();
-constexpr std::size_t kReplySize = kRe.size() + kCommonIdSize;
+constexpr std::size_t kMsAt = kAskFirst.size() + kRequestIdSize + kMsNext.size();
+constexpr std::size_t kReplySize = kReFirst.size() + kRequestIdSize;
 
 /// Whether the text is there. It need not end there.
 [[gnu::always_inline]] inline bool is_at(const char* p, std::string_view text) noexcept {
@@ -73,12 +73,12 @@ constexpr std::size_t kReplySize = kRe.size() + kCommonIdSize;
 /// Of a text that nobody has looked at, as of a request that has waited.
 ExtensionForm form_of(std::string_view text) noexcept {
   const char* const begin = text.data();
-  if (text.size() > kMsAt && is_at(begin, kAsk) && is_at(begin + kMsAt - kMs.size(), kMs) &&
-      values_at(begin + kAsk.size()).at_most(9).all() && are_digits(text.substr(kMsAt))) {
+  if (text.size() > kMsAt && is_at(begin, kAskFirst) && is_at(begin + kMsAt - kMsNext.size(), kMsNext) &&
+      values_at(begin + kAskFirst.size()).at_most(9).all() && are_digits(text.substr(kMsAt))) {
     return ExtensionForm::request;
   }
   const bool is_reply =
-      text.size() == kReplySize && is_at(begin, kRe) && values_at(begin + kRe.size()).at_most(9).all();
+      text.size() == kReplySize && is_at(begin, kReFirst) && values_at(begin + kReFirst.size()).at_most(9).all();
   return is_reply ? ExtensionForm::reply : ExtensionForm::any;
 }
 
@@ -98,12 +98,12 @@ AskMembers read_ask_members(const Extension& extension, bool has_payload) noexce
   const std::string_view text = extension.text();
   const ExtensionForm form = extension.form() == ExtensionForm::any ? form_of(text) : extension.form();
   if (form == ExtensionForm::request && has_payload && text.size() - kMsAt <= kMsDigitsMax) {
-    const std::uint64_t id = read_common_id(text.data() + kAsk.size());
+    const std::uint64_t id = read_common_id(text.data() + kAskFirst.size());
     const std::uint32_t ms = read_short_decimal(text.data() + text.size(), text.size() - kMsAt);
-    if (id != 0 && ms != 0) return {.kind = Kind::request, .id = id, .ms = ms};
+    if (id != 0 && ms != 0) return {.kind = AskKind::request, .id = id, .ms = ms};
   } else if (form == ExtensionForm::reply && has_payload) {
-    const std::uint64_t id = read_common_id(text.data() + kRe.size());
-    if (id != 0) return {.kind = Kind::reply, .id = id};
+    const std::uint64_t id = read_common_id(text.data() + kReFirst.size());
+    if (id != 0) return {.kind = AskKind::reply, .id = id};
   }
   return read_any(extension, has_payload);
 }
@@ -119,27 +119,27 @@ inline void AskText::append(std::uint64_t number) noexcept {
 }
 
 AskText AskText::request(std::uint64_t id, std::int64_t ms) noexcept {
-  static_assert(kAsk.size() + kMs.size() + 2 * kDecimalSizeMax <= kSizeMax);
+  static_assert(kAskFirst.size() + kMsNext.size() + 2 * kDecimalSizeMax <= kSizeMax);
   DF_ASSERT(ms >= 0);
   AskText text;
-  text.append(kAsk);
+  text.append(kAskFirst);
   text.append(id);
-  text.append(kMs);
+  text.append(kMsNext);
   text.append(static_cast<std::uint64_t>(ms));
   return text;
 }
 
 AskText AskText::reply(std::uint64_t id) noexcept {
-  static_assert(kRe.size() + kDecimalSizeMax <= kSizeMax);
+  static_assert(kReFirst.size() + kDecimalSizeMax <= kSizeMax);
   AskText text;
-  text.append(kRe);
+  text.append(kReFirst);
   text.append(id);
   return text;
 }
 
 AskText AskText::error(std::uint64_t id, AskWord word) noexcept {
   constexpr std::size_t word_max = std::ranges::max(kAskWords, {}, &std::string_view::size).size();
-  static_assert(kRe.size() + kDecimalSizeMax + kError.size() + word_max + 1 <= kSizeMax);
+  static_assert(kReFirst.size() + kDecimalSizeMax + kError.size() + word_max + 1 <= kSizeMax);
   AskText text = reply(id);
   text.append(kError);
   text.append(to_text(word));

@@ -25,7 +25,7 @@ std::uint32_t where_plain(const char* p) noexcept {
   return block.above(' ' - 1).but_not(block.equal('"') | block.equal('\\')).bits();
 }
 
-bool is_plain(char c) noexcept { return static_cast<signed char>(c) >= ' ' && c != '"' && c != '\\'; }
+bool is_plain_byte(char c) noexcept { return static_cast<signed char>(c) >= ' ' && c != '"' && c != '\\'; }
 
 /// The first byte of [p, end) that is not plain. `begin` is where the text begins: what lies before `p` can be read.
 const char* skip_plain(const char* begin, const char* p, const char* end) noexcept {
@@ -34,7 +34,7 @@ const char* skip_plain(const char* begin, const char* p, const char* end) noexce
     if (plain != 0xFFFF) return p + std::countr_one(plain);
   }
   if (end - begin >= 16) return p + std::countr_one(where_plain(end - 16) >> (16 - (end - p)));
-  while (p != end && is_plain(*p)) ++p;
+  while (p != end && is_plain_byte(*p)) ++p;
   return p;
 }
 

@@ -23,14 +23,14 @@ namespace {
 
 using io::posix::Descriptor;
 
-constexpr const char* kStarting = "starting a background process";
+constexpr const char* kStartingProcess = "starting a background process";
 /// Our own ends of pipes lie at or above it, clear of the descriptors that the program is given.
 constexpr int kOwnFdMin = 10;
 
 /// How many descriptors are looked at one by one at most, where the system has no call for all of them.
 constexpr long kFdCountMax = io::posix::kOwnedDescriptorMax;
 
-Error system_error() { return {std::error_code(errno, std::generic_category()), kStarting}; }
+Error system_error() { return {std::error_code(errno, std::generic_category()), kStartingProcess}; }
 
 struct Pipe {
   Descriptor read;
@@ -155,7 +155,7 @@ Result<DetachedProcess> read_notes(int fd) {
       case Note::Kind::kept_state: process.kept_state = static_cast<KeptState>(note.value); break;
     }
   }
-  if (failure != 0) return Error{std::error_code(failure, std::generic_category()), kStarting};
+  if (failure != 0) return Error{std::error_code(failure, std::generic_category()), kStartingProcess};
   return process;
 }
 

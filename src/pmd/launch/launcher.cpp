@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStarting = "starting distflow-pmd";
+constexpr const char* kStartingPmd = "starting distflow-pmd";
 constexpr const char* kFinding = "looking for distflow-pmd";
 constexpr const char* kProgram = "distflow-pmd";
 
@@ -104,14 +104,14 @@ Result<std::string> read_line(int fd, base::Duration timeout) {
   for (;;) {
     pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
     const int ready = ::poll(&readable, 1, timeout_ms);
-    if (ready == 0) return Error{Errc::timed_out, kStarting};
+    if (ready == 0) return Error{Errc::timed_out, kStartingPmd};
     std::array<char, 64> buffer{};
     const ssize_t size = ready < 0 ? -1 : ::read(fd, buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return Error{Errc::pmd_not_started, kStarting};
+    if (size <= 0) return Error{Errc::pmd_not_started, kStartingPmd};
     line.append(buffer.data(), static_cast<std::size_t>(size));
     if (const std::size_t end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
-    if (line.size() >= buffer.size()) return Error{Errc::pmd_not_started, kStarting};
+    if (line.size() >= buffer.size()) return Error{Errc::pmd_not_started, kStartingPmd};
   }
 }
 
@@ -123,7 +123,7 @@ Result<LaunchOutcome> parse_report(std::string_view line) {
   LaunchOutcome outcome;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), outcome.port);
   const bool is_port = error == std::errc() && end == digits.data() + digits.size();
-  if (!is_port || (word != "ready" && word != "in-use")) return Error{Errc::pmd_not_started, kStarting};
+  if (!is_port || (word != "ready" && word != "in-use")) return Error{Errc::pmd_not_started, kStartingPmd};
   outcome.kind = word == "ready" ? LaunchOutcome::Kind::started : LaunchOutcome::Kind::already_running;
   return outcome;
 }

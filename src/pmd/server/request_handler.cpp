@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/root_user.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
@@ -13,7 +14,6 @@ using protocol::RequestType;
 namespace {
 
 constexpr std::int64_t kVersion = 1;
-constexpr std::uint32_t kRoot = 0;
 
 /// What a request of another type takes, in look-ups. They have events, entries or connections to see to: a
 /// registration takes three to four times as long. A long one takes as much as several.
@@ -194,7 +194,7 @@ void RequestHandler::on_shutdown(Session& session, const protocol::Request& requ
 bool RequestHandler::may_open_page(Session& session) const {
   if (!session.peer().is_loopback()) return false;
   const io::PeerOwner& owner = session.owner();
-  return owner.is_user(kRoot) || (options_.user && owner.is_user(*options_.user));
+  return owner.is_user(io::kRootUser) || (options_.user && owner.is_user(*options_.user));
 }
 
 void RequestHandler::on_web(Session& session, const protocol::Request& request) {

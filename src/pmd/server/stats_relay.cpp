@@ -3,21 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/root_user.hpp"
 #include "protocol/pmd_reply.hpp"
 
 namespace distflow::pmd {
-namespace {
-
-constexpr std::uint32_t kRoot = 0;
-
-}  // namespace
+namespace {}  // namespace
 
 StatsRelay::StatsRelay(const StatsRelayParts& parts)
     : parts_(parts), timer_(base::Delegate<void()>::to<&StatsRelay::on_timeout>(*this)) {}
 
 bool StatsRelay::may_see(Session& client, const protocol::NodeInfo& node) {
   const io::PeerOwner& owner = client.owner();
-  return owner.is_user(kRoot) || (node.uid && owner.is_user(*node.uid));
+  return owner.is_user(io::kRootUser) || (node.uid && owner.is_user(*node.uid));
 }
 
 bool StatsRelay::is_full(Session& client, const Session& node) const {
@@ -32,7 +29,7 @@ bool StatsRelay::is_full(Session& client, const Session& node) const {
 /// Only root and the user of the nodes ask there: of two, each may have half of the places.
 bool StatsRelay::is_full_at(const Session& node, std::uint32_t user) const {
   if (node.stats_owed < kPendingPerNodeMax) return false;
-  const std::uint32_t own = user == kRoot ? node.stats_owed_to_root : node.stats_owed - node.stats_owed_to_root;
+  const std::uint32_t own = user == io::kRootUser ? node.stats_owed_to_root : node.stats_owed - node.stats_owed_to_root;
   return own == node.stats_owed || own >= kPendingPerNodeMax / 2;
 }
 
@@ -135,7 +132,7 @@ bool StatsRelay::put_question(Pending pending, Session& node) {
   } else {
     const Pending& asked = entered.begin()->second;
     ++node.stats_owed;
-    if (asked.user == kRoot) ++node.stats_owed_to_root;
+    if (asked.user == io::kRootUser) ++node.stats_owed_to_root;
     awaited_by_user_.merge(of_user);
     ++awaited_by_user_.find(asked.user)->second;
     ++parts_.find_session(asked.client)->stats_awaited;
@@ -215,7 +212,7 @@ void StatsRelay::take_off(Pendings::iterator place) {
   const bool is_inside = place->second.client == kInside;
   if (Session* const node = parts_.find_session(place->second.node)) {
     --(is_inside ? node->stats_owed_inside : node->stats_owed);
-    if (!is_inside && place->second.user == kRoot) --node->stats_owed_to_root;
+    if (!is_inside && place->second.user == io::kRootUser) --node->stats_owed_to_root;
   }
   if (is_inside) {
     --inside_count_;

@@ -7,6 +7,7 @@
 #include "base/give_back.hpp"
 #include "base/room.hpp"
 #include "http/request.hpp"
+#include "io/root_user.hpp"
 #include "pmd/web/equal_share.hpp"
 #include "pmd/web/figures_place.hpp"
 #include "pmd/web/figures_text.hpp"
@@ -14,8 +15,6 @@
 
 namespace distflow::pmd {
 namespace {
-
-constexpr std::uint32_t kRoot = 0;
 
 /// A node reports its peers from a place on. No peer has this one: the counters of the node itself come alone.
 constexpr std::uint64_t kNoPeers = 9'007'199'254'740'991;  // the greatest that every reader of JSON takes exactly
@@ -33,7 +32,9 @@ http::Response Figures::answer(std::string_view query, const io::PeerOwner& view
     ++counters_.viewers_refused;
     return {.status = 503, .body = "too many users look at the same time\n"};
   }
-  const auto may_see = [&](const UserId& user) { return viewer.is_user(kRoot) || (user && viewer.is_user(*user)); };
+  const auto may_see = [&](const UserId& user) {
+    return viewer.is_user(io::kRootUser) || (user && viewer.is_user(*user));
+  };
   FiguresPlace place = *asked;
   // A number that was not given yet is one of another PMD's.
   const bool is_strange = std::max({place.since, place.until, place.after}) > last_number_;
@@ -80,7 +81,7 @@ bool Figures::note_viewer(std::uint32_t user) {
 
 bool Figures::is_seen(const UserId& user) const {
   return std::any_of(viewers_.begin(), viewers_.end(),
-                     [&](const Viewer& viewer) { return viewer.user == kRoot || user == viewer.user; });
+                     [&](const Viewer& viewer) { return viewer.user == io::kRootUser || user == viewer.user; });
 }
 
 void Figures::on_time() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pmd/web/json_count.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::pmd {
@@ -13,11 +14,6 @@ std::string rate_text(std::uint64_t before, std::uint64_t now, std::uint64_t us)
   const double rate = std::min(static_cast<double>(now - before) * 1e6 / static_cast<double>(us), 1e12);
   const auto tenths = (static_cast<std::uint64_t>(rate * 20) + 1) / 2;  // llround() would take libm to start
   return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10);
-}
-
-void append_count(std::string& out, std::string_view name, std::uint64_t count) {
-  ((out += ",\"") += name) += "\":";
-  out += std::to_string(count);
 }
 
 std::string head_of(std::string_view node_id) {

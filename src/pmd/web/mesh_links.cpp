@@ -10,6 +10,8 @@
 
 #include "http/places_by_user.hpp"
 #include "http/request.hpp"
+#include "io/root_user.hpp"
+#include "pmd/web/json_count.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
@@ -17,14 +19,8 @@
 namespace distflow::pmd {
 namespace {
 
-constexpr std::uint32_t kRoot = 0;
 constexpr const char* kTellsNothing = "It tells nothing of itself";
 constexpr const char* kUnread = R"("isAwaited":true,"untold":"It has not told them yet")";
-
-void append_count(std::string& out, std::string_view name, std::uint64_t count) {
-  ((out += ",\"") += name) += "\":";
-  out += std::to_string(count);
-}
 
 std::string untold(std::string_view why) {
   std::string text = R"("untold":)";
@@ -55,7 +51,7 @@ MeshLinks::MeshLinks(io::Reactor& reactor, Server& pmd)
     : reactor_(reactor), pmd_(pmd), timer_(base::Delegate<void()>::to<&MeshLinks::on_time>(*this)) {}
 
 bool MeshLinks::may_see(const Registry::Entry& entry, const io::PeerOwner& viewer) {
-  return viewer.is_user(kRoot) || (entry.node.uid && viewer.is_user(*entry.node.uid));
+  return viewer.is_user(io::kRootUser) || (entry.node.uid && viewer.is_user(*entry.node.uid));
 }
 
 http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& viewer) {
@@ -112,12 +108,12 @@ http::Response MeshLinks::answer(std::string_view query, const io::PeerOwner& vi
 /// A place for another node, or for the one that somebody else has named.
 bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) const {
   if (named == nullptr && nodes_.size() >= kNodesMax) return false;
-  if (viewer.is_user(kRoot)) return true;
+  if (viewer.is_user(io::kRootUser)) return true;
   std::size_t of_users = 0;
   std::size_t of_viewer = 0;
   for (const auto& [id, node] : nodes_) {
     if (&node == named) continue;
-    if (node.viewer != kRoot) ++of_users;
+    if (node.viewer != io::kRootUser) ++of_users;
     if (viewer.is_user(node.viewer)) ++of_viewer;
   }
   return of_users < kNodesOfUsersMax && of_viewer < kNodesPerUserMax;
@@ -127,9 +123,9 @@ bool MeshLinks::has_place_for(const io::PeerOwner& viewer, const Node* named) co
 /// A node that owes an answer keeps its place, as its question has one among kAskedMax; so does what this request has
 /// named.
 bool MeshLinks::take_place_for(const io::PeerOwner& viewer) {
-  const auto is_users = [](const auto& one) { return one.second.viewer != kRoot; };
+  const auto is_users = [](const auto& one) { return one.second.viewer != io::kRootUser; };
   const auto of_users = static_cast<std::size_t>(std::ranges::count_if(nodes_, is_users));
-  const bool is_among_users = !viewer.is_user(kRoot) && of_users >= kNodesOfUsersMax;
+  const bool is_among_users = !viewer.is_user(io::kRootUser) && of_users >= kNodesOfUsersMax;
   if (!is_among_users && nodes_.size() < kNodesMax) return false;  // the viewer has kNodesPerUserMax
   http::PlacesByUser places(viewer.uid());
   for (const auto& one : nodes_) {
@@ -220,7 +216,7 @@ void MeshLinks::ask_waiting() {
   };
   const auto has_place_for = [&](const Node& node) {
     const Places& own = by_user[node.asker];
-    const bool is_root = node.asker == kRoot;
+    const bool is_root = node.asker == io::kRootUser;
     if (all.asked >= kAskedMax || (!is_root && own.asked >= kAskedPerUserMax)) return false;
     if (node.manner == Manner::answers) return true;
     return all.unproven < kUnprovenMax && (is_root || own.unproven < kUnprovenPerUserMax);

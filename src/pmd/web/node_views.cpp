@@ -9,14 +9,13 @@
 #include "base/give_back.hpp"
 #include "http/places_by_user.hpp"
 #include "http/request.hpp"
+#include "io/root_user.hpp"
 #include "pmd/web/told_figures.hpp"
 #include "protocol/json_members.hpp"
 #include "protocol/json_write.hpp"
 
 namespace distflow::pmd {
 namespace {
-
-constexpr std::uint32_t kRoot = 0;
 
 void append_count(std::string& out, std::string_view name, std::uint64_t count) {
   ((out += '"') += name) += "\":";
@@ -84,7 +83,7 @@ http::Response NodeViews::answer(std::string_view query, const io::PeerOwner& vi
   const std::string id = http::query_value(query, "id").value_or("");
   const Registry::Entry* const entry = pmd_.registry().find_id(id);
   const bool may_see =
-      entry != nullptr && (viewer.is_user(kRoot) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
+      entry != nullptr && (viewer.is_user(io::kRootUser) || (entry->node.uid && viewer.is_user(*entry->node.uid)));
   if (!may_see) return {.status = 404, .body = "there is no such node of yours\n"};
   const base::Instant now = reactor_.now();
   auto found = views_.find(id);
@@ -130,7 +129,7 @@ bool NodeViews::has_place_for(const io::PeerOwner& viewer, const View* looked_at
   if (looked_at == nullptr && views_.size() >= kViewsMax) return false;
   const auto are_of_viewer =
       std::ranges::count_if(views_, [&](const auto& one) { return viewer.is_user(one.second.viewer); });
-  return viewer.is_user(kRoot) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax;
+  return viewer.is_user(io::kRootUser) || static_cast<std::size_t>(are_of_viewer) < kViewsPerUserMax;
 }
 
 /// All places are taken: one of a user with more than its share, unless the viewer has its own. Nodes that owe no

@@ -1,19 +1,13 @@
 #include "runtime/counters/prometheus.hpp"
 
-#include <charconv>
 #include <cstddef>
-#include <iterator>
-#include <limits>
 
 #include <distflow/printable.hpp>
 
+#include "runtime/counters/number_text.hpp"
+
 namespace distflow::runtime {
 namespace {
-
-void append_number(std::string& out, std::uint64_t value) {
-  char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
-  out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
-}
 
 /// As the text format asks for it: a backslash and the end of a line anywhere, a quote in a label's value.
 void append_escaped(std::string& out, std::string_view text) {

@@ -1,19 +1,11 @@
 #include "runtime/counters/stats_json.hpp"
 
-#include <charconv>
-#include <iterator>
-#include <limits>
-
 #include "protocol/json_write.hpp"
 #include "runtime/counters/counter_table.hpp"
+#include "runtime/counters/number_text.hpp"
 
 namespace distflow::runtime {
 namespace {
-
-void append_number(std::string& out, std::uint64_t value) {
-  char digits[std::numeric_limits<std::uint64_t>::digits10 + 1];
-  out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
-}
 
 template <class Rows, class Stats>
 void append_counters(std::string& out, std::string_view name, const Rows& rows, const Stats& stats) {

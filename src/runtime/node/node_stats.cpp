@@ -2,15 +2,12 @@
 #include <cinttypes>
 #include <utility>
 
+#include "io/root_user.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/peers/node_id.hpp"
 
 namespace distflow::runtime {
-namespace {
-
-constexpr std::uint32_t kRoot = 0;
-
-}  // namespace
+namespace {}  // namespace
 
 void Node::on_stats_asked(const protocol::StatsPart& part) {
   if (!options_.introspection || is_closing()) return;
@@ -39,7 +36,7 @@ std::string Node::tell(const protocol::StatsPart& part) {
 /// user, and root.
 bool Node::may_show_messages() {
   const io::PeerOwner owner = parts_.registry.owner_of_registry();
-  return owner.is_user(kRoot) || owner.is_same_user(own_user_);
+  return owner.is_user(io::kRootUser) || owner.is_same_user(own_user_);
 }
 
 /// One that was sent to a nodeId is for that process, and not for a node that has the nodeId for its alias by now. Of a

@@ -34,13 +34,15 @@ bool is_in_scarce_chunk(const Mail& mail) {
   return home != nullptr && home->is_under_pressure();
 }
 
-bool lies_in(std::string_view whole, std::string_view part) {
+bool begins_in(std::string_view whole, std::string_view part) {
   return std::greater_equal<>{}(part.data(), whole.data()) &&
          std::less_equal<>{}(part.data(), whole.data() + whole.size());
 }
 
 /// Whether a message without an extension that took the general path lies in its frame, and needs no copy.
-bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) { return lies_in(frame, envelope.from); }
+bool lies_in_frame(std::string_view frame, const protocol::Envelope& envelope) {
+  return begins_in(frame, envelope.from);
+}
 
 }  // namespace
 
@@ -105,7 +107,7 @@ void MessageReader::read_for_others(const framing::Frame& frame, const protocol:
   Mail mail;
   take_message(frame, envelope, mail);
   const bool lies_whole =
-      lies_in(frame.body, envelope.from) && (!envelope.has_payload() || lies_in(frame.body, envelope.payload));
+      begins_in(frame.body, envelope.from) && (!envelope.has_payload() || begins_in(frame.body, envelope.payload));
   if (lies_whole || keep_whole(mail)) shared_.topics->take(mail);
 }
 
@@ -134,7 +136,7 @@ inline bool MessageReader::read(const framing::Frame& frame, Mail& mail, protoco
   mail.extension = extension.data();
   mail.extension_size = static_cast<std::uint16_t>(extension.size());
   mail.text_size += static_cast<std::uint32_t>(extension.size());
-  if (!lies_in(frame.body, extension) || !lies_in(frame.body, envelope.from)) {
+  if (!begins_in(frame.body, extension) || !begins_in(frame.body, envelope.from)) {
     if (!keep_whole(mail)) return false;
   }
   if (shared_.asks == nullptr) return true;
