@@ -11,6 +11,7 @@
 #include "framing/frame.hpp"
 #include "runtime/ask/ask_id.hpp"
 #include "tests/sim/members.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace distflow::test {
 namespace {
@@ -22,7 +23,7 @@ using runtime::AskWay;
 using Severance = io::sim::Process::Severance;
 
 constexpr std::uint16_t kPmdPort = 4369;
-constexpr std::uint64_t kSeeds = 150;
+constexpr std::uint64_t kSeeds = kIsSanitized ? 50 : 150;
 constexpr std::size_t kNodes = 4;
 constexpr milliseconds kDeadlines[] = {milliseconds(1), milliseconds(20), milliseconds(300), milliseconds(2500)};
 

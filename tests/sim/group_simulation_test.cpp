@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sim/members.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace distflow::test {
 namespace {
@@ -20,7 +21,7 @@ using io::sim::Fault;
 using Severance = io::sim::Process::Severance;
 
 constexpr std::uint16_t kPmdPort = 4369;
-constexpr std::uint64_t kSeeds = 100;
+constexpr std::uint64_t kSeeds = kIsSanitized ? 30 : 100;
 constexpr std::size_t kNodes = 5;
 constexpr const char* kGroups[] = {"a", "b"};
 

@@ -2,13 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/sim/world.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace distflow::test {
 namespace {
 
 using io::sim::Fault;
 
-constexpr std::uint64_t kSeeds = 60;
+constexpr std::uint64_t kSeeds = kIsSanitized ? 12 : 60;
 
 /// The first failure of some seeds, in each of which all of `faults` strike.
 void expect_nothing_fails_under(const std::vector<Fault>& faults) {

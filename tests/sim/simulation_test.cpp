@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/sim/world.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace distflow::test {
 namespace {
 
 using io::sim::Fault;
 
-constexpr std::uint64_t kSeeds = 200;
+constexpr std::uint64_t kSeeds = kIsSanitized ? 40 : 200;
 
 std::string trace_of(std::uint64_t seed) {
   std::string trace;

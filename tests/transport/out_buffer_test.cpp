@@ -6,14 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/sanitized.hpp"
+
 namespace distflow::transport {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kAllocatorReturnsNull = false;  // a sanitizer's allocator ends the process instead
-#else
-constexpr bool kAllocatorReturnsNull = true;
-#endif
 
 class OutBufferTest : public ::testing::Test {
  protected:
@@ -123,7 +119,7 @@ TEST_F(OutBufferTest, with_the_pool_out_frames_go_on_in_memory_of_their_own) {
 }
 
 TEST_F(OutBufferTest, out_of_memory_is_told_and_the_next_frame_is_whole_again) {
-  if (!kAllocatorReturnsNull) GTEST_SKIP() << "this sanitizer ends the process in place of returning null";
+  if (test::kIsSanitized) GTEST_SKIP() << "this sanitizer ends the process in place of returning null";
   const EncodedFrame kept = keep("kept");
   out_.begin_frame();
   EXPECT_EQ(out_.reserve(std::numeric_limits<std::size_t>::max() / 2), nullptr);
