@@ -5,7 +5,7 @@
 
 namespace distflow::test {
 
-/// Simulated worlds take a hundred times as long then, and an allocator that has no memory ends the process.
+/// Simulated worlds take a hundred times as long then.
 #ifdef DISTFLOW_SANITIZED
 inline constexpr bool kIsSanitized = true;
 #else

@@ -17,7 +17,7 @@
 namespace distflow::pmd {
 namespace {
 
-void append_count(std::string& out, std::string_view name, std::uint64_t count) {
+void append_count_and_comma(std::string& out, std::string_view name, std::uint64_t count) {
   ((out += '"') += name) += "\":";
   (out += std::to_string(count)) += ',';
 }
@@ -31,20 +31,20 @@ std::int64_t difference(std::uint64_t left, std::uint64_t right) { return static
 void append_traffic(std::string& out, const ToldTraffic& traffic, std::uint64_t queued,
                     std::optional<std::uint64_t> mailbox) {
   out += R"("sent":{)";
-  append_count(out, "accepted", traffic.accepted);
-  append_count(out, "written", traffic.written);
-  append_count(out, "queued", queued);
+  append_count_and_comma(out, "accepted", traffic.accepted);
+  append_count_and_comma(out, "written", traffic.written);
+  append_count_and_comma(out, "queued", queued);
   out += R"("missing":)" + std::to_string(difference(traffic.accepted, traffic.written + queued + traffic.not_sent));
   out += R"(,"dropped":)" + traffic.not_sent_json;
   out += R"(},"received":{)";
   const std::int64_t left =
       difference(traffic.received, traffic.handled + traffic.conflated + traffic.dropped + mailbox.value_or(0));
   const auto not_ended = static_cast<std::uint64_t>(std::max<std::int64_t>(left, 0));
-  append_count(out, "received", traffic.received);
-  append_count(out, "handled", traffic.handled);
-  append_count(out, "conflated", traffic.conflated);
-  append_count(out, "waiting", mailbox.value_or(not_ended));
-  if (mailbox) append_count(out, "unfinished", not_ended);
+  append_count_and_comma(out, "received", traffic.received);
+  append_count_and_comma(out, "handled", traffic.handled);
+  append_count_and_comma(out, "conflated", traffic.conflated);
+  append_count_and_comma(out, "waiting", mailbox.value_or(not_ended));
+  if (mailbox) append_count_and_comma(out, "unfinished", not_ended);
   out += R"("missing":)" + std::to_string(std::min<std::int64_t>(left, 0));
   out += R"(,"dropped":)" + traffic.dropped_json + '}';
 }
